@@ -1,0 +1,89 @@
+/* gguf.h - GGUF files: a bounds-checked reader (v2 and v3) and a writer (v3) (internal).
+ *
+ * Nothing else in the engine parses model files.  The reader makes one pass over the header, checks
+ * everything once (see gguf.c for the list) and afterwards hands out views into the image.  What it
+ * allocates is proportional to the number of keys and tensors actually present in the image. */
+#ifndef PAL_GGUF_H
+#define PAL_GGUF_H
+
+#include "../core/core.h"
+
+typedef enum {
+    PAL_GGUF_U8, PAL_GGUF_I8, PAL_GGUF_U16, PAL_GGUF_I16, PAL_GGUF_U32, PAL_GGUF_I32, PAL_GGUF_F32,
+    PAL_GGUF_BOOL, PAL_GGUF_STRING, PAL_GGUF_ARRAY, PAL_GGUF_U64, PAL_GGUF_I64, PAL_GGUF_F64
+} pal_gguf_type;            /* values of the file format */
+
+typedef enum {              /* ggml tensor types; only those below are known to the reader */
+    PAL_F32 = 0, PAL_F16 = 1, PAL_Q4_0 = 2, PAL_Q4_1 = 3, PAL_Q5_0 = 6, PAL_Q5_1 = 7, PAL_Q8_0 = 8,
+    PAL_Q4_K = 12, PAL_Q5_K = 13, PAL_Q6_K = 14, PAL_BF16 = 30
+} pal_tensor_type;
+
+typedef struct {
+    pal_str key;
+    pal_gguf_type type;         /* of the value, or of the elements if it is an array */
+    bool is_array;
+    uint64_t count;             /* elements; 1 if not an array */
+    const unsigned char *data;  /* first element, little endian, unaligned; strings: u64 length, bytes, ... */
+    size_t size;                /* bytes of all elements */
+} pal_gguf_value;
+
+typedef struct {
+    pal_str name;
+    uint32_t type;              /* pal_tensor_type, or an unknown number with block size 0 */
+    uint32_t dims;              /* 1 to 4 */
+    uint64_t extent[4];         /* innermost (columns) first, as in the file; unused ones are 1 */
+    const unsigned char *data;  /* inside the image */
+    size_t size;                /* bytes */
+    size_t offset;              /* of data in the image */
+} pal_gguf_tensor;
+
+typedef struct pal_gguf pal_gguf;
+
+pal_status pal_gguf_open(pal_gguf **out, const void *image, size_t size, pal_error *err);
+void pal_gguf_close(pal_gguf *g);
+
+size_t pal_gguf_values(const pal_gguf *g);
+const pal_gguf_value *pal_gguf_value_at(const pal_gguf *g, size_t index);
+const pal_gguf_value *pal_gguf_find(const pal_gguf *g, const char *key);        /* NULL: absent */
+size_t pal_gguf_tensors(const pal_gguf *g);
+const pal_gguf_tensor *pal_gguf_tensor_at(const pal_gguf *g, size_t index);
+const pal_gguf_tensor *pal_gguf_find_tensor(const pal_gguf *g, const char *name);
+size_t pal_gguf_value_offset(const pal_gguf *g, const pal_gguf_value *v);       /* in the image, for errors */
+
+/* Scalars of any integer (or float) type that hold the value exactly; false: absent or of another kind. */
+bool pal_gguf_get_u32(const pal_gguf *g, const char *key, uint32_t *out);
+bool pal_gguf_get_f32(const pal_gguf *g, const char *key, float *out);
+bool pal_gguf_get_bool(const pal_gguf *g, const char *key, bool *out);
+bool pal_gguf_get_str(const pal_gguf *g, const char *key, pal_str *out);
+
+/* Walks an array of strings: start with *cursor = 0, once per element, in order. */
+pal_str pal_gguf_next_str(const pal_gguf_value *array, size_t *cursor);
+float pal_gguf_f32_at(const pal_gguf_value *array, uint64_t index);     /* arrays of F32 */
+int32_t pal_gguf_i32_at(const pal_gguf_value *array, uint64_t index);   /* arrays of I32 or U32 */
+
+/* Elements in a block of a tensor type, and its bytes; 0 for an unknown type. */
+uint32_t pal_tensor_block(uint32_t type);
+uint32_t pal_tensor_block_bytes(uint32_t type);
+const char *pal_tensor_type_name(uint32_t type);                        /* "F32", "Q8_0", ...; "unknown" */
+
+/* ---- writing: metadata copied or set, then tensors in order ---- */
+
+
+/* `write` gets consecutive pieces of the file and returns false to stop with PAL_E_IO. */
+typedef bool pal_write_fn(void *context, const void *data, size_t size);
+
+typedef struct {
+    pal_str name;
+    uint32_t type, dims;
+    uint64_t extent[4];
+} pal_gguf_tensor_plan;
+
+/* Writes header, metadata (all of `from`, with general.file_type replaced by file_type where it is not
+ * UINT32_MAX) and tensor infos; after that the caller streams each tensor's data with
+ * pal_gguf_write_tensor, in order, which pads to the alignment. */
+pal_status pal_gguf_write_header(const pal_gguf *from, uint32_t file_type, const pal_gguf_tensor_plan *tensors,
+                                 size_t count, pal_write_fn *write, void *context, pal_error *err);
+pal_status pal_gguf_write_tensor(const pal_gguf *from, const void *data, size_t size, pal_write_fn *write,
+                                 void *context, pal_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+"""The network of both twins: a Llama-type transformer, causal or bidirectional.
+
+RMSNorm, rotary positions on consecutive pairs (what llama.cpp calls the "norm" kind), grouped-query
+attention, SwiGLU, tied or separate output.  Parameter names are the GGUF tensor names.
+"""
+import dataclasses
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    vocab: int = 4096
+    dim: int = 256
+    layers: int = 8
+    heads: int = 4
+    kv_heads: int = 4
+    hidden: int = 704           # a multiple of 32, as quantised rows need
+    context: int = 512
+    rope_base: float = 10000.0
+    eps: float = 1e-5
+    tied: bool = True
+
+    @property
+    def head_dim(self):
+        return self.dim // self.heads
+
+
+def rope_table(shape, length):
+    """cos and sin [length, head_dim / 2]."""
+    pairs = torch.arange(shape.head_dim // 2, dtype=torch.float64)
+    angle = torch.arange(length, dtype=torch.float64)[:, None] * shape.rope_base ** (-2 * pairs / shape.head_dim)
+    return angle.cos().float(), angle.sin().float()
+
+
+def rotate(x, cos, sin):
+    """x [N, heads, head_dim], cos and sin [N, 1, head_dim / 2]: rotates the pairs (0, 1), (2, 3), ..."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
+
+
+class Block(nn.Module):
+    def __init__(self, shape, dropout):
+        super().__init__()
+        linear = lambda rows, cols: nn.Linear(cols, rows, bias=False)
+        kv_dim = shape.kv_heads * shape.head_dim
+        self.shape, self.dropout = shape, dropout
+        self.attn_norm = nn.RMSNorm(shape.dim, eps=shape.eps)
+        self.attn_q = linear(shape.dim, shape.dim)
+        self.attn_k = linear(kv_dim, shape.dim)
+        self.attn_v = linear(kv_dim, shape.dim)
+        self.attn_output = linear(shape.dim, shape.dim)
+        self.ffn_norm = nn.RMSNorm(shape.dim, eps=shape.eps)
+        self.ffn_gate = linear(shape.hidden, shape.dim)
+        self.ffn_up = linear(shape.hidden, shape.dim)
+        self.ffn_down = linear(shape.dim, shape.hidden)
+
+    def attention(self, x, cos, sin, lengths, causal):
+        s = self.shape
+        split = lambda y, heads: y.unflatten(-1, (heads, s.head_dim))               # [N, heads, head_dim]
+        q = rotate(split(self.attn_q(x), s.heads), cos, sin)
+        k = rotate(split(self.attn_k(x), s.kv_heads), cos, sin)
+        v = split(self.attn_v(x), s.kv_heads).to(q.dtype)
+        if s.kv_heads != s.heads:
+            k, v = (t.repeat_interleave(s.heads // s.kv_heads, 1) for t in (k, v))
+        return self.attn_output(torch.cat([attend(*qkv, causal) for qkv in
+                                           zip(q.split(lengths), k.split(lengths), v.split(lengths))]))
+
+    def forward(self, x, cos, sin, lengths, causal):
+        drop = lambda y: F.dropout(y, self.dropout, self.training)
+        x = x + drop(self.attention(self.attn_norm(x), cos, sin, lengths, causal))
+        h = self.ffn_norm(x)
+        return x + drop(self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h)))
+
+
+def attend(q, k, v, causal):
+    """One window: q, k, v [n, heads, head_dim] -> [n, heads * head_dim]."""
+    q, k, v = (t.transpose(0, 1)[None] for t in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)[0].transpose(0, 1).flatten(-2)
+
+
+class Network(nn.Module):
+    """forward: tokens [N], the windows one after the other, and their lengths -> hidden [N, dim], normalised.
+
+    Windows do not see each other, and each counts its positions from zero."""
+
+    def __init__(self, shape, dropout=0.0):
+        super().__init__()
+        self.shape = shape
+        self.token_embd = nn.Embedding(shape.vocab, shape.dim)
+        self.blk = nn.ModuleList(Block(shape, dropout) for _ in range(shape.layers))
+        self.output_norm = nn.RMSNorm(shape.dim, eps=shape.eps)
+        self.output = None if shape.tied else nn.Linear(shape.dim, shape.vocab, bias=False)
+        cos, sin = rope_table(shape, shape.context)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def reset(self, generator):
+        """Embeddings of deviation 0.02, matrices of 1/sqrt(columns), what writes to the residual stream zero."""
+        for name, p in self.named_parameters():
+            if p.ndim == 1:
+                nn.init.ones_(p)
+            elif name.endswith(("attn_output.weight", "ffn_down.weight")):
+                nn.init.zeros_(p)
+            else:
+                deviation = 0.02 if name.startswith(("token_embd", "output")) else 1 / math.sqrt(p.shape[1])
+                nn.init.normal_(p, 0.0, deviation, generator=generator)
+
+    def forward(self, tokens, lengths, causal):
+        x = self.token_embd(tokens)
+        at = torch.cat([torch.arange(n) for n in lengths])
+        cos, sin = self.cos[at, None], self.sin[at, None]
+        for block in self.blk:
+            x = block(x, cos, sin, lengths, causal)
+        return self.output_norm(x)
+
+    def logits(self, hidden):
+        return F.linear(hidden, self.token_embd.weight if self.output is None else self.output.weight)
+

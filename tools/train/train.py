@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Trains one twin: --attention causal (next token) or --attention full (masked diffusion).
+
+usage: train.py --data DIR --out DIR --attention full|causal --tokens 20e6 [--init FILE] [--resume] ...
+
+DIR of --data is what tools/data/prepare.py wrote.  --out receives last.pt (everything needed to resume),
+best.pt (EMA weights, best by validation), log.jsonl, curve.png.  --init takes a checkpoint or any GGUF of
+the same shape.  A run stopped at any time goes on with --resume, with another --tokens if wished; the
+learning rate is constant after warm-up and falls linearly to zero over the last --decay of the tokens.
+"""
+import argparse
+import json
+import math
+import pathlib
+import signal
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from checkpoint import load_weights
+from evaluate import validate
+from model import Network, Shape
+from optim import make_optimisers
+from windows import EOS, IGNORED, Corpus, make_batch, split_batch
+
+
+def parse_arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", type=pathlib.Path, required=True)
+    p.add_argument("--out", type=pathlib.Path, required=True)
+    p.add_argument("--attention", choices=("causal", "full"), required=True)
+    p.add_argument("--tokens", type=float, required=True, help="tokens to have seen at the end, e.g. 20e6")
+    p.add_argument("--init", type=pathlib.Path, help="checkpoint or GGUF whose weights to start from")
+    p.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--weights", default="", help="mixture other than the data's own, e.g. classic=2")
+    for name, kind, default in (("dim", int, 256), ("layers", int, 8), ("heads", int, 4), ("kv-heads", int, 0),
+                                ("hidden", int, 704), ("context", int, 512)):
+        p.add_argument(f"--{name}", type=kind, default=default)
+    p.add_argument("--batch", type=int, default=8192, help="tokens a step")
+    p.add_argument("--parts", type=int, default=4, help="groups of windows a step goes through the network in")
+    p.add_argument("--muon-lr", type=float, default=0.02)
+    p.add_argument("--adam-lr", type=float, default=2e-3)
+    p.add_argument("--weight-decay", type=float, default=0.01)
+    p.add_argument("--dropout", type=float, default=0.0)
+    p.add_argument("--clip", type=float, default=1.0)
+    p.add_argument("--warmup", type=float, default=2e5, help="tokens")
+    p.add_argument("--decay", type=float, default=0.4, help="share of the tokens over which the rate falls to zero")
+    p.add_argument("--ema", type=float, default=0.99, help="per step; grows from 0 in the first steps")
+    p.add_argument("--pages", type=float, default=0.3, help="share of windows that are pages with blanks (full only)")
+    p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
+    p.add_argument("--threads", type=int, default=0)
+    return p.parse_args()
+
+
+def rate(seen, total, warmup, decay):
+    if seen < warmup:
+        return max(seen, 1) / warmup
+    left = (total - seen) / (decay * total)
+    return max(0.0, min(1.0, left))
+
+
+def flatten(group, multiple=256):
+    """tokens [N], (positions, ids) of the targets, their weights, window lengths.
+
+    N and the number of targets are padded to multiples (by a window of its own; by weights of zero):
+    the CPU's matrix products compile a kernel for every new shape."""
+    flat = lambda name: [x for window in group for x in getattr(window, name)]
+    tokens, targets, weights = flat("tokens"), flat("targets"), flat("weights")
+    lengths = [len(window.tokens) for window in group]
+    if len(tokens) % multiple:
+        lengths.append(multiple - len(tokens) % multiple)
+        tokens += [EOS] * lengths[-1]
+    at = [i for i, target in enumerate(targets) if target != IGNORED]
+    spare = -len(at) % multiple
+    return (torch.tensor(tokens), (torch.tensor(at + [0] * spare), torch.tensor([targets[i] for i in at] + [0] * spare)),
+            torch.tensor([weights[i] for i in at] + [0.0] * spare), lengths)
+
+
+class Run:
+    """The state of a training run, and its files."""
+
+    def __init__(self, args, corpus):
+        self.args, self.corpus, self.causal = args, corpus, args.attention == "causal"
+        shape = Shape(vocab=corpus.size, dim=args.dim, layers=args.layers, heads=args.heads,
+                      kv_heads=args.kv_heads or args.heads, hidden=args.hidden, context=args.context)
+        self.network = Network(shape, args.dropout)
+        self.network.reset(torch.Generator().manual_seed(args.seed))
+        if args.init:
+            load_weights(self.network, args.init)
+        self.optimisers = make_optimisers(self.network, args.muon_lr, args.adam_lr, args.weight_decay)
+        self.ema = [p.detach().clone() for p in self.network.parameters()]
+        self.step = self.seen = 0
+        self.best = math.inf
+        self.log = []
+        if args.resume:
+            self.restore()
+
+    def restore(self):
+        state = torch.load(self.args.out / "last.pt", weights_only=True)
+        self.network.load_state_dict(state["network"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"]):
+            optimiser.load_state_dict(saved)
+        self.ema = state["ema"]
+        self.step, self.seen, self.best = state["step"], state["seen"], state["best"]
+        self.log = [json.loads(line) for line in (self.args.out / "log.jsonl").read_text().splitlines()]
+
+    def save(self):
+        torch.save({"network": self.network.state_dict(), "ema": self.ema, "step": self.step, "seen": self.seen,
+                    "best": self.best, "optimisers": [o.state_dict() for o in self.optimisers]},
+                   self.args.out / "last.tmp")
+        (self.args.out / "last.tmp").replace(self.args.out / "last.pt")
+        (self.args.out / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.log))
+
+    def save_best(self):
+        names = [name for name, _ in self.network.named_parameters()]
+        meta = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(self.args).items()}
+        torch.save({"shape": vars(self.network.shape), "causal": self.causal, "seen": self.seen, "step": self.step,
+                    "arguments": meta, "weights": dict(zip(names, self.ema))}, self.args.out / "best.tmp")
+        (self.args.out / "best.tmp").replace(self.args.out / "best.pt")
+
+    def train_step(self):
+        a = self.args
+        windows = make_batch(self.corpus, a.seed, self.step, a.batch, a.context, self.causal, a)
+        norm = sum(sum(w.weights) for w in windows)
+        total = 0.0
+        for group in split_batch(windows, a.parts):
+            tokens, targets, weights, lengths = flatten(group)
+            with torch.autocast("cpu", torch.bfloat16):
+                hidden = self.network(tokens, lengths, self.causal)
+                logits = self.network.logits(hidden[targets[0]])
+            nats = F.cross_entropy(logits.float(), targets[1], reduction="none")
+            loss = (nats * weights).sum() / norm
+            loss.backward()
+            total += loss.item()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
+        scale = rate(self.seen, a.tokens, a.warmup, a.decay)
+        for optimiser, lr in zip(self.optimisers, (a.muon_lr, a.adam_lr)):
+            for group in optimiser.param_groups:
+                group["lr"] = lr * scale
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        self.seen += sum(len(w.tokens) for w in windows)
+        keep = min(a.ema, self.step / (self.step + 9))
+        torch._foreach_lerp_(self.ema, [p.detach() for p in self.network.parameters()], 1 - keep)
+        return total
+
+    def validate(self):
+        """Bits per byte of the EMA weights; keeps the best by the mean over the sources."""
+        live = [p.detach().clone() for p in self.network.parameters()]
+        torch._foreach_copy_([p.data for p in self.network.parameters()], self.ema)
+        result = validate(self.network, self.corpus, self.causal)
+        torch._foreach_copy_([p.data for p in self.network.parameters()], live)
+        mean = float(np.mean(list(result.values())))
+        if mean < self.best:
+            self.best = mean
+            self.save_best()
+        return result
+
+
+def draw_curve(log, title, path):
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    millions = [row["seen"] / 1e6 for row in log]
+    for name in log[-1]["bits_per_byte"]:
+        axes.plot(millions, [row["bits_per_byte"][name] for row in log], marker=".", label=f"{name}, valid")
+    axes.set(xlabel="million tokens seen", ylabel="bits per byte", title=title)
+    low = min(min(row["bits_per_byte"].values()) for row in log)
+    axes.set_ylim(low - 0.05, min(low + 2.0, max(max(row["bits_per_byte"].values()) for row in log) + 0.05))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main():
+    args = parse_arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(args.seed)
+    weights = {k: float(v) for k, _, v in (item.partition("=") for item in args.weights.split(",") if item)}
+    run = Run(args, Corpus(args.data, weights))
+    run.network.train()
+    print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.attention}, "
+          f"{torch.get_num_threads()} threads, from token {run.seen:,}", flush=True)
+
+    stop = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.append(1))
+    began, began_at, due, losses = time.time(), run.seen, run.seen + args.every, []
+    while run.seen < args.tokens and not stop:
+        losses.append(run.train_step())
+        if run.step % 20 == 0:
+            speed = (run.seen - began_at) / (time.time() - began)
+            left = (args.tokens - run.seen) / speed / 60
+            print(f"step {run.step}  {run.seen / 1e6:.2f} M tokens  {np.mean(losses[-20:]):.4f} nats a token  "
+                  f"{speed:.0f} tokens/s  {left:.0f} min left", flush=True)
+        if run.seen >= due or run.seen >= args.tokens or stop:
+            due += args.every
+            figures = run.validate()
+            run.log.append({"seen": run.seen, "step": run.step, "loss": float(np.mean(losses[-60:])),
+                            "bits_per_byte": figures, "minutes": (time.time() - began) / 60})
+            run.save()
+            draw_curve(run.log, f"{args.out.name} ({args.attention} attention)", args.out / "curve.png")
+            print("valid bits per byte: " + ", ".join(f"{n} {v:.4f}" for n, v in figures.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
