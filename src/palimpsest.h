@@ -5,12 +5,12 @@
  *   if (pal_model_open_file(&model, "tales-infill.gguf", &err)) report(err.text, err.offset);
  *   pal_infill_options options = pal_infill_defaults();
  *   const char *page = "Once upon a time [[?]] lived in [[4]].";
- *   size_t bytes;                                                             // ask ...
- *   if (pal_session_bytes(model, page, strlen(page), &options, &bytes, &err)) report(...);
- *   pal_session *s;                                                           // ... then lend
- *   pal_session_init(&s, model, page, strlen(page), &options, malloc(bytes), bytes, &err);
- *   while (pal_step(s) == PAL_MORE) draw(s);                                  // one evaluation at most
- *   n = pal_session_text(s, buffer, sizeof buffer);
+ *   size_t bytes;
+ *   pal_session *s;
+ *   if (pal_session_bytes(model, page, strlen(page), &options, &bytes, &err)) ...    // ask,
+ *   if (pal_session_init(&s, model, page, strlen(page), &options, malloc(bytes), bytes, &err)) ... // then lend
+ *   while (pal_step(s) == PAL_MORE) draw(s);                    // one evaluation of the network at most
+ *   length = pal_session_text(s, buffer, sizeof buffer);
  *
  * Memory: a model owns what it needs beside the file image and frees it in pal_model_close; a session
  * lives in the caller's block, and nothing is allocated during a step.  The image and the block must
@@ -50,8 +50,217 @@ typedef struct {
     size_t offset;
 } pal_error;
 
-typedef struct pal_model pal_model;
-typedef struct pal_session pal_session;
+typedef struct pal_model pal_model;     /* an opened file, read-only */
+typedef struct pal_session pal_session; /* one draft of one page being filled */
+
+/* ---- models ---------------------------------------------------------------------------------------- */
+
+/* Opens a GGUF file that lies in memory at a 64-byte aligned address; the image stays the caller's.
+ * Files of other architectures and vocabulary-only files open too: what they cannot do says so then. */
+pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_error *err);
+pal_status pal_model_open_file(pal_model **out, const char *path, pal_error *err); /* maps the file */
+void pal_model_close(pal_model *model);                                           /* NULL is allowed */
+
+/* Restricts the kernels to "scalar" or another name that pal_info.isa may have; before any session. */
+pal_status pal_model_use_isa(pal_model *model, const char *isa, pal_error *err);
+
+typedef struct {
+    const char *architecture;       /* general.architecture, at most 63 bytes of it, or "" */
+    const char *name;               /* general.name, at most 127 bytes of it, or "" */
+    const char *license;            /* general.license, likewise */
+    const char *weights;            /* the type most weights have: "Q8_0", ... or "" */
+    const char *tokenizer;          /* tokenizer.ggml.model or "" */
+    const char *isa;                /* instruction set of the kernels: "scalar", "simd128", "avx2" */
+    uint64_t file_bytes, parameters;
+    size_t values, tensors;         /* metadata values and tensors in the file */
+    int32_t vocabulary, context, width, layers, heads, kv_heads, hidden; /* 0: not known */
+    bool causal;                    /* attention sees only what stands before */
+    bool can_tokenize, can_score, can_infill, free_length;
+    const char *why_not;            /* why the network or the tokenizer cannot be used, or NULL */
+} pal_info;
+const pal_info *pal_model_info(const pal_model *model);
+
+/* ---- tokens ---------------------------------------------------------------------------------------- */
+
+enum {
+    PAL_TOKENIZE_INSIDE = 1,        /* the text does not begin a page: no dummy space before it */
+    PAL_TOKENIZE_SPECIAL = 2        /* control pieces such as <mask> written in the text are matched */
+};
+
+/* ids[capacity] receives the tokens, *count how many there are, which may be more (never more than
+ * bytes + 1): then only the first `capacity` were written.  No BOS or EOS is added. */
+pal_status pal_tokenize(const pal_model *model, const char *text, size_t bytes, unsigned flags, int32_t *ids,
+                        size_t capacity, size_t *count, pal_error *err);
+
+/* The inverse.  text[capacity] is not terminated; *bytes may exceed capacity.  Control pieces give no
+ * text.  With PAL_TOKENIZE_INSIDE a leading space is kept.  An id outside the vocabulary is PAL_E_OPTION,
+ * with its index as offset. */
+pal_status pal_detokenize(const pal_model *model, const int32_t *ids, size_t count, unsigned flags, char *text,
+                          size_t capacity, size_t *bytes, pal_error *err);
+
+/* The text of one token as it stands in the file (U+2581 for a space); *bytes its length.  NULL: no such id. */
+const char *pal_token_piece(const pal_model *model, int32_t id, size_t *bytes);
+
+/* ---- pages with blanks ----------------------------------------------------------------------------- */
+
+/* Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and
+ * backslashes before it are doubled; with before_blank also those at the end.  Returns the length, which
+ * may exceed capacity. */
+size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity);
+
+typedef enum {
+    PAL_FIRST_HITTING,  /* one token an evaluation, at a uniformly random place: exact; the reference */
+    PAL_MARGIN,         /* one token an evaluation where the two likeliest differ most: exact */
+    PAL_ENTROPY,        /* ... where the entropy is least: exact */
+    PAL_CONFIDENCE,     /* ... where the likeliest is most probable: exact */
+    PAL_ANCESTRAL,      /* `steps` time steps; law O(1 / steps) */
+    PAL_PARALLEL,       /* several sure places an evaluation: approximate */
+    PAL_REMASK,         /* `steps` time steps, revealed blanks may be masked again (ReMDM); approximate */
+    PAL_SAMPLERS
+} pal_sampler;
+
+const char *pal_sampler_name(pal_sampler sampler);          /* "first-hitting", ...; NULL outside the enum */
+bool pal_sampler_find(const char *name, pal_sampler *out);
+
+/* A filled token made given text: token `id` at place `index` of blank number `blank`, both from 0. */
+typedef struct {
+    int32_t blank, index, id;
+} pal_pin;
+
+/* pal_infill_defaults() fills in the defaults named here; fields may then be changed one by one. */
+typedef struct {
+    pal_sampler sampler;        /* PAL_MARGIN */
+    uint64_t seed;              /* 0 */
+    uint32_t draft;             /* 0; another draft of the same seed is another text */
+    double temperature;         /* 0.8; 0 is greedy, at most 100 */
+    int32_t top_k;              /* 0: off */
+    double top_p;               /* 1: off; the least likely tokens beyond this mass are left out, the one that crosses stays */
+    double min_p;               /* 0: off; leaves out what is less likely than min_p times the likeliest */
+    double repetition_penalty;  /* 1: off; of tokens that stand in the page already */
+    bool borders;               /* true: the border rules of ARCHITECTURE.md; false: the model's exact law */
+    bool document;              /* false; true: the page is a whole document (BOS and EOS are shown) */
+    bool window;                /* false; true: a page longer than the context is shown in part */
+    bool byte_pieces;           /* false; true: fills may hold byte pieces, in whole UTF-8 characters */
+    int32_t steps;              /* 0: default; time steps of PAL_ANCESTRAL and PAL_REMASK (default 64) */
+    double threshold;           /* 0: default; PAL_PARALLEL reveals where the likeliest is above this (default 0.9) */
+    double entropy_bound;       /* 0: off; PAL_PARALLEL instead reveals while the sum of entropies less the largest
+                                   stays within this many nats */
+    double remask;              /* -1: default; PAL_REMASK's probability of masking again in a step (default 0.04) */
+    int32_t free_min, free_max; /* 1, 16: what [[?]] stands for */
+    const pal_pin *pins;        /* NULL */
+    size_t pin_count;
+} pal_infill_options;
+pal_infill_options pal_infill_defaults(void);
+
+/* Bytes of the block that a session on this page needs.  Reads the page, so that its mistakes show here. */
+pal_status pal_session_bytes(const pal_model *model, const char *page, size_t page_bytes,
+                             const pal_infill_options *options, size_t *bytes, pal_error *err);
+
+/* Makes a session in block[bytes], 64-byte aligned or not.  The page is copied; options.pins need not stay. */
+pal_status pal_session_init(pal_session **out, const pal_model *model, const char *page, size_t page_bytes,
+                            const pal_infill_options *options, void *block, size_t bytes, pal_error *err);
+
+/* At most one evaluation of the network.  PAL_MORE while blanks are open, PAL_OK when the page is full. */
+pal_status pal_step(pal_session *session);
+
+/* The page with what is filled so far; places still open are written as blanks `[[k]]`, and then given text
+ * is escaped so that the result can be used as a page again.  A full page is the original bytes (unescaped)
+ * with the fills.  Returns the length, which may exceed capacity; not terminated. */
+size_t pal_session_text(const pal_session *session, char *text, size_t capacity);
+
+#define PAL_ALTERNATIVES 5
+
+/* One place of a blank. */
+typedef struct {
+    int32_t blank, index;       /* which blank, which place in it, both from 0 */
+    int32_t id;                 /* token; -1: still open */
+    int32_t step;               /* step at which it was revealed, from 1; 0: pinned; -1: still open */
+    float probability;          /* of this token when it was drawn, temperature 1, before truncation */
+    bool empty;                 /* an <empty>: the blank is shorter than its longest length */
+    size_t offset, bytes;       /* where its text stands in pal_session_text; 0 bytes while open or empty */
+    int32_t alternatives;       /* how many of the following are set: the likeliest tokens of that evaluation */
+    int32_t alternative_id[PAL_ALTERNATIVES];
+    float alternative_probability[PAL_ALTERNATIVES];
+} pal_place;
+
+size_t pal_session_blanks(const pal_session *session);      /* blanks in the page */
+/* All places of all blanks, in order.  Returns how many; out may be NULL with capacity 0. */
+size_t pal_session_tokens(const pal_session *session, pal_place *out, size_t capacity);
+
+typedef struct {
+    int32_t step, steps;        /* steps done; time steps in all where the sampler has them, else 0 */
+    int32_t evaluations;        /* of the network, since the session was made */
+    int32_t open, places;       /* places still open, places in all */
+    int32_t shown, tokens;      /* tokens the network is shown; tokens of the whole page */
+    bool windowed;              /* shown < tokens: the model sees a part of the page */
+} pal_progress;
+pal_progress pal_session_progress(const pal_session *session);
+
+/* Makes a token given text, or with id -1 gives its place back to the model; pins hold through rewinds.
+ * `<empty>` may be pinned where the blank's length allows it.  Errors: PAL_E_OPTION. */
+pal_status pal_session_pin(pal_session *session, int32_t blank, int32_t index, int32_t id, pal_error *err);
+
+/* Opens again every place revealed after `step` steps (0: all that are not pinned).  PAL_REMASK can go back
+ * to 0 only (PAL_E_OPTION).  What follows is the same text again unless seed or draft are changed. */
+pal_status pal_session_rewind(pal_session *session, int32_t step, pal_error *err);
+void pal_session_reseed(pal_session *session, uint64_t seed, uint32_t draft);
+
+/* ---- measures -------------------------------------------------------------------------------------- */
+
+/* logits [count, vocabulary] of the network at the positions at[count] of tokens[n], n at most the context.
+ * Natural scale, unnormalised.  Allocates its work space and frees it. */
+pal_status pal_logits(const pal_model *model, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
+                      float *logits, pal_error *err);
+
+typedef enum {
+    PAL_SCORE_DEFAULT,          /* exact for causal models, the bound for diffusion models */
+    PAL_SCORE_EXACT,            /* causal: chain rule */
+    PAL_SCORE_BOUND,            /* diffusion: upper bound on -log p of the first-hitting law */
+    PAL_SCORE_MARGIN, PAL_SCORE_ENTROPY, PAL_SCORE_CONFIDENCE,  /* diffusion: exact -log p of that order's law */
+    PAL_SCORE_METHODS
+} pal_score_method;
+
+const char *pal_score_method_name(pal_score_method method); /* "exact", "bound", ...; NULL outside */
+bool pal_score_method_find(const char *name, pal_score_method *out);
+
+/* What a score has done so far; returning false stops it with PAL_MORE and the figures so far. */
+typedef struct {
+    uint64_t evaluations, expected_evaluations; /* expected: 0 while not known */
+    double bits_per_byte, standard_error;       /* so far; NaN while not known */
+} pal_score_progress;
+typedef bool pal_score_progress_fn(void *context, const pal_score_progress *progress);
+
+typedef struct {
+    pal_score_method method;
+    uint64_t seed;
+    double standard_error;      /* 0: default; an estimate goes on until its error is this, bits a byte (0.01) */
+    pal_score_progress_fn *progress; /* NULL: none */
+    void *context;
+} pal_score_options;
+
+typedef struct {
+    double bits_per_byte, nats_per_token, perplexity;   /* perplexity: e^nats_per_token */
+    double standard_error;      /* bits a byte; 0 when exact */
+    bool estimated, bound;      /* an estimate, of an upper bound */
+    uint64_t documents, windows, tokens, bytes, evaluations;
+    pal_score_method method;
+} pal_score_result;
+
+/* Scores text[bytes]: cut into documents at lines `<|endoftext|>`, each read in windows of the context.
+ * BOS and EOS are not scored.  Allocates its work space and frees it. */
+pal_status pal_score(const pal_model *model, const char *text, size_t bytes, const pal_score_options *options,
+                     pal_score_result *out, pal_error *err);
+
+/* ---- files ----------------------------------------------------------------------------------------- */
+
+/* Gets consecutive pieces of a file; false stops. */
+typedef bool pal_sink_fn(void *context, const void *data, size_t bytes);
+
+/* Writes the model with its matrices as "F32", "F16", "Q8_0" or "Q4_0"; rows no block fits and vectors keep
+ * a float type. */
+pal_status pal_model_quantize(const pal_model *model, const char *type, pal_sink_fn *sink, void *context, pal_error *err);
+
+const char *pal_version(void);
 
 #ifdef __cplusplus
 }

@@ -36,4 +36,12 @@ typedef struct {
 /* Room for count elements of size bytes, aligned to 64; NULL while measuring or after overflow. */
 void *pal_take(pal_arena *arena, size_t count, size_t size);
 
+/* An arena that places in a lent block; the block has PAL_ARENA_SLACK bytes more than was measured, so that
+ * it may start anywhere. */
+#define PAL_ARENA_SLACK 63
+static inline pal_arena pal_arena_in(void *block)
+{
+    return (pal_arena){ .base = (unsigned char *)(((uintptr_t)block + 63) & ~(uintptr_t)63) };
+}
+
 #endif

@@ -1,7 +1,7 @@
 /* gguf.h - GGUF files: a bounds-checked reader (v2 and v3) and a writer (v3) (internal).
  *
  * Nothing else in the engine parses model files.  The reader makes one pass over the header, checks
- * everything once (see gguf.c for the list) and afterwards hands out views into the image.  What it
+ * everything once (see read.c for the list) and afterwards hands out views into the image.  What it
  * allocates is proportional to the number of keys and tensors actually present in the image. */
 #ifndef PAL_GGUF_H
 #define PAL_GGUF_H
@@ -13,7 +13,7 @@ typedef enum {
     PAL_GGUF_BOOL, PAL_GGUF_STRING, PAL_GGUF_ARRAY, PAL_GGUF_U64, PAL_GGUF_I64, PAL_GGUF_F64
 } pal_gguf_type;            /* values of the file format */
 
-typedef enum {              /* ggml tensor types; only those below are known to the reader */
+typedef enum {              /* ggml tensor types that engines may run; types.c knows the sizes of more */
     PAL_F32 = 0, PAL_F16 = 1, PAL_Q4_0 = 2, PAL_Q4_1 = 3, PAL_Q5_0 = 6, PAL_Q5_1 = 7, PAL_Q8_0 = 8,
     PAL_Q4_K = 12, PAL_Q5_K = 13, PAL_Q6_K = 14, PAL_BF16 = 30
 } pal_tensor_type;
@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     pal_str name;
-    uint32_t type;              /* pal_tensor_type, or an unknown number with block size 0 */
+    uint32_t type;              /* pal_tensor_type, or another one whose size types.c knows */
     uint32_t dims;              /* 1 to 4 */
     uint64_t extent[4];         /* innermost (columns) first, as in the file; unused ones are 1 */
     const unsigned char *data;  /* inside the image */
@@ -39,8 +39,12 @@ typedef struct {
 
 typedef struct pal_gguf pal_gguf;
 
+/* Checks all of image[size] but the tensors' contents; the image must stay in place until the close, and is
+ * page or 64-byte aligned where tensor data are to be read in place (a tensor lies at a multiple of the
+ * alignment from the start).  PAL_E_FORMAT: damaged; PAL_E_UNSUPPORTED: versions, byte orders, types and
+ * nestings that this reader does not know. */
 pal_status pal_gguf_open(pal_gguf **out, const void *image, size_t size, pal_error *err);
-void pal_gguf_close(pal_gguf *g);
+void pal_gguf_close(pal_gguf *g);                                               /* NULL does nothing */
 
 size_t pal_gguf_values(const pal_gguf *g);
 const pal_gguf_value *pal_gguf_value_at(const pal_gguf *g, size_t index);
@@ -48,9 +52,11 @@ const pal_gguf_value *pal_gguf_find(const pal_gguf *g, const char *key);        
 size_t pal_gguf_tensors(const pal_gguf *g);
 const pal_gguf_tensor *pal_gguf_tensor_at(const pal_gguf *g, size_t index);
 const pal_gguf_tensor *pal_gguf_find_tensor(const pal_gguf *g, const char *name);
+size_t pal_gguf_alignment(const pal_gguf *g);                                   /* of tensor data, in bytes */
 size_t pal_gguf_value_offset(const pal_gguf *g, const pal_gguf_value *v);       /* in the image, for errors */
 
-/* Scalars of any integer (or float) type that hold the value exactly; false: absent or of another kind. */
+/* Scalars: u32 from any integer type, f32 from any integer or float type, where the result holds the value
+ * exactly.  false: absent, of another kind, or not exact; *out then keeps its value. */
 bool pal_gguf_get_u32(const pal_gguf *g, const char *key, uint32_t *out);
 bool pal_gguf_get_f32(const pal_gguf *g, const char *key, float *out);
 bool pal_gguf_get_bool(const pal_gguf *g, const char *key, bool *out);
@@ -66,8 +72,10 @@ uint32_t pal_tensor_block(uint32_t type);
 uint32_t pal_tensor_block_bytes(uint32_t type);
 const char *pal_tensor_type_name(uint32_t type);                        /* "F32", "Q8_0", ...; "unknown" */
 
-/* ---- writing: metadata copied or set, then tensors in order ---- */
+/* Bytes of a tensor; false for an unknown type, rows that are no whole number of blocks, or an overflow. */
+bool pal_tensor_bytes(uint32_t type, uint32_t dims, const uint64_t *extent, uint64_t *bytes);
 
+/* ---- writing: metadata copied or set, then tensors in order ---- */
 
 /* `write` gets consecutive pieces of the file and returns false to stop with PAL_E_IO. */
 typedef bool pal_write_fn(void *context, const void *data, size_t size);
@@ -78,9 +86,11 @@ typedef struct {
     uint64_t extent[4];
 } pal_gguf_tensor_plan;
 
-/* Writes header, metadata (all of `from`, with general.file_type replaced by file_type where it is not
- * UINT32_MAX) and tensor infos; after that the caller streams each tensor's data with
- * pal_gguf_write_tensor, in order, which pads to the alignment. */
+/* Writes header, metadata and tensor infos, padded to the alignment of `from`.  The metadata are all of
+ * `from`, byte for byte; where file_type is not UINT32_MAX it replaces general.file_type (or is appended), and
+ * general.quantization_version is appended if tensors are quantised and it is absent.  After that the
+ * caller streams each tensor's data with pal_gguf_write_tensor, whole and in order, which pads them too.
+ * PAL_E_UNSUPPORTED: a row is no whole number of its type's blocks; nothing has then been written. */
 pal_status pal_gguf_write_header(const pal_gguf *from, uint32_t file_type, const pal_gguf_tensor_plan *tensors,
                                  size_t count, pal_write_fn *write, void *context, pal_error *err);
 pal_status pal_gguf_write_tensor(const pal_gguf *from, const void *data, size_t size, pal_write_fn *write,

@@ -8,50 +8,71 @@
 
 #include "../gguf/gguf.h"
 
-typedef enum {              /* values of tokenizer.ggml.token_type */
-    PAL_PIECE_NORMAL = 1, PAL_PIECE_UNKNOWN = 2, PAL_PIECE_CONTROL = 3, PAL_PIECE_USER = 4,
-    PAL_PIECE_UNUSED = 5, PAL_PIECE_BYTE = 6
+/* Values of tokenizer.ggml.token_type. */
+typedef enum {
+    PAL_PIECE_NORMAL = 1,
+    PAL_PIECE_UNKNOWN = 2,
+    PAL_PIECE_CONTROL = 3,
+    PAL_PIECE_USER = 4,
+    PAL_PIECE_UNUSED = 5,
+    PAL_PIECE_BYTE = 6
 } pal_piece_type;
 
 typedef struct pal_vocab pal_vocab;
 
+/* Bytes of the UTF-8 character at the start of text[bytes], 1 to 4; 0 where none starts (overlong forms,
+ * surrogates, values above U+10FFFF and cut characters included) and for no bytes. */
+size_t pal_utf8_char(const char *text, size_t bytes);
+
+/* The image behind g must stay until pal_vocab_close, g itself need not.  Refused: another tokenizer than
+ * "llama" (PAL_E_UNSUPPORTED), a piece longer than 1024 bytes (likewise), arrays that are missing or do not
+ * fit together.  Of equal pieces the first id is used; empty ones and ones that are not UTF-8 match
+ * nothing, but decode. */
 pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err);
-void pal_vocab_close(pal_vocab *v);
+void pal_vocab_close(pal_vocab *v); /* NULL is allowed */
 
 int32_t pal_vocab_size(const pal_vocab *v);
-pal_str pal_vocab_piece(const pal_vocab *v, int32_t id);        /* as in the file: U+2581 for a space */
+pal_str pal_vocab_piece(const pal_vocab *v, int32_t id); /* as in the file: U+2581 for a space */
 pal_piece_type pal_vocab_type(const pal_vocab *v, int32_t id);
-int pal_vocab_byte(const pal_vocab *v, int32_t id);             /* 0..255 of a byte piece, else -1 */
-bool pal_vocab_begins_word(const pal_vocab *v, int32_t id);     /* starts with the space mark U+2581 */
-int32_t pal_vocab_find(const pal_vocab *v, pal_str piece);      /* exact piece -> id, or -1 */
+int pal_vocab_byte(const pal_vocab *v, int32_t id);         /* 0..255 of a byte piece, else -1 */
+bool pal_vocab_begins_word(const pal_vocab *v, int32_t id); /* starts with the space mark U+2581 */
+int32_t pal_vocab_find(const pal_vocab *v, pal_str piece);  /* exact piece -> id, or -1 */
 
-/* Ids named by the metadata, -1 where the file names none.  empty is the control piece "<empty>". */
+/* Ids named by the metadata, -1 where the file names none.  unknown is the first piece of that type where no
+ * key names it; empty is the control piece "<empty>". */
 typedef struct {
     int32_t bos, eos, unknown, mask, empty;
-    bool add_bos;           /* tokenizer.ggml.add_bos_token, true for "llama" where absent */
-    bool add_space_prefix;  /* tokenizer.ggml.add_space_prefix, true for "llama" where absent */
+    bool add_bos;          /* tokenizer.ggml.add_bos_token, true for "llama" where absent */
+    bool add_space_prefix; /* tokenizer.ggml.add_space_prefix, true for "llama" where absent */
 } pal_special;
 const pal_special *pal_vocab_special(const pal_vocab *v);
 
 enum {
-    PAL_ENCODE_PREFIX = 1,  /* the text starts a page: put the dummy space first (if the model has one) */
-    PAL_ENCODE_SPECIAL = 2  /* control pieces written in the text are matched too */
+    PAL_ENCODE_PREFIX = 1, /* the text starts a page: put the dummy space first (if the model has one) */
+    PAL_ENCODE_SPECIAL = 2 /* control pieces written in the text are matched too */
 };
 
-/* Encodes text[bytes]; no BOS or EOS is added.  ids[capacity] receives at most capacity tokens, the
- * return value is how many there are (never more than bytes + 1).  scratch holds at least
- * pal_vocab_scratch_bytes(v, bytes) bytes, aligned to 8.  Empty text gives no tokens.
- * Time grows as n log n. */
+/* Encodes text[bytes] as SentencePiece does; no BOS or EOS is added.  ids[capacity] receives at most
+ * capacity tokens, the return value is how many there are (never more than bytes + 1).  scratch holds at
+ * least pal_vocab_scratch_bytes(v, bytes) bytes, aligned to 8; SIZE_MAX means that the text is too long
+ * (above 2^31 - 2 bytes, or what the address space allows).  Empty text gives no tokens.  Time grows as n log n.
+ *
+ * Everything comes back: decoding (with prefixed, special as in encoding) gives the same bytes, as long as
+ * the vocabulary has all byte pieces; characters that it can write in no other way become the unknown
+ * token, one for a run of them. */
 size_t pal_vocab_scratch_bytes(const pal_vocab *v, size_t bytes);
-size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsigned flags,
-                        int32_t *ids, size_t capacity, void *scratch);
+size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsigned flags, int32_t *ids,
+                        size_t capacity, void *scratch);
 
 /* Writes the bytes of one token (U+2581 as a space, byte pieces as their byte, control and unknown pieces
- * as nothing unless `special`) into out[capacity]; returns how many bytes it has. */
+ * as nothing unless `special`) into out[capacity], as many as fit; returns how many bytes it has.  Ids are
+ * the caller's to keep in range, here and above. */
 size_t pal_vocab_decode_one(const pal_vocab *v, int32_t id, bool special, char *out, size_t capacity);
 
-/* Decodes a sequence; with `prefixed` one leading space that stands for the dummy prefix is dropped. */
-size_t pal_vocab_decode(const pal_vocab *v, const int32_t *ids, size_t count, bool prefixed, bool special,
-                        char *out, size_t capacity);
+/* Decodes a sequence; with `prefixed` one leading space that stands for the dummy prefix is dropped (from
+ * the first token of text; control tokens may stand before it).  As above, writes at most capacity bytes
+ * and returns how many there are; so capacity 0 measures. */
+size_t pal_vocab_decode(const pal_vocab *v, const int32_t *ids, size_t count, bool prefixed, bool special, char *out,
+                        size_t capacity);
 
 #endif

@@ -1,0 +1,277 @@
+/* infill.c - palimpsest infill. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_PINS = 1024 };
+
+typedef struct {
+    const char *model, *isa, *text, *file, *dash;
+    pal_infill_options fill;
+    uint64_t seed;
+    bool has_seed, json, trace;
+    int32_t drafts;
+    pal_pin pins[MOST_PINS];
+} request;
+
+typedef struct {
+    const request *r;
+    const pal_model *model;
+    pal_session *session;
+    char *text;                 /* what pal_session_text gave last */
+    size_t text_bytes, text_room;
+    json out;
+    double start;
+    int32_t evaluations_before; /* of the drafts before this one */
+} draft;
+
+/* ---- options that need more than a number ---- */
+
+static bool set_seed(void *target, const char *value)
+{
+    request *r = target;
+    char *end;
+    r->seed = strtoull(value, &end, 10);
+    r->has_seed = *value >= '0' && *value <= '9' && !*end;
+    return r->has_seed;
+}
+
+static bool set_sampler(void *target, const char *value)
+{
+    return pal_sampler_find(value, target);
+}
+
+static bool set_free(void *target, const char *value)
+{
+    pal_infill_options *o = target;
+    char extra;
+    return sscanf(value, "%d-%d%c", &o->free_min, &o->free_max, &extra) == 2;
+}
+
+static bool add_pin(void *target, const char *value)
+{
+    request *r = target;
+    char extra;
+    pal_pin *pin = &r->pins[r->fill.pin_count];
+    if (r->fill.pin_count == MOST_PINS) return false;
+    if (sscanf(value, "%d:%d:%d%c", &pin->blank, &pin->index, &pin->id, &extra) != 3) return false;
+    r->fill.pin_count++;
+    return true;
+}
+
+static int parse(request *r, int argc, char **argv)
+{
+    pal_infill_options *o = &r->fill;
+    const option options[] = {
+        { "m", "MODEL", "the model file (GGUF, a diffusion model)", OPTION_TEXT, &r->model, NULL },
+        { "text", "T", "the page", OPTION_TEXT, &r->text, NULL },
+        { "file", "F", "read the page from a file, or - for standard input", OPTION_TEXT, &r->file, NULL },
+        { "sampler", "S", "first-hitting, margin (default), entropy, confidence, ancestral, parallel, remask", OPTION_CALL, &o->sampler, set_sampler },
+        { "steps", "K", "time steps of ancestral and remask (default 64)", OPTION_INT, &o->steps, NULL },
+        { "seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed },
+        { "drafts", "N", "how many drafts of the page (default 1)", OPTION_INT, &r->drafts, NULL },
+        { "temperature", "X", "0 is greedy (default 0.8)", OPTION_NUMBER, &o->temperature, NULL },
+        { "top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL },
+        { "top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL },
+        { "min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL },
+        { "repetition-penalty", "X", "above 1: fewer repetitions (default 1)", OPTION_NUMBER, &o->repetition_penalty, NULL },
+        { "borders", "on|off", "rules for the first token of a blank (default on; off is the model's exact law)", OPTION_SWITCH, &o->borders, NULL },
+        { "threshold", "X", "parallel: reveal what is surer than X (default 0.9)", OPTION_NUMBER, &o->threshold, NULL },
+        { "entropy-bound", "X", "parallel: reveal by entropy instead, up to X nats", OPTION_NUMBER, &o->entropy_bound, NULL },
+        { "remask", "X", "remask: probability of masking again in a step (default 0.04)", OPTION_NUMBER, &o->remask, NULL },
+        { "free", "A-B", "what [[?]] stands for (default 1-16)", OPTION_CALL, o, set_free },
+        { "pin", "B:I:ID", "make token ID given text at place I of blank B, both from 0; may be repeated", OPTION_CALL, r, add_pin },
+        { "document", NULL, "the page is a whole document, with a beginning and an end", OPTION_FLAG, &o->document, NULL },
+        { "window", NULL, "show the model a part of a page longer than its context", OPTION_FLAG, &o->window, NULL },
+        { "byte-pieces", NULL, "let fills hold characters outside the vocabulary", OPTION_FLAG, &o->byte_pieces, NULL },
+        { "trace", NULL, "show the page after every step", OPTION_FLAG, &r->trace, NULL },
+        { "json", NULL, "one JSON object for every draft", OPTION_FLAG, &r->json, NULL },
+        { "isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL },
+    };
+    const option_set set = { "infill", "-m MODEL (--text T | --file F | -) [options]",
+                             "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"
+                             "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"
+                             "\\[[ stands for two plain brackets.",
+                             options, sizeof options / sizeof *options, &r->dash };
+    int code = options_parse(&set, argc, argv);
+    if (code < 0 && (r->drafts < 1 || r->drafts > 100000)) return usage_error("infill", "drafts must lie between 1 and 100000", NULL);
+    if (code < 0 && r->file && strcmp(r->file, "-") == 0 && !r->dash) {
+        r->dash = r->file;
+        r->file = NULL;
+    }
+    return code;
+}
+
+/* ---- output ---- */
+
+static bool fetch_text(draft *d)
+{
+    d->text_bytes = pal_session_text(d->session, d->text, d->text_room);
+    if (d->text_bytes <= d->text_room) return true;
+    char *grown = realloc(d->text, d->text_bytes);
+    if (!grown) return false;
+    d->text = grown;
+    d->text_room = d->text_bytes;
+    pal_session_text(d->session, d->text, d->text_room);
+    return true;
+}
+
+static void put_place(draft *d, const pal_place *place)
+{
+    size_t size;
+    const char *piece = pal_token_piece(d->model, place->id, &size);
+    json_open(&d->out, NULL, '{');
+    json_int(&d->out, "blank", place->blank);
+    json_int(&d->out, "index", place->index);
+    json_int(&d->out, "id", place->id);
+    if (piece) json_text(&d->out, "piece", piece, size);
+    json_int(&d->out, "step", place->step);
+    json_number(&d->out, "probability", (double)place->probability);
+    json_bool(&d->out, "empty", place->empty);
+    json_int(&d->out, "offset", (int64_t)place->offset);
+    json_int(&d->out, "bytes", (int64_t)place->bytes);
+    json_open(&d->out, "alternatives", '[');
+    for (int32_t i = 0; i < place->alternatives; i++) {
+        json_open(&d->out, NULL, '{');
+        json_int(&d->out, "id", place->alternative_id[i]);
+        piece = pal_token_piece(d->model, place->alternative_id[i], &size);
+        if (piece) json_text(&d->out, "piece", piece, size);
+        json_number(&d->out, "probability", (double)place->alternative_probability[i]);
+        json_close(&d->out, '}');
+    }
+    json_close(&d->out, ']');
+    json_close(&d->out, '}');
+}
+
+static void put_json(draft *d, int32_t number)
+{
+    pal_progress p = pal_session_progress(d->session);
+    size_t count = (size_t)p.places;
+    pal_place *places = calloc(count + 1, sizeof *places);
+    json_string(&d->out, "sampler", pal_sampler_name(d->r->fill.sampler));
+    json_uint(&d->out, "seed", d->r->seed);
+    json_int(&d->out, "draft", number);
+    json_bool(&d->out, "complete", p.open == 0);
+    json_int(&d->out, "steps", p.step);
+    json_int(&d->out, "evaluations", p.evaluations - d->evaluations_before);
+    json_int(&d->out, "shown_tokens", p.shown);
+    json_int(&d->out, "page_tokens", p.tokens);
+    json_run(&d->out, d->model, d->r->model, d->start);
+    json_text(&d->out, "text", d->text, d->text_bytes);
+    if (places) {
+        pal_session_tokens(d->session, places, count);
+        json_open(&d->out, "tokens", '[');
+        for (size_t i = 0; i < count; i++) put_place(d, &places[i]);
+        json_close(&d->out, ']');
+    }
+    json_close(&d->out, '}');
+    json_end_line(&d->out);
+    free(places);
+}
+
+static void put_trace(draft *d)
+{
+    pal_progress p = pal_session_progress(d->session);
+    if (!fetch_text(d)) return;
+    if (d->r->json)
+        json_text(&d->out, NULL, d->text, d->text_bytes);
+    else
+        fprintf(stderr, "step %d, %d evaluations, %d open: %.*s\n", p.step, p.evaluations - d->evaluations_before, p.open, (int)d->text_bytes, d->text);
+}
+
+static void show_progress(const draft *d)
+{
+    pal_progress p = pal_session_progress(d->session);
+    fprintf(stderr, "\r%d of %d places filled, %d evaluations ", p.places - p.open, p.places,
+            p.evaluations - d->evaluations_before);
+}
+
+static int run_draft(draft *d, int32_t number)
+{
+    bool progress = isatty(2) && !d->r->trace;
+    pal_status s = PAL_MORE;
+    d->start = seconds_now();
+    d->evaluations_before = pal_session_progress(d->session).evaluations;
+    d->out = (json){ .out = stdout };
+    if (d->r->json) json_open(&d->out, NULL, '{');
+    if (d->r->json && d->r->trace) json_open(&d->out, "trace", '[');
+    while (s == PAL_MORE && !stop_requested()) {
+        s = pal_step(d->session);
+        if (progress) show_progress(d);
+        if (d->r->trace) put_trace(d);
+    }
+    if (d->r->json && d->r->trace) json_close(&d->out, ']');
+    if (progress) fputs("\r\033[K", stderr);
+    if (!fetch_text(d)) return EXIT_BAD;
+    if (d->r->json)
+        put_json(d, number);
+    else {
+        if (number) fputs("---\n", stdout);
+        fwrite(d->text, 1, d->text_bytes, stdout);
+        fputc('\n', stdout);
+        fflush(stdout);
+    }
+    return s == PAL_MORE ? EXIT_STOPPED : EXIT_GOOD;
+}
+
+/* One session does all drafts: they differ in the draft number alone. */
+static int run_all(request *r, const pal_model *model, const bytes *page, pal_error *err)
+{
+    draft d = { .r = r, .model = model };
+    size_t size = 0;
+    int code = EXIT_GOOD;
+    r->fill.seed = r->seed;
+    r->fill.pins = r->pins;
+    if (pal_session_bytes(model, page->data, page->size, &r->fill, &size, err)) return EXIT_BAD;
+    void *block = malloc(size);
+    if (!block) {
+        *err = (pal_error){ PAL_E_MEMORY, "no memory for the session", SIZE_MAX };
+        return EXIT_BAD;
+    }
+    if (pal_session_init(&d.session, model, page->data, page->size, &r->fill, block, size, err)) {
+        free(block);
+        return EXIT_BAD;
+    }
+    pal_progress p = pal_session_progress(d.session);
+    if (p.windowed) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
+    for (int32_t number = 0; number < r->drafts && code == EXIT_GOOD; number++) {
+        if (number) {
+            pal_session_reseed(d.session, r->seed, (uint32_t)number);
+            pal_session_rewind(d.session, 0, NULL);
+        }
+        code = run_draft(&d, number);
+    }
+    err->text = NULL;
+    free(d.text);
+    free(block);
+    return code;
+}
+
+int command_infill(int argc, char **argv)
+{
+    request *r = calloc(1, sizeof *r);
+    if (!r) return EXIT_BAD;
+    r->fill = pal_infill_defaults();
+    r->drafts = 1;
+    bytes page = { 0 };
+    pal_error err = { 0 };
+    pal_model *model = NULL;
+    int code = parse(r, argc, argv);
+    if (code < 0) {
+        code = EXIT_BAD;
+        model = model_of("infill", r->model, r->isa, &code);
+    }
+    if (model) code = input_read("infill", r->text, r->file, r->dash, &page);
+    if (model && code < 0) {
+        stop_on_interrupt();
+        r->seed = seed_or_drawn(r->seed, r->has_seed);
+        code = run_all(r, model, &page, &err);
+        if (code == EXIT_BAD && err.text) code = report(err.status == PAL_E_TEXT ? "the page" : "infill", &err);
+    }
+    pal_model_close(model);
+    free(page.data);
+    free(r);
+    return code;
+}

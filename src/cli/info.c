@@ -1,0 +1,71 @@
+/* info.c - palimpsest info. */
+#include "cli.h"
+
+#include <inttypes.h>
+
+static void put_plain(const pal_info *i)
+{
+    printf("name          %s\narchitecture  %s, %s\nlicense       %s\n", i->name, i->architecture,
+           i->causal ? "causal" : "bidirectional", i->license);
+    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values, i->tensors, i->weights);
+    printf("network       %" PRIu64 " parameters, %d layers, width %d, hidden %d, %d heads, %d key heads, context %d\n",
+           i->parameters, i->layers, i->width, i->hidden, i->heads, i->kv_heads, i->context);
+    printf("tokenizer     %s, %d pieces\n", i->tokenizer, i->vocabulary);
+    printf("can           %s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
+           i->can_infill ? "infill " : "", i->free_length ? "(blanks of free length)" : "");
+    if (i->why_not) printf("cannot        %s\n", i->why_not);
+    printf("kernels       %s\n", i->isa);
+}
+
+static void put_json(const pal_model *model, const char *path, double start)
+{
+    const pal_info *i = pal_model_info(model);
+    json j = { .out = stdout };
+    json_open(&j, NULL, '{');
+    json_string(&j, "name", i->name);
+    json_string(&j, "architecture", i->architecture);
+    json_string(&j, "license", i->license);
+    json_string(&j, "weights", i->weights);
+    json_string(&j, "tokenizer", i->tokenizer);
+    json_int(&j, "file_bytes", (int64_t)i->file_bytes);
+    json_int(&j, "parameters", (int64_t)i->parameters);
+    json_int(&j, "metadata_values", (int64_t)i->values);
+    json_int(&j, "tensors", (int64_t)i->tensors);
+    json_int(&j, "vocabulary", i->vocabulary);
+    json_int(&j, "context", i->context);
+    json_int(&j, "width", i->width);
+    json_int(&j, "layers", i->layers);
+    json_int(&j, "heads", i->heads);
+    json_int(&j, "kv_heads", i->kv_heads);
+    json_int(&j, "hidden", i->hidden);
+    json_bool(&j, "causal", i->causal);
+    json_bool(&j, "can_tokenize", i->can_tokenize);
+    json_bool(&j, "can_score", i->can_score);
+    json_bool(&j, "can_infill", i->can_infill);
+    json_bool(&j, "free_length", i->free_length);
+    if (i->why_not) json_string(&j, "why_not", i->why_not);
+    json_run(&j, model, path, start);
+    json_close(&j, '}');
+    json_end_line(&j);
+}
+
+int command_info(int argc, char **argv)
+{
+    const char *path = NULL;
+    bool as_json = false;
+    const option options[] = {
+        { "m", "MODEL", "the model file (GGUF, of any architecture)", OPTION_TEXT, &path, NULL },
+        { "json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL },
+    };
+    const option_set set = { "info", "-m MODEL [--json]", "Says what a model file holds and what can be done with it.", options,
+                             sizeof options / sizeof *options, NULL };
+    double start = seconds_now();
+    int code = options_parse(&set, argc, argv);
+    if (code >= 0) return code;
+    pal_model *model = model_of("info", path, NULL, &code);
+    if (!model) return code;
+    if (as_json) put_json(model, path, start);
+    else put_plain(pal_model_info(model));
+    pal_model_close(model);
+    return EXIT_GOOD;
+}

@@ -1,0 +1,127 @@
+/* io.c - files, errors, seeds, time, Ctrl-C. */
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool stream_read(FILE *in, const char *name, bytes *out)
+{
+    size_t room = 0;
+    *out = (bytes){ 0 };
+    for (;;) {
+        if (out->size == room) {
+            room = room ? 2 * room : 1 << 16;
+            char *grown = realloc(out->data, room);
+            if (!grown) {
+                fprintf(stderr, "palimpsest: %s: no memory for the text\n", name);
+                return false;
+            }
+            out->data = grown;
+        }
+        size_t got = fread(out->data + out->size, 1, room - out->size, in);
+        out->size += got;
+        if (got) continue;
+        if (ferror(in)) fprintf(stderr, "palimpsest: %s: %s\n", name, strerror(errno));
+        return !ferror(in);
+    }
+}
+
+bool file_read(const char *path, bytes *out)
+{
+    FILE *in = fopen(path, "rb");
+    if (!in) {
+        fprintf(stderr, "palimpsest: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    bool good = stream_read(in, path, out);
+    fclose(in);
+    return good;
+}
+
+int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out)
+{
+    if (dash && strcmp(dash, "-")) return usage_error(command, "unexpected argument", dash);
+    if ((text != NULL) + (file != NULL) + (dash != NULL) != 1)
+        return usage_error(command, "give exactly one of --text, --file and - (standard input)", NULL);
+    if (dash) return stream_read(stdin, "standard input", out) ? -1 : EXIT_BAD;
+    if (file) return file_read(file, out) ? -1 : EXIT_BAD;
+    out->size = strlen(text);
+    out->data = malloc(out->size + 1);
+    if (!out->data) return EXIT_BAD;
+    memcpy(out->data, text, out->size + 1);
+    return -1;
+}
+
+int report(const char *where, const pal_error *err)
+{
+    fprintf(stderr, "palimpsest: %s: %s", where, err->text);
+    if (err->offset != SIZE_MAX) fprintf(stderr, " (%s %zu)", err->status == PAL_E_OPTION ? "number" : "byte", err->offset);
+    fputc('\n', stderr);
+    return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
+}
+
+pal_model *model_of(const char *command, const char *path, const char *isa, int *code)
+{
+    pal_model *model;
+    pal_error err;
+    if (!path) {
+        *code = usage_error(command, "no model: give one with -m", NULL);
+        return NULL;
+    }
+    if (pal_model_open_file(&model, path, &err)) {
+        *code = report(path, &err);
+        return NULL;
+    }
+    if (isa && pal_model_use_isa(model, isa, &err)) {
+        *code = usage_error(command, err.text, isa);
+        pal_model_close(model);
+        return NULL;
+    }
+    return model;
+}
+
+const char *model_name(const pal_model *model, const char *path)
+{
+    const char *name = pal_model_info(model)->name;
+    return *name ? name : path;
+}
+
+uint64_t seed_or_drawn(uint64_t seed, bool given)
+{
+    if (given) return seed;
+    uint32_t drawn = 0;
+    FILE *random = fopen("/dev/urandom", "rb");
+    if (!random || fread(&drawn, sizeof drawn, 1, random) != 1) drawn = (uint32_t)time(NULL) ^ (uint32_t)getpid() << 16;
+    if (random) fclose(random);
+    fprintf(stderr, "seed %lu\n", (unsigned long)drawn);
+    return drawn;
+}
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static volatile sig_atomic_t stop;
+
+static void on_interrupt(int signal_number)
+{
+    stop = 1;
+    signal(signal_number, SIG_DFL);     /* a second Ctrl-C ends at once */
+}
+
+void stop_on_interrupt(void)
+{
+    signal(SIGINT, on_interrupt);
+}
+
+bool stop_requested(void)
+{
+    return stop;
+}

@@ -1,0 +1,120 @@
+/* options.c - the option parser and its help. */
+#include "cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int usage_error(const char *command, const char *text, const char *what)
+{
+    fprintf(stderr, "palimpsest %s: %s%s%s\n", command, text, what ? ": " : "", what ? what : "");
+    fprintf(stderr, "Try 'palimpsest %s --help'.\n", command);
+    return EXIT_USAGE;
+}
+
+static void print_help(const option_set *set)
+{
+    printf("usage: palimpsest %s %s\n\n%s\n\noptions:\n", set->command, set->synopsis, set->summary);
+    for (size_t i = 0; i < set->count; i++) {
+        const option *o = &set->options[i];
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("  %-26s %s\n", left, o->help);
+    }
+    printf("  %-26s %s\n", "--help", "this text");
+}
+
+static bool parse_int(const char *text, int32_t *out)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || end == text || *end || value < INT32_MIN || value > INT32_MAX) return false;
+    *out = (int32_t)value;
+    return true;
+}
+
+static bool parse_uint64(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno || end == text || *end || *text < '0' || *text > '9') return false;
+    *out = value;
+    return true;
+}
+
+static bool parse_number(const char *text, double *out)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !isfinite(value)) return false;
+    *out = value;
+    return true;
+}
+
+static bool store(const option *o, const char *value)
+{
+    switch (o->kind) {
+    case OPTION_FLAG: *(bool *)o->target = true; return true;
+    case OPTION_TEXT: *(const char **)o->target = value; return true;
+    case OPTION_INT: return parse_int(value, o->target);
+    case OPTION_UINT64: return parse_uint64(value, o->target);
+    case OPTION_NUMBER: return parse_number(value, o->target);
+    case OPTION_SWITCH:
+        *(bool *)o->target = strcmp(value, "on") == 0;
+        return strcmp(value, "on") == 0 || strcmp(value, "off") == 0;
+    case OPTION_CALL: return o->call(o->target, value);
+    }
+    return false;
+}
+
+static const option *find(const option_set *set, const char *name, size_t length)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strlen(set->options[i].name) == length && strncmp(set->options[i].name, name, length) == 0)
+            return &set->options[i];
+    return NULL;
+}
+
+/* One argument that begins with a dash, its value perhaps the next one. */
+static int parse_option(const option_set *set, int argc, char **argv, int *at)
+{
+    const char *argument = argv[*at], *name = argument + (argument[1] == '-' ? 2 : 1);
+    const char *equals = strchr(name, '=');
+    size_t length = equals ? (size_t)(equals - name) : strlen(name);
+    const option *o = find(set, name, length);
+    bool dashes_fit = o && (argument[1] == '-') == (o->name[1] != '\0');
+    if (!dashes_fit) return usage_error(set->command, "unknown option", argument);
+    if (o->kind == OPTION_FLAG) {
+        if (equals) return usage_error(set->command, "this option takes no value", argument);
+        store(o, NULL);
+        return -1;
+    }
+    const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+    if (!value) return usage_error(set->command, "a value is missing after", argument);
+    if (!store(o, value)) {
+        fprintf(stderr, "palimpsest %s: '%s' is not a value for %s (%s)\n", set->command, value, argument, o->value);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+int options_parse(const option_set *set, int argc, char **argv)
+{
+    for (int at = 2; at < argc; at++) {
+        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+            print_help(set);
+            return EXIT_GOOD;
+        }
+        if (argv[at][0] == '-' && argv[at][1]) {
+            int code = parse_option(set, argc, argv, &at);
+            if (code >= 0) return code;
+            continue;
+        }
+        if (!set->positional || *set->positional) return usage_error(set->command, "unexpected argument", argv[at]);
+        *set->positional = argv[at];
+    }
+    return -1;
+}

@@ -1,0 +1,63 @@
+/* quantize.c - palimpsest quantize. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool write_file(void *context, const void *data, size_t size)
+{
+    return fwrite(data, 1, size, context) == size;
+}
+
+/* The file appears under its name only when it is whole. */
+static int write_model(const pal_model *model, const char *out, const char *type)
+{
+    pal_error err;
+    size_t length = strlen(out);
+    char *partial = malloc(length + 6);
+    if (!partial) return EXIT_BAD;
+    memcpy(partial, out, length);
+    memcpy(partial + length, ".part", 6);
+    FILE *file = fopen(partial, "wb");
+    if (!file) {
+        fprintf(stderr, "palimpsest: %s: %s\n", partial, strerror(errno));
+        free(partial);
+        return EXIT_BAD;
+    }
+    pal_status s = pal_model_quantize(model, type, write_file, file, &err);
+    int code = s ? report(s == PAL_E_IO ? partial : "quantize", &err) : EXIT_GOOD;
+    if (fclose(file) && !s) {
+        fprintf(stderr, "palimpsest: %s: %s\n", partial, strerror(errno));
+        code = EXIT_BAD;
+    }
+    if (code == EXIT_GOOD && rename(partial, out)) {
+        fprintf(stderr, "palimpsest: %s: %s\n", out, strerror(errno));
+        code = EXIT_BAD;
+    }
+    if (code != EXIT_GOOD) remove(partial);
+    free(partial);
+    return code;
+}
+
+int command_quantize(int argc, char **argv)
+{
+    const char *path = NULL, *out = NULL, *type = NULL;
+    const option options[] = {
+        { "m", "MODEL", "the model file (GGUF; best F32 or F16)", OPTION_TEXT, &path, NULL },
+        { "o", "OUT", "the file to write", OPTION_TEXT, &out, NULL },
+        { "type", "TYPE", "F32, F16, Q8_0 or Q4_0", OPTION_TEXT, &type, NULL },
+    };
+    const option_set set = { "quantize", "-m MODEL -o OUT --type F16|Q8_0|Q4_0",
+                             "Writes the model with its matrices in another type.  Vectors, and rows that no block of\n"
+                             "32 fits, keep a float type.", options, sizeof options / sizeof *options, NULL };
+    int code = options_parse(&set, argc, argv);
+    if (code >= 0) return code;
+    if (!out) return usage_error("quantize", "no output: give one with -o", NULL);
+    if (!type) return usage_error("quantize", "no type: give one with --type", NULL);
+    pal_model *model = model_of("quantize", path, NULL, &code);
+    if (!model) return code;
+    code = write_model(model, out, type);
+    pal_model_close(model);
+    return code;
+}

@@ -1,0 +1,118 @@
+/* score.c - palimpsest score. */
+#include "cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    bool announced, terminal;
+    double start, shown;
+} watch;
+
+/* The cost first, then how far it is; Ctrl-C ends with the figures so far. */
+static bool on_progress(void *context, const pal_score_progress *p)
+{
+    watch *w = context;
+    double now = seconds_now();
+    if (!w->announced) fprintf(stderr, "about %llu evaluations of the network\n", (unsigned long long)p->expected_evaluations);
+    w->announced = true;
+    if (w->terminal && now - w->shown > 0.2 && p->evaluations) {
+        double left = (now - w->start) / (double)p->evaluations *
+                      (p->expected_evaluations > p->evaluations ? (double)(p->expected_evaluations - p->evaluations) : 0.0);
+        fprintf(stderr, "\r%llu of about %llu evaluations, %.0f s left", (unsigned long long)p->evaluations,
+                (unsigned long long)p->expected_evaluations, left);
+        if (isfinite(p->bits_per_byte)) fprintf(stderr, ", %.4f bits per byte so far", p->bits_per_byte);
+        fputs("\033[K", stderr);
+        w->shown = now;
+    }
+    return !stop_requested();
+}
+
+static const char *kind_of(const pal_score_result *r)
+{
+    return r->bound ? (r->estimated ? "bound (estimated)" : "bound") : "exact";
+}
+
+static void put_plain(const pal_score_result *r, bool complete)
+{
+    printf("%.4f bits per byte", r->bits_per_byte);
+    if (r->estimated) printf(", standard error %.4f", r->standard_error);
+    printf(", %s%s\n", kind_of(r), complete ? "" : ", stopped early");
+    printf("%.4f nats per token, perplexity %.2f, %llu tokens, %llu bytes, %llu evaluations\n", r->nats_per_token,
+           r->perplexity, (unsigned long long)r->tokens, (unsigned long long)r->bytes, (unsigned long long)r->evaluations);
+}
+
+static void put_json(const pal_score_result *r, const pal_model *model, const char *path, uint64_t seed, double start,
+                     bool complete)
+{
+    json j = { .out = stdout };
+    json_open(&j, NULL, '{');
+    json_number(&j, "bits_per_byte", r->bits_per_byte);
+    json_number(&j, "nats_per_token", r->nats_per_token);
+    json_number(&j, "perplexity", r->perplexity);
+    json_int(&j, "tokens", (int64_t)r->tokens);
+    json_int(&j, "bytes", (int64_t)r->bytes);
+    json_string(&j, "kind", r->bound ? "bound" : "exact");
+    json_bool(&j, "estimated", r->estimated);
+    json_number(&j, "standard_error", r->standard_error);
+    json_string(&j, "method", pal_score_method_name(r->method));
+    json_int(&j, "documents", (int64_t)r->documents);
+    json_int(&j, "windows", (int64_t)r->windows);
+    json_int(&j, "evaluations", (int64_t)r->evaluations);
+    json_bool(&j, "complete", complete);
+    json_uint(&j, "seed", seed);
+    json_run(&j, model, path, start);
+    json_close(&j, '}');
+    json_end_line(&j);
+}
+
+static bool set_method(void *target, const char *value)
+{
+    return pal_score_method_find(value, target);
+}
+
+int command_score(int argc, char **argv)
+{
+    const char *path = NULL, *file = NULL, *text = NULL, *dash = NULL, *isa = NULL;
+    bool as_json = false;
+    pal_score_options o = { .seed = 1 };
+    const option options[] = {
+        { "m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL },
+        { "file", "F", "the text", OPTION_TEXT, &file, NULL },
+        { "text", "T", "the text itself", OPTION_TEXT, &text, NULL },
+        { "method", "NAME", "exact (causal models); bound (default), margin, entropy, confidence (diffusion models)", OPTION_CALL, &o.method, set_method },
+        { "standard-error", "X", "bound: go on until the error is X bits per byte (default 0.01)", OPTION_NUMBER, &o.standard_error, NULL },
+        { "seed", "N", "of the estimate (default 1)", OPTION_UINT64, &o.seed, NULL },
+        { "json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL },
+        { "isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &isa, NULL },
+    };
+    const option_set set = { "score", "-m MODEL (--file F | --text T | -) [options]",
+                             "Says how likely a text is, in bits per byte.  The text is cut into documents at lines\n"
+                             "<|endoftext|>, and those into windows of the model's context.", options,
+                             sizeof options / sizeof *options, &dash };
+    watch w = { .terminal = isatty(2), .start = seconds_now() };
+    bytes input = { 0 };
+    pal_error err;
+    pal_score_result r;
+    int code = options_parse(&set, argc, argv);
+    if (code >= 0) return code;
+    if (o.standard_error < 0.0) return usage_error("score", "standard-error must be positive", NULL);
+    pal_model *model = model_of("score", path, isa, &code);
+    if (!model) return code;
+    code = input_read("score", text, file, dash, &input);
+    if (code < 0) {
+        o.progress = on_progress;
+        o.context = &w;
+        stop_on_interrupt();
+        pal_status s = pal_score(model, input.data, input.size, &o, &r, &err);
+        if (w.terminal && w.shown > 0.0) fputs("\r\033[K", stderr);
+        code = s == PAL_OK ? EXIT_GOOD : s == PAL_MORE ? EXIT_STOPPED : report("score", &err);
+        if (s >= 0 && as_json) put_json(&r, model, path, o.seed, w.start, s == PAL_OK);
+        if (s >= 0 && !as_json) put_plain(&r, s == PAL_OK);
+    }
+    pal_model_close(model);
+    free(input.data);
+    return code;
+}

@@ -1,0 +1,48 @@
+/* kernels.c - fills the kernel table; the only place that asks the CPU. */
+#include "kernels.h"
+#include "lanes.h"
+
+#if defined(PAL_HAVE_AVX2)
+#include <cpuid.h>
+
+/* __builtin_cpu_supports also asks whether the system saves the wide registers, but clang 14 does not know
+ * F16C by name: CPUID leaf 1 has it. */
+static bool has_avx2_and_f16c(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
+#endif
+
+unsigned pal_cpu_isa(void)
+{
+    unsigned isa = PAL_ISA_REF;
+#if defined(PAL_HAVE_SIMD128)
+    isa |= PAL_ISA_SIMD128; /* a module that loaded was compiled for it */
+#endif
+#if defined(PAL_HAVE_AVX2)
+    if (has_avx2_and_f16c()) isa |= PAL_ISA_AVX2;
+#endif
+    return isa;
+}
+
+const char *pal_isa_name(unsigned isa)
+{
+    if (isa & PAL_ISA_AVX2) return "avx2";
+    if (isa & PAL_ISA_SIMD128) return "simd128";
+    return "scalar";
+}
+
+void pal_kernels_init(pal_kernels *k, unsigned allowed)
+{
+    k->isa = allowed & pal_cpu_isa();
+    pal_pick_quantize(k);
+    pal_pick_matmul_q8_0(k);
+    pal_pick_matmul_q4_0(k);
+    pal_pick_matmul_float(k);
+    pal_pick_norm(k);
+    pal_pick_rope(k);
+    pal_pick_activation(k);
+    pal_pick_attention(k);
+}

@@ -1,0 +1,86 @@
+/* lanes.h - what the kernel files share: which vector units the compiler can reach, and the one order in
+ * which eight lanes become a number (internal to kernels/).
+ *
+ * AVX2 code is compiled for single functions and chosen at run time; simd128 code exists where the whole
+ * module is compiled for it, because a WebAssembly module with unknown instructions does not load at all. */
+#ifndef PAL_LANES_H
+#define PAL_LANES_H
+
+#include <float.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#define PAL_HAVE_SIMD128 1
+#elif defined(__x86_64__)
+#include <immintrin.h>
+#define PAL_HAVE_AVX2 1
+#define PAL_AVX2      __attribute__((target("avx2,f16c")))
+#endif
+
+/* x87 would keep intermediate results too precise, and with other bits. */
+_Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated as float");
+
+enum { PAL_LANES = 8 };
+
+/* Every variant ends a sum along a row here, so that the order cannot drift apart. */
+static inline float pal_sum_lanes(const float lane[PAL_LANES])
+{
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+#if defined(PAL_HAVE_AVX2)
+
+/* pal_sum_lanes of one register. */
+PAL_AVX2 static inline float pal_sum_lanes_avx2(__m256 v)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+/* Rows become columns: 32-bit element j of row i goes to element i of row j. */
+PAL_AVX2 static inline void pal_transpose_avx2(__m256 row[8])
+{
+    __m256 pair[8], quad[8];
+    for (int i = 0; i < 8; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        quad[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
+        quad[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xee);
+        quad[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+        quad[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        row[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
+        row[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
+    }
+}
+
+#endif
+#if defined(PAL_HAVE_SIMD128)
+
+/* pal_sum_lanes of two registers, lanes 0..3 and 4..7. */
+static inline float pal_sum_lanes_simd128(v128_t low, v128_t high)
+{
+    v128_t s = wasm_f32x4_add(low, high);
+    s = wasm_f32x4_add(s, wasm_i32x4_shuffle(s, s, 2, 3, 0, 1));
+    return wasm_f32x4_extract_lane(wasm_f32x4_add(s, wasm_i32x4_shuffle(s, s, 1, 0, 3, 2)), 0);
+}
+
+/* Rows become columns: 32-bit element j of row i goes to element i of row j. */
+static inline void pal_transpose_simd128(v128_t row[4])
+{
+    v128_t a = wasm_i32x4_shuffle(row[0], row[1], 0, 4, 1, 5), b = wasm_i32x4_shuffle(row[0], row[1], 2, 6, 3, 7);
+    v128_t c = wasm_i32x4_shuffle(row[2], row[3], 0, 4, 1, 5), d = wasm_i32x4_shuffle(row[2], row[3], 2, 6, 3, 7);
+    row[0] = wasm_i64x2_shuffle(a, c, 0, 2);
+    row[1] = wasm_i64x2_shuffle(a, c, 1, 3);
+    row[2] = wasm_i64x2_shuffle(b, d, 0, 2);
+    row[3] = wasm_i64x2_shuffle(b, d, 1, 3);
+}
+
+#endif
+#endif

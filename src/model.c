@@ -1,0 +1,281 @@
+/* model.c - opening a file: what it can do, and what it cannot and why. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void copy_text(const pal_gguf *g, const char *key, char *out, size_t capacity)
+{
+    pal_str s;
+    size_t size = 0;
+    if (pal_gguf_get_str(g, key, &s)) size = s.size < capacity - 1 ? s.size : capacity - 1;
+    if (size) memcpy(out, s.data, size);
+    out[size] = '\0';
+}
+
+static int32_t shape_value(const pal_model *m, const char *name)
+{
+    char key[128];
+    uint32_t value = 0;
+    size_t length = strlen(m->architecture), extra = strlen(name) + 1;
+    if (length + extra + 1 > sizeof key) return 0;
+    memcpy(key, m->architecture, length);
+    key[length] = '.';
+    memcpy(key + length + 1, name, extra);
+    return pal_gguf_get_u32(m->gguf, key, &value) && value <= INT32_MAX ? (int32_t)value : 0;
+}
+
+/* The type that most weights have, by number of elements, and the number of all. */
+static void count_weights(pal_model *m)
+{
+    uint64_t best = 0;
+    m->info.weights = "";
+    for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
+        uint64_t size = t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
+        m->info.parameters += size;
+        if (t->dims > 1 && size > best) {
+            best = size;
+            m->info.weights = pal_tensor_type_name(t->type);
+        }
+    }
+}
+
+static void describe(pal_model *m, size_t bytes)
+{
+    const pal_special *special = m->vocab ? pal_vocab_special(m->vocab) : NULL;
+    bool ready = pal_model_ready(m, NULL) == PAL_OK;
+    m->info.architecture = m->architecture;
+    m->info.name = m->name;
+    m->info.license = m->license;
+    m->info.tokenizer = m->tokenizer;
+    m->info.isa = pal_isa_name(m->kernels.isa);
+    m->info.file_bytes = bytes;
+    m->info.values = pal_gguf_values(m->gguf);
+    m->info.tensors = pal_gguf_tensors(m->gguf);
+    m->info.vocabulary = m->vocab ? pal_vocab_size(m->vocab) : 0;
+    m->info.context = shape_value(m, "context_length");
+    m->info.width = shape_value(m, "embedding_length");
+    m->info.layers = shape_value(m, "block_count");
+    m->info.heads = shape_value(m, "attention.head_count");
+    m->info.kv_heads = shape_value(m, "attention.head_count_kv");
+    m->info.hidden = shape_value(m, "feed_forward_length");
+    m->info.causal = m->has_net ? m->net.causal : strcmp(m->architecture, "llada") != 0;
+    m->info.can_tokenize = m->vocab != NULL;
+    m->info.can_score = ready && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
+    m->info.can_infill = ready && !m->net.causal && special->mask >= 0;
+    m->info.free_length = m->info.can_infill && special->empty >= 0;
+    m->info.why_not = m->vocab_error.text ? m->vocab_error.text : m->net_error.text;
+    count_weights(m);
+}
+
+static pal_status open_vocabulary(pal_model *m, pal_error *err)
+{
+    if (!pal_gguf_find(m->gguf, "tokenizer.ggml.model")) {
+        pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, "the file has no tokenizer", SIZE_MAX);
+        return PAL_OK;
+    }
+    pal_status s = pal_vocab_open(&m->vocab, m->gguf, &m->vocab_error);
+    if (s == PAL_E_UNSUPPORTED) return PAL_OK;
+    if (s) {
+        if (err) *err = m->vocab_error;
+        return s;
+    }
+    size_t size = (size_t)pal_vocab_size(m->vocab);
+    m->classes.of = malloc(size);
+    m->classes.byte = malloc(size);
+    if (!m->classes.of || !m->classes.byte) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
+    pal_classes_fill(&m->classes, m->vocab);
+    return PAL_OK;
+}
+
+/* A file of another kind opens without a network; a wrong one of our kind does not open. */
+static pal_status open_network(pal_model *m, pal_error *err)
+{
+    if (!pal_gguf_tensors(m->gguf)) {
+        pal_fail(&m->net_error, PAL_E_UNSUPPORTED, "the file holds a vocabulary only, no network", SIZE_MAX);
+        return PAL_OK;
+    }
+    pal_status s = pal_transformer_bind(&m->net, m->gguf, &m->net_error);
+    m->has_net = s == PAL_OK;
+    if (s == PAL_OK || s == PAL_E_UNSUPPORTED) return PAL_OK;
+    if (err) *err = m->net_error;
+    return s;
+}
+
+pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_error *err)
+{
+    pal_model *m = calloc(1, sizeof *m);
+    if (!m) return pal_fail(err, PAL_E_MEMORY, "no memory for the model", SIZE_MAX);
+    pal_kernels_init(&m->kernels, (unsigned)PAL_ISA_ALL);
+    pal_status s = pal_gguf_open(&m->gguf, image, bytes, err);
+    if (!s) {
+        copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
+        copy_text(m->gguf, "general.name", m->name, sizeof m->name);
+        copy_text(m->gguf, "general.license", m->license, sizeof m->license);
+        copy_text(m->gguf, "tokenizer.ggml.model", m->tokenizer, sizeof m->tokenizer);
+        s = open_vocabulary(m, err);
+    }
+    if (!s) s = open_network(m, err);
+    if (s) {
+        pal_model_close(m);
+        return s;
+    }
+    describe(m, bytes);
+    *out = m;
+    return PAL_OK;
+}
+
+pal_status pal_model_open_file(pal_model **out, const char *path, pal_error *err)
+{
+    pal_file file;
+    pal_status s = pal_file_map(&file, path, err);
+    if (s) return s;
+    s = pal_model_open(out, file.data, file.size, err);
+    if (s) pal_file_unmap(&file);
+    else (*out)->file = file;
+    return s;
+}
+
+void pal_model_close(pal_model *m)
+{
+    if (!m) return;
+    if (m->has_net) pal_transformer_release(&m->net);
+    free(m->classes.of);
+    free(m->classes.byte);
+    if (m->vocab) pal_vocab_close(m->vocab);
+    if (m->gguf) pal_gguf_close(m->gguf);
+    if (m->file.size) pal_file_unmap(&m->file);
+    free(m);
+}
+
+pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)
+{
+    static const unsigned masks[] = { PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_AVX2 };
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        if (strcmp(isa, pal_isa_name(masks[i])) == 0 && (pal_cpu_isa() & masks[i]) == masks[i]) {
+            pal_kernels_init(&m->kernels, masks[i]);
+            m->info.isa = pal_isa_name(m->kernels.isa);
+            return PAL_OK;
+        }
+    return pal_fail(err, PAL_E_OPTION, "this machine or build has no such instruction set", SIZE_MAX);
+}
+
+const pal_info *pal_model_info(const pal_model *m)
+{
+    return &m->info;
+}
+
+pal_status pal_model_ready(const pal_model *m, pal_error *err)
+{
+    const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
+    if (why) return pal_fail(err, why->status, why->text, why->offset);
+    if (m->net.vocab != pal_vocab_size(m->vocab))
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the network and the tokenizer have vocabularies of different sizes", SIZE_MAX);
+    return PAL_OK;
+}
+
+/* ---- a network behind the predictor's three fields -------------------------------------------------- */
+
+void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena)
+{
+    r->model = m;
+    pal_activations_layout(&r->activations, &m->net, most, arena);
+}
+
+static void run_evaluate(void *context, const int32_t *tokens, int32_t n)
+{
+    pal_runner *r = context;
+    pal_transformer_forward(&r->model->net, &r->model->kernels, &r->activations, tokens, n);
+}
+
+static void run_logits(void *context, const int *at, int count, float *logits)
+{
+    pal_runner *r = context;
+    pal_transformer_logits(&r->model->net, &r->model->kernels, &r->activations, at, count, logits);
+}
+
+pal_predictor pal_runner_start(pal_runner *r)
+{
+    pal_activations_prepare(&r->activations, &r->model->net);
+    return (pal_predictor){ .context = r, .vocab = r->model->net.vocab, .evaluate = run_evaluate, .logits = run_logits };
+}
+
+/* ---- tokens and logits ------------------------------------------------------------------------------ */
+
+static pal_status need_vocab(const pal_model *m, pal_error *err)
+{
+    return m->vocab ? PAL_OK : pal_fail(err, m->vocab_error.status, m->vocab_error.text, m->vocab_error.offset);
+}
+
+pal_status pal_tokenize(const pal_model *m, const char *text, size_t bytes, unsigned flags, int32_t *ids,
+                        size_t capacity, size_t *count, pal_error *err)
+{
+    pal_status s = need_vocab(m, err);
+    if (s) return s;
+    void *scratch = malloc(pal_vocab_scratch_bytes(m->vocab, bytes) + 1);
+    if (!scratch) return pal_fail(err, PAL_E_MEMORY, "no memory for the tokenizer", SIZE_MAX);
+    unsigned how = (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) |
+                   (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);
+    *count = pal_vocab_encode(m->vocab, text, bytes, how, ids, capacity, scratch);
+    free(scratch);
+    return PAL_OK;
+}
+
+pal_status pal_detokenize(const pal_model *m, const int32_t *ids, size_t count, unsigned flags, char *text,
+                          size_t capacity, size_t *bytes, pal_error *err)
+{
+    pal_status s = need_vocab(m, err);
+    if (s) return s;
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= pal_vocab_size(m->vocab))
+            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", i);
+    *bytes = pal_vocab_decode(m->vocab, ids, count, !(flags & PAL_TOKENIZE_INSIDE), flags & PAL_TOKENIZE_SPECIAL, text,
+                              capacity);
+    return PAL_OK;
+}
+
+const char *pal_token_piece(const pal_model *m, int32_t id, size_t *bytes)
+{
+    if (!m->vocab || id < 0 || id >= pal_vocab_size(m->vocab)) return NULL;
+    pal_str piece = pal_vocab_piece(m->vocab, id);
+    *bytes = piece.size;
+    return piece.data;
+}
+
+static pal_status check_positions(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
+                                  pal_error *err)
+{
+    if (!m->has_net) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
+    if (n < 1 || n > m->net.context) return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
+    for (int32_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= m->net.vocab)
+            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+    for (int32_t i = 0; i < count; i++)
+        if (at[i] < 0 || at[i] >= n) return pal_fail(err, PAL_E_OPTION, "a position lies outside the tokens", (size_t)i);
+    return PAL_OK;
+}
+
+pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
+                      float *logits, pal_error *err)
+{
+    pal_status s = check_positions(m, tokens, n, at, count, err);
+    if (s) return s;
+    pal_runner runner;
+    pal_arena arena = { 0 };
+    pal_runner_layout(&runner, m, n, &arena);
+    void *block = arena.overflow ? NULL : malloc(arena.used + PAL_ARENA_SLACK);
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
+    arena = pal_arena_in(block);
+    pal_runner_layout(&runner, m, n, &arena);
+    pal_predictor p = pal_runner_start(&runner);
+    p.evaluate(p.context, tokens, n);
+    p.logits(p.context, at, count, logits);
+    free(block);
+    return PAL_OK;
+}
+
+const char *pal_version(void)
+{
+    return "0.1.0";
+}

@@ -1,0 +1,76 @@
+/* quantize.c - pal_model_quantize: the same file with its matrices in another type. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What llama.cpp calls general.file_type, by the type of most weights. */
+static const struct { const char *name; uint32_t type, file_type; } types[] = {
+    { "F32", PAL_F32, 0 }, { "F16", PAL_F16, 1 }, { "Q4_0", PAL_Q4_0, 2 }, { "Q8_0", PAL_Q8_0, 7 },
+};
+
+static bool readable(uint32_t type)
+{
+    return type == PAL_F32 || type == PAL_F16 || type == PAL_Q8_0 || type == PAL_Q4_0;
+}
+
+/* Vectors keep their type; rows that no block fits become F16. */
+static uint32_t type_for(const pal_gguf_tensor *t, uint32_t wanted)
+{
+    if (t->dims < 2) return t->type;
+    return t->extent[0] % pal_tensor_block(wanted) ? PAL_F16 : wanted;
+}
+
+static uint64_t elements(const pal_gguf_tensor *t)
+{
+    return t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
+}
+
+static pal_status write_tensor(const pal_model *m, const pal_gguf_tensor *t, uint32_t type, pal_sink_fn *sink,
+                               void *context, pal_error *err)
+{
+    size_t count = (size_t)elements(t), size = count / pal_tensor_block(type) * pal_tensor_block_bytes(type);
+    if (type == t->type) return pal_gguf_write_tensor(m->gguf, t->data, t->size, sink, context, err);
+    float *values = malloc(count * sizeof *values + 1);
+    void *data = malloc(size + 1);
+    pal_status s = PAL_OK;
+    if (!values || !data)
+        s = pal_fail(err, PAL_E_MEMORY, "no memory to convert a tensor", t->offset);
+    else {
+        pal_dequantize(values, t->data, t->type, count);
+        pal_quantize_weights(data, values, type, count);
+        s = pal_gguf_write_tensor(m->gguf, data, size, sink, context, err);
+    }
+    free(values);
+    free(data);
+    return s;
+}
+
+static pal_status plan(const pal_model *m, uint32_t wanted, pal_gguf_tensor_plan *plans, pal_error *err)
+{
+    for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
+        uint32_t type = type_for(t, wanted);
+        if (type != t->type && !readable(t->type))
+            return pal_fail(err, PAL_E_UNSUPPORTED, "a tensor is of a type that cannot be converted from", t->offset);
+        plans[i] = (pal_gguf_tensor_plan){ .name = t->name, .type = type, .dims = t->dims };
+        memcpy(plans[i].extent, t->extent, sizeof t->extent);
+    }
+    return PAL_OK;
+}
+
+pal_status pal_model_quantize(const pal_model *m, const char *name, pal_sink_fn *sink, void *context, pal_error *err)
+{
+    size_t count = pal_gguf_tensors(m->gguf), which = 0;
+    while (which < sizeof types / sizeof *types && strcmp(types[which].name, name)) which++;
+    if (which == sizeof types / sizeof *types)
+        return pal_fail(err, PAL_E_OPTION, "the type must be F32, F16, Q8_0 or Q4_0", SIZE_MAX);
+    pal_gguf_tensor_plan *plans = malloc((count + 1) * sizeof *plans);
+    if (!plans) return pal_fail(err, PAL_E_MEMORY, "no memory for the list of tensors", SIZE_MAX);
+    pal_status s = plan(m, types[which].type, plans, err);
+    if (!s) s = pal_gguf_write_header(m->gguf, types[which].file_type, plans, count, sink, context, err);
+    for (size_t i = 0; !s && i < count; i++)
+        s = write_tensor(m, pal_gguf_tensor_at(m->gguf, i), plans[i].type, sink, context, err);
+    free(plans);
+    return s;
+}

@@ -1,0 +1,364 @@
+/* session.c - a page being filled, in the caller's block: palimpsest.h's sessions on top of text/. */
+#include "model.h"
+#include "text/fill.h"
+#include "text/layout.h"
+#include "text/page.h"
+
+#include <string.h>
+
+struct pal_session {
+    const pal_model *model;
+    pal_infill_options options;
+    pal_page page;
+    pal_layout layout;
+    pal_layout_scratch scratch;
+    pal_fill fill;
+    pal_runner runner;
+};
+
+static const struct { pal_sampler sampler; const char *name; } sampler_names[] = {
+    { PAL_FIRST_HITTING, "first-hitting" }, { PAL_MARGIN, "margin" },       { PAL_ENTROPY, "entropy" },
+    { PAL_CONFIDENCE, "confidence" },       { PAL_ANCESTRAL, "ancestral" }, { PAL_PARALLEL, "parallel" },
+    { PAL_REMASK, "remask" },
+};
+
+const char *pal_sampler_name(pal_sampler sampler)
+{
+    return (unsigned)sampler < PAL_SAMPLERS ? sampler_names[sampler].name : NULL;
+}
+
+bool pal_sampler_find(const char *name, pal_sampler *out)
+{
+    for (size_t i = 0; i < PAL_SAMPLERS; i++)
+        if (strcmp(name, sampler_names[i].name) == 0) {
+            *out = sampler_names[i].sampler;
+            return true;
+        }
+    return false;
+}
+
+pal_infill_options pal_infill_defaults(void)
+{
+    return (pal_infill_options){ .sampler = PAL_MARGIN, .temperature = 0.8, .top_p = 1.0, .repetition_penalty = 1.0,
+                                 .borders = true, .remask = -1.0, .free_min = 1, .free_max = 16 };
+}
+
+/* ---- making a session ------------------------------------------------------------------------------- */
+
+static pal_status check(const pal_model *m, const pal_infill_options *o, pal_error *err)
+{
+    pal_status s = pal_model_ready(m, err);
+    if (s) return s;
+    if (m->net.causal)
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the model reads from left to right and cannot fill blanks: "
+                                                "infilling needs a diffusion model (architecture llada)", SIZE_MAX);
+    return pal_fill_check(o, &m->classes, err);
+}
+
+static pal_status count_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
+                             const pal_infill_options *o, pal_error *err)
+{
+    const pal_page_rules rules = { .longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max };
+    *page = (pal_page){ 0 };
+    if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
+    pal_status s = pal_page_read(page, text, bytes, &rules, err);
+    if (s) return s;
+    if (page->places > m->net.context)
+        return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model", SIZE_MAX);
+    return PAL_OK;
+}
+
+/* Measures with base NULL, places otherwise; `page` has been counted. */
+static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *page, pal_arena *arena)
+{
+    pal_session *placed = pal_take(arena, 1, sizeof *placed);
+    if (placed) s = placed;
+    size_t tokens = page->bytes + page->count + (size_t)page->places + 2;
+    int32_t shown = tokens < (size_t)m->net.context ? (int32_t)tokens : m->net.context;
+    s->page = *page;
+    s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
+    s->page.text = pal_take(arena, page->bytes, 1);
+    pal_layout_place(&s->layout, &s->scratch, page, m->vocab, arena);
+    pal_fill_layout(&s->fill, m->net.vocab, (int32_t)page->places, arena);
+    pal_runner_layout(&s->runner, m, shown, arena);
+    return s;
+}
+
+pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_bytes, const pal_infill_options *o,
+                             size_t *bytes, pal_error *err)
+{
+    pal_session measured;
+    pal_page page;
+    pal_arena arena = { 0 };
+    pal_status s = check(m, o, err);
+    if (!s) s = count_page(&page, m, text, text_bytes, o, err);
+    if (s) return s;
+    lay_out(&measured, m, &page, &arena);
+    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+        return pal_fail(err, PAL_E_MEMORY, "the session would not fit into memory", SIZE_MAX);
+    *bytes = arena.used + PAL_ARENA_SLACK;
+    return PAL_OK;
+}
+
+static pal_status pin_all(pal_session *s, const pal_infill_options *o, pal_error *err)
+{
+    for (size_t i = 0; i < o->pin_count; i++) {
+        pal_status status = pal_session_pin(s, o->pins[i].blank, o->pins[i].index, o->pins[i].id, err);
+        if (status) return status;
+    }
+    return PAL_OK;
+}
+
+pal_status pal_session_init(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
+                            const pal_infill_options *o, void *block, size_t bytes, pal_error *err)
+{
+    size_t needed;
+    pal_page page;
+    pal_status status = pal_session_bytes(m, text, text_bytes, o, &needed, err);
+    if (status) return status;
+    if (!block || bytes < needed) return pal_fail(err, PAL_E_MEMORY, "the block lent to the session is too small", SIZE_MAX);
+    pal_arena arena = pal_arena_in(block);
+    count_page(&page, m, text, text_bytes, o, NULL);
+    pal_session *s = lay_out(NULL, m, &page, &arena);
+    const pal_page_rules rules = { .longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max };
+    s->model = m;
+    s->options = *o;
+    s->options.pins = NULL;
+    pal_page_read(&s->page, text, text_bytes, &rules, NULL);
+    status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, m->net.context, err);
+    if (status) return status;
+    s->fill.predictor = pal_runner_start(&s->runner);
+    s->fill.classes = &m->classes;
+    s->fill.options = s->options;
+    s->fill.n = s->layout.shown;
+    s->fill.tokens = s->layout.tokens + s->layout.shown_from;
+    s->fill.blanks = (int32_t)s->page.blanks;
+    s->fill.slots = s->layout.slots;
+    s->fill.blank = s->layout.blank;
+    s->fill.slot = s->layout.slot;
+    pal_fill_start(&s->fill);
+    status = pin_all(s, o, err);
+    if (!status) *out = s;
+    return status;
+}
+
+pal_status pal_step(pal_session *s)
+{
+    return pal_fill_step(&s->fill);
+}
+
+/* ---- pins and rewinds ------------------------------------------------------------------------------- */
+
+static bool holds_empty(const pal_session *s, const pal_slot *slot)
+{
+    return slot->step >= 0 && s->fill.tokens[slot->at] == s->model->classes.empty;
+}
+
+static void set_pinned(pal_session *s, pal_slot *slot, int32_t id)
+{
+    if (slot->step < 0) s->fill.open--;
+    s->fill.tokens[slot->at] = id;
+    s->fill.fresh = false;
+    slot->pinned = true;
+    slot->step = 0;
+    slot->probability = 1.0f;
+    slot->alternatives = 0;
+}
+
+static void unpin(pal_session *s, int32_t slot)
+{
+    s->fill.slot[slot].pinned = false;
+    if (s->fill.slot[slot].step >= 0) pal_fill_mask(&s->fill, slot);
+}
+
+static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_t index, int32_t id, pal_error *err)
+{
+    const pal_classes *c = &s->model->classes;
+    bool empty = id == c->empty;
+    if (id >= c->vocab) return pal_fail(err, PAL_E_OPTION, "the pinned token lies outside the vocabulary", SIZE_MAX);
+    if (!empty && (c->of[id] & PAL_CLASS_NO_FILL))
+        return pal_fail(err, PAL_E_OPTION, "a control, unknown or mask token cannot be pinned", SIZE_MAX);
+    if (empty && (blank->least == blank->most || index < blank->least))
+        return pal_fail(err, PAL_E_OPTION, "the length of the blank does not allow <empty> there", SIZE_MAX);
+    if (index == 0 && ((blank->first == PAL_FIRST_WORD && !(c->of[id] & PAL_CLASS_WORD)) ||
+                       (blank->first == PAL_FIRST_INSIDE && (c->of[id] & PAL_CLASS_WORD))))
+        return pal_fail(err, PAL_E_OPTION, "what stands before the blank wants another kind of first token "
+                                           "(one that begins a word, or one that does not)", SIZE_MAX);
+    for (int32_t i = 0; i < blank->most; i++) {
+        const pal_slot *other = &s->fill.slot[blank->slot + i];
+        if (other->pinned && (empty ? i > index && !holds_empty(s, other) : i < index && holds_empty(s, other)))
+            return pal_fail(err, PAL_E_OPTION, "<empty> cannot stand before a pinned token of its blank", SIZE_MAX);
+    }
+    return PAL_OK;
+}
+
+pal_status pal_session_pin(pal_session *s, int32_t number, int32_t index, int32_t id, pal_error *err)
+{
+    if (number < 0 || number >= s->fill.blanks || index < 0 || index >= s->fill.blank[number].most)
+        return pal_fail(err, PAL_E_OPTION, "there is no such blank or no such place in it", SIZE_MAX);
+    const pal_blank *blank = &s->fill.blank[number];
+    pal_slot *slot = &s->fill.slot[blank->slot];
+    if (id < 0) {
+        bool tail = holds_empty(s, &slot[index]);   /* an <empty> was pinned together with what follows it */
+        for (int32_t i = index; i < (tail ? blank->most : index + 1); i++)
+            if (slot[i].pinned) unpin(s, blank->slot + i);
+        return PAL_OK;
+    }
+    pal_status status = check_pin(s, blank, index, id, err);
+    if (status) return status;
+    for (int32_t i = 0; i < index; i++)             /* a word cannot follow an <empty>: those before it reopen */
+        if (id != s->model->classes.empty && holds_empty(s, &slot[i])) unpin(s, blank->slot + i);
+    set_pinned(s, &slot[index], id);
+    for (int32_t i = index + 1; i < blank->most && id == s->model->classes.empty; i++) set_pinned(s, &slot[i], id);
+    return PAL_OK;
+}
+
+pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
+{
+    if (step < 0 || (step > 0 && s->options.sampler == PAL_REMASK))
+        return pal_fail(err, PAL_E_OPTION, "the sampler remask can be rewound to step 0 only, and none to before it", SIZE_MAX);
+    for (int32_t i = 0; i < s->fill.slots; i++)
+        if (!s->fill.slot[i].pinned && s->fill.slot[i].step > step) pal_fill_mask(&s->fill, i);
+    if (s->fill.step > step) s->fill.step = step;
+    return PAL_OK;
+}
+
+void pal_session_reseed(pal_session *s, uint64_t seed, uint32_t draft)
+{
+    s->fill.options.seed = s->options.seed = seed;
+    s->fill.options.draft = s->options.draft = draft;
+}
+
+/* ---- looking at it ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    char *out;
+    size_t capacity, length;
+} writer;
+
+static void put(writer *w, const char *text, size_t bytes)
+{
+    if (w->length < w->capacity) {
+        size_t room = w->capacity - w->length;
+        memcpy(w->out + w->length, text, bytes < room ? bytes : room);
+    }
+    w->length += bytes;
+}
+
+static void put_given(writer *w, const pal_session *s, size_t segment)
+{
+    const pal_segment *given = &s->page.segments[segment];
+    const char *text = s->page.text + given->from;
+    if (!s->fill.open) {
+        put(w, text, given->bytes);
+        return;
+    }
+    bool before_blank = segment + 1 < s->page.count;
+    char *out = w->length < w->capacity ? w->out + w->length : NULL;
+    w->length += pal_page_escape(text, given->bytes, before_blank, out, out ? w->capacity - w->length : 0);
+}
+
+static void put_open(writer *w, int32_t count)
+{
+    char text[16], digits[12];
+    size_t length = 0, at = 0;
+    for (; count; count /= 10) digits[length++] = (char)('0' + count % 10);
+    text[at++] = '[';
+    text[at++] = '[';
+    while (length) text[at++] = digits[--length];
+    text[at++] = ']';
+    text[at++] = ']';
+    put(w, text, at);
+}
+
+/* The text of a revealed place; its bytes are looked up twice because a token may be longer than any buffer. */
+static void put_token(writer *w, const pal_session *s, const pal_slot *slot)
+{
+    const pal_blank *blank = &s->fill.blank[slot->blank];
+    int32_t id = s->fill.tokens[slot->at];
+    size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, NULL, 0);
+    bool drop = slot->index == 0 && blank->drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
+    if (drop && bytes) {
+        pal_str piece = pal_vocab_piece(s->model->vocab, id);
+        size_t mark = 3;                                    /* U+2581; later marks inside a piece are spaces */
+        for (size_t at = mark; at < piece.size; ) {
+            bool space = piece.size - at >= 3 && memcmp(piece.data + at, "\xe2\x96\x81", 3) == 0;
+            put(w, space ? " " : piece.data + at, 1);
+            at += space ? 3 : 1;
+        }
+        return;
+    }
+    if (w->length + bytes <= w->capacity)
+        pal_vocab_decode_one(s->model->vocab, id, false, w->out + w->length, bytes);
+    else if (w->length < w->capacity)
+        pal_vocab_decode_one(s->model->vocab, id, false, w->out + w->length, w->capacity - w->length);
+    w->length += bytes;
+}
+
+/* Writes the page; places[i], if given, learns where slot i stands in the text. */
+static size_t render(const pal_session *s, char *text, size_t capacity, pal_place *places, size_t most)
+{
+    writer w = { .out = text, .capacity = capacity };
+    int32_t next = 0;                   /* slot */
+    for (size_t i = 0; i < s->page.count; i++) {
+        if (!s->page.segments[i].blank) {
+            put_given(&w, s, i);
+            continue;
+        }
+        int32_t end = next + s->page.segments[i].most, open = 0;
+        for (; next < end; next++) {
+            const pal_slot *slot = &s->fill.slot[next];
+            size_t before = w.length;
+            if (slot->step < 0) {
+                open++;
+                if (next + 1 == end || s->fill.slot[next + 1].step >= 0) {
+                    put_open(&w, open);
+                    open = 0;
+                }
+            } else
+                put_token(&w, s, slot);
+            if (places && (size_t)next < most) {
+                places[next].offset = before;
+                places[next].bytes = slot->step < 0 ? 0 : w.length - before;
+            }
+        }
+    }
+    return w.length;
+}
+
+size_t pal_session_text(const pal_session *s, char *text, size_t capacity)
+{
+    return render(s, text, capacity, NULL, 0);
+}
+
+size_t pal_session_blanks(const pal_session *s)
+{
+    return s->page.blanks;
+}
+
+size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
+{
+    size_t count = (size_t)s->fill.slots;
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        const pal_slot *slot = &s->fill.slot[i];
+        out[i] = (pal_place){ .blank = slot->blank, .index = slot->index, .step = slot->step,
+                              .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
+                              .empty = holds_empty(s, slot) };
+        if (slot->step < 0) continue;
+        out[i].probability = slot->probability;
+        out[i].alternatives = slot->alternatives;
+        memcpy(out[i].alternative_id, slot->alternative_id, sizeof slot->alternative_id);
+        memcpy(out[i].alternative_probability, slot->alternative_probability, sizeof slot->alternative_probability);
+    }
+    render(s, NULL, 0, out, capacity);
+    return count;
+}
+
+pal_progress pal_session_progress(const pal_session *s)
+{
+    bool timed = s->options.sampler == PAL_ANCESTRAL || s->options.sampler == PAL_REMASK;
+    return (pal_progress){ .step = s->fill.step, .steps = timed ? pal_fill_steps(&s->fill) : 0,
+                           .evaluations = s->fill.evaluations, .open = s->fill.open, .places = s->fill.slots,
+                           .shown = s->layout.shown, .tokens = s->layout.total,
+                           .windowed = s->layout.shown < s->layout.total };
+}

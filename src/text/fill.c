@@ -1,0 +1,224 @@
+/* fill.c - the books of a page being filled: reveal, mask, draw, measure. */
+#include "fill.h"
+#include "choose.h"
+#include "support.h"
+
+#define LARGEST_LOGIT 1e30
+
+void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena)
+{
+    size_t v = (size_t)vocab, s = (size_t)slots;
+    f->logits = pal_take(arena, PAL_FILL_ROWS * v, sizeof *f->logits);
+    f->law = pal_take(arena, v, sizeof *f->law);
+    f->rank = pal_take(arena, v, sizeof *f->rank);
+    f->present = pal_take(arena, v, sizeof *f->present);
+    f->sureness = pal_take(arena, s, sizeof *f->sureness);
+    f->chosen = pal_take(arena, s, sizeof *f->chosen);
+}
+
+/* A border rule that no token of the vocabulary can meet is not imposed. */
+static void relax_borders(pal_fill *f)
+{
+    bool word = false, inside = false;
+    for (int32_t id = 0; id < f->classes->vocab; id++) {
+        uint8_t of = f->classes->of[id];
+        if (of & (PAL_CLASS_NO_FILL | PAL_CLASS_BYTE) || id == f->classes->empty) continue;
+        if (of & PAL_CLASS_WORD) word = true;
+        else inside = true;
+    }
+    for (int32_t i = 0; i < f->blanks; i++)
+        if ((f->blank[i].first == PAL_FIRST_WORD && !word) || (f->blank[i].first == PAL_FIRST_INSIDE && !inside))
+            f->blank[i].first = PAL_FIRST_FREE;
+}
+
+void pal_fill_start(pal_fill *f)
+{
+    relax_borders(f);
+    for (int32_t id = 0; id < f->classes->vocab; id++) f->present[id] = 0;
+    f->open = 0;
+    f->step = f->evaluations = 0;
+    f->fresh = false;
+    for (int32_t i = 0; i < f->slots; i++) {
+        if (f->slot[i].pinned) continue;
+        f->tokens[f->slot[i].at] = f->classes->mask;
+        f->slot[i].step = -1;
+        f->open++;
+    }
+}
+
+void pal_fill_evaluate(pal_fill *f)
+{
+    if (f->fresh) return;
+    f->predictor.evaluate(f->predictor.context, f->tokens, f->n);
+    f->evaluations++;
+    f->fresh = true;
+}
+
+double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot)
+{
+    uint32_t position = slot < 0 ? 0 : (uint32_t)f->slot[slot].at;
+    return pal_uniform(f->options.seed, purpose, f->options.draft, (uint32_t)f->step, position);
+}
+
+int32_t pal_fill_steps(const pal_fill *f)
+{
+    return f->options.steps ? f->options.steps : 64;
+}
+
+static void reveal(pal_fill *f, int32_t slot, int32_t id, double probability)
+{
+    pal_slot *s = &f->slot[slot];
+    f->tokens[s->at] = id;
+    s->step = f->step;
+    s->probability = (float)probability;
+    f->open--;
+    f->fresh = false;
+}
+
+/* Once a place is <empty>, so are all later ones of its blank: they follow without an evaluation. */
+static void reveal_tail(pal_fill *f, int32_t slot)
+{
+    const pal_blank *blank = &f->blank[f->slot[slot].blank];
+    for (int32_t i = f->slot[slot].index + 1; i < blank->most; i++)
+        if (pal_fill_is_open(f, blank->slot + i)) {
+            f->slot[blank->slot + i].alternatives = 0;
+            reveal(f, blank->slot + i, f->classes->empty, 1.0);
+        }
+}
+
+void pal_fill_mask(pal_fill *f, int32_t slot)
+{
+    PAL_ASSERT(!f->slot[slot].pinned && f->slot[slot].step >= 0);
+    f->tokens[f->slot[slot].at] = f->classes->mask;
+    f->slot[slot].step = -1;
+    f->open++;
+    f->fresh = false;
+}
+
+void pal_fill_law(pal_fill *f, int32_t slot, const float *logits)
+{
+    pal_support support;
+    pal_support_of(&support, f, slot);
+    for (int32_t id = 0; id < f->classes->vocab; id++) {
+        double logit = (double)logits[id];
+        if (!(logit > -LARGEST_LOGIT && logit < LARGEST_LOGIT)) logit = -LARGEST_LOGIT;     /* hostile weights: NaN too */
+        f->law[id] = pal_support_has(&support, f->classes, id) ? logit : PAL_NEVER;
+    }
+    pal_softmax(f->law, f->classes->vocab);
+}
+
+void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
+{
+    int at[PAL_FILL_ROWS];
+    int32_t slot[PAL_FILL_ROWS];
+    for (int32_t i = 0; i < f->slots; ) {
+        int count = 0;
+        for (; i < f->slots && count < PAL_FILL_ROWS; i++)
+            if (pal_fill_is_open(f, i)) {
+                slot[count] = i;
+                at[count++] = (int)f->slot[i].at;
+            }
+        if (!count) return;
+        f->predictor.logits(f->predictor.context, at, count, f->logits);
+        for (int row = 0; row < count; row++) {
+            pal_fill_law(f, slot[row], f->logits + (size_t)row * (size_t)f->classes->vocab);
+            f->sureness[slot[row]] = measure(f->law, f->classes->vocab);
+        }
+    }
+}
+
+/* The likeliest tokens under f->law, for people to choose from. */
+static void note_alternatives(const pal_fill *f, pal_slot *s)
+{
+    s->alternatives = 0;
+    for (int32_t id = 0; id < f->classes->vocab; id++) {
+        float p = (float)f->law[id];
+        if (p <= 0.0f) continue;
+        int32_t place = s->alternatives;
+        while (place > 0 && s->alternative_probability[place - 1] < p) place--;
+        if (place == PAL_ALTERNATIVES) continue;
+        if (s->alternatives < PAL_ALTERNATIVES) s->alternatives++;
+        for (int32_t i = s->alternatives - 1; i > place; i--) {
+            s->alternative_probability[i] = s->alternative_probability[i - 1];
+            s->alternative_id[i] = s->alternative_id[i - 1];
+        }
+        s->alternative_probability[place] = p;
+        s->alternative_id[place] = id;
+    }
+}
+
+void pal_fill_draw(pal_fill *f, int32_t slot)
+{
+    if (!pal_fill_is_open(f, slot)) return;     /* an <empty> drawn before it in this step decided it */
+    int at = (int)f->slot[slot].at;
+    f->predictor.logits(f->predictor.context, &at, 1, f->logits);
+    pal_fill_law(f, slot, f->logits);
+    note_alternatives(f, &f->slot[slot]);
+    const pal_choice how = { .temperature = f->options.temperature, .top_k = f->options.top_k,
+                             .top_p = f->options.top_p, .min_p = f->options.min_p,
+                             .repetition_penalty = f->options.repetition_penalty };
+    /* `choose` turns f->law into what is drawn from; the probability told is that of before. */
+    double law_of_id;
+    int32_t id = pal_choose(&how, f->law, f->logits, f->classes->vocab, f->tokens, f->n, f->present, f->rank,
+                            pal_fill_uniform(f, PAL_DRAW_TOKEN, slot), &law_of_id);
+    reveal(f, slot, id, law_of_id);
+    if (id == f->classes->empty) reveal_tail(f, slot);
+}
+
+/* Remasking goes on to its last time step, since a full page may be opened again before that. */
+static bool finished(const pal_fill *f)
+{
+    return !f->open && (f->options.sampler != PAL_REMASK || f->step >= pal_fill_steps(f));
+}
+
+pal_status pal_fill_step(pal_fill *f)
+{
+    if (finished(f)) return PAL_OK;
+    switch (f->options.sampler) {
+    case PAL_FIRST_HITTING: pal_sample_first_hitting(f); break;
+    case PAL_ANCESTRAL: pal_sample_ancestral(f); break;
+    case PAL_PARALLEL: pal_sample_parallel(f); break;
+    case PAL_REMASK: pal_sample_remask(f); break;
+    default: pal_sample_adaptive(f); break;
+    }
+    return finished(f) ? PAL_OK : PAL_MORE;
+}
+
+/* ---- options ---------------------------------------------------------------------------------------- */
+
+static bool can_fill(const pal_classes *c)
+{
+    for (int32_t id = 0; id < c->vocab; id++)
+        if (id != c->empty && !(c->of[id] & (PAL_CLASS_NO_FILL | PAL_CLASS_BYTE))) return true;
+    return false;
+}
+
+static bool between(double x, double low, double high) { return x >= low && x <= high; }     /* false for NaN */
+
+pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err)
+{
+    const bool timed = o->sampler == PAL_ANCESTRAL || o->sampler == PAL_REMASK;
+    const struct { bool good; const char *text; } rules[] = {
+        { (unsigned)o->sampler < PAL_SAMPLERS, "there is no such sampler" },
+        { between(o->temperature, 0.0, 100.0), "temperature must lie between 0 and 100" },
+        { o->top_k >= 0, "top-k must not be negative (0 is off)" },
+        { o->top_p > 0.0 && o->top_p <= 1.0, "top-p must lie above 0 and at most at 1 (1 is off)" },
+        { between(o->min_p, 0.0, 1.0), "min-p must lie between 0 and 1 (0 is off)" },
+        { o->repetition_penalty > 0.0 && o->repetition_penalty <= 100.0, "repetition-penalty must lie above 0 and at most at 100 (1 is off)" },
+        { o->steps >= 0 && o->steps <= 1 << 20, "steps must lie between 1 and 1048576" },
+        { !o->steps || timed, "steps is an option of the samplers ancestral and remask alone" },
+        { between(o->threshold, 0.0, 1.0), "threshold must lie between 0 and 1" },
+        { !(o->threshold > 0.0) || o->sampler == PAL_PARALLEL, "threshold is an option of the sampler parallel alone" },
+        { between(o->entropy_bound, 0.0, 1e6), "entropy-bound must not be negative (0 is off)" },
+        { !(o->entropy_bound > 0.0) || o->sampler == PAL_PARALLEL, "entropy-bound is an option of the sampler parallel alone" },
+        { !(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound exclude each other" },
+        { o->remask < 0.0 || between(o->remask, 0.0, 1.0), "remask must lie between 0 and 1" },
+        { o->remask < 0.0 || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone" },
+        { o->free_min >= 1 && o->free_min <= o->free_max, "the lengths of [[?]] must be at least 1 and in order" },
+        { can_fill(c), "the vocabulary has no token that may stand in a blank" },
+        { c->mask >= 0, "the model has no mask token: it cannot fill blanks" },
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (!rules[i].good) return pal_fail(err, PAL_E_OPTION, rules[i].text, SIZE_MAX);
+    return PAL_OK;
+}

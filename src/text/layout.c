@@ -1,0 +1,115 @@
+#include "layout.h"
+#include "normal.h"
+
+typedef struct {
+    pal_layout *l;
+    const pal_layout_scratch *s;
+    const pal_page *page;
+    const pal_vocab *v;
+    const pal_infill_options *options;
+} builder;
+
+void pal_layout_place(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena)
+{
+    /* A given segment has at most bytes + 1 tokens; BOS and EOS are two more. */
+    size_t most = page->bytes + page->count + (size_t)page->places + 2;
+    l->tokens = pal_take(arena, most, sizeof *l->tokens);
+    l->blank = pal_take(arena, page->blanks, sizeof *l->blank);
+    l->slot = pal_take(arena, (size_t)page->places, sizeof *l->slot);
+    s->view = pal_take(arena, page->bytes, 1);
+    s->encode = pal_take(arena, pal_vocab_scratch_bytes(v, page->bytes), 1);
+}
+
+/* Whether the last character of view[bytes] is a letter: ASCII letters, and beyond ASCII everything that
+ * is not punctuation, a symbol or a space by its block. */
+static bool ends_in_letter(const char *view, size_t bytes)
+{
+    if (!bytes) return false;
+    unsigned char last = (unsigned char)view[bytes - 1];
+    if (last < 0x80) return (last | 32) >= 'a' && (last | 32) <= 'z';
+    size_t at = bytes - 1;
+    while (at > 0 && bytes - at < 4 && ((unsigned char)view[at] & 0xc0) == 0x80) at--;
+    unsigned char lead = (unsigned char)view[at], second = at + 1 < bytes ? (unsigned char)view[at + 1] : 0;
+    if (lead == 0xc2) return second == 0xaa || second == 0xb5 || second == 0xba;    /* Latin-1 signs but for a, mu, o */
+    if (lead == 0xc3) return second != 0x97 && second != 0xb7;                      /* times, divided by */
+    if (lead == 0xe2) return second >= 0xb0;                                        /* U+2000..2BFF are signs */
+    if (lead == 0xe3) return second >= 0x81;                                        /* U+3000..303F likewise */
+    return lead >= 0xc3 && lead < 0xf0;                                             /* emoji and the like are no letters */
+}
+
+static void add_given(builder *b, size_t index, bool *dropped_space, bool *after_letter)
+{
+    const pal_segment *segment = &b->page->segments[index];
+    pal_layout *l = b->l;
+    size_t bytes = pal_normalise(b->page->text + segment->from, segment->bytes, b->s->view);
+    bool blank_follows = index + 1 < b->page->count;
+    *dropped_space = b->options->borders && blank_follows && bytes && b->s->view[bytes - 1] == ' ';
+    *after_letter = b->options->borders && blank_follows && ends_in_letter(b->s->view, bytes);
+    bytes -= *dropped_space;
+    size_t count = pal_vocab_encode(b->v, b->s->view, bytes, index == 0 ? PAL_ENCODE_PREFIX : 0, l->tokens + l->total,
+                                    bytes + 1, b->s->encode);
+    l->total += (int32_t)count;
+}
+
+static void add_blank(builder *b, size_t index, bool dropped_space, bool after_letter)
+{
+    const pal_segment *segment = &b->page->segments[index];
+    pal_layout *l = b->l;
+    int32_t number = (int32_t)(l->slots ? l->slot[l->slots - 1].blank + 1 : 0);
+    bool page_start = index == 0 && pal_vocab_special(b->v)->add_space_prefix;
+    pal_blank *blank = &l->blank[number];
+    *blank = (pal_blank){ .least = segment->least, .most = segment->most, .slot = l->slots };
+    blank->first = b->options->borders && (dropped_space || page_start) ? PAL_FIRST_WORD
+                   : after_letter                                       ? PAL_FIRST_INSIDE
+                                                                        : PAL_FIRST_FREE;
+    blank->drop_space = dropped_space || page_start;
+    for (int32_t i = 0; i < segment->most; i++) {
+        l->slot[l->slots++] = (pal_slot){ .at = l->total, .blank = number, .index = i, .step = -1 };
+        l->tokens[l->total++] = pal_vocab_special(b->v)->mask;
+    }
+}
+
+/* The part of a long page that is shown: all blanks, and as much on both sides as fits. */
+static pal_status choose_window(pal_layout *l, const pal_infill_options *options, int32_t context, pal_error *err)
+{
+    l->shown_from = 0;
+    l->shown = l->total;
+    if (l->total <= context || !l->slots) return PAL_OK;
+    if (!options->window)
+        return pal_fail(err, PAL_E_CONTEXT, "the page has more tokens than the context of the model holds "
+                                            "(the window option shows the model a part of it)", SIZE_MAX);
+    int32_t first = l->slot[0].at, last = l->slot[l->slots - 1].at, spare = context - (last - first + 1);
+    if (spare < 0)
+        return pal_fail(err, PAL_E_CONTEXT, "the blanks and what stands between them are longer than the context "
+                                            "of the model", SIZE_MAX);
+    int32_t from = first - spare / 2;
+    if (from > l->total - context) from = l->total - context;
+    if (from < 0) from = 0;
+    l->shown_from = from;
+    l->shown = context;
+    for (int32_t i = 0; i < l->slots; i++) l->slot[i].at -= from;
+    return PAL_OK;
+}
+
+pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
+                            const pal_infill_options *options, int32_t context, pal_error *err)
+{
+    const pal_special *special = pal_vocab_special(v);
+    builder b = { .l = l, .s = s, .page = page, .v = v, .options = options };
+    bool dropped_space = false, after_letter = false;
+    l->total = l->slots = 0;
+    if (options->document && special->bos >= 0) l->tokens[l->total++] = special->bos;
+    for (size_t i = 0; i < page->count; i++) {
+        if (!page->segments[i].blank) {
+            add_given(&b, i, &dropped_space, &after_letter);
+            continue;
+        }
+        if (page->segments[i].least < page->segments[i].most && special->empty < 0)
+            return pal_fail(err, PAL_E_UNSUPPORTED, "the model has no <empty> token: its blanks need exact lengths, "
+                                                    "such as [[5]]", page->segments[i].offset);
+        add_blank(&b, i, dropped_space, after_letter);
+        dropped_space = after_letter = false;
+    }
+    if (options->document && special->eos >= 0) l->tokens[l->total++] = special->eos;
+    return choose_window(l, options, context, err);
+}

@@ -1,0 +1,44 @@
+#include "normal.h"
+
+#include <string.h>
+
+/* ASCII forms are no longer than the UTF-8 they stand for, so that out[bytes] always suffices. */
+static const struct { const char *from, *to; } forms[] = {
+    { "\xe2\x80\x98", "'" },   { "\xe2\x80\x99", "'" },   { "\xe2\x80\x9a", "'" },  { "\xe2\x80\x9b", "'" },  /* single quotes */
+    { "\xe2\x80\x9c", "\"" },  { "\xe2\x80\x9d", "\"" },  { "\xe2\x80\x9e", "\"" }, { "\xe2\x80\x9f", "\"" }, /* double quotes */
+    { "\xc2\xab", "\"" },      { "\xc2\xbb", "\"" },                                /* guillemets */
+    { "\xe2\x80\x90", "-" },   { "\xe2\x80\x91", "-" },   { "\xe2\x80\x92", "-" },  /* hyphens, figure dash */
+    { "\xe2\x80\x93", "-" },   { "\xe2\x80\x94", "-" },  { "\xe2\x80\x95", "-" }, /* en dash, em dash, bar */
+    { "\xe2\x88\x92", "-" },   { "\xe2\x80\xa6", "..." },                           /* minus, ellipsis */
+    { "\xc2\xa0", " " },       { "\xe2\x80\xaf", " " },   { "\xe2\x80\x87", " " },  /* no-break spaces */
+    { "\r\n", "\n" },
+};
+
+static size_t normal_form(const char *text, size_t bytes, const char **to)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        size_t size = strlen(forms[i].from);
+        if (size <= bytes && memcmp(text, forms[i].from, size) == 0) {
+            *to = forms[i].to;
+            return size;
+        }
+    }
+    return 0;
+}
+
+size_t pal_normalise(const char *text, size_t bytes, char *out)
+{
+    size_t length = 0;
+    for (size_t at = 0; at < bytes; ) {
+        unsigned char c = (unsigned char)text[at];
+        const char *to = NULL;
+        size_t size = c == 0xe2 || c == 0xc2 || c == '\r' ? normal_form(text + at, bytes - at, &to) : 0;
+        if (size) {
+            memcpy(out + length, to, strlen(to));
+            length += strlen(to);
+            at += size;
+        } else
+            out[length++] = text[at++];
+    }
+    return length;
+}

@@ -1,0 +1,139 @@
+#include "page.h"
+
+#include <string.h>
+
+typedef struct {
+    const char *source;
+    size_t bytes, at;           /* at: next byte to read */
+    const pal_page_rules *rules;
+    pal_error *err;
+} reader;
+
+static bool looking_at(const reader *r, size_t at, char c)
+{
+    return at < r->bytes && r->source[at] == c;
+}
+
+/* A decimal number at r->at; values above the longest blank become longest + 1, so that nothing overflows. */
+static bool read_number(reader *r, int32_t *out)
+{
+    size_t start = r->at;
+    int64_t value = 0;
+    for (; r->at < r->bytes && r->source[r->at] >= '0' && r->source[r->at] <= '9'; r->at++) {
+        value = value * 10 + (r->source[r->at] - '0');
+        if (value > r->rules->longest) value = (int64_t)r->rules->longest + 1;
+    }
+    *out = (int32_t)value;
+    return r->at > start;
+}
+
+static pal_status read_lengths(reader *r, pal_segment *blank)
+{
+    if (looking_at(r, r->at, '?')) {
+        r->at++;
+        blank->least = r->rules->free_least;
+        blank->most = r->rules->free_most;
+        return PAL_OK;
+    }
+    if (!read_number(r, &blank->least))
+        return pal_fail(r->err, PAL_E_TEXT, "a blank must hold a number, two numbers with a dash, or ? "
+                                            "(write \\[[ for two plain brackets)", blank->offset);
+    blank->most = blank->least;
+    if (looking_at(r, r->at, '-')) {
+        r->at++;
+        if (!read_number(r, &blank->most))
+            return pal_fail(r->err, PAL_E_TEXT, "a number is missing after the dash of a blank", blank->offset);
+    }
+    return PAL_OK;
+}
+
+/* A blank whose `[[` stands at r->at. */
+static pal_status read_blank(reader *r, pal_segment *blank)
+{
+    *blank = (pal_segment){ .blank = true, .offset = r->at };
+    r->at += 2;
+    pal_status s = read_lengths(r, blank);
+    if (s) return s;
+    if (!looking_at(r, r->at, ']') || !looking_at(r, r->at + 1, ']'))
+        return pal_fail(r->err, PAL_E_TEXT, r->at >= r->bytes ? "a blank is not closed: ]] is missing"
+                                                              : "a blank must end with ]] right after its length", blank->offset);
+    r->at += 2;
+    if (blank->least < 1 || blank->most < 1)
+        return pal_fail(r->err, PAL_E_TEXT, "a blank must be at least 1 token long", blank->offset);
+    if (blank->least > r->rules->longest || blank->most > r->rules->longest)
+        return pal_fail(r->err, PAL_E_TEXT, "a blank is longer than the context of the model", blank->offset);
+    if (blank->least > blank->most)
+        return pal_fail(r->err, PAL_E_TEXT, "the two lengths of a blank are the wrong way round", blank->offset);
+    return PAL_OK;
+}
+
+/* Given text may be appended piecewise; pieces of one stretch make one segment. */
+static void add_text(pal_page *page, const char *text, size_t bytes, size_t offset, bool *open)
+{
+    if (!bytes) return;
+    if (!*open) {
+        if (page->segments)
+            page->segments[page->count] = (pal_segment){ .offset = offset, .from = page->bytes };
+        page->count++;
+        *open = true;
+    }
+    if (page->segments) {
+        memcpy(page->text + page->bytes, text, bytes);
+        page->segments[page->count - 1].bytes += bytes;
+    }
+    page->bytes += bytes;
+}
+
+pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const pal_page_rules *rules, pal_error *err)
+{
+    reader r = { .source = source, .bytes = bytes, .rules = rules, .err = err };
+    bool open = false;              /* the last segment is text that may grow */
+    page->count = page->blanks = page->bytes = 0;
+    page->places = 0;
+    while (r.at < bytes) {
+        size_t run = r.at;          /* a run of backslashes, perhaps empty */
+        while (looking_at(&r, run, '\\')) run++;
+        size_t backslashes = run - r.at;
+        if (!looking_at(&r, run, '[') || !looking_at(&r, run + 1, '[')) {
+            size_t plain = backslashes ? backslashes : 1;
+            add_text(page, source + r.at, plain, r.at, &open);
+            r.at += plain;
+            continue;
+        }
+        add_text(page, source + r.at, backslashes / 2, r.at, &open);
+        r.at = run;
+        if (backslashes % 2) {
+            add_text(page, "[[", 2, r.at, &open);
+            r.at += 2;
+            continue;
+        }
+        pal_segment blank;
+        pal_status s = read_blank(&r, &blank);
+        if (s) return s;
+        if (page->segments) page->segments[page->count] = blank;
+        page->count++;
+        page->blanks++;
+        page->places += blank.most;
+        open = false;
+    }
+    return PAL_OK;
+}
+
+size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity)
+{
+    size_t length = 0;
+    for (size_t at = 0; at < bytes; ) {
+        size_t run = at;
+        while (run < bytes && text[run] == '\\') run++;
+        bool brackets = run + 1 < bytes && text[run] == '[' && text[run + 1] == '[';
+        bool doubled = brackets || (run == bytes && before_blank);
+        size_t slashes = (run - at) * (doubled ? 2 : 1) + brackets;
+        size_t plain = brackets ? 2 : run == at ? 1 : 0;
+        for (size_t i = 0; i < slashes; i++, length++)
+            if (length < capacity) out[length] = '\\';
+        for (size_t i = 0; i < plain; i++, length++)
+            if (length < capacity) out[length] = text[run + i];
+        at = run + plain;
+    }
+    return length;
+}

@@ -1,0 +1,64 @@
+/* parallel.c - several sure places an evaluation.  Approximate: places revealed together are drawn
+ * independently of each other.
+ *
+ * Threshold (Wu et al., Fast-dLLM, 2025): all places whose likeliest token is more probable than the
+ * threshold, at least the surest.  Entropy bound (Ben-Hamu et al., EB-sampler, 2025): by rising entropy,
+ * the longest run whose sum of entropies less the largest stays within the bound, which bounds the
+ * divergence of the independent draw from the joint one. */
+#include "../fill.h"
+
+#define DEFAULT_THRESHOLD 0.9
+
+static int32_t surest(const pal_fill *f)
+{
+    int32_t best = -1;
+    for (int32_t slot = 0; slot < f->slots; slot++)
+        if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
+    return best;
+}
+
+static int32_t choose_by_threshold(pal_fill *f)
+{
+    double threshold = f->options.threshold > 0.0 ? f->options.threshold : DEFAULT_THRESHOLD;
+    int32_t count = 0;
+    pal_fill_measure(f, pal_measure_confidence);
+    for (int32_t slot = 0; slot < f->slots; slot++)
+        if (pal_fill_is_open(f, slot) && f->sureness[slot] > threshold) f->chosen[count++] = slot;
+    if (!count) f->chosen[count++] = surest(f);
+    return count;
+}
+
+/* Open slots by rising entropy (insertion sort: blanks are short), then the run that fits the bound. */
+static int32_t choose_by_entropy(pal_fill *f)
+{
+    int32_t open = 0, count = 1;
+    pal_fill_measure(f, pal_measure_entropy);
+    for (int32_t slot = 0; slot < f->slots; slot++) {
+        if (!pal_fill_is_open(f, slot)) continue;
+        int32_t at = open++;
+        for (; at > 0 && f->sureness[f->chosen[at - 1]] < f->sureness[slot]; at--) f->chosen[at] = f->chosen[at - 1];
+        f->chosen[at] = slot;
+    }
+    /* Sorted, the largest entropy of a run is its last: sum less largest is the sum of those before it. */
+    double sum = -f->sureness[f->chosen[0]];
+    while (count < open && sum <= f->options.entropy_bound) sum -= f->sureness[f->chosen[count++]];
+    return count;
+}
+
+static void sort_by_position(int32_t *slot, int32_t count)
+{
+    for (int32_t i = 1; i < count; i++) {
+        int32_t moving = slot[i], at = i;
+        for (; at > 0 && slot[at - 1] > moving; at--) slot[at] = slot[at - 1];
+        slot[at] = moving;
+    }
+}
+
+void pal_sample_parallel(pal_fill *f)
+{
+    f->step++;
+    pal_fill_evaluate(f);
+    int32_t count = f->options.entropy_bound > 0.0 ? choose_by_entropy(f) : choose_by_threshold(f);
+    sort_by_position(f->chosen, count);
+    for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
+}

@@ -1,0 +1,151 @@
+#include "score.h"
+#include "choose.h"
+#include "../core/math.h"
+
+#include <string.h>
+
+void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena)
+{
+    s->shown = pal_take(arena, (size_t)most, sizeof *s->shown);
+    s->order = pal_take(arena, (size_t)most, sizeof *s->order);
+    s->sureness = pal_take(arena, (size_t)most, sizeof *s->sureness);
+    s->logits = pal_take(arena, PAL_FILL_ROWS * (size_t)vocab, sizeof *s->logits);
+    s->law = pal_take(arena, (size_t)vocab, sizeof *s->law);
+}
+
+static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n)
+{
+    s->predictor.evaluate(s->predictor.context, tokens, n);
+    s->evaluations++;
+}
+
+/* s->law := the model's law of one position.  The diffusion softmax leaves out control pieces. */
+static void law_of(pal_scorer *s, const float *logits, bool causal)
+{
+    for (int32_t id = 0; id < s->classes->vocab; id++) {
+        double logit = (double)logits[id];
+        if (!(logit > -1e30 && logit < 1e30)) logit = -1e30;
+        s->law[id] = !causal && (s->classes->of[id] & PAL_CLASS_LEFT_OUT) ? PAL_NEVER : logit;
+    }
+    pal_softmax(s->law, s->classes->vocab);
+}
+
+typedef void visit_fn(void *context, int32_t index, const double *law);
+
+/* Calls visit(context, i, law) for at[0 .. count), rows of logits taken together. */
+static void each_law(pal_scorer *s, const int32_t *at, int32_t count, int32_t shift, bool causal, visit_fn *visit, void *context)
+{
+    int rows_at[PAL_FILL_ROWS];
+    for (int32_t done = 0; done < count; done += PAL_FILL_ROWS) {
+        int rows = count - done < PAL_FILL_ROWS ? (int)(count - done) : PAL_FILL_ROWS;
+        for (int i = 0; i < rows; i++) rows_at[i] = (int)(at[done + i] + shift);
+        s->predictor.logits(s->predictor.context, rows_at, rows, s->logits);
+        for (int i = 0; i < rows; i++) {
+            law_of(s, s->logits + (size_t)i * (size_t)s->classes->vocab, causal);
+            visit(context, done + i, s->law);
+        }
+    }
+}
+
+typedef struct {
+    const int32_t *tokens, *at;
+    double nats;
+} sum_context;
+
+static void add_nats(void *context, int32_t index, const double *law)
+{
+    sum_context *c = context;
+    c->nats -= pal_log(law[c->tokens[c->at[index]]]);
+}
+
+double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
+{
+    sum_context c = { .tokens = tokens, .at = s->order };
+    for (int32_t i = given; i < n; i++) s->order[i - given] = i;
+    evaluate(s, tokens, n);
+    each_law(s, s->order, n - given, -1, true, add_nats, &c);
+    return c.nats;
+}
+
+/* -log p of the tokens at s->order[0 .. k), all masked together, given the rest. */
+static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
+{
+    sum_context c = { .tokens = tokens, .at = s->order };
+    memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
+    for (int32_t i = 0; i < k; i++) s->shown[s->order[i]] = s->classes->mask;
+    evaluate(s, s->shown, n);
+    each_law(s, s->order, k, 0, false, add_nats, &c);
+    return c.nats;
+}
+
+double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, double level, uint64_t seed,
+                        uint32_t draw, uint32_t window)
+{
+    int32_t length = n - given, k = 1 + (int32_t)(level * length);
+    if (k > length) k = length;
+    for (int32_t i = 0; i < length; i++) s->order[i] = given + i;
+    for (int32_t i = 0; i < k; i++) {                   /* the first k of a random permutation */
+        double u = pal_uniform(seed, PAL_DRAW_SUBSET, window, draw, (uint32_t)i);
+        int32_t other = i + (int32_t)(u * (length - i)), swap = s->order[i];
+        s->order[i] = s->order[other];
+        s->order[other] = swap;
+    }
+    return masked_nats(s, tokens, n, k) * length / k;
+}
+
+double pal_score_bound(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
+{
+    int32_t length = n - given;
+    double sum[PAL_SCORE_ENUMERATED + 1] = { 0 }, sets = 1.0, bound = 0.0;
+    PAL_ASSERT(length <= PAL_SCORE_ENUMERATED);
+    for (uint32_t set = 1; set < 1u << length; set++) {
+        int32_t k = 0;
+        for (int32_t i = 0; i < length; i++)
+            if (set >> i & 1) s->order[k++] = given + i;
+        sum[k] += masked_nats(s, tokens, n, k);
+    }
+    for (int32_t k = 1; k <= length; k++) {
+        sets = sets * (length - k + 1) / k;             /* length over k */
+        bound += sum[k] / sets / k;                     /* (1 / L) * (L / k) * mean over the sets */
+    }
+    return bound;
+}
+
+typedef struct {
+    const pal_scorer *s;
+    pal_measure_fn *measure;
+    double best, nats;
+    int32_t best_index;
+    const int32_t *tokens;
+} adaptive_context;
+
+static void keep_surest(void *context, int32_t index, const double *law)
+{
+    adaptive_context *c = context;
+    double sureness = c->measure(law, c->s->classes->vocab);
+    if (c->best_index >= 0 && sureness <= c->best) return;
+    c->best = sureness;
+    c->best_index = index;
+    c->nats = -pal_log(law[c->tokens[c->s->order[index]]]);
+}
+
+double pal_score_adaptive(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, pal_measure_fn *measure)
+{
+    double nats = 0.0;
+    int32_t open = n - given;
+    memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
+    for (int32_t i = 0; i < open; i++) {
+        s->order[i] = given + i;
+        s->shown[given + i] = s->classes->mask;
+    }
+    while (open) {
+        adaptive_context c = { .s = s, .measure = measure, .best_index = -1, .tokens = tokens };
+        evaluate(s, s->shown, n);
+        each_law(s, s->order, open, 0, false, keep_surest, &c);
+        nats += c.nats;
+        s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
+        open--;                                         /* keep the rest in order of position: ties depend on it */
+        memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(open - c.best_index) * sizeof *s->order);
+    }
+    return nats;
+}

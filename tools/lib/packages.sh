@@ -1,0 +1,90 @@
+# packages.sh - what a machine lacks, and installing it by apt-get.  Sourced by tools/demo and tools/test.
+#
+# A script lists what it needs in a function of `need` lines and hands its name to ensure_packages, which calls
+# it before and after installing.  Everything here speaks on stderr: stdout belongs to results.
+# shellcheck shell=bash
+
+if [ -t 2 ]; then bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'; else bold='' red='' plain=''; fi
+
+step() { printf '%s\n' "$bold==> $*$plain" >&2; }
+note() { printf '    %s\n' "$@" >&2; }
+fail() { printf '%s\n' "${red}error:$plain $*" >&2; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# cmake --preset and the linker launcher came with 3.21.
+have_cmake() { have cmake && printf '3.21\n%s\n' "$(cmake --version | sed -n '1s/.* //p')" | sort -CV; }
+# Node 16 is the first with WebAssembly SIMD without a flag.
+have_node() { have node && [ "$(node -p 'parseInt(process.versions.node)')" -ge 16 ]; }
+have_cc() { have cc && echo '#include <stdio.h>' | cc -fsyntax-only -x c - 2>/dev/null; }
+have_cmocka() { have pkg-config && pkg-config --exists cmocka; }
+have_libfuzzer() { have clang && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-"$(uname -m)".a)" ]; }
+
+# need PACKAGE WHAT_FOR COMMAND...: notes the package as missing where the command fails.
+need() {
+    local package=$1 purpose=$2
+    shift 2
+    "$@" >/dev/null 2>&1 && return
+    missing_packages+=("$package")
+    missing_notes+=("$(printf '%-20s %s' "$package" "$purpose")")
+}
+
+find_missing() {
+    missing_packages=() missing_notes=()
+    "$1"
+    [ ${#missing_packages[@]} -eq 0 ]
+}
+
+# Prints the words that make the current user root, if any do.
+root_prefix() {
+    if [ "$(id -u)" -eq 0 ]; then
+        echo env
+    elif have sudo && sudo -n true 2>/dev/null; then
+        echo sudo env
+    else
+        return 1
+    fi
+}
+
+# Installs those of "$@" that the distribution has.
+apt_install() {
+    local log package known=() root
+    read -ra root <<<"$(root_prefix)"
+    root+=(DEBIAN_FRONTEND=noninteractive LC_ALL=C)
+    log=$(mktemp)
+    note "apt-get is installing; from nothing this takes a few minutes"
+    if ! "${root[@]}" apt-get -o DPkg::Lock::Timeout=300 update >"$log" 2>&1; then
+        note "apt-get update failed; trying with the lists that are here"
+    fi
+    for package in "$@"; do
+        if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); else note "apt does not know $package"; fi
+    done
+    if ! "${root[@]}" apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 install -y --no-install-recommends \
+        "${known[@]}" >>"$log" 2>&1; then
+        fail "apt-get failed; its last lines:"
+        tail -n 15 "$log" >&2
+    fi
+    rm -f "$log"
+}
+
+# ensure_packages NEEDS_FUNCTION: 0 when all is there, installed now if need be; otherwise says what to do.
+ensure_packages() {
+    find_missing "$1" && return
+    note "missing here:" "${missing_notes[@]/#/  }"
+    if ! have apt-get; then
+        fail "this machine has no apt-get. Install the above (Debian's names) by its own means and start again."
+        return 1
+    fi
+    if ! root_prefix >/dev/null; then
+        fail "installing needs root. Run this, then start again:"
+        printf '\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends %s\n\n' \
+            "${missing_packages[*]}" >&2
+        return 1
+    fi
+    apt_install "${missing_packages[@]}"
+    hash -r
+    find_missing "$1" && return
+    fail "still missing, or older than needed:"
+    note "${missing_notes[@]/#/  }"
+    return 1
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Writes a checkpoint as GGUF (F32, F16, Q8_0) and reads it back.
+
+usage: export.py --data DIR --checkpoint best.pt --out PREFIX [--types F32,F16,Q8_0] [--name NAME] [--license TEXT]
+
+PREFIX gets `.f32.gguf`, `.f16.gguf` and `.gguf` (Q8_0, what ships).  Matrices are quantised by the gguf
+package, as llama.cpp's reference does it; rows that no block of 32 fits stay F16; vectors are F32.
+"""
+import argparse
+import json
+import pathlib
+
+import gguf
+import numpy as np
+import torch
+
+from windows import BOS, EOS, MASK, Corpus
+
+TYPES = {"F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32, ".f32.gguf"),
+         "F16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16, ".f16.gguf"),
+         "Q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0, ".gguf")}
+
+
+def add_shape(writer, architecture, shape, causal):
+    writer.add_context_length(shape["context"])
+    writer.add_embedding_length(shape["dim"])
+    writer.add_block_count(shape["layers"])
+    writer.add_feed_forward_length(shape["hidden"])
+    writer.add_head_count(shape["heads"])
+    writer.add_head_count_kv(shape["kv_heads"])
+    writer.add_layer_norm_rms_eps(shape["eps"])
+    writer.add_rope_freq_base(shape["rope_base"])
+    writer.add_rope_dimension_count(shape["dim"] // shape["heads"])
+    writer.add_vocab_size(shape["vocab"])
+    if not causal:
+        writer.add_bool(f"{architecture}.attention.causal", False)
+        writer.add_bool("diffusion.shift_logits", False)
+
+
+def add_tokenizer(writer, vocab, causal):
+    kinds = gguf.TokenType
+    types = [kinds.UNKNOWN if vocab.is_unknown(i) else kinds.CONTROL if vocab.is_control(i) else kinds.BYTE
+             if vocab.is_byte(i) else kinds.USER_DEFINED if vocab.id_to_piece(i) == "\n" else kinds.NORMAL
+             for i in range(vocab.get_piece_size())]
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([vocab.id_to_piece(i).encode() for i in range(vocab.get_piece_size())])
+    writer.add_token_scores([vocab.get_score(i) for i in range(vocab.get_piece_size())])
+    writer.add_token_types(types)
+    writer.add_bos_token_id(BOS)
+    writer.add_eos_token_id(EOS)
+    writer.add_unk_token_id(0)
+    writer.add_mask_token_id(MASK)
+    writer.add_add_bos_token(causal)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(True)
+
+
+def stored_type(tensor, wanted):
+    """What a tensor is stored as when its matrices are to be `wanted`."""
+    kind = gguf.GGMLQuantizationType
+    if tensor.ndim < 2:
+        return kind.F32
+    if wanted == kind.Q8_0 and tensor.shape[-1] % 32:
+        return kind.F16
+    return wanted
+
+
+def write(path, checkpoint, corpus, wanted, file_type, name, license_text):
+    causal = checkpoint["causal"]
+    architecture = "llama" if causal else "llada"
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_name(name)
+    writer.add_license(license_text)
+    writer.add_file_type(file_type)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    add_shape(writer, architecture, checkpoint["shape"], causal)
+    add_tokenizer(writer, corpus.vocab, causal)
+    writer.add_uint64("palimpsest.training.tokens", checkpoint["seen"])
+    writer.add_string("palimpsest.training.arguments", json.dumps(checkpoint["arguments"], sort_keys=True))
+    writer.add_string("palimpsest.training.sources", json.dumps(corpus.report["sources"], sort_keys=True))
+    for tensor_name, tensor in checkpoint["weights"].items():
+        data = tensor.float().numpy()
+        kind = stored_type(data, wanted)
+        writer.add_tensor(tensor_name, gguf.quants.quantize(data, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def read_back(path, checkpoint, wanted):
+    """Every tensor must come back as quantising and dequantising it gives; returns the largest relative error."""
+    reader, worst = gguf.GGUFReader(path), 0.0
+    stored = {t.name: t for t in reader.tensors}
+    assert set(stored) == set(checkpoint["weights"])
+    for name, tensor in checkpoint["weights"].items():
+        data = tensor.float().numpy()
+        kind = stored_type(data, wanted)
+        assert stored[name].tensor_type == kind, name
+        got = gguf.quants.dequantize(stored[name].data, kind).reshape(data.shape)
+        assert np.array_equal(got, gguf.quants.dequantize(gguf.quants.quantize(data, kind), kind).reshape(data.shape)), name
+        worst = max(worst, float(np.abs(got - data).max() / np.abs(data).max()))
+    return worst
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", type=pathlib.Path, required=True)
+    p.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    p.add_argument("--out", type=pathlib.Path, required=True)
+    p.add_argument("--types", default="F32,F16,Q8_0")
+    p.add_argument("--name", default="")
+    p.add_argument("--license", default="MIT (weights); training text CDLA-Sharing-1.0, CC-BY, Apache-2.0 and public domain")
+    args = p.parse_args()
+    checkpoint = torch.load(args.checkpoint, weights_only=True)
+    corpus = Corpus(args.data)
+    for name in args.types.split(","):
+        kind, file_type, suffix = TYPES[name]
+        path = args.out.with_name(args.out.name + suffix)
+        write(path, checkpoint, corpus, kind, file_type, args.name or args.out.name, args.license)
+        print(f"{path}: {path.stat().st_size:,} bytes, largest relative error {read_back(path, checkpoint, kind):.2e}")
+
+
+if __name__ == "__main__":
+    main()
