@@ -25,20 +25,31 @@ static int32_t shape_value(const pal_model *m, const char *name)
     return pal_gguf_get_u32(m->gguf, key, &value) && value <= INT32_MAX ? (int32_t)value : 0;
 }
 
-/* The type that most weights have, by number of elements, and the number of all. */
+/* The number of weights, and the type that most of those in matrices have. */
 static void count_weights(pal_model *m)
 {
-    uint64_t best = 0;
-    m->info.weights = "";
+    enum { TYPES = 64 };        /* more than GGUF has */
+    uint64_t of_type[TYPES] = { 0 };
+    uint32_t best = TYPES;
     for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
         uint64_t size = t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
         m->info.parameters += size;
-        if (t->dims > 1 && size > best) {
-            best = size;
-            m->info.weights = pal_tensor_type_name(t->type);
-        }
+        if (t->dims < 2 || t->type >= TYPES) continue;
+        of_type[t->type] += size;
+        if (best == TYPES || of_type[t->type] > of_type[best]) best = t->type;
     }
+    m->info.weights = best == TYPES ? "" : pal_tensor_type_name(best);
+}
+
+/* The vector code of attention takes heads in steps of 8; the reference takes any. */
+static void choose_kernels(pal_model *m, unsigned allowed)
+{
+    pal_kernels reference;
+    pal_kernels_init(&m->kernels, allowed);
+    if (!m->has_net || m->net.head_dim % 8 == 0) return;
+    pal_kernels_init(&reference, PAL_ISA_REF);
+    m->kernels.attention = reference.attention;
 }
 
 static void describe(pal_model *m, size_t bytes)
@@ -107,7 +118,6 @@ pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_
 {
     pal_model *m = calloc(1, sizeof *m);
     if (!m) return pal_fail(err, PAL_E_MEMORY, "no memory for the model", SIZE_MAX);
-    pal_kernels_init(&m->kernels, (unsigned)PAL_ISA_ALL);
     pal_status s = pal_gguf_open(&m->gguf, image, bytes, err);
     if (!s) {
         copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
@@ -121,6 +131,7 @@ pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_
         pal_model_close(m);
         return s;
     }
+    choose_kernels(m, (unsigned)PAL_ISA_ALL);
     describe(m, bytes);
     *out = m;
     return PAL_OK;
@@ -154,7 +165,7 @@ pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)
     static const unsigned masks[] = { PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_AVX2 };
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
         if (strcmp(isa, pal_isa_name(masks[i])) == 0 && (pal_cpu_isa() & masks[i]) == masks[i]) {
-            pal_kernels_init(&m->kernels, masks[i]);
+            choose_kernels(m, masks[i]);
             m->info.isa = pal_isa_name(m->kernels.isa);
             return PAL_OK;
         }
@@ -213,7 +224,9 @@ pal_status pal_tokenize(const pal_model *m, const char *text, size_t bytes, unsi
 {
     pal_status s = need_vocab(m, err);
     if (s) return s;
-    void *scratch = malloc(pal_vocab_scratch_bytes(m->vocab, bytes) + 1);
+    size_t scratch_bytes = pal_vocab_scratch_bytes(m->vocab, bytes);
+    if (scratch_bytes == SIZE_MAX) return pal_fail(err, PAL_E_MEMORY, "the text is too long to tokenize", SIZE_MAX);
+    void *scratch = malloc(scratch_bytes + 1);
     if (!scratch) return pal_fail(err, PAL_E_MEMORY, "no memory for the tokenizer", SIZE_MAX);
     unsigned how = (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) |
                    (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);

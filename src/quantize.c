@@ -29,17 +29,19 @@ static uint64_t elements(const pal_gguf_tensor *t)
 static pal_status write_tensor(const pal_model *m, const pal_gguf_tensor *t, uint32_t type, pal_sink_fn *sink,
                                void *context, pal_error *err)
 {
-    size_t count = (size_t)elements(t), size = count / pal_tensor_block(type) * pal_tensor_block_bytes(type);
     if (type == t->type) return pal_gguf_write_tensor(m->gguf, t->data, t->size, sink, context, err);
-    float *values = malloc(count * sizeof *values + 1);
+    bool fits = elements(t) < SIZE_MAX / sizeof(float) - 1;
+    size_t count = fits ? (size_t)elements(t) : 0, size = count / pal_tensor_block(type) * pal_tensor_block_bytes(type);
+    float *values = fits ? malloc(count * sizeof *values + 1) : NULL;
     void *data = malloc(size + 1);
     pal_status s = PAL_OK;
     if (!values || !data)
         s = pal_fail(err, PAL_E_MEMORY, "no memory to convert a tensor", t->offset);
     else {
         pal_dequantize(values, t->data, t->type, count);
-        pal_quantize_weights(data, values, type, count);
-        s = pal_gguf_write_tensor(m->gguf, data, size, sink, context, err);
+        s = pal_quantize_weights(data, values, type, count)
+                ? pal_gguf_write_tensor(m->gguf, data, size, sink, context, err)
+                : pal_fail(err, PAL_E_FORMAT, "a weight of a tensor is too large for the type, or not a number", t->offset);
     }
     free(values);
     free(data);

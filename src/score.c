@@ -117,9 +117,11 @@ static bool add_document(job *j, const int32_t *ids, size_t count)
 static pal_status read_text(job *j, const char *text, size_t bytes, pal_error *err)
 {
     /* BOS once a window: at most one more token for every token. */
-    int32_t *ids = bytes < SIZE_MAX / 16 ? malloc((bytes + 1) * sizeof *ids) : NULL;
-    void *scratch = malloc(pal_vocab_scratch_bytes(j->model->vocab, bytes) + 1);
-    j->tokens = bytes < SIZE_MAX / 16 ? malloc((2 * bytes + 2) * sizeof *j->tokens) : NULL;
+    size_t scratch_bytes = pal_vocab_scratch_bytes(j->model->vocab, bytes);
+    bool fits = scratch_bytes < SIZE_MAX && bytes < SIZE_MAX / 16;
+    int32_t *ids = fits ? malloc((bytes + 1) * sizeof *ids) : NULL;
+    void *scratch = fits ? malloc(scratch_bytes + 1) : NULL;
+    j->tokens = fits ? malloc((2 * bytes + 2) * sizeof *j->tokens) : NULL;
     bool good = ids && scratch && j->tokens;
     for (size_t from = 0, next; good && from < bytes; from = next) {
         size_t end = document_end(text, bytes, from, &next);
@@ -257,8 +259,9 @@ static pal_status score_estimated(job *j, pal_error *err)
         j->progress.bits_per_byte = sum / round;
         j->progress.standard_error = error;
         if (round >= least && error <= target) break;
+        double rounds = round * (error / target) * (error / target) + 1.0;     /* NaN where the error is */
         if (round >= least)
-            j->progress.expected_evaluations = (uint64_t)(round * (error / target) * (error / target) + 1.0) * draws * j->window_count;
+            j->progress.expected_evaluations = (uint64_t)(rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST) * j->strata_count;
     }
     set_result(j, round ? sum / round * LN2 * (double)j->result.bytes : (double)NAN, error);
     j->result.estimated = true;

@@ -3,6 +3,7 @@
 #include "text/fill.h"
 #include "text/layout.h"
 #include "text/page.h"
+#include "text/support.h"
 
 #include <string.h>
 
@@ -61,11 +62,7 @@ static pal_status count_page(pal_page *page, const pal_model *m, const char *tex
     const pal_page_rules rules = { .longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max };
     *page = (pal_page){ 0 };
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
-    pal_status s = pal_page_read(page, text, bytes, &rules, err);
-    if (s) return s;
-    if (page->places > m->net.context)
-        return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model", SIZE_MAX);
-    return PAL_OK;
+    return pal_page_read(page, text, bytes, &rules, err);
 }
 
 /* Measures with base NULL, places otherwise; `page` has been counted. */
@@ -168,7 +165,21 @@ static void set_pinned(pal_session *s, pal_slot *slot, int32_t id)
 static void unpin(pal_session *s, int32_t slot)
 {
     s->fill.slot[slot].pinned = false;
-    if (s->fill.slot[slot].step >= 0) pal_fill_mask(&s->fill, slot);
+    if (s->fill.slot[slot].step < 0) return;
+    pal_fill_mask(&s->fill, slot);
+    /* Remasking has a last time step; what is opened after it is revealed by taking that step again. */
+    int32_t last = pal_fill_steps(&s->fill);
+    if (s->options.sampler == PAL_REMASK && s->fill.step >= last) s->fill.step = last - 1;
+}
+
+/* With byte pieces a pin must leave whole UTF-8 characters possible. */
+static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32_t index, int32_t id)
+{
+    const pal_classes *c = &s->model->classes;
+    pal_support support;
+    if (!s->options.byte_pieces) return (c->of[id] & PAL_CLASS_BYTE) != 0;
+    pal_support_of(&support, &s->fill, blank->slot + index);
+    return c->of[id] & PAL_CLASS_BYTE ? !support.byte[c->byte[id]] : !support.whole;
 }
 
 static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_t index, int32_t id, pal_error *err)
@@ -180,6 +191,9 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
         return pal_fail(err, PAL_E_OPTION, "a control, unknown or mask token cannot be pinned", SIZE_MAX);
     if (empty && (blank->least == blank->most || index < blank->least))
         return pal_fail(err, PAL_E_OPTION, "the length of the blank does not allow <empty> there", SIZE_MAX);
+    if (cuts_a_character(s, blank, index, id))
+        return pal_fail(err, PAL_E_OPTION, "byte pieces cannot be pinned unless the session allows them, and only in "
+                                           "whole characters", SIZE_MAX);
     if (index == 0 && ((blank->first == PAL_FIRST_WORD && !(c->of[id] & PAL_CLASS_WORD)) ||
                        (blank->first == PAL_FIRST_INSIDE && (c->of[id] & PAL_CLASS_WORD))))
         return pal_fail(err, PAL_E_OPTION, "what stands before the blank wants another kind of first token "
@@ -231,96 +245,116 @@ void pal_session_reseed(pal_session *s, uint64_t seed, uint32_t draft)
 
 /* ---- looking at it ---------------------------------------------------------------------------------- */
 
+enum { LONGEST_PIECE = 1024 };          /* bytes; pal_vocab_open refuses longer ones */
+
+/* Writes the page.  While places are open it writes the notation of pages, and what would be read as a blank
+ * or an escape gets its backslashes, also where it comes together from given text and tokens. */
 typedef struct {
     char *out;
     size_t capacity, length;
+    bool notation;
+    size_t slashes;             /* backslashes that end the text so far, or stand before `bracket` */
+    bool bracket;               /* the text so far ends in a bracket that may be the first of two */
+    pal_place *places;          /* places[known] have their offsets */
+    size_t known;
 } writer;
 
-static void put(writer *w, const char *text, size_t bytes)
+static void put_byte(writer *w, char c)
 {
-    if (w->length < w->capacity) {
-        size_t room = w->capacity - w->length;
-        memcpy(w->out + w->length, text, bytes < room ? bytes : room);
-    }
-    w->length += bytes;
+    if (w->length < w->capacity) w->out[w->length] = c;
+    w->length++;
 }
 
-static void put_given(writer *w, const pal_session *s, size_t segment)
+/* The second of two brackets: puts backslashes before the first, as pal_page_escape does. */
+static void put_second_bracket(writer *w)
 {
-    const pal_segment *given = &s->page.segments[segment];
-    const char *text = s->page.text + given->from;
-    if (!s->fill.open) {
-        put(w, text, given->bytes);
-        return;
-    }
-    bool before_blank = segment + 1 < s->page.count;
-    char *out = w->length < w->capacity ? w->out + w->length : NULL;
-    w->length += pal_page_escape(text, given->bytes, before_blank, out, out ? w->capacity - w->length : 0);
+    size_t first = w->length - 1, added = w->slashes + 1;
+    w->length = first;
+    for (size_t i = 0; i < added; i++) put_byte(w, '\\');
+    put_byte(w, '[');
+    put_byte(w, '[');
+    w->slashes = 0;
+    w->bracket = false;
+    size_t place = w->known;            /* what stands behind the first bracket moves, what holds it grows */
+    while (place > 0 && w->places[place - 1].offset > first) w->places[--place].offset += added;
+    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > first) w->places[place - 1].bytes += added;
 }
 
-static void put_open(writer *w, int32_t count)
+static void put_text(writer *w, const char *text, size_t bytes)
 {
-    char text[16], digits[12];
-    size_t length = 0, at = 0;
-    for (; count; count /= 10) digits[length++] = (char)('0' + count % 10);
-    text[at++] = '[';
-    text[at++] = '[';
-    while (length) text[at++] = digits[--length];
-    text[at++] = ']';
-    text[at++] = ']';
-    put(w, text, at);
-}
-
-/* The text of a revealed place; its bytes are looked up twice because a token may be longer than any buffer. */
-static void put_token(writer *w, const pal_session *s, const pal_slot *slot)
-{
-    const pal_blank *blank = &s->fill.blank[slot->blank];
-    int32_t id = s->fill.tokens[slot->at];
-    size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, NULL, 0);
-    bool drop = slot->index == 0 && blank->drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
-    if (drop && bytes) {
-        pal_str piece = pal_vocab_piece(s->model->vocab, id);
-        size_t mark = 3;                                    /* U+2581; later marks inside a piece are spaces */
-        for (size_t at = mark; at < piece.size; ) {
-            bool space = piece.size - at >= 3 && memcmp(piece.data + at, "\xe2\x96\x81", 3) == 0;
-            put(w, space ? " " : piece.data + at, 1);
-            at += space ? 3 : 1;
-        }
-        return;
-    }
-    if (w->length + bytes <= w->capacity)
-        pal_vocab_decode_one(s->model->vocab, id, false, w->out + w->length, bytes);
-    else if (w->length < w->capacity)
-        pal_vocab_decode_one(s->model->vocab, id, false, w->out + w->length, w->capacity - w->length);
-    w->length += bytes;
-}
-
-/* Writes the page; places[i], if given, learns where slot i stands in the text. */
-static size_t render(const pal_session *s, char *text, size_t capacity, pal_place *places, size_t most)
-{
-    writer w = { .out = text, .capacity = capacity };
-    int32_t next = 0;                   /* slot */
-    for (size_t i = 0; i < s->page.count; i++) {
-        if (!s->page.segments[i].blank) {
-            put_given(&w, s, i);
+    for (size_t i = 0; i < bytes; i++) {
+        if (w->notation && w->bracket && text[i] == '[') {
+            put_second_bracket(w);
             continue;
         }
-        int32_t end = next + s->page.segments[i].most, open = 0;
-        for (; next < end; next++) {
-            const pal_slot *slot = &s->fill.slot[next];
-            size_t before = w.length;
-            if (slot->step < 0) {
-                open++;
-                if (next + 1 == end || s->fill.slot[next + 1].step >= 0) {
-                    put_open(&w, open);
-                    open = 0;
-                }
-            } else
-                put_token(&w, s, slot);
-            if (places && (size_t)next < most) {
-                places[next].offset = before;
-                places[next].bytes = slot->step < 0 ? 0 : w.length - before;
+        if (w->bracket || (text[i] != '\\' && text[i] != '[')) w->slashes = 0;
+        w->slashes += text[i] == '\\';
+        w->bracket = text[i] == '[';
+        put_byte(w, text[i]);
+    }
+}
+
+static void put_blank(writer *w, int32_t count)
+{
+    char digits[12];
+    size_t length = 0;
+    for (; w->slashes; w->slashes--) put_byte(w, '\\');
+    for (; count; count /= 10) digits[length++] = (char)('0' + count % 10);
+    put_byte(w, '[');
+    put_byte(w, '[');
+    while (length) put_byte(w, digits[--length]);
+    put_byte(w, ']');
+    put_byte(w, ']');
+    w->bracket = false;
+}
+
+/* The text of a revealed place; without its space mark where the space is given or starts the page. */
+static size_t token_text(const pal_session *s, const pal_slot *slot, char text[LONGEST_PIECE])
+{
+    int32_t id = s->fill.tokens[slot->at];
+    size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
+    bool drop = slot->index == 0 && s->fill.blank[slot->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
+    if (drop && bytes) memmove(text, text + 1, --bytes);
+    return bytes;
+}
+
+/* Whether a place is written as open.  The notation has no form for a bracket directly before a blank
+ * (`[[[2]]` is a mistake), so that a token which ends in one is written as open if what follows is. */
+static bool written_open(const pal_session *s, size_t segment, int32_t slot)
+{
+    char text[LONGEST_PIECE];
+    for (int32_t i = slot; i < s->fill.slots; i++) {
+        const pal_slot *at = &s->fill.slot[i];
+        if (at->step < 0) return true;
+        size_t bytes = token_text(s, at, text);
+        if (bytes ? text[bytes - 1] != '[' : i == slot) return false;
+        bool ends = at->index + 1 == s->fill.blank[at->blank].most;
+        if (ends && (++segment == s->page.count || !s->page.segments[segment].blank)) return false;
+    }
+    return false;
+}
+
+/* places[i], if given, learns where slot i stands in the text. */
+static size_t render(const pal_session *s, char *out, size_t capacity, pal_place *places, size_t most)
+{
+    writer w = { .out = out, .capacity = capacity, .notation = s->fill.open > 0, .places = places };
+    char text[LONGEST_PIECE];
+    int32_t slot = 0;
+    for (size_t i = 0; i < s->page.count; i++) {
+        const pal_segment *segment = &s->page.segments[i];
+        if (!segment->blank) put_text(&w, s->page.text + segment->from, segment->bytes);
+        for (int32_t end = segment->blank ? slot + segment->most : slot, open = 0; slot < end; slot++) {
+            bool hidden = w.notation && written_open(s, i, slot);
+            if (!hidden && open) {
+                put_blank(&w, open);
+                open = 0;
             }
+            pal_place *place = places && (size_t)slot < most ? &places[w.known++] : NULL;
+            if (place) place->offset = w.length;
+            if (hidden) open++;
+            else put_text(&w, text, token_text(s, &s->fill.slot[slot], text));
+            if (place) place->bytes = hidden ? 0 : w.length - place->offset;
+            if (open && slot + 1 == end) put_blank(&w, open);
         }
     }
     return w.length;

@@ -178,13 +178,6 @@ static float float_of(uint32_t bits)
     return x;
 }
 
-static double double_of(uint64_t bits)
-{
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 static uint32_t bits_of(float x)
 {
     uint32_t bits;
@@ -199,6 +192,13 @@ static double drawn(uint32_t i, uint32_t series, double low, double high)
 }
 
 #if HAVE_REFERENCE
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 /* Distance in units of the last of `digits` binary places of the reference. */
 static double ulps(long double got, long double reference, int digits)
 {

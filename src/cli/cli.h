@@ -37,6 +37,9 @@ typedef struct {
 int options_parse(const option_set *set, int argc, char **argv);
 int usage_error(const char *command, const char *text, const char *what);
 
+/* Exactly `count` numbers of digits alone with `separator` between them, such as 3-8. */
+bool parse_ints(const char *text, char separator, int32_t *out, size_t count);
+
 /* ---- input and errors ---- */
 
 typedef struct {
@@ -44,7 +47,8 @@ typedef struct {
     size_t size;
 } bytes;
 
-/* Exactly one of text, file and dash ("-") must be given; PAL_E_OPTION otherwise is a usage error, already printed. */
+/* Exactly one of text, file and dash ("-") must be given; the file "-" is standard input too.  Returns -1 to go
+ * on, otherwise the exit code, after printing what is wrong.  out->data is the caller's to free either way. */
 int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out);
 bool file_read(const char *path, bytes *out);                   /* prints what is wrong */
 int report(const char *where, const pal_error *err);            /* prints; returns the exit code */
@@ -60,6 +64,11 @@ double seconds_now(void);
 
 void stop_on_interrupt(void);
 bool stop_requested(void);
+
+/* ---- text for people ---- */
+
+/* Text out of a file, control characters as ?: a terminal obeys them. */
+void put_printable(FILE *out, const char *text);
 
 /* ---- JSON: one object or array after the other, commas by themselves ---- */
 

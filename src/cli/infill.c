@@ -1,6 +1,7 @@
 /* infill.c - palimpsest infill. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,8 +34,9 @@ static bool set_seed(void *target, const char *value)
 {
     request *r = target;
     char *end;
+    errno = 0;
     r->seed = strtoull(value, &end, 10);
-    r->has_seed = *value >= '0' && *value <= '9' && !*end;
+    r->has_seed = *value >= '0' && *value <= '9' && !*end && !errno;
     return r->has_seed;
 }
 
@@ -46,18 +48,19 @@ static bool set_sampler(void *target, const char *value)
 static bool set_free(void *target, const char *value)
 {
     pal_infill_options *o = target;
-    char extra;
-    return sscanf(value, "%d-%d%c", &o->free_min, &o->free_max, &extra) == 2;
+    int32_t lengths[2];
+    if (!parse_ints(value, '-', lengths, 2)) return false;
+    o->free_min = lengths[0];
+    o->free_max = lengths[1];
+    return true;
 }
 
 static bool add_pin(void *target, const char *value)
 {
     request *r = target;
-    char extra;
-    pal_pin *pin = &r->pins[r->fill.pin_count];
-    if (r->fill.pin_count == MOST_PINS) return false;
-    if (sscanf(value, "%d:%d:%d%c", &pin->blank, &pin->index, &pin->id, &extra) != 3) return false;
-    r->fill.pin_count++;
+    int32_t numbers[3];
+    if (r->fill.pin_count == MOST_PINS || !parse_ints(value, ':', numbers, 3)) return false;
+    r->pins[r->fill.pin_count++] = (pal_pin){ .blank = numbers[0], .index = numbers[1], .id = numbers[2] };
     return true;
 }
 
@@ -97,10 +100,6 @@ static int parse(request *r, int argc, char **argv)
                              options, sizeof options / sizeof *options, &r->dash };
     int code = options_parse(&set, argc, argv);
     if (code < 0 && (r->drafts < 1 || r->drafts > 100000)) return usage_error("infill", "drafts must lie between 1 and 100000", NULL);
-    if (code < 0 && r->file && strcmp(r->file, "-") == 0 && !r->dash) {
-        r->dash = r->file;
-        r->file = NULL;
-    }
     return code;
 }
 

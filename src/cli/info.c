@@ -3,14 +3,25 @@
 
 #include <inttypes.h>
 
+static void put_line(const char *label, const char *text, const char *more)
+{
+    printf("%-14s", label);
+    put_printable(stdout, text);
+    printf("%s\n", more);
+}
+
 static void put_plain(const pal_info *i)
 {
-    printf("name          %s\narchitecture  %s, %s\nlicense       %s\n", i->name, i->architecture,
-           i->causal ? "causal" : "bidirectional", i->license);
-    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values, i->tensors, i->weights);
+    put_line("name", i->name, "");
+    put_line("architecture", i->architecture, i->causal ? ", causal" : ", bidirectional");
+    put_line("license", i->license, "");
+    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values, i->tensors,
+           *i->weights ? i->weights : "none");
     printf("network       %" PRIu64 " parameters, %d layers, width %d, hidden %d, %d heads, %d key heads, context %d\n",
            i->parameters, i->layers, i->width, i->hidden, i->heads, i->kv_heads, i->context);
-    printf("tokenizer     %s, %d pieces\n", i->tokenizer, i->vocabulary);
+    printf("tokenizer     ");
+    put_printable(stdout, i->tokenizer);
+    printf(", %d pieces\n", i->vocabulary);
     printf("can           %s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
            i->can_infill ? "infill " : "", i->free_length ? "(blanks of free length)" : "");
     if (i->why_not) printf("cannot        %s\n", i->why_not);

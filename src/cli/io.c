@@ -44,6 +44,10 @@ bool file_read(const char *path, bytes *out)
 
 int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out)
 {
+    if (file && !dash && strcmp(file, "-") == 0) {
+        dash = file;
+        file = NULL;
+    }
     if (dash && strcmp(dash, "-")) return usage_error(command, "unexpected argument", dash);
     if ((text != NULL) + (file != NULL) + (dash != NULL) != 1)
         return usage_error(command, "give exactly one of --text, --file and - (standard input)", NULL);
@@ -106,6 +110,11 @@ double seconds_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void put_printable(FILE *out, const char *text)
+{
+    for (; *text; text++) fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
 }
 
 static volatile sig_atomic_t stop;

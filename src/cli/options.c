@@ -35,6 +35,19 @@ static bool parse_int(const char *text, int32_t *out)
     return true;
 }
 
+bool parse_ints(const char *text, char separator, int32_t *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t value = 0;
+        const char *start = text;
+        for (; *text >= '0' && *text <= '9' && value <= INT32_MAX; text++) value = value * 10 + (*text - '0');
+        if (text == start || value > INT32_MAX || *text != (i + 1 < count ? separator : '\0')) return false;
+        out[i] = (int32_t)value;
+        text++;
+    }
+    return true;
+}
+
 static bool parse_uint64(const char *text, uint64_t *out)
 {
     char *end;

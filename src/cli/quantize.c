@@ -7,7 +7,7 @@
 
 static bool write_file(void *context, const void *data, size_t size)
 {
-    return fwrite(data, 1, size, context) == size;
+    return !stop_requested() && fwrite(data, 1, size, context) == size;
 }
 
 /* The file appears under its name only when it is whole. */
@@ -25,8 +25,9 @@ static int write_model(const pal_model *model, const char *out, const char *type
         free(partial);
         return EXIT_BAD;
     }
+    stop_on_interrupt();
     pal_status s = pal_model_quantize(model, type, write_file, file, &err);
-    int code = s ? report(s == PAL_E_IO ? partial : "quantize", &err) : EXIT_GOOD;
+    int code = stop_requested() ? EXIT_STOPPED : s ? report(s == PAL_E_IO ? partial : "quantize", &err) : EXIT_GOOD;
     if (fclose(file) && !s) {
         fprintf(stderr, "palimpsest: %s: %s\n", partial, strerror(errno));
         code = EXIT_BAD;

@@ -28,9 +28,9 @@ bool pal_str_is(pal_str s, const char *literal);
 /* Memory asked for and lent: with base NULL it measures, with a base it places, and because one layout
  * function runs both ways the two cannot disagree. */
 typedef struct {
-    unsigned char *base;    /* 64-byte aligned, or NULL while measuring */
+    unsigned char *base; /* 64-byte aligned, or NULL while measuring */
     size_t used;
-    bool overflow;          /* the size does not fit size_t: what was measured is meaningless */
+    bool overflow; /* the size does not fit size_t: what was measured is meaningless */
 } pal_arena;
 
 /* Room for count elements of size bytes, aligned to 64; NULL while measuring or after overflow. */
@@ -41,7 +41,7 @@ void *pal_take(pal_arena *arena, size_t count, size_t size);
 #define PAL_ARENA_SLACK 63
 static inline pal_arena pal_arena_in(void *block)
 {
-    return (pal_arena){ .base = (unsigned char *)(((uintptr_t)block + 63) & ~(uintptr_t)63) };
+    return (pal_arena){.base = (unsigned char *)(((uintptr_t)block + 63) & ~(uintptr_t)63)};
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include "core.h"
 
 typedef struct {
-    const void *data;       /* page aligned (or 64-byte aligned where there is no mmap) */
+    const void *data; /* page aligned (or 64-byte aligned where there is no mmap) */
     size_t size;
 } pal_file;
 

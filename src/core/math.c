@@ -8,7 +8,7 @@
 #include "math.h"
 
 #include <float.h>
-#include <math.h>
+#include <math.h> /* NOLINT(readability-duplicate-include): the system's, for sqrtf and INFINITY */
 #include <string.h>
 
 /* With extra precision in intermediate results (x87) nothing below would hold. */

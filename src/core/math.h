@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 /* Each states its error in units in the last place, and its range, at its definition in math.c. */
-float pal_expf(float x);            /* e^x; 0 below -87.3, finite up to 88.7, +inf above; NaN stays NaN */
+float pal_expf(float x); /* e^x; 0 below -87.3, finite up to 88.7, +inf above; NaN stays NaN */
 double pal_exp(double x);
-double pal_log(double x);           /* -inf at 0, NaN below */
-double pal_pow(double x, double y); /* x >= 0 */
-void pal_sincos(double x, double *sine, double *cosine);    /* |x| <= 2^20 */
+double pal_log(double x);                                /* -inf at 0, NaN below */
+double pal_pow(double x, double y);                      /* x >= 0 */
+void pal_sincos(double x, double *sine, double *cosine); /* |x| <= 2^20 */
 float pal_tanhf(float x);
-float pal_rsqrtf(float x);          /* 1.0f / sqrtf(x), x > 0 */
+float pal_rsqrtf(float x); /* 1.0f / sqrtf(x), x > 0 */
 
 /* float to half and back, IEEE 754 round to nearest even; NaN stays NaN (and becomes a quiet one, with
  * its payload, as F16C does it). */

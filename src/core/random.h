@@ -8,12 +8,13 @@
 
 #include <stdint.h>
 
-typedef enum {              /* what a draw decides; new purposes go to the end */
-    PAL_DRAW_TOKEN,         /* which token a position gets */
-    PAL_DRAW_POSITION,      /* which position is revealed next */
-    PAL_DRAW_REVEAL,        /* whether a position is revealed in this time step */
-    PAL_DRAW_REMASK,        /* whether a revealed position is masked again */
-    PAL_DRAW_SUBSET         /* which positions a likelihood estimate masks */
+/* What a draw decides; new purposes go to the end. */
+typedef enum {
+    PAL_DRAW_TOKEN,    /* which token a position gets */
+    PAL_DRAW_POSITION, /* which position is revealed next */
+    PAL_DRAW_REVEAL,   /* whether a position is revealed in this time step */
+    PAL_DRAW_REMASK,   /* whether a revealed position is masked again */
+    PAL_DRAW_SUBSET    /* which positions a likelihood estimate masks */
 } pal_purpose;
 
 /* One block of the generator. */

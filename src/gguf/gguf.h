@@ -8,33 +8,55 @@
 
 #include "../core/core.h"
 
+/* Values of the file format. */
 typedef enum {
-    PAL_GGUF_U8, PAL_GGUF_I8, PAL_GGUF_U16, PAL_GGUF_I16, PAL_GGUF_U32, PAL_GGUF_I32, PAL_GGUF_F32,
-    PAL_GGUF_BOOL, PAL_GGUF_STRING, PAL_GGUF_ARRAY, PAL_GGUF_U64, PAL_GGUF_I64, PAL_GGUF_F64
-} pal_gguf_type;            /* values of the file format */
+    PAL_GGUF_U8,
+    PAL_GGUF_I8,
+    PAL_GGUF_U16,
+    PAL_GGUF_I16,
+    PAL_GGUF_U32,
+    PAL_GGUF_I32,
+    PAL_GGUF_F32,
+    PAL_GGUF_BOOL,
+    PAL_GGUF_STRING,
+    PAL_GGUF_ARRAY,
+    PAL_GGUF_U64,
+    PAL_GGUF_I64,
+    PAL_GGUF_F64
+} pal_gguf_type;
 
-typedef enum {              /* ggml tensor types that engines may run; types.c knows the sizes of more */
-    PAL_F32 = 0, PAL_F16 = 1, PAL_Q4_0 = 2, PAL_Q4_1 = 3, PAL_Q5_0 = 6, PAL_Q5_1 = 7, PAL_Q8_0 = 8,
-    PAL_Q4_K = 12, PAL_Q5_K = 13, PAL_Q6_K = 14, PAL_BF16 = 30
+/* ggml tensor types that an engine may run, by their numbers; types.c knows the sizes of more. */
+typedef enum {
+    PAL_F32 = 0,
+    PAL_F16 = 1,
+    PAL_Q4_0 = 2,
+    PAL_Q4_1 = 3,
+    PAL_Q5_0 = 6,
+    PAL_Q5_1 = 7,
+    PAL_Q8_0 = 8,
+    PAL_Q4_K = 12,
+    PAL_Q5_K = 13,
+    PAL_Q6_K = 14,
+    PAL_BF16 = 30
 } pal_tensor_type;
 
 typedef struct {
     pal_str key;
-    pal_gguf_type type;         /* of the value, or of the elements if it is an array */
+    pal_gguf_type type; /* of the value, or of the elements if it is an array */
     bool is_array;
-    uint64_t count;             /* elements; 1 if not an array */
-    const unsigned char *data;  /* first element, little endian, unaligned; strings: u64 length, bytes, ... */
-    size_t size;                /* bytes of all elements */
+    uint64_t count;            /* elements; 1 if not an array */
+    const unsigned char *data; /* first element, little endian, unaligned; strings: u64 length, bytes, ... */
+    size_t size;               /* bytes of all elements */
 } pal_gguf_value;
 
 typedef struct {
     pal_str name;
-    uint32_t type;              /* pal_tensor_type, or another one whose size types.c knows */
-    uint32_t dims;              /* 1 to 4 */
-    uint64_t extent[4];         /* innermost (columns) first, as in the file; unused ones are 1 */
-    const unsigned char *data;  /* inside the image */
-    size_t size;                /* bytes */
-    size_t offset;              /* of data in the image */
+    uint32_t type;             /* pal_tensor_type, or another one whose size types.c knows */
+    uint32_t dims;             /* 1 to 4 */
+    uint64_t extent[4];        /* innermost (columns) first, as in the file; unused ones are 1 */
+    const unsigned char *data; /* inside the image */
+    size_t size;               /* bytes */
+    size_t offset;             /* of data in the image */
 } pal_gguf_tensor;
 
 typedef struct pal_gguf pal_gguf;
@@ -44,16 +66,16 @@ typedef struct pal_gguf pal_gguf;
  * alignment from the start).  PAL_E_FORMAT: damaged; PAL_E_UNSUPPORTED: versions, byte orders, types and
  * nestings that this reader does not know. */
 pal_status pal_gguf_open(pal_gguf **out, const void *image, size_t size, pal_error *err);
-void pal_gguf_close(pal_gguf *g);                                               /* NULL does nothing */
+void pal_gguf_close(pal_gguf *g); /* NULL does nothing */
 
 size_t pal_gguf_values(const pal_gguf *g);
 const pal_gguf_value *pal_gguf_value_at(const pal_gguf *g, size_t index);
-const pal_gguf_value *pal_gguf_find(const pal_gguf *g, const char *key);        /* NULL: absent */
+const pal_gguf_value *pal_gguf_find(const pal_gguf *g, const char *key); /* NULL: absent */
 size_t pal_gguf_tensors(const pal_gguf *g);
 const pal_gguf_tensor *pal_gguf_tensor_at(const pal_gguf *g, size_t index);
 const pal_gguf_tensor *pal_gguf_find_tensor(const pal_gguf *g, const char *name);
-size_t pal_gguf_alignment(const pal_gguf *g);                                   /* of tensor data, in bytes */
-size_t pal_gguf_value_offset(const pal_gguf *g, const pal_gguf_value *v);       /* in the image, for errors */
+size_t pal_gguf_alignment(const pal_gguf *g);                             /* of tensor data, in bytes */
+size_t pal_gguf_value_offset(const pal_gguf *g, const pal_gguf_value *v); /* in the image, for errors */
 
 /* Scalars: u32 from any integer type, f32 from any integer or float type, where the result holds the value
  * exactly.  false: absent, of another kind, or not exact; *out then keeps its value. */
@@ -64,13 +86,13 @@ bool pal_gguf_get_str(const pal_gguf *g, const char *key, pal_str *out);
 
 /* Walks an array of strings: start with *cursor = 0, once per element, in order. */
 pal_str pal_gguf_next_str(const pal_gguf_value *array, size_t *cursor);
-float pal_gguf_f32_at(const pal_gguf_value *array, uint64_t index);     /* arrays of F32 */
-int32_t pal_gguf_i32_at(const pal_gguf_value *array, uint64_t index);   /* arrays of I32 or U32 */
+float pal_gguf_f32_at(const pal_gguf_value *array, uint64_t index);   /* arrays of F32 */
+int32_t pal_gguf_i32_at(const pal_gguf_value *array, uint64_t index); /* arrays of I32 or U32 */
 
 /* Elements in a block of a tensor type, and its bytes; 0 for an unknown type. */
 uint32_t pal_tensor_block(uint32_t type);
 uint32_t pal_tensor_block_bytes(uint32_t type);
-const char *pal_tensor_type_name(uint32_t type);                        /* "F32", "Q8_0", ...; "unknown" */
+const char *pal_tensor_type_name(uint32_t type); /* "F32", "Q8_0", ...; "unknown" */
 
 /* Bytes of a tensor; false for an unknown type, rows that are no whole number of blocks, or an overflow. */
 bool pal_tensor_bytes(uint32_t type, uint32_t dims, const uint64_t *extent, uint64_t *bytes);

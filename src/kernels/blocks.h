@@ -35,11 +35,22 @@ static inline void pal_unpack_q8_0(int8_t q[PAL_BLOCK], const unsigned char *blo
     memcpy(q, block + PAL_SCALE_BYTES, PAL_BLOCK);
 }
 
+/* Eight nibbles at a time, each alone in its byte: with the top bit set, 8 can be subtracted from all without
+ * borrowing from a neighbour. */
+static inline void pal_unpack_nibbles(int8_t q[8], uint64_t nibbles)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    nibbles = (((nibbles & ones * 15) | ones * 128) - ones * 8) ^ ones * 128;
+    memcpy(q, &nibbles, sizeof nibbles);
+}
+
 static inline void pal_unpack_q4_0(int8_t q[PAL_BLOCK], const unsigned char *block)
 {
-    for (int i = 0; i < PAL_BLOCK / 2; i++) {
-        q[i] = (int8_t)((block[PAL_SCALE_BYTES + i] & 15) - 8);
-        q[i + PAL_BLOCK / 2] = (int8_t)((block[PAL_SCALE_BYTES + i] >> 4) - 8);
+    for (int i = 0; i < PAL_BLOCK / 2; i += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, block + PAL_SCALE_BYTES + i, sizeof bytes);
+        pal_unpack_nibbles(q + i, bytes);
+        pal_unpack_nibbles(q + i + PAL_BLOCK / 2, bytes >> 4);
     }
 }
 

@@ -82,5 +82,20 @@ static inline void pal_transpose_simd128(v128_t row[4])
     row[3] = wasm_i64x2_shuffle(b, d, 1, 3);
 }
 
+/* Four halves at any address to f32.  Exponent and mantissa are moved to where a float has them, then the
+ * difference of the biases is multiplied in, which is exact and also right for subnormals; infinity and NaN
+ * get their exponent back.  (Widening by shuffle: clang 14 turns load16x4 and the mask into scalar code.) */
+static inline v128_t pal_load_f16_simd128(const void *halves)
+{
+    v128_t half = wasm_v128_load64_zero(halves);
+    half = wasm_i16x8_shuffle(half, wasm_i16x8_splat(0), 0, 8, 1, 9, 2, 10, 3, 11);
+    v128_t magnitude = wasm_v128_and(half, wasm_i32x4_splat(0x7fff));
+    v128_t sign = wasm_i32x4_shl(wasm_v128_xor(half, magnitude), 16);
+    v128_t value = wasm_f32x4_mul(wasm_i32x4_shl(magnitude, 13), wasm_f32x4_splat(0x1p112f));
+    v128_t special = wasm_i32x4_gt(magnitude, wasm_i32x4_splat(0x7bff));
+    value = wasm_v128_or(value, wasm_v128_and(special, wasm_i32x4_splat(0x7f800000)));
+    return wasm_v128_or(value, sign);
+}
+
 #endif
 #endif

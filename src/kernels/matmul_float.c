@@ -108,13 +108,14 @@ static void run_tiles(const float_product *p, void (*tile)(const float_product *
 static void pack_simd128(float_tile *t, const float_product *p, const float_span *span)
 {
     int c = 0;
-    if (!p->half && span->rows == TILE_ROWS)
+    if (span->rows == TILE_ROWS)
         for (; c + 4 <= span->cols; c += 4)
             for (int r = 0; r < TILE_ROWS; r += 4) {
                 v128_t v[4];
                 for (int i = 0; i < 4; i++) {
                     size_t index = (size_t)(span->row + r + i) * (size_t)p->cols + (size_t)(span->first + c);
-                    v[i] = wasm_v128_load(p->w + index * sizeof(float));
+                    v[i] =
+                        p->half ? pal_load_f16_simd128(p->w + index * 2) : wasm_v128_load(p->w + index * sizeof(float));
                 }
                 pal_transpose_simd128(v);
                 for (int i = 0; i < 4; i++) wasm_v128_store(t->w[c + i] + r, v[i]);

@@ -43,18 +43,19 @@ typedef struct {
     int row, rows, first, blocks;
 } tile_span;
 
-/* One block of each of the tile's rows; rows beyond the matrix are zeros, and their outputs are dropped. */
-static inline void tile_unpack(int8_t q[TILE_ROWS][PAL_BLOCK], float scale[TILE_ROWS], const tile_product *p,
+/* One block of each of the tile's rows, scales as halves; rows beyond the matrix are zeros, and their outputs
+ * are dropped. */
+static inline void tile_unpack(int8_t q[TILE_ROWS][PAL_BLOCK], uint16_t scale[TILE_ROWS], const tile_product *p,
                                const tile_format *format, const tile_span *span, int block)
 {
     for (int r = 0; r < TILE_ROWS; r++) {
         if (r < span->rows) {
             size_t index = (size_t)(span->row + r) * (size_t)p->blocks + (size_t)(span->first + block);
             format->unpack(q[r], p->w + index * format->block_bytes);
-            scale[r] = pal_block_scale(p->w + index * format->block_bytes);
+            scale[r] = pal_load_u16(p->w + index * format->block_bytes);
         } else {
             memset(q[r], 0, PAL_BLOCK);
-            scale[r] = 0.0f;
+            scale[r] = 0;
         }
     }
 }
@@ -99,7 +100,10 @@ static inline void tile_pack_simd128(tile_simd128 *t, const tile_product *p, con
 {
     for (int b = 0; b < span->blocks; b++) {
         int8_t q[TILE_ROWS][PAL_BLOCK];
-        tile_unpack(q, t->scale[b], p, format, span, b);
+        uint16_t scale[TILE_ROWS];
+        tile_unpack(q, scale, p, format, span, b);
+        wasm_v128_store(t->scale[b], pal_load_f16_simd128(scale));
+        wasm_v128_store(t->scale[b] + 4, pal_load_f16_simd128(scale + 4));
         for (int r = 0; r < TILE_ROWS; r += 4)
             for (int c = 0; c < PAL_BLOCK; c += 8) {
                 v128_t pairs[4];
@@ -175,8 +179,10 @@ PAL_AVX2 static inline void tile_pack_avx2(tile_avx2 *t, const tile_product *p, 
 {
     for (int b = 0; b < span->blocks; b++) {
         alignas(32) int8_t q[TILE_ROWS][PAL_BLOCK];
+        alignas(16) uint16_t scale[TILE_ROWS];
         __m256 rows[TILE_ROWS];
-        tile_unpack(q, t->scale[b], p, format, span, b);
+        tile_unpack(q, scale, p, format, span, b);
+        _mm256_store_ps(t->scale[b], _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)scale)));
         for (int r = 0; r < TILE_ROWS; r++) rows[r] = _mm256_load_ps((const float *)(const void *)q[r]);
         pal_transpose_avx2(rows);
         for (int c = 0; c < PAL_BLOCK / 4; c++) _mm256_store_ps((float *)(void *)t->q[b][c], rows[c]);

@@ -16,11 +16,16 @@ void pal_softmax(double *x, int32_t n)
 /* law := softmax of the penalised logits over the temperature, on the support of law. */
 static void reshape(const pal_choice *how, double *law, const float *logits, int32_t n, const uint8_t *present)
 {
+    double most = PAL_NEVER;
     for (int32_t id = 0; id < n; id++) {
-        double logit = (double)logits[id];
+        double logit = pal_bounded((double)logits[id]);
         if (present[id]) logit = logit > 0.0 ? logit / how->repetition_penalty : logit * how->repetition_penalty;
-        law[id] = law[id] > 0.0 ? logit / how->temperature : PAL_NEVER;
+        law[id] = law[id] > 0.0 ? pal_bounded(logit) : PAL_NEVER;
+        if (law[id] > most) most = law[id];
     }
+    /* The maximum goes before the division, which may overflow for the others but not for 0. */
+    for (int32_t id = 0; id < n; id++)
+        if (law[id] > PAL_NEVER) law[id] = (law[id] - most) / how->temperature;
     pal_softmax(law, n);
 }
 
@@ -68,7 +73,8 @@ static void truncate_law(const pal_choice *how, double *law, int32_t n, int32_t 
     }
     while (kept < most) {
         int32_t id = heap[0];
-        if (kept && (mass >= how->top_p * total || law[id] < how->min_p * top)) break;
+        bool crossed = how->top_p < 1.0 && mass >= how->top_p * total;
+        if (kept && (crossed || law[id] < how->min_p * top)) break;
         mass += law[id];
         heap[0] = heap[--size];
         heap[size] = id;                        /* kept ids gather behind the heap */
@@ -113,9 +119,9 @@ int32_t pal_choose(const pal_choice *how, double *law, const float *logits, int3
     if (reshaped) {
         most = PAL_NEVER;
         for (int32_t id = 0; id < n; id++)
-            if (law[id] > 0.0 && (double)logits[id] > most) most = (double)logits[id];
+            if (law[id] > 0.0 && pal_bounded((double)logits[id]) > most) most = pal_bounded((double)logits[id]);
         for (int32_t id = 0; id < n; id++)
-            if (law[id] > 0.0) sum += pal_exp((double)logits[id] - most);
+            if (law[id] > 0.0) sum += pal_exp(pal_bounded((double)logits[id]) - most);
         reshape(greedy ? &plain : how, law, logits, n, present);
     }
     for (int32_t i = 0; penalty && i < count; i++)
@@ -130,6 +136,6 @@ int32_t pal_choose(const pal_choice *how, double *law, const float *logits, int3
         }
         id = draw(law, n, u);
     }
-    *probability = reshaped ? pal_exp((double)logits[id] - most) / sum : law[id];
+    *probability = reshaped ? pal_exp(pal_bounded((double)logits[id]) - most) / sum : law[id];
     return id;
 }

@@ -5,6 +5,14 @@
 #include "../core/core.h"
 
 #define PAL_NEVER (-1e300)      /* a logit whose token is out of the question: exactly zero probability */
+#define PAL_LOGIT_MOST 1e30
+
+/* A logit that arithmetic cannot go wrong on, whatever hostile weights gave; NaN is the least. */
+static inline double pal_bounded(double logit)
+{
+    if (logit > PAL_LOGIT_MOST) return PAL_LOGIT_MOST;
+    return logit > -PAL_LOGIT_MOST ? logit : -PAL_LOGIT_MOST;
+}
 
 typedef struct {
     double temperature;         /* 0: the likeliest, the lowest id among equals */

@@ -3,8 +3,6 @@
 #include "choose.h"
 #include "support.h"
 
-#define LARGEST_LOGIT 1e30
-
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena)
 {
     size_t v = (size_t)vocab, s = (size_t)slots;
@@ -31,9 +29,19 @@ static void relax_borders(pal_fill *f)
             f->blank[i].first = PAL_FIRST_FREE;
 }
 
+/* A draw is addressed by what it decides, so that it does not depend on what was drawn before. */
+static double addressed(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot)
+{
+    (void)context;
+    uint32_t position = slot < 0 ? 0 : (uint32_t)f->slot[slot].at;
+    return pal_uniform(f->options.seed, purpose, f->options.draft, (uint32_t)f->step, position);
+}
+
 void pal_fill_start(pal_fill *f)
 {
     relax_borders(f);
+    f->uniform = addressed;
+    f->uniform_context = NULL;
     for (int32_t id = 0; id < f->classes->vocab; id++) f->present[id] = 0;
     f->open = 0;
     f->step = f->evaluations = 0;
@@ -56,8 +64,7 @@ void pal_fill_evaluate(pal_fill *f)
 
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot)
 {
-    uint32_t position = slot < 0 ? 0 : (uint32_t)f->slot[slot].at;
-    return pal_uniform(f->options.seed, purpose, f->options.draft, (uint32_t)f->step, position);
+    return f->uniform(f->uniform_context, f, purpose, slot);
 }
 
 int32_t pal_fill_steps(const pal_fill *f)
@@ -99,11 +106,8 @@ void pal_fill_law(pal_fill *f, int32_t slot, const float *logits)
 {
     pal_support support;
     pal_support_of(&support, f, slot);
-    for (int32_t id = 0; id < f->classes->vocab; id++) {
-        double logit = (double)logits[id];
-        if (!(logit > -LARGEST_LOGIT && logit < LARGEST_LOGIT)) logit = -LARGEST_LOGIT;     /* hostile weights: NaN too */
-        f->law[id] = pal_support_has(&support, f->classes, id) ? logit : PAL_NEVER;
-    }
+    for (int32_t id = 0; id < f->classes->vocab; id++)
+        f->law[id] = pal_support_has(&support, f->classes, id) ? pal_bounded((double)logits[id]) : PAL_NEVER;
     pal_softmax(f->law, f->classes->vocab);
 }
 
@@ -171,16 +175,21 @@ static bool finished(const pal_fill *f)
     return !f->open && (f->options.sampler != PAL_REMASK || f->step >= pal_fill_steps(f));
 }
 
+static bool sample(pal_fill *f)
+{
+    switch (f->options.sampler) {
+    case PAL_FIRST_HITTING: return pal_sample_first_hitting(f);
+    case PAL_ANCESTRAL: return pal_sample_ancestral(f);
+    case PAL_PARALLEL: return pal_sample_parallel(f);
+    case PAL_REMASK: return pal_sample_remask(f);
+    default: return pal_sample_adaptive(f);
+    }
+}
+
 pal_status pal_fill_step(pal_fill *f)
 {
-    if (finished(f)) return PAL_OK;
-    switch (f->options.sampler) {
-    case PAL_FIRST_HITTING: pal_sample_first_hitting(f); break;
-    case PAL_ANCESTRAL: pal_sample_ancestral(f); break;
-    case PAL_PARALLEL: pal_sample_parallel(f); break;
-    case PAL_REMASK: pal_sample_remask(f); break;
-    default: pal_sample_adaptive(f); break;
-    }
+    bool changed = false;
+    while (!changed && !finished(f)) changed = sample(f);   /* time steps without an event pass unseen */
     return finished(f) ? PAL_OK : PAL_MORE;
 }
 

@@ -32,7 +32,13 @@ typedef struct {
 
 enum { PAL_FILL_ROWS = 16 };    /* rows of logits looked at together */
 
-typedef struct {
+typedef struct pal_fill pal_fill;
+
+/* Where chance comes from: a number in [0, 1) for one purpose, the present step and one slot (-1: none).  When
+ * a token is to be drawn, f->law is its law at temperature 1. */
+typedef double pal_uniform_fn(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot);
+
+struct pal_fill {
     pal_predictor predictor;
     const pal_classes *classes;
     pal_infill_options options; /* checked */
@@ -43,13 +49,15 @@ typedef struct {
     int32_t open;               /* slots not revealed */
     int32_t step, evaluations;
     bool fresh;                 /* the predictor has seen the tokens as they stand */
+    pal_uniform_fn *uniform;    /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
+    void *uniform_context;
     float *logits;              /* [PAL_FILL_ROWS, vocab] */
     double *law;                /* [vocab] */
     int32_t *rank;              /* [vocab], scratch of truncation */
     uint8_t *present;           /* [vocab], scratch of the repetition penalty, all zero between uses */
     double *sureness;           /* [slots], scratch of the samplers */
     int32_t *chosen;            /* [slots], the same */
-} pal_fill;
+};
 
 /* Places the scratch arrays (logits to chosen); tokens, blank and slot are the caller's. */
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena);
@@ -58,7 +66,7 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena
 void pal_fill_start(pal_fill *f);
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err);
 
-/* One step of the sampler named in the options: at most one evaluation. */
+/* Goes on with the sampler named in the options until a place changes: at most one evaluation. */
 pal_status pal_fill_step(pal_fill *f);
 
 /* ---- for samplers ---- */
@@ -83,11 +91,11 @@ void pal_fill_mask(pal_fill *f, int32_t slot);         /* back to the mask */
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot);
 int32_t pal_fill_steps(const pal_fill *f);             /* time steps of the samplers that have them */
 
-/* One per file in samplers/. */
-void pal_sample_first_hitting(pal_fill *f);
-void pal_sample_adaptive(pal_fill *f);
-void pal_sample_ancestral(pal_fill *f);
-void pal_sample_parallel(pal_fill *f);
-void pal_sample_remask(pal_fill *f);
+/* One per file in samplers/: one step, a time step where the sampler has them.  Whether a place changed. */
+bool pal_sample_first_hitting(pal_fill *f);
+bool pal_sample_adaptive(pal_fill *f);
+bool pal_sample_ancestral(pal_fill *f);
+bool pal_sample_parallel(pal_fill *f);
+bool pal_sample_remask(pal_fill *f);
 
 #endif

@@ -7,6 +7,8 @@ typedef struct {
     const pal_page *page;
     const pal_vocab *v;
     const pal_infill_options *options;
+    int32_t context;
+    size_t too_long;            /* byte of the page from which on the context does not hold it, or SIZE_MAX */
 } builder;
 
 void pal_layout_place(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena)
@@ -37,6 +39,16 @@ static bool ends_in_letter(const char *view, size_t bytes)
     return lead >= 0xc3 && lead < 0xf0;                                             /* emoji and the like are no letters */
 }
 
+/* Notes where the context ends, when the tokens from `first` on that encode a given segment exceed it.  Escapes
+ * before that place in the same segment are not counted. */
+static void note_given(builder *b, const pal_segment *segment, int32_t first)
+{
+    if (b->l->total <= b->context || b->too_long != SIZE_MAX) return;
+    size_t view = 0;
+    for (int32_t i = first; i < b->context; i++) view += pal_vocab_decode_one(b->v, b->l->tokens[i], false, NULL, 0);
+    b->too_long = segment->offset + pal_normal_origin(b->page->text + segment->from, segment->bytes, view);
+}
+
 static void add_given(builder *b, size_t index, bool *dropped_space, bool *after_letter)
 {
     const pal_segment *segment = &b->page->segments[index];
@@ -46,9 +58,10 @@ static void add_given(builder *b, size_t index, bool *dropped_space, bool *after
     *dropped_space = b->options->borders && blank_follows && bytes && b->s->view[bytes - 1] == ' ';
     *after_letter = b->options->borders && blank_follows && ends_in_letter(b->s->view, bytes);
     bytes -= *dropped_space;
-    size_t count = pal_vocab_encode(b->v, b->s->view, bytes, index == 0 ? PAL_ENCODE_PREFIX : 0, l->tokens + l->total,
-                                    bytes + 1, b->s->encode);
-    l->total += (int32_t)count;
+    int32_t first = l->total;
+    l->total += (int32_t)pal_vocab_encode(b->v, b->s->view, bytes, index == 0 ? PAL_ENCODE_PREFIX : 0,
+                                          l->tokens + l->total, bytes + 1, b->s->encode);
+    note_given(b, segment, first);
 }
 
 static void add_blank(builder *b, size_t index, bool dropped_space, bool after_letter)
@@ -67,21 +80,36 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
         l->slot[l->slots++] = (pal_slot){ .at = l->total, .blank = number, .index = i, .step = -1 };
         l->tokens[l->total++] = pal_vocab_special(b->v)->mask;
     }
+    if (l->total > b->context && b->too_long == SIZE_MAX) b->too_long = segment->offset;
+}
+
+/* Where in the page the first blank stands that reaches token `end`. */
+static size_t blank_beyond(const builder *b, int32_t end)
+{
+    const pal_blank *blank = b->l->blank;
+    for (size_t i = 0; i < b->page->count; i++) {
+        if (!b->page->segments[i].blank) continue;
+        if (b->l->slot[blank->slot].at + blank->most > end) return b->page->segments[i].offset;
+        blank++;
+    }
+    return SIZE_MAX;
 }
 
 /* The part of a long page that is shown: all blanks, and as much on both sides as fits. */
-static pal_status choose_window(pal_layout *l, const pal_infill_options *options, int32_t context, pal_error *err)
+static pal_status choose_window(const builder *b, pal_error *err)
 {
+    pal_layout *l = b->l;
+    int32_t context = b->context;
     l->shown_from = 0;
     l->shown = l->total;
     if (l->total <= context || !l->slots) return PAL_OK;
-    if (!options->window)
+    if (!b->options->window)
         return pal_fail(err, PAL_E_CONTEXT, "the page has more tokens than the context of the model holds "
-                                            "(the window option shows the model a part of it)", SIZE_MAX);
+                                            "(the window option shows the model a part of it)", b->too_long);
     int32_t first = l->slot[0].at, last = l->slot[l->slots - 1].at, spare = context - (last - first + 1);
     if (spare < 0)
         return pal_fail(err, PAL_E_CONTEXT, "the blanks and what stands between them are longer than the context "
-                                            "of the model", SIZE_MAX);
+                                            "of the model", blank_beyond(b, first + context));
     int32_t from = first - spare / 2;
     if (from > l->total - context) from = l->total - context;
     if (from < 0) from = 0;
@@ -95,7 +123,7 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
                             const pal_infill_options *options, int32_t context, pal_error *err)
 {
     const pal_special *special = pal_vocab_special(v);
-    builder b = { .l = l, .s = s, .page = page, .v = v, .options = options };
+    builder b = { .l = l, .s = s, .page = page, .v = v, .options = options, .context = context, .too_long = SIZE_MAX };
     bool dropped_space = false, after_letter = false;
     l->total = l->slots = 0;
     if (options->document && special->bos >= 0) l->tokens[l->total++] = special->bos;
@@ -111,5 +139,5 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
         dropped_space = after_letter = false;
     }
     if (options->document && special->eos >= 0) l->tokens[l->total++] = special->eos;
-    return choose_window(l, options, context, err);
+    return choose_window(&b, err);
 }

@@ -14,31 +14,42 @@ static const struct { const char *from, *to; } forms[] = {
     { "\r\n", "\n" },
 };
 
-static size_t normal_form(const char *text, size_t bytes, const char **to)
+/* What stands at text: its length, and its form in *to, *size bytes. */
+static size_t normal_form(const char *text, size_t bytes, const char **to, size_t *size)
 {
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t size = strlen(forms[i].from);
-        if (size <= bytes && memcmp(text, forms[i].from, size) == 0) {
+    unsigned char c = (unsigned char)text[0];
+    for (size_t i = 0; (c == 0xe2 || c == 0xc2 || c == '\r') && i < sizeof forms / sizeof *forms; i++) {
+        size_t from = strlen(forms[i].from);
+        if (from <= bytes && memcmp(text, forms[i].from, from) == 0) {
             *to = forms[i].to;
-            return size;
+            *size = strlen(forms[i].to);
+            return from;
         }
     }
-    return 0;
+    *to = text;
+    *size = 1;
+    return 1;
 }
 
 size_t pal_normalise(const char *text, size_t bytes, char *out)
 {
-    size_t length = 0;
-    for (size_t at = 0; at < bytes; ) {
-        unsigned char c = (unsigned char)text[at];
-        const char *to = NULL;
-        size_t size = c == 0xe2 || c == 0xc2 || c == '\r' ? normal_form(text + at, bytes - at, &to) : 0;
-        if (size) {
-            memcpy(out + length, to, strlen(to));
-            length += strlen(to);
-            at += size;
-        } else
-            out[length++] = text[at++];
+    const char *to;
+    size_t length = 0, size;
+    for (size_t at = 0; at < bytes; length += size) {
+        at += normal_form(text + at, bytes - at, &to, &size);
+        memcpy(out + length, to, size);
     }
     return length;
+}
+
+size_t pal_normal_origin(const char *text, size_t bytes, size_t view)
+{
+    const char *to;
+    size_t at = 0, size;
+    for (size_t length = 0; at < bytes; length += size) {
+        size_t from = normal_form(text + at, bytes - at, &to, &size);
+        if (length + size > view) break;
+        at += from;
+    }
+    return at;
 }

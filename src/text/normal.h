@@ -10,4 +10,7 @@
 /* Never longer than the input.  Returns the length written to out[bytes]. */
 size_t pal_normalise(const char *text, size_t bytes, char *out);
 
+/* The byte of text that byte `view` of its normalised form comes from; bytes where that is its end. */
+size_t pal_normal_origin(const char *text, size_t bytes, size_t view);
+
 #endif

@@ -114,6 +114,8 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
         page->count++;
         page->blanks++;
         page->places += blank.most;
+        if (page->places > rules->longest)
+            return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model", blank.offset);
         open = false;
     }
     return PAL_OK;

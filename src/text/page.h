@@ -22,12 +22,13 @@ typedef struct {
 } pal_page;
 
 typedef struct {
-    int32_t longest;            /* no blank may be longer: the context */
+    int32_t longest;            /* no blank may be longer, nor all together: the context */
     int32_t free_least, free_most;  /* what [[?]] stands for */
 } pal_page_rules;
 
 /* Reads source[bytes] twice with the same code: with page->segments and page->text NULL it only counts
- * (count, blanks, bytes, places); with both placed (count segments, bytes of text) it fills them. */
+ * (count, blanks, bytes, places); with both placed (count segments, bytes of text) it fills them.
+ * PAL_E_TEXT: not a page; PAL_E_CONTEXT: more places than `longest`. */
 pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const pal_page_rules *rules, pal_error *err);
 
 #endif

@@ -23,8 +23,7 @@ static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n)
 static void law_of(pal_scorer *s, const float *logits, bool causal)
 {
     for (int32_t id = 0; id < s->classes->vocab; id++) {
-        double logit = (double)logits[id];
-        if (!(logit > -1e30 && logit < 1e30)) logit = -1e30;
+        double logit = pal_bounded((double)logits[id]);
         s->law[id] = !causal && (s->classes->of[id] & PAL_CLASS_LEFT_OUT) ? PAL_NEVER : logit;
     }
     pal_softmax(s->law, s->classes->vocab);

@@ -29,44 +29,73 @@ static int next_state(int state, uint8_t b)
     return b >= step[state].low && b <= step[state].high ? step[state].to : DEAD;
 }
 
-/* Sets of states are bit masks; forward: states after the slot's token, backward: states it may start in
- * for its token to end in one of `set`.  An open slot may hold any byte or any whole token. */
-static unsigned forward(const pal_fill *f, const pal_slot *slot, unsigned set)
+/* What an open slot may do: the byte pieces that the vocabulary holds, and where they lead from each state.
+ * Sets of states are bit masks. */
+typedef struct {
+    bool held[256];
+    unsigned reach[STATES];
+} byte_moves;
+
+static void find_moves(byte_moves *m, const pal_classes *c)
+{
+    *m = (byte_moves){ 0 };
+    for (int32_t id = 0; id < c->vocab; id++)
+        if ((c->of[id] & PAL_CLASS_BYTE) && !(c->of[id] & PAL_CLASS_NO_FILL)) m->held[c->byte[id]] = true;
+    for (int state = 0; state < STATES; state++)
+        for (int b = 0; b < 256; b++) {
+            int to = m->held[b] ? next_state(state, (uint8_t)b) : DEAD;
+            if (to != DEAD) m->reach[state] |= 1u << to;
+        }
+}
+
+static bool must_be_word(const pal_fill *f, const pal_slot *slot)
+{
+    return slot->index == 0 && f->blank[slot->blank].first == PAL_FIRST_WORD;
+}
+
+/* States after the slot's token.  An open slot may hold any whole token, and a byte piece where no word is due. */
+static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_slot *slot, unsigned set)
 {
     int32_t id = f->tokens[slot->at];
     bool open = slot->step < 0, byte = !open && (f->classes->of[id] & PAL_CLASS_BYTE);
-    unsigned out = !byte ? set & 1u << BOUNDARY : 0;
-    for (int state = 0; state < STATES; state++)
-        for (int b = 0; (set >> state & 1) && b < 256 && (open || byte); b++)
-            if (open || b == f->classes->byte[id]) {
-                int to = next_state(state, (uint8_t)b);
-                if (to != DEAD) out |= 1u << to;
-            }
+    unsigned out = byte ? 0 : set & 1u << BOUNDARY;
+    for (int state = 0; state < STATES; state++) {
+        if (!(set >> state & 1)) continue;
+        int to = byte ? next_state(state, f->classes->byte[id]) : DEAD;
+        if (to != DEAD) out |= 1u << to;
+        if (open && !must_be_word(f, slot)) out |= m->reach[state];
+    }
     return out;
 }
 
-static unsigned backward(const pal_fill *f, const pal_slot *slot, unsigned set)
+/* States in which the slot may start for its token to end in one of `set`. */
+static unsigned backward(const pal_fill *f, const byte_moves *m, const pal_slot *slot, unsigned set)
 {
     unsigned out = 0;
     for (int state = 0; state < STATES; state++)
-        if (forward(f, slot, 1u << state) & set) out |= 1u << state;
+        if (forward(f, m, slot, 1u << state) & set) out |= 1u << state;
     return out;
 }
 
 static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank, int32_t index)
 {
+    byte_moves moves;
     unsigned before = 1u << BOUNDARY, after = 1u << BOUNDARY;
-    for (int32_t i = 0; i < index; i++) before = forward(f, &f->slot[blank->slot + i], before);
-    for (int32_t i = blank->most - 1; i > index; i--) after = backward(f, &f->slot[blank->slot + i], after);
-    s->whole = before & after & 1u << BOUNDARY;
-    s->empty = s->empty && s->whole;
+    bool any = false;
+    find_moves(&moves, f->classes);
+    for (int32_t i = 0; i < index; i++) before = forward(f, &moves, &f->slot[blank->slot + i], before);
+    for (int32_t i = blank->most - 1; i > index; i--) after = backward(f, &moves, &f->slot[blank->slot + i], after);
     for (int b = 0; b < 256; b++) {
         s->byte[b] = false;
         for (int state = 0; state < STATES; state++) {
             int to = before >> state & 1 ? next_state(state, (uint8_t)b) : DEAD;
             if (to != DEAD && (after >> to & 1)) s->byte[b] = true;
         }
+        any = any || (s->byte[b] && moves.held[b] && !s->word);
     }
+    s->whole = before & after & 1u << BOUNDARY;
+    if (!s->whole && !any) s->whole = true;     /* pins that no character can hold: nothing is left to keep */
+    s->empty = s->empty && s->whole;
 }
 
 /* ---- the support of a slot -------------------------------------------------------------------------- */

@@ -23,8 +23,9 @@ static inline bool pal_support_has(const pal_support *s, const pal_classes *c, i
 {
     if (id == c->empty) return s->empty;
     uint8_t of = c->of[id];
+    if (of & s->forbidden) return false;
     if (of & PAL_CLASS_BYTE) return s->bytes && s->byte[c->byte[id]] && !s->word;
-    return s->whole && !(of & s->forbidden) && (!s->word || (of & PAL_CLASS_WORD));
+    return s->whole && (!s->word || (of & PAL_CLASS_WORD));
 }
 
 #endif

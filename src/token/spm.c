@@ -252,7 +252,8 @@ size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsi
     if (bytes == 0) return 0;
     bool prefix = (flags & PAL_ENCODE_PREFIX) && v->special.add_space_prefix;
     work w = place(v, text, bytes, prefix, scratch);
-    tokens out = {.ids = ids, .capacity = capacity};
+    tokens out = {.capacity = capacity};
+    out.ids = ids;
     cut_into_symbols(&w, (flags & PAL_ENCODE_SPECIAL) != 0);
     merge_all(&w);
     put_symbols(&w, &out);

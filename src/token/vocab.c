@@ -364,15 +364,15 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
 {
     source src = {.gguf = g};
     pal_status status = find_arrays(&src, err);
-    if (!status) status = check_pieces(&src, err);
+    if (status) return status;
+    PAL_ASSERT(src.tokens && src.scores && src.types);
+    status = check_pieces(&src, err);
     if (status) return status;
 
     pal_arena arena = {0};
     char *texts;
     layout(&arena, &src, &texts);
-    if (arena.overflow || arena.used > SIZE_MAX - 63)
-        return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
-    arena.base = aligned_alloc(64, (arena.used + 63) / 64 * 64);
+    arena.base = arena.overflow ? NULL : aligned_alloc(64, arena.used); /* a multiple of 64 */
     if (!arena.base) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
     arena.used = 0;
     pal_vocab *v = layout(&arena, &src, &texts);

@@ -8,6 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static volatile unsigned fuzz_sink; /* what was read goes here, or the compiler would not read it */
+
 #define REQUIRE(cond) ((cond) ? (void)0 : abort())
 
 typedef struct {
@@ -130,7 +132,6 @@ static void check_copy(const pal_gguf *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static volatile unsigned sink;
     pal_gguf *g = NULL;
     pal_error err = {PAL_OK, NULL, 0};
     pal_status status = pal_gguf_open(&g, data, size, &err);
@@ -140,13 +141,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < pal_gguf_values(g); i++) {
         const pal_gguf_value *v = pal_gguf_value_at(g, i);
-        sink += walk_value(g, v, size);
+        fuzz_sink += walk_value(g, v, size);
         look_up(g, v);
     }
     for (size_t i = 0; i < pal_gguf_tensors(g); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(g, i);
         check_tensor(g, t, data, size);
-        sink += sum_of(t->data, t->size);
+        fuzz_sink += sum_of(t->data, t->size);
     }
     check_copy(g);
     pal_gguf_close(g);

@@ -50,7 +50,7 @@ def diffusion_sum(network, tokens, given, levels, rng):
         scale[row] = n / k
     hidden = network(torch.where(masked, MASK, x).flatten(), [len(tokens)] * len(levels), causal=False)
     logits = network.logits(hidden[masked.flatten()]).float()
-    logits[:, [0, BOS, EOS, MASK]] = -math.inf
+    logits[:, [BOS, EOS, MASK]] = -math.inf      # control pieces other than <empty>
     nats = F.cross_entropy(logits, x[masked], reduction="none")
     return (nats * scale[:, None].expand_as(masked)[masked]).sum().item() / len(levels)
 

@@ -203,7 +203,10 @@ def main():
             left = (args.tokens - run.seen) / speed / 60
             print(f"step {run.step}  {run.seen / 1e6:.2f} M tokens  {np.mean(losses[-20:]):.4f} nats a token  "
                   f"{speed:.0f} tokens/s  {left:.0f} min left", flush=True)
-        if run.seen >= due or run.seen >= args.tokens or stop:
+        if stop:
+            run.save()
+            print(f"stopped at token {run.seen:,}; --resume goes on", flush=True)
+        elif run.seen >= due or run.seen >= args.tokens:
             due += args.every
             figures = run.validate()
             run.log.append({"seen": run.seen, "step": run.step, "loss": float(np.mean(losses[-60:])),

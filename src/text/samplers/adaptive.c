@@ -35,7 +35,7 @@ double pal_measure_confidence(const double *law, int32_t vocab)
     return most;
 }
 
-void pal_sample_adaptive(pal_fill *f)
+bool pal_sample_adaptive(pal_fill *f)
 {
     f->step++;
     pal_fill_evaluate(f);
@@ -46,4 +46,5 @@ void pal_sample_adaptive(pal_fill *f)
     for (int32_t slot = 0; slot < f->slots; slot++)     /* ties stay with the lowest position */
         if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
     pal_fill_draw(f, best);
+    return true;
 }

@@ -7,16 +7,14 @@
  * are drawn independently: the law is off by O(1 / K). */
 #include "../fill.h"
 
-void pal_sample_ancestral(pal_fill *f)
+bool pal_sample_ancestral(pal_fill *f)
 {
-    int32_t count = 0;
-    while (!count) {
-        int32_t left = pal_fill_steps(f) - f->step;
-        f->step++;
-        for (int32_t slot = 0; slot < f->slots; slot++)
-            if (pal_fill_is_open(f, slot) && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) * left < 1.0)
-                f->chosen[count++] = slot;
-    }
-    pal_fill_evaluate(f);
+    int32_t count = 0, left = pal_fill_steps(f) - f->step;
+    f->step++;
+    for (int32_t slot = 0; slot < f->slots; slot++)
+        if (pal_fill_is_open(f, slot) && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) * left < 1.0)
+            f->chosen[count++] = slot;
+    if (count) pal_fill_evaluate(f);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
+    return count > 0;
 }

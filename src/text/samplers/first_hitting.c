@@ -5,7 +5,7 @@
  * that drawing the order uniformly simulates the continuous-time process exactly. */
 #include "../fill.h"
 
-void pal_sample_first_hitting(pal_fill *f)
+bool pal_sample_first_hitting(pal_fill *f)
 {
     f->step++;
     int32_t skip = (int32_t)(pal_fill_uniform(f, PAL_DRAW_POSITION, -1) * f->open);
@@ -14,4 +14,5 @@ void pal_sample_first_hitting(pal_fill *f)
         if (pal_fill_is_open(f, slot) && skip-- == 0) break;
     pal_fill_evaluate(f);
     pal_fill_draw(f, slot);
+    return true;
 }

@@ -54,11 +54,12 @@ static void sort_by_position(int32_t *slot, int32_t count)
     }
 }
 
-void pal_sample_parallel(pal_fill *f)
+bool pal_sample_parallel(pal_fill *f)
 {
     f->step++;
     pal_fill_evaluate(f);
     int32_t count = f->options.entropy_bound > 0.0 ? choose_by_entropy(f) : choose_by_threshold(f);
     sort_by_position(f->chosen, count);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
+    return true;
 }

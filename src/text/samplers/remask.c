@@ -16,31 +16,29 @@ typedef struct {
 
 static rates rates_at(const pal_fill *f, int32_t steps, int32_t step)
 {
+    if (step + 1 >= steps) return (rates){ .remask = 0.0, .reveal = 1.0 };  /* exactly; and for what is opened later */
     double alpha_t = (double)step / steps, alpha_s = (double)(step + 1) / steps;
     double eta = f->options.remask < 0.0 ? DEFAULT_ETA : f->options.remask;
     double cap = alpha_t > 0.0 ? (1.0 - alpha_s) / alpha_t : 1.0;
     double sigma = eta < cap ? eta : cap;
-    rates r = { .remask = sigma, .reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t) };
-    if (step + 1 == steps) r = (rates){ .remask = 0.0, .reveal = 1.0 };     /* exactly: the cap is 0 there */
-    return r;
+    return (rates){ .remask = sigma, .reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t) };
 }
 
-void pal_sample_remask(pal_fill *f)
+bool pal_sample_remask(pal_fill *f)
 {
-    int32_t steps = pal_fill_steps(f), count = 0, remasked = 0;
-    while (!count && !remasked && f->step < steps) {
-        const rates r = rates_at(f, steps, f->step);
-        f->step++;
-        for (int32_t slot = 0; slot < f->slots; slot++) {
-            bool open = pal_fill_is_open(f, slot);
-            if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) < r.reveal)
-                f->chosen[count++] = slot;
-            else if (!open && !f->slot[slot].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, slot) < r.remask)
-                f->chosen[f->slots - ++remasked] = slot;    /* from the other end: a slot is in one list */
-        }
+    int32_t count = 0, remasked = 0;
+    const rates r = rates_at(f, pal_fill_steps(f), f->step);
+    f->step++;
+    for (int32_t slot = 0; slot < f->slots; slot++) {
+        bool open = pal_fill_is_open(f, slot);
+        if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) < r.reveal)
+            f->chosen[count++] = slot;
+        else if (!open && !f->slot[slot].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, slot) < r.remask)
+            f->chosen[f->slots - ++remasked] = slot;    /* from the other end: a slot is in one list */
     }
     /* Tokens are drawn given the state at t: evaluate before anything is masked again. */
     if (count) pal_fill_evaluate(f);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
     for (int32_t i = 0; i < remasked; i++) pal_fill_mask(f, f->chosen[f->slots - 1 - i]);
+    return count || remasked;
 }

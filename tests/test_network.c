@@ -1,0 +1,224 @@
+/* test_network.c - the forward pass, layer by layer, against stored PyTorch outputs (float64).
+ *
+ * tools/make_network_golden.py wrote them, from the weights as the files hold them; here the same files are
+ * run as F32 (the exact dequantised weights), F16, Q8_0 and Q4_0. */
+#include "../src/arch/transformer.h"
+#include "../src/core/core.h"
+#include "../src/palimpsest.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    unsigned char *data;
+    size_t size, room;
+} buffer;
+
+typedef struct {
+    int32_t n, dim, layers, vocab, count;
+    const int32_t *tokens, *at;
+    const float *hidden;        /* [layers + 1, n, dim] */
+    const float *logits;        /* [count, vocab] */
+    buffer file;
+} golden;
+
+static bool append(void *context, const void *data, size_t size)
+{
+    buffer *b = context;
+    if (b->size + size > b->room) {
+        b->room = 2 * (b->size + size);
+        b->data = realloc(b->data, b->room);
+        assert_non_null(b->data);
+    }
+    memcpy(b->data + b->size, data, size);
+    b->size += size;
+    return true;
+}
+
+static buffer read_whole(const char *name)
+{
+    char path[512], chunk[4096];
+    buffer b = { 0 };
+    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
+    FILE *in = fopen(path, "rb");
+    if (!in) fail_msg("cannot open %s", path);
+    for (size_t got; (got = fread(chunk, 1, sizeof chunk, in)) > 0; ) append(&b, chunk, got);
+    fclose(in);
+    return b;
+}
+
+static golden read_golden(const char *name)
+{
+    golden g = { .file = read_whole(name) };
+    const int32_t *head = (const int32_t *)(const void *)g.file.data;
+    g.n = head[0];
+    g.dim = head[1];
+    g.layers = head[2];
+    g.vocab = head[3];
+    g.count = head[4];
+    g.tokens = head + 5;
+    g.at = g.tokens + g.n;
+    g.hidden = (const float *)(const void *)(g.at + g.count);
+    g.logits = g.hidden + (size_t)(g.layers + 1) * g.n * g.dim;
+    assert_int_equal(g.file.size, 4 * (5 + g.n + g.count + (g.layers + 1) * g.n * g.dim + g.count * g.vocab));
+    return g;
+}
+
+/* The model of `name` with its matrices converted to `type`, as a file in memory. */
+static buffer converted(const char *name, const char *type)
+{
+    char path[512];
+    pal_model *model;
+    pal_error err;
+    buffer out = { 0 };
+    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
+    if (pal_model_open_file(&model, path, &err)) fail_msg("%s: %s", path, err.text);
+    assert_int_equal(pal_model_quantize(model, type, append, &out, &err), PAL_OK);
+    pal_model_close(model);
+    return out;
+}
+
+/* Root mean square of a - b over that of b, and the largest difference over the largest value. */
+static void compare(const float *a, const float *b, size_t count, double *rms, double *most)
+{
+    double difference = 0.0, norm = 0.0, worst = 0.0, largest = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        double d = fabs((double)a[i] - (double)b[i]);
+        difference += d * d;
+        norm += (double)b[i] * (double)b[i];
+        if (!(d <= worst)) worst = d;
+        if (fabs((double)b[i]) > largest) largest = fabs((double)b[i]);
+    }
+    *rms = sqrt(difference / norm);
+    *most = worst / largest;
+}
+
+static void expect_near(const char *what, int layer, const float *a, const float *b, size_t count, double rms_bound,
+                        double most_bound)
+{
+    double rms, most;
+    compare(a, b, count, &rms, &most);
+    print_message("    %s %d: rms %.2e, largest %.2e\n", what, layer, rms, most);
+    if (!(rms <= rms_bound && most <= most_bound)) fail_msg("%s %d: rms %g, largest %g", what, layer, rms, most);
+}
+
+/* Runs the first l layers for every l, so that the first layer that differs is named. */
+static void check_layers(const pal_transformer *net, unsigned isa, const golden *g, double rms_bound, double most_bound)
+{
+    pal_kernels kernels;
+    pal_activations a;
+    pal_arena arena = { 0 };
+    pal_kernels_init(&kernels, isa);
+    pal_activations_layout(&a, net, g->n, &arena);
+    void *block = malloc(arena.used + PAL_ARENA_SLACK);
+    float *logits = malloc((size_t)g->count * (size_t)g->vocab * sizeof *logits);
+    assert_true(block && logits);
+    arena = pal_arena_in(block);
+    pal_activations_layout(&a, net, g->n, &arena);
+    pal_activations_prepare(&a, net);
+    size_t size = (size_t)g->n * (size_t)g->dim;
+    for (int l = 0; l <= g->layers; l++) {
+        pal_transformer part = *net;
+        part.layers = l;
+        pal_transformer_forward(&part, &kernels, &a, g->tokens, g->n);
+        expect_near("after layer", l, a.x, g->hidden + (size_t)l * size, size, rms_bound, most_bound);
+    }
+    pal_transformer_logits(net, &kernels, &a, (const int *)g->at, g->count, logits);
+    expect_near("logits", g->layers, logits, g->logits, (size_t)g->count * (size_t)g->vocab, rms_bound, most_bound);
+    free(logits);
+    free(block);
+}
+
+static void check(const char *model, const char *golden_name, const char *type, unsigned isa, double rms_bound, double most_bound)
+{
+    golden g = read_golden(golden_name);
+    buffer file = converted(model, type);
+    pal_gguf *gguf;
+    pal_transformer net;
+    pal_error err;
+    void *image = malloc(file.size + 64);
+    unsigned char *aligned = (unsigned char *)(((uintptr_t)image + 63) & ~(uintptr_t)63);
+    memcpy(aligned, file.data, file.size);
+    if (pal_gguf_open(&gguf, aligned, file.size, &err) || pal_transformer_bind(&net, gguf, &err)) fail_msg("%s", err.text);
+    print_message("  %s as %s, kernels %s\n", model, type, pal_isa_name(isa & pal_cpu_isa()));
+    check_layers(&net, isa, &g, rms_bound, most_bound);
+    pal_transformer_release(&net);
+    pal_gguf_close(gguf);
+    free(image);
+    free(file.data);
+    free(g.file.data);
+}
+
+#define SHIPPED "models/tales-ar.gguf", "tests/golden/network/tales-ar.bin"
+#define GROUPED "tests/models/grouped.gguf", "tests/golden/network/grouped.bin"
+
+/* f32 against f64: sums of up to 704 terms in f32, some 60 products deep. */
+static void shipped_shape_in_f32_is_near_pytorch(void **state)
+{
+    (void)state;
+    check(SHIPPED, "F32", (unsigned)PAL_ISA_ALL, 2e-4, 2e-4);
+    check(SHIPPED, "F32", PAL_ISA_REF, 2e-4, 2e-4);
+}
+
+static void grouped_shape_in_f32_is_near_pytorch(void **state)
+{
+    (void)state;
+    check(GROUPED, "F32", (unsigned)PAL_ISA_ALL, 2e-4, 2e-4);
+    check(GROUPED, "F32", PAL_ISA_REF, 2e-4, 2e-4);
+}
+
+/* Half precision keeps 11 bits: each weight is off by at most 2^-12 of itself, 2.4e-4; independent errors of
+ * that size through a few layers stay below 1e-3. */
+static void grouped_shape_in_f16_is_near_pytorch(void **state)
+{
+    (void)state;
+    check(GROUPED, "F16", (unsigned)PAL_ISA_ALL, 1e-3, 2e-3);
+}
+
+/* Q8_0 rounds weights and activations to 1/127 of the largest of their block of 32: a uniform error of
+ * deviation 1 / (127 * sqrt(12)) = 0.23 % of that largest, which is 2 to 3 deviations of the block, so each
+ * product is off by about 0.6 % from either side, 0.9 % together.  A block adds two such errors to the residual
+ * stream, and a trained one may amplify what it receives; 8 layers of independent errors make
+ * 0.9 % * sqrt(16) = 3.6 %.  The shipped file is Q8_0 already, so there only the activations round. */
+static void shipped_shape_in_q8_0_is_within_rounding(void **state)
+{
+    (void)state;
+    check(SHIPPED, "Q8_0", (unsigned)PAL_ISA_ALL, 0.036, 0.072);
+    check(SHIPPED, "Q8_0", PAL_ISA_REF, 0.036, 0.072);
+}
+
+static void grouped_shape_in_q8_0_is_within_rounding(void **state)
+{
+    (void)state;
+    check(GROUPED, "Q8_0", (unsigned)PAL_ISA_ALL, 0.036, 0.072);
+}
+
+/* Q4_0 has steps of an eighth of the block's largest: a deviation of 1 / (8 * sqrt(12)) = 3.6 % of it, 8 to 9 %
+ * of the block's own.  The embeddings show just that; three layers and the output matrix add their own. */
+static void grouped_shape_in_q4_0_is_within_rounding(void **state)
+{
+    (void)state;
+    check(GROUPED, "Q4_0", (unsigned)PAL_ISA_ALL, 0.25, 0.4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shipped_shape_in_f32_is_near_pytorch),
+        cmocka_unit_test(grouped_shape_in_f32_is_near_pytorch),
+        cmocka_unit_test(grouped_shape_in_f16_is_near_pytorch),
+        cmocka_unit_test(shipped_shape_in_q8_0_is_within_rounding),
+        cmocka_unit_test(grouped_shape_in_q8_0_is_within_rounding),
+        cmocka_unit_test(grouped_shape_in_q4_0_is_within_rounding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

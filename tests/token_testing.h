@@ -1,0 +1,141 @@
+/* token_testing.h - what the tests of src/token share: opening, encoding in blocks of exact size, comparing. */
+#ifndef PAL_TOKEN_TESTING_H
+#define PAL_TOKEN_TESTING_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/file.h"
+#include "token/vocab.h"
+#include "token_builder.h"
+
+#define MARK     "\xE2\x96\x81" /* U+2581, a space in the file */
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+typedef struct {
+    pal_vocab *vocab;
+    unsigned char *image;
+    pal_file file;
+} opened;
+
+static inline pal_status open_image(opened *o, image *m, pal_error *err)
+{
+    pal_gguf *g;
+    *o = (opened){0};
+    image_end(m);
+    pal_status status = pal_gguf_open(&g, m->data, m->size, err);
+    if (status) {
+        free(m->data);
+        return status;
+    }
+    status = pal_vocab_open(&o->vocab, g, err);
+    pal_gguf_close(g);
+    if (status)
+        free(m->data);
+    else
+        o->image = m->data;
+    return status;
+}
+
+static inline void close_vocab(opened *o)
+{
+    pal_vocab_close(o->vocab);
+    free(o->image);
+    if (o->file.data) pal_file_unmap(&o->file);
+}
+
+/* Most tests: control 0 to 2, bytes 3 to 258, then the pieces of the test from FIRST on. */
+enum { FIRST = 259, UNK = 0, BYTE0 = 3 };
+
+static inline opened make_vocab(const test_piece *extra, size_t count, bool prefix)
+{
+    test_piece pieces[FIRST + 300] = {
+        {"<unk>", 0, PAL_PIECE_UNKNOWN, 0}, {"<s>", 0, PAL_PIECE_CONTROL, 0}, {"</s>", 0, PAL_PIECE_CONTROL, 0}};
+    char names[256][7];
+    opened o;
+    image m;
+    pal_error err;
+    make_byte_pieces(pieces + BYTE0, names);
+    assert_true(count <= 300);
+    memcpy(pieces + FIRST, extra, count * sizeof *extra);
+    image_begin_vocab(&m, pieces, FIRST + count);
+    image_key_bool(&m, "tokenizer.ggml.add_space_prefix", prefix);
+    assert_int_equal(open_image(&o, &m, &err), PAL_OK);
+    return o;
+}
+
+/* Exact-size blocks; the caller frees the ids. */
+static inline int32_t *encode(const pal_vocab *v, const char *text, size_t bytes, unsigned flags, size_t *count)
+{
+    size_t need = pal_vocab_scratch_bytes(v, bytes);
+    void *scratch = malloc(need);
+    int32_t *ids = malloc((bytes + 1) * sizeof *ids);
+    assert_non_null(scratch);
+    assert_non_null(ids);
+    *count = pal_vocab_encode(v, text, bytes, flags, ids, bytes + 1, scratch);
+    free(scratch);
+    assert_true(*count <= bytes + 1);
+    return ids;
+}
+
+#define NO_MORE (-1)
+
+static inline void assert_tokens(const pal_vocab *v, const char *text, size_t bytes, unsigned flags,
+                                 const int32_t *expected)
+{
+    size_t count, n = 0;
+    while (expected[n] != NO_MORE) n++;
+    int32_t *ids = encode(v, text, bytes, flags, &count);
+    assert_int_equal(count, n);
+    for (size_t i = 0; i < n; i++) assert_int_equal(ids[i], expected[i]);
+    free(ids);
+}
+
+#define assert_encodes(v, text, flags, ...)                                                                            \
+    assert_tokens(v, text, sizeof(text) - 1, flags, (const int32_t[]){__VA_ARGS__, NO_MORE})
+
+static inline bool comes_back(const pal_vocab *v, const char *text, size_t bytes, unsigned flags)
+{
+    size_t count;
+    bool prefixed = flags & PAL_ENCODE_PREFIX, special = flags & PAL_ENCODE_SPECIAL;
+    int32_t *ids = encode(v, text, bytes, flags, &count);
+    bool same = pal_vocab_decode(v, ids, count, prefixed, special, NULL, 0) == bytes;
+    char *back = malloc(bytes + 1);
+    assert_non_null(back);
+    same = same && pal_vocab_decode(v, ids, count, prefixed, special, back, bytes) == bytes &&
+           (bytes == 0 || memcmp(back, text, bytes) == 0);
+    free(back);
+    free(ids);
+    return same;
+}
+
+static inline opened open_file(const char *path)
+{
+    opened o = {0};
+    pal_gguf *g;
+    pal_error err;
+    assert_int_equal(pal_file_map(&o.file, path, &err), PAL_OK);
+    assert_int_equal(pal_gguf_open(&g, o.file.data, o.file.size, &err), PAL_OK);
+    assert_int_equal(pal_vocab_open(&o.vocab, g, &err), PAL_OK);
+    pal_gguf_close(g);
+    return o;
+}
+
+static inline opened open_ours(void)
+{
+    return open_file(PAL_SOURCE_DIR "/tests/models/tales-vocab.gguf");
+}
+
+static inline void assert_decodes(const pal_vocab *v, const int32_t *ids, size_t count, bool prefixed, bool special,
+                                  const char *expected)
+{
+    char out[64];
+    size_t n = pal_vocab_decode(v, ids, count, prefixed, special, out, sizeof out);
+    assert_int_equal(n, strlen(expected));
+    assert_memory_equal(out, expected, n);
+}
+
+#endif

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes the card of a shipped model: models/NAME.md, models/NAME.curve.png, and its line in models/MANIFEST.
+
+usage: card.py --name tales-infill --run build/train/tales-infill --model models/tales-infill.gguf
+               --f16 build/models/tales-infill.f16.gguf --data build/data --text TEXT_DIR
+               --palimpsest build/release/palimpsest --about FILE --commands FILE
+
+Every number in the card is measured here: bits per byte of the validation files by `palimpsest score`, for F16
+and for what ships, and samples with the seeds 1 to 5.  --about is the part of the card that a person writes
+(data, licences, known faults), --commands the commands of the run.
+"""
+import argparse
+import hashlib
+import json
+import lzma
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+PAGES = ("Once upon a time [[?]] lived in [[4]].",
+         "The little dog was sad because [[?]]. Then his friend came and said, \"[[?]]\"",
+         "[[8-16]] and they all lived happily ever after.")
+
+
+def run(command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def plain_text(folder, name):
+    path = folder / f"{name}.valid.txt"
+    return path.read_bytes() if path.exists() else lzma.decompress((folder / f"{name}.valid.txt.xz").read_bytes())
+
+
+def scores(args, model, names):
+    rows = {}
+    for name in names:
+        with tempfile.NamedTemporaryFile(suffix=".txt") as file:
+            file.write(plain_text(args.text, name))
+            file.flush()
+            rows[name] = json.loads(run([args.palimpsest, "score", "-m", model, "--file", file.name, "--json"]))
+    return rows
+
+
+def score_table(f16, shipped):
+    lines = ["| source, valid | F16 | Q8_0 (ships) | standard error | tokens | bytes |", "|---|---|---|---|---|---|"]
+    for name, row in shipped.items():
+        lines.append(f"| {name} | {f16[name]['bits_per_byte']:.4f} | {row['bits_per_byte']:.4f} | "
+                     f"{row['standard_error']:.4f} | {row['tokens']:,} | {row['bytes']:,} |")
+    return "\n".join(lines)
+
+
+def samples(args):
+    parts = []
+    for page in PAGES:
+        parts.append(f"`{page}`\n")
+        for seed in range(1, 6):
+            text = run([args.palimpsest, "infill", "-m", args.model, "--seed", str(seed), "--text", page])
+            parts.append(f"{seed}. {text.strip()}")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def update_manifest(path, model):
+    digest, size = hashlib.sha256(model.read_bytes()).hexdigest(), model.stat().st_size
+    lines = [line for line in path.read_text().splitlines() if line.split()[-1] != model.name] if path.exists() else []
+    path.write_text("\n".join(sorted(lines + [f"{digest}  {size}  {model.name}"], key=lambda line: line.split()[-1])) + "\n")
+    return digest, size
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("name", "palimpsest"):
+        p.add_argument(f"--{name}", required=True)
+    for name in ("run", "model", "f16", "data", "text", "about", "commands"):
+        p.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    args = p.parse_args()
+    report = json.loads((args.data / "sources.json").read_text())
+    info = json.loads(run([args.palimpsest, "info", "-m", args.model, "--json"]))
+    log = [json.loads(line) for line in (args.run / "log.jsonl").read_text().splitlines()]
+    shutil.copy(args.run / "curve.png", args.model.with_suffix(".curve.png"))
+    digest, size = update_manifest(args.model.parent / "MANIFEST", args.model)
+    shipped, f16 = scores(args, args.model, report["sources"]), scores(args, args.f16, report["sources"])
+    kind = "exact" if info["causal"] else "an upper bound on the first-hitting law, estimated"
+    mixture = "\n".join(f"| {n} | {s['weight']:g} | {s['train']['bytes']:,} | {s['train']['tokens']:,} |"
+                        for n, s in report["sources"].items())
+    card = f"""# {args.name}
+
+{args.about.read_text().strip()}
+
+## Network
+
+{info['parameters']:,} parameters: {info['layers']} layers, width {info['width']}, hidden {info['hidden']}, {info['heads']} heads, tied output, vocabulary {info['vocabulary']}, context {info['context']}, {'causal' if info['causal'] else 'bidirectional'} attention. `{args.model.name}`: Q8_0, {size:,} bytes, sha256 `{digest}`.
+
+## Training
+
+| source | weight | bytes | tokens |
+|---|---|---|---|
+{mixture}
+
+{log[-1]['seen']:,} tokens seen in {log[-1]['step']:,} steps.
+
+```sh
+{args.commands.read_text().strip()}
+```
+
+![validation in bits per byte against tokens seen]({args.model.with_suffix('.curve.png').name})
+
+## Bits per byte
+
+By `palimpsest score`; {kind}.
+
+{score_table(f16, shipped)}
+"""
+    if not info["causal"]:
+        card += f"\n## Samples\n\nSeeds 1 to 5 with the default options, none left out.\n\n{samples(args)}"
+    args.model.with_suffix(".md").write_text(card)
+
+
+if __name__ == "__main__":
+    main()
