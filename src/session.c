@@ -253,8 +253,9 @@ typedef struct {
     char *out;
     size_t capacity, length;
     bool notation;
-    size_t slashes;             /* backslashes that end the text so far, or stand before `bracket` */
-    bool bracket;               /* the text so far ends in a bracket that may be the first of two */
+    size_t slashes;             /* how many backslashes end the text so far, not counting a run of brackets behind them */
+    size_t pairs;               /* of that run, escaped */
+    bool bracket;               /* its last one, which may be the first of a pair */
     pal_place *places;          /* places[known] have their offsets */
     size_t known;
 } writer;
@@ -268,12 +269,12 @@ static void put_byte(writer *w, char c)
 /* The second of two brackets: puts backslashes before the first, as pal_page_escape does. */
 static void put_second_bracket(writer *w)
 {
-    size_t first = w->length - 1, added = w->slashes + 1;
+    size_t first = w->length - 1, added = (w->pairs ? 0 : w->slashes) + 1;
     w->length = first;
     for (size_t i = 0; i < added; i++) put_byte(w, '\\');
     put_byte(w, '[');
     put_byte(w, '[');
-    w->slashes = 0;
+    w->pairs++;
     w->bracket = false;
     size_t place = w->known;            /* what stands behind the first bracket moves, what holds it grows */
     while (place > 0 && w->places[place - 1].offset > first) w->places[--place].offset += added;
@@ -283,29 +284,46 @@ static void put_second_bracket(writer *w)
 static void put_text(writer *w, const char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
-        if (w->notation && w->bracket && text[i] == '[') {
+        bool bracket = text[i] == '[';
+        if (w->notation && w->bracket && bracket) {
             put_second_bracket(w);
             continue;
         }
-        if (w->bracket || (text[i] != '\\' && text[i] != '[')) w->slashes = 0;
-        w->slashes += text[i] == '\\';
-        w->bracket = text[i] == '[';
+        if (!bracket) {
+            w->slashes = text[i] != '\\' ? 0 : w->bracket || w->pairs ? 1 : w->slashes + 1;
+            w->pairs = 0;
+        }
+        w->bracket = bracket;
         put_byte(w, text[i]);
     }
+}
+
+/* Before a blank backslashes are doubled, and the odd one of three or more brackets goes to the front of its
+ * run (the only form the notation has); places that begin within such a run are then off by some bytes. */
+static void end_before_blank(writer *w)
+{
+    if (w->bracket && w->pairs) {
+        w->length -= 2 * w->slashes + 1 + 3 * w->pairs;
+        for (size_t i = 0; i < w->slashes; i++) put_byte(w, '\\');
+        put_byte(w, '[');
+        for (size_t i = 0; i < 3 * w->pairs; i++) put_byte(w, "\\[["[i % 3]);
+    } else if (!w->bracket && !w->pairs)
+        for (size_t i = 0; i < w->slashes; i++) put_byte(w, '\\');
+    w->slashes = w->pairs = 0;
+    w->bracket = false;
 }
 
 static void put_blank(writer *w, int32_t count)
 {
     char digits[12];
     size_t length = 0;
-    for (; w->slashes; w->slashes--) put_byte(w, '\\');
+    end_before_blank(w);
     for (; count; count /= 10) digits[length++] = (char)('0' + count % 10);
     put_byte(w, '[');
     put_byte(w, '[');
     while (length) put_byte(w, digits[--length]);
     put_byte(w, ']');
     put_byte(w, ']');
-    w->bracket = false;
 }
 
 /* The text of a revealed place; without its space mark where the space is given or starts the page. */

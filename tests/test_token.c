@@ -175,6 +175,18 @@ static void encode_control_piece_matches_only_when_asked(void **state)
     close_vocab(&o);
 }
 
+/* Regression: found by fuzz_token; the piece took the dummy space for its own. */
+static void encode_control_piece_with_a_space_leaves_the_prefix_alone(void **state)
+{
+    (void)state;
+    opened o = make_vocab((test_piece[]){{" x", 0, 3, 0}, {MARK, 0, 1, 0}}, 2, true);
+    assert_encodes(o.vocab, "x", PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL, FIRST + 1, BYTE0 + 'x');
+    assert_encodes(o.vocab, " x", PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL, FIRST + 1, FIRST);
+    assert_encodes(o.vocab, " x", PAL_ENCODE_SPECIAL, FIRST);
+    assert_true(comes_back(o.vocab, "x x", 3, PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL));
+    close_vocab(&o);
+}
+
 static void encode_control_and_user_of_one_text_prefers_user(void **state)
 {
     (void)state;
@@ -182,6 +194,16 @@ static void encode_control_and_user_of_one_text_prefers_user(void **state)
     assert_encodes(o.vocab, "<x>", 0, FIRST + 1);
     assert_encodes(o.vocab, "<x>", PAL_ENCODE_SPECIAL, FIRST + 1);
     assert_encodes(o.vocab, "<xx>", PAL_ENCODE_SPECIAL, FIRST + 2);
+    close_vocab(&o);
+}
+
+static void encode_of_equal_pieces_uses_the_first_that_matches(void **state)
+{
+    (void)state;
+    opened o =
+        make_vocab((test_piece[]){{"x", 0, 3, 0}, {"x", 0, 1, 0}, {"x", 0, 1, 0}, {"<0x79>", 0, 6, 0}}, 4, false);
+    assert_encodes(o.vocab, "xy", 0, FIRST + 1, BYTE0 + 'y');
+    assert_encodes(o.vocab, "xy", PAL_ENCODE_SPECIAL, FIRST, BYTE0 + 'y');
     close_vocab(&o);
 }
 
@@ -222,6 +244,11 @@ static void encode_invalid_utf8_gives_byte_tokens(void **state)
         for (size_t j = 0; j < bytes; j++) assert_int_equal(pal_utf8_char(invalid[i] + j, bytes - j), 0);
         free(ids);
     }
+    assert_encodes(o.vocab,
+                   "a\xFF"
+                   "a\xE2\x96"
+                   "a",
+                   0, FIRST, BYTE0 + 0xFF, FIRST, BYTE0 + 0xE2, BYTE0 + 0x96, FIRST);
     close_vocab(&o);
 }
 
@@ -327,7 +354,9 @@ int main(void)
         cmocka_unit_test(encode_overlapping_user_pieces_takes_the_longest_at_each_place),
         cmocka_unit_test(encode_user_piece_with_spaces_matches_both_spellings),
         cmocka_unit_test(encode_control_piece_matches_only_when_asked),
+        cmocka_unit_test(encode_control_piece_with_a_space_leaves_the_prefix_alone),
         cmocka_unit_test(encode_control_and_user_of_one_text_prefers_user),
+        cmocka_unit_test(encode_of_equal_pieces_uses_the_first_that_matches),
         cmocka_unit_test(encode_unused_piece_is_taken_apart_again),
         cmocka_unit_test(encode_invalid_utf8_gives_byte_tokens),
         cmocka_unit_test(utf8_char_at_the_limits_has_its_length),

@@ -121,21 +121,30 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
     return PAL_OK;
 }
 
+static void put(char *out, size_t capacity, size_t *length, char c, size_t count)
+{
+    for (; count; count--, (*length)++)
+        if (*length < capacity) out[*length] = c;
+}
+
 size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity)
 {
     size_t length = 0;
     for (size_t at = 0; at < bytes; ) {
-        size_t run = at;
+        size_t run = at, end;
         while (run < bytes && text[run] == '\\') run++;
-        bool brackets = run + 1 < bytes && text[run] == '[' && text[run + 1] == '[';
-        bool doubled = brackets || (run == bytes && before_blank);
-        size_t slashes = (run - at) * (doubled ? 2 : 1) + brackets;
-        size_t plain = brackets ? 2 : run == at ? 1 : 0;
-        for (size_t i = 0; i < slashes; i++, length++)
-            if (length < capacity) out[length] = '\\';
-        for (size_t i = 0; i < plain; i++, length++)
-            if (length < capacity) out[length] = text[run + i];
-        at = run + plain;
+        for (end = run; end < bytes && text[end] == '[';) end++;
+        size_t slashes = run - at, pairs = (end - run) / 2;
+        bool odd = (end - run) % 2, last = run == bytes && before_blank;
+        /* Pairs are taken from the right and an odd bracket stays plain before them: a blank may follow. */
+        put(out, capacity, &length, '\\', pairs && !odd ? 2 * slashes + 1 : last ? 2 * slashes : slashes);
+        put(out, capacity, &length, '[', odd);
+        for (size_t i = 0; i < pairs; i++) {
+            put(out, capacity, &length, '\\', i || odd);
+            put(out, capacity, &length, '[', 2);
+        }
+        if (end == at) put(out, capacity, &length, text[end++], 1);
+        at = end;
     }
     return length;
 }

@@ -100,8 +100,9 @@ static pair heap_pop(work *w)
 
 /* ---- symbols --------------------------------------------------------------- */
 
-/* The longest whole piece that starts at byte `at`, NULL if none.  `range` narrows from the pieces with
- * the same first byte to those with the same first two, three, ...; a piece that ends there comes first. */
+/* The longest whole piece that starts at byte `at`, NULL if none.  The range from low to high narrows from the
+ * pieces with the same first byte to those with the same first two, three, ...; one that ends there comes
+ * first. */
 static const pal_whole *match_whole(const work *w, uint32_t at, bool special)
 {
     const pal_vocab *v = w->vocab;
@@ -109,9 +110,10 @@ static const pal_whole *match_whole(const work *w, uint32_t at, bool special)
     size_t low = v->whole_from[s[0]], high = v->whole_from[s[0] + 1], left = w->bytes - at;
     const pal_whole *found = NULL;
     for (size_t depth = 1; low < high; depth++) {
-        for (; low < high && v->whole[low].text.size == depth; low++)
-            if (special || !v->whole[low].control)
-                if (!found || found->text.size < depth) found = &v->whole[low];
+        if (v->whole[low].text.size == depth) {
+            if (special || !v->whole[low].control) found = &v->whole[low];
+            low++;
+        }
         if (depth == left) break;
         size_t bounds[2]; /* the first piece whose next byte is at least, and above, the text's */
         for (int side = 0; side < 2; side++) {
@@ -131,11 +133,12 @@ static const pal_whole *match_whole(const work *w, uint32_t at, bool special)
     return found;
 }
 
-static void cut_into_symbols(work *w, bool special)
+static void cut_into_symbols(work *w, bool special, bool prefix)
 {
     uint32_t before = NONE;
     for (uint32_t at = 0; at < w->bytes;) {
-        const pal_whole *whole = match_whole(w, at, special);
+        /* The dummy space is not written in the text, so no control piece begins with it. */
+        const pal_whole *whole = match_whole(w, at, special && !(prefix && at == 0));
         uint32_t n;
         if (whole) {
             n = (uint32_t)whole->text.size;
@@ -173,7 +176,7 @@ static void offer_pair(work *w, uint32_t left)
 static bool is_current(const work *w, pair p)
 {
     uint32_t left = w->symbols[p.left].bytes;
-    return left > 0 && left < p.bytes && left + w->symbols[p.left + left].bytes == p.bytes;
+    return left < p.bytes && left + w->symbols[p.left + left].bytes == p.bytes;
 }
 
 static void merge_all(work *w)
@@ -254,7 +257,7 @@ size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsi
     work w = place(v, text, bytes, prefix, scratch);
     tokens out = {.capacity = capacity};
     out.ids = ids;
-    cut_into_symbols(&w, (flags & PAL_ENCODE_SPECIAL) != 0);
+    cut_into_symbols(&w, (flags & PAL_ENCODE_SPECIAL) != 0, prefix);
     merge_all(&w);
     put_symbols(&w, &out);
     return out.count;

@@ -281,7 +281,7 @@ static void index_whole(pal_vocab *v)
     if (n > 1) qsort(v->whole, n, sizeof *v->whole, compare_whole);
     for (size_t i = 0; i < n; i++) {
         const pal_whole *w = &v->whole[i], *last = kept ? &v->whole[kept - 1] : NULL;
-        if (last && last->control == w->control && same(last->text, w->text)) continue;
+        if (last && same(last->text, w->text)) continue;
         v->whole[kept++] = *w;
     }
     v->whole_count = kept;

@@ -36,7 +36,7 @@ struct pal_vocab {
     uint32_t slots;    /* of the hash table, a power of two, at least twice the pieces */
     int32_t *table;    /* [slots] ids, -1 empty; linear probing */
     size_t whole_count;
-    pal_whole *whole;       /* [whole_count] sorted by text, then user-defined first; no text twice in a kind */
+    pal_whole *whole;       /* [whole_count] sorted by text, none twice: user-defined goes before control */
     size_t whole_from[257]; /* those that start with byte b are [whole_from[b], whole_from[b + 1]) */
     int32_t bytes[256];     /* id of each byte piece, -1 where there is none */
     size_t longest;         /* text bytes of the longest piece that merges */

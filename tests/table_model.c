@@ -1,0 +1,379 @@
+#include "table_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- pages as numbers ------------------------------------------------------------------------------ */
+
+void table_init(table_model *m, int32_t places, int32_t symbols, bool with_empty)
+{
+    memset(m, 0, sizeof *m);
+    m->places = places;
+    m->symbols = symbols;
+    m->pages = 1;
+    for (int32_t i = 0; i < places; i++) m->pages *= symbols + 1;
+    m->classes = (pal_classes){.vocab = symbols + 1, .mask = symbols, .empty = with_empty ? symbols - 1 : -1};
+    m->classes.of = m->of;
+    m->classes.byte = m->byte;
+    m->of[symbols] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
+    if (with_empty) m->of[symbols - 1] = PAL_CLASS_NO_FILL; /* as classes.c has it: a control piece */
+    for (int32_t page = 0; page < m->pages; page++) /* a network that would love to write the mask */
+        for (int32_t place = 0; place < places; place++) m->logit[page][place][symbols] = 50.0f;
+}
+
+int32_t table_page(const table_model *m, const int32_t *tokens)
+{
+    int32_t page = 0;
+    for (int32_t i = m->places - 1; i >= 0; i--) page = page * (m->symbols + 1) + tokens[i];
+    return page;
+}
+
+int32_t table_token(const table_model *m, int32_t page, int32_t place)
+{
+    for (int32_t i = 0; i < place; i++) page /= m->symbols + 1;
+    return page % (m->symbols + 1);
+}
+
+void table_tokens(const table_model *m, int32_t page, int32_t *tokens)
+{
+    for (int32_t i = 0; i < m->places; i++) tokens[i] = table_token(m, page, i);
+}
+
+bool table_agrees(const table_model *m, int32_t full, int32_t page)
+{
+    for (int32_t i = 0; i < m->places; i++) {
+        int32_t token = table_token(m, page, i);
+        if (token != m->symbols && token != table_token(m, full, i)) return false;
+    }
+    return true;
+}
+
+bool table_is_full(const table_model *m, int32_t page)
+{
+    for (int32_t i = 0; i < m->places; i++)
+        if (table_token(m, page, i) == m->symbols) return false;
+    return true;
+}
+
+/* ---- laws and networks ----------------------------------------------------------------------------- */
+
+static double uniform(uint64_t seed, uint32_t use, int32_t a, int32_t b)
+{
+    return pal_uniform(seed, PAL_DRAW_TOKEN, use, (uint32_t)a, (uint32_t)b);
+}
+
+void table_random_joint(table_model *m, uint64_t seed, double shape, double zeros, table_allowed_fn *allowed)
+{
+    double sum = 0.0;
+    for (int32_t page = 0; page < m->pages; page++) {
+        m->joint[page] = 0.0;
+        if (!table_is_full(m, page) || (allowed && !allowed(m, page))) continue;
+        if (uniform(seed, 1, page, 0) < zeros) continue;
+        m->joint[page] = -log(1.0 - uniform(seed, 2, page, 0)) * pow(uniform(seed, 3, page, 0), 1.0 / shape);
+        sum += m->joint[page];
+    }
+    for (int32_t page = 0; page < m->pages; page++) m->joint[page] /= sum;
+}
+
+bool table_given(const table_model *m, int32_t page, double *law)
+{
+    double sum = 0.0;
+    for (int32_t full = 0; full < m->pages; full++) {
+        law[full] = table_is_full(m, full) && table_agrees(m, full, page) ? m->joint[full] : 0.0;
+        sum += law[full];
+    }
+    for (int32_t full = 0; full < m->pages && sum > 0.0; full++) law[full] /= sum;
+    return sum > 0.0;
+}
+
+/* p[symbol] of one place under a law of texts, uniform where the page is impossible. */
+static void marginal(const table_model *m, int32_t page, int32_t place, double *p)
+{
+    double law[TABLE_PAGES];
+    bool possible = table_given(m, page, law);
+    for (int32_t symbol = 0; symbol < m->symbols; symbol++) p[symbol] = possible ? 0.0 : 1.0 / m->symbols;
+    for (int32_t full = 0; possible && full < m->pages; full++)
+        if (law[full] > 0.0) p[table_token(m, full, place)] += law[full];
+}
+
+void table_exact(table_model *m)
+{
+    for (int32_t page = 0; page < m->pages; page++)
+        for (int32_t place = 0; place < m->places; place++) {
+            double p[TABLE_SYMBOLS], most = 0.0;
+            marginal(m, page, place, p);
+            for (int32_t s = 0; s < m->symbols; s++) most = p[s] > most ? p[s] : most;
+            for (int32_t s = 0; s < m->symbols; s++)
+                m->logit[page][place][s] = p[s] > 0.0 ? (float)log(p[s] / most) : -1e30f;
+        }
+}
+
+void table_learnt(table_model *m, uint64_t seed)
+{
+    for (int32_t page = 0; page < m->pages; page++)
+        for (int32_t place = 0; place < m->places; place++) {
+            double p[TABLE_SYMBOLS];
+            marginal(m, page, place, p);
+            for (int32_t s = 0; s < m->symbols; s++) {
+                double normal = -6.0; /* twelve uniform numbers have variance 1 */
+                for (int32_t i = 0; i < 12; i++)
+                    normal += uniform(seed, 100 + (uint32_t)i, page, place * TABLE_SYMBOLS + s);
+                m->logit[page][place][s] = (float)(log(p[s] + 0.001) + 0.6 * normal);
+            }
+        }
+}
+
+double table_conditional(const table_model *m, int32_t page, int32_t place, int32_t symbol)
+{
+    const float *logit = m->logit[page][place];
+    double sum = 0.0;
+    for (int32_t s = 0; s < m->symbols; s++) sum += exp((double)logit[s] - (double)logit[symbol]);
+    return 1.0 / sum;
+}
+
+double table_distance(const table_model *m, const double *a, const double *b)
+{
+    double sum = 0.0;
+    for (int32_t page = 0; page < m->pages; page++) sum += fabs(a[page] - b[page]);
+    return sum / 2.0;
+}
+
+/* ---- the network as the engine sees it -------------------------------------------------------------- */
+
+static void evaluate(void *context, const int32_t *tokens, int32_t n)
+{
+    table_model *m = context;
+    m->evaluations++;
+    if (m->causal)
+        memcpy(m->causal_seen, tokens, (size_t)n * sizeof *tokens);
+    else
+        m->seen = table_page(m, tokens);
+}
+
+/* Row `at` of a causal network: the page holds what stands at 1 .. at, the place told is that of at + 1. */
+static const float *causal_row(const table_model *m, int32_t at)
+{
+    int32_t tokens[TABLE_PLACES];
+    for (int32_t i = 0; i < m->places; i++) tokens[i] = i < at ? m->causal_seen[i + 1] : m->symbols;
+    return m->logit[table_page(m, tokens)][at];
+}
+
+static void logits(void *context, const int *at, int count, float *out)
+{
+    const table_model *m = context;
+    for (int i = 0; i < count; i++)
+        memcpy(out + i * m->classes.vocab, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
+               (size_t)m->classes.vocab * sizeof *out);
+}
+
+pal_predictor table_predictor(table_model *m)
+{
+    return (pal_predictor){.context = m, .vocab = m->classes.vocab, .evaluate = evaluate, .logits = logits};
+}
+
+/* ---- pages being filled ----------------------------------------------------------------------------- */
+
+static void place_slots(table_fill *t)
+{
+    pal_fill *f = &t->fill;
+    f->slots = 0;
+    for (int32_t b = 0; b < f->blanks; b++) {
+        int32_t from = t->blank[b].slot; /* a place until here, a slot from here on */
+        t->blank[b].slot = f->slots;
+        for (int32_t i = 0; i < t->blank[b].most; i++, f->slots++) {
+            bool pinned = t->tokens[from + i] != t->model.symbols;
+            t->slot[f->slots] = (pal_slot){.at = from + i, .blank = b, .index = i, .pinned = pinned};
+        }
+    }
+}
+
+static void start(table_fill *t, pal_sampler sampler)
+{
+    pal_fill *f = &t->fill;
+    pal_arena arena = {.base = t->block};
+    t->good = NULL;
+    t->broken = 0;
+    t->history = NULL;
+    f->predictor = table_predictor(&t->model);
+    f->classes = &t->model.classes;
+    f->options = (pal_infill_options){.sampler = sampler, .temperature = 1.0, .top_p = 1.0};
+    f->options.repetition_penalty = 1.0;
+    f->options.remask = -1.0;
+    f->options.free_min = f->options.free_max = 1;
+    f->n = t->model.places;
+    f->tokens = t->tokens;
+    f->blank = t->blank;
+    f->slot = t->slot;
+    place_slots(t);
+    pal_fill_layout(f, t->model.classes.vocab, f->slots, &arena);
+    if (arena.used > sizeof t->block) abort();
+    pal_fill_start(f);
+}
+
+void table_fill_start(table_fill *t, pal_sampler sampler, int32_t page)
+{
+    int32_t count = 0;
+    table_tokens(&t->model, page, t->tokens);
+    for (int32_t i = 0; i < t->model.places; i++) {
+        if (t->tokens[i] != t->model.symbols) continue;
+        if (i == 0 || t->tokens[i - 1] != t->model.symbols) t->blank[count++] = (pal_blank){.slot = i};
+        t->blank[count - 1].least = ++t->blank[count - 1].most;
+    }
+    t->fill.blanks = count;
+    start(t, sampler);
+}
+
+void table_fill_blanks(table_fill *t, pal_sampler sampler, int32_t page, int32_t count, const int32_t *from,
+                       const int32_t *least, const int32_t *most)
+{
+    table_tokens(&t->model, page, t->tokens);
+    for (int32_t b = 0; b < count; b++) t->blank[b] = (pal_blank){.slot = from[b], .least = least[b], .most = most[b]};
+    t->fill.blanks = count;
+    start(t, sampler);
+}
+
+int32_t table_draw(table_fill *t, uint64_t seed, uint32_t draft)
+{
+    pal_fill_start(&t->fill);
+    t->fill.options.seed = seed;
+    t->fill.options.draft = draft;
+    while (pal_fill_step(&t->fill) == PAL_MORE) {}
+    return table_page(&t->model, t->tokens);
+}
+
+/* ---- every outcome ---------------------------------------------------------------------------------- */
+
+/* A step is run again and again.  Each number it asks for has a few outcomes, intervals of u between known
+ * edges; a run takes one interval at every question and so has a known probability, the product of their
+ * widths.  taken[] are the choices of the run, following[] what to take next at that question (-1: nothing):
+ * an odometer over a tree whose shape is found while it is walked. */
+
+static int32_t next_interval(const double *edge, int32_t count, int32_t from)
+{
+    for (int32_t i = from; i < count; i++)
+        if (edge[i + 1] > edge[i]) return i;
+    return -1;
+}
+
+/* edge[count + 1], from 0 to 1. */
+static double take_interval(table_fill *t, const double *edge, int32_t count)
+{
+    if (t->asked == t->depth) {
+        if (t->depth == (int32_t)(sizeof t->taken / sizeof *t->taken)) abort();
+        t->taken[t->depth++] = next_interval(edge, count, 0);
+    }
+    int32_t i = t->taken[t->asked];
+    t->following[t->asked++] = next_interval(edge, count, i + 1);
+    double low = edge[i], high = edge[i + 1], hair = 0x1p-46;
+    t->weight *= high - low;
+    if (high - low <= 4.0 * hair) return (low + high) / 2.0;
+    return t->high ? high - hair : low + hair;
+}
+
+static bool next_outcome(table_fill *t)
+{
+    while (t->depth && t->following[t->depth - 1] < 0) t->depth--;
+    if (!t->depth) return false;
+    t->taken[t->depth - 1] = t->following[t->depth - 1];
+    return true;
+}
+
+static double answer(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot)
+{
+    table_fill *t = context;
+    double edge[TABLE_VOCAB + 2] = {0.0};
+    int32_t count = 2;
+    (void)slot;
+    if (purpose == PAL_DRAW_TOKEN) {
+        for (count = 0; count < f->classes->vocab; count++) edge[count + 1] = edge[count] + f->law[count];
+        for (int32_t i = count; i > 0 && f->law[i - 1] == 0.0; i--) edge[i - 1] = 1.0; /* not a hair for the impossible */
+    } else if (purpose == PAL_DRAW_POSITION)
+        for (count = 0; count < f->open; count++) edge[count + 1] = (count + 1) / (double)f->open;
+    else
+        edge[1] = purpose == PAL_DRAW_REVEAL ? t->reveal : t->remask;
+    edge[count] = 1.0;
+    return take_interval(t, edge, count);
+}
+
+/* ReMDM, ALGORITHMS 2.3 (ancestral is sigma = 0): alpha = 1 - t on an even grid, from step / K to (step + 1) / K. */
+static void set_rates(table_fill *t, int32_t step)
+{
+    const pal_infill_options *o = &t->fill.options;
+    double steps = o->steps, alpha_t = step / steps, alpha_s = (step + 1) / steps;
+    double cap = step ? fmin(1.0, (1.0 - alpha_s) / alpha_t) : 1.0;
+    double sigma = o->sampler == PAL_REMASK ? fmin(o->remask, cap) : 0.0;
+    t->remask = sigma;
+    t->reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t);
+}
+
+static void set_page(table_fill *t, int32_t page, int32_t step)
+{
+    pal_fill *f = &t->fill;
+    table_tokens(&t->model, page, t->tokens);
+    f->open = 0;
+    f->step = step;
+    f->fresh = false;
+    for (int32_t i = 0; i < f->slots; i++) {
+        bool open = t->tokens[t->slot[i].at] == t->model.symbols;
+        t->slot[i].step = open ? -1 : t->slot[i].pinned ? 0 : 1;
+        f->open += open;
+    }
+}
+
+/* after := the law one step later; whether any page is still being worked on. */
+static void push(table_fill *t, const double *before, double *after, int32_t step, bool timed)
+{
+    memset(after, 0, (size_t)t->model.pages * sizeof *after);
+    for (int32_t page = 0; page < t->model.pages; page++) {
+        if (before[page] == 0.0) continue;
+        t->depth = 0;
+        do {
+            t->asked = 0;
+            t->weight = 1.0;
+            t->model.evaluations = 0;
+            set_page(t, page, step);
+            if (!timed)
+                pal_fill_step(&t->fill);
+            else if (t->fill.options.sampler == PAL_REMASK)
+                pal_sample_remask(&t->fill);
+            else
+                pal_sample_ancestral(&t->fill);
+            after[table_page(&t->model, t->tokens)] += before[page] * t->weight;
+            t->evaluations += before[page] * t->weight * t->model.evaluations;
+            if (t->good && !t->good(t)) t->broken++;
+        } while (next_outcome(t));
+    }
+}
+
+static void one_pass(table_fill *t, int32_t page, double *law)
+{
+    const pal_infill_options *o = &t->fill.options;
+    bool timed = o->sampler == PAL_ANCESTRAL || o->sampler == PAL_REMASK;
+    int32_t steps = timed ? o->steps : t->fill.slots;
+    double before[TABLE_PAGES] = {0.0};
+    before[page] = 1.0;
+    t->evaluations = 0.0;
+    for (int32_t step = 0; step < steps; step++) {
+        if (t->history) memcpy(t->history + step * t->model.pages, before, sizeof(double) * (size_t)t->model.pages);
+        if (timed) set_rates(t, step);
+        push(t, before, law, step, timed);
+        memcpy(before, law, sizeof before);
+    }
+    if (t->history) memcpy(t->history + steps * t->model.pages, before, sizeof(double) * (size_t)t->model.pages);
+}
+
+double table_law(table_fill *t, double *law)
+{
+    double other[TABLE_PAGES] = {0.0}, spread = 0.0;
+    int32_t page = table_page(&t->model, t->tokens);
+    t->fill.uniform = answer;
+    t->fill.uniform_context = t;
+    memset(law, 0, sizeof other);
+    t->high = false;
+    one_pass(t, page, other);
+    t->high = true;
+    one_pass(t, page, law);
+    for (int32_t i = 0; i < t->model.pages; i++) spread = fmax(spread, fabs(law[i] - other[i]));
+    return spread;
+}
