@@ -192,6 +192,7 @@ static void start(table_fill *t, pal_sampler sampler)
 {
     pal_fill *f = &t->fill;
     pal_arena arena = {.base = t->block};
+    t->start = table_page(&t->model, t->tokens);
     t->good = NULL;
     t->broken = 0;
     t->history = NULL;

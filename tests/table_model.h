@@ -63,6 +63,7 @@ typedef struct table_fill table_fill;
 struct table_fill {
     table_model model;
     pal_fill fill;
+    int32_t start;              /* the page as it was given */
     int32_t tokens[TABLE_PLACES];
     pal_blank blank[TABLE_PLACES];
     pal_slot slot[TABLE_PLACES];

@@ -481,6 +481,25 @@ static void open_damaged_is_refused_at_the_place(void **state)
     }
 }
 
+static void open_overlap_of_one_byte_is_refused(void **state)
+{
+    (void)state;
+    const uint32_t bytes_type = 24; /* I8 */
+    for (uint64_t size = 64; size <= 65; size++) {
+        bytes b = {NULL, 0, 0};
+        pal_error err;
+        put(&b, "GGUF", 4), put_int(&b, 3, 4), put_int(&b, 2, 8), put_int(&b, 0, 8);
+        size_t second = put_info(&b, "behind", 1, (uint64_t[]){10}, bytes_type, 64);
+        put_info(&b, "before", 1, &size, bytes_type, 0);
+        pad(&b, 32);
+        for (int i = 0; i < 74; i++) put_int(&b, 1, 1);
+        pal_status status = try_open(b.data, b.size, &err);
+        assert_int_equal(status, size == 64 ? PAL_OK : PAL_E_FORMAT);
+        if (status != PAL_OK) assert_int_equal(err.offset, second);
+        free(b.data);
+    }
+}
+
 static void open_with_more_behind_the_last_tensor_is_refused(void **state)
 {
     (void)state;
@@ -769,6 +788,7 @@ int main(void)
         cmocka_unit_test(open_truncated_is_refused),
         cmocka_unit_test(open_with_a_flipped_bit_is_harmless),
         cmocka_unit_test(open_damaged_is_refused_at_the_place),
+        cmocka_unit_test(open_overlap_of_one_byte_is_refused),
         cmocka_unit_test(open_with_more_behind_the_last_tensor_is_refused),
         cmocka_unit_test(open_with_a_claimed_million_keys_is_refused_at_the_first),
         cmocka_unit_test(open_many_keys_is_quick_and_finds_each),

@@ -54,11 +54,13 @@ def add_tokenizer(writer, pieces, types, causal):
 
 
 def tensors(rng, pieces, dim, layers, heads, kv_heads, hidden, tied):
-    """Pairs of name and values.  <empty> and brackets have long rows: they are very likely or very unlikely."""
+    """Pairs of name and values.  <empty> is like <mask>, so that it is drawn often; so are some brackets, in places."""
     head_dim = dim // heads
     rows = rng.standard_normal((len(pieces), dim)) * 0.6
     for i, piece in enumerate(pieces):
-        rows[i] *= 3 if piece == "<empty>" else 1.6 if piece in ("[", "\\") else 1
+        rows[i] *= 1.6 if piece in ("[", "\\") else 1
+    if "<empty>" in pieces:
+        rows[pieces.index("<empty>")] += 5.0 * rows[pieces.index("<mask>")]
     matrix = lambda n, m: rng.standard_normal((n, m)) / m ** 0.5
     yield "token_embd.weight", rows if tied else rng.standard_normal(rows.shape)
     for i in range(layers):

@@ -134,15 +134,16 @@ static void softmax_simd128(float *score, int keys)
 
 /* 4 * vectors elements of y, kept in registers over all keys; `vectors` is a constant up to 8. */
 __attribute__((always_inline)) static inline void mix_span_simd128(float *y, const float *weight, const float *v,
-                                                                   size_t stride, int keys, const int vectors)
+                                                                   size_t stride, int keys, const size_t vectors)
 {
     v128_t sum[8];
-    for (int a = 0; a < vectors; a++) sum[a] = wasm_f32x4_splat(0.0f);
+    for (size_t a = 0; a < vectors; a++) sum[a] = wasm_f32x4_splat(0.0f);
     for (int j = 0; j < keys; j++, v += stride) {
         v128_t w = wasm_v128_load32_splat(weight + j);
-        for (int a = 0; a < vectors; a++) sum[a] = wasm_f32x4_add(sum[a], wasm_f32x4_mul(w, wasm_v128_load(v + 4 * a)));
+        for (size_t a = 0; a < vectors; a++)
+            sum[a] = wasm_f32x4_add(sum[a], wasm_f32x4_mul(w, wasm_v128_load(v + 4 * a)));
     }
-    for (int a = 0; a < vectors; a++) wasm_v128_store(y + 4 * a, sum[a]);
+    for (size_t a = 0; a < vectors; a++) wasm_v128_store(y + 4 * a, sum[a]);
 }
 
 static void mix_simd128(float *y, const float *weight, const float *v, size_t stride, int keys, int head_dim)
@@ -203,15 +204,16 @@ PAL_AVX2 static void softmax_avx2(float *score, int keys)
 
 /* 8 * vectors elements of y, kept in registers over all keys; `vectors` is a constant up to 8. */
 __attribute__((always_inline)) PAL_AVX2 static inline void mix_span_avx2(float *y, const float *weight, const float *v,
-                                                                         size_t stride, int keys, const int vectors)
+                                                                         size_t stride, int keys, const size_t vectors)
 {
     __m256 sum[8];
-    for (int a = 0; a < vectors; a++) sum[a] = _mm256_setzero_ps();
+    for (size_t a = 0; a < vectors; a++) sum[a] = _mm256_setzero_ps();
     for (int j = 0; j < keys; j++, v += stride) {
         __m256 w = _mm256_broadcast_ss(weight + j);
-        for (int a = 0; a < vectors; a++) sum[a] = _mm256_add_ps(sum[a], _mm256_mul_ps(w, _mm256_loadu_ps(v + 8 * a)));
+        for (size_t a = 0; a < vectors; a++)
+            sum[a] = _mm256_add_ps(sum[a], _mm256_mul_ps(w, _mm256_loadu_ps(v + 8 * a)));
     }
-    for (int a = 0; a < vectors; a++) _mm256_storeu_ps(y + 8 * a, sum[a]);
+    for (size_t a = 0; a < vectors; a++) _mm256_storeu_ps(y + 8 * a, sum[a]);
 }
 
 PAL_AVX2 static void mix_avx2(float *y, const float *weight, const float *v, size_t stride, int keys, int head_dim)

@@ -196,7 +196,7 @@ __attribute__((always_inline)) PAL_AVX2 static inline void tile_dots_avx2(__m256
 {
     const __m256i ones = _mm256_set1_epi16(1);
     for (int k = 0; k < count; k++) dot[k] = _mm256_setzero_si256();
-    for (int c = 0; c < PAL_BLOCK / 4; c++) {
+    for (size_t c = 0; c < PAL_BLOCK / 4; c++) {
         __m256i w = _mm256_load_si256((const __m256i *)(const void *)q[c]), w_abs = _mm256_abs_epi8(w);
         for (int k = 0; k < count; k++) {
             int32_t four;

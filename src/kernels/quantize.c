@@ -93,7 +93,7 @@ PAL_AVX2 static void quantize_avx2(int8_t *q, float *scale, const float *x, size
     for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK, q += PAL_BLOCK) {
         __m256 v[4];
         __m256i r[4];
-        for (int i = 0; i < 4; i++) v[i] = _mm256_loadu_ps(x + 8 * i);
+        for (size_t i = 0; i < 4; i++) v[i] = _mm256_loadu_ps(x + 8 * i);
         float amax = largest_avx2(v);
         __m256 inverse = _mm256_set1_ps(block_inverse(amax));
         scale[b] = block_scale(amax);

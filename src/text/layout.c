@@ -41,11 +41,12 @@ static bool ends_in_letter(const char *view, size_t bytes)
 
 /* Notes where the context ends, when the tokens from `first` on that encode a given segment exceed it.  Escapes
  * before that place in the same segment are not counted. */
-static void note_given(builder *b, const pal_segment *segment, int32_t first)
+static void note_given(builder *b, size_t index, int32_t first)
 {
     if (b->l->total <= b->context || b->too_long != SIZE_MAX) return;
-    size_t view = 0;
-    for (int32_t i = first; i < b->context; i++) view += pal_vocab_decode_one(b->v, b->l->tokens[i], false, NULL, 0);
+    const pal_segment *segment = &b->page->segments[index];
+    size_t fits = b->context > first ? (size_t)(b->context - first) : 0;
+    size_t view = pal_vocab_decode(b->v, b->l->tokens + first, fits, index == 0, false, NULL, 0);
     b->too_long = segment->offset + pal_normal_origin(b->page->text + segment->from, segment->bytes, view);
 }
 
@@ -61,7 +62,7 @@ static void add_given(builder *b, size_t index, bool *dropped_space, bool *after
     int32_t first = l->total;
     l->total += (int32_t)pal_vocab_encode(b->v, b->s->view, bytes, index == 0 ? PAL_ENCODE_PREFIX : 0,
                                           l->tokens + l->total, bytes + 1, b->s->encode);
-    note_given(b, segment, first);
+    note_given(b, index, first);
 }
 
 static void add_blank(builder *b, size_t index, bool dropped_space, bool after_letter)

@@ -1,10 +1,11 @@
 /* main.c - runs a fuzz target without libFuzzer, so that every compiler can and every test run does.
  *
- *    fuzz_x CORPUS... [--runs N] [--seed S]
+ *    fuzz_x CORPUS... [--runs N] [--seed S] [--save FILE]
  *
  * Every file of the corpus (files, or folders of them) is run once as it is; then N inputs, each a file of the
  * corpus changed at a few places.  The same corpus, N and S give the same inputs.  Each input lies in a
- * block of exactly its size, so that the address sanitizer sees a read behind its end.
+ * block of exactly its size, so that the address sanitizer sees a read behind its end.  With --save each is
+ * written to FILE before it runs: after a crash the culprit is there.
  * Coverage is not measured; for that there is libFuzzer (tools/fuzz). */
 #define _POSIX_C_SOURCE 200809L
 
@@ -190,8 +191,17 @@ static void mutate(input *in)
 
 /* ---- running --------------------------------------------------------------------------------------- */
 
+static const char *save_path;
+
+static void save(input in)
+{
+    FILE *stream = fopen(save_path, "wb");
+    if (!stream || fwrite(in.data, 1, in.size, stream) != in.size || fclose(stream)) die("cannot write", save_path);
+}
+
 static void run_one(input in)
 {
+    if (save_path) save(in);
     uint8_t *exact = must(malloc(in.size ? in.size : 1));
     memcpy(exact, in.data, in.size);
     LLVMFuzzerTestOneInput(exact, in.size);
@@ -214,10 +224,13 @@ int main(int argc, char **argv)
             runs = (uint32_t)number(argv[++i]);
         else if (strcmp(argv[i], "--seed") == 0)
             seed = number(argv[++i]);
+        else if (strcmp(argv[i], "--save") == 0)
+            save_path = argv[++i];
         else
             add_path(argv[i]);
     }
-    if (corpus.count == 0) die("no corpus given, or an empty one", "usage: CORPUS... [--runs N] [--seed S]");
+    if (corpus.count == 0)
+        die("no corpus given, or an empty one", "usage: CORPUS... [--runs N] [--seed S] [--save FILE]");
     for (size_t i = 0; i < corpus.count; i++) run_one(corpus.inputs[i]);
 
     input work = {must(malloc(MAX_INPUT)), 0};

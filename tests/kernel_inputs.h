@@ -1,0 +1,145 @@
+/* kernel_inputs.h - hostile inputs for kernels, and comparison of variants with their reference.
+ *
+ * Inputs come from a fixed seed, PAL_SEED in the environment replaces it.  They lie in heap blocks of the
+ * exact size, at odd addresses, so that a sanitizer sees any byte read or written too much; outputs are
+ * filled with ones beforehand, which read as NaN, so that an element left out shows.
+ *
+ * Included after cmocka.h, by one translation unit a program. */
+#ifndef PAL_KERNEL_INPUTS_H
+#define PAL_KERNEL_INPUTS_H
+
+#include "core/math.h"
+#include "core/random.h"
+#include "gguf/gguf.h"
+#include "kernels/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define HALF_ULP     0x1p-24 /* relative error of one rounding to float */
+
+/* ---- inputs ------------------------------------------------------------- */
+
+static uint64_t seed = 1;
+static uint32_t drawn;
+
+static inline double uniform(void)
+{
+    return pal_uniform(seed, PAL_DRAW_TOKEN, 0, 0, drawn++);
+}
+
+static inline int below(int n)
+{
+    return (int)(uniform() * n);
+}
+
+/* A heap block that ends where its contents end, and starts a multiple of `unit` bytes off alignment. */
+typedef struct {
+    unsigned char *block;
+    void *data;
+    size_t bytes;
+} room;
+
+static inline room take(size_t count, size_t size, size_t unit)
+{
+    size_t skew = unit * (size_t)below(8);
+    room r = {malloc(count * size + skew), NULL, count * size};
+    assert_non_null(r.block);
+    r.data = r.block + skew;
+    memset(r.data, 0xff, r.bytes);
+    return r;
+}
+
+static inline void drop(room *r)
+{
+    free(r->block);
+}
+
+/* RANGE spreads over all magnitudes a sum can bear; the others are the corners of the formats. */
+typedef enum { RANDOM, MAX, MIN, ZERO, DENORMAL, HUGE_VALUES, ALTERNATING, RANGE, FILLS } fill;
+
+static const char *const fill_name[FILLS] = {"random",   "max",  "min",         "zero",
+                                             "denormal", "huge", "alternating", "range"};
+
+/* largest: the magnitude of `max`, `min` and `alternating`. */
+static inline float fill_float(fill kind, int i, float largest)
+{
+    float u = (float)(2 * uniform() - 1);
+    switch (kind) {
+    case MAX: return largest;
+    case MIN: return -largest;
+    case ZERO: return i % 3 ? 0.0f : -0.0f;
+    case DENORMAL: return u * 0x1p-130f;
+    case HUGE_VALUES: return u * 0x1p60f;
+    case ALTERNATING: return i % 2 ? -largest : largest;
+    case RANGE: return u * (float)ldexp(1, below(80) - 40);
+    default: return u;
+    }
+}
+
+static inline room floats(fill kind, size_t count, float largest)
+{
+    room r = take(count, sizeof(float), sizeof(float));
+    float *x = r.data;
+    for (size_t i = 0; i < count; i++) x[i] = fill_float(kind, (int)i, largest);
+    return r;
+}
+
+/* ---- comparison --------------------------------------------------------- */
+
+static pal_kernels reference;
+
+static const unsigned variants[] = {PAL_ISA_SIMD128, PAL_ISA_AVX2};
+
+/* Fills *k with the next variant this machine has; *at starts at 0. */
+static inline bool next_variant(pal_kernels *k, size_t *at)
+{
+    while (*at < COUNT(variants)) {
+        unsigned isa = variants[(*at)++];
+        if (!(pal_cpu_isa() & isa)) continue;
+        pal_kernels_init(k, isa);
+        return true;
+    }
+    return false;
+}
+
+static inline void skip_without_variants(void)
+{
+    if (pal_cpu_isa() != PAL_ISA_REF) return;
+    print_message("no vector variant on this machine: nothing to compare with the reference\n");
+    skip();
+}
+
+/* The same bits, or a failure that says where. */
+static inline void expect_same(const room *expected, const room *got, unsigned isa, const char *what)
+{
+    const unsigned char *a = expected->data, *b = got->data;
+    if (memcmp(a, b, expected->bytes) == 0) return;
+    size_t i = 0;
+    while (a[i] == b[i]) i++;
+    fail_msg("%s, %s: first difference in byte %zu of %zu, seed %llu", what, pal_isa_name(isa), i, expected->bytes,
+             (unsigned long long)seed);
+}
+
+/* |got - expected| <= bound; false for a NaN. */
+static inline void expect_near(double got, double expected, double bound, const char *what)
+{
+    if (fabs(got - expected) <= bound) return;
+    fail_msg("%s: %.9g instead of %.9g, allowed %.3g, seed %llu", what, got, expected, bound, (unsigned long long)seed);
+}
+
+/* Reads the seed, says what runs, and makes the reference; call before the tests. */
+static inline void kernel_inputs_init(void)
+{
+    const char *text = getenv("PAL_SEED");
+    if (text != NULL) seed = strtoull(text, NULL, 0);
+    print_message("seed %llu, isa mask 0x%x (%s)\n", (unsigned long long)seed, pal_cpu_isa(),
+                  pal_isa_name(pal_cpu_isa()));
+    pal_kernels_init(&reference, PAL_ISA_REF);
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* model_testing.h - the small random models of tests/models, for test_session.c and test_model.c. */
+#ifndef PAL_MODEL_TESTING_H
+#define PAL_MODEL_TESTING_H
+
+#include "core/random.h"
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline pal_model *open_test_model(const char *name)
+{
+    char path[1024];
+    pal_model *model;
+    pal_error err = {0};
+    snprintf(path, sizeof path, "%s/tests/models/%s.gguf", PAL_SOURCE_DIR, name);
+    if (pal_model_open_file(&model, path, &err)) fail_msg("%s: %s", path, err.text);
+    return model;
+}
+
+/* The bytes of a test model in a 64-byte aligned block, to be changed and opened; free(*block). */
+static inline unsigned char *load_test_model(const char *name, size_t *size, void **block)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tests/models/%s.gguf", PAL_SOURCE_DIR, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    *block = malloc(*size + 63);
+    assert_non_null(*block);
+    unsigned char *image = (unsigned char *)(((uintptr_t)*block + 63) & ~(uintptr_t)63);
+    rewind(file);
+    assert_int_equal(fread(image, 1, *size, file), *size);
+    fclose(file);
+    return image;
+}
+
+static inline int32_t piece_id(const pal_model *model, const char *piece)
+{
+    int32_t id = pal_vocab_find(model->vocab, (pal_str){piece, strlen(piece)});
+    if (id < 0) fail_msg("no piece %s", piece);
+    return id;
+}
+
+/* A number below `below`, addressed by run and draw. */
+static inline uint32_t pick(uint32_t run, uint32_t draw, uint32_t below)
+{
+    return (uint32_t)(pal_uniform(9, PAL_DRAW_TOKEN, 0, run, draw) * below);
+}
+
+#endif

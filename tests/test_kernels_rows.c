@@ -1,0 +1,371 @@
+/* test_kernels_rows.c - norm, rotary positions, activation, attention and addition: every variant against
+ * its reference, the references against double precision. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kernel_inputs.h"
+
+/* ---- norm, rope, activation --------------------------------------------- */
+
+static void rms_norm_variants_equal_reference(void **state)
+{
+    (void)state;
+    skip_without_variants();
+    for (int dim = 1; dim < 80; dim++) {
+        fill kind = (fill)(dim % FILLS);
+        int n = 1 + below(4);
+        room x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
+        room gain = floats(RANDOM, (size_t)dim, 1), y = take((size_t)(n * dim), sizeof(float), sizeof(float));
+        reference.rms_norm(y.data, x.data, gain.data, 1e-5f, n, dim);
+        pal_kernels k;
+        for (size_t at = 0; next_variant(&k, &at);) {
+            room y2 = take((size_t)(n * dim), sizeof(float), sizeof(float));
+            k.rms_norm(y2.data, x.data, gain.data, 1e-5f, n, dim);
+            expect_same(&y, &y2, k.isa, "rms_norm");
+            memcpy(y2.data, x.data, y2.bytes); /* y may be x */
+            k.rms_norm(y2.data, y2.data, gain.data, 1e-5f, n, dim);
+            expect_same(&y, &y2, k.isa, "rms_norm in place");
+            drop(&y2);
+        }
+        drop(&x);
+        drop(&gain);
+        drop(&y);
+    }
+}
+
+/* The sum of squares is off by dim / 8 + 4 half ulps at most, its root by half of that; 6 more roundings. */
+static void rms_norm_reference_is_near_double(void **state)
+{
+    (void)state;
+    for (int dim = 1; dim < 700; dim += 13) {
+        room x = floats(RANDOM, (size_t)dim, 1), gain = floats(RANDOM, (size_t)dim, 1);
+        room y = take((size_t)dim, sizeof(float), sizeof(float));
+        const float *v = x.data, *g = gain.data, *got = y.data;
+        double sum = 0;
+        reference.rms_norm(y.data, x.data, gain.data, 1e-5f, 1, dim);
+        for (int i = 0; i < dim; i++) sum += (double)v[i] * (double)v[i];
+        double scale = 1 / sqrt(sum / dim + (double)1e-5f);
+        for (int i = 0; i < dim; i++) {
+            double expected = v[i] * scale * g[i];
+            expect_near(got[i], expected, (dim / 16.0 + 8) * HALF_ULP * fabs(expected), "rms_norm");
+        }
+        drop(&x);
+        drop(&gain);
+        drop(&y);
+    }
+}
+
+static void rope_variants_equal_reference(void **state)
+{
+    (void)state;
+    skip_without_variants();
+    for (int head_dim = 2; head_dim < 80; head_dim += 2) {
+        int n = 1 + below(4), heads = 1 + below(3);
+        size_t count = (size_t)(n * heads * head_dim), angles = (size_t)(n * head_dim / 2);
+        room x = floats((fill)(head_dim / 2 % FILLS), count, 1e30f);
+        room cosine = floats(RANDOM, angles, 1), sine = floats(RANDOM, angles, 1);
+        room y = take(count, sizeof(float), sizeof(float));
+        memcpy(y.data, x.data, x.bytes);
+        reference.rope(y.data, cosine.data, sine.data, n, heads, head_dim);
+        pal_kernels k;
+        for (size_t at = 0; next_variant(&k, &at);) {
+            room y2 = take(count, sizeof(float), sizeof(float));
+            memcpy(y2.data, x.data, x.bytes);
+            k.rope(y2.data, cosine.data, sine.data, n, heads, head_dim);
+            expect_same(&y, &y2, k.isa, "rope");
+            drop(&y2);
+        }
+        drop(&x);
+        drop(&cosine);
+        drop(&sine);
+        drop(&y);
+    }
+}
+
+static void rope_position_zero_is_identity(void **state)
+{
+    (void)state;
+    float cosine[16], sine[16] = {0}, x[3 * 32], before[3 * 32];
+    for (int i = 0; i < 16; i++) cosine[i] = 1.0f;
+    for (int i = 0; i < 3 * 32; i++) before[i] = x[i] = (float)(uniform() + 0.1);
+    reference.rope(x, cosine, sine, 1, 3, 32);
+    assert_memory_equal(x, before, sizeof x);
+}
+
+/* Each position has its own angles, all heads of it share them, and the partner of an element is its
+ * neighbour. */
+static void rope_reference_turns_neighbours_by_their_angle(void **state)
+{
+    (void)state;
+    enum { N = 3, HEADS = 2, DIM = 10 };
+    float cosine[N * DIM / 2], sine[N * DIM / 2], x[N * HEADS * DIM], y[N * HEADS * DIM];
+    for (int i = 0; i < N * DIM / 2; i++) {
+        cosine[i] = (float)cos(i * 0.37);
+        sine[i] = (float)sin(i * 0.37);
+    }
+    for (int i = 0; i < N * HEADS * DIM; i++) y[i] = x[i] = (float)(2 * uniform() - 1);
+    reference.rope(y, cosine, sine, N, HEADS, DIM);
+    for (int i = 0; i < N * HEADS * DIM; i += 2) {
+        double angle = (i / (HEADS * DIM) * (DIM / 2) + i % DIM / 2) * 0.37;
+        expect_near(y[i], x[i] * cos(angle) - x[i + 1] * sin(angle), 6 * HALF_ULP, "rope, first of a pair");
+        expect_near(y[i + 1], x[i] * sin(angle) + x[i + 1] * cos(angle), 6 * HALF_ULP, "rope, second of a pair");
+    }
+}
+
+static void compare_swiglu(const room *gate, const room *up)
+{
+    size_t count = gate->bytes / sizeof(float);
+    room y = take(count, sizeof(float), sizeof(float));
+    memcpy(y.data, gate->data, gate->bytes);
+    reference.swiglu(y.data, up->data, count);
+    pal_kernels k;
+    for (size_t at = 0; next_variant(&k, &at);) {
+        room y2 = take(count, sizeof(float), sizeof(float));
+        memcpy(y2.data, gate->data, gate->bytes);
+        k.swiglu(y2.data, up->data, count);
+        expect_same(&y, &y2, k.isa, "swiglu");
+        drop(&y2);
+    }
+    drop(&y);
+}
+
+static void swiglu_variants_equal_reference(void **state)
+{
+    (void)state;
+    skip_without_variants();
+    for (int count = 1; count < 60; count++) {
+        room gate = floats((fill)(count % FILLS), (size_t)count, 88.5f), up = floats(RANDOM, (size_t)count, 1);
+        compare_swiglu(&gate, &up);
+        drop(&gate);
+        drop(&up);
+    }
+}
+
+/* Any finite float, and densely where exp neither under- nor overflows: this is what holds the vector
+ * versions of pal_expf to the scalar one. */
+static void swiglu_exponential_equals_reference_on_all_magnitudes(void **state)
+{
+    (void)state;
+    skip_without_variants();
+    const size_t count = 1 << 18;
+    room gate = take(count, sizeof(float), sizeof(float)), up = floats(MAX, count, 1);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)(uniform() * 0x1p32);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        ((float *)gate.data)[i] = i % 2 || !isfinite(value) ? (float)(uniform() * 200 - 100) : value;
+    }
+    compare_swiglu(&gate, &up);
+    drop(&gate);
+    drop(&up);
+}
+
+/* Four roundings and pal_expf, which is good to 2 ulp; below -80 the exponential is near its end, and what
+ * is left is smaller than 1e-33. */
+static void swiglu_reference_is_near_double(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        float gate = (float)(uniform() * 240 - 120), up = (float)(2 * uniform() - 1), got = gate;
+        reference.swiglu(&got, &up, 1);
+        double expected = gate / (1 + exp(-(double)gate)) * up;
+        expect_near(got, expected, 8 * HALF_ULP * fabs(expected) + (gate < -80 ? 1e-32 : 0), "swiglu");
+    }
+}
+
+static void add_variants_equal_sum(void **state)
+{
+    (void)state;
+    for (int count = 1; count < 60; count++) {
+        room x = floats((fill)(count % FILLS), (size_t)count, 1e30f), y = floats(RANGE, (size_t)count, 1);
+        room sum = take((size_t)count, sizeof(float), sizeof(float));
+        for (int i = 0; i < count; i++) ((float *)sum.data)[i] = ((float *)x.data)[i] + ((float *)y.data)[i];
+        room got = take((size_t)count, sizeof(float), sizeof(float));
+        memcpy(got.data, x.data, x.bytes);
+        reference.add(got.data, y.data, (size_t)count);
+        expect_same(&sum, &got, PAL_ISA_REF, "add");
+        pal_kernels k;
+        for (size_t at = 0; next_variant(&k, &at);) {
+            memcpy(got.data, x.data, x.bytes);
+            k.add(got.data, y.data, (size_t)count);
+            expect_same(&sum, &got, k.isa, "add");
+        }
+        drop(&x);
+        drop(&y);
+        drop(&sum);
+        drop(&got);
+    }
+}
+
+/* ---- attention ---------------------------------------------------------- */
+
+typedef struct {
+    room q, k, v, scores;
+    size_t y_count;
+} attention_input;
+
+static attention_input attention_draw(const pal_attention_shape *s, fill kind, float largest)
+{
+    size_t kv = (size_t)s->n_k * (size_t)s->kv_heads * (size_t)s->head_dim;
+    size_t q = (size_t)s->n_q * (size_t)s->heads * (size_t)s->head_dim;
+    return (attention_input){floats(kind, q, largest), floats(RANDOM, kv, largest), floats(kind, kv, largest),
+                             take((size_t)s->n_k, sizeof(float), sizeof(float)), q};
+}
+
+static void attention_drop(attention_input *in)
+{
+    drop(&in->q);
+    drop(&in->k);
+    drop(&in->v);
+    drop(&in->scores);
+}
+
+static room attention_run(const pal_kernels *k, const attention_input *in, const pal_attention_shape *s)
+{
+    room y = take(in->y_count, sizeof(float), sizeof(float));
+    k->attention(y.data, in->q.data, in->k.data, in->v.data, in->scores.data, s);
+    return y;
+}
+
+static pal_attention_shape attention_shape(int round)
+{
+    static const int dims[] = {8, 16, 24, 32, 40, 64, 72, 104, 128};
+    int kv_heads = 1 + below(3), group = 1 + below(3), n_k = 1 + below(round % 10 ? 40 : 200);
+    int n_q = 1 + below(n_k);
+    bool causal = round % 2;
+    return (pal_attention_shape){.n_q = n_q,
+                                 .n_k = n_k,
+                                 .heads = kv_heads * group,
+                                 .kv_heads = kv_heads,
+                                 .head_dim = dims[round % (int)COUNT(dims)],
+                                 .causal = causal,
+                                 .first = causal ? below(n_k - n_q + 1) : 0,
+                                 .scale = (float)(uniform() * 3)};
+}
+
+static void attention_variants_equal_reference(void **state)
+{
+    (void)state;
+    static const fill fills[] = {RANDOM, MAX, ALTERNATING, ZERO, DENORMAL, RANGE};
+    skip_without_variants();
+    for (int round = 0; round < 300; round++) {
+        pal_attention_shape s = attention_shape(round);
+        attention_input in = attention_draw(&s, fills[round % (int)COUNT(fills)], 5.0f);
+        room y = attention_run(&reference, &in, &s);
+        pal_kernels k;
+        for (size_t at = 0; next_variant(&k, &at);) {
+            char what[100];
+            room y2 = attention_run(&k, &in, &s);
+            snprintf(what, sizeof what, "attention n_q=%d n_k=%d heads=%d/%d head_dim=%d causal=%d", s.n_q, s.n_k,
+                     s.heads, s.kv_heads, s.head_dim, s.causal);
+            expect_same(&y, &y2, k.isa, what);
+            drop(&y2);
+        }
+        drop(&y);
+        attention_drop(&in);
+    }
+}
+
+/* One output row in double precision; returns the error a float computation may have.  A score is off by at
+ * most d = (head_dim / 8 + 5) half ulps of its sum of magnitudes, so a weight by a factor exp(2 d), by the
+ * rounding of score - maximum and by pal_expf and the sum (n_k + 10 half ulps); mixing adds n_k more. */
+static double attention_row(double *y, const attention_input *in, const pal_attention_shape *s, int i, int head)
+{
+    const float *q = (const float *)in->q.data + (i * s->heads + head) * s->head_dim;
+    const float *k = in->k.data, *v = in->v.data;
+    int kv_head = head / (s->heads / s->kv_heads), keys = s->causal ? s->first + i + 1 : s->n_k;
+    double score[256], top = -INFINITY, sum = 0, worst = 0, largest = 0;
+    for (int j = 0; j < keys; j++) {
+        double magnitude = 0;
+        score[j] = 0;
+        for (int d = 0; d < s->head_dim; d++) {
+            double term = (double)q[d] * (double)k[(j * s->kv_heads + kv_head) * s->head_dim + d] * (double)s->scale;
+            score[j] += term;
+            magnitude += fabs(term);
+        }
+        top = fmax(top, score[j]);
+        worst = fmax(worst, magnitude);
+    }
+    for (int j = 0; j < keys; j++) sum += score[j] = exp(score[j] - top);
+    for (int d = 0; d < s->head_dim; d++) {
+        y[d] = 0;
+        for (int j = 0; j < keys; j++) {
+            double value = (double)v[(j * s->kv_heads + kv_head) * s->head_dim + d];
+            y[d] += score[j] / sum * value;
+            largest = fmax(largest, fabs(value));
+        }
+    }
+    return largest * HALF_ULP * (2 * worst * (s->head_dim / 8 + 7) + 2 * keys + 12);
+}
+
+static void attention_reference_is_near_double(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 120; round++) {
+        pal_attention_shape s = attention_shape(round);
+        attention_input in = attention_draw(&s, RANDOM, 1);
+        room y = attention_run(&reference, &in, &s);
+        for (int i = 0; i < s.n_q; i++)
+            for (int head = 0; head < s.heads; head++) {
+                double expected[128], bound = attention_row(expected, &in, &s, i, head);
+                const float *got = (const float *)y.data + (i * s.heads + head) * s.head_dim;
+                for (int d = 0; d < s.head_dim; d++) expect_near(got[d], expected[d], bound, "attention");
+            }
+        drop(&y);
+        attention_drop(&in);
+    }
+}
+
+/* What a causal query sees does not depend on how many queries run with it: prefill equals steps. */
+static void attention_causal_rows_equal_single_queries(void **state)
+{
+    (void)state;
+    pal_attention_shape s = {9, 14, 4, 2, 32, true, 5, 0.2f};
+    attention_input in = attention_draw(&s, RANDOM, 1);
+    room y = attention_run(&reference, &in, &s);
+    for (int i = 0; i < s.n_q; i++) {
+        pal_attention_shape one = {1, s.first + i + 1, 4, 2, 32, false, 0, 0.2f};
+        float row[4 * 32];
+        reference.attention(row, (const float *)in.q.data + i * 4 * 32, in.k.data, in.v.data, in.scores.data, &one);
+        assert_memory_equal(row, (const float *)y.data + i * 4 * 32, sizeof row);
+    }
+    drop(&y);
+    attention_drop(&in);
+}
+
+static void attention_equal_scores_average_the_values(void **state)
+{
+    (void)state;
+    float q[8] = {0}, k[4 * 8], v[4 * 8], y[8], scores[4];
+    for (int i = 0; i < 4 * 8; i++) {
+        k[i] = (float)i;
+        v[i] = (float)(i / 8); /* key j has value j everywhere */
+    }
+    reference.attention(y, q, k, v, scores, &(pal_attention_shape){1, 4, 1, 1, 8, false, 0, 1});
+    for (int i = 0; i < 8; i++) assert_true(y[i] == 1.5f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rms_norm_variants_equal_reference),
+        cmocka_unit_test(rms_norm_reference_is_near_double),
+        cmocka_unit_test(rope_variants_equal_reference),
+        cmocka_unit_test(rope_position_zero_is_identity),
+        cmocka_unit_test(rope_reference_turns_neighbours_by_their_angle),
+        cmocka_unit_test(swiglu_variants_equal_reference),
+        cmocka_unit_test(swiglu_exponential_equals_reference_on_all_magnitudes),
+        cmocka_unit_test(swiglu_reference_is_near_double),
+        cmocka_unit_test(add_variants_equal_sum),
+        cmocka_unit_test(attention_variants_equal_reference),
+        cmocka_unit_test(attention_reference_is_near_double),
+        cmocka_unit_test(attention_causal_rows_equal_single_queries),
+        cmocka_unit_test(attention_equal_scores_average_the_values),
+    };
+    kernel_inputs_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
