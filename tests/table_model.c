@@ -18,7 +18,7 @@ void table_init(table_model *m, int32_t places, int32_t symbols, bool with_empty
     m->classes.byte = m->byte;
     m->of[symbols] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     if (with_empty) m->of[symbols - 1] = PAL_CLASS_NO_FILL; /* as classes.c has it: a control piece */
-    for (int32_t page = 0; page < m->pages; page++) /* a network that would love to write the mask */
+    for (int32_t page = 0; page < m->pages; page++)         /* a network that would love to write the mask */
         for (int32_t place = 0; place < places; place++) m->logit[page][place][symbols] = 50.0f;
 }
 
@@ -239,7 +239,8 @@ int32_t table_draw(table_fill *t, uint64_t seed, uint32_t draft)
     pal_fill_start(&t->fill);
     t->fill.options.seed = seed;
     t->fill.options.draft = draft;
-    while (pal_fill_step(&t->fill) == PAL_MORE) {}
+    while (pal_fill_step(&t->fill) == PAL_MORE) {
+    }
     return table_page(&t->model, t->tokens);
 }
 
@@ -288,7 +289,8 @@ static double answer(void *context, const pal_fill *f, pal_purpose purpose, int3
     (void)slot;
     if (purpose == PAL_DRAW_TOKEN) {
         for (count = 0; count < f->classes->vocab; count++) edge[count + 1] = edge[count] + f->law[count];
-        for (int32_t i = count; i > 0 && f->law[i - 1] == 0.0; i--) edge[i - 1] = 1.0; /* not a hair for the impossible */
+        for (int32_t i = count; i > 0 && f->law[i - 1] == 0.0; i--)
+            edge[i - 1] = 1.0; /* not a hair for the impossible */
     } else if (purpose == PAL_DRAW_POSITION)
         for (count = 0; count < f->open; count++) edge[count + 1] = (count + 1) / (double)f->open;
     else

@@ -12,12 +12,12 @@
 enum { TABLE_PLACES = 4, TABLE_SYMBOLS = 4, TABLE_VOCAB = TABLE_SYMBOLS + 1, TABLE_PAGES = 625 };
 
 typedef struct {
-    int32_t places, symbols;    /* symbols: 3, or 4 of which the last is <empty> */
-    int32_t pages;              /* (symbols + 1) ^ places */
-    double joint[TABLE_PAGES];  /* a law of finished texts */
+    int32_t places, symbols;                             /* symbols: 3, or 4 of which the last is <empty> */
+    int32_t pages;                                       /* (symbols + 1) ^ places */
+    double joint[TABLE_PAGES];                           /* a law of finished texts */
     float logit[TABLE_PAGES][TABLE_PLACES][TABLE_VOCAB]; /* what the network answers about a place of a page */
-    bool causal;                /* answers as a causal network: token 0 is BOS, row i tells token i + 1 */
-    int32_t seen;               /* the page of the last evaluation */
+    bool causal;  /* answers as a causal network: token 0 is BOS, row i tells token i + 1 */
+    int32_t seen; /* the page of the last evaluation */
     int32_t causal_seen[TABLE_PLACES + 1];
     int32_t evaluations;
     pal_classes classes;
@@ -32,8 +32,11 @@ int32_t table_page(const table_model *m, const int32_t *tokens);
 void table_tokens(const table_model *m, int32_t page, int32_t *tokens);
 int32_t table_token(const table_model *m, int32_t page, int32_t place);
 bool table_is_full(const table_model *m, int32_t page);
-bool table_agrees(const table_model *m, int32_t full, int32_t page);    /* full has what page reveals */
-static inline int32_t table_masked(const table_model *m) { return m->pages - 1; }
+bool table_agrees(const table_model *m, int32_t full, int32_t page); /* full has what page reveals */
+static inline int32_t table_masked(const table_model *m)
+{
+    return m->pages - 1;
+}
 
 /* ---- laws and networks; random ones come from a fixed seed ---- */
 
@@ -55,7 +58,7 @@ double table_conditional(const table_model *m, int32_t page, int32_t place, int3
 
 /* law := m->joint given what page reveals; false if that is impossible. */
 bool table_given(const table_model *m, int32_t page, double *law);
-double table_distance(const table_model *m, const double *a, const double *b);  /* total variation */
+double table_distance(const table_model *m, const double *a, const double *b); /* total variation */
 
 /* ---- filling pages ---- */
 
@@ -63,14 +66,14 @@ typedef struct table_fill table_fill;
 struct table_fill {
     table_model model;
     pal_fill fill;
-    int32_t start;              /* the page as it was given */
+    int32_t start; /* the page as it was given */
     int32_t tokens[TABLE_PLACES];
     pal_blank blank[TABLE_PLACES];
     pal_slot slot[TABLE_PLACES];
-    bool (*good)(const table_fill *t);  /* NULL, or what must hold after every step */
-    int32_t broken;                     /* how often it did not */
-    double evaluations;                 /* expected, of the last table_law */
-    double *history;                    /* NULL, or [steps + 1, pages]: the law after each time step */
+    bool (*good)(const table_fill *t); /* NULL, or what must hold after every step */
+    int32_t broken;                    /* how often it did not */
+    double evaluations;                /* expected, of the last table_law */
+    double *history;                   /* NULL, or [steps + 1, pages]: the law after each time step */
     /* the outcome being visited, see table_model.c */
     bool high;
     int32_t depth, asked;

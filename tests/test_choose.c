@@ -68,7 +68,8 @@ static void rank_tokens(const double *p, int32_t n, int32_t *rank)
 }
 
 /* p := what is drawn from, each step as its definition reads. */
-static void plain_law(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens, int32_t count, double *p)
+static void plain_law(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens, int32_t count,
+                      double *p)
 {
     int32_t rank[MOST];
     double before[MOST] = {0.0}, most = 0.0;
@@ -96,7 +97,8 @@ static void plain_law(const pal_choice *how, const float *logits, int32_t n, con
 }
 
 /* Every token's interval of u is entered a hair inside both of its ends. */
-static void assert_chosen_by(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens, int32_t count)
+static void assert_chosen_by(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens,
+                             int32_t count)
 {
     double p[MOST], end = 0.0, told, sum = 0.0;
     plain_law(how, logits, n, tokens, count, p);
@@ -112,7 +114,10 @@ static void assert_chosen_by(const pal_choice *how, const float *logits, int32_t
     }
 }
 
-static double random_number(int32_t test, int32_t i) { return pal_uniform(SEED, PAL_DRAW_TOKEN, 0, (uint32_t)test, (uint32_t)i); }
+static double random_number(int32_t test, int32_t i)
+{
+    return pal_uniform(SEED, PAL_DRAW_TOKEN, 0, (uint32_t)test, (uint32_t)i);
+}
 
 static void choose_follows_a_plain_computation(void **state)
 {

@@ -22,7 +22,10 @@
 static table_fill t;
 static _Alignas(64) unsigned char block[4096];
 
-static const struct { pal_sampler sampler; pal_measure_fn *measure; } orders[] = {
+static const struct {
+    pal_sampler sampler;
+    pal_measure_fn *measure;
+} orders[] = {
     {PAL_MARGIN, pal_measure_margin}, {PAL_ENTROPY, pal_measure_entropy}, {PAL_CONFIDENCE, pal_measure_confidence}};
 
 static pal_scorer scorer_of(table_model *m)
@@ -95,8 +98,7 @@ static double time_integral(const int32_t *text)
             double time = 0.5 + node * 0.5 / sqrt(3.0), weight = 0.5 / time, cost = 0.0;
             for (int32_t i = 0; i < places; i++) {
                 weight *= masked >> i & 1 ? time : 1.0 - time;
-                if (masked >> i & 1)
-                    cost -= log(table_conditional(&t.model, page_showing(text, ~masked), i, text[i]));
+                if (masked >> i & 1) cost -= log(table_conditional(&t.model, page_showing(text, ~masked), i, text[i]));
             }
             bound += weight * cost;
         }
@@ -155,7 +157,7 @@ static void bound_of_exact_conditionals_is_the_likelihood(void **state)
 static void masked_score_averaged_is_the_bound(void **state)
 {
     (void)state;
-    enum { DRAWS = 4000 };
+    enum { DRAWS = 20000 };
     const int32_t text[] = {2, 0, 1, 1};
     random_network(4, SEED, false);
     pal_scorer s = scorer_of(&t.model);
@@ -174,7 +176,7 @@ static void masked_score_averaged_is_the_bound(void **state)
         }
         double bound = pal_score_bound(&s, text, 4, given);
         print_message("    estimate %.5f +- %.5f, bound %.5f\n", mean, sqrt(variance), bound);
-        assert_true(variance > 0.0 && sqrt(variance) < 0.01);
+        assert_true(variance > 0.0 && sqrt(variance) < 0.02);
         assert_true(fabs(mean - bound) < 4.0 * sqrt(variance));
     }
 }
@@ -256,7 +258,8 @@ static void causal_likelihoods_follow_the_chain_rule_and_sum_to_one(void **state
         double sum = 0.0;
         random_network(4, SEED, exact);
         t.model.causal = true;
-        for (int32_t page = 0; page < t.model.pages; page++) /* a causal softmax has all tokens; so that no mass is lost */
+        for (int32_t page = 0; page < t.model.pages;
+             page++) /* a causal softmax has all tokens; so that no mass is lost */
             for (int32_t i = 0; i < 4; i++) t.model.logit[page][i][t.model.symbols] = -1e30f;
         pal_scorer s = scorer_of(&t.model);
         for (int32_t page = 0; page < t.model.pages; page++) {

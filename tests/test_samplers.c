@@ -17,10 +17,10 @@
 #include "table_model.h"
 #include "text/choose.h"
 
-#define EXACT         1e-12 /* sums of a few hundred doubles */
-#define FLOAT_LOGITS  1e-6  /* exact conditionals, but rounded to the floats that a network answers with */
-#define SEED          20240607
-#define COUNT(a)      (sizeof(a) / sizeof *(a))
+#define EXACT        1e-12 /* sums of a few hundred doubles */
+#define FLOAT_LOGITS 1e-6  /* exact conditionals, but rounded to the floats that a network answers with */
+#define SEED         20240607
+#define COUNT(a)     (sizeof(a) / sizeof *(a))
 
 static table_fill t; /* the tests run one after the other */
 static const pal_sampler one_by_one[] = {PAL_FIRST_HITTING, PAL_MARGIN, PAL_ENTROPY, PAL_CONFIDENCE};
@@ -38,7 +38,6 @@ static void random_learnt(int32_t places, uint64_t seed)
     table_random_joint(&t.model, seed, 0.35, 0.0, NULL);
     table_learnt(&t.model, seed);
 }
-
 
 /* ---- the exact samplers ----------------------------------------------------------------------------- */
 
@@ -128,7 +127,8 @@ static void defined_law(const table_model *m, pal_sampler sampler, int32_t page,
         if (sampler != PAL_FIRST_HITTING && i != best) continue;
         double share = sampler == PAL_FIRST_HITTING ? weight / count : weight;
         for (int32_t s = 0; s < m->symbols; s++)
-            defined_law(m, sampler, with_token(m, page, open[i], s), share * table_conditional(m, page, open[i], s), law);
+            defined_law(m, sampler, with_token(m, page, open[i], s), share * table_conditional(m, page, open[i], s),
+                        law);
     }
 }
 
@@ -321,7 +321,10 @@ static void start_parallel(int32_t page, double threshold, double entropy_bound)
 static void parallel_that_admits_one_place_is_the_adaptive_order(void **state)
 {
     (void)state;
-    const struct { double threshold, bound; pal_sampler same; } rules[] = {{1.0, 0.0, PAL_CONFIDENCE}, {0.0, 1e-9, PAL_ENTROPY}};
+    const struct {
+        double threshold, bound;
+        pal_sampler same;
+    } rules[] = {{1.0, 0.0, PAL_CONFIDENCE}, {0.0, 1e-9, PAL_ENTROPY}};
     random_learnt(4, SEED);
     for (size_t i = 0; i < COUNT(rules); i++) {
         double law[TABLE_PAGES], wanted[TABLE_PAGES];
@@ -378,7 +381,8 @@ static double mass_of(const double *given, const int32_t *tokens, const int32_t 
     double mass = 0.0;
     for (int32_t full = 0; full < t.model.pages; full++) {
         bool agrees = given[full] > 0.0;
-        for (int32_t i = 0; i < count && agrees; i++) agrees = table_token(&t.model, full, place[i]) == tokens[place[i]];
+        for (int32_t i = 0; i < count && agrees; i++)
+            agrees = table_token(&t.model, full, place[i]) == tokens[place[i]];
         if (agrees) mass += given[full];
     }
     return mass;
@@ -546,7 +550,8 @@ static void zipf_evaluate(void *context, const int32_t *tokens, int32_t n)
 static void zipf_logits(void *context, const int *at, int count, float *logits)
 {
     (void)at;
-    for (int i = 0; i < count; i++) memcpy(logits + (size_t)i * (ZIPF_WORDS + 1), context, (ZIPF_WORDS + 1) * sizeof *logits);
+    for (int i = 0; i < count; i++)
+        memcpy(logits + (size_t)i * (ZIPF_WORDS + 1), context, (ZIPF_WORDS + 1) * sizeof *logits);
 }
 
 /* p(k) = 1 / k / H, and what a race of all tokens against the mask emits with 24-bit numbers at K steps. */
@@ -593,7 +598,8 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
     arena = pal_arena_in(block);
     pal_fill_layout(&f, classes.vocab, f.slots, &arena);
     pal_fill_start(&f);
-    while (pal_fill_step(&f) == PAL_MORE) {}
+    while (pal_fill_step(&f) == PAL_MORE) {
+    }
 
     double ideal, race;
     int32_t tail = 0;

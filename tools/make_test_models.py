@@ -60,7 +60,7 @@ def tensors(rng, pieces, dim, layers, heads, kv_heads, hidden, tied):
     for i, piece in enumerate(pieces):
         rows[i] *= 1.6 if piece in ("[", "\\") else 1
     if "<empty>" in pieces:
-        rows[pieces.index("<empty>")] += 5.0 * rows[pieces.index("<mask>")]
+        rows[pieces.index("<empty>")] += 2 * rows[pieces.index("<mask>")]
     matrix = lambda n, m: rng.standard_normal((n, m)) / m ** 0.5
     yield "token_embd.weight", rows if tied else rng.standard_normal(rows.shape)
     for i in range(layers):

@@ -96,7 +96,7 @@ void pal_pick_attention(pal_kernels *k);
 void pal_dequantize(float *x, const void *w, uint32_t type, size_t count);
 
 /* And back, as llama.cpp's reference quantisers do it.  false: a type other than these four, a broken block,
- * or a value or scale that is not finite as a half float; then w holds nothing of use. */
+ * or a value (F16) or scale (Q8_0, Q4_0) that is not finite as a half float; then w is untouched.  F32 is copied. */
 bool pal_quantize_weights(void *w, const float *x, uint32_t type, size_t count);
 
 #endif
