@@ -28,8 +28,8 @@ static int32_t shape_value(const pal_model *m, const char *name)
 /* The number of weights, and the type that most of those in matrices have. */
 static void count_weights(pal_model *m)
 {
-    enum { TYPES = 64 };        /* more than GGUF has */
-    uint64_t of_type[TYPES] = { 0 };
+    enum { TYPES = 64 }; /* more than GGUF has */
+    uint64_t of_type[TYPES] = {0};
     uint32_t best = TYPES;
     for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
@@ -73,8 +73,8 @@ static void describe(pal_model *m, size_t bytes)
     m->info.hidden = shape_value(m, "feed_forward_length");
     m->info.causal = m->has_net ? m->net.causal : strcmp(m->architecture, "llada") != 0;
     m->info.can_tokenize = m->vocab != NULL;
-    m->info.can_score = ready && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
-    m->info.can_infill = ready && !m->net.causal && special->mask >= 0;
+    m->info.can_score = ready && special && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
+    m->info.can_infill = ready && special && !m->net.causal && special->mask >= 0;
     m->info.free_length = m->info.can_infill && special->empty >= 0;
     m->info.why_not = m->vocab_error.text ? m->vocab_error.text : m->net_error.text;
     count_weights(m);
@@ -95,7 +95,8 @@ static pal_status open_vocabulary(pal_model *m, pal_error *err)
     size_t size = (size_t)pal_vocab_size(m->vocab);
     m->classes.of = malloc(size);
     m->classes.byte = malloc(size);
-    if (!m->classes.of || !m->classes.byte) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
+    if (!m->classes.of || !m->classes.byte)
+        return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
     pal_classes_fill(&m->classes, m->vocab);
     return PAL_OK;
 }
@@ -143,8 +144,10 @@ pal_status pal_model_open_file(pal_model **out, const char *path, pal_error *err
     pal_status s = pal_file_map(&file, path, err);
     if (s) return s;
     s = pal_model_open(out, file.data, file.size, err);
-    if (s) pal_file_unmap(&file);
-    else (*out)->file = file;
+    if (s)
+        pal_file_unmap(&file);
+    else
+        (*out)->file = file;
     return s;
 }
 
@@ -162,7 +165,7 @@ void pal_model_close(pal_model *m)
 
 pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)
 {
-    static const unsigned masks[] = { PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_AVX2 };
+    static const unsigned masks[] = {PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_AVX2};
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
         if (strcmp(isa, pal_isa_name(masks[i])) == 0 && (pal_cpu_isa() & masks[i]) == masks[i]) {
             choose_kernels(m, masks[i]);
@@ -182,7 +185,8 @@ pal_status pal_model_ready(const pal_model *m, pal_error *err)
     const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
     if (why) return pal_fail(err, why->status, why->text, why->offset);
     if (m->net.vocab != pal_vocab_size(m->vocab))
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the network and the tokenizer have vocabularies of different sizes", SIZE_MAX);
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the network and the tokenizer have vocabularies of different sizes",
+                        SIZE_MAX);
     return PAL_OK;
 }
 
@@ -209,7 +213,7 @@ static void run_logits(void *context, const int *at, int count, float *logits)
 pal_predictor pal_runner_start(pal_runner *r)
 {
     pal_activations_prepare(&r->activations, &r->model->net);
-    return (pal_predictor){ .context = r, .vocab = r->model->net.vocab, .evaluate = run_evaluate, .logits = run_logits };
+    return (pal_predictor){.context = r, .vocab = r->model->net.vocab, .evaluate = run_evaluate, .logits = run_logits};
 }
 
 /* ---- tokens and logits ------------------------------------------------------------------------------ */
@@ -228,8 +232,8 @@ pal_status pal_tokenize(const pal_model *m, const char *text, size_t bytes, unsi
     if (scratch_bytes == SIZE_MAX) return pal_fail(err, PAL_E_MEMORY, "the text is too long to tokenize", SIZE_MAX);
     void *scratch = malloc(scratch_bytes + 1);
     if (!scratch) return pal_fail(err, PAL_E_MEMORY, "no memory for the tokenizer", SIZE_MAX);
-    unsigned how = (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) |
-                   (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);
+    unsigned how =
+        (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) | (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);
     *count = pal_vocab_encode(m->vocab, text, bytes, how, ids, capacity, scratch);
     free(scratch);
     return PAL_OK;
@@ -256,16 +260,18 @@ const char *pal_token_piece(const pal_model *m, int32_t id, size_t *bytes)
     return piece.data;
 }
 
-static pal_status check_positions(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
-                                  pal_error *err)
+static pal_status check_positions(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at,
+                                  int32_t count, pal_error *err)
 {
     if (!m->has_net) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
-    if (n < 1 || n > m->net.context) return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
+    if (n < 1 || n > m->net.context)
+        return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= m->net.vocab)
             return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
     for (int32_t i = 0; i < count; i++)
-        if (at[i] < 0 || at[i] >= n) return pal_fail(err, PAL_E_OPTION, "a position lies outside the tokens", (size_t)i);
+        if (at[i] < 0 || at[i] >= n)
+            return pal_fail(err, PAL_E_OPTION, "a position lies outside the tokens", (size_t)i);
     return PAL_OK;
 }
 
@@ -275,7 +281,7 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     pal_status s = check_positions(m, tokens, n, at, count, err);
     if (s) return s;
     pal_runner runner;
-    pal_arena arena = { 0 };
+    pal_arena arena = {0};
     pal_runner_layout(&runner, m, n, &arena);
     void *block = arena.overflow ? NULL : malloc(arena.used + PAL_ARENA_SLACK);
     if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);

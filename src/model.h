@@ -8,11 +8,11 @@
 #include "text/predictor.h"
 
 struct pal_model {
-    pal_file file;              /* mapped by us; size 0 when the image is the caller's */
+    pal_file file; /* mapped by us; size 0 when the image is the caller's */
     pal_gguf *gguf;
-    pal_vocab *vocab;           /* NULL: why in vocab_error */
+    pal_vocab *vocab; /* NULL: why in vocab_error */
     pal_classes classes;
-    pal_transformer net;        /* bound when has_net, else why in net_error */
+    pal_transformer net; /* bound when has_net, else why in net_error */
     bool has_net;
     pal_error vocab_error, net_error;
     pal_kernels kernels;
@@ -27,7 +27,7 @@ typedef struct {
 } pal_runner;
 
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena);
-pal_predictor pal_runner_start(pal_runner *r);  /* the runner must stay where it is */
+pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
 
 /* PAL_OK if the model has a network and a tokenizer that belong together, else why not. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);

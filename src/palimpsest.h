@@ -31,15 +31,15 @@ extern "C" {
 #endif
 
 typedef enum {
-    PAL_MORE = 1,          /* pal_step: there is more to do */
-    PAL_OK = 0,            /* done */
-    PAL_E_FORMAT = -1,     /* not a model file, or a damaged one */
-    PAL_E_UNSUPPORTED = -2,/* a valid file of a kind this engine does not run */
-    PAL_E_TEXT = -3,       /* the text is not a valid page; offset is the byte in it */
-    PAL_E_OPTION = -4,     /* an option out of range, or one this sampler or model has no use for */
-    PAL_E_CONTEXT = -5,    /* more tokens than the context holds */
-    PAL_E_MEMORY = -6,     /* no memory, or the lent block is too small */
-    PAL_E_IO = -7          /* the file cannot be read or written */
+    PAL_MORE = 1,           /* pal_step: there is more to do */
+    PAL_OK = 0,             /* done */
+    PAL_E_FORMAT = -1,      /* not a model file, or a damaged one */
+    PAL_E_UNSUPPORTED = -2, /* a valid file of a kind this engine does not run */
+    PAL_E_TEXT = -3,        /* the text is not a valid page; offset is the byte in it */
+    PAL_E_OPTION = -4,      /* an option out of range, or one this sampler or model has no use for */
+    PAL_E_CONTEXT = -5,     /* more tokens than the context holds */
+    PAL_E_MEMORY = -6,      /* no memory, or the lent block is too small */
+    PAL_E_IO = -7           /* the file cannot be read or written */
 } pal_status;
 
 /* What went wrong, for a person.  text is a constant and never NULL after a failure; offset is the byte
@@ -59,32 +59,32 @@ typedef struct pal_session pal_session; /* one draft of one page being filled */
  * Files of other architectures and vocabulary-only files open too: what they cannot do says so then. */
 pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_error *err);
 pal_status pal_model_open_file(pal_model **out, const char *path, pal_error *err); /* maps the file */
-void pal_model_close(pal_model *model);                                           /* NULL is allowed */
+void pal_model_close(pal_model *model);                                            /* NULL is allowed */
 
 /* Restricts the kernels to "scalar" or another name that pal_info.isa may have; before any session. */
 pal_status pal_model_use_isa(pal_model *model, const char *isa, pal_error *err);
 
 typedef struct {
-    const char *architecture;       /* general.architecture, at most 63 bytes of it, or "" */
-    const char *name;               /* general.name, at most 127 bytes of it, or "" */
-    const char *license;            /* general.license, likewise */
-    const char *weights;            /* the type most weights have: "Q8_0", ... or "" */
-    const char *tokenizer;          /* tokenizer.ggml.model or "" */
-    const char *isa;                /* instruction set of the kernels: "scalar", "simd128", "avx2" */
+    const char *architecture; /* general.architecture, at most 63 bytes of it, or "" */
+    const char *name;         /* general.name, at most 127 bytes of it, or "" */
+    const char *license;      /* general.license, likewise */
+    const char *weights;      /* the type most weights have: "Q8_0", ... or "" */
+    const char *tokenizer;    /* tokenizer.ggml.model or "" */
+    const char *isa;          /* instruction set of the kernels: "scalar", "simd128", "avx2" */
     uint64_t file_bytes, parameters;
-    size_t values, tensors;         /* metadata values and tensors in the file */
+    size_t values, tensors;                                              /* metadata values and tensors in the file */
     int32_t vocabulary, context, width, layers, heads, kv_heads, hidden; /* 0: not known */
-    bool causal;                    /* attention sees only what stands before */
+    bool causal;                                                         /* attention sees only what stands before */
     bool can_tokenize, can_score, can_infill, free_length;
-    const char *why_not;            /* why the network or the tokenizer cannot be used, or NULL */
+    const char *why_not; /* why the network or the tokenizer cannot be used, or NULL */
 } pal_info;
 const pal_info *pal_model_info(const pal_model *model);
 
 /* ---- tokens ---------------------------------------------------------------------------------------- */
 
 enum {
-    PAL_TOKENIZE_INSIDE = 1,        /* the text does not begin a page: no dummy space before it */
-    PAL_TOKENIZE_SPECIAL = 2        /* control pieces such as <mask> written in the text are matched */
+    PAL_TOKENIZE_INSIDE = 1, /* the text does not begin a page: no dummy space before it */
+    PAL_TOKENIZE_SPECIAL = 2 /* control pieces such as <mask> written in the text are matched */
 };
 
 /* ids[capacity] receives the tokens, *count how many there are, which may be more (never more than
@@ -109,17 +109,17 @@ const char *pal_token_piece(const pal_model *model, int32_t id, size_t *bytes);
 size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity);
 
 typedef enum {
-    PAL_FIRST_HITTING,  /* one token an evaluation, at a uniformly random place: exact; the reference */
-    PAL_MARGIN,         /* one token an evaluation where the two likeliest differ most: exact */
-    PAL_ENTROPY,        /* ... where the entropy is least: exact */
-    PAL_CONFIDENCE,     /* ... where the likeliest is most probable: exact */
-    PAL_ANCESTRAL,      /* `steps` time steps; law O(1 / steps) */
-    PAL_PARALLEL,       /* several sure places an evaluation: approximate */
-    PAL_REMASK,         /* `steps` time steps, revealed blanks may be masked again (ReMDM); approximate */
+    PAL_FIRST_HITTING, /* one token an evaluation, at a uniformly random place: exact; the reference */
+    PAL_MARGIN,        /* one token an evaluation where the two likeliest differ most: exact */
+    PAL_ENTROPY,       /* ... where the entropy is least: exact */
+    PAL_CONFIDENCE,    /* ... where the likeliest is most probable: exact */
+    PAL_ANCESTRAL,     /* `steps` time steps; law O(1 / steps) */
+    PAL_PARALLEL,      /* several sure places an evaluation: approximate */
+    PAL_REMASK,        /* `steps` time steps, revealed blanks may be masked again (ReMDM); approximate */
     PAL_SAMPLERS
 } pal_sampler;
 
-const char *pal_sampler_name(pal_sampler sampler);          /* "first-hitting", ...; NULL outside the enum */
+const char *pal_sampler_name(pal_sampler sampler); /* "first-hitting", ...; NULL outside the enum */
 bool pal_sampler_find(const char *name, pal_sampler *out);
 
 /* A filled token made given text: token `id` at place `index` of blank number `blank`, both from 0. */
@@ -129,13 +129,13 @@ typedef struct {
 
 /* pal_infill_defaults() fills in the defaults named here; fields may then be changed one by one. */
 typedef struct {
-    pal_sampler sampler;        /* PAL_MARGIN */
-    uint64_t seed;              /* 0 */
-    uint32_t draft;             /* 0; another draft of the same seed is another text */
-    double temperature;         /* 0.8; 0 is greedy, at most 100 */
-    int32_t top_k;              /* 0: off */
-    double top_p;               /* 1: off; the least likely tokens beyond this mass are left out, the one that crosses stays */
-    double min_p;               /* 0: off; leaves out what is less likely than min_p times the likeliest */
+    pal_sampler sampler; /* PAL_MARGIN */
+    uint64_t seed;       /* 0 */
+    uint32_t draft;      /* 0; another draft of the same seed is another text */
+    double temperature;  /* 0.8; 0 is greedy, at most 100 */
+    int32_t top_k;       /* 0: off */
+    double top_p;        /* 1: off; the least likely tokens beyond this mass are left out, the one that crosses stays */
+    double min_p;        /* 0: off; leaves out what is less likely than min_p times the likeliest */
     double repetition_penalty;  /* 1: off; of tokens that stand in the page already */
     bool borders;               /* true: the border rules of ARCHITECTURE.md; false: the model's exact law */
     bool document;              /* false; true: the page is a whole document (BOS and EOS are shown) */
@@ -152,12 +152,13 @@ typedef struct {
 } pal_infill_options;
 pal_infill_options pal_infill_defaults(void);
 
-/* Bytes of the block that a session on this page needs.  Reads the page, so that its mistakes show here. */
-pal_status pal_session_bytes(const pal_model *model, const char *page, size_t page_bytes,
+/* Bytes of the block that a session on the page text[text_bytes] needs.  Reads the page, so that its mistakes
+ * show here. */
+pal_status pal_session_bytes(const pal_model *model, const char *text, size_t text_bytes,
                              const pal_infill_options *options, size_t *bytes, pal_error *err);
 
 /* Makes a session in block[bytes], 64-byte aligned or not.  The page is copied; options.pins need not stay. */
-pal_status pal_session_init(pal_session **out, const pal_model *model, const char *page, size_t page_bytes,
+pal_status pal_session_init(pal_session **out, const pal_model *model, const char *text, size_t text_bytes,
                             const pal_infill_options *options, void *block, size_t bytes, pal_error *err);
 
 /* At most one evaluation of the network.  PAL_MORE while blanks are open, PAL_OK when the page is full. */
@@ -172,27 +173,27 @@ size_t pal_session_text(const pal_session *session, char *text, size_t capacity)
 
 /* One place of a blank. */
 typedef struct {
-    int32_t blank, index;       /* which blank, which place in it, both from 0 */
-    int32_t id;                 /* token; -1: still open */
-    int32_t step;               /* step at which it was revealed, from 1; 0: pinned; -1: still open */
-    float probability;          /* of this token when it was drawn, temperature 1, before truncation */
-    bool empty;                 /* an <empty>: the blank is shorter than its longest length */
-    size_t offset, bytes;       /* where its text stands in pal_session_text; 0 bytes while open or empty */
-    int32_t alternatives;       /* how many of the following are set: the likeliest tokens of that evaluation */
+    int32_t blank, index; /* which blank, which place in it, both from 0 */
+    int32_t id;           /* token; -1: still open */
+    int32_t step;         /* step at which it was revealed, from 1; 0: pinned; -1: still open */
+    float probability;    /* of this token when it was drawn, temperature 1, before truncation */
+    bool empty;           /* an <empty>: the blank is shorter than its longest length */
+    size_t offset, bytes; /* where its text stands in pal_session_text; 0 bytes while open or empty */
+    int32_t alternatives; /* how many of the following are set: the likeliest tokens of that evaluation */
     int32_t alternative_id[PAL_ALTERNATIVES];
     float alternative_probability[PAL_ALTERNATIVES];
 } pal_place;
 
-size_t pal_session_blanks(const pal_session *session);      /* blanks in the page */
+size_t pal_session_blanks(const pal_session *session); /* blanks in the page */
 /* All places of all blanks, in order.  Returns how many; out may be NULL with capacity 0. */
 size_t pal_session_tokens(const pal_session *session, pal_place *out, size_t capacity);
 
 typedef struct {
-    int32_t step, steps;        /* steps done; time steps in all where the sampler has them, else 0 */
-    int32_t evaluations;        /* of the network, since the session was made */
-    int32_t open, places;       /* places still open, places in all */
-    int32_t shown, tokens;      /* tokens the network is shown; tokens of the whole page */
-    bool windowed;              /* shown < tokens: the model sees a part of the page */
+    int32_t step, steps;   /* steps done; time steps in all where the sampler has them, else 0 */
+    int32_t evaluations;   /* of the network, since the session was made */
+    int32_t open, places;  /* places still open, places in all */
+    int32_t shown, tokens; /* tokens the network is shown; tokens of the whole page */
+    bool windowed;         /* shown < tokens: the model sees a part of the page */
 } pal_progress;
 pal_progress pal_session_progress(const pal_session *session);
 
@@ -213,10 +214,12 @@ pal_status pal_logits(const pal_model *model, const int32_t *tokens, int32_t n, 
                       float *logits, pal_error *err);
 
 typedef enum {
-    PAL_SCORE_DEFAULT,          /* exact for causal models, the bound for diffusion models */
-    PAL_SCORE_EXACT,            /* causal: chain rule */
-    PAL_SCORE_BOUND,            /* diffusion: upper bound on -log p of the first-hitting law */
-    PAL_SCORE_MARGIN, PAL_SCORE_ENTROPY, PAL_SCORE_CONFIDENCE,  /* diffusion: exact -log p of that order's law */
+    PAL_SCORE_DEFAULT, /* exact for causal models, the bound for diffusion models */
+    PAL_SCORE_EXACT,   /* causal: chain rule */
+    PAL_SCORE_BOUND,   /* diffusion: upper bound on -log p of the first-hitting law */
+    PAL_SCORE_MARGIN,
+    PAL_SCORE_ENTROPY,
+    PAL_SCORE_CONFIDENCE, /* diffusion: exact -log p of that order's law */
     PAL_SCORE_METHODS
 } pal_score_method;
 
@@ -233,15 +236,15 @@ typedef bool pal_score_progress_fn(void *context, const pal_score_progress *prog
 typedef struct {
     pal_score_method method;
     uint64_t seed;
-    double standard_error;      /* 0: default; an estimate goes on until its error is this, bits a byte (0.01) */
+    double standard_error;           /* 0: default; an estimate goes on until its error is this, bits a byte (0.01) */
     pal_score_progress_fn *progress; /* NULL: none */
     void *context;
 } pal_score_options;
 
 typedef struct {
-    double bits_per_byte, nats_per_token, perplexity;   /* perplexity: e^nats_per_token */
-    double standard_error;      /* bits a byte; 0 when exact */
-    bool estimated, bound;      /* an estimate, of an upper bound */
+    double bits_per_byte, nats_per_token, perplexity; /* perplexity: e^nats_per_token */
+    double standard_error;                            /* bits a byte; 0 when exact */
+    bool estimated, bound;                            /* an estimate, of an upper bound */
     uint64_t documents, windows, tokens, bytes, evaluations;
     pal_score_method method;
 } pal_score_result;
@@ -258,7 +261,8 @@ typedef bool pal_sink_fn(void *context, const void *data, size_t bytes);
 
 /* Writes the model with its matrices as "F32", "F16", "Q8_0" or "Q4_0"; rows no block fits and vectors keep
  * a float type. */
-pal_status pal_model_quantize(const pal_model *model, const char *type, pal_sink_fn *sink, void *context, pal_error *err);
+pal_status pal_model_quantize(const pal_model *model, const char *type, pal_sink_fn *sink, void *context,
+                              pal_error *err);
 
 const char *pal_version(void);
 

@@ -5,8 +5,14 @@
 #include <string.h>
 
 /* What llama.cpp calls general.file_type, by the type of most weights. */
-static const struct { const char *name; uint32_t type, file_type; } types[] = {
-    { "F32", PAL_F32, 0 }, { "F16", PAL_F16, 1 }, { "Q4_0", PAL_Q4_0, 2 }, { "Q8_0", PAL_Q8_0, 7 },
+static const struct {
+    const char *name;
+    uint32_t type, file_type;
+} types[] = {
+    {"F32", PAL_F32, 0},
+    {"F16", PAL_F16, 1},
+    {"Q4_0", PAL_Q4_0, 2},
+    {"Q8_0", PAL_Q8_0, 7},
 };
 
 static bool readable(uint32_t type)
@@ -41,7 +47,8 @@ static pal_status write_tensor(const pal_model *m, const pal_gguf_tensor *t, uin
         pal_dequantize(values, t->data, t->type, count);
         s = pal_quantize_weights(data, values, type, count)
                 ? pal_gguf_write_tensor(m->gguf, data, size, sink, context, err)
-                : pal_fail(err, PAL_E_FORMAT, "a weight of a tensor is too large for the type, or not a number", t->offset);
+                : pal_fail(err, PAL_E_FORMAT, "a weight of a tensor is too large for the type, or not a number",
+                           t->offset);
     }
     free(values);
     free(data);
@@ -55,16 +62,16 @@ static pal_status plan(const pal_model *m, uint32_t wanted, pal_gguf_tensor_plan
         uint32_t type = type_for(t, wanted);
         if (type != t->type && !readable(t->type))
             return pal_fail(err, PAL_E_UNSUPPORTED, "a tensor is of a type that cannot be converted from", t->offset);
-        plans[i] = (pal_gguf_tensor_plan){ .name = t->name, .type = type, .dims = t->dims };
+        plans[i] = (pal_gguf_tensor_plan){.name = t->name, .type = type, .dims = t->dims};
         memcpy(plans[i].extent, t->extent, sizeof t->extent);
     }
     return PAL_OK;
 }
 
-pal_status pal_model_quantize(const pal_model *m, const char *name, pal_sink_fn *sink, void *context, pal_error *err)
+pal_status pal_model_quantize(const pal_model *m, const char *type, pal_sink_fn *sink, void *context, pal_error *err)
 {
     size_t count = pal_gguf_tensors(m->gguf), which = 0;
-    while (which < sizeof types / sizeof *types && strcmp(types[which].name, name)) which++;
+    while (which < sizeof types / sizeof *types && strcmp(types[which].name, type)) which++;
     if (which == sizeof types / sizeof *types)
         return pal_fail(err, PAL_E_OPTION, "the type must be F32, F16, Q8_0 or Q4_0", SIZE_MAX);
     pal_gguf_tensor_plan *plans = malloc((count + 1) * sizeof *plans);

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEPARATOR "<|endoftext|>"
+#define SEPARATOR              "<|endoftext|>"
 #define DEFAULT_STANDARD_ERROR 0.01
-#define LN2 0.69314718055994530942
+#define LN2                    0.69314718055994530942
 
 enum { MANY_WINDOWS = 64, LEVELS = 32, ROUNDS_FEW = 4, ROUNDS_MANY = 8, ROUNDS_MOST = 4096 };
 
 typedef struct {
-    size_t from;                /* in tokens */
+    size_t from; /* in tokens */
     int32_t n, given;
 } window;
 
@@ -22,22 +22,25 @@ typedef struct {
     const pal_model *model;
     const pal_score_options *options;
     pal_score_method method;
-    int32_t *tokens;            /* of all windows, BOS included */
+    int32_t *tokens; /* of all windows, BOS included */
     window *windows;
     size_t token_count, window_count, window_room;
-    int32_t longest;            /* tokens in the longest window */
+    int32_t longest; /* tokens in the longest window */
     pal_score_result result;
     pal_score_progress progress;
     pal_runner runner;
     pal_scorer scorer;
     void *block;
-    uint32_t *strata;           /* [strata_count], of an estimate's levels */
+    uint32_t *strata; /* [strata_count], of an estimate's levels */
     size_t strata_count;
 } job;
 
-static const struct { pal_score_method method; const char *name; } method_names[] = {
-    { PAL_SCORE_DEFAULT, "default" }, { PAL_SCORE_EXACT, "exact" },     { PAL_SCORE_BOUND, "bound" },
-    { PAL_SCORE_MARGIN, "margin" },   { PAL_SCORE_ENTROPY, "entropy" }, { PAL_SCORE_CONFIDENCE, "confidence" },
+static const struct {
+    pal_score_method method;
+    const char *name;
+} method_names[] = {
+    {PAL_SCORE_DEFAULT, "default"}, {PAL_SCORE_EXACT, "exact"},     {PAL_SCORE_BOUND, "bound"},
+    {PAL_SCORE_MARGIN, "margin"},   {PAL_SCORE_ENTROPY, "entropy"}, {PAL_SCORE_CONFIDENCE, "confidence"},
 };
 
 const char *pal_score_method_name(pal_score_method method)
@@ -67,7 +70,7 @@ static bool is_separator(const char *line, size_t bytes)
 /* The end of the document that starts at `from`, and where the next one starts. */
 static size_t document_end(const char *text, size_t bytes, size_t from, size_t *next)
 {
-    for (size_t line = from; line < bytes; ) {
+    for (size_t line = from; line < bytes;) {
         const char *newline = memchr(text + line, '\n', bytes - line);
         size_t end = newline ? (size_t)(newline - text) + 1 : bytes;
         if (is_separator(text + line, end - line)) {
@@ -89,7 +92,7 @@ static bool add_window(job *j, size_t from, int32_t n, int32_t given)
         j->windows = grown;
         j->window_room = room;
     }
-    j->windows[j->window_count++] = (window){ .from = from, .n = n, .given = given };
+    j->windows[j->window_count++] = (window){.from = from, .n = n, .given = given};
     if (n > j->longest) j->longest = n;
     j->result.tokens += (uint64_t)(n - given);
     return true;
@@ -101,7 +104,7 @@ static bool add_document(job *j, const int32_t *ids, size_t count)
 {
     int32_t bos = pal_vocab_special(j->model->vocab)->bos, context = j->model->net.context;
     bool causal = j->model->net.causal;
-    for (size_t at = 0; at < count; ) {
+    for (size_t at = 0; at < count;) {
         int32_t given = bos >= 0 && context > 1 && (causal || at == 0);
         size_t room = (size_t)(context - given), n = count - at < room ? count - at : room;
         if (!add_window(j, j->token_count, (int32_t)n + given, given)) return false;
@@ -125,7 +128,8 @@ static pal_status read_text(job *j, const char *text, size_t bytes, pal_error *e
     bool good = ids && scratch && j->tokens;
     for (size_t from = 0, next; good && from < bytes; from = next) {
         size_t end = document_end(text, bytes, from, &next);
-        size_t count = pal_vocab_encode(j->model->vocab, text + from, end - from, PAL_ENCODE_PREFIX, ids, bytes + 1, scratch);
+        size_t count =
+            pal_vocab_encode(j->model->vocab, text + from, end - from, PAL_ENCODE_PREFIX, ids, bytes + 1, scratch);
         j->result.bytes += end - from;
         good = add_document(j, ids, count);
     }
@@ -229,7 +233,8 @@ static bool estimate_round(job *j, uint32_t round, uint32_t draws, double *nats)
         double level = (j->strata[i] + u) / (double)j->strata_count;
         if (!go_on(j)) return false;
         *nats += pal_score_masked(&j->scorer, j->tokens + w->from, w->n, w->given, level, j->options->seed,
-                                  round * draws + (uint32_t)(i % draws), number) / draws;
+                                  round * draws + (uint32_t)(i % draws), number) /
+                 draws;
     }
     return true;
 }
@@ -259,9 +264,10 @@ static pal_status score_estimated(job *j, pal_error *err)
         j->progress.bits_per_byte = sum / round;
         j->progress.standard_error = error;
         if (round >= least && error <= target) break;
-        double rounds = round * (error / target) * (error / target) + 1.0;     /* NaN where the error is */
+        double rounds = round * (error / target) * (error / target) + 1.0; /* NaN where the error is */
         if (round >= least)
-            j->progress.expected_evaluations = (uint64_t)(rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST) * j->strata_count;
+            j->progress.expected_evaluations =
+                (uint64_t)(rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST) * j->strata_count;
     }
     set_result(j, round ? sum / round * LN2 * (double)j->result.bytes : (double)NAN, error);
     j->result.estimated = true;
@@ -275,16 +281,19 @@ static pal_status choose_method(job *j, pal_error *err)
     if ((unsigned)wanted >= PAL_SCORE_METHODS) return pal_fail(err, PAL_E_OPTION, "there is no such method", SIZE_MAX);
     j->method = wanted != PAL_SCORE_DEFAULT ? wanted : causal ? PAL_SCORE_EXACT : PAL_SCORE_BOUND;
     if (causal != (j->method == PAL_SCORE_EXACT))
-        return pal_fail(err, PAL_E_OPTION, causal ? "a causal model is scored by the method exact"
-                                                  : "a diffusion model is scored by bound, margin, entropy or confidence", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION,
+                        causal ? "a causal model is scored by the method exact"
+                               : "a diffusion model is scored by bound, margin, entropy or confidence",
+                        SIZE_MAX);
     if (causal ? pal_vocab_special(j->model->vocab)->bos < 0 : j->model->classes.mask < 0)
-        return pal_fail(err, PAL_E_UNSUPPORTED, causal ? "the model has no BOS token to start from" : "the model has no mask token", SIZE_MAX);
+        return pal_fail(err, PAL_E_UNSUPPORTED,
+                        causal ? "the model has no BOS token to start from" : "the model has no mask token", SIZE_MAX);
     return PAL_OK;
 }
 
 static pal_status make_room(job *j, pal_error *err)
 {
-    pal_arena arena = { 0 };
+    pal_arena arena = {0};
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->net.vocab, j->longest, &arena);
     j->block = arena.overflow ? NULL : malloc(arena.used + PAL_ARENA_SLACK);
@@ -300,7 +309,7 @@ static pal_status make_room(job *j, pal_error *err)
 pal_status pal_score(const pal_model *model, const char *text, size_t bytes, const pal_score_options *options,
                      pal_score_result *out, pal_error *err)
 {
-    job j = { .model = model, .options = options };
+    job j = {.model = model, .options = options};
     pal_status s = pal_model_ready(model, err);
     if (!s) s = choose_method(&j, err);
     if (!s) s = read_text(&j, text, bytes, err);

@@ -17,10 +17,17 @@ struct pal_session {
     pal_runner runner;
 };
 
-static const struct { pal_sampler sampler; const char *name; } sampler_names[] = {
-    { PAL_FIRST_HITTING, "first-hitting" }, { PAL_MARGIN, "margin" },       { PAL_ENTROPY, "entropy" },
-    { PAL_CONFIDENCE, "confidence" },       { PAL_ANCESTRAL, "ancestral" }, { PAL_PARALLEL, "parallel" },
-    { PAL_REMASK, "remask" },
+static const struct {
+    pal_sampler sampler;
+    const char *name;
+} sampler_names[] = {
+    {PAL_FIRST_HITTING, "first-hitting"},
+    {PAL_MARGIN, "margin"},
+    {PAL_ENTROPY, "entropy"},
+    {PAL_CONFIDENCE, "confidence"},
+    {PAL_ANCESTRAL, "ancestral"},
+    {PAL_PARALLEL, "parallel"},
+    {PAL_REMASK, "remask"},
 };
 
 const char *pal_sampler_name(pal_sampler sampler)
@@ -40,8 +47,14 @@ bool pal_sampler_find(const char *name, pal_sampler *out)
 
 pal_infill_options pal_infill_defaults(void)
 {
-    return (pal_infill_options){ .sampler = PAL_MARGIN, .temperature = 0.8, .top_p = 1.0, .repetition_penalty = 1.0,
-                                 .borders = true, .remask = -1.0, .free_min = 1, .free_max = 16 };
+    return (pal_infill_options){.sampler = PAL_MARGIN,
+                                .temperature = 0.8,
+                                .top_p = 1.0,
+                                .repetition_penalty = 1.0,
+                                .borders = true,
+                                .remask = -1.0,
+                                .free_min = 1,
+                                .free_max = 16};
 }
 
 /* ---- making a session ------------------------------------------------------------------------------- */
@@ -51,21 +64,24 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
     pal_status s = pal_model_ready(m, err);
     if (s) return s;
     if (m->net.causal)
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the model reads from left to right and cannot fill blanks: "
-                                                "infilling needs a diffusion model (architecture llada)", SIZE_MAX);
+        return pal_fail(err, PAL_E_UNSUPPORTED,
+                        "the model reads from left to right and cannot fill blanks: "
+                        "infilling needs a diffusion model (architecture llada)",
+                        SIZE_MAX);
     return pal_fill_check(o, &m->classes, err);
 }
 
 static pal_status count_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
                              const pal_infill_options *o, pal_error *err)
 {
-    const pal_page_rules rules = { .longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max };
-    *page = (pal_page){ 0 };
+    const pal_page_rules rules = {.longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max};
+    *page = (pal_page){0};
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
 }
 
-/* Measures with base NULL, places otherwise; `page` has been counted. */
+/* Measures with base NULL, filling the caller's *s on the way; otherwise places, and the session is the first
+ * thing in the block.  `page` has been counted. */
 static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *page, pal_arena *arena)
 {
     pal_session *placed = pal_take(arena, 1, sizeof *placed);
@@ -86,7 +102,7 @@ pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_b
 {
     pal_session measured;
     pal_page page;
-    pal_arena arena = { 0 };
+    pal_arena arena = {0};
     pal_status s = check(m, o, err);
     if (!s) s = count_page(&page, m, text, text_bytes, o, err);
     if (s) return s;
@@ -111,13 +127,15 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
 {
     size_t needed;
     pal_page page;
+    pal_session unplaced;
     pal_status status = pal_session_bytes(m, text, text_bytes, o, &needed, err);
     if (status) return status;
-    if (!block || bytes < needed) return pal_fail(err, PAL_E_MEMORY, "the block lent to the session is too small", SIZE_MAX);
+    if (!block || bytes < needed)
+        return pal_fail(err, PAL_E_MEMORY, "the block lent to the session is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     count_page(&page, m, text, text_bytes, o, NULL);
-    pal_session *s = lay_out(NULL, m, &page, &arena);
-    const pal_page_rules rules = { .longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max };
+    pal_session *s = lay_out(&unplaced, m, &page, &arena);
+    const pal_page_rules rules = {.longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max};
     s->model = m;
     s->options = *o;
     s->options.pins = NULL;
@@ -192,12 +210,16 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
     if (empty && (blank->least == blank->most || index < blank->least))
         return pal_fail(err, PAL_E_OPTION, "the length of the blank does not allow <empty> there", SIZE_MAX);
     if (cuts_a_character(s, blank, index, id))
-        return pal_fail(err, PAL_E_OPTION, "byte pieces cannot be pinned unless the session allows them, and only in "
-                                           "whole characters", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION,
+                        "byte pieces cannot be pinned unless the session allows them, and only in "
+                        "whole characters",
+                        SIZE_MAX);
     if (index == 0 && ((blank->first == PAL_FIRST_WORD && !(c->of[id] & PAL_CLASS_WORD)) ||
                        (blank->first == PAL_FIRST_INSIDE && (c->of[id] & PAL_CLASS_WORD))))
-        return pal_fail(err, PAL_E_OPTION, "what stands before the blank wants another kind of first token "
-                                           "(one that begins a word, or one that does not)", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION,
+                        "what stands before the blank wants another kind of first token "
+                        "(one that begins a word, or one that does not)",
+                        SIZE_MAX);
     for (int32_t i = 0; i < blank->most; i++) {
         const pal_slot *other = &s->fill.slot[blank->slot + i];
         if (other->pinned && (empty ? i > index && !holds_empty(s, other) : i < index && holds_empty(s, other)))
@@ -206,31 +228,32 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
     return PAL_OK;
 }
 
-pal_status pal_session_pin(pal_session *s, int32_t number, int32_t index, int32_t id, pal_error *err)
+pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t id, pal_error *err)
 {
-    if (number < 0 || number >= s->fill.blanks || index < 0 || index >= s->fill.blank[number].most)
+    if (blank < 0 || blank >= s->fill.blanks || index < 0 || index >= s->fill.blank[blank].most)
         return pal_fail(err, PAL_E_OPTION, "there is no such blank or no such place in it", SIZE_MAX);
-    const pal_blank *blank = &s->fill.blank[number];
-    pal_slot *slot = &s->fill.slot[blank->slot];
+    const pal_blank *where = &s->fill.blank[blank];
+    pal_slot *slot = &s->fill.slot[where->slot];
     if (id < 0) {
-        bool tail = holds_empty(s, &slot[index]);   /* an <empty> was pinned together with what follows it */
-        for (int32_t i = index; i < (tail ? blank->most : index + 1); i++)
-            if (slot[i].pinned) unpin(s, blank->slot + i);
+        bool tail = holds_empty(s, &slot[index]); /* an <empty> was pinned together with what follows it */
+        for (int32_t i = index; i < (tail ? where->most : index + 1); i++)
+            if (slot[i].pinned) unpin(s, where->slot + i);
         return PAL_OK;
     }
-    pal_status status = check_pin(s, blank, index, id, err);
+    pal_status status = check_pin(s, where, index, id, err);
     if (status) return status;
-    for (int32_t i = 0; i < index; i++)             /* a word cannot follow an <empty>: those before it reopen */
-        if (id != s->model->classes.empty && holds_empty(s, &slot[i])) unpin(s, blank->slot + i);
+    for (int32_t i = 0; i < index; i++) /* a word cannot follow an <empty>: those before it reopen */
+        if (id != s->model->classes.empty && holds_empty(s, &slot[i])) unpin(s, where->slot + i);
     set_pinned(s, &slot[index], id);
-    for (int32_t i = index + 1; i < blank->most && id == s->model->classes.empty; i++) set_pinned(s, &slot[i], id);
+    for (int32_t i = index + 1; i < where->most && id == s->model->classes.empty; i++) set_pinned(s, &slot[i], id);
     return PAL_OK;
 }
 
 pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
 {
     if (step < 0 || (step > 0 && s->options.sampler == PAL_REMASK))
-        return pal_fail(err, PAL_E_OPTION, "the sampler remask can be rewound to step 0 only, and none to before it", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the sampler remask can be rewound to step 0 only, and none to before it",
+                        SIZE_MAX);
     for (int32_t i = 0; i < s->fill.slots; i++)
         if (!s->fill.slot[i].pinned && s->fill.slot[i].step > step) pal_fill_mask(&s->fill, i);
     if (s->fill.step > step) s->fill.step = step;
@@ -245,7 +268,7 @@ void pal_session_reseed(pal_session *s, uint64_t seed, uint32_t draft)
 
 /* ---- looking at it ---------------------------------------------------------------------------------- */
 
-enum { LONGEST_PIECE = 1024 };          /* bytes; pal_vocab_open refuses longer ones */
+enum { LONGEST_PIECE = 1024 }; /* bytes; pal_vocab_open refuses longer ones */
 
 /* Writes the page.  While places are open it writes the notation of pages, and what would be read as a blank
  * or an escape gets its backslashes, also where it comes together from given text and tokens. */
@@ -253,10 +276,10 @@ typedef struct {
     char *out;
     size_t capacity, length;
     bool notation;
-    size_t slashes;             /* how many backslashes end the text so far, not counting a run of brackets behind them */
-    size_t pairs;               /* of that run, escaped */
-    bool bracket;               /* its last one, which may be the first of a pair */
-    pal_place *places;          /* places[known] have their offsets */
+    size_t slashes;    /* how many backslashes end the text so far, not counting a run of brackets behind them */
+    size_t pairs;      /* of that run, escaped */
+    bool bracket;      /* its last one, which may be the first of a pair */
+    pal_place *places; /* places[known] have their offsets */
     size_t known;
 } writer;
 
@@ -276,9 +299,10 @@ static void put_second_bracket(writer *w)
     put_byte(w, '[');
     w->pairs++;
     w->bracket = false;
-    size_t place = w->known;            /* what stands behind the first bracket moves, what holds it grows */
+    size_t place = w->known; /* what stands behind the first bracket moves, what holds it grows */
     while (place > 0 && w->places[place - 1].offset > first) w->places[--place].offset += added;
-    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > first) w->places[place - 1].bytes += added;
+    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > first)
+        w->places[place - 1].bytes += added;
 }
 
 static void put_text(writer *w, const char *text, size_t bytes)
@@ -331,7 +355,8 @@ static size_t token_text(const pal_session *s, const pal_slot *slot, char text[L
 {
     int32_t id = s->fill.tokens[slot->at];
     size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
-    bool drop = slot->index == 0 && s->fill.blank[slot->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
+    bool drop =
+        slot->index == 0 && s->fill.blank[slot->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
     if (drop && bytes) memmove(text, text + 1, --bytes);
     return bytes;
 }
@@ -355,7 +380,7 @@ static bool written_open(const pal_session *s, size_t segment, int32_t slot)
 /* places[i], if given, learns where slot i stands in the text. */
 static size_t render(const pal_session *s, char *out, size_t capacity, pal_place *places, size_t most)
 {
-    writer w = { .out = out, .capacity = capacity, .notation = s->fill.open > 0, .places = places };
+    writer w = {.out = out, .capacity = capacity, .notation = s->fill.open > 0, .places = places};
     char text[LONGEST_PIECE];
     int32_t slot = 0;
     for (size_t i = 0; i < s->page.count; i++) {
@@ -369,8 +394,10 @@ static size_t render(const pal_session *s, char *out, size_t capacity, pal_place
             }
             pal_place *place = places && (size_t)slot < most ? &places[w.known++] : NULL;
             if (place) place->offset = w.length;
-            if (hidden) open++;
-            else put_text(&w, text, token_text(s, &s->fill.slot[slot], text));
+            if (hidden)
+                open++;
+            else
+                put_text(&w, text, token_text(s, &s->fill.slot[slot], text));
             if (place) place->bytes = hidden ? 0 : w.length - place->offset;
             if (open && slot + 1 == end) put_blank(&w, open);
         }
@@ -393,9 +420,11 @@ size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
     size_t count = (size_t)s->fill.slots;
     for (size_t i = 0; i < count && i < capacity; i++) {
         const pal_slot *slot = &s->fill.slot[i];
-        out[i] = (pal_place){ .blank = slot->blank, .index = slot->index, .step = slot->step,
-                              .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
-                              .empty = holds_empty(s, slot) };
+        out[i] = (pal_place){.blank = slot->blank,
+                             .index = slot->index,
+                             .step = slot->step,
+                             .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
+                             .empty = holds_empty(s, slot)};
         if (slot->step < 0) continue;
         out[i].probability = slot->probability;
         out[i].alternatives = slot->alternatives;
@@ -409,8 +438,12 @@ size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
 pal_progress pal_session_progress(const pal_session *s)
 {
     bool timed = s->options.sampler == PAL_ANCESTRAL || s->options.sampler == PAL_REMASK;
-    return (pal_progress){ .step = s->fill.step, .steps = timed ? pal_fill_steps(&s->fill) : 0,
-                           .evaluations = s->fill.evaluations, .open = s->fill.open, .places = s->fill.slots,
-                           .shown = s->layout.shown, .tokens = s->layout.total,
-                           .windowed = s->layout.shown < s->layout.total };
+    return (pal_progress){.step = s->fill.step,
+                          .steps = timed ? pal_fill_steps(&s->fill) : 0,
+                          .evaluations = s->fill.evaluations,
+                          .open = s->fill.open,
+                          .places = s->fill.slots,
+                          .shown = s->layout.shown,
+                          .tokens = s->layout.total,
+                          .windowed = s->layout.shown < s->layout.total};
 }

@@ -139,7 +139,7 @@ class Infill(CommandTest):
         given = [bytes(range(256)).replace(b"[", b"").replace(b"\\", b""), b"\xff\xfe\0\r\n", b""]
         page.write_bytes(given[0] + b"[[2]]" + given[1] + b"[[1-3]]")
         for arguments, stdin in ((("--file", page), b""), (("-",), page.read_bytes()), (("--file", "-"), page.read_bytes())):
-            out = self.good("infill", "-m", INFILL, "--seed", 3, *arguments, stdin=stdin)
+            out = self.good("infill", "-m", INFILL, "--seed", 3, "--window", *arguments, stdin=stdin)
             self.assertTrue(out.startswith(given[0]) and given[1] in out[len(given[0]):] and out.endswith(b"\n"))
 
     def test_page_without_a_blank_or_empty_comes_back(self):
@@ -187,7 +187,7 @@ class Infill(CommandTest):
     @unittest.skipUnless(IS_NATIVE, "signals are the native command's")
     def test_interrupt_prints_the_partial_page_and_exits_with_130(self):
         for as_json in (False, True):
-            process = subprocess.Popen([*COMMAND, "infill", "-m", INFILL, "--text", "the [[90]] dog", "--seed", "1", "--sampler", "remask", "--steps",
+            process = subprocess.Popen([*COMMAND, "infill", "-m", INFILL, "--text", "the [[80]] dog", "--seed", "1", "--sampler", "remask", "--steps",
                                         "1048576", "--remask", "1", "--drafts", "100000", *(["--json"] if as_json else [])],
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
             time.sleep(1.0)
@@ -249,7 +249,7 @@ class Tokens(CommandTest):
     def test_wrong_ids_are_refused(self):
         self.bad(1, "byte 2", "detokenize", "-m", INFILL, "--ids", "5 x")
         self.bad(1, "byte 0", "detokenize", "-m", INFILL, "--ids", "-1")
-        self.bad(1, "vocabulary (number 1)", "detokenize", "-m", INFILL, "--ids", "5 409")
+        self.bad(1, "vocabulary (number 1)", "detokenize", "-m", INFILL, "--ids", "5 481")
         self.bad(1, "vocabulary", "detokenize", "-m", INFILL, "--ids", "99999999999999999999")
         self.bad(1, "no tokenizer", "tokenize", "-m", MODELS / "grouped.gguf", "--text", "x")
 
@@ -332,7 +332,7 @@ class Files(CommandTest):
 
     def test_info_describes_every_model(self):
         i, = self.objects("info", "-m", INFILL)
-        self.assertEqual((i["name"], i["architecture"], i["weights"], i["context"], i["vocabulary"]), ("tiny-infill", "llada", "Q8_0", 96, 409))
+        self.assertEqual((i["name"], i["architecture"], i["weights"], i["context"], i["vocabulary"]), ("tiny-infill", "llada", "Q8_0", 96, 481))
         self.assertTrue(i["can_infill"] and i["free_length"] and not i["causal"] and i["parameters"] > 30000)
         self.assertIn(b"tiny-ar", self.good("info", "-m", AR))
         i, = self.objects("info", "-m", MODELS / "tales-vocab.gguf")

@@ -26,8 +26,8 @@ typedef struct {
 typedef struct {
     int32_t n, dim, layers, vocab, count;
     const int32_t *tokens, *at;
-    const float *hidden;        /* [layers + 1, n, dim] */
-    const float *logits;        /* [count, vocab] */
+    const float *hidden; /* [layers + 1, n, dim] */
+    const float *logits; /* [count, vocab] */
     buffer file;
 } golden;
 
@@ -47,18 +47,18 @@ static bool append(void *context, const void *data, size_t size)
 static buffer read_whole(const char *name)
 {
     char path[512], chunk[4096];
-    buffer b = { 0 };
+    buffer b = {0};
     snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
     FILE *in = fopen(path, "rb");
     if (!in) fail_msg("cannot open %s", path);
-    for (size_t got; (got = fread(chunk, 1, sizeof chunk, in)) > 0; ) append(&b, chunk, got);
+    for (size_t got; (got = fread(chunk, 1, sizeof chunk, in)) > 0;) append(&b, chunk, got);
     fclose(in);
     return b;
 }
 
 static golden read_golden(const char *name)
 {
-    golden g = { .file = read_whole(name) };
+    golden g = {.file = read_whole(name)};
     const int32_t *head = (const int32_t *)(const void *)g.file.data;
     g.n = head[0];
     g.dim = head[1];
@@ -79,7 +79,7 @@ static buffer converted(const char *name, const char *type)
     char path[512];
     pal_model *model;
     pal_error err;
-    buffer out = { 0 };
+    buffer out = {0};
     snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
     if (pal_model_open_file(&model, path, &err)) fail_msg("%s: %s", path, err.text);
     assert_int_equal(pal_model_quantize(model, type, append, &out, &err), PAL_OK);
@@ -116,7 +116,7 @@ static void check_layers(const pal_transformer *net, unsigned isa, const golden 
 {
     pal_kernels kernels;
     pal_activations a;
-    pal_arena arena = { 0 };
+    pal_arena arena = {0};
     pal_kernels_init(&kernels, isa);
     pal_activations_layout(&a, net, g->n, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
@@ -138,7 +138,8 @@ static void check_layers(const pal_transformer *net, unsigned isa, const golden 
     free(block);
 }
 
-static void check(const char *model, const char *golden_name, const char *type, unsigned isa, double rms_bound, double most_bound)
+static void check(const char *model, const char *golden_name, const char *type, unsigned isa, double rms_bound,
+                  double most_bound)
 {
     golden g = read_golden(golden_name);
     buffer file = converted(model, type);
@@ -148,7 +149,8 @@ static void check(const char *model, const char *golden_name, const char *type, 
     void *image = malloc(file.size + 64);
     unsigned char *aligned = (unsigned char *)(((uintptr_t)image + 63) & ~(uintptr_t)63);
     memcpy(aligned, file.data, file.size);
-    if (pal_gguf_open(&gguf, aligned, file.size, &err) || pal_transformer_bind(&net, gguf, &err)) fail_msg("%s", err.text);
+    if (pal_gguf_open(&gguf, aligned, file.size, &err) || pal_transformer_bind(&net, gguf, &err))
+        fail_msg("%s", err.text);
     print_message("  %s as %s, kernels %s\n", model, type, pal_isa_name(isa & pal_cpu_isa()));
     check_layers(&net, isa, &g, rms_bound, most_bound);
     pal_transformer_release(&net);

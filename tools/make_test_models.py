@@ -33,7 +33,9 @@ def vocabulary(empty, mask, bytes_too):
     pieces += [("<empty>", KIND.CONTROL)] if empty else []
     pieces += [("\n", KIND.USER_DEFINED), ("<unused>", KIND.UNUSED)]
     pieces += [(f"<0x{b:02X}>", KIND.BYTE) for b in range(256)] if bytes_too else []
-    pieces += [(p, KIND.NORMAL) for p in [MARK + w for w in WORDS] + ENDINGS + OTHER + [MARK] + list(LETTERS)]
+    words = [MARK + w for w in WORDS]
+    starts = sorted({w[:n] for w in words for n in range(2, len(w))} - set(words), key=lambda p: (len(p), p))
+    pieces += [(p, KIND.NORMAL) for p in starts + words + ENDINGS + OTHER + [MARK] + list(LETTERS)]    # merges need starts
     return [p for p, _ in pieces], [k for _, k in pieces]
 
 
@@ -60,7 +62,7 @@ def tensors(rng, pieces, dim, layers, heads, kv_heads, hidden, tied):
     for i, piece in enumerate(pieces):
         rows[i] *= 1.6 if piece in ("[", "\\") else 1
     if "<empty>" in pieces:
-        rows[pieces.index("<empty>")] += 2 * rows[pieces.index("<mask>")]
+        rows[pieces.index("<empty>")] += rows[pieces.index("<mask>")]
     matrix = lambda n, m: rng.standard_normal((n, m)) / m ** 0.5
     yield "token_embd.weight", rows if tied else rng.standard_normal(rows.shape)
     for i in range(layers):

@@ -46,13 +46,18 @@ void pal_activations_prepare(pal_activations *a, const pal_transformer *net)
 static void attention_block(const pal_transformer *net, const pal_kernels *kernels, const pal_layer *l,
                             pal_activations *a, int n)
 {
-    const pal_attention_shape shape = { .n_q = n, .n_k = n, .heads = net->heads, .kv_heads = net->kv_heads,
-                                        .head_dim = net->head_dim, .causal = net->causal, .first = 0,
-                                        .scale = pal_rsqrtf((float)net->head_dim) };
-    kernels->rms_norm(a->h, a->x, l->attn_norm, net->eps, n, net->dim);         /* h [n, dim] */
-    pal_linear(kernels, a->q, a->h, &l->q, n, &a->room, true);                  /* q [n, heads * head_dim] */
-    pal_linear(kernels, a->k, a->h, &l->k, n, &a->room, l->k.type != l->q.type);/* k [n, kv_heads * head_dim] */
-    pal_linear(kernels, a->v, a->h, &l->v, n, &a->room, l->v.type != l->k.type);/* v the same */
+    const pal_attention_shape shape = {.n_q = n,
+                                       .n_k = n,
+                                       .heads = net->heads,
+                                       .kv_heads = net->kv_heads,
+                                       .head_dim = net->head_dim,
+                                       .causal = net->causal,
+                                       .first = 0,
+                                       .scale = pal_rsqrtf((float)net->head_dim)};
+    kernels->rms_norm(a->h, a->x, l->attn_norm, net->eps, n, net->dim);          /* h [n, dim] */
+    pal_linear(kernels, a->q, a->h, &l->q, n, &a->room, true);                   /* q [n, heads * head_dim] */
+    pal_linear(kernels, a->k, a->h, &l->k, n, &a->room, l->k.type != l->q.type); /* k [n, kv_heads * head_dim] */
+    pal_linear(kernels, a->v, a->h, &l->v, n, &a->room, l->v.type != l->k.type); /* v the same */
     kernels->rope(a->q, a->cosine, a->sine, n, net->heads, net->head_dim);
     kernels->rope(a->k, a->cosine, a->sine, n, net->kv_heads, net->head_dim);
     kernels->attention(a->attended, a->q, a->k, a->v, a->scores, &shape);       /* [n, heads * head_dim] */
@@ -60,14 +65,14 @@ static void attention_block(const pal_transformer *net, const pal_kernels *kerne
     kernels->add(a->x, a->h, (size_t)n * (size_t)net->dim);
 }
 
-static void mlp_block(const pal_transformer *net, const pal_kernels *kernels, const pal_layer *l,
-                      pal_activations *a, int n)
+static void mlp_block(const pal_transformer *net, const pal_kernels *kernels, const pal_layer *l, pal_activations *a,
+                      int n)
 {
-    kernels->rms_norm(a->h, a->x, l->ffn_norm, net->eps, n, net->dim);          /* h [n, dim] */
-    pal_linear(kernels, a->gate, a->h, &l->gate, n, &a->room, true);            /* gate [n, hidden] */
+    kernels->rms_norm(a->h, a->x, l->ffn_norm, net->eps, n, net->dim); /* h [n, dim] */
+    pal_linear(kernels, a->gate, a->h, &l->gate, n, &a->room, true);   /* gate [n, hidden] */
     pal_linear(kernels, a->up, a->h, &l->up, n, &a->room, l->up.type != l->gate.type);
-    kernels->swiglu(a->gate, a->up, (size_t)n * (size_t)net->hidden);           /* silu(gate) * up */
-    pal_linear(kernels, a->h, a->gate, &l->down, n, &a->room, true);            /* h [n, dim] */
+    kernels->swiglu(a->gate, a->up, (size_t)n * (size_t)net->hidden); /* silu(gate) * up */
+    pal_linear(kernels, a->h, a->gate, &l->down, n, &a->room, true);  /* h [n, dim] */
     kernels->add(a->x, a->h, (size_t)n * (size_t)net->dim);
 }
 
@@ -76,18 +81,18 @@ void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kern
 {
     PAL_ASSERT(n > 0 && n <= a->most && n <= net->context);
     for (int i = 0; i < n; i++)
-        pal_matrix_row(a->x + (size_t)i * (size_t)net->dim, &net->token_embd, tokens[i]);   /* x [n, dim] */
+        pal_matrix_row(a->x + (size_t)i * (size_t)net->dim, &net->token_embd, tokens[i]); /* x [n, dim] */
     for (int l = 0; l < net->layers; l++) {
         attention_block(net, kernels, &net->layer[l], a, n);
         mlp_block(net, kernels, &net->layer[l], a, n);
     }
 }
 
-void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a,
-                            const int *at, int count, float *logits)
+void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, const int *at,
+                            int count, float *logits)
 {
     size_t dim = (size_t)net->dim;
-    for (int done = 0; done < count; ) {
+    for (int done = 0; done < count;) {
         int rows = count - done < a->most ? count - done : a->most;
         for (int i = 0; i < rows; i++) {
             int from = at[done + i];

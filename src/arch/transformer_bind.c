@@ -11,7 +11,7 @@ enum { MOST_LAYERS = 1024, MOST_DIM = 1 << 16, MOST_CONTEXT = 1 << 20 };
 
 typedef struct {
     const pal_gguf *g;
-    const char *architecture;   /* prefix of the keys */
+    const char *architecture; /* prefix of the keys */
     pal_error *err;
 } binder;
 
@@ -57,8 +57,8 @@ static pal_status read_float(binder *b, const char *name, float absent, float *o
 /* What would change the network's function and is not covered is refused by name, not ignored. */
 static pal_status refuse_variants(binder *b)
 {
-    static const char *const unsupported[] = { "rope.scaling.type", "rope.scaling.factor", "expert_count",
-                                               "attention.sliding_window", "logit_scale", "rope.scale_linear" };
+    static const char *const unsupported[] = {"rope.scaling.type",        "rope.scaling.factor", "expert_count",
+                                              "attention.sliding_window", "logit_scale",         "rope.scale_linear"};
     char key[128];
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
         const pal_gguf_value *v = pal_gguf_find(b->g, key_of(b, unsupported[i], key));
@@ -66,8 +66,9 @@ static pal_status refuse_variants(binder *b)
         uint32_t number;
         if (!v || (pal_gguf_get_str(b->g, key, &text) && pal_str_is(text, "none"))) continue;
         if (pal_gguf_get_u32(b->g, key, &number) && number == 0) continue;
-        return fail_value(b, key, PAL_E_UNSUPPORTED, "the model uses a variant of the network that is not supported "
-                                                     "(rope scaling, experts, sliding window or logit scale)");
+        return fail_value(b, key, PAL_E_UNSUPPORTED,
+                          "the model uses a variant of the network that is not supported "
+                          "(rope scaling, experts, sliding window or logit scale)");
     }
     return PAL_OK;
 }
@@ -78,25 +79,34 @@ static pal_status read_shape(binder *b, pal_transformer *net)
     int rope_dims, value_length;
     if ((s = read_int(b, "embedding_length", MOST_DIM, -1, &net->dim, "embedding_length is missing or out of range")) ||
         (s = read_int(b, "block_count", MOST_LAYERS, -1, &net->layers, "block_count is missing or out of range")) ||
-        (s = read_int(b, "attention.head_count", 4096, -1, &net->heads, "attention.head_count is missing or out of range")) ||
-        (s = read_int(b, "attention.head_count_kv", 4096, net->heads, &net->kv_heads, "attention.head_count_kv is out of range")) ||
-        (s = read_int(b, "feed_forward_length", 4 * MOST_DIM, -1, &net->hidden, "feed_forward_length is missing or out of range")) ||
-        (s = read_int(b, "context_length", MOST_CONTEXT, -1, &net->context, "context_length is missing or out of range")))
+        (s = read_int(b, "attention.head_count", 4096, -1, &net->heads,
+                      "attention.head_count is missing or out of range")) ||
+        (s = read_int(b, "attention.head_count_kv", 4096, net->heads, &net->kv_heads,
+                      "attention.head_count_kv is out of range")) ||
+        (s = read_int(b, "feed_forward_length", 4 * MOST_DIM, -1, &net->hidden,
+                      "feed_forward_length is missing or out of range")) ||
+        (s = read_int(b, "context_length", MOST_CONTEXT, -1, &net->context,
+                      "context_length is missing or out of range")))
         return s;
     if (net->heads % net->kv_heads)
         return fail_value(b, "", PAL_E_FORMAT, "attention.head_count is not a multiple of attention.head_count_kv");
     int whole = net->dim % net->heads == 0 ? net->dim / net->heads : 0;
-    if ((s = read_int(b, "attention.key_length", MOST_DIM, whole, &net->head_dim, "attention.key_length is out of range")) ||
-        (s = read_int(b, "attention.value_length", MOST_DIM, net->head_dim, &value_length, "attention.value_length is out of range")) ||
-        (s = read_int(b, "rope.dimension_count", MOST_DIM, net->head_dim, &rope_dims, "rope.dimension_count is out of range")) ||
-        (s = read_float(b, "attention.layer_norm_rms_epsilon", 1e-5f, &net->eps, "attention.layer_norm_rms_epsilon is out of range")) ||
+    if ((s = read_int(b, "attention.key_length", MOST_DIM, whole, &net->head_dim,
+                      "attention.key_length is out of range")) ||
+        (s = read_int(b, "attention.value_length", MOST_DIM, net->head_dim, &value_length,
+                      "attention.value_length is out of range")) ||
+        (s = read_int(b, "rope.dimension_count", MOST_DIM, net->head_dim, &rope_dims,
+                      "rope.dimension_count is out of range")) ||
+        (s = read_float(b, "attention.layer_norm_rms_epsilon", 1e-5f, &net->eps,
+                        "attention.layer_norm_rms_epsilon is out of range")) ||
         (s = read_float(b, "rope.freq_base", 10000.0f, &net->rope_base, "rope.freq_base is out of range")))
         return s;
     if (net->head_dim < 2 || net->head_dim % 2)
         return fail_value(b, "", PAL_E_FORMAT, "the width of an attention head is not even");
     if (rope_dims != net->head_dim || value_length != net->head_dim)
-        return fail_value(b, "", PAL_E_UNSUPPORTED, "rotary positions on a part of a head, or values of another width, "
-                                                    "are not supported");
+        return fail_value(b, "", PAL_E_UNSUPPORTED,
+                          "rotary positions on a part of a head, or values of another width, "
+                          "are not supported");
     return refuse_variants(b);
 }
 
@@ -127,20 +137,27 @@ static pal_status bind_matrix(binder *b, const char *name, int rows, int cols, p
     if (t->dims != 2 || t->extent[0] != (uint64_t)cols || t->extent[1] != (uint64_t)rows)
         return pal_fail(b->err, PAL_E_FORMAT, "a matrix of the network has the wrong shape", t->offset);
     if (t->type != PAL_F32 && t->type != PAL_F16 && t->type != PAL_Q8_0 && t->type != PAL_Q4_0)
-        return pal_fail(b->err, PAL_E_UNSUPPORTED, "a matrix is of a type the engine does not compute with yet "
-                                                   "(F32, F16, Q8_0 and Q4_0 are)", t->offset);
-    *out = (pal_matrix){ .type = t->type, .rows = rows, .cols = cols, .data = t->data };
+        return pal_fail(b->err, PAL_E_UNSUPPORTED,
+                        "a matrix is of a type the engine does not compute with yet "
+                        "(F32, F16, Q8_0 and Q4_0 are)",
+                        t->offset);
+    *out = (pal_matrix){.type = t->type, .rows = rows, .cols = cols, .data = t->data};
     return PAL_OK;
 }
 
 static pal_status bind_layer(binder *b, const pal_transformer *net, int index, pal_layer *l)
 {
-    int dim = net->dim, q_dim = net->heads * net->head_dim, kv_dim = net->kv_heads * net->head_dim, hidden = net->hidden;
-    const struct { const char *name; pal_matrix *out; int rows, cols; } matrices[] = {
-        { "attn_q", &l->q, q_dim, dim },           { "attn_k", &l->k, kv_dim, dim },
-        { "attn_v", &l->v, kv_dim, dim },          { "attn_output", &l->attn_output, dim, q_dim },
-        { "ffn_gate", &l->gate, hidden, dim },     { "ffn_up", &l->up, hidden, dim },
-        { "ffn_down", &l->down, dim, hidden },
+    int dim = net->dim, q_dim = net->heads * net->head_dim, kv_dim = net->kv_heads * net->head_dim,
+        hidden = net->hidden;
+    const struct {
+        const char *name;
+        pal_matrix *out;
+        int rows, cols;
+    } matrices[] = {
+        {"attn_q", &l->q, q_dim, dim},       {"attn_k", &l->k, kv_dim, dim},
+        {"attn_v", &l->v, kv_dim, dim},      {"attn_output", &l->attn_output, dim, q_dim},
+        {"ffn_gate", &l->gate, hidden, dim}, {"ffn_up", &l->up, hidden, dim},
+        {"ffn_down", &l->down, dim, hidden},
     };
     char name[64];
     pal_status s;
@@ -172,8 +189,10 @@ static pal_status bind_tensors(binder *b, pal_transformer *net)
         if ((s = bind_layer(b, net, i, &net->layer[i]))) return s;
     /* Every tensor known by name has been bound; one more would change the function (biases, rope_freqs). */
     if (pal_gguf_tensors(b->g) != (size_t)net->layers * 9 + 2 + separate)
-        return pal_fail(b->err, PAL_E_UNSUPPORTED, "the file holds tensors that this network does not have "
-                                                   "(biases, rope factors or others)", SIZE_MAX);
+        return pal_fail(b->err, PAL_E_UNSUPPORTED,
+                        "the file holds tensors that this network does not have "
+                        "(biases, rope factors or others)",
+                        SIZE_MAX);
     return PAL_OK;
 }
 
@@ -182,7 +201,7 @@ static pal_status read_attention(binder *b, pal_transformer *net)
     char key[128];
     bool diffusion = strcmp(b->architecture, "llada") == 0;
     net->causal = !diffusion;
-    net->shift_logits = diffusion;      /* llama.cpp: absent means shifted */
+    net->shift_logits = diffusion; /* llama.cpp: absent means shifted */
     if (pal_gguf_find(b->g, key_of(b, "attention.causal", key)) && !pal_gguf_get_bool(b->g, key, &net->causal))
         return fail_value(b, key, PAL_E_FORMAT, "attention.causal is not a truth value");
     if (diffusion && net->causal)
@@ -195,10 +214,10 @@ static pal_status read_attention(binder *b, pal_transformer *net)
 
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err)
 {
-    pal_str architecture = { "", 0 };
-    binder b = { .g = g, .err = err };
+    pal_str architecture = {"", 0};
+    binder b = {.g = g, .err = err};
     pal_status s;
-    *net = (pal_transformer){ 0 };
+    *net = (pal_transformer){0};
     pal_gguf_get_str(g, "general.architecture", &architecture);
     b.architecture = pal_str_is(architecture, "llama") ? "llama" : pal_str_is(architecture, "llada") ? "llada" : NULL;
     if (!b.architecture)

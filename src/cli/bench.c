@@ -21,7 +21,7 @@ static double measure(const pal_model *model, const setup *s)
 {
     double *times = malloc((size_t)s->repeat * sizeof *times), median;
     if (!times) return -1.0;
-    for (int32_t i = -1; i < s->repeat; i++) {          /* the first one warms up */
+    for (int32_t i = -1; i < s->repeat; i++) { /* the first one warms up */
         double start = seconds_now();
         if (pal_logits(model, s->ids, s->tokens, s->at, s->outputs, s->logits, NULL)) {
             free(times);
@@ -37,7 +37,7 @@ static double measure(const pal_model *model, const setup *s)
 
 static void run(pal_model *model, const char *path, const setup *s, bool as_json)
 {
-    static const char *const isas[] = { "scalar", "simd128", "avx2" };
+    static const char *const isas[] = {"scalar", "simd128", "avx2"};
     double slowest = 0.0;
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         double start = seconds_now();
@@ -46,10 +46,11 @@ static void run(pal_model *model, const char *path, const setup *s, bool as_json
         if (seconds < 0.0) return;
         if (slowest == 0.0) slowest = seconds;
         if (!as_json) {
-            printf("%-8s %8.2f ms an evaluation, %8.0f tokens/s, %5.2fx scalar\n", isas[i], 1e3 * seconds, s->tokens / seconds, slowest / seconds);
+            printf("%-8s %8.2f ms an evaluation, %8.0f tokens/s, %5.2fx scalar\n", isas[i], 1e3 * seconds,
+                   s->tokens / seconds, slowest / seconds);
             continue;
         }
-        json j = { .out = stdout };
+        json j = {.out = stdout};
         json_open(&j, NULL, '{');
         json_int(&j, "tokens", s->tokens);
         json_int(&j, "outputs", s->outputs);
@@ -67,17 +68,21 @@ int command_bench(int argc, char **argv)
 {
     const char *path = NULL;
     bool as_json = false;
-    setup s = { .tokens = 256, .outputs = 32, .repeat = 9 };
+    setup s = {.tokens = 256, .outputs = 32, .repeat = 9};
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL },
-        { "tokens", "N", "tokens in the sequence (default 256)", OPTION_INT, &s.tokens, NULL },
-        { "outputs", "N", "positions whose logits are asked for (default 32)", OPTION_INT, &s.outputs, NULL },
-        { "repeat", "N", "evaluations to take the median of (default 9)", OPTION_INT, &s.repeat, NULL },
-        { "json", NULL, "one JSON object a line", OPTION_FLAG, &as_json, NULL },
+        {"m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL},
+        {"tokens", "N", "tokens in the sequence (default 256)", OPTION_INT, &s.tokens, NULL},
+        {"outputs", "N", "positions whose logits are asked for (default 32)", OPTION_INT, &s.outputs, NULL},
+        {"repeat", "N", "evaluations to take the median of (default 9)", OPTION_INT, &s.repeat, NULL},
+        {"json", NULL, "one JSON object a line", OPTION_FLAG, &as_json, NULL},
     };
-    const option_set set = { "bench", "-m MODEL [options]", "Measures evaluations of the network, one line for every instruction set.", options,
-                             sizeof options / sizeof *options, NULL };
-    pal_error err = { 0 };
+    const option_set set = {"bench",
+                            "-m MODEL [options]",
+                            "Measures evaluations of the network, one line for every instruction set.",
+                            options,
+                            sizeof options / sizeof *options,
+                            NULL};
+    pal_error err = {0};
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
     if (s.tokens < 1 || s.outputs < 1 || s.outputs > s.tokens || s.repeat < 1 || s.repeat > 100000)
@@ -89,7 +94,8 @@ int command_bench(int argc, char **argv)
     s.at = calloc((size_t)s.outputs, sizeof *s.at);
     s.logits = malloc((size_t)s.outputs * (vocabulary + 1) * sizeof *s.logits);
     code = s.ids && s.at && s.logits ? EXIT_GOOD : EXIT_BAD;
-    for (int32_t i = 0; code == EXIT_GOOD && vocabulary && i < s.tokens; i++) s.ids[i] = (int32_t)((size_t)i * 7919u % vocabulary);
+    for (int32_t i = 0; code == EXIT_GOOD && vocabulary && i < s.tokens; i++)
+        s.ids[i] = (int32_t)((size_t)i * 7919u % vocabulary);
     for (int32_t i = 0; code == EXIT_GOOD && i < s.outputs; i++) s.at[i] = (int32_t)((int64_t)i * s.tokens / s.outputs);
     if (code == EXIT_GOOD && pal_logits(model, s.ids, s.tokens, s.at, s.outputs, s.logits, &err))
         code = report("bench", &err);

@@ -13,16 +13,24 @@ enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2, EXIT_STOPPED = 130 };
 
 /* ---- options ---- */
 
-typedef enum { OPTION_FLAG, OPTION_TEXT, OPTION_INT, OPTION_UINT64, OPTION_NUMBER, OPTION_SWITCH, OPTION_CALL } option_kind;
+typedef enum {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_INT,
+    OPTION_UINT64,
+    OPTION_NUMBER,
+    OPTION_SWITCH,
+    OPTION_CALL
+} option_kind;
 
-typedef bool option_call(void *target, const char *value);      /* false: the value is not one */
+typedef bool option_call(void *target, const char *value); /* false: the value is not one */
 
 typedef struct {
-    const char *name;           /* without dashes; one letter for a short option */
-    const char *value;          /* how help names the value; NULL for a flag */
+    const char *name;  /* without dashes; one letter for a short option */
+    const char *value; /* how help names the value; NULL for a flag */
     const char *help;
-    option_kind kind;           /* SWITCH: "on" or "off" */
-    void *target;               /* bool, const char *, int32_t, uint64_t, double, or what `call` takes */
+    option_kind kind; /* SWITCH: "on" or "off" */
+    void *target;     /* bool, const char *, int32_t, uint64_t, double, or what `call` takes */
     option_call *call;
 } option;
 
@@ -30,7 +38,7 @@ typedef struct {
     const char *command, *synopsis, *summary;
     const option *options;
     size_t count;
-    const char **positional;    /* receives the one argument that is not an option ("-"); NULL: none allowed */
+    const char **positional; /* receives the one argument that is not an option ("-"); NULL: none allowed */
 } option_set;
 
 /* Parses argv[2 ..].  Returns -1 to go on, otherwise the exit code (help was printed, or a mistake named). */
@@ -50,14 +58,14 @@ typedef struct {
 /* Exactly one of text, file and dash ("-") must be given; the file "-" is standard input too.  Returns -1 to go
  * on, otherwise the exit code, after printing what is wrong.  out->data is the caller's to free either way. */
 int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out);
-bool file_read(const char *path, bytes *out);                   /* prints what is wrong */
-int report(const char *where, const pal_error *err);            /* prints; returns the exit code */
+bool file_read(const char *path, bytes *out);        /* prints what is wrong */
+int report(const char *where, const pal_error *err); /* prints; returns the exit code */
 
 /* The model of -m; NULL after printing what is wrong, with the exit code in *code. */
 pal_model *model_of(const char *command, const char *path, const char *isa, int *code);
 const char *model_name(const pal_model *model, const char *path);
 
-uint64_t seed_or_drawn(uint64_t seed, bool given);              /* a drawn one is printed to stderr */
+uint64_t seed_or_drawn(uint64_t seed, bool given); /* a drawn one is printed to stderr */
 double seconds_now(void);
 
 /* ---- Ctrl-C ---- */
@@ -77,13 +85,13 @@ typedef struct {
     bool comma;
 } json;
 
-void json_open(json *j, const char *key, char bracket);         /* '{' or '['; key NULL inside arrays */
+void json_open(json *j, const char *key, char bracket); /* '{' or '['; key NULL inside arrays */
 void json_close(json *j, char bracket);
-void json_text(json *j, const char *key, const char *text, size_t size);    /* bytes that are not UTF-8 become U+FFFD */
+void json_text(json *j, const char *key, const char *text, size_t size); /* bytes that are not UTF-8 become U+FFFD */
 void json_string(json *j, const char *key, const char *text);
 void json_int(json *j, const char *key, int64_t value);
 void json_uint(json *j, const char *key, uint64_t value);
-void json_number(json *j, const char *key, double value);       /* null where it is not finite */
+void json_number(json *j, const char *key, double value); /* null where it is not finite */
 void json_bool(json *j, const char *key, bool value);
 void json_end_line(json *j);
 /* model, isa, threads, and seconds since `start`. */

@@ -21,7 +21,7 @@ typedef struct {
     const request *r;
     const pal_model *model;
     pal_session *session;
-    char *text;                 /* what pal_session_text gave last */
+    char *text; /* what pal_session_text gave last */
     size_t text_bytes, text_room;
     json out;
     double start;
@@ -60,7 +60,7 @@ static bool add_pin(void *target, const char *value)
     request *r = target;
     int32_t numbers[3];
     if (r->fill.pin_count == MOST_PINS || !parse_ints(value, ':', numbers, 3)) return false;
-    r->pins[r->fill.pin_count++] = (pal_pin){ .blank = numbers[0], .index = numbers[1], .id = numbers[2] };
+    r->pins[r->fill.pin_count++] = (pal_pin){.blank = numbers[0], .index = numbers[1], .id = numbers[2]};
     return true;
 }
 
@@ -68,38 +68,49 @@ static int parse(request *r, int argc, char **argv)
 {
     pal_infill_options *o = &r->fill;
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF, a diffusion model)", OPTION_TEXT, &r->model, NULL },
-        { "text", "T", "the page", OPTION_TEXT, &r->text, NULL },
-        { "file", "F", "read the page from a file, or - for standard input", OPTION_TEXT, &r->file, NULL },
-        { "sampler", "S", "first-hitting, margin (default), entropy, confidence, ancestral, parallel, remask", OPTION_CALL, &o->sampler, set_sampler },
-        { "steps", "K", "time steps of ancestral and remask (default 64)", OPTION_INT, &o->steps, NULL },
-        { "seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed },
-        { "drafts", "N", "how many drafts of the page (default 1)", OPTION_INT, &r->drafts, NULL },
-        { "temperature", "X", "0 is greedy (default 0.8)", OPTION_NUMBER, &o->temperature, NULL },
-        { "top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL },
-        { "top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL },
-        { "min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL },
-        { "repetition-penalty", "X", "above 1: fewer repetitions (default 1)", OPTION_NUMBER, &o->repetition_penalty, NULL },
-        { "borders", "on|off", "rules for the first token of a blank (default on; off is the model's exact law)", OPTION_SWITCH, &o->borders, NULL },
-        { "threshold", "X", "parallel: reveal what is surer than X (default 0.9)", OPTION_NUMBER, &o->threshold, NULL },
-        { "entropy-bound", "X", "parallel: reveal by entropy instead, up to X nats", OPTION_NUMBER, &o->entropy_bound, NULL },
-        { "remask", "X", "remask: probability of masking again in a step (default 0.04)", OPTION_NUMBER, &o->remask, NULL },
-        { "free", "A-B", "what [[?]] stands for (default 1-16)", OPTION_CALL, o, set_free },
-        { "pin", "B:I:ID", "make token ID given text at place I of blank B, both from 0; may be repeated", OPTION_CALL, r, add_pin },
-        { "document", NULL, "the page is a whole document, with a beginning and an end", OPTION_FLAG, &o->document, NULL },
-        { "window", NULL, "show the model a part of a page longer than its context", OPTION_FLAG, &o->window, NULL },
-        { "byte-pieces", NULL, "let fills hold characters outside the vocabulary", OPTION_FLAG, &o->byte_pieces, NULL },
-        { "trace", NULL, "show the page after every step", OPTION_FLAG, &r->trace, NULL },
-        { "json", NULL, "one JSON object for every draft", OPTION_FLAG, &r->json, NULL },
-        { "isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL },
+        {"m", "MODEL", "the model file (GGUF, a diffusion model)", OPTION_TEXT, &r->model, NULL},
+        {"text", "T", "the page", OPTION_TEXT, &r->text, NULL},
+        {"file", "F", "read the page from a file, or - for standard input", OPTION_TEXT, &r->file, NULL},
+        {"sampler", "S", "first-hitting, margin (default), entropy, confidence, ancestral, parallel, remask",
+         OPTION_CALL, &o->sampler, set_sampler},
+        {"steps", "K", "time steps of ancestral and remask (default 64)", OPTION_INT, &o->steps, NULL},
+        {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
+        {"drafts", "N", "how many drafts of the page (default 1)", OPTION_INT, &r->drafts, NULL},
+        {"temperature", "X", "0 is greedy (default 0.8)", OPTION_NUMBER, &o->temperature, NULL},
+        {"top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL},
+        {"top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL},
+        {"min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL},
+        {"repetition-penalty", "X", "above 1: fewer repetitions (default 1)", OPTION_NUMBER, &o->repetition_penalty,
+         NULL},
+        {"borders", "on|off", "rules for the first token of a blank (default on; off is the model's exact law)",
+         OPTION_SWITCH, &o->borders, NULL},
+        {"threshold", "X", "parallel: reveal what is surer than X (default 0.9)", OPTION_NUMBER, &o->threshold, NULL},
+        {"entropy-bound", "X", "parallel: reveal by entropy instead, up to X nats", OPTION_NUMBER, &o->entropy_bound,
+         NULL},
+        {"remask", "X", "remask: probability of masking again in a step (default 0.04)", OPTION_NUMBER, &o->remask,
+         NULL},
+        {"free", "A-B", "what [[?]] stands for (default 1-16)", OPTION_CALL, o, set_free},
+        {"pin", "B:I:ID", "make token ID given text at place I of blank B, both from 0; may be repeated", OPTION_CALL,
+         r, add_pin},
+        {"document", NULL, "the page is a whole document, with a beginning and an end", OPTION_FLAG, &o->document,
+         NULL},
+        {"window", NULL, "show the model a part of a page longer than its context", OPTION_FLAG, &o->window, NULL},
+        {"byte-pieces", NULL, "let fills hold characters outside the vocabulary", OPTION_FLAG, &o->byte_pieces, NULL},
+        {"trace", NULL, "show the page after every step", OPTION_FLAG, &r->trace, NULL},
+        {"json", NULL, "one JSON object for every draft", OPTION_FLAG, &r->json, NULL},
+        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
     };
-    const option_set set = { "infill", "-m MODEL (--text T | --file F | -) [options]",
-                             "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"
-                             "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"
-                             "\\[[ stands for two plain brackets.",
-                             options, sizeof options / sizeof *options, &r->dash };
+    const option_set set = {"infill",
+                            "-m MODEL (--text T | --file F | -) [options]",
+                            "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"
+                            "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"
+                            "\\[[ stands for two plain brackets.",
+                            options,
+                            sizeof options / sizeof *options,
+                            &r->dash};
     int code = options_parse(&set, argc, argv);
-    if (code < 0 && (r->drafts < 1 || r->drafts > 100000)) return usage_error("infill", "drafts must lie between 1 and 100000", NULL);
+    if (code < 0 && (r->drafts < 1 || r->drafts > 100000))
+        return usage_error("infill", "drafts must lie between 1 and 100000", NULL);
     return code;
 }
 
@@ -108,11 +119,14 @@ static int parse(request *r, int argc, char **argv)
 static bool fetch_text(draft *d)
 {
     d->text_bytes = pal_session_text(d->session, d->text, d->text_room);
-    if (d->text_bytes <= d->text_room) return true;
-    char *grown = realloc(d->text, d->text_bytes);
-    if (!grown) return false;
+    if (d->text && d->text_bytes <= d->text_room) return true;
+    char *grown = realloc(d->text, d->text_bytes + 1);
+    if (!grown) {
+        fputs("palimpsest: no memory for the text\n", stderr);
+        return false;
+    }
     d->text = grown;
-    d->text_room = d->text_bytes;
+    d->text_room = d->text_bytes + 1;
     pal_session_text(d->session, d->text, d->text_room);
     return true;
 }
@@ -176,8 +190,11 @@ static void put_trace(draft *d)
     if (!fetch_text(d)) return;
     if (d->r->json)
         json_text(&d->out, NULL, d->text, d->text_bytes);
-    else
-        fprintf(stderr, "step %d, %d evaluations, %d open: %.*s\n", p.step, p.evaluations - d->evaluations_before, p.open, (int)d->text_bytes, d->text);
+    else {
+        fprintf(stderr, "step %d, %d evaluations, %d open: ", p.step, p.evaluations - d->evaluations_before, p.open);
+        fwrite(d->text, 1, d->text_bytes, stderr);
+        fputc('\n', stderr);
+    }
 }
 
 static void show_progress(const draft *d)
@@ -193,7 +210,7 @@ static int run_draft(draft *d, int32_t number)
     pal_status s = PAL_MORE;
     d->start = seconds_now();
     d->evaluations_before = pal_session_progress(d->session).evaluations;
-    d->out = (json){ .out = stdout };
+    d->out = (json){.out = stdout};
     if (d->r->json) json_open(&d->out, NULL, '{');
     if (d->r->json && d->r->trace) json_open(&d->out, "trace", '[');
     while (s == PAL_MORE && !stop_requested()) {
@@ -218,7 +235,7 @@ static int run_draft(draft *d, int32_t number)
 /* One session does all drafts: they differ in the draft number alone. */
 static int run_all(request *r, const pal_model *model, const bytes *page, pal_error *err)
 {
-    draft d = { .r = r, .model = model };
+    draft d = {.r = r, .model = model};
     size_t size = 0;
     int code = EXIT_GOOD;
     r->fill.seed = r->seed;
@@ -226,7 +243,7 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
     if (pal_session_bytes(model, page->data, page->size, &r->fill, &size, err)) return EXIT_BAD;
     void *block = malloc(size);
     if (!block) {
-        *err = (pal_error){ PAL_E_MEMORY, "no memory for the session", SIZE_MAX };
+        *err = (pal_error){PAL_E_MEMORY, "no memory for the session", SIZE_MAX};
         return EXIT_BAD;
     }
     if (pal_session_init(&d.session, model, page->data, page->size, &r->fill, block, size, err)) {
@@ -254,8 +271,8 @@ int command_infill(int argc, char **argv)
     if (!r) return EXIT_BAD;
     r->fill = pal_infill_defaults();
     r->drafts = 1;
-    bytes page = { 0 };
-    pal_error err = { 0 };
+    bytes page = {0};
+    pal_error err = {0};
     pal_model *model = NULL;
     int code = parse(r, argc, argv);
     if (code < 0) {

@@ -15,8 +15,8 @@ static void put_plain(const pal_info *i)
     put_line("name", i->name, "");
     put_line("architecture", i->architecture, i->causal ? ", causal" : ", bidirectional");
     put_line("license", i->license, "");
-    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values, i->tensors,
-           *i->weights ? i->weights : "none");
+    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values,
+           i->tensors, *i->weights ? i->weights : "none");
     printf("network       %" PRIu64 " parameters, %d layers, width %d, hidden %d, %d heads, %d key heads, context %d\n",
            i->parameters, i->layers, i->width, i->hidden, i->heads, i->kv_heads, i->context);
     printf("tokenizer     ");
@@ -31,7 +31,7 @@ static void put_plain(const pal_info *i)
 static void put_json(const pal_model *model, const char *path, double start)
 {
     const pal_info *i = pal_model_info(model);
-    json j = { .out = stdout };
+    json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_string(&j, "name", i->name);
     json_string(&j, "architecture", i->architecture);
@@ -65,18 +65,24 @@ int command_info(int argc, char **argv)
     const char *path = NULL;
     bool as_json = false;
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF, of any architecture)", OPTION_TEXT, &path, NULL },
-        { "json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL },
+        {"m", "MODEL", "the model file (GGUF, of any architecture)", OPTION_TEXT, &path, NULL},
+        {"json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL},
     };
-    const option_set set = { "info", "-m MODEL [--json]", "Says what a model file holds and what can be done with it.", options,
-                             sizeof options / sizeof *options, NULL };
+    const option_set set = {"info",
+                            "-m MODEL [--json]",
+                            "Says what a model file holds and what can be done with it.",
+                            options,
+                            sizeof options / sizeof *options,
+                            NULL};
     double start = seconds_now();
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
     pal_model *model = model_of("info", path, NULL, &code);
     if (!model) return code;
-    if (as_json) put_json(model, path, start);
-    else put_plain(pal_model_info(model));
+    if (as_json)
+        put_json(model, path, start);
+    else
+        put_plain(pal_model_info(model));
     pal_model_close(model);
     return EXIT_GOOD;
 }

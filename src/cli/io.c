@@ -11,7 +11,7 @@
 static bool stream_read(FILE *in, const char *name, bytes *out)
 {
     size_t room = 0;
-    *out = (bytes){ 0 };
+    *out = (bytes){0};
     for (;;) {
         if (out->size == room) {
             room = room ? 2 * room : 1 << 16;
@@ -63,7 +63,8 @@ int input_read(const char *command, const char *text, const char *file, const ch
 int report(const char *where, const pal_error *err)
 {
     fprintf(stderr, "palimpsest: %s: %s", where, err->text);
-    if (err->offset != SIZE_MAX) fprintf(stderr, " (%s %zu)", err->status == PAL_E_OPTION ? "number" : "byte", err->offset);
+    if (err->offset != SIZE_MAX)
+        fprintf(stderr, " (%s %zu)", err->status == PAL_E_OPTION ? "number" : "byte", err->offset);
     fputc('\n', stderr);
     return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
 }
@@ -122,7 +123,7 @@ static volatile sig_atomic_t stop;
 static void on_interrupt(int signal_number)
 {
     stop = 1;
-    signal(signal_number, SIG_DFL);     /* a second Ctrl-C ends at once */
+    signal(signal_number, SIG_DFL); /* a second Ctrl-C ends at once */
 }
 
 void stop_on_interrupt(void)

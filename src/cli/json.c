@@ -11,15 +11,21 @@ static void put_escaped(FILE *out, unsigned char c)
     const char *at = NULL;
     for (size_t i = 0; named[i]; i += 2)
         if ((unsigned char)named[i] == c) at = &named[i + 1];
-    if (at) fprintf(out, "\\%c", *at);
-    else fprintf(out, "\\u%04x", c);
+    if (at)
+        fprintf(out, "\\%c", *at);
+    else
+        fprintf(out, "\\u%04x", c);
 }
 
 /* Length of the well-formed UTF-8 character at text, or 0. */
 static size_t character(const unsigned char *text, size_t size)
 {
     unsigned char c = text[0];
-    size_t length = c < 0x80 ? 1 : c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+    size_t length = c < 0x80                 ? 1
+                    : c >= 0xc2 && c <= 0xdf ? 2
+                    : c >= 0xe0 && c <= 0xef ? 3
+                    : c >= 0xf0 && c <= 0xf4 ? 4
+                                             : 0;
     if (!length || length > size) return 0;
     for (size_t i = 1; i < length; i++)
         if ((text[i] & 0xc0) != 0x80) return 0;
@@ -31,12 +37,15 @@ static size_t character(const unsigned char *text, size_t size)
 static void put_string(FILE *out, const char *text, size_t size)
 {
     fputc('"', out);
-    for (size_t at = 0; at < size; ) {
+    for (size_t at = 0; at < size;) {
         const unsigned char *c = (const unsigned char *)text + at;
         size_t length = character(c, size - at);
-        if (!length) fputs("\\ufffd", out);
-        else if (*c < 0x20 || *c == '"' || *c == '\\' || *c == 0x7f) put_escaped(out, *c);
-        else fwrite(c, 1, length, out);
+        if (!length)
+            fputs("\\ufffd", out);
+        else if (*c < 0x20 || *c == '"' || *c == '\\' || *c == 0x7f)
+            put_escaped(out, *c);
+        else
+            fwrite(c, 1, length, out);
         at += length ? length : 1;
     }
     fputc('"', out);
@@ -90,8 +99,10 @@ void json_uint(json *j, const char *key, uint64_t value)
 void json_number(json *j, const char *key, double value)
 {
     begin(j, key);
-    if (isfinite(value)) fprintf(j->out, "%.9g", value);
-    else fputs("null", j->out);
+    if (isfinite(value))
+        fprintf(j->out, "%.9g", value);
+    else
+        fputs("null", j->out);
 }
 
 void json_bool(json *j, const char *key, bool value)

@@ -7,23 +7,25 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "infill", "fill the blanks of a text", command_infill },
-    { "score", "how likely a text is: bits per byte", command_score },
-    { "tokenize", "text to tokens", command_tokenize },
-    { "detokenize", "tokens to text", command_detokenize },
-    { "info", "what a model file holds", command_info },
-    { "quantize", "write a model with its weights in another type", command_quantize },
-    { "bench", "how fast this machine evaluates a model", command_bench },
+    {"infill", "fill the blanks of a text", command_infill},
+    {"score", "how likely a text is: bits per byte", command_score},
+    {"tokenize", "text to tokens", command_tokenize},
+    {"detokenize", "tokens to text", command_detokenize},
+    {"info", "what a model file holds", command_info},
+    {"quantize", "write a model with its weights in another type", command_quantize},
+    {"bench", "how fast this machine evaluates a model", command_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void help(FILE *out)
 {
     fputs("usage: palimpsest COMMAND [options]\n\n"
-          "Fills blanks in text with a small diffusion model, offline.\n\n", out);
+          "Fills blanks in text with a small diffusion model, offline.\n\n",
+          out);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n'palimpsest COMMAND --help' tells more.  For example:\n\n"
-          "  palimpsest infill -m models/tales-infill.gguf --text 'Once upon a time [[?]] lived in [[4]].'\n", out);
+          "  palimpsest infill -m models/tales-infill.gguf --text 'Once upon a time [[?]] lived in [[4]].'\n",
+          out);
 }
 
 int main(int argc, char **argv)

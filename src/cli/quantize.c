@@ -45,13 +45,17 @@ int command_quantize(int argc, char **argv)
 {
     const char *path = NULL, *out = NULL, *type = NULL;
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF; best F32 or F16)", OPTION_TEXT, &path, NULL },
-        { "o", "OUT", "the file to write", OPTION_TEXT, &out, NULL },
-        { "type", "TYPE", "F32, F16, Q8_0 or Q4_0", OPTION_TEXT, &type, NULL },
+        {"m", "MODEL", "the model file (GGUF; best F32 or F16)", OPTION_TEXT, &path, NULL},
+        {"o", "OUT", "the file to write", OPTION_TEXT, &out, NULL},
+        {"type", "TYPE", "F32, F16, Q8_0 or Q4_0", OPTION_TEXT, &type, NULL},
     };
-    const option_set set = { "quantize", "-m MODEL -o OUT --type F16|Q8_0|Q4_0",
-                             "Writes the model with its matrices in another type.  Vectors, and rows that no block of\n"
-                             "32 fits, keep a float type.", options, sizeof options / sizeof *options, NULL };
+    const option_set set = {"quantize",
+                            "-m MODEL -o OUT --type F16|Q8_0|Q4_0",
+                            "Writes the model with its matrices in another type.  Vectors, and rows that no block of\n"
+                            "32 fits, keep a float type.",
+                            options,
+                            sizeof options / sizeof *options,
+                            NULL};
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
     if (!out) return usage_error("quantize", "no output: give one with -o", NULL);

@@ -16,11 +16,13 @@ static bool on_progress(void *context, const pal_score_progress *p)
 {
     watch *w = context;
     double now = seconds_now();
-    if (!w->announced) fprintf(stderr, "about %llu evaluations of the network\n", (unsigned long long)p->expected_evaluations);
+    if (!w->announced)
+        fprintf(stderr, "about %llu evaluations of the network\n", (unsigned long long)p->expected_evaluations);
     w->announced = true;
     if (w->terminal && now - w->shown > 0.2 && p->evaluations) {
-        double left = (now - w->start) / (double)p->evaluations *
-                      (p->expected_evaluations > p->evaluations ? (double)(p->expected_evaluations - p->evaluations) : 0.0);
+        double left =
+            (now - w->start) / (double)p->evaluations *
+            (p->expected_evaluations > p->evaluations ? (double)(p->expected_evaluations - p->evaluations) : 0.0);
         fprintf(stderr, "\r%llu of about %llu evaluations, %.0f s left", (unsigned long long)p->evaluations,
                 (unsigned long long)p->expected_evaluations, left);
         if (isfinite(p->bits_per_byte)) fprintf(stderr, ", %.4f bits per byte so far", p->bits_per_byte);
@@ -41,13 +43,14 @@ static void put_plain(const pal_score_result *r, bool complete)
     if (r->estimated) printf(", standard error %.4f", r->standard_error);
     printf(", %s%s\n", kind_of(r), complete ? "" : ", stopped early");
     printf("%.4f nats per token, perplexity %.2f, %llu tokens, %llu bytes, %llu evaluations\n", r->nats_per_token,
-           r->perplexity, (unsigned long long)r->tokens, (unsigned long long)r->bytes, (unsigned long long)r->evaluations);
+           r->perplexity, (unsigned long long)r->tokens, (unsigned long long)r->bytes,
+           (unsigned long long)r->evaluations);
 }
 
 static void put_json(const pal_score_result *r, const pal_model *model, const char *path, uint64_t seed, double start,
                      bool complete)
 {
-    json j = { .out = stdout };
+    json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_number(&j, "bits_per_byte", r->bits_per_byte);
     json_number(&j, "nats_per_token", r->nats_per_token);
@@ -77,23 +80,28 @@ int command_score(int argc, char **argv)
 {
     const char *path = NULL, *file = NULL, *text = NULL, *dash = NULL, *isa = NULL;
     bool as_json = false;
-    pal_score_options o = { .seed = 1 };
+    pal_score_options o = {.seed = 1};
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL },
-        { "file", "F", "the text", OPTION_TEXT, &file, NULL },
-        { "text", "T", "the text itself", OPTION_TEXT, &text, NULL },
-        { "method", "NAME", "exact (causal models); bound (default), margin, entropy, confidence (diffusion models)", OPTION_CALL, &o.method, set_method },
-        { "standard-error", "X", "bound: go on until the error is X bits per byte (default 0.01)", OPTION_NUMBER, &o.standard_error, NULL },
-        { "seed", "N", "of the estimate (default 1)", OPTION_UINT64, &o.seed, NULL },
-        { "json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL },
-        { "isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &isa, NULL },
+        {"m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL},
+        {"file", "F", "the text", OPTION_TEXT, &file, NULL},
+        {"text", "T", "the text itself", OPTION_TEXT, &text, NULL},
+        {"method", "NAME", "exact (causal models); bound (default), margin, entropy, confidence (diffusion models)",
+         OPTION_CALL, &o.method, set_method},
+        {"standard-error", "X", "bound: go on until the error is X bits per byte (default 0.01)", OPTION_NUMBER,
+         &o.standard_error, NULL},
+        {"seed", "N", "of the estimate (default 1)", OPTION_UINT64, &o.seed, NULL},
+        {"json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL},
+        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &isa, NULL},
     };
-    const option_set set = { "score", "-m MODEL (--file F | --text T | -) [options]",
-                             "Says how likely a text is, in bits per byte.  The text is cut into documents at lines\n"
-                             "<|endoftext|>, and those into windows of the model's context.", options,
-                             sizeof options / sizeof *options, &dash };
-    watch w = { .terminal = isatty(2), .start = seconds_now() };
-    bytes input = { 0 };
+    const option_set set = {"score",
+                            "-m MODEL (--file F | --text T | -) [options]",
+                            "Says how likely a text is, in bits per byte.  The text is cut into documents at lines\n"
+                            "<|endoftext|>, and those into windows of the model's context.",
+                            options,
+                            sizeof options / sizeof *options,
+                            &dash};
+    watch w = {.terminal = isatty(2), .start = seconds_now()};
+    bytes input = {0};
     pal_error err;
     pal_score_result r;
     int code = options_parse(&set, argc, argv);

@@ -11,10 +11,13 @@ static void put_pieces(const pal_model *model, const int32_t *ids, size_t count)
         size_t size;
         const char *piece = pal_token_piece(model, ids[i], &size);
         printf("%d\t", ids[i]);
-        for (size_t c = 0; c < size; c++) {     /* one line a token, whatever the piece holds */
-            if (piece[c] == '\n') fputs("\\n", stdout);
-            else if ((unsigned char)piece[c] < 0x20) printf("\\x%02x", (unsigned char)piece[c]);
-            else fputc(piece[c], stdout);
+        for (size_t c = 0; c < size; c++) { /* one line a token, whatever the piece holds */
+            if (piece[c] == '\n')
+                fputs("\\n", stdout);
+            else if ((unsigned char)piece[c] < 0x20)
+                printf("\\x%02x", (unsigned char)piece[c]);
+            else
+                fputc(piece[c], stdout);
         }
         fputc('\n', stdout);
     }
@@ -22,7 +25,7 @@ static void put_pieces(const pal_model *model, const int32_t *ids, size_t count)
 
 static void put_json(const pal_model *model, const char *path, const int32_t *ids, size_t count, double start)
 {
-    json j = { .out = stdout };
+    json j = {.out = stdout};
     json_open(&j, NULL, '{');
     json_open(&j, "ids", '[');
     for (size_t i = 0; i < count; i++) json_int(&j, NULL, ids[i]);
@@ -44,18 +47,22 @@ int command_tokenize(int argc, char **argv)
     const char *path = NULL, *file = NULL, *text = NULL, *dash = NULL;
     bool only_ids = false, special = false, inside = false, as_json = false;
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF; a vocabulary is enough)", OPTION_TEXT, &path, NULL },
-        { "text", "T", "the text", OPTION_TEXT, &text, NULL },
-        { "file", "F", "read the text from a file", OPTION_TEXT, &file, NULL },
-        { "ids", NULL, "the ids alone, on one line", OPTION_FLAG, &only_ids, NULL },
-        { "special", NULL, "match control pieces such as <mask> too", OPTION_FLAG, &special, NULL },
-        { "inside", NULL, "the text goes on from other text: no dummy space before it", OPTION_FLAG, &inside, NULL },
-        { "json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL },
+        {"m", "MODEL", "the model file (GGUF; a vocabulary is enough)", OPTION_TEXT, &path, NULL},
+        {"text", "T", "the text", OPTION_TEXT, &text, NULL},
+        {"file", "F", "read the text from a file", OPTION_TEXT, &file, NULL},
+        {"ids", NULL, "the ids alone, on one line", OPTION_FLAG, &only_ids, NULL},
+        {"special", NULL, "match control pieces such as <mask> too", OPTION_FLAG, &special, NULL},
+        {"inside", NULL, "the text goes on from other text: no dummy space before it", OPTION_FLAG, &inside, NULL},
+        {"json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL},
     };
-    const option_set set = { "tokenize", "-m MODEL (--text T | --file F | -) [options]",
-                             "Cuts text into tokens.  No BOS or EOS is added.", options, sizeof options / sizeof *options, &dash };
+    const option_set set = {"tokenize",
+                            "-m MODEL (--text T | --file F | -) [options]",
+                            "Cuts text into tokens.  No BOS or EOS is added.",
+                            options,
+                            sizeof options / sizeof *options,
+                            &dash};
     double start = seconds_now();
-    bytes input = { 0 };
+    bytes input = {0};
     pal_error err;
     size_t count;
     int code = options_parse(&set, argc, argv);
@@ -70,8 +77,10 @@ int command_tokenize(int argc, char **argv)
             code = ids ? report("tokenize", &err) : EXIT_BAD;
         else {
             code = EXIT_GOOD;
-            if (as_json) put_json(model, path, ids, count, start);
-            else if (!only_ids) put_pieces(model, ids, count);
+            if (as_json)
+                put_json(model, path, ids, count, start);
+            else if (!only_ids)
+                put_pieces(model, ids, count);
             else {
                 for (size_t i = 0; i < count; i++) printf("%s%d", i ? " " : "", ids[i]);
                 fputc('\n', stdout);
@@ -91,7 +100,7 @@ static bool read_ids(const char *text, size_t size, int32_t **out, size_t *count
     *count = 0;
     *out = malloc(room * sizeof **out);
     if (!*out) return false;
-    for (size_t at = 0; at < size; ) {
+    for (size_t at = 0; at < size;) {
         if (strchr(" ,\t\r\n", text[at]) && text[at]) {
             at++;
             continue;
@@ -99,8 +108,10 @@ static bool read_ids(const char *text, size_t size, int32_t **out, size_t *count
         long value = 0;
         size_t start = at;
         for (; at < size && text[at] >= '0' && text[at] <= '9'; at++)
-            if (value < INT32_MAX / 10) value = value * 10 + (text[at] - '0');
-            else value = INT32_MAX;
+            if (value < INT32_MAX / 10)
+                value = value * 10 + (text[at] - '0');
+            else
+                value = INT32_MAX;
         if (at == start) {
             fprintf(stderr, "palimpsest: detokenize: not a number at byte %zu\n", at);
             return false;
@@ -115,15 +126,19 @@ int command_detokenize(int argc, char **argv)
     const char *path = NULL, *file = NULL, *ids_text = NULL, *dash = NULL;
     bool special = false, inside = false;
     const option options[] = {
-        { "m", "MODEL", "the model file (GGUF; a vocabulary is enough)", OPTION_TEXT, &path, NULL },
-        { "ids", "\"1 2 3\"", "the ids", OPTION_TEXT, &ids_text, NULL },
-        { "file", "F", "read the ids from a file", OPTION_TEXT, &file, NULL },
-        { "special", NULL, "write control pieces too", OPTION_FLAG, &special, NULL },
-        { "inside", NULL, "the tokens go on from other text: keep a leading space", OPTION_FLAG, &inside, NULL },
+        {"m", "MODEL", "the model file (GGUF; a vocabulary is enough)", OPTION_TEXT, &path, NULL},
+        {"ids", "\"1 2 3\"", "the ids", OPTION_TEXT, &ids_text, NULL},
+        {"file", "F", "read the ids from a file", OPTION_TEXT, &file, NULL},
+        {"special", NULL, "write control pieces too", OPTION_FLAG, &special, NULL},
+        {"inside", NULL, "the tokens go on from other text: keep a leading space", OPTION_FLAG, &inside, NULL},
     };
-    const option_set set = { "detokenize", "-m MODEL (--ids \"1 2 3\" | --file F | -) [options]", "Turns tokens back into text.",
-                             options, sizeof options / sizeof *options, &dash };
-    bytes input = { 0 };
+    const option_set set = {"detokenize",
+                            "-m MODEL (--ids \"1 2 3\" | --file F | -) [options]",
+                            "Turns tokens back into text.",
+                            options,
+                            sizeof options / sizeof *options,
+                            &dash};
+    bytes input = {0};
     pal_error err;
     int32_t *ids = NULL;
     size_t count = 0, size = 0;

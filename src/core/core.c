@@ -1,15 +1,9 @@
-/* core.c - errors, byte strings and the arena. */
+/* core.c - byte strings and the arena. */
 #include "core.h"
 
 #include <string.h>
 
 enum { ARENA_ALIGN = 64 }; /* a cache line, and the widest vector load anyone may want */
-
-pal_status pal_fail(pal_error *err, pal_status status, const char *text, size_t offset)
-{
-    if (err) *err = (pal_error){status, text, offset};
-    return status;
-}
 
 bool pal_str_is(pal_str s, const char *literal)
 {

@@ -14,8 +14,13 @@
 #define PAL_ASSERT(cond) ((cond) ? (void)0 : __builtin_trap())
 #endif
 
-/* Fills *err (which may be NULL) and returns status, so that a failure is one `return pal_fail(...)`. */
-pal_status pal_fail(pal_error *err, pal_status status, const char *text, size_t offset);
+/* Fills *err (which may be NULL) and returns status, so that a failure is one `return pal_fail(...)`.  Inline so
+ * that the static analyser sees that it returns a failure. */
+static inline pal_status pal_fail(pal_error *err, pal_status status, const char *text, size_t offset)
+{
+    if (err) *err = (pal_error){status, text, offset};
+    return status;
+}
 
 /* Bytes of someone else's: not terminated, may hold NUL. */
 typedef struct {

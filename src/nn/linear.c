@@ -1,7 +1,8 @@
 #include "linear.h"
 #include "../gguf/gguf.h"
 
-void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, pal_quantized *room, bool fresh)
+void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, pal_quantized *room,
+                bool fresh)
 {
     bool quantized = w->type == PAL_Q8_0 || w->type == PAL_Q4_0;
     if (quantized && fresh) k->quantize(room->q, room->scale, x, (size_t)n * (size_t)w->cols);

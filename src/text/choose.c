@@ -59,10 +59,10 @@ static void truncate_law(const pal_choice *how, double *law, int32_t n, int32_t 
     if (size) top = law[heap[0]];
 
     int32_t most = how->top_k && how->top_k < size ? how->top_k : size;
-    if (most < size && how->top_p < 1.0) {      /* the nucleus is taken of what top-k leaves */
+    if (most < size && how->top_p < 1.0) { /* the nucleus is taken of what top-k leaves */
         total = 0.0;
         int32_t left = size;
-        for (int32_t i = 0; i < most; i++) {    /* the k likeliest end up behind the heap, likeliest last */
+        for (int32_t i = 0; i < most; i++) { /* the k likeliest end up behind the heap, likeliest last */
             int32_t id = heap[0];
             total += law[id];
             heap[0] = heap[--left];
@@ -77,7 +77,7 @@ static void truncate_law(const pal_choice *how, double *law, int32_t n, int32_t 
         if (kept && (crossed || law[id] < how->min_p * top)) break;
         mass += law[id];
         heap[0] = heap[--size];
-        heap[size] = id;                        /* kept ids gather behind the heap */
+        heap[size] = id; /* kept ids gather behind the heap */
         sift(law, heap, size, 0);
         kept++;
     }
@@ -110,10 +110,10 @@ static int32_t draw(const double *law, int32_t n, double u)
 int32_t pal_choose(const pal_choice *how, double *law, const float *logits, int32_t n, const int32_t *tokens,
                    int32_t count, uint8_t *present, int32_t *rank, double u, double *probability)
 {
-    const pal_choice plain = { .temperature = 1.0, .repetition_penalty = how->repetition_penalty };
+    const pal_choice plain = {.temperature = 1.0, .repetition_penalty = how->repetition_penalty};
     bool penalty = how->repetition_penalty != 1.0, greedy = how->temperature == 0.0;
     bool reshaped = penalty || (!greedy && how->temperature != 1.0);
-    double most = 0.0, sum = 0.0;       /* of law as it came, to give back the probability of the choice */
+    double most = 0.0, sum = 0.0; /* of law as it came, to give back the probability of the choice */
     for (int32_t i = 0; penalty && i < count; i++)
         if (tokens[i] >= 0 && tokens[i] < n) present[tokens[i]] = 1;
     if (reshaped) {

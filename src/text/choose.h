@@ -4,7 +4,7 @@
 
 #include "../core/core.h"
 
-#define PAL_NEVER (-1e300)      /* a logit whose token is out of the question: exactly zero probability */
+#define PAL_NEVER      (-1e300) /* a logit whose token is out of the question: exactly zero probability */
 #define PAL_LOGIT_MOST 1e30
 
 /* A logit that arithmetic cannot go wrong on, whatever hostile weights gave; NaN is the least. */
@@ -15,8 +15,8 @@ static inline double pal_bounded(double logit)
 }
 
 typedef struct {
-    double temperature;         /* 0: the likeliest, the lowest id among equals */
-    int32_t top_k;              /* 0: off */
+    double temperature; /* 0: the likeliest, the lowest id among equals */
+    int32_t top_k;      /* 0: off */
     double top_p, min_p, repetition_penalty;
 } pal_choice;
 

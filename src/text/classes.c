@@ -9,7 +9,8 @@ void pal_classes_fill(pal_classes *c, const pal_vocab *v)
     for (int32_t id = 0; id < c->vocab; id++) {
         pal_piece_type type = pal_vocab_type(v, id);
         unsigned flags = 0;
-        if (type == PAL_PIECE_CONTROL || type == PAL_PIECE_UNKNOWN || type == PAL_PIECE_UNUSED) flags |= PAL_CLASS_NO_FILL;
+        if (type == PAL_PIECE_CONTROL || type == PAL_PIECE_UNKNOWN || type == PAL_PIECE_UNUSED)
+            flags |= PAL_CLASS_NO_FILL;
         if (type == PAL_PIECE_CONTROL && id != c->empty) flags |= PAL_CLASS_LEFT_OUT;
         if (id == c->mask) flags |= PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
         if (type == PAL_PIECE_BYTE) flags |= PAL_CLASS_BYTE;

@@ -21,8 +21,10 @@ static void relax_borders(pal_fill *f)
     for (int32_t id = 0; id < f->classes->vocab; id++) {
         uint8_t of = f->classes->of[id];
         if (of & (PAL_CLASS_NO_FILL | PAL_CLASS_BYTE) || id == f->classes->empty) continue;
-        if (of & PAL_CLASS_WORD) word = true;
-        else inside = true;
+        if (of & PAL_CLASS_WORD)
+            word = true;
+        else
+            inside = true;
     }
     for (int32_t i = 0; i < f->blanks; i++)
         if ((f->blank[i].first == PAL_FIRST_WORD && !word) || (f->blank[i].first == PAL_FIRST_INSIDE && !inside))
@@ -115,7 +117,7 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
 {
     int at[PAL_FILL_ROWS];
     int32_t slot[PAL_FILL_ROWS];
-    for (int32_t i = 0; i < f->slots; ) {
+    for (int32_t i = 0; i < f->slots;) {
         int count = 0;
         for (; i < f->slots && count < PAL_FILL_ROWS; i++)
             if (pal_fill_is_open(f, i)) {
@@ -153,14 +155,16 @@ static void note_alternatives(const pal_fill *f, pal_slot *s)
 
 void pal_fill_draw(pal_fill *f, int32_t slot)
 {
-    if (!pal_fill_is_open(f, slot)) return;     /* an <empty> drawn before it in this step decided it */
+    if (!pal_fill_is_open(f, slot)) return; /* an <empty> drawn before it in this step decided it */
     int at = (int)f->slot[slot].at;
     f->predictor.logits(f->predictor.context, &at, 1, f->logits);
     pal_fill_law(f, slot, f->logits);
     note_alternatives(f, &f->slot[slot]);
-    const pal_choice how = { .temperature = f->options.temperature, .top_k = f->options.top_k,
-                             .top_p = f->options.top_p, .min_p = f->options.min_p,
-                             .repetition_penalty = f->options.repetition_penalty };
+    const pal_choice how = {.temperature = f->options.temperature,
+                            .top_k = f->options.top_k,
+                            .top_p = f->options.top_p,
+                            .min_p = f->options.min_p,
+                            .repetition_penalty = f->options.repetition_penalty};
     /* `choose` turns f->law into what is drawn from; the probability told is that of before. */
     double law_of_id;
     int32_t id = pal_choose(&how, f->law, f->logits, f->classes->vocab, f->tokens, f->n, f->present, f->rank,
@@ -189,7 +193,7 @@ static bool sample(pal_fill *f)
 pal_status pal_fill_step(pal_fill *f)
 {
     bool changed = false;
-    while (!changed && !finished(f)) changed = sample(f);   /* time steps without an event pass unseen */
+    while (!changed && !finished(f)) changed = sample(f); /* time steps without an event pass unseen */
     return finished(f) ? PAL_OK : PAL_MORE;
 }
 
@@ -202,30 +206,38 @@ static bool can_fill(const pal_classes *c)
     return false;
 }
 
-static bool between(double x, double low, double high) { return x >= low && x <= high; }     /* false for NaN */
+static bool between(double x, double low, double high)
+{
+    return x >= low && x <= high;
+} /* false for NaN */
 
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err)
 {
     const bool timed = o->sampler == PAL_ANCESTRAL || o->sampler == PAL_REMASK;
-    const struct { bool good; const char *text; } rules[] = {
-        { (unsigned)o->sampler < PAL_SAMPLERS, "there is no such sampler" },
-        { between(o->temperature, 0.0, 100.0), "temperature must lie between 0 and 100" },
-        { o->top_k >= 0, "top-k must not be negative (0 is off)" },
-        { o->top_p > 0.0 && o->top_p <= 1.0, "top-p must lie above 0 and at most at 1 (1 is off)" },
-        { between(o->min_p, 0.0, 1.0), "min-p must lie between 0 and 1 (0 is off)" },
-        { o->repetition_penalty > 0.0 && o->repetition_penalty <= 100.0, "repetition-penalty must lie above 0 and at most at 100 (1 is off)" },
-        { o->steps >= 0 && o->steps <= 1 << 20, "steps must lie between 1 and 1048576" },
-        { !o->steps || timed, "steps is an option of the samplers ancestral and remask alone" },
-        { between(o->threshold, 0.0, 1.0), "threshold must lie between 0 and 1" },
-        { !(o->threshold > 0.0) || o->sampler == PAL_PARALLEL, "threshold is an option of the sampler parallel alone" },
-        { between(o->entropy_bound, 0.0, 1e6), "entropy-bound must not be negative (0 is off)" },
-        { !(o->entropy_bound > 0.0) || o->sampler == PAL_PARALLEL, "entropy-bound is an option of the sampler parallel alone" },
-        { !(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound exclude each other" },
-        { o->remask < 0.0 || between(o->remask, 0.0, 1.0), "remask must lie between 0 and 1" },
-        { o->remask < 0.0 || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone" },
-        { o->free_min >= 1 && o->free_min <= o->free_max, "the lengths of [[?]] must be at least 1 and in order" },
-        { can_fill(c), "the vocabulary has no token that may stand in a blank" },
-        { c->mask >= 0, "the model has no mask token: it cannot fill blanks" },
+    const struct {
+        bool good;
+        const char *text;
+    } rules[] = {
+        {(unsigned)o->sampler < PAL_SAMPLERS, "there is no such sampler"},
+        {between(o->temperature, 0.0, 100.0), "temperature must lie between 0 and 100"},
+        {o->top_k >= 0, "top-k must not be negative (0 is off)"},
+        {o->top_p > 0.0 && o->top_p <= 1.0, "top-p must lie above 0 and at most at 1 (1 is off)"},
+        {between(o->min_p, 0.0, 1.0), "min-p must lie between 0 and 1 (0 is off)"},
+        {o->repetition_penalty > 0.0 && o->repetition_penalty <= 100.0,
+         "repetition-penalty must lie above 0 and at most at 100 (1 is off)"},
+        {o->steps >= 0 && o->steps <= 1 << 20, "steps must lie between 1 and 1048576"},
+        {!o->steps || timed, "steps is an option of the samplers ancestral and remask alone"},
+        {between(o->threshold, 0.0, 1.0), "threshold must lie between 0 and 1"},
+        {!(o->threshold > 0.0) || o->sampler == PAL_PARALLEL, "threshold is an option of the sampler parallel alone"},
+        {between(o->entropy_bound, 0.0, 1e6), "entropy-bound must not be negative (0 is off)"},
+        {!(o->entropy_bound > 0.0) || o->sampler == PAL_PARALLEL,
+         "entropy-bound is an option of the sampler parallel alone"},
+        {!(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound exclude each other"},
+        {o->remask < 0.0 || between(o->remask, 0.0, 1.0), "remask must lie between 0 and 1"},
+        {o->remask < 0.0 || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone"},
+        {o->free_min >= 1 && o->free_min <= o->free_max, "the lengths of [[?]] must be at least 1 and in order"},
+        {can_fill(c), "the vocabulary has no token that may stand in a blank"},
+        {c->mask >= 0, "the model has no mask token: it cannot fill blanks"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!rules[i].good) return pal_fail(err, PAL_E_OPTION, rules[i].text, SIZE_MAX);

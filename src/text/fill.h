@@ -13,24 +13,24 @@
 typedef enum { PAL_FIRST_FREE, PAL_FIRST_WORD, PAL_FIRST_INSIDE } pal_first;
 
 typedef struct {
-    int32_t least, most;        /* tokens; least < most only where the vocabulary has <empty> */
-    int32_t slot;               /* its first slot; the others follow */
-    pal_first first;            /* whether the first token must or must not begin a word */
-    bool drop_space;            /* that token's space mark is not written: it is given, or starts the page */
+    int32_t least, most; /* tokens; least < most only where the vocabulary has <empty> */
+    int32_t slot;        /* its first slot; the others follow */
+    pal_first first;     /* whether the first token must or must not begin a word */
+    bool drop_space;     /* that token's space mark is not written: it is given, or starts the page */
 } pal_blank;
 
 /* A place of a blank. */
 typedef struct {
-    int32_t at;                 /* index in tokens */
+    int32_t at; /* index in tokens */
     int32_t blank, index;
-    int32_t step;               /* revealed at; -1: open; 0: pinned */
+    int32_t step; /* revealed at; -1: open; 0: pinned */
     bool pinned;
     float probability;
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];
     float alternative_probability[PAL_ALTERNATIVES];
 } pal_slot;
 
-enum { PAL_FILL_ROWS = 16 };    /* rows of logits looked at together */
+enum { PAL_FILL_ROWS = 16 }; /* rows of logits looked at together */
 
 typedef struct pal_fill pal_fill;
 
@@ -44,19 +44,19 @@ struct pal_fill {
     pal_infill_options options; /* checked */
     int32_t n, *tokens;         /* [n], what the network is shown */
     int32_t blanks, slots;
-    pal_blank *blank;           /* [blanks] */
-    pal_slot *slot;             /* [slots], in order of position */
-    int32_t open;               /* slots not revealed */
+    pal_blank *blank; /* [blanks] */
+    pal_slot *slot;   /* [slots], in order of position */
+    int32_t open;     /* slots not revealed */
     int32_t step, evaluations;
-    bool fresh;                 /* the predictor has seen the tokens as they stand */
-    pal_uniform_fn *uniform;    /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
+    bool fresh;              /* the predictor has seen the tokens as they stand */
+    pal_uniform_fn *uniform; /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
     void *uniform_context;
-    float *logits;              /* [PAL_FILL_ROWS, vocab] */
-    double *law;                /* [vocab] */
-    int32_t *rank;              /* [vocab], scratch of truncation */
-    uint8_t *present;           /* [vocab], scratch of the repetition penalty, all zero between uses */
-    double *sureness;           /* [slots], scratch of the samplers */
-    int32_t *chosen;            /* [slots], the same */
+    float *logits;    /* [PAL_FILL_ROWS, vocab] */
+    double *law;      /* [vocab] */
+    int32_t *rank;    /* [vocab], scratch of truncation */
+    uint8_t *present; /* [vocab], scratch of the repetition penalty, all zero between uses */
+    double *sureness; /* [slots], scratch of the samplers */
+    int32_t *chosen;  /* [slots], the same */
 };
 
 /* Places the scratch arrays (logits to chosen); tokens, blank and slot are the caller's. */
@@ -73,7 +73,10 @@ pal_status pal_fill_step(pal_fill *f);
 
 /* Evaluates the network unless it has seen these tokens already. */
 void pal_fill_evaluate(pal_fill *f);
-static inline bool pal_fill_is_open(const pal_fill *f, int32_t slot) { return f->slot[slot].step < 0; }
+static inline bool pal_fill_is_open(const pal_fill *f, int32_t slot)
+{
+    return f->slot[slot].step < 0;
+}
 
 /* f->law := the law of a slot's token given what is revealed: softmax over the tokens it may have,
  * temperature 1.  logits[vocab] is its row. */
@@ -87,9 +90,9 @@ pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; 
 /* Draws the token of an open slot at the present step and reveals it.  Must follow pal_fill_evaluate in
  * this step; slots drawn together are drawn in order of position. */
 void pal_fill_draw(pal_fill *f, int32_t slot);
-void pal_fill_mask(pal_fill *f, int32_t slot);         /* back to the mask */
+void pal_fill_mask(pal_fill *f, int32_t slot); /* back to the mask */
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot);
-int32_t pal_fill_steps(const pal_fill *f);             /* time steps of the samplers that have them */
+int32_t pal_fill_steps(const pal_fill *f); /* time steps of the samplers that have them */
 
 /* One per file in samplers/: one step, a time step where the sampler has them.  Whether a place changed. */
 bool pal_sample_first_hitting(pal_fill *f);

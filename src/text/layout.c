@@ -8,7 +8,7 @@ typedef struct {
     const pal_vocab *v;
     const pal_infill_options *options;
     int32_t context;
-    size_t too_long;            /* byte of the page from which on the context does not hold it, or SIZE_MAX */
+    size_t too_long; /* byte of the page from which on the context does not hold it, or SIZE_MAX */
 } builder;
 
 void pal_layout_place(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena)
@@ -32,11 +32,11 @@ static bool ends_in_letter(const char *view, size_t bytes)
     size_t at = bytes - 1;
     while (at > 0 && bytes - at < 4 && ((unsigned char)view[at] & 0xc0) == 0x80) at--;
     unsigned char lead = (unsigned char)view[at], second = at + 1 < bytes ? (unsigned char)view[at + 1] : 0;
-    if (lead == 0xc2) return second == 0xaa || second == 0xb5 || second == 0xba;    /* Latin-1 signs but for a, mu, o */
-    if (lead == 0xc3) return second != 0x97 && second != 0xb7;                      /* times, divided by */
-    if (lead == 0xe2) return second >= 0xb0;                                        /* U+2000..2BFF are signs */
-    if (lead == 0xe3) return second >= 0x81;                                        /* U+3000..303F likewise */
-    return lead >= 0xc3 && lead < 0xf0;                                             /* emoji and the like are no letters */
+    if (lead == 0xc2) return second == 0xaa || second == 0xb5 || second == 0xba; /* Latin-1 signs but for a, mu, o */
+    if (lead == 0xc3) return second != 0x97 && second != 0xb7;                   /* times, divided by */
+    if (lead == 0xe2) return second >= 0xb0;                                     /* U+2000..2BFF are signs */
+    if (lead == 0xe3) return second >= 0x81;                                     /* U+3000..303F likewise */
+    return lead >= 0xc3 && lead < 0xf0;                                          /* emoji and the like are no letters */
 }
 
 /* Notes where the context ends, when the tokens from `first` on that encode a given segment exceed it.  Escapes
@@ -72,13 +72,13 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
     int32_t number = (int32_t)(l->slots ? l->slot[l->slots - 1].blank + 1 : 0);
     bool page_start = index == 0 && pal_vocab_special(b->v)->add_space_prefix;
     pal_blank *blank = &l->blank[number];
-    *blank = (pal_blank){ .least = segment->least, .most = segment->most, .slot = l->slots };
+    *blank = (pal_blank){.least = segment->least, .most = segment->most, .slot = l->slots};
     blank->first = b->options->borders && (dropped_space || page_start) ? PAL_FIRST_WORD
                    : after_letter                                       ? PAL_FIRST_INSIDE
                                                                         : PAL_FIRST_FREE;
     blank->drop_space = dropped_space || page_start;
     for (int32_t i = 0; i < segment->most; i++) {
-        l->slot[l->slots++] = (pal_slot){ .at = l->total, .blank = number, .index = i, .step = -1 };
+        l->slot[l->slots++] = (pal_slot){.at = l->total, .blank = number, .index = i, .step = -1};
         l->tokens[l->total++] = pal_vocab_special(b->v)->mask;
     }
     if (l->total > b->context && b->too_long == SIZE_MAX) b->too_long = segment->offset;
@@ -105,12 +105,16 @@ static pal_status choose_window(const builder *b, pal_error *err)
     l->shown = l->total;
     if (l->total <= context || !l->slots) return PAL_OK;
     if (!b->options->window)
-        return pal_fail(err, PAL_E_CONTEXT, "the page has more tokens than the context of the model holds "
-                                            "(the window option shows the model a part of it)", b->too_long);
+        return pal_fail(err, PAL_E_CONTEXT,
+                        "the page has more tokens than the context of the model holds "
+                        "(the window option shows the model a part of it)",
+                        b->too_long);
     int32_t first = l->slot[0].at, last = l->slot[l->slots - 1].at, spare = context - (last - first + 1);
     if (spare < 0)
-        return pal_fail(err, PAL_E_CONTEXT, "the blanks and what stands between them are longer than the context "
-                                            "of the model", blank_beyond(b, first + context));
+        return pal_fail(err, PAL_E_CONTEXT,
+                        "the blanks and what stands between them are longer than the context "
+                        "of the model",
+                        blank_beyond(b, first + context));
     int32_t from = first - spare / 2;
     if (from > l->total - context) from = l->total - context;
     if (from < 0) from = 0;
@@ -124,7 +128,7 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
                             const pal_infill_options *options, int32_t context, pal_error *err)
 {
     const pal_special *special = pal_vocab_special(v);
-    builder b = { .l = l, .s = s, .page = page, .v = v, .options = options, .context = context, .too_long = SIZE_MAX };
+    builder b = {.l = l, .s = s, .page = page, .v = v, .options = options, .context = context, .too_long = SIZE_MAX};
     bool dropped_space = false, after_letter = false;
     l->total = l->slots = 0;
     if (options->document && special->bos >= 0) l->tokens[l->total++] = special->bos;
@@ -134,8 +138,10 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
             continue;
         }
         if (page->segments[i].least < page->segments[i].most && special->empty < 0)
-            return pal_fail(err, PAL_E_UNSUPPORTED, "the model has no <empty> token: its blanks need exact lengths, "
-                                                    "such as [[5]]", page->segments[i].offset);
+            return pal_fail(err, PAL_E_UNSUPPORTED,
+                            "the model has no <empty> token: its blanks need exact lengths, "
+                            "such as [[5]]",
+                            page->segments[i].offset);
         add_blank(&b, i, dropped_space, after_letter);
         dropped_space = after_letter = false;
     }

@@ -8,18 +8,18 @@
 #include "page.h"
 
 typedef struct {
-    int32_t *tokens;            /* [total]: the whole page, masks in its blanks */
+    int32_t *tokens; /* [total]: the whole page, masks in its blanks */
     int32_t total;
-    int32_t shown_from, shown;  /* the window of `tokens` that the network sees */
-    pal_blank *blank;           /* [page->blanks] */
-    pal_slot *slot;             /* [page->places]; `at` counts from shown_from */
+    int32_t shown_from, shown; /* the window of `tokens` that the network sees */
+    pal_blank *blank;          /* [page->blanks] */
+    pal_slot *slot;            /* [page->places]; `at` counts from shown_from */
     int32_t slots;
 } pal_layout;
 
 /* Arrays of a page with room for its worst case, and scratch that only pal_layout_build uses. */
 typedef struct {
-    char *view;                 /* [page->bytes] */
-    void *encode;               /* scratch of the tokenizer */
+    char *view;   /* [page->bytes] */
+    void *encode; /* scratch of the tokenizer */
 } pal_layout_scratch;
 void pal_layout_place(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena);
 

@@ -3,15 +3,17 @@
 #include <string.h>
 
 /* ASCII forms are no longer than the UTF-8 they stand for, so that out[bytes] always suffices. */
-static const struct { const char *from, *to; } forms[] = {
-    { "\xe2\x80\x98", "'" },   { "\xe2\x80\x99", "'" },   { "\xe2\x80\x9a", "'" },  { "\xe2\x80\x9b", "'" },  /* single quotes */
-    { "\xe2\x80\x9c", "\"" },  { "\xe2\x80\x9d", "\"" },  { "\xe2\x80\x9e", "\"" }, { "\xe2\x80\x9f", "\"" }, /* double quotes */
-    { "\xc2\xab", "\"" },      { "\xc2\xbb", "\"" },                                /* guillemets */
-    { "\xe2\x80\x90", "-" },   { "\xe2\x80\x91", "-" },   { "\xe2\x80\x92", "-" },  /* hyphens, figure dash */
-    { "\xe2\x80\x93", "-" },   { "\xe2\x80\x94", "-" },  { "\xe2\x80\x95", "-" }, /* en dash, em dash, bar */
-    { "\xe2\x88\x92", "-" },   { "\xe2\x80\xa6", "..." },                           /* minus, ellipsis */
-    { "\xc2\xa0", " " },       { "\xe2\x80\xaf", " " },   { "\xe2\x80\x87", " " },  /* no-break spaces */
-    { "\r\n", "\n" },
+static const struct {
+    const char *from, *to;
+} forms[] = {
+    {"\xe2\x80\x98", "'"},  {"\xe2\x80\x99", "'"},   {"\xe2\x80\x9a", "'"},  {"\xe2\x80\x9b", "'"},  /* single quotes */
+    {"\xe2\x80\x9c", "\""}, {"\xe2\x80\x9d", "\""},  {"\xe2\x80\x9e", "\""}, {"\xe2\x80\x9f", "\""}, /* double quotes */
+    {"\xc2\xab", "\""},     {"\xc2\xbb", "\""},                                                      /* guillemets */
+    {"\xe2\x80\x90", "-"},  {"\xe2\x80\x91", "-"},   {"\xe2\x80\x92", "-"}, /* hyphens, figure dash */
+    {"\xe2\x80\x93", "-"},  {"\xe2\x80\x94", "-"},   {"\xe2\x80\x95", "-"}, /* en dash, em dash, bar */
+    {"\xe2\x88\x92", "-"},  {"\xe2\x80\xa6", "..."},                        /* minus, ellipsis */
+    {"\xc2\xa0", " "},      {"\xe2\x80\xaf", " "},   {"\xe2\x80\x87", " "}, /* no-break spaces */
+    {"\r\n", "\n"},
 };
 
 /* What stands at text: its length, and its form in *to, *size bytes. */

@@ -4,7 +4,7 @@
 
 typedef struct {
     const char *source;
-    size_t bytes, at;           /* at: next byte to read */
+    size_t bytes, at; /* at: next byte to read */
     const pal_page_rules *rules;
     pal_error *err;
 } reader;
@@ -36,8 +36,10 @@ static pal_status read_lengths(reader *r, pal_segment *blank)
         return PAL_OK;
     }
     if (!read_number(r, &blank->least))
-        return pal_fail(r->err, PAL_E_TEXT, "a blank must hold a number, two numbers with a dash, or ? "
-                                            "(write \\[[ for two plain brackets)", blank->offset);
+        return pal_fail(r->err, PAL_E_TEXT,
+                        "a blank must hold a number, two numbers with a dash, or ? "
+                        "(write \\[[ for two plain brackets)",
+                        blank->offset);
     blank->most = blank->least;
     if (looking_at(r, r->at, '-')) {
         r->at++;
@@ -50,13 +52,15 @@ static pal_status read_lengths(reader *r, pal_segment *blank)
 /* A blank whose `[[` stands at r->at. */
 static pal_status read_blank(reader *r, pal_segment *blank)
 {
-    *blank = (pal_segment){ .blank = true, .offset = r->at };
+    *blank = (pal_segment){.blank = true, .offset = r->at};
     r->at += 2;
     pal_status s = read_lengths(r, blank);
     if (s) return s;
     if (!looking_at(r, r->at, ']') || !looking_at(r, r->at + 1, ']'))
-        return pal_fail(r->err, PAL_E_TEXT, r->at >= r->bytes ? "a blank is not closed: ]] is missing"
-                                                              : "a blank must end with ]] right after its length", blank->offset);
+        return pal_fail(r->err, PAL_E_TEXT,
+                        r->at >= r->bytes ? "a blank is not closed: ]] is missing"
+                                          : "a blank must end with ]] right after its length",
+                        blank->offset);
     r->at += 2;
     if (blank->least < 1 || blank->most < 1)
         return pal_fail(r->err, PAL_E_TEXT, "a blank must be at least 1 token long", blank->offset);
@@ -72,8 +76,7 @@ static void add_text(pal_page *page, const char *text, size_t bytes, size_t offs
 {
     if (!bytes) return;
     if (!*open) {
-        if (page->segments)
-            page->segments[page->count] = (pal_segment){ .offset = offset, .from = page->bytes };
+        if (page->segments) page->segments[page->count] = (pal_segment){.offset = offset, .from = page->bytes};
         page->count++;
         *open = true;
     }
@@ -86,12 +89,12 @@ static void add_text(pal_page *page, const char *text, size_t bytes, size_t offs
 
 pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const pal_page_rules *rules, pal_error *err)
 {
-    reader r = { .source = source, .bytes = bytes, .rules = rules, .err = err };
-    bool open = false;              /* the last segment is text that may grow */
+    reader r = {.source = source, .bytes = bytes, .rules = rules, .err = err};
+    bool open = false; /* the last segment is text that may grow */
     page->count = page->blanks = page->bytes = 0;
     page->places = 0;
     while (r.at < bytes) {
-        size_t run = r.at;          /* a run of backslashes, perhaps empty */
+        size_t run = r.at; /* a run of backslashes, perhaps empty */
         while (looking_at(&r, run, '\\')) run++;
         size_t backslashes = run - r.at;
         if (!looking_at(&r, run, '[') || !looking_at(&r, run + 1, '[')) {
@@ -115,7 +118,8 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
         page->blanks++;
         page->places += blank.most;
         if (page->places > rules->longest)
-            return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model", blank.offset);
+            return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model",
+                            blank.offset);
         open = false;
     }
     return PAL_OK;
@@ -130,7 +134,7 @@ static void put(char *out, size_t capacity, size_t *length, char c, size_t count
 size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity)
 {
     size_t length = 0;
-    for (size_t at = 0; at < bytes; ) {
+    for (size_t at = 0; at < bytes;) {
         size_t run = at, end;
         while (run < bytes && text[run] == '\\') run++;
         for (end = run; end < bytes && text[end] == '[';) end++;

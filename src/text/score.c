@@ -32,7 +32,8 @@ static void law_of(pal_scorer *s, const float *logits, bool causal)
 typedef void visit_fn(void *context, int32_t index, const double *law);
 
 /* Calls visit(context, i, law) for at[0 .. count), rows of logits taken together. */
-static void each_law(pal_scorer *s, const int32_t *at, int32_t count, int32_t shift, bool causal, visit_fn *visit, void *context)
+static void each_law(pal_scorer *s, const int32_t *at, int32_t count, int32_t shift, bool causal, visit_fn *visit,
+                     void *context)
 {
     int rows_at[PAL_FILL_ROWS];
     for (int32_t done = 0; done < count; done += PAL_FILL_ROWS) {
@@ -59,7 +60,7 @@ static void add_nats(void *context, int32_t index, const double *law)
 
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
 {
-    sum_context c = { .tokens = tokens, .at = s->order };
+    sum_context c = {.tokens = tokens, .at = s->order};
     for (int32_t i = given; i < n; i++) s->order[i - given] = i;
     evaluate(s, tokens, n);
     each_law(s, s->order, n - given, -1, true, add_nats, &c);
@@ -69,7 +70,7 @@ double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
 /* -log p of the tokens at s->order[0 .. k), all masked together, given the rest. */
 static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
 {
-    sum_context c = { .tokens = tokens, .at = s->order };
+    sum_context c = {.tokens = tokens, .at = s->order};
     memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
     for (int32_t i = 0; i < k; i++) s->shown[s->order[i]] = s->classes->mask;
     evaluate(s, s->shown, n);
@@ -83,7 +84,7 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
     int32_t length = n - given, k = 1 + (int32_t)(level * length);
     if (k > length) k = length;
     for (int32_t i = 0; i < length; i++) s->order[i] = given + i;
-    for (int32_t i = 0; i < k; i++) {                   /* the first k of a random permutation */
+    for (int32_t i = 0; i < k; i++) { /* the first k of a random permutation */
         double u = pal_uniform(seed, PAL_DRAW_SUBSET, window, draw, (uint32_t)i);
         int32_t other = i + (int32_t)(u * (length - i)), swap = s->order[i];
         s->order[i] = s->order[other];
@@ -95,7 +96,7 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
 double pal_score_bound(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
 {
     int32_t length = n - given;
-    double sum[PAL_SCORE_ENUMERATED + 1] = { 0 }, sets = 1.0, bound = 0.0;
+    double sum[PAL_SCORE_ENUMERATED + 1] = {0}, sets = 1.0, bound = 0.0;
     PAL_ASSERT(length <= PAL_SCORE_ENUMERATED);
     for (uint32_t set = 1; set < 1u << length; set++) {
         int32_t k = 0;
@@ -104,8 +105,8 @@ double pal_score_bound(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t 
         sum[k] += masked_nats(s, tokens, n, k);
     }
     for (int32_t k = 1; k <= length; k++) {
-        sets = sets * (length - k + 1) / k;             /* length over k */
-        bound += sum[k] / sets / k;                     /* (1 / L) * (L / k) * mean over the sets */
+        sets = sets * (length - k + 1) / k; /* length over k */
+        bound += sum[k] / sets / k;         /* (1 / L) * (L / k) * mean over the sets */
     }
     return bound;
 }
@@ -138,12 +139,12 @@ double pal_score_adaptive(pal_scorer *s, const int32_t *tokens, int32_t n, int32
         s->shown[given + i] = s->classes->mask;
     }
     while (open) {
-        adaptive_context c = { .s = s, .measure = measure, .best_index = -1, .tokens = tokens };
+        adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
         evaluate(s, s->shown, n);
         each_law(s, s->order, open, 0, false, keep_surest, &c);
         nats += c.nats;
         s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
-        open--;                                         /* keep the rest in order of position: ties depend on it */
+        open--; /* keep the rest in order of position: ties depend on it */
         memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(open - c.best_index) * sizeof *s->order);
     }
     return nats;

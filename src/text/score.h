@@ -12,17 +12,17 @@
 typedef struct {
     pal_predictor predictor;
     const pal_classes *classes;
-    int32_t *shown;             /* [most], what the network is shown */
-    int32_t *order;             /* [most], positions */
-    double *sureness;           /* [most] */
-    float *logits;              /* [PAL_FILL_ROWS, vocab] */
-    double *law;                /* [vocab] */
+    int32_t *shown;   /* [most], what the network is shown */
+    int32_t *order;   /* [most], positions */
+    double *sureness; /* [most] */
+    float *logits;    /* [PAL_FILL_ROWS, vocab] */
+    double *law;      /* [vocab] */
     uint64_t evaluations;
 } pal_scorer;
 
 void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena);
 
-enum { PAL_SCORE_ENUMERATED = 10 };     /* up to this many tokens the bound is computed, not estimated */
+enum { PAL_SCORE_ENUMERATED = 10 }; /* up to this many tokens the bound is computed, not estimated */
 
 /* Causal: sum of -log p(token | before), exactly; tokens[0] must be given. */
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given);

@@ -20,10 +20,12 @@ static int start_state(uint8_t b)
 
 static int next_state(int state, uint8_t b)
 {
-    static const struct { uint8_t low, high, to; } step[STATES] = {
-        [ONE] = { 0x80, 0xbf, BOUNDARY }, [TWO] = { 0x80, 0xbf, ONE },      [THREE] = { 0x80, 0xbf, TWO },
-        [AFTER_E0] = { 0xa0, 0xbf, ONE }, [AFTER_ED] = { 0x80, 0x9f, ONE }, [AFTER_F0] = { 0x90, 0xbf, TWO },
-        [AFTER_F4] = { 0x80, 0x8f, TWO },
+    static const struct {
+        uint8_t low, high, to;
+    } step[STATES] = {
+        [ONE] = {0x80, 0xbf, BOUNDARY}, [TWO] = {0x80, 0xbf, ONE},      [THREE] = {0x80, 0xbf, TWO},
+        [AFTER_E0] = {0xa0, 0xbf, ONE}, [AFTER_ED] = {0x80, 0x9f, ONE}, [AFTER_F0] = {0x90, 0xbf, TWO},
+        [AFTER_F4] = {0x80, 0x8f, TWO},
     };
     if (state == BOUNDARY) return start_state(b);
     return b >= step[state].low && b <= step[state].high ? step[state].to : DEAD;
@@ -38,7 +40,7 @@ typedef struct {
 
 static void find_moves(byte_moves *m, const pal_classes *c)
 {
-    *m = (byte_moves){ 0 };
+    *m = (byte_moves){0};
     for (int32_t id = 0; id < c->vocab; id++)
         if ((c->of[id] & PAL_CLASS_BYTE) && !(c->of[id] & PAL_CLASS_NO_FILL)) m->held[c->byte[id]] = true;
     for (int state = 0; state < STATES; state++)
@@ -94,7 +96,7 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
         any = any || (s->byte[b] && moves.held[b] && !s->word);
     }
     s->whole = before & after & 1u << BOUNDARY;
-    if (!s->whole && !any) s->whole = true;     /* pins that no character can hold: nothing is left to keep */
+    if (!s->whole && !any) s->whole = true; /* pins that no character can hold: nothing is left to keep */
     s->empty = s->empty && s->whole;
 }
 

@@ -9,11 +9,11 @@
 #include "fill.h"
 
 typedef struct {
-    uint8_t forbidden;          /* classes that are left out */
-    bool word;                  /* the token must begin a word */
-    bool empty;                 /* <empty> is allowed */
-    bool bytes;                 /* byte pieces are, those in `byte` */
-    bool whole;                 /* tokens other than byte pieces are allowed */
+    uint8_t forbidden; /* classes that are left out */
+    bool word;         /* the token must begin a word */
+    bool empty;        /* <empty> is allowed */
+    bool bytes;        /* byte pieces are, those in `byte` */
+    bool whole;        /* tokens other than byte pieces are allowed */
     bool byte[256];
 } pal_support;
 

@@ -43,7 +43,7 @@ bool pal_sample_adaptive(pal_fill *f)
                         : f->options.sampler == PAL_ENTROPY ? pal_measure_entropy
                                                             : pal_measure_confidence);
     int32_t best = -1;
-    for (int32_t slot = 0; slot < f->slots; slot++)     /* ties stay with the lowest position */
+    for (int32_t slot = 0; slot < f->slots; slot++) /* ties stay with the lowest position */
         if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
     pal_fill_draw(f, best);
     return true;

@@ -8,20 +8,20 @@
  * the tokens is reproduced only as K grows with eta = O(1 / K).  Pinned and given tokens are never masked. */
 #include "../fill.h"
 
-#define DEFAULT_ETA 0.04        /* the paper's for fewer steps than tokens */
+#define DEFAULT_ETA 0.04 /* the paper's for fewer steps than tokens */
 
 typedef struct {
-    double remask, reveal;      /* probabilities of this step */
+    double remask, reveal; /* probabilities of this step */
 } rates;
 
 static rates rates_at(const pal_fill *f, int32_t steps, int32_t step)
 {
-    if (step + 1 >= steps) return (rates){ .remask = 0.0, .reveal = 1.0 };  /* exactly; and for what is opened later */
+    if (step + 1 >= steps) return (rates){.remask = 0.0, .reveal = 1.0}; /* exactly; and for what is opened later */
     double alpha_t = (double)step / steps, alpha_s = (double)(step + 1) / steps;
     double eta = f->options.remask < 0.0 ? DEFAULT_ETA : f->options.remask;
     double cap = alpha_t > 0.0 ? (1.0 - alpha_s) / alpha_t : 1.0;
     double sigma = eta < cap ? eta : cap;
-    return (rates){ .remask = sigma, .reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t) };
+    return (rates){.remask = sigma, .reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t)};
 }
 
 bool pal_sample_remask(pal_fill *f)
@@ -34,7 +34,7 @@ bool pal_sample_remask(pal_fill *f)
         if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) < r.reveal)
             f->chosen[count++] = slot;
         else if (!open && !f->slot[slot].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, slot) < r.remask)
-            f->chosen[f->slots - ++remasked] = slot;    /* from the other end: a slot is in one list */
+            f->chosen[f->slots - ++remasked] = slot; /* from the other end: a slot is in one list */
     }
     /* Tokens are drawn given the state at t: evaluate before anything is masked again. */
     if (count) pal_fill_evaluate(f);
