@@ -104,7 +104,8 @@ const char *pal_token_piece(const pal_model *model, int32_t id, size_t *bytes);
 /* ---- pages with blanks ----------------------------------------------------------------------------- */
 
 /* Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and
- * backslashes before it are doubled; with before_blank also those at the end.  Returns the length, which
+ * backslashes before it are doubled; with before_blank also those at the end (a text that ends in one single
+ * bracket cannot stand before a blank).  Returns the length, which
  * may exceed capacity. */
 size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity);
 
@@ -164,9 +165,10 @@ pal_status pal_session_init(pal_session **out, const pal_model *model, const cha
 /* At most one evaluation of the network.  PAL_MORE while blanks are open, PAL_OK when the page is full. */
 pal_status pal_step(pal_session *session);
 
-/* The page with what is filled so far; places still open are written as blanks `[[k]]`, and then given text
- * is escaped so that the result can be used as a page again.  A full page is the original bytes (unescaped)
- * with the fills.  Returns the length, which may exceed capacity; not terminated. */
+/* The page with what is filled so far; places still open are written as blanks `[[k]]`, and then all text is
+ * escaped so that the result can be used as a page again.  (A token that ends in a bracket is written as open
+ * where an open place follows: the notation has no form for a bracket directly before a blank.)  A full page is
+ * the original bytes (unescaped) with the fills.  Returns the length, which may exceed capacity; not terminated. */
 size_t pal_session_text(const pal_session *session, char *text, size_t capacity);
 
 #define PAL_ALTERNATIVES 5

@@ -2,8 +2,9 @@
  *
  * A page is a sequence of up to four places, each a symbol or the mask, written as one number in base
  * symbols + 1 (place 0 is the lowest digit, the digit `symbols` is the mask).  A law is an array
- * [TABLE_PAGES] over all pages; laws of finished texts are zero on pages with masks.  Used by the tests of samplers, blanks and
- * likelihoods; needs no cmocka, so that it can be compiled beside them. */
+ * [TABLE_PAGES] over all pages; laws of finished texts are zero on pages with masks.
+ *
+ * Used by the tests of samplers, blanks and likelihoods; knows nothing of cmocka, which is included once a program. */
 #ifndef TABLE_MODEL_H
 #define TABLE_MODEL_H
 

@@ -33,11 +33,11 @@ static void be_wild(pal_infill_options *o)
     if (o->sampler == PAL_PARALLEL) o->threshold = 0.5;
 }
 
-static void learnt(int32_t symbols, bool with_empty)
+static void learnt(uint64_t seed, int32_t symbols, bool with_empty)
 {
     table_init(&t.model, 4, symbols, with_empty);
-    table_random_joint(&t.model, SEED, 0.5, 0.0, NULL);
-    table_learnt(&t.model, SEED);
+    table_random_joint(&t.model, seed, 0.5, 0.0, NULL);
+    table_learnt(&t.model, seed);
 }
 
 static int32_t page_of(int32_t a, int32_t b, int32_t c, int32_t d)
@@ -58,7 +58,7 @@ static void given_and_pinned_tokens_never_move(void **state)
 {
     (void)state;
     const int32_t from[] = {0}, length[] = {3};
-    learnt(3, false);
+    learnt(SEED, 3, false);
     const int32_t mask = t.model.symbols;
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
         double law[TABLE_PAGES], sum = 0.0;
@@ -120,7 +120,7 @@ static void empty_is_always_a_suffix_of_its_blank(void **state)
 {
     (void)state;
     const int32_t from[] = {0, 2}, one[] = {1, 1}, two[] = {2}, four[] = {4}, pair[] = {2, 2};
-    learnt(4, true);
+    learnt(SEED, 4, true);
     const int32_t mask = t.model.symbols, empty = empty_symbol(&t.model);
     assert_lengths_are_right(table_masked(&t.model), 1, from, one, four);
     assert_lengths_are_right(table_masked(&t.model), 1, from, two, four);
@@ -129,11 +129,49 @@ static void empty_is_always_a_suffix_of_its_blank(void **state)
     assert_lengths_are_right(page_of(mask, mask, mask, empty), 1, from, one, four);
 }
 
+/* Once a place is <empty> the rest follows in the same step, without an evaluation of its own. */
+static void empty_ends_its_blank_in_the_same_step(void **state)
+{
+    (void)state;
+    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    learnt(SEED, 4, true);
+    for (int32_t page = 0; page < t.model.pages; page++) t.model.logit[page][1][3] = 40.0f; /* and surely */
+    for (pal_sampler sampler = PAL_MARGIN; sampler <= PAL_CONFIDENCE; sampler++) {
+        table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, least, most);
+        assert_int_equal(pal_fill_step(&t.fill), PAL_MORE);
+        for (int32_t i = 1; i < 4; i++) {
+            assert_int_equal(t.tokens[i], 3);
+            assert_int_equal(t.slot[i].step, 1);
+        }
+        assert_true(t.slot[3].probability == 1.0f && t.slot[3].alternatives == 0);
+        assert_int_equal(pal_fill_step(&t.fill), PAL_OK);
+        assert_int_equal(t.fill.evaluations, 2);
+    }
+}
+
+/* Places drawn together are drawn in order of position, by whatever rule they were chosen: it matters to <empty>. */
+static void places_drawn_together_are_drawn_in_order_of_position(void **state)
+{
+    (void)state;
+    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    double threshold[TABLE_PAGES], entropy[TABLE_PAGES];
+    for (uint64_t i = 0; i < 4; i++) {
+        learnt(SEED + i, 4, true);
+        table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 1, from, least, most);
+        t.fill.options.threshold = 1e-9;
+        table_law(&t, threshold);
+        table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 1, from, least, most);
+        t.fill.options.entropy_bound = 1e6;
+        table_law(&t, entropy);
+        assert_true(table_distance(&t.model, threshold, entropy) < EXACT);
+    }
+}
+
 /* A blank of fixed length never shrinks, however much the network wants it to. */
 static void empty_in_a_blank_of_fixed_length_is_never_drawn(void **state)
 {
     (void)state;
-    learnt(4, true);
+    learnt(SEED, 4, true);
     for (int32_t page = 0; page < t.model.pages; page++)
         for (int32_t place = 0; place < 4; place++) t.model.logit[page][place][3] = 40.0f;
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
@@ -178,7 +216,7 @@ static void padded_hole_with_true_conditionals_keeps_the_law_of_words_and_length
 static void evaluation_is_skipped_when_nothing_changed(void **state)
 {
     (void)state;
-    learnt(3, false);
+    learnt(SEED, 3, false);
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, table_masked(&t.model));
         if (is_timed(sampler)) t.fill.options.steps = 200;
@@ -200,6 +238,7 @@ static void evaluation_is_skipped_when_nothing_changed(void **state)
             }
             assert_int_equal(t.fill.evaluations, t.model.evaluations);
             if (sampler != PAL_REMASK) assert_true(t.fill.evaluations <= 4);
+            if (sampler == PAL_REMASK) assert_int_equal(t.fill.step, 200); /* a full page may still be opened */
             if (sampler <= PAL_CONFIDENCE) assert_int_equal(t.fill.evaluations, 4);
         }
     }
@@ -215,7 +254,7 @@ static void ancestral_drawn_evaluates_as_often_as_the_formula_says(void **state)
     (void)state;
     enum { DRAFTS = 4000 };
     double sum = 0.0, squares = 0.0, wanted = 10.0 * (1.0 - pow(0.9, 4));
-    learnt(3, false);
+    learnt(SEED, 3, false);
     table_fill_start(&t, PAL_ANCESTRAL, table_masked(&t.model));
     t.fill.options.steps = 10;
     for (uint32_t draft = 0; draft < DRAFTS; draft++) {
@@ -231,7 +270,7 @@ static void ancestral_drawn_evaluates_as_often_as_the_formula_says(void **state)
 static void place_opened_after_the_last_step_is_filled(void **state)
 {
     (void)state;
-    learnt(3, false);
+    learnt(SEED, 3, false);
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, table_masked(&t.model));
         be_wild(&t.fill.options);
@@ -239,6 +278,7 @@ static void place_opened_after_the_last_step_is_filled(void **state)
         pal_fill_mask(&t.fill, 1);
         pal_fill_mask(&t.fill, 2);
         for (int32_t step = 0; step < 2 && t.fill.open; step++) pal_fill_step(&t.fill);
+        if (sampler == PAL_REMASK) assert_int_equal(t.slot[1].step, 4); /* of 3 */
         assert_int_equal(t.fill.open, 0);
         assert_int_equal(pal_fill_step(&t.fill), PAL_OK);
     }
@@ -248,7 +288,7 @@ static void place_opened_after_the_last_step_is_filled(void **state)
 static void slot_notes_probability_step_and_alternatives(void **state)
 {
     (void)state;
-    learnt(3, false);
+    learnt(SEED, 3, false);
     table_fill_start(&t, PAL_MARGIN, table_masked(&t.model));
     t.fill.options.temperature = 0.5;
     t.fill.options.top_k = 2;
@@ -504,6 +544,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(given_and_pinned_tokens_never_move),
         cmocka_unit_test(empty_is_always_a_suffix_of_its_blank),
+        cmocka_unit_test(empty_ends_its_blank_in_the_same_step),
+        cmocka_unit_test(places_drawn_together_are_drawn_in_order_of_position),
         cmocka_unit_test(empty_in_a_blank_of_fixed_length_is_never_drawn),
         cmocka_unit_test(padded_hole_with_true_conditionals_keeps_the_law_of_words_and_length),
         cmocka_unit_test(evaluation_is_skipped_when_nothing_changed),

@@ -237,6 +237,28 @@ static void adaptive_likelihood_after_given_tokens_is_conditional(void **state)
     }
 }
 
+/* Every place of every page has two equally likely tokens, which two depends on the page: all places are equally
+ * sure, and the score must follow the sampler in taking the first. */
+static void adaptive_likelihood_with_equal_places_takes_the_first(void **state)
+{
+    (void)state;
+    table_init(&t.model, 4, 3, false);
+    for (int32_t page = 0; page < t.model.pages; page++)
+        for (int32_t place = 0; place < 4; place++) t.model.logit[page][place][(page / 3 + place) % 3] = -1e30f;
+    pal_scorer s = scorer_of(&t.model);
+    for (size_t i = 0; i < COUNT(orders); i++) {
+        double law[TABLE_PAGES];
+        table_fill_start(&t, orders[i].sampler, table_masked(&t.model));
+        table_law(&t, law);
+        for (int32_t page = 0; page < t.model.pages; page++) {
+            int32_t text[TABLE_PLACES];
+            if (!table_is_full(&t.model, page)) continue;
+            table_tokens(&t.model, page, text);
+            assert_true(fabs(exp(-pal_score_adaptive(&s, text, 4, 0, orders[i].measure)) - law[page]) < EXACT);
+        }
+    }
+}
+
 static void adaptive_likelihood_takes_one_evaluation_a_token(void **state)
 {
     (void)state;
@@ -250,7 +272,8 @@ static void adaptive_likelihood_takes_one_evaluation_a_token(void **state)
 
 /* ---- causal -------------------------------------------------------------------------------------------- */
 
-/* Row i of a causal network tells token i + 1; token 0 is BOS.  With exact conditionals the chain rule gives the law. */
+/* Row i of a causal network tells token i + 1; token 0 is BOS.  With exact conditionals the chain rule gives the law.
+ * The mask gets no mass here, so that texts have all of it. */
 static void causal_likelihoods_follow_the_chain_rule_and_sum_to_one(void **state)
 {
     (void)state;
@@ -278,6 +301,20 @@ static void causal_likelihoods_follow_the_chain_rule_and_sum_to_one(void **state
     }
 }
 
+/* The mask, a control piece, belongs to the softmax of a causal network and not to that of a diffusion network. */
+static void control_pieces_count_in_causal_networks_alone(void **state)
+{
+    (void)state;
+    const int32_t text[] = {3, 2, 0, 1};
+    table_init(&t.model, 3, 3, false);
+    for (int32_t page = 0; page < t.model.pages; page++)
+        for (int32_t place = 0; place < 3; place++) t.model.logit[page][place][3] = 0.0f;
+    pal_scorer s = scorer_of(&t.model);
+    assert_true(fabs(pal_score_bound(&s, text + 1, 3, 0) - 3.0 * log(3.0)) < EXACT);
+    t.model.causal = true;
+    assert_true(fabs(pal_score_causal(&s, text, 4, 1) - 3.0 * log(4.0)) < EXACT);
+}
+
 static void likelihood_of_the_impossible_is_zero(void **state)
 {
     (void)state;
@@ -299,8 +336,10 @@ int main(void)
         cmocka_unit_test(masked_score_of_a_uniform_network_has_no_variance),
         cmocka_unit_test(adaptive_likelihoods_are_the_law_of_the_sampler_and_sum_to_one),
         cmocka_unit_test(adaptive_likelihood_after_given_tokens_is_conditional),
+        cmocka_unit_test(adaptive_likelihood_with_equal_places_takes_the_first),
         cmocka_unit_test(adaptive_likelihood_takes_one_evaluation_a_token),
         cmocka_unit_test(causal_likelihoods_follow_the_chain_rule_and_sum_to_one),
+        cmocka_unit_test(control_pieces_count_in_causal_networks_alone),
         cmocka_unit_test(likelihood_of_the_impossible_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,8 +18,10 @@ static void info_says_what_a_model_can_do(void **state)
         const char *name, *weights;
         bool causal, tokenize, score, infill, free_length;
     } kinds[] = {
-        {"tiny-infill", "Q8_0", false, true, true, true, true}, {"tiny-ar", "Q8_0", true, true, true, false, false},
-        {"tiny-odd", "F32", false, true, true, true, false},    {"tiny-nomask", "F16", false, true, false, false, false},
+        {"tiny-infill", "Q8_0", false, true, true, true, true},
+        {"tiny-ar", "Q8_0", true, true, true, false, false},
+        {"tiny-odd", "F32", false, true, true, true, false},
+        {"tiny-nomask", "F16", false, true, false, false, false},
         {"grouped", "F32", false, false, false, false, false},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -222,8 +224,8 @@ static void score_long_documents_are_cut_into_windows(void **state)
     memset(text, 'z', sizeof text);
     pal_model *m = open_test_model("tiny-ar");
     pal_score_result r = score_of(m, text, 1000, PAL_SCORE_DEFAULT);
-    assert_int_equal(r.tokens, 1001);                   /* the dummy space is a token */
-    assert_int_equal(r.windows, 11);                    /* 95 tokens and BOS each */
+    assert_int_equal(r.tokens, 1001); /* the dummy space is a token */
+    assert_int_equal(r.windows, 11);  /* 95 tokens and BOS each */
     assert_int_equal(r.evaluations, 11);
     pal_model_close(m);
 }
@@ -277,7 +279,8 @@ static void score_stopped_by_its_progress_says_so(void **state)
 static void score_without_text_or_by_a_wrong_method_is_refused(void **state)
 {
     (void)state;
-    pal_model *ar = open_test_model("tiny-ar"), *infill = open_test_model("tiny-infill"), *none = open_test_model("tiny-nomask");
+    pal_model *ar = open_test_model("tiny-ar"), *infill = open_test_model("tiny-infill"),
+              *none = open_test_model("tiny-nomask");
     pal_score_options o = {.method = PAL_SCORE_DEFAULT};
     pal_score_result r;
     pal_error err = {0};
@@ -386,14 +389,16 @@ static void quantize_failures_are_told(void **state)
 
 static void spoil_tensor(const pal_gguf_tensor *t, unsigned char *image, uint32_t run)
 {
-    static const uint16_t halves[] = {0x7e00, 0x7c00, 0xfc00, 0x7bff, 0xfbff};      /* NaN, inf, -inf, largest */
+    static const uint16_t halves[] = {0x7e00, 0x7c00, 0xfc00, 0x7bff, 0xfbff}; /* NaN, inf, -inf, largest */
     static const uint32_t floats[] = {0x7fc00000, 0x7f800000, 0xff800000, 0x7f7fffff, 0xff7fffff, 0x00000001};
     unsigned char *data = image + t->offset;
     size_t step = t->type == PAL_Q8_0 ? 34 : t->type == PAL_F16 ? 2 : 4;
     for (size_t at = 0, i = 0; at + step <= t->size; at += step, i++) {
         if (pick(run, (uint32_t)i, 3)) continue;
-        if (step == 4) memcpy(data + at, &floats[pick(run, (uint32_t)i + 100000, 6)], 4);
-        else memcpy(data + at, &halves[pick(run, (uint32_t)i + 100000, 5)], 2);
+        if (step == 4)
+            memcpy(data + at, &floats[pick(run, (uint32_t)i + 100000, 6)], 4);
+        else
+            memcpy(data + at, &halves[pick(run, (uint32_t)i + 100000, 5)], 2);
     }
 }
 
@@ -432,8 +437,9 @@ static void weights_that_are_no_numbers_neither_crash_nor_break_rules(void **sta
         pal_model *m;
         assert_int_equal(pal_model_open(&m, image, size, NULL), PAL_OK);
         size_t count = pal_gguf_tensors(m->gguf);
-        for (size_t i = 0; i < count; i++)      /* one kind of tensor, or all */
-            if (run < 10 || pick(run, 200000 + (uint32_t)i, 4) == 0) spoil_tensor(pal_gguf_tensor_at(m->gguf, i), image, run);
+        for (size_t i = 0; i < count; i++) /* one kind of tensor, or all */
+            if (run < 10 || pick(run, 200000 + (uint32_t)i, 4) == 0)
+                spoil_tensor(pal_gguf_tensor_at(m->gguf, i), image, run);
         if (run % 4 == 2) pal_model_use_isa(m, "scalar", NULL);
         use_hostile(m);
         pal_score_result r = score_of(m, TALE, 30, PAL_SCORE_MARGIN);
@@ -456,8 +462,10 @@ static void quantize_weights_that_are_no_numbers_is_refused_or_opens(void **stat
         assert_int_equal(pal_model_open(&m, image, size, NULL), PAL_OK);
         spoil_tensor(pal_gguf_tensor_at(m->gguf, run), image, run);
         pal_status s = pal_model_quantize(m, "F16", write_memory, &f, &err);
-        if (s) assert_true(s == PAL_E_FORMAT && err.offset < size);
-        else assert_int_equal(pal_model_open(&other, f.image, f.size, &err), PAL_OK);
+        if (s)
+            assert_true(s == PAL_E_FORMAT && err.offset < size);
+        else
+            assert_int_equal(pal_model_open(&other, f.image, f.size, &err), PAL_OK);
         if (!s) pal_model_close(other);
         pal_model_close(m);
         free(f.block);

@@ -341,7 +341,7 @@ static void normalise_other_bytes_stay(void **state)
 static void normal_origin_is_where_a_byte_comes_from(void **state)
 {
     (void)state;
-    const char *text = "a\u2026b\r\nc";     /* a at 0, the ellipsis at 1, b at 4, CRLF at 5, c at 7 */
+    const char *text = "a\u2026b\r\nc"; /* a at 0, the ellipsis at 1, b at 4, CRLF at 5, c at 7 */
     static const size_t origin[] = {0, 1, 1, 1, 4, 5, 7, 8, 8};
     for (size_t i = 0; i < sizeof origin / sizeof *origin; i++)
         assert_int_equal(pal_normal_origin(text, strlen(text), i), origin[i]);

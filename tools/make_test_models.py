@@ -35,7 +35,8 @@ def vocabulary(empty, mask, bytes_too):
     pieces += [(f"<0x{b:02X}>", KIND.BYTE) for b in range(256)] if bytes_too else []
     words = [MARK + w for w in WORDS]
     starts = sorted({w[:n] for w in words for n in range(2, len(w))} - set(words), key=lambda p: (len(p), p))
-    pieces += [(p, KIND.NORMAL) for p in starts + words + ENDINGS + OTHER + [MARK] + list(LETTERS)]    # merges need starts
+    normal = starts + words + ENDINGS + OTHER + [MARK] + list(LETTERS)      # words are merged from their starts
+    pieces += [(p, KIND.NORMAL) for p in normal]
     return [p for p, _ in pieces], [k for _, k in pieces]
 
 
@@ -80,8 +81,8 @@ def tensors(rng, pieces, dim, layers, heads, kv_heads, hidden, tied):
         yield "output.weight", rows
 
 
-def make(folder, name, architecture, kind, file_type, seed, dim=32, layers=2, heads=2, kv_heads=2, hidden=64, context=96,
-         tied=True, shift=False, empty=True, mask=True, bytes_too=True):
+def make(folder, name, architecture, kind, file_type, seed, dim=32, layers=2, heads=2, kv_heads=2, hidden=64,
+         context=96, tied=True, shift=False, empty=True, mask=True, bytes_too=True):
     pieces, types = vocabulary(empty, mask, bytes_too)
     writer = gguf.GGUFWriter(folder / f"{name}.gguf", architecture)
     writer.add_name(name)
@@ -116,8 +117,8 @@ def main():
     types, files = gguf.GGMLQuantizationType, gguf.LlamaFileType
     make(folder, "tiny-infill", "llada", types.Q8_0, files.MOSTLY_Q8_0, seed=1)
     make(folder, "tiny-ar", "llama", types.Q8_0, files.MOSTLY_Q8_0, seed=1)
-    make(folder, "tiny-odd", "llada", types.F32, files.ALL_F32, seed=2, dim=36, heads=3, kv_heads=1, hidden=40, context=64,
-         tied=False, shift=True, empty=False, bytes_too=False)
+    make(folder, "tiny-odd", "llada", types.F32, files.ALL_F32, seed=2, dim=36, heads=3, kv_heads=1, hidden=40,
+         context=64, tied=False, shift=True, empty=False, bytes_too=False)
     make(folder, "tiny-nomask", "llada", types.F16, files.MOSTLY_F16, seed=3, empty=False, mask=False, bytes_too=False)
 
 

@@ -1,0 +1,102 @@
+/* session_testing.h - sessions on tiny-infill between guard bytes, for test_session.c and test_session_control.c. */
+#ifndef PAL_SESSION_TESTING_H
+#define PAL_SESSION_TESTING_H
+
+#include "model_testing.h"
+
+enum { GUARD = 64, MOST_TEXT = 8192, MOST_PLACES = 96 };
+
+static pal_model *model; /* tiny-infill */
+
+static inline int open_model(void **state)
+{
+    (void)state;
+    model = open_test_model("tiny-infill");
+    return 0;
+}
+
+static inline int close_model(void **state)
+{
+    (void)state;
+    pal_model_close(model);
+    return 0;
+}
+
+/* A session in a block of exactly the size asked for, between guards. */
+typedef struct {
+    pal_session *session;
+    unsigned char *memory;
+    size_t bytes;
+} lent;
+
+static inline pal_status try_start(lent *l, const pal_model *m, const char *page, size_t size,
+                                   const pal_infill_options *o, pal_error *err)
+{
+    *l = (lent){0};
+    pal_status s = pal_session_bytes(m, page, size, o, &l->bytes, err);
+    if (s) return s;
+    l->memory = malloc(l->bytes + 2 * GUARD);
+    assert_non_null(l->memory);
+    memset(l->memory, 0xa5, l->bytes + 2 * GUARD);
+    s = pal_session_init(&l->session, m, page, size, o, l->memory + GUARD, l->bytes, err);
+    if (s) free(l->memory);
+    return s;
+}
+
+static inline lent start_bytes(const char *page, size_t size, const pal_infill_options *o)
+{
+    lent l;
+    pal_error err = {0};
+    if (try_start(&l, model, page, size, o, &err)) fail_msg("%s: %s (byte %u)", page, err.text, (unsigned)err.offset);
+    return l;
+}
+
+static inline lent start(const char *page, const pal_infill_options *o)
+{
+    return start_bytes(page, strlen(page), o);
+}
+
+static inline void end(lent *l)
+{
+    for (size_t i = 0; i < GUARD; i++) {
+        assert_int_equal(l->memory[i], 0xa5);
+        assert_int_equal(l->memory[GUARD + l->bytes + i], 0xa5);
+    }
+    free(l->memory);
+}
+
+static inline void finish(lent *l)
+{
+    for (int steps = 0; pal_step(l->session) == PAL_MORE; steps++)
+        if (steps > 5000) fail_msg("the session does not end");
+    assert_int_equal(pal_session_progress(l->session).open, 0);
+    assert_int_equal(pal_step(l->session), PAL_OK);
+}
+
+/* The text as a string (texts with NUL are compared by text_of's length). */
+static inline size_t text_of(const lent *l, char out[MOST_TEXT])
+{
+    size_t bytes = pal_session_text(l->session, out, MOST_TEXT - 1);
+    assert_true(bytes < MOST_TEXT);
+    out[bytes] = '\0';
+    return bytes;
+}
+
+static inline void fill(const char *page, const pal_infill_options *o, char out[MOST_TEXT])
+{
+    lent l = start(page, o);
+    finish(&l);
+    text_of(&l, out);
+    end(&l);
+}
+
+static inline pal_infill_options options_of(pal_sampler sampler, uint64_t seed)
+{
+    pal_infill_options o = pal_infill_defaults();
+    o.sampler = sampler;
+    o.seed = seed;
+    o.temperature = 1.0;
+    return o;
+}
+
+#endif
