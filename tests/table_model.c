@@ -92,7 +92,7 @@ static void marginal(const table_model *m, int32_t page, int32_t place, double *
 {
     double law[TABLE_PAGES];
     bool possible = table_given(m, page, law);
-    for (int32_t symbol = 0; symbol < m->symbols; symbol++) p[symbol] = possible ? 0.0 : 1.0 / m->symbols;
+    for (int32_t symbol = 0; symbol < TABLE_SYMBOLS; symbol++) p[symbol] = possible ? 0.0 : 1.0 / m->symbols;
     for (int32_t full = 0; possible && full < m->pages; full++)
         if (law[full] > 0.0) p[table_token(m, full, place)] += law[full];
 }
@@ -163,7 +163,7 @@ static void logits(void *context, const int *at, int count, float *out)
 {
     const table_model *m = context;
     for (int i = 0; i < count; i++)
-        memcpy(out + i * m->classes.vocab, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
+        memcpy(out + (size_t)i * (size_t)m->classes.vocab, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
                (size_t)m->classes.vocab * sizeof *out);
 }
 
@@ -349,6 +349,12 @@ static void push(table_fill *t, const double *before, double *after, int32_t ste
     }
 }
 
+static void note(const table_fill *t, const double *law, int32_t step)
+{
+    size_t pages = (size_t)t->model.pages;
+    if (t->history) memcpy(t->history + (size_t)step * pages, law, pages * sizeof *law);
+}
+
 static void one_pass(table_fill *t, int32_t page, double *law)
 {
     const pal_infill_options *o = &t->fill.options;
@@ -357,13 +363,13 @@ static void one_pass(table_fill *t, int32_t page, double *law)
     double before[TABLE_PAGES] = {0.0};
     before[page] = 1.0;
     t->evaluations = 0.0;
+    note(t, before, 0);
     for (int32_t step = 0; step < steps; step++) {
-        if (t->history) memcpy(t->history + step * t->model.pages, before, sizeof(double) * (size_t)t->model.pages);
         if (timed) set_rates(t, step);
         push(t, before, law, step, timed);
         memcpy(before, law, sizeof before);
+        note(t, law, step + 1);
     }
-    if (t->history) memcpy(t->history + steps * t->model.pages, before, sizeof(double) * (size_t)t->model.pages);
 }
 
 double table_law(table_fill *t, double *law)

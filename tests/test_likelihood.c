@@ -281,8 +281,7 @@ static void causal_likelihoods_follow_the_chain_rule_and_sum_to_one(void **state
         double sum = 0.0;
         random_network(4, SEED, exact);
         t.model.causal = true;
-        for (int32_t page = 0; page < t.model.pages;
-             page++) /* a causal softmax has all tokens; so that no mass is lost */
+        for (int32_t page = 0; page < t.model.pages; page++)
             for (int32_t i = 0; i < 4; i++) t.model.logit[page][i][t.model.symbols] = -1e30f;
         pal_scorer s = scorer_of(&t.model);
         for (int32_t page = 0; page < t.model.pages; page++) {

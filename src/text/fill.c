@@ -206,6 +206,19 @@ static bool can_fill(const pal_classes *c)
     return false;
 }
 
+/* Without all 256 a character that was begun might have no end, and a place no token it may have. */
+static bool has_all_bytes(const pal_classes *c)
+{
+    bool seen[256] = {false};
+    int count = 0;
+    for (int32_t id = 0; id < c->vocab; id++) {
+        if (!(c->of[id] & PAL_CLASS_BYTE) || seen[c->byte[id]]) continue;
+        seen[c->byte[id]] = true;
+        count++;
+    }
+    return count == 256;
+}
+
 static bool between(double x, double low, double high)
 {
     return x >= low && x <= high;
@@ -236,6 +249,7 @@ pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal
         {o->remask < 0.0 || between(o->remask, 0.0, 1.0), "remask must lie between 0 and 1"},
         {o->remask < 0.0 || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone"},
         {o->free_min >= 1 && o->free_min <= o->free_max, "the lengths of [[?]] must be at least 1 and in order"},
+        {!o->byte_pieces || has_all_bytes(c), "byte-pieces needs a vocabulary with all 256 byte pieces"},
         {can_fill(c), "the vocabulary has no token that may stand in a blank"},
         {c->mask >= 0, "the model has no mask token: it cannot fill blanks"},
     };

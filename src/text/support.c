@@ -104,7 +104,7 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
 
 static bool empty_allowed(const pal_fill *f, const pal_blank *blank, int32_t index)
 {
-    if (index < blank->least) return false;     /* all of a blank of exact length */
+    if (index < blank->least) return false; /* all of a blank of exact length */
     for (int32_t i = index + 1; i < blank->most; i++) {
         const pal_slot *later = &f->slot[blank->slot + i];
         if (later->step >= 0 && f->tokens[later->at] != f->classes->empty) return false;
