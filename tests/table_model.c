@@ -40,6 +40,14 @@ void table_tokens(const table_model *m, int32_t page, int32_t *tokens)
     for (int32_t i = 0; i < m->places; i++) tokens[i] = table_token(m, page, i);
 }
 
+int32_t table_with(const table_model *m, int32_t page, int32_t place, int32_t token)
+{
+    int32_t tokens[TABLE_PLACES];
+    table_tokens(m, page, tokens);
+    tokens[place] = token;
+    return table_page(m, tokens);
+}
+
 bool table_agrees(const table_model *m, int32_t full, int32_t page)
 {
     for (int32_t i = 0; i < m->places; i++) {
@@ -130,6 +138,27 @@ double table_conditional(const table_model *m, int32_t page, int32_t place, int3
     double sum = 0.0;
     for (int32_t s = 0; s < m->symbols; s++) sum += exp((double)logit[s] - (double)logit[symbol]);
     return 1.0 / sum;
+}
+
+double table_sureness(const table_model *m, pal_sampler sampler, int32_t page, int32_t place)
+{
+    double first = 0.0, second = 0.0, entropy = 0.0;
+    for (int32_t s = 0; s < m->symbols; s++) {
+        double p = table_conditional(m, page, place, s);
+        entropy -= p * log(p);
+        second = fmax(second, fmin(first, p));
+        first = fmax(first, p);
+    }
+    return sampler == PAL_MARGIN ? first - second : sampler == PAL_ENTROPY ? -entropy : first;
+}
+
+void table_product(const table_model *m, double *law)
+{
+    for (int32_t page = 0; page < m->pages; page++) {
+        law[page] = table_is_full(m, page) ? 1.0 : 0.0;
+        for (int32_t i = 0; i < m->places && law[page] > 0.0; i++)
+            law[page] *= table_conditional(m, table_masked(m), i, table_token(m, page, i));
+    }
 }
 
 double table_distance(const table_model *m, const double *a, const double *b)

@@ -32,6 +32,7 @@ pal_predictor table_predictor(table_model *m);
 int32_t table_page(const table_model *m, const int32_t *tokens);
 void table_tokens(const table_model *m, int32_t page, int32_t *tokens);
 int32_t table_token(const table_model *m, int32_t page, int32_t place);
+int32_t table_with(const table_model *m, int32_t page, int32_t place, int32_t token); /* the page with that token */
 bool table_is_full(const table_model *m, int32_t page);
 bool table_agrees(const table_model *m, int32_t full, int32_t page); /* full has what page reveals */
 static inline int32_t table_masked(const table_model *m)
@@ -56,6 +57,12 @@ void table_learnt(table_model *m, uint64_t seed);
 
 /* p(place = symbol | page) of the network: softmax of the logits in double precision, by libm. */
 double table_conditional(const table_model *m, int32_t page, int32_t place, int32_t symbol);
+
+/* How sure the network is of a place, as an adaptive sampler measures it: larger is surer. */
+double table_sureness(const table_model *m, pal_sampler sampler, int32_t page, int32_t place);
+
+/* law := all places drawn at once, independently of each other. */
+void table_product(const table_model *m, double *law);
 
 /* law := m->joint given what page reveals; false if that is impossible. */
 bool table_given(const table_model *m, int32_t page, double *law);

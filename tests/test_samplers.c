@@ -90,27 +90,6 @@ static void exact_samplers_reproduce_the_conditional_law_of_every_page(void **st
 
 /* ---- the laws on networks whose conditionals contradict each other: order matters there ---------------- */
 
-/* Larger is surer. */
-static double sureness(const table_model *m, pal_sampler sampler, int32_t page, int32_t place)
-{
-    double first = 0.0, second = 0.0, entropy = 0.0;
-    for (int32_t s = 0; s < m->symbols; s++) {
-        double p = table_conditional(m, page, place, s);
-        entropy -= p * log(p);
-        second = fmax(second, fmin(first, p));
-        first = fmax(first, p);
-    }
-    return sampler == PAL_MARGIN ? first - second : sampler == PAL_ENTROPY ? -entropy : first;
-}
-
-static int32_t with_token(const table_model *m, int32_t page, int32_t place, int32_t token)
-{
-    int32_t tokens[TABLE_PLACES];
-    table_tokens(m, page, tokens);
-    tokens[place] = token;
-    return table_page(m, tokens);
-}
-
 /* The law by its definition: a place at random, or the surest one, then a token; and so on. */
 static void defined_law(const table_model *m, pal_sampler sampler, int32_t page, double weight, double *law)
 {
@@ -122,12 +101,12 @@ static void defined_law(const table_model *m, pal_sampler sampler, int32_t page,
         return;
     }
     for (int32_t i = 1; i < count; i++)
-        if (sureness(m, sampler, page, open[i]) > sureness(m, sampler, page, open[best])) best = i;
+        if (table_sureness(m, sampler, page, open[i]) > table_sureness(m, sampler, page, open[best])) best = i;
     for (int32_t i = 0; i < count; i++) {
         if (sampler != PAL_FIRST_HITTING && i != best) continue;
         double share = sampler == PAL_FIRST_HITTING ? weight / count : weight;
         for (int32_t s = 0; s < m->symbols; s++)
-            defined_law(m, sampler, with_token(m, page, open[i], s), share * table_conditional(m, page, open[i], s),
+            defined_law(m, sampler, table_with(m, page, open[i], s), share * table_conditional(m, page, open[i], s),
                         law);
     }
 }
@@ -175,15 +154,6 @@ static void adaptive_samplers_with_equal_places_take_the_first(void **state)
 
 /* ---- ancestral ------------------------------------------------------------------------------------- */
 
-static void product_of_marginals(const table_model *m, double *law)
-{
-    for (int32_t page = 0; page < m->pages; page++) {
-        law[page] = table_is_full(m, page) ? 1.0 : 0.0;
-        for (int32_t i = 0; i < m->places && law[page] > 0.0; i++)
-            law[page] *= table_conditional(m, table_masked(m), i, table_token(m, page, i));
-    }
-}
-
 static double timed_law(pal_sampler sampler, int32_t steps, double remask, double *law)
 {
     table_fill_start(&t, sampler, table_masked(&t.model));
@@ -222,7 +192,7 @@ static void ancestral_in_one_step_draws_all_places_independently(void **state)
     double law[TABLE_PAGES], wanted[TABLE_PAGES];
     random_learnt(4, SEED);
     assert_true(timed_law(PAL_ANCESTRAL, 1, 0.0, law) < EXACT);
-    product_of_marginals(&t.model, wanted);
+    table_product(&t.model, wanted);
     assert_true(table_distance(&t.model, law, wanted) < EXACT);
 }
 
@@ -261,7 +231,7 @@ static void remask_keeps_the_masked_share_of_every_place(void **state)
     const double eta[] = {0.0, 0.04, 0.3, 1.0};
     static double history[17 * TABLE_PAGES];
     random_learnt(3, SEED);
-    int32_t start = with_token(&t.model, table_masked(&t.model), 1, 2);
+    int32_t start = table_with(&t.model, table_masked(&t.model), 1, 2);
     for (size_t i = 0; i < COUNT(steps) * COUNT(eta); i++) {
         int32_t k = steps[i / COUNT(eta)];
         double law[TABLE_PAGES];
@@ -309,162 +279,6 @@ static void remask_with_the_largest_probability_does_not_converge(void **state)
     assert_true(table_distance(&t.model, law, t.model.joint) > 0.01);
 }
 
-/* ---- parallel --------------------------------------------------------------------------------------- */
-
-static void start_parallel(int32_t page, double threshold, double entropy_bound)
-{
-    table_fill_start(&t, PAL_PARALLEL, page);
-    t.fill.options.threshold = threshold;
-    t.fill.options.entropy_bound = entropy_bound;
-}
-
-static void parallel_that_admits_one_place_is_the_adaptive_order(void **state)
-{
-    (void)state;
-    const struct {
-        double threshold, bound;
-        pal_sampler same;
-    } rules[] = {{1.0, 0.0, PAL_CONFIDENCE}, {0.0, 1e-9, PAL_ENTROPY}};
-    random_learnt(4, SEED);
-    for (size_t i = 0; i < COUNT(rules); i++) {
-        double law[TABLE_PAGES], wanted[TABLE_PAGES];
-        start_parallel(table_masked(&t.model), rules[i].threshold, rules[i].bound);
-        assert_true(table_law(&t, law) < EXACT);
-        table_fill_start(&t, rules[i].same, table_masked(&t.model));
-        table_law(&t, wanted);
-        assert_true(table_distance(&t.model, law, wanted) < EXACT);
-    }
-}
-
-/* C05: all places at once are independent, which is not the law. */
-static void parallel_that_admits_all_places_draws_them_independently(void **state)
-{
-    (void)state;
-    double law[TABLE_PAGES], wanted[TABLE_PAGES];
-    random_exact(3, SEED, 0.0);
-    product_of_marginals(&t.model, wanted);
-    assert_true(table_distance(&t.model, wanted, t.model.joint) > 0.01);
-    start_parallel(table_masked(&t.model), 1e-9, 0.0);
-    assert_true(table_law(&t, law) < EXACT);
-    assert_true(table_distance(&t.model, law, wanted) < FLOAT_LOGITS);
-    start_parallel(table_masked(&t.model), 0.0, 1e6);
-    assert_true(table_law(&t, law) < EXACT);
-    assert_true(table_distance(&t.model, law, wanted) < FLOAT_LOGITS);
-}
-
-/* One text gets most of the mass: the laws for which decoding in parallel is meant. */
-static void random_peaked(int32_t places, uint64_t seed)
-{
-    table_init(&t.model, places, 3, false);
-    table_random_joint(&t.model, seed, 0.3, 0.0, NULL);
-    double rest = 0.6 * pal_uniform(seed, PAL_DRAW_SUBSET, 0, 0, 0);
-    int32_t peak = (int32_t)(t.model.pages * pal_uniform(seed, PAL_DRAW_SUBSET, 0, 0, 1));
-    while (!table_is_full(&t.model, peak)) peak = (peak + 1) % t.model.pages;
-    for (int32_t page = 0; page < t.model.pages; page++) t.model.joint[page] *= rest;
-    t.model.joint[peak] += 1.0 - rest;
-    table_exact(&t.model);
-}
-
-/* Steps once from `page`: the places it revealed. */
-static int32_t revealed_places(int32_t page, int32_t *place)
-{
-    int32_t count = 0;
-    pal_fill_step(&t.fill);
-    for (int32_t i = 0; i < t.model.places; i++)
-        if (table_token(&t.model, page, i) != t.tokens[i]) place[count++] = i;
-    return count;
-}
-
-/* The mass of texts that agree with the page and have the page's tokens at place[count]. */
-static double mass_of(const double *given, const int32_t *tokens, const int32_t *place, int32_t count)
-{
-    double mass = 0.0;
-    for (int32_t full = 0; full < t.model.pages; full++) {
-        bool agrees = given[full] > 0.0;
-        for (int32_t i = 0; i < count && agrees; i++)
-            agrees = table_token(&t.model, full, place[i]) == tokens[place[i]];
-        if (agrees) mass += given[full];
-    }
-    return mass;
-}
-
-/* C23, Wu et al. 2025: if all n revealed marginals exceed 1 - e and (n + 1) e <= 1, the likeliest tokens taken one
- * by one are the likeliest together.  The threshold 0.75 admits n = 3. */
-static void parallel_threshold_greedy_finds_the_joint_mode(void **state)
-{
-    (void)state;
-    int32_t several = 0;
-    for (uint64_t seed = 0; seed < 300; seed++) {
-        random_peaked(seed % 2 ? 3 : 4, SEED + seed);
-        int32_t page = table_masked(&t.model), place[TABLE_PLACES], tokens[TABLE_PLACES];
-        double given[TABLE_PAGES];
-        if (t.model.places == 4) page = with_token(&t.model, page, 1, 0);
-        if (!table_given(&t.model, page, given)) continue;
-        start_parallel(page, 0.75, 0.0);
-        t.fill.options.temperature = 0.0;
-        int32_t count = revealed_places(page, place);
-        for (int32_t i = 0; i < count && count > 1; i++)
-            assert_true(table_conditional(&t.model, page, place[i], t.tokens[place[i]]) > 0.75);
-        double mass = mass_of(given, t.tokens, place, count);
-        for (int32_t full = 0; full < t.model.pages; full++) {
-            table_tokens(&t.model, full, tokens);
-            if (count > 1 && given[full] > 0.0) assert_true(mass_of(given, tokens, place, count) <= mass + EXACT);
-        }
-        several += count > 1;
-    }
-    assert_true(several > 100);
-}
-
-static double entropy_of(int32_t page, int32_t place)
-{
-    return -sureness(&t.model, PAL_ENTROPY, page, place);
-}
-
-/* KL of the joint law of place[count] from the product of its marginals. */
-static double divergence(const double *given, int32_t page, const int32_t *place, int32_t count)
-{
-    double kl = 0.0;
-    for (int32_t full = 0; full < t.model.pages; full++) {
-        int32_t tokens[TABLE_PLACES];
-        if (given[full] == 0.0) continue;
-        table_tokens(&t.model, full, tokens);
-        double product = 1.0;
-        for (int32_t i = 0; i < count; i++) product *= table_conditional(&t.model, page, place[i], tokens[place[i]]);
-        kl += given[full] * log(mass_of(given, tokens, place, count) / product);
-    }
-    return kl;
-}
-
-/* C23, Ben-Hamu et al. 2025: what is lost by the independent draw is at most the sum of entropies less the largest,
- * which stays within the bound, and one place more would not. */
-static void parallel_entropy_bound_holds_and_is_used_up(void **state)
-{
-    (void)state;
-    const double bound = 0.7;
-    int32_t several = 0;
-    for (uint64_t seed = 0; seed < 100; seed++) {
-        random_peaked(4, SEED + seed);
-        int32_t page = table_masked(&t.model), place[TABLE_PLACES];
-        double given[TABLE_PAGES], sum = 0.0, largest = 0.0;
-        table_given(&t.model, page, given);
-        start_parallel(page, 0.0, bound);
-        int32_t count = revealed_places(page, place);
-        for (int32_t i = 0; i < count; i++) {
-            sum += entropy_of(page, place[i]);
-            largest = fmax(largest, entropy_of(page, place[i]));
-        }
-        assert_true(sum - largest <= bound);
-        assert_true(divergence(given, page, place, count) <= sum - largest + FLOAT_LOGITS);
-        for (int32_t i = 0; i < 4; i++)
-            if (t.tokens[i] == t.model.symbols) {
-                assert_true(entropy_of(page, i) >= largest);
-                assert_true(sum > bound);
-            }
-        several += count > 1;
-    }
-    assert_true(several > 50);
-}
-
 /* ---- what is drawn by the engine's own random numbers ----------------------------------------------- */
 
 /* The value that chi-square with df degrees of freedom exceeds once in 10,000 (Wilson and Hilferty 1931). */
@@ -509,7 +323,7 @@ static void exact_samplers_drawn_follow_the_conditional_law(void **state)
     double law[TABLE_PAGES];
     int32_t drawn[TABLE_PAGES];
     random_exact(4, SEED + 4, 0.0);
-    int32_t page = with_token(&t.model, with_token(&t.model, table_masked(&t.model), 0, 1), 2, 0);
+    int32_t page = table_with(&t.model, table_with(&t.model, table_masked(&t.model), 0, 1), 2, 0);
     table_given(&t.model, page, law);
     for (size_t i = 0; i < COUNT(one_by_one); i++) {
         table_fill_start(&t, one_by_one[i], page);
@@ -526,7 +340,7 @@ static void every_sampler_drawn_follows_its_enumerated_law(void **state)
     double law[TABLE_PAGES];
     int32_t drawn[TABLE_PAGES];
     random_learnt(4, SEED + 5);
-    int32_t page = with_token(&t.model, table_masked(&t.model), 1, 2);
+    int32_t page = table_with(&t.model, table_masked(&t.model), 1, 2);
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, page);
         t.fill.options.threshold = sampler == PAL_PARALLEL ? 0.5 : 0.0;
@@ -627,10 +441,6 @@ int main(void)
         cmocka_unit_test(remask_with_probability_zero_is_ancestral),
         cmocka_unit_test(remask_with_probability_c_over_steps_converges_as_one_over_steps),
         cmocka_unit_test(remask_with_the_largest_probability_does_not_converge),
-        cmocka_unit_test(parallel_that_admits_one_place_is_the_adaptive_order),
-        cmocka_unit_test(parallel_that_admits_all_places_draws_them_independently),
-        cmocka_unit_test(parallel_threshold_greedy_finds_the_joint_mode),
-        cmocka_unit_test(parallel_entropy_bound_holds_and_is_used_up),
         cmocka_unit_test(exact_samplers_drawn_follow_the_conditional_law),
         cmocka_unit_test(every_sampler_drawn_follows_its_enumerated_law),
         cmocka_unit_test(ancestral_with_many_steps_and_words_keeps_the_tail),

@@ -1,0 +1,197 @@
+/* test_parallel.c - the sampler that reveals several places at once: it reveals what its rule says, and what is lost by
+ * drawing them independently stays within the published bounds.  C05 and C23 of the reference checks. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "table_model.h"
+
+#define EXACT        1e-12
+#define FLOAT_LOGITS 1e-6 /* exact conditionals, rounded to the floats that a network answers with */
+#define SEED         20240607
+#define COUNT(a)     (sizeof(a) / sizeof *(a))
+
+static table_fill t;
+
+static void random_exact(int32_t places, uint64_t seed)
+{
+    table_init(&t.model, places, 3, false);
+    table_random_joint(&t.model, seed, 0.35, 0.0, NULL);
+    table_exact(&t.model);
+}
+
+static void random_learnt(int32_t places, uint64_t seed)
+{
+    table_init(&t.model, places, 3, false);
+    table_random_joint(&t.model, seed, 0.35, 0.0, NULL);
+    table_learnt(&t.model, seed);
+}
+
+static void start_parallel(int32_t page, double threshold, double entropy_bound)
+{
+    table_fill_start(&t, PAL_PARALLEL, page);
+    t.fill.options.threshold = threshold;
+    t.fill.options.entropy_bound = entropy_bound;
+}
+
+static void parallel_that_admits_one_place_is_the_adaptive_order(void **state)
+{
+    (void)state;
+    const struct {
+        double threshold, bound;
+        pal_sampler same;
+    } rules[] = {{1.0, 0.0, PAL_CONFIDENCE}, {0.0, 1e-9, PAL_ENTROPY}};
+    random_learnt(4, SEED);
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        double law[TABLE_PAGES], wanted[TABLE_PAGES];
+        start_parallel(table_masked(&t.model), rules[i].threshold, rules[i].bound);
+        assert_true(table_law(&t, law) < EXACT);
+        table_fill_start(&t, rules[i].same, table_masked(&t.model));
+        table_law(&t, wanted);
+        assert_true(table_distance(&t.model, law, wanted) < EXACT);
+    }
+}
+
+/* C05: all places at once are independent, which is not the law. */
+static void parallel_that_admits_all_places_draws_them_independently(void **state)
+{
+    (void)state;
+    double law[TABLE_PAGES], wanted[TABLE_PAGES];
+    random_exact(3, SEED);
+    table_product(&t.model, wanted);
+    assert_true(table_distance(&t.model, wanted, t.model.joint) > 0.01);
+    start_parallel(table_masked(&t.model), 1e-9, 0.0);
+    assert_true(table_law(&t, law) < EXACT);
+    assert_true(table_distance(&t.model, law, wanted) < FLOAT_LOGITS);
+    start_parallel(table_masked(&t.model), 0.0, 1e6);
+    assert_true(table_law(&t, law) < EXACT);
+    assert_true(table_distance(&t.model, law, wanted) < FLOAT_LOGITS);
+}
+
+/* One text gets most of the mass: the laws for which decoding in parallel is meant. */
+static void random_peaked(int32_t places, uint64_t seed)
+{
+    table_init(&t.model, places, 3, false);
+    table_random_joint(&t.model, seed, 0.3, 0.0, NULL);
+    double rest = 0.6 * pal_uniform(seed, PAL_DRAW_SUBSET, 0, 0, 0);
+    int32_t peak = (int32_t)(t.model.pages * pal_uniform(seed, PAL_DRAW_SUBSET, 0, 0, 1));
+    while (!table_is_full(&t.model, peak)) peak = (peak + 1) % t.model.pages;
+    for (int32_t page = 0; page < t.model.pages; page++) t.model.joint[page] *= rest;
+    t.model.joint[peak] += 1.0 - rest;
+    table_exact(&t.model);
+}
+
+/* Steps once from `page`: the places it revealed. */
+static int32_t revealed_places(int32_t page, int32_t *place)
+{
+    int32_t count = 0;
+    pal_fill_step(&t.fill);
+    for (int32_t i = 0; i < t.model.places; i++)
+        if (table_token(&t.model, page, i) != t.tokens[i]) place[count++] = i;
+    return count;
+}
+
+/* The mass of texts that agree with the page and have the page's tokens at place[count]. */
+static double mass_of(const double *given, const int32_t *tokens, const int32_t *place, int32_t count)
+{
+    double mass = 0.0;
+    for (int32_t full = 0; full < t.model.pages; full++) {
+        bool agrees = given[full] > 0.0;
+        for (int32_t i = 0; i < count && agrees; i++)
+            agrees = table_token(&t.model, full, place[i]) == tokens[place[i]];
+        if (agrees) mass += given[full];
+    }
+    return mass;
+}
+
+/* C23, Wu et al. 2025: if all n revealed marginals exceed 1 - e and (n + 1) e <= 1, the likeliest tokens taken one
+ * by one are the likeliest together.  The threshold 0.75 admits n = 3. */
+static void parallel_threshold_greedy_finds_the_joint_mode(void **state)
+{
+    (void)state;
+    int32_t several = 0;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        random_peaked(seed % 2 ? 3 : 4, SEED + seed);
+        int32_t page = table_masked(&t.model), place[TABLE_PLACES], tokens[TABLE_PLACES];
+        double given[TABLE_PAGES];
+        if (t.model.places == 4) page = table_with(&t.model, page, 1, 0);
+        if (!table_given(&t.model, page, given)) continue;
+        start_parallel(page, 0.75, 0.0);
+        t.fill.options.temperature = 0.0;
+        int32_t count = revealed_places(page, place);
+        for (int32_t i = 0; i < count && count > 1; i++)
+            assert_true(table_conditional(&t.model, page, place[i], t.tokens[place[i]]) > 0.75);
+        double mass = mass_of(given, t.tokens, place, count);
+        for (int32_t full = 0; full < t.model.pages; full++) {
+            table_tokens(&t.model, full, tokens);
+            if (count > 1 && given[full] > 0.0) assert_true(mass_of(given, tokens, place, count) <= mass + EXACT);
+        }
+        several += count > 1;
+    }
+    assert_true(several > 100);
+}
+
+static double entropy_of(int32_t page, int32_t place)
+{
+    return -table_sureness(&t.model, PAL_ENTROPY, page, place);
+}
+
+/* KL of the joint law of place[count] from the product of its marginals. */
+static double divergence(const double *given, int32_t page, const int32_t *place, int32_t count)
+{
+    double kl = 0.0;
+    for (int32_t full = 0; full < t.model.pages; full++) {
+        int32_t tokens[TABLE_PLACES];
+        if (given[full] == 0.0) continue;
+        table_tokens(&t.model, full, tokens);
+        double product = 1.0;
+        for (int32_t i = 0; i < count; i++) product *= table_conditional(&t.model, page, place[i], tokens[place[i]]);
+        kl += given[full] * log(mass_of(given, tokens, place, count) / product);
+    }
+    return kl;
+}
+
+/* C23, Ben-Hamu et al. 2025: what is lost by the independent draw is at most the sum of entropies less the largest,
+ * which stays within the bound, and one place more would not. */
+static void parallel_entropy_bound_holds_and_is_used_up(void **state)
+{
+    (void)state;
+    const double bound = 0.7;
+    int32_t several = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        random_peaked(4, SEED + seed);
+        int32_t page = table_masked(&t.model), place[TABLE_PLACES];
+        double given[TABLE_PAGES], sum = 0.0, largest = 0.0;
+        table_given(&t.model, page, given);
+        start_parallel(page, 0.0, bound);
+        int32_t count = revealed_places(page, place);
+        for (int32_t i = 0; i < count; i++) {
+            sum += entropy_of(page, place[i]);
+            largest = fmax(largest, entropy_of(page, place[i]));
+        }
+        assert_true(sum - largest <= bound);
+        assert_true(divergence(given, page, place, count) <= sum - largest + FLOAT_LOGITS);
+        for (int32_t i = 0; i < 4; i++)
+            if (t.tokens[i] == t.model.symbols) {
+                assert_true(entropy_of(page, i) >= largest);
+                assert_true(sum > bound);
+            }
+        several += count > 1;
+    }
+    assert_true(several > 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parallel_that_admits_one_place_is_the_adaptive_order),
+        cmocka_unit_test(parallel_that_admits_all_places_draws_them_independently),
+        cmocka_unit_test(parallel_threshold_greedy_finds_the_joint_mode),
+        cmocka_unit_test(parallel_entropy_bound_holds_and_is_used_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
