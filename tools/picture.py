@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.patches import Rectangle
 
-PAGE = "Once upon a time there was [[?]] who lived in [[4]]. One day [[?]] and they were friends ever after."
+PAGE = "Once upon a time there was a [[3-6]] who lived in [[4]]. One day [[8]] and they were friends ever after."
 INK, GIVEN, PAPER, OPEN = "#1d1a16", "#6f675c", "#faf6ee", "#e6dcc8"
 SIZE, LINE, LEFT, RIGHT = 15, 0.46, 0.55, 9.45
 
@@ -39,13 +39,14 @@ def pieces_at(result, step):
 
 
 def words(pieces):
-    """Splits at spaces, so that lines can break: (word, colour, space before)."""
+    """Splits at spaces and line breaks, so that lines can break: (word or "\\n", colour, space before)."""
     for text, colour in pieces:
-        first = True
-        for part in text.split(" "):
-            if part or not first:
-                yield part, colour, not first
-            first = False
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                yield "\n", colour, False
+            for at, part in enumerate(line.split(" ")):
+                if part or at:
+                    yield part, colour, at > 0
 
 
 def draw_page(axes, renderer, pieces, y):
@@ -60,6 +61,9 @@ def draw_page(axes, renderer, pieces, y):
     for word, colour, spaced in words(pieces):
         w = 0.32 if colour is None else width(word) if word else 0.0
         x += space if spaced else 0.0
+        if word == "\n":
+            x, y = LEFT, y - LINE
+            continue
         if x + w > RIGHT:
             x, y = LEFT, y - LINE
         if colour is None:
