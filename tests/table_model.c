@@ -88,48 +88,56 @@ bool table_given(const table_model *m, int32_t page, double *law)
 {
     double sum = 0.0;
     for (int32_t full = 0; full < m->pages; full++) {
-        law[full] = table_is_full(m, full) && table_agrees(m, full, page) ? m->joint[full] : 0.0;
+        law[full] = m->joint[full] > 0.0 && table_agrees(m, full, page) ? m->joint[full] : 0.0;
         sum += law[full];
     }
     for (int32_t full = 0; full < m->pages && sum > 0.0; full++) law[full] /= sum;
     return sum > 0.0;
 }
 
-/* p[symbol] of one place under a law of texts, uniform where the page is impossible. */
-static void marginal(const table_model *m, int32_t page, int32_t place, double *p)
+/* p[place][symbol] given what the page reveals, uniform where the page is impossible. */
+static void marginals(const table_model *m, int32_t page, double p[TABLE_PLACES][TABLE_SYMBOLS])
 {
     double law[TABLE_PAGES];
     bool possible = table_given(m, page, law);
-    for (int32_t symbol = 0; symbol < TABLE_SYMBOLS; symbol++) p[symbol] = possible ? 0.0 : 1.0 / m->symbols;
-    for (int32_t full = 0; possible && full < m->pages; full++)
-        if (law[full] > 0.0) p[table_token(m, full, place)] += law[full];
+    for (int32_t place = 0; place < m->places; place++) {
+        for (int32_t s = 0; s < TABLE_SYMBOLS; s++) p[place][s] = possible ? 0.0 : 1.0 / m->symbols;
+        for (int32_t full = 0; possible && full < m->pages; full++)
+            if (law[full] > 0.0) p[place][table_token(m, full, place)] += law[full];
+    }
 }
 
 void table_exact(table_model *m)
 {
-    for (int32_t page = 0; page < m->pages; page++)
+    double p[TABLE_PLACES][TABLE_SYMBOLS];
+    for (int32_t page = 0; page < m->pages; page++) {
+        marginals(m, page, p);
         for (int32_t place = 0; place < m->places; place++) {
-            double p[TABLE_SYMBOLS], most = 0.0;
-            marginal(m, page, place, p);
-            for (int32_t s = 0; s < m->symbols; s++) most = p[s] > most ? p[s] : most;
+            double most = 0.0;
+            for (int32_t s = 0; s < m->symbols; s++) most = fmax(most, p[place][s]);
             for (int32_t s = 0; s < m->symbols; s++)
-                m->logit[page][place][s] = p[s] > 0.0 ? (float)log(p[s] / most) : -1e30f;
+                m->logit[page][place][s] = p[place][s] > 0.0 ? (float)log(p[place][s] / most) : -1e30f;
         }
+    }
+}
+
+static double normal(uint64_t seed, int32_t a, int32_t b)
+{
+    double sum = -6.0; /* twelve uniform numbers have variance 1 */
+    for (uint32_t i = 0; i < 12; i++) sum += uniform(seed, 100 + i, a, b);
+    return sum;
 }
 
 void table_learnt(table_model *m, uint64_t seed)
 {
-    for (int32_t page = 0; page < m->pages; page++)
-        for (int32_t place = 0; place < m->places; place++) {
-            double p[TABLE_SYMBOLS];
-            marginal(m, page, place, p);
-            for (int32_t s = 0; s < m->symbols; s++) {
-                double normal = -6.0; /* twelve uniform numbers have variance 1 */
-                for (int32_t i = 0; i < 12; i++)
-                    normal += uniform(seed, 100 + (uint32_t)i, page, place * TABLE_SYMBOLS + s);
-                m->logit[page][place][s] = (float)(log(p[s] + 0.001) + 0.6 * normal);
-            }
-        }
+    double p[TABLE_PLACES][TABLE_SYMBOLS];
+    for (int32_t page = 0; page < m->pages; page++) {
+        marginals(m, page, p);
+        for (int32_t place = 0; place < m->places; place++)
+            for (int32_t s = 0; s < m->symbols; s++)
+                m->logit[page][place][s] =
+                    (float)(log(p[place][s] + 0.001) + 0.6 * normal(seed, page, place * TABLE_SYMBOLS + s));
+    }
 }
 
 double table_conditional(const table_model *m, int32_t page, int32_t place, int32_t symbol)
