@@ -472,7 +472,7 @@ static void model_without_empty_takes_exact_lengths_only(void **state)
     assert_false(pal_model_info(odd)->free_length);
     expect_refusal(odd, "a [[3]] b [[2-5]]", &o, PAL_E_UNSUPPORTED, 10);
     expect_refusal(odd, "a [[?]]", &o, PAL_E_UNSUPPORTED, 2);
-    /* Nor has it byte pieces: a character could be begun and never ended. */
+    /* Nor has it byte pieces to write other characters with. */
     o.byte_pieces = true;
     expect_refusal(odd, "a [[3]]", &o, PAL_E_OPTION, SIZE_MAX);
     o.byte_pieces = false;

@@ -206,7 +206,7 @@ static bool can_fill(const pal_classes *c)
     return false;
 }
 
-/* Without all 256 a character that was begun might have no end, and a place no token it may have. */
+/* The option promises characters outside the vocabulary, which takes all 256 bytes. */
 static bool has_all_bytes(const pal_classes *c)
 {
     bool seen[256] = {false};
