@@ -48,7 +48,7 @@ bool pal_sampler_find(const char *name, pal_sampler *out)
 pal_infill_options pal_infill_defaults(void)
 {
     return (pal_infill_options){.sampler = PAL_MARGIN,
-                                .temperature = 0.8,
+                                .temperature = 0.6,
                                 .top_p = 1.0,
                                 .repetition_penalty = 1.0,
                                 .borders = true,

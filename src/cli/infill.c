@@ -76,7 +76,7 @@ static int parse(request *r, int argc, char **argv)
         {"steps", "K", "time steps of ancestral and remask (default 64)", OPTION_INT, &o->steps, NULL},
         {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
         {"drafts", "N", "how many drafts of the page (default 1)", OPTION_INT, &r->drafts, NULL},
-        {"temperature", "X", "0 is greedy (default 0.8)", OPTION_NUMBER, &o->temperature, NULL},
+        {"temperature", "X", "0 is greedy (default 0.6)", OPTION_NUMBER, &o->temperature, NULL},
         {"top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL},
         {"top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL},
         {"min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL},
