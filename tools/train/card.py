@@ -83,6 +83,7 @@ def main():
         p.add_argument(f"--{name}", required=True)
     for name in ("run", "model", "f16", "data", "text", "about", "commands"):
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    p.add_argument("--samples", type=pathlib.Path, help="output of sample.py, for causal models")
     p.add_argument("--comparison", type=pathlib.Path, help="table of compare_samplers.py")
     args = p.parse_args()
     report = json.loads((args.data / "sources.json").read_text())
@@ -124,6 +125,8 @@ By `palimpsest score`; {kind}.
 """
     if not info["causal"]:
         card += f"\n## Samples\n\nSeeds 1 to 5 with the default options, none left out.\n\n{samples(args)}"
+    if args.samples:
+        card += f"\n## Samples\n\nBy `tools/train/sample.py`, seeds 1 to 5, none left out.\n\n{args.samples.read_text()}"
     if args.comparison:
         card += f"\n## Samplers and temperatures\n\n{COMPARISON}\n\n{args.comparison.read_text().strip()}\n"
     args.model.with_suffix(".md").write_text(card)
