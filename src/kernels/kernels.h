@@ -59,7 +59,7 @@ typedef struct {
     unsigned isa; /* what the entries were picked from */
     /* x [count] -> q [count] in -127..127, scale [count / 32]; count = n * cols, a multiple of 32.  A scale
      * is amax / 127, q is x * (127 / amax) rounded to even.  A block whose amax is below 2^-100 counts as
-     * zeros: scale 0, q 0.  x is finite. */
+     * zeros: scale 0, q 0.  Values that are not finite are harmless: they give some q. */
     void (*quantize)(int8_t *q, float *scale, const float *x, size_t count);
     pal_matmul_quant_fn *matmul_q8_0, *matmul_q4_0;
     pal_matmul_float_fn *matmul_f32, *matmul_f16;
