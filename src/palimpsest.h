@@ -190,6 +190,10 @@ size_t pal_session_blanks(const pal_session *session); /* blanks in the page */
 /* All places of all blanks, in order.  Returns how many; out may be NULL with capacity 0. */
 size_t pal_session_tokens(const pal_session *session, pal_place *out, size_t capacity);
 
+/* The page for a reader instead of a parser: given text unescaped, the tokens revealed so far, nothing where places
+ * are open.  places[i].offset and .bytes, if given, become those in this text. */
+size_t pal_session_reading(const pal_session *session, char *text, size_t capacity, pal_place *places, size_t count);
+
 typedef struct {
     int32_t step, steps;   /* steps done; time steps in all where the sampler has them, else 0 */
     int32_t evaluations;   /* of the network, since the session was made */
@@ -252,9 +256,20 @@ typedef struct {
 } pal_score_result;
 
 /* Scores text[bytes]: cut into documents at lines `<|endoftext|>`, each read in windows of the context.
- * BOS and EOS are not scored.  Allocates its work space and frees it. */
+ * BOS and EOS are not scored.  Allocates its work space and frees it; stopped by `progress` it is PAL_MORE, and
+ * *out holds the figures so far. */
 pal_status pal_score(const pal_model *model, const char *text, size_t bytes, const pal_score_options *options,
                      pal_score_result *out, pal_error *err);
+
+/* The same step by step, for callers that cannot be called back: a step is one evaluation of the network.  The text need not stay; the work space is allocated
+ * at the start and freed at the end.  options.progress is not called. */
+typedef struct pal_scoring pal_scoring;
+pal_status pal_scoring_start(pal_scoring **out, const pal_model *model, const char *text, size_t bytes,
+                             const pal_score_options *options, pal_error *err);
+pal_status pal_scoring_step(pal_scoring *scoring); /* PAL_MORE or PAL_OK */
+pal_score_progress pal_scoring_progress(const pal_scoring *scoring);
+pal_score_result pal_scoring_result(const pal_scoring *scoring); /* before the end: figures so far, NaN if none */
+void pal_scoring_end(pal_scoring *scoring);                      /* NULL is allowed */
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* score.c - pal_score: documents, windows, and the estimate of a bound, on top of text/score. */
+/* score.c - scoring a text step by step: documents, windows, and the estimate of a bound, on top of text/score. */
 #include "core/math.h"
 #include "model.h"
 #include "text/score.h"
@@ -18,22 +18,35 @@ typedef struct {
     int32_t n, given;
 } window;
 
+/* An estimate's rounds: the strata of one round and the figures of those before. */
 typedef struct {
+    uint32_t *strata; /* [count], a random order of the levels */
+    size_t count, at;
+    uint32_t round, draws, least; /* rounds done; draws of a window in each; rounds wanted at least */
+    double nats;                  /* of this round so far */
+    double sum, squares;          /* over the rounds, of bits a byte */
+    double target;
+} estimate;
+
+struct pal_scoring {
     const pal_model *model;
-    const pal_score_options *options;
     pal_score_method method;
+    uint64_t seed;
+    bool done;
     int32_t *tokens; /* of all windows, BOS included */
     window *windows;
     size_t token_count, window_count, window_room;
     int32_t longest; /* tokens in the longest window */
+    size_t at;       /* window being read, when exact */
+    double nats;     /* of the windows before */
+    uint64_t scored; /* tokens in them */
     pal_score_result result;
     pal_score_progress progress;
     pal_runner runner;
     pal_scorer scorer;
     void *block;
-    uint32_t *strata; /* [strata_count], of an estimate's levels */
-    size_t strata_count;
-} job;
+    estimate e;
+};
 
 static const struct {
     pal_score_method method;
@@ -83,7 +96,7 @@ static size_t document_end(const char *text, size_t bytes, size_t from, size_t *
     return bytes;
 }
 
-static bool add_window(job *j, size_t from, int32_t n, int32_t given)
+static bool add_window(pal_scoring *j, size_t from, int32_t n, int32_t given)
 {
     if (j->window_count == j->window_room) {
         size_t room = j->window_room ? 2 * j->window_room : 64;
@@ -100,7 +113,7 @@ static bool add_window(job *j, size_t from, int32_t n, int32_t given)
 
 /* Cuts ids[count] into windows of the context; causal models start each with BOS, diffusion models the
  * first of a document. */
-static bool add_document(job *j, const int32_t *ids, size_t count)
+static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
 {
     int32_t bos = pal_vocab_special(j->model->vocab)->bos, context = j->model->net.context;
     bool causal = j->model->net.causal;
@@ -117,7 +130,7 @@ static bool add_document(job *j, const int32_t *ids, size_t count)
     return true;
 }
 
-static pal_status read_text(job *j, const char *text, size_t bytes, pal_error *err)
+static pal_status read_text(pal_scoring *j, const char *text, size_t bytes, pal_error *err)
 {
     /* BOS once a window: at most one more token for every token. */
     size_t scratch_bytes = pal_vocab_scratch_bytes(j->model->vocab, bytes);
@@ -143,39 +156,30 @@ static pal_status read_text(job *j, const char *text, size_t bytes, pal_error *e
 
 /* ---- scoring ---------------------------------------------------------------------------------------- */
 
-static bool go_on(job *j)
-{
-    j->progress.evaluations = j->result.evaluations = j->scorer.evaluations;
-    return !j->options->progress || j->options->progress(j->options->context, &j->progress);
-}
-
-static double bits_per_byte(const job *j, double nats)
+static double bits_per_byte(const pal_scoring *j, double nats)
 {
     return nats / LN2 / (double)j->result.bytes;
 }
 
-static void set_result(job *j, double nats, double standard_error)
+static void set_result(pal_scoring *j, double nats, double standard_error)
 {
-    j->result.bits_per_byte = bits_per_byte(j, nats);
+    j->result.bits_per_byte = j->progress.bits_per_byte = bits_per_byte(j, nats);
     j->result.nats_per_token = nats / (double)j->result.tokens;
     j->result.perplexity = pal_exp(j->result.nats_per_token);
-    j->result.standard_error = standard_error;
-    j->result.evaluations = j->scorer.evaluations;
+    j->result.standard_error = j->progress.standard_error = standard_error;
 }
 
-static double score_window(job *j, const window *w)
+static pal_measure_fn *measure_of(pal_score_method method)
 {
-    const int32_t *tokens = j->tokens + w->from;
-    switch (j->method) {
-    case PAL_SCORE_EXACT: return pal_score_causal(&j->scorer, tokens, w->n, w->given);
-    case PAL_SCORE_MARGIN: return pal_score_adaptive(&j->scorer, tokens, w->n, w->given, pal_measure_margin);
-    case PAL_SCORE_ENTROPY: return pal_score_adaptive(&j->scorer, tokens, w->n, w->given, pal_measure_entropy);
-    case PAL_SCORE_CONFIDENCE: return pal_score_adaptive(&j->scorer, tokens, w->n, w->given, pal_measure_confidence);
-    default: return pal_score_bound(&j->scorer, tokens, w->n, w->given);
+    switch (method) {
+    case PAL_SCORE_MARGIN: return pal_measure_margin;
+    case PAL_SCORE_ENTROPY: return pal_measure_entropy;
+    case PAL_SCORE_CONFIDENCE: return pal_measure_confidence;
+    default: return NULL;
     }
 }
 
-static uint64_t expected_evaluations(const job *j)
+static uint64_t expected_evaluations(const pal_scoring *j)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < j->window_count; i++) {
@@ -187,97 +191,108 @@ static uint64_t expected_evaluations(const job *j)
     return sum;
 }
 
-/* One pass; stopped early, the figures are those of the windows read so far. */
-static pal_status score_exactly(job *j)
+/* One evaluation of the window being read; true when it was the window's last. */
+static bool step_window(pal_scoring *j, const window *w)
 {
-    double nats = 0.0;
-    j->progress.expected_evaluations = expected_evaluations(j);
-    j->progress.bits_per_byte = j->progress.standard_error = (double)NAN;
-    for (size_t i = 0; i < j->window_count; i++) {
-        if (!go_on(j)) {
-            double done = 0.0;
-            for (size_t w = 0; w < i; w++) done += j->windows[w].n - j->windows[w].given;
-            set_result(j, done > 0.0 ? nats * (double)j->result.tokens / done : (double)NAN, (double)NAN);
-            return PAL_MORE;
-        }
-        nats += score_window(j, &j->windows[i]);
+    const int32_t *tokens = j->tokens + w->from;
+    pal_measure_fn *measure = measure_of(j->method);
+    double bound = 0.0;
+    if (j->method == PAL_SCORE_EXACT) {
+        j->nats += pal_score_causal(&j->scorer, tokens, w->n, w->given);
+        return true;
     }
-    set_result(j, nats, 0.0);
-    go_on(j);
-    return PAL_OK;
+    if (!measure) {
+        if (!j->scorer.set) pal_score_bound_start(&j->scorer);
+        bool last = pal_score_bound_step(&j->scorer, tokens, w->n, w->given, &bound);
+        if (last) j->scorer.set = 0;
+        j->nats += bound;
+        return last;
+    }
+    if (!j->scorer.open) pal_score_adaptive_start(&j->scorer, tokens, w->n, w->given);
+    j->nats += pal_score_adaptive_step(&j->scorer, tokens, w->n, measure);
+    return j->scorer.open == 0;
+}
+
+/* Until the end the figures are those of the windows read, as if the others were like them. */
+static void step_exactly(pal_scoring *j)
+{
+    const window *w = &j->windows[j->at];
+    if (!step_window(j, w)) return;
+    j->scored += (uint64_t)(w->n - w->given);
+    j->at++;
+    j->done = j->at == j->window_count;
+    set_result(j, j->done ? j->nats : j->nats * (double)j->result.tokens / (double)j->scored,
+               j->done ? 0.0 : (double)NAN);
 }
 
 /* A fresh random order of the strata. */
-static void shuffle(const job *j, uint32_t round)
+static void shuffle(const pal_scoring *j)
 {
-    uint32_t count = (uint32_t)j->strata_count;
-    for (uint32_t i = 0; i < count; i++) j->strata[i] = i;
+    uint32_t count = (uint32_t)j->e.count;
+    for (uint32_t i = 0; i < count; i++) j->e.strata[i] = i;
     for (uint32_t i = 0; i < count; i++) {
-        double u = pal_uniform(j->options->seed, PAL_DRAW_SUBSET, UINT32_MAX - 1, round, i);
-        uint32_t other = i + (uint32_t)(u * (count - i)), swap = j->strata[i];
-        j->strata[i] = j->strata[other];
-        j->strata[other] = swap;
+        double u = pal_uniform(j->seed, PAL_DRAW_SUBSET, UINT32_MAX - 1, j->e.round, i);
+        uint32_t other = i + (uint32_t)(u * (count - i)), swap = j->e.strata[i];
+        j->e.strata[i] = j->e.strata[other];
+        j->e.strata[other] = swap;
     }
 }
 
-/* One unbiased estimate of the whole text's nats: every window `draws` times, its number of masked tokens
- * stratified over all of them, scaled back by 1 / draws. */
-static bool estimate_round(job *j, uint32_t round, uint32_t draws, double *nats)
+/* A round is one unbiased estimate of the whole text's nats.  The standard error comes from the spread of the
+ * rounds; they go on until it is small enough. */
+static void end_round(pal_scoring *j)
 {
-    *nats = 0.0;
-    shuffle(j, round);
-    for (size_t i = 0; i < j->strata_count; i++) {
-        uint32_t number = (uint32_t)(i / draws);
-        const window *w = &j->windows[number];
-        double u = pal_uniform(j->options->seed, PAL_DRAW_SUBSET, UINT32_MAX, round, (uint32_t)i);
-        double level = (j->strata[i] + u) / (double)j->strata_count;
-        if (!go_on(j)) return false;
-        *nats += pal_score_masked(&j->scorer, j->tokens + w->from, w->n, w->given, level, j->options->seed,
-                                  round * draws + (uint32_t)(i % draws), number) /
-                 draws;
-    }
-    return true;
+    estimate *e = &j->e;
+    double x = bits_per_byte(j, e->nats);
+    e->round++;
+    e->sum += x;
+    e->squares += x * x;
+    double variance = e->round > 1 ? (e->squares - e->sum * e->sum / e->round) / (e->round - 1) : (double)NAN;
+    double error = sqrt((variance > 0.0 ? variance : e->round > 1 ? 0.0 : variance) / e->round);
+    set_result(j, e->sum / e->round * LN2 * (double)j->result.bytes, error);
+    j->done = (e->round >= e->least && error <= e->target) || e->round == ROUNDS_MOST;
+    if (e->round < e->least) return;
+    double ratio = error / e->target, rounds = e->round * ratio * ratio + 1.0; /* NaN where the error is */
+    j->progress.expected_evaluations = (uint64_t)(rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST) * e->count;
 }
 
-/* Rounds until the standard error, from the spread of the rounds, is small enough. */
-static pal_status score_estimated(job *j, pal_error *err)
+/* One draw: every round takes each window `draws` times, its number of masked tokens stratified over all of
+ * them, scaled back by 1 / draws. */
+static void step_estimate(pal_scoring *j)
 {
-    double target = j->options->standard_error > 0.0 ? j->options->standard_error : DEFAULT_STANDARD_ERROR;
-    uint32_t draws = (uint32_t)(LEVELS / j->window_count) + 1, round = 0;
-    uint32_t least = j->window_count >= MANY_WINDOWS ? ROUNDS_FEW : ROUNDS_MANY;
-    double sum = 0.0, squares = 0.0, nats, error = (double)NAN;
-    bool stopped = false;
-    j->strata_count = (size_t)draws * j->window_count;
-    j->strata = malloc(j->strata_count * sizeof *j->strata);
-    if (!j->strata) return pal_fail(err, PAL_E_MEMORY, "no memory for the estimate", SIZE_MAX);
-    j->progress.expected_evaluations = (uint64_t)least * draws * j->window_count;
-    j->progress.bits_per_byte = j->progress.standard_error = (double)NAN;
-    while (round < ROUNDS_MOST) {
-        stopped = !estimate_round(j, round, draws, &nats);
-        if (stopped) break;
-        double x = bits_per_byte(j, nats);
-        round++;
-        sum += x;
-        squares += x * x;
-        double variance = round > 1 ? (squares - sum * sum / round) / (round - 1) : (double)NAN;
-        error = sqrt((variance > 0.0 ? variance : round > 1 ? 0.0 : variance) / round);
-        j->progress.bits_per_byte = sum / round;
-        j->progress.standard_error = error;
-        if (round >= least && error <= target) break;
-        double rounds = round * (error / target) * (error / target) + 1.0; /* NaN where the error is */
-        if (round >= least)
-            j->progress.expected_evaluations =
-                (uint64_t)(rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST) * j->strata_count;
-    }
-    set_result(j, round ? sum / round * LN2 * (double)j->result.bytes : (double)NAN, error);
+    estimate *e = &j->e;
+    if (e->at == 0) shuffle(j);
+    uint32_t number = (uint32_t)(e->at / e->draws);
+    const window *w = &j->windows[number];
+    double u = pal_uniform(j->seed, PAL_DRAW_SUBSET, UINT32_MAX, e->round, (uint32_t)e->at);
+    double level = (e->strata[e->at] + u) / (double)e->count;
+    e->nats += pal_score_masked(&j->scorer, j->tokens + w->from, w->n, w->given, level, j->seed,
+                                e->round * e->draws + (uint32_t)(e->at % e->draws), number) /
+               e->draws;
+    if (++e->at < e->count) return;
+    end_round(j);
+    e->at = 0;
+    e->nats = 0.0;
+}
+
+static pal_status start_estimate(pal_scoring *j, double target, pal_error *err)
+{
+    estimate *e = &j->e;
+    e->draws = (uint32_t)(LEVELS / j->window_count) + 1;
+    e->least = j->window_count >= MANY_WINDOWS ? ROUNDS_FEW : ROUNDS_MANY;
+    e->target = target > 0.0 ? target : DEFAULT_STANDARD_ERROR;
+    e->count = (size_t)e->draws * j->window_count;
+    e->strata = malloc(e->count * sizeof *e->strata);
+    if (!e->strata) return pal_fail(err, PAL_E_MEMORY, "no memory for the estimate", SIZE_MAX);
     j->result.estimated = true;
-    return stopped ? PAL_MORE : PAL_OK;
+    j->progress.expected_evaluations = (uint64_t)e->least * e->count;
+    return PAL_OK;
 }
 
-static pal_status choose_method(job *j, pal_error *err)
+static pal_status choose_method(pal_scoring *j, pal_error *err)
 {
     bool causal = j->model->net.causal;
-    pal_score_method wanted = j->options->method;
+    pal_score_method wanted = j->method;
     if ((unsigned)wanted >= PAL_SCORE_METHODS) return pal_fail(err, PAL_E_OPTION, "there is no such method", SIZE_MAX);
     j->method = wanted != PAL_SCORE_DEFAULT ? wanted : causal ? PAL_SCORE_EXACT : PAL_SCORE_BOUND;
     if (causal != (j->method == PAL_SCORE_EXACT))
@@ -291,7 +306,7 @@ static pal_status choose_method(job *j, pal_error *err)
     return PAL_OK;
 }
 
-static pal_status make_room(job *j, pal_error *err)
+static pal_status make_room(pal_scoring *j, pal_error *err)
 {
     pal_arena arena = {0};
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
@@ -306,24 +321,83 @@ static pal_status make_room(job *j, pal_error *err)
     return PAL_OK;
 }
 
+/* ---- what palimpsest.h promises ---------------------------------------------------------------------- */
+
+static pal_status start(pal_scoring *j, const char *text, size_t bytes, const pal_score_options *o, pal_error *err)
+{
+    pal_status s = pal_model_ready(j->model, err);
+    if (!s) s = choose_method(j, err);
+    if (!s) s = read_text(j, text, bytes, err);
+    if (!s) s = make_room(j, err);
+    if (s) return s;
+    j->result.method = j->method;
+    j->result.bound = j->method == PAL_SCORE_BOUND;
+    set_result(j, (double)NAN, (double)NAN);
+    if (j->result.bound && j->result.tokens > PAL_SCORE_ENUMERATED) return start_estimate(j, o->standard_error, err);
+    j->progress.expected_evaluations = expected_evaluations(j);
+    return PAL_OK;
+}
+
+pal_status pal_scoring_start(pal_scoring **out, const pal_model *model, const char *text, size_t bytes,
+                             const pal_score_options *options, pal_error *err)
+{
+    pal_scoring *j = calloc(1, sizeof *j);
+    if (!j) return pal_fail(err, PAL_E_MEMORY, "no memory for the score", SIZE_MAX);
+    j->model = model;
+    j->method = options->method;
+    j->seed = options->seed;
+    pal_status s = start(j, text, bytes, options, err);
+    if (s)
+        pal_scoring_end(j);
+    else
+        *out = j;
+    return s;
+}
+
+pal_status pal_scoring_step(pal_scoring *j)
+{
+    if (j->done) return PAL_OK;
+    if (j->result.estimated)
+        step_estimate(j);
+    else
+        step_exactly(j);
+    j->progress.evaluations = j->result.evaluations = j->scorer.evaluations;
+    return j->done ? PAL_OK : PAL_MORE;
+}
+
+pal_score_progress pal_scoring_progress(const pal_scoring *j)
+{
+    return j->progress;
+}
+
+pal_score_result pal_scoring_result(const pal_scoring *j)
+{
+    return j->result;
+}
+
+void pal_scoring_end(pal_scoring *j)
+{
+    if (!j) return;
+    free(j->e.strata);
+    free(j->block);
+    free(j->windows);
+    free(j->tokens);
+    free(j);
+}
+
 pal_status pal_score(const pal_model *model, const char *text, size_t bytes, const pal_score_options *options,
                      pal_score_result *out, pal_error *err)
 {
-    job j = {.model = model, .options = options};
-    pal_status s = pal_model_ready(model, err);
-    if (!s) s = choose_method(&j, err);
-    if (!s) s = read_text(&j, text, bytes, err);
-    if (!s) s = make_room(&j, err);
-    if (!s) {
-        bool bound = j.method == PAL_SCORE_BOUND;
-        j.result.method = j.method;
-        j.result.bound = bound;
-        s = bound && j.result.tokens > PAL_SCORE_ENUMERATED ? score_estimated(&j, err) : score_exactly(&j);
-        if (s >= 0) *out = j.result;
-    }
-    free(j.strata);
-    free(j.block);
-    free(j.windows);
-    free(j.tokens);
+    pal_scoring *j;
+    pal_status s = pal_scoring_start(&j, model, text, bytes, options, err);
+    if (s) return s;
+    do {
+        if (options->progress && !options->progress(options->context, &j->progress)) break;
+        s = pal_scoring_step(j);
+    } while (s == PAL_MORE);
+    if (s == PAL_OK && options->progress && j->done) options->progress(options->context, &j->progress);
+    *out = j->result;
+    s = j->done ? PAL_OK : PAL_MORE;
+    pal_scoring_end(j);
     return s;
 }

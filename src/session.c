@@ -377,19 +377,20 @@ static bool written_open(const pal_session *s, size_t segment, int32_t slot)
     return false;
 }
 
-/* places[i], if given, learns where slot i stands in the text. */
-static size_t render(const pal_session *s, char *out, size_t capacity, pal_place *places, size_t most)
+/* In notation, open places are blanks and what would be read as one is escaped; otherwise they are nothing.
+ * places[i], if given, learns where slot i stands in the text. */
+static size_t render(const pal_session *s, bool notation, char *out, size_t capacity, pal_place *places, size_t most)
 {
-    writer w = {.out = out, .capacity = capacity, .notation = s->fill.open > 0, .places = places};
+    writer w = {.out = out, .capacity = capacity, .notation = notation, .places = places};
     char text[LONGEST_PIECE];
     int32_t slot = 0;
     for (size_t i = 0; i < s->page.count; i++) {
         const pal_segment *segment = &s->page.segments[i];
         if (!segment->blank) put_text(&w, s->page.text + segment->from, segment->bytes);
         for (int32_t end = segment->blank ? slot + segment->most : slot, open = 0; slot < end; slot++) {
-            bool hidden = w.notation && written_open(s, i, slot);
+            bool hidden = notation ? written_open(s, i, slot) : s->fill.slot[slot].step < 0;
             if (!hidden && open) {
-                put_blank(&w, open);
+                if (notation) put_blank(&w, open);
                 open = 0;
             }
             pal_place *place = places && (size_t)slot < most ? &places[w.known++] : NULL;
@@ -399,7 +400,7 @@ static size_t render(const pal_session *s, char *out, size_t capacity, pal_place
             else
                 put_text(&w, text, token_text(s, &s->fill.slot[slot], text));
             if (place) place->bytes = hidden ? 0 : w.length - place->offset;
-            if (open && slot + 1 == end) put_blank(&w, open);
+            if (notation && open && slot + 1 == end) put_blank(&w, open);
         }
     }
     return w.length;
@@ -407,7 +408,12 @@ static size_t render(const pal_session *s, char *out, size_t capacity, pal_place
 
 size_t pal_session_text(const pal_session *s, char *text, size_t capacity)
 {
-    return render(s, text, capacity, NULL, 0);
+    return render(s, s->fill.open > 0, text, capacity, NULL, 0);
+}
+
+size_t pal_session_reading(const pal_session *s, char *text, size_t capacity, pal_place *places, size_t count)
+{
+    return render(s, false, text, capacity, places, count);
 }
 
 size_t pal_session_blanks(const pal_session *s)
@@ -431,7 +437,7 @@ size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
         memcpy(out[i].alternative_id, slot->alternative_id, sizeof slot->alternative_id);
         memcpy(out[i].alternative_probability, slot->alternative_probability, sizeof slot->alternative_probability);
     }
-    render(s, NULL, 0, out, capacity);
+    render(s, s->fill.open > 0, NULL, 0, out, capacity);
     return count;
 }
 

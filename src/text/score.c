@@ -93,21 +93,35 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
     return masked_nats(s, tokens, n, k) * length / k;
 }
 
+void pal_score_bound_start(pal_scorer *s)
+{
+    s->set = 1;
+    memset(s->sum, 0, sizeof s->sum);
+}
+
+bool pal_score_bound_step(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, double *bound)
+{
+    int32_t length = n - given, k = 0;
+    double sets = 1.0;
+    PAL_ASSERT(length <= PAL_SCORE_ENUMERATED);
+    for (int32_t i = 0; i < length; i++)
+        if (s->set >> i & 1) s->order[k++] = given + i;
+    s->sum[k] += masked_nats(s, tokens, n, k);
+    if (++s->set < 1u << length) return false;
+    *bound = 0.0;
+    for (k = 1; k <= length; k++) {
+        sets = sets * (length - k + 1) / k; /* length over k */
+        *bound += s->sum[k] / sets / k;     /* (1 / L) * (L / k) * mean over the sets */
+    }
+    return true;
+}
+
 double pal_score_bound(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
 {
-    int32_t length = n - given;
-    double sum[PAL_SCORE_ENUMERATED + 1] = {0}, sets = 1.0, bound = 0.0;
-    PAL_ASSERT(length <= PAL_SCORE_ENUMERATED);
-    for (uint32_t set = 1; set < 1u << length; set++) {
-        int32_t k = 0;
-        for (int32_t i = 0; i < length; i++)
-            if (set >> i & 1) s->order[k++] = given + i;
-        sum[k] += masked_nats(s, tokens, n, k);
-    }
-    for (int32_t k = 1; k <= length; k++) {
-        sets = sets * (length - k + 1) / k; /* length over k */
-        bound += sum[k] / sets / k;         /* (1 / L) * (L / k) * mean over the sets */
-    }
+    double bound = 0.0;
+    if (n == given) return bound;
+    pal_score_bound_start(s);
+    while (!pal_score_bound_step(s, tokens, n, given, &bound)) continue;
     return bound;
 }
 
@@ -129,23 +143,31 @@ static void keep_surest(void *context, int32_t index, const double *law)
     c->nats = -pal_log(law[c->tokens[c->s->order[index]]]);
 }
 
-double pal_score_adaptive(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, pal_measure_fn *measure)
+void pal_score_adaptive_start(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
 {
-    double nats = 0.0;
-    int32_t open = n - given;
+    s->open = n - given;
     memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
-    for (int32_t i = 0; i < open; i++) {
+    for (int32_t i = 0; i < s->open; i++) {
         s->order[i] = given + i;
         s->shown[given + i] = s->classes->mask;
     }
-    while (open) {
-        adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
-        evaluate(s, s->shown, n);
-        each_law(s, s->order, open, 0, false, keep_surest, &c);
-        nats += c.nats;
-        s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
-        open--; /* keep the rest in order of position: ties depend on it */
-        memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(open - c.best_index) * sizeof *s->order);
-    }
+}
+
+double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, pal_measure_fn *measure)
+{
+    adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
+    evaluate(s, s->shown, n);
+    each_law(s, s->order, s->open, 0, false, keep_surest, &c);
+    s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
+    s->open--; /* keep the rest in order of position: ties depend on it */
+    memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(s->open - c.best_index) * sizeof *s->order);
+    return c.nats;
+}
+
+double pal_score_adaptive(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, pal_measure_fn *measure)
+{
+    double nats = 0.0;
+    pal_score_adaptive_start(s, tokens, n, given);
+    while (s->open) nats += pal_score_adaptive_step(s, tokens, n, measure);
     return nats;
 }

@@ -9,6 +9,8 @@
 #include "fill.h"
 #include "predictor.h"
 
+enum { PAL_SCORE_ENUMERATED = 10 }; /* up to this many tokens the bound is computed, not estimated */
+
 typedef struct {
     pal_predictor predictor;
     const pal_classes *classes;
@@ -17,12 +19,13 @@ typedef struct {
     double *sureness; /* [most] */
     float *logits;    /* [PAL_FILL_ROWS, vocab] */
     double *law;      /* [vocab] */
+    int32_t open;     /* of an adaptive order under way: order[0 .. open) are still masked */
+    uint32_t set;     /* of an exact bound under way: the sets of positions below this one are done */
+    double sum[PAL_SCORE_ENUMERATED + 1]; /* ... and their nats by the number of positions */
     uint64_t evaluations;
 } pal_scorer;
 
 void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena);
-
-enum { PAL_SCORE_ENUMERATED = 10 }; /* up to this many tokens the bound is computed, not estimated */
 
 /* Causal: sum of -log p(token | before), exactly; tokens[0] must be given. */
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given);
@@ -37,8 +40,16 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
 /* The same bound, exactly, over all 2^L - 1 sets; L <= PAL_SCORE_ENUMERATED. */
 double pal_score_bound(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given);
 
+/* The same, one set at a time: after start, step until it is true; *bound is then set. */
+void pal_score_bound_start(pal_scorer *s);
+bool pal_score_bound_step(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, double *bound);
+
 /* -log p under the sampler that reveals one token where `measure` is largest (ties to the lowest
  * position): exact, because the order is a function of what is revealed.  L evaluations. */
 double pal_score_adaptive(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, pal_measure_fn *measure);
+
+/* The same, one evaluation at a time: after start, the sum of what step returns until s->open is 0. */
+void pal_score_adaptive_start(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given);
+double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, pal_measure_fn *measure);
 
 #endif

@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+/* Builds the library into build/web and the page into build/site, from build/wasm/palimpsest-web.wasm.
+ *
+ *   build/web    palimpsest.js, palimpsest-worker.js, palimpsest.wasm, types: what the npm tarball holds
+ *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
+ *
+ * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet. */
+import { createHash } from 'node:crypto';
+import { cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { injectManifest } from 'workbox-build';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(here);
+const web = join(root, 'build/web');
+const site = join(root, 'build/site');
+const wasm = join(root, 'build/wasm/palimpsest-web.wasm');
+const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
+
+/** A hash of everything that goes into the build. */
+async function buildId() {
+  const hash = createHash('sha256').update(await readFile(wasm));
+  for (const folder of ['src', 'site']) {
+    const entries = await readdir(join(here, folder), { recursive: true, withFileTypes: true });
+    const files = entries.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name));
+    for (const file of files.sort()) hash.update(file.slice(here.length)).update(await readFile(file));
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** The engine with the build id as a custom section, by which the worker knows it. */
+async function marked() {
+  const text = (value) => [value.length, ...Buffer.from(value)];
+  const section = [...text('palimpsest.build'), ...Buffer.from(id)];
+  return Buffer.concat([await readFile(wasm), Buffer.from([0, section.length, ...section])]);
+}
+
+const id = await buildId();
+const define = { __BUILD__: JSON.stringify(id), __VERSION__: JSON.stringify(version) };
+const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
+
+/** One self-contained ES module. */
+function module(entry, name, outDir, options = {}) {
+  return build({
+    ...shared,
+    root: here,
+    publicDir: false,
+    ...options,
+    build: {
+      target: 'es2022',
+      outDir,
+      emptyOutDir: false,
+      lib: { entry, formats: ['es'], fileName: () => name },
+      rollupOptions: { external: [/^node:/] },
+      minify: true,
+    },
+  });
+}
+
+async function library() {
+  await rm(web, { recursive: true, force: true });
+  await mkdir(web, { recursive: true });
+  await module(join(here, 'src/palimpsest.ts'), 'palimpsest.js', web);
+  await module(join(here, 'src/worker.ts'), 'palimpsest-worker.js', web);
+  await writeFile(join(web, 'palimpsest.wasm'), await marked());
+  execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json'], {
+    cwd: here,
+    stdio: 'inherit',
+  });
+  await publicTypes();
+}
+
+/** Keeps the declarations that palimpsest.d.ts stands on, and makes them name each other as a package must. */
+async function publicTypes() {
+  const kept = ['palimpsest.d.ts', 'types.d.ts', 'errors.d.ts'];
+  for (const name of (await readdir(web)).filter((file) => file.endsWith('.d.ts'))) {
+    const file = join(web, name);
+    if (!kept.includes(name)) await rm(file);
+    else await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/(from '\.\/\w+)\.ts'/g, "$1.js'"));
+  }
+}
+
+/** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
+async function shippedModels() {
+  const lines = (await readFile(join(root, 'models/MANIFEST'), 'utf8')).split('\n');
+  const models = [];
+  for (const line of lines) {
+    const [sha256, bytes, name] = line.trim().split(/\s+/);
+    if (/^[0-9a-f]{64}$/.test(sha256)) models.push({ name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256 });
+  }
+  return models.filter((model) => model.name === 'tales-infill');
+}
+
+async function page() {
+  const models = await shippedModels();
+  await build({
+    ...shared,
+    root: join(here, 'site'),
+    base: './',
+    define: { ...define, __MODELS__: JSON.stringify(models) },
+    build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0 },
+  });
+  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm']) await copyFile(join(web, name), join(site, name));
+  await mkdir(join(site, 'models'), { recursive: true });
+  for (const model of models) await cp(join(root, model.file), join(site, model.file));
+  await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });
+  const { count, size, warnings } = await injectManifest({
+    swSrc: join(site, 'sw.js'),
+    swDest: join(site, 'sw.js'),
+    globDirectory: site,
+    globPatterns: ['**/*.{html,js,css,wasm,woff2,svg,png,webmanifest,txt}'],
+    globIgnores: ['sw.js', 'models/**'],
+    dontCacheBustURLsMatching: /assets\/.*-[\w-]{8}\./,
+  });
+  for (const warning of warnings) console.warn(warning);
+  console.log(`build ${id}: the page keeps ${count} files, ${Math.round(size / 1024)} KB, for offline use`);
+}
+
+await library();
+if (!process.argv.includes('--library')) await page();

@@ -1,0 +1,135 @@
+/** A worker with a model in it, and the calls under way. */
+import { PalimpsestError } from './errors.ts';
+import { startWorker, type WorkerLink } from './platform.ts';
+import { fromMessage, type Calls, type PageMessage, type Reply } from './protocol.ts';
+import type { LoadProgress, ScoreProgress } from './types.ts';
+
+type Result = Extract<Reply, { result: unknown }>['result'];
+
+/** What a call may hear before its result. */
+export interface Hears {
+  loading?: (progress: LoadProgress) => void;
+  scoring?: (progress: ScoreProgress) => void;
+  page?: (page: PageMessage) => void;
+}
+
+interface Pending extends Hears {
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+export class Connection {
+  readonly lock = `palimpsest-worker ${crypto.randomUUID?.() ?? Math.random()}`;
+  memoryBytes = 0;
+  #link: WorkerLink | null = null;
+  #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #dead: PalimpsestError | null = null;
+  #onReady: (() => void) | null = null;
+  #watch = new AbortController();
+  readonly #onDeath: () => void;
+
+  private constructor(onDeath: () => void) {
+    this.#onDeath = onDeath;
+  }
+
+  /** onDeath is called once when the worker dies by itself. */
+  static async open(worker: URL, onDeath: () => void, signal?: AbortSignal): Promise<Connection> {
+    const connection = new Connection(onDeath);
+    await connection.#start(worker, signal);
+    return connection;
+  }
+
+  async #start(worker: URL, signal?: AbortSignal): Promise<void> {
+    const ready = new Promise<void>((resolve, reject) => {
+      this.#onReady = resolve;
+      this.#pending.set(0, { resolve: () => resolve(), reject });
+    });
+    ready.catch(() => {}); // it may fail while the worker is still being made
+    try {
+      this.#link = await startWorker(worker, { message: (reply) => this.#hear(reply), died: (why) => this.#die(why) });
+    } catch (error) {
+      this.#die(error instanceof Error ? error.message : String(error));
+    }
+    const abort = () => this.end(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    await ready.finally(() => signal?.removeEventListener('abort', abort));
+  }
+
+  #hear(reply: Reply): void {
+    if ('ready' in reply) return this.#welcome(reply.ready);
+    if ('crash' in reply) return this.#die(reply.crash);
+    const pending = this.#pending.get(reply.id);
+    if (!pending) return; // cancelled meanwhile
+    if ('page' in reply) return pending.page?.(reply.page);
+    if ('loading' in reply) return pending.loading?.(reply.loading);
+    if ('scoring' in reply) return pending.scoring?.(reply.scoring);
+    this.#settle(reply.id);
+    if ('error' in reply) return pending.reject(fromMessage(reply.error));
+    this.memoryBytes = reply.memoryBytes;
+    pending.resolve(reply.result);
+  }
+
+  #welcome(build: string): void {
+    this.#pending.delete(0);
+    if (build === __BUILD__) return this.#onReady?.();
+    const error = new PalimpsestError('version', `the worker is of build ${build}, the library of ${__BUILD__}: reload the page`);
+    this.#pending.set(0, { resolve: () => {}, reject: () => {} });
+    this.end(error);
+  }
+
+  /** Notices the end of a worker that says nothing, as when the browser kills it: its lock comes free. */
+  watch(): void {
+    void globalThis.navigator?.locks
+      ?.request(this.lock, { signal: this.#watch.signal }, () => this.#die('the browser ended it'))
+      .catch(() => {});
+  }
+
+  #settle(id: number): void {
+    this.#pending.delete(id);
+    if (!this.#pending.size) this.#link?.hold(false);
+  }
+
+  /** Sends a call.  Aborted, it rejects at once with the signal's reason; the worker stops at its next step. */
+  call<T extends Result>(request: Calls, hears: Hears = {}, signal?: AbortSignal): Promise<T> {
+    if (this.#dead) return Promise.reject(this.#dead);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const id = this.#nextId++;
+    return new Promise<T>((resolve, reject) => {
+      const abort = () => {
+        if (!this.#pending.has(id)) return;
+        this.#settle(id);
+        this.#link?.post({ id, call: 'cancel' });
+        reject(signal?.reason);
+      };
+      const quiet = () => signal?.removeEventListener('abort', abort);
+      this.#pending.set(id, {
+        ...hears,
+        resolve: (result) => (quiet(), resolve(result as T)),
+        reject: (error) => (quiet(), reject(error)),
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#link?.hold(true);
+      this.#link?.post({ id, ...request });
+    });
+  }
+
+  #die(why: string): void {
+    if (this.#dead) return;
+    const starting = this.#pending.has(0);
+    const error = starting
+      ? new PalimpsestError('environment', `the worker could not be started: ${why}`)
+      : new PalimpsestError('crashed', `the worker died (${why}); the next call starts it again`);
+    this.end(error);
+    if (!starting) this.#onDeath();
+  }
+
+  end(error: unknown): void {
+    this.#dead = error instanceof PalimpsestError ? error : new PalimpsestError('disposed', 'the model was disposed');
+    this.#watch.abort();
+    this.#link?.end();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(error);
+  }
+}

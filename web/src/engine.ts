@@ -1,0 +1,345 @@
+/** The other side of wasm/exports.c: instantiates the engine and moves bytes in and out of its memory.
+ *
+ *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
+import { PalimpsestError } from './errors.ts';
+import type { Alternative, ErrorCode, PageToken, Pin } from './types.ts';
+
+type Pointer = number;
+type Call = (...values: number[]) => number;
+
+/** pal_status, from palimpsest.h. */
+const CODES: Record<number, ErrorCode> = {
+  [-1]: 'format', [-2]: 'unsupported', [-3]: 'text', [-4]: 'option', [-5]: 'context', [-6]: 'memory', [-7]: 'network',
+};
+export const MORE = 1;
+const NOWHERE = 0xffffffff; // SIZE_MAX: an error without a place
+const PLACE_WORDS = 19;
+const ALTERNATIVES = 5;
+const BUILD_SECTION = 'palimpsest.build';
+
+/** Numbers of a model, in the order of pw_model_numbers. */
+const MODEL_NUMBERS = [
+  'fileBytes', 'parameters', 'vocabulary', 'context', 'width', 'layers', 'heads', 'kvHeads', 'hidden', 'causal',
+  'canTokenize', 'canScore', 'canInfill', 'freeLength',
+] as const;
+const MODEL_TEXTS = ['architecture', 'name', 'license', 'weights', 'tokenizer', 'isa', 'whyNot'] as const;
+
+/** Figures of a score, in the order of pw_score_figures. */
+const SCORE_FIGURES = [
+  'bitsPerByte', 'natsPerToken', 'perplexity', 'standardError', 'estimated', 'bound', 'tokens', 'bytes', 'evaluations',
+  'method', 'expectedEvaluations',
+] as const;
+
+export interface FillProgress {
+  step: number; steps: number; evaluations: number; open: number;
+  places: number; shown: number; total: number; windowed: boolean;
+}
+
+/** A page for a reader: what is given before each place (and, last, behind them all), and the places. */
+export interface Reading {
+  given: string[];
+  tokens: PageToken[];
+}
+
+export class Engine {
+  readonly #memory: WebAssembly.Memory;
+  readonly #call: Record<string, Call>;
+  readonly #error: Pointer;
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #encoder = new TextEncoder();
+  #scratch: Pointer = 0;
+  #scratchBytes = 0;
+
+  private constructor(instance: WebAssembly.Instance) {
+    this.#memory = instance.exports.memory as WebAssembly.Memory;
+    this.#call = instance.exports as unknown as Record<string, Call>;
+    this.fn('_initialize')();
+    this.#error = this.alloc(12);
+  }
+
+  /** Compiles and starts palimpsest.wasm, which must be of the given build. */
+  static async create(wasm: Response | BufferSource, build: string): Promise<Engine> {
+    const module = await compile(wasm);
+    const section = WebAssembly.Module.customSections(module, BUILD_SECTION)[0];
+    const found = section ? new TextDecoder().decode(section) : 'unknown';
+    if (found !== build) throw new PalimpsestError('version', `the engine is of build ${found}, the library of ${build}: reload the page`);
+    const env = { emscripten_notify_memory_growth: () => {} }; // views are made anew for every access
+    return new Engine(await WebAssembly.instantiate(module, { env }));
+  }
+
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  fn(name: string): Call {
+    const call = this.#call[name];
+    if (!call) throw new PalimpsestError('version', `the engine has no function ${name}`);
+    return call;
+  }
+
+  // ---- memory
+
+  bytes(at: Pointer, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#memory.buffer as ArrayBuffer, at, length);
+  }
+
+  #view(at: Pointer, length: number): DataView {
+    return new DataView(this.#memory.buffer, at, length);
+  }
+
+  alloc(length: number): Pointer {
+    const at = length < 0xffffffc0 ? this.fn('pw_alloc')(length) >>> 0 : 0;
+    if (!at) throw new PalimpsestError('memory', `${megabytes(length)} more of memory are needed than the browser gives`);
+    return at;
+  }
+
+  free(at: Pointer): void {
+    if (at) this.fn('pw_free')(at);
+  }
+
+  /** Room that lasts until the next call of room(). */
+  room(length: number): Pointer {
+    if (length > this.#scratchBytes) {
+      this.free(this.#scratch);
+      this.#scratch = this.#scratchBytes = 0;
+      this.#scratch = this.alloc(2 * length);
+      this.#scratchBytes = 2 * length;
+    }
+    return this.#scratch;
+  }
+
+  /** Copies bytes in for the length of a call. */
+  #lend<T>(data: Uint8Array, use: (at: Pointer, length: number) => T): T {
+    const at = this.alloc(data.length + 1);
+    try {
+      this.bytes(at, data.length).set(data);
+      return use(at, data.length);
+    } finally {
+      this.free(at);
+    }
+  }
+
+  #lendText<T>(text: string, use: (at: Pointer, length: number) => T): T {
+    const data = this.#encoder.encode(text);
+    try {
+      return this.#lend(data, use);
+    } catch (error) {
+      // Offsets in text are bytes in C and UTF-16 units here.
+      if (!(error instanceof PalimpsestError) || error.code !== 'text' || error.offset === null) throw error;
+      throw new PalimpsestError('text', error.message, this.#decoder.decode(data.subarray(0, error.offset)).length);
+    }
+  }
+
+  /** Calls write(pointer, capacity), which returns a length, until the room is large enough. */
+  #collect(write: (at: Pointer, capacity: number) => number): Uint8Array {
+    let capacity = 1024;
+    for (;;) {
+      const at = this.room(capacity);
+      const length = write(at, capacity) >>> 0;
+      if (length <= capacity) return this.bytes(at, length);
+      capacity = length;
+    }
+  }
+
+  #numbers<Name extends string>(names: readonly Name[], write: (at: Pointer) => void): Record<Name, number> {
+    const at = this.room(8 * names.length);
+    write(at);
+    const values = new Float64Array(this.#memory.buffer, at, names.length);
+    return Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<Name, number>;
+  }
+
+  #text(at: Pointer): string | null {
+    if (!at) return null;
+    const all = new Uint8Array(this.#memory.buffer, at);
+    return this.#decoder.decode(all.subarray(0, all.indexOf(0)));
+  }
+
+  // ---- errors
+
+  #fail(): never {
+    const view = this.#view(this.#error, 12);
+    const offset = view.getUint32(8, true);
+    const code = CODES[view.getInt32(0, true)] ?? 'format';
+    throw new PalimpsestError(code, this.#text(view.getUint32(4, true)) ?? 'unknown error', offset === NOWHERE ? null : offset);
+  }
+
+  #check(status: number): void {
+    if (status < 0) this.#fail();
+  }
+
+  #made(pointer: Pointer): Pointer {
+    return pointer || this.#fail();
+  }
+
+  // ---- hashes
+
+  hashStart(): Pointer {
+    return this.fn('pw_hash_start')();
+  }
+
+  hashAdd(hash: Pointer, at: Pointer, length: number): void {
+    this.fn('pw_hash_add')(hash, at, length);
+  }
+
+  hashEnd(hash: Pointer): string {
+    const at = this.room(32);
+    this.fn('pw_hash_end')(hash, at);
+    return Array.from(this.bytes(at, 32), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  // ---- models
+
+  openModel(image: Pointer, length: number): Pointer {
+    return this.#made(this.fn('pw_model_open')(image, length, this.#error));
+  }
+
+  modelNumbers(model: Pointer): Record<(typeof MODEL_NUMBERS)[number], number> {
+    return this.#numbers(MODEL_NUMBERS, (at) => this.fn('pw_model_numbers')(model, at));
+  }
+
+  modelTexts(model: Pointer): Record<(typeof MODEL_TEXTS)[number], string | null> {
+    const texts = MODEL_TEXTS.map((name, i) => [name, this.#text(this.fn('pw_model_text')(model, i))]);
+    return Object.fromEntries(texts);
+  }
+
+  closeModel(model: Pointer): void {
+    this.fn('pal_model_close')(model);
+  }
+
+  tokenize(model: Pointer, text: string, flags: number): number[] {
+    return this.#lendText(text, (at, length) => {
+      const room = this.room(4 * (length + 2)); // never more than length + 1 tokens, behind the count
+      this.#check(this.fn('pal_tokenize')(model, at, length, flags, room + 4, length + 1, room, this.#error));
+      const count = this.#view(room, 4).getUint32(0, true);
+      return Array.from(new Int32Array(this.#memory.buffer, room + 4, count));
+    });
+  }
+
+  detokenize(model: Pointer, ids: readonly number[], flags: number): string {
+    return this.#lend(new Uint8Array(Int32Array.from(ids).buffer), (at) => {
+      const counted = this.alloc(4);
+      try {
+        const data = this.#collect((out, capacity) => {
+          this.#check(this.fn('pal_detokenize')(model, at, ids.length, flags, out, capacity, counted, this.#error));
+          return this.#view(counted, 4).getUint32(0, true);
+        });
+        return this.#decoder.decode(data);
+      } finally {
+        this.free(counted);
+      }
+    });
+  }
+
+  /** Names in the order of a C enum, through the function that names its members. */
+  names(naming: 'pal_sampler_name' | 'pal_score_method_name'): string[] {
+    const names: string[] = [];
+    for (let name; (name = this.#text(this.fn(naming)(names.length))); ) names.push(name);
+    return names;
+  }
+
+  // ---- pages
+
+  fillStart(model: Pointer, text: string, options: readonly number[], seed: bigint, pins: readonly Pin[]): Pointer {
+    return this.#lendText(text, (at, length) =>
+      this.#lend(new Uint8Array(Float64Array.from(options).buffer), (given) =>
+        this.#lend(new Uint8Array(Int32Array.from(pins.flatMap((p) => [p.blank, p.index, p.id])).buffer), (pinned) =>
+          this.#made(this.fn('pw_fill_start')(model, at, length, given, low(seed), high(seed), pinned, pins.length, this.#error)),
+        ),
+      ),
+    );
+  }
+
+  fillStep(fill: Pointer): number {
+    return this.fn('pw_fill_step')(fill);
+  }
+
+  fillEnd(fill: Pointer): void {
+    this.fn('pw_fill_end')(fill);
+  }
+
+  fillText(fill: Pointer): string {
+    return this.#decoder.decode(this.#collect((at, capacity) => this.fn('pw_fill_text')(fill, at, capacity)));
+  }
+
+  fillProgress(fill: Pointer): FillProgress {
+    const at = this.room(32);
+    this.fn('pw_fill_progress')(fill, at);
+    const [step, steps, evaluations, open, places, shown, total, windowed] = new Int32Array(this.#memory.buffer, at, 8);
+    return { step, steps, evaluations, open, places, shown, total, windowed: windowed !== 0 } as FillProgress;
+  }
+
+  fillReading(fill: Pointer, places: number, piece: (id: number) => string): Reading {
+    // Copies: piece() below calls into the engine, whose memory may move.
+    const text = this.#collect((at, capacity) => this.fn('pw_fill_reading')(fill, at, capacity)).slice();
+    const view = new DataView(this.bytes(this.fn('pw_fill_places')(fill), 4 * PLACE_WORDS * places).slice().buffer);
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    const given: string[] = [];
+    const tokens: PageToken[] = [];
+    let end = 0;
+    for (let i = 0; i < places; i++) {
+      const token = readPlace(view, 4 * PLACE_WORDS * i, piece);
+      const from = view.getUint32(4 * (PLACE_WORDS * i + 6), true);
+      const length = view.getUint32(4 * (PLACE_WORDS * i + 7), true);
+      given.push(decoder.decode(text.subarray(end, from), { stream: from === end }));
+      end = from + length;
+      // A character of several byte pieces appears at the last of them.
+      token.text = decoder.decode(text.subarray(from, end), { stream: true });
+      tokens.push(token);
+    }
+    given.push(decoder.decode(text.subarray(end)));
+    return { given, tokens };
+  }
+
+  // ---- scores
+
+  scoreStart(model: Pointer, text: string, method: number, seed: bigint, standardError: number): Pointer {
+    return this.#lendText(text, (at, length) =>
+      this.#made(this.fn('pw_score_start')(model, at, length, method, low(seed), high(seed), standardError, this.#error)),
+    );
+  }
+
+  scoreStep(scoring: Pointer): number {
+    return this.fn('pal_scoring_step')(scoring);
+  }
+
+  scoreFigures(scoring: Pointer): Record<(typeof SCORE_FIGURES)[number], number> {
+    return this.#numbers(SCORE_FIGURES, (at) => this.fn('pw_score_figures')(scoring, at));
+  }
+
+  scoreEnd(scoring: Pointer): void {
+    this.fn('pal_scoring_end')(scoring);
+  }
+}
+
+async function compile(wasm: Response | BufferSource): Promise<WebAssembly.Module> {
+  if (!(wasm instanceof Response)) return WebAssembly.compile(wasm);
+  if (!wasm.ok) throw new PalimpsestError('network', `the server answered ${wasm.status} for palimpsest.wasm`);
+  // Streaming needs the right media type, which not every static host sends.
+  const type = wasm.headers.get('content-type') ?? '';
+  return type.startsWith('application/wasm') ? WebAssembly.compileStreaming(wasm) : WebAssembly.compile(await wasm.arrayBuffer());
+}
+
+/** pal_place; its text is filled in by the caller. */
+function readPlace(view: DataView, at: number, piece: (id: number) => string): PageToken {
+  const word = (i: number) => view.getInt32(at + 4 * i, true);
+  const real = (i: number) => view.getFloat32(at + 4 * i, true);
+  const id = word(2);
+  const empty = view.getUint8(at + 20) !== 0;
+  const alternatives: Alternative[] = [];
+  for (let i = 0; i < word(8); i++) {
+    const text = piece(word(9 + i));
+    alternatives.push({ id: word(9 + i), text, probability: real(9 + ALTERNATIVES + i), empty: text === '' });
+  }
+  const open = id < 0;
+  return {
+    blank: word(0), index: word(1), id: open ? null : id, text: '', open, empty, pinned: word(3) === 0,
+    step: open ? null : word(3), fresh: false, probability: open ? 0 : real(4), alternatives,
+  };
+}
+
+const low = (seed: bigint) => Number(seed & 0xffffffffn);
+const high = (seed: bigint) => Number(seed >> 32n);
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}

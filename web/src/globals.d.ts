@@ -1,0 +1,15 @@
+/** Set by build.mjs. */
+declare const __BUILD__: string;
+declare const __VERSION__: string;
+declare const WorkerGlobalScope: unknown;
+
+/** What the DOM library leaves to workers. */
+interface FileSystemSyncAccessHandle {
+  write(data: BufferSource, options?: { at?: number }): number;
+  truncate(size: number): void;
+  flush(): void;
+  close(): void;
+}
+interface FileSystemFileHandle {
+  createSyncAccessHandle(): Promise<FileSystemSyncAccessHandle>;
+}

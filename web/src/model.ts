@@ -1,0 +1,124 @@
+/** A loaded model: its worker, kept alive across crashes, and the calls on it. */
+import { Connection } from './connection.ts';
+import { PalimpsestError } from './errors.ts';
+import { infill } from './infill.ts';
+import type { Calls } from './protocol.ts';
+import { checkText, takeSeed } from './values.ts';
+import type {
+  Infill, InfillOptions, LoadOptions, LoadProgress, Model, ModelInfo, Score, ScoreOptions, Source, TokenizeOptions,
+} from './types.ts';
+
+const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
+
+export class LoadedModel implements Model {
+  readonly #load: Extract<Calls, { call: 'load' }>;
+  readonly #worker: URL;
+  #connection: Promise<Connection> | null = null;
+  #live: Connection | null = null;
+  #info: ModelInfo | null = null;
+  #disposed = false;
+
+  constructor(source: Source, options: LoadOptions) {
+    const base = new URL(options.base ?? import.meta.url, globalThis.document?.baseURI ?? import.meta.url);
+    this.#worker = new URL(`palimpsest-worker.js?v=${__BUILD__}`, base);
+    this.#load = {
+      call: 'load',
+      source: toSource(source),
+      wasm: new URL(`palimpsest.wasm?v=${__BUILD__}`, base).href,
+      sha256: toHash(options.sha256),
+      cache: options.cache ?? true,
+      lock: '',
+    };
+  }
+
+  async open(options: LoadOptions): Promise<this> {
+    options.signal?.throwIfAborted();
+    await this.#connect(options.onProgress, options.signal);
+    return this;
+  }
+
+  /** The worker, started again if it died. */
+  #connect(onProgress?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
+    if (this.#disposed) return Promise.reject(new PalimpsestError('disposed', 'the model was disposed'));
+    this.#connection ??= this.#start(onProgress, signal).catch((error) => {
+      this.#connection = this.#live = null;
+      throw error;
+    });
+    return this.#connection;
+  }
+
+  async #start(loading?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
+    const died = () => (this.#connection = this.#live = null);
+    const connection = await Connection.open(new URL(this.#worker), died, signal);
+    this.#live = connection;
+    try {
+      this.#info = await connection.call<ModelInfo>({ ...this.#load, lock: connection.lock }, { loading }, signal);
+    } catch (error) {
+      connection.end(error);
+      throw error;
+    }
+    connection.watch();
+    return connection;
+  }
+
+  get info(): ModelInfo {
+    return { ...this.#info!, memoryBytes: this.#live?.memoryBytes || this.#info!.memoryBytes };
+  }
+
+  infill(text: string, options: InfillOptions = {}): Infill {
+    return infill(() => this.#connect(), text, options);
+  }
+
+  async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    checkText(text);
+    const connection = await this.#connect();
+    return connection.call<number[]>({ call: 'tokenize', text, flags: toFlags(options) });
+  }
+
+  async detokenize(ids: ArrayLike<number>, options: TokenizeOptions = {}): Promise<string> {
+    const list = Array.from(ids);
+    if (!list.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31))
+      throw new PalimpsestError('option', 'token ids are whole numbers from 0');
+    const connection = await this.#connect();
+    return connection.call<string>({ call: 'detokenize', ids: list, flags: toFlags(options) });
+  }
+
+  async score(text: string, options: ScoreOptions = {}): Promise<Score> {
+    checkText(text);
+    const { method = 'default', seed = 0, standardError = NaN, onProgress, signal } = options;
+    if (!METHODS.includes(method)) throw new PalimpsestError('option', `there is no method ${method}; there are ${METHODS.slice(1).join(', ')}`);
+    if (standardError <= 0) throw new PalimpsestError('option', 'standardError must be above 0');
+    const taken = takeSeed(seed);
+    const connection = await this.#connect();
+    return connection.call<Score>({ call: 'score', text, method, seed: taken, standardError }, { scoring: onProgress }, signal);
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#live?.end(new PalimpsestError('disposed', 'the model was disposed'));
+    this.#connection = this.#live = null;
+  }
+}
+
+function toSource(source: Source): string | Blob | Uint8Array {
+  if (source instanceof Blob) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (typeof source !== 'string' && !(source instanceof URL)) throw new PalimpsestError('option', 'a model comes from a URL, a File, a Blob or bytes');
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  try {
+    return new URL(source, base).href;
+  } catch {
+    throw new PalimpsestError('option', `this is not a URL: ${source}`);
+  }
+}
+
+function toHash(sha256: string | undefined): string | null {
+  if (sha256 === undefined) return null;
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw new PalimpsestError('option', 'sha256 must have 64 hexadecimal digits');
+  return sha256.toLowerCase();
+}
+
+function toFlags({ inside = false, special = false }: TokenizeOptions): number {
+  return Number(inside) | (Number(special) << 1);
+}

@@ -1,0 +1,52 @@
+/** Text filled in at any place by discrete diffusion, in the browser, without a server.
+ *
+ *    import { load } from './palimpsest.js';
+ *    const model = await load('models/tales-infill.gguf');
+ *    const { text } = await model.infill('Once upon a time [[?]] lived in [[4]].').result();
+ *
+ *  The engine runs in a worker of its own, `palimpsest-worker.js`, which lies beside this file as
+ *  `palimpsest.wasm` does. */
+import { PalimpsestError } from './errors.ts';
+import { SAMPLERS } from './infill.ts';
+import { LoadedModel } from './model.ts';
+import { isNode } from './platform.ts';
+import * as store from './store.ts';
+import * as values from './values.ts';
+import type { Cache, LoadOptions, Model, Sampler, Source } from './types.ts';
+
+export { PalimpsestError } from './errors.ts';
+export type * from './types.ts';
+
+export const version: string = __VERSION__;
+export const samplers: readonly Sampler[] = SAMPLERS;
+export const cache: Cache = store.cache;
+
+/** Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and backslashes
+ *  before it are doubled. */
+export function escape(text: string): string {
+  return values.escape(text);
+}
+
+/** A function with one SIMD instruction (i8x16.splat): a browser that cannot do SIMD does not validate it. */
+const SIMD_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+]);
+
+/** Whether the engine can run here, and if not, why. */
+export function supported(): { ok: boolean; why: string | null } {
+  const no = (why: string) => ({ ok: false, why });
+  if (typeof WebAssembly === 'undefined') return no('This browser has no WebAssembly, or it is switched off.');
+  if (!WebAssembly.validate(SIMD_PROBE)) return no('This browser has no WebAssembly SIMD, which the engine needs.');
+  if (!isNode && typeof Worker === 'undefined') return no('This browser has no workers.');
+  return { ok: true, why: null };
+}
+
+/** Loads a model and the engine for it.
+ *
+ *  A URL is downloaded once: a copy is kept on the device and found again by hash, or by URL (then asked about by a
+ *  HEAD request while there is a network).  Rejects with a PalimpsestError, or with signal.reason when aborted. */
+export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
+  const { ok, why } = supported();
+  if (!ok) throw new PalimpsestError('environment', why!);
+  return new LoadedModel(source, options).open(options);
+}

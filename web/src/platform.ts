@@ -1,0 +1,56 @@
+/** What differs between a browser and Node: how a worker is made, and how it is talked to. */
+import type { Reply, Request } from './protocol.ts';
+
+/** The page's end of a worker. */
+export interface WorkerLink {
+  post(message: Request): void;
+  end(): void;
+  /** Node: whether the worker keeps the program running.  A browser's page lives anyway. */
+  hold(busy: boolean): void;
+}
+
+interface Listener {
+  message(reply: Reply): void;
+  /** It could not be started, or died. */
+  died(why: string): void;
+}
+
+/** The worker's end. */
+export interface WorkerPort {
+  postMessage(message: Reply): void;
+  onmessage: ((event: { data: Request }) => void) | null;
+}
+
+export const isNode = typeof process !== 'undefined' && !!process.versions?.node && typeof Worker === 'undefined';
+
+export async function startWorker(url: URL, listener: Listener): Promise<WorkerLink> {
+  if (isNode) return startNodeWorker(url, listener);
+  const worker = new Worker(url, { type: 'module', name: 'palimpsest' });
+  worker.onmessage = ({ data }) => listener.message(data);
+  worker.onmessageerror = () => listener.died('a message could not be read');
+  worker.onerror = (event) => {
+    event.preventDefault();
+    listener.died(event.message || 'its file could not be loaded');
+  };
+  return { post: (message) => worker.postMessage(message), end: () => worker.terminate(), hold: () => {} };
+}
+
+async function startNodeWorker(url: URL, listener: Listener): Promise<WorkerLink> {
+  const { Worker: NodeWorker } = await import('node:worker_threads');
+  url.search = '';
+  const worker = new NodeWorker(url);
+  worker.on('message', listener.message);
+  worker.on('error', (error) => listener.died(error instanceof Error ? error.message : String(error)));
+  worker.on('exit', () => listener.died('it ended'));
+  const hold = (busy: boolean) => (busy ? worker.ref() : worker.unref());
+  return { post: (message) => worker.postMessage(message), end: () => void worker.terminate(), hold };
+}
+
+export async function workerPort(): Promise<WorkerPort> {
+  if (typeof WorkerGlobalScope !== 'undefined') return globalThis as unknown as WorkerPort;
+  const { parentPort } = await import('node:worker_threads');
+  if (!parentPort) throw new Error('palimpsest-worker.js is started by palimpsest.js');
+  const port: WorkerPort = { postMessage: (message) => parentPort.postMessage(message), onmessage: null };
+  parentPort.on('message', (data) => port.onmessage?.({ data }));
+  return port;
+}

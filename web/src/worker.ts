@@ -1,0 +1,243 @@
+/** The worker: one engine, one model, and the work under way on it, a step at a time in turn. */
+import { Engine, MORE, type Reading } from './engine.ts';
+import { PalimpsestError } from './errors.ts';
+import { FILL_OPTIONS } from './fill-options.ts';
+import { takeIn } from './intake.ts';
+import { workerPort } from './platform.ts';
+import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request } from './protocol.ts';
+import type { ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
+
+type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
+type Result = Extract<Reply, { result: unknown }>['result'];
+
+/** Something that advances by at most one evaluation of the network; the result ends it. */
+interface Task {
+  step(): Result | null;
+  end(): void;
+}
+
+const INSIDE = 1; // PAL_TOKENIZE_INSIDE
+const REPORT_MS = 100;
+
+const port = await workerPort();
+const tasks = new Map<number, Task>();
+const loading = new Map<number, AbortController>();
+const pieces = new Map<number, string>();
+let engine: Engine | null = null;
+let model = 0;
+let isa = '';
+
+function reply(message: Reply): void {
+  port.postMessage(message);
+}
+
+// ---- calls
+
+async function load(id: number, { source, wasm, sha256, cache, lock }: Call<'load'>): Promise<ModelInfo> {
+  holdLock(lock);
+  const cancel = new AbortController();
+  loading.set(id, cancel);
+  try {
+    engine = await Engine.create(await fetchEngine(wasm), __BUILD__);
+    const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
+    const taken = await takeIn(engine, { source, sha256, cache, signal: cancel.signal, progress });
+    model = engine.openModel(taken.at, taken.bytes);
+    return describe(engine, typeof source === 'string' ? source : source instanceof Blob && 'name' in source ? String(source.name) : '', taken);
+  } finally {
+    loading.delete(id);
+  }
+}
+
+function describe(on: Engine, source: string, taken: { sha256: string; kept: boolean; keptWhyNot: string | null }): ModelInfo {
+  const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, ...numbers } = on.modelNumbers(model);
+  const { whyNot, ...texts } = on.modelTexts(model);
+  isa = texts.isa ?? '';
+  return {
+    ...numbers,
+    ...(texts as Record<keyof typeof texts, string>),
+    causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
+    whyNot, threads: 1, source, sha256: taken.sha256, memoryBytes: on.memoryBytes, kept: taken.kept, keptWhyNot: taken.keptWhyNot,
+  };
+}
+
+/** The page learns of this worker's death by getting the lock. */
+function holdLock(name: string): void {
+  void globalThis.navigator?.locks?.request(name, () => new Promise(() => {}));
+}
+
+async function fetchEngine(url: string): Promise<Response | BufferSource> {
+  if (url.startsWith('file:')) return (await import('node:fs')).readFileSync((await import('node:url')).fileURLToPath(url));
+  try {
+    return await fetch(url);
+  } catch (error) {
+    throw new PalimpsestError('network', `palimpsest.wasm could not be fetched: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function ready(): Engine {
+  if (!engine || !model) throw new PalimpsestError('disposed', 'no model is loaded');
+  return engine;
+}
+
+/** The text of a token as it stands in the vocabulary, with its leading space. */
+function piece(id: number): string {
+  let text = pieces.get(id);
+  if (text === undefined) pieces.set(id, (text = ready().detokenize(model, [id], INSIDE)));
+  return text;
+}
+
+// ---- filling a page
+
+function startFill(id: number, { text, options, sampler, seed, pins }: Call<'infill'>): Task {
+  const on = ready();
+  const values = [...options];
+  const samplers = on.names('pal_sampler_name');
+  if (sampler !== null) values[FILL_OPTIONS.indexOf('sampler')] = samplers.indexOf(sampler);
+  const fill = on.fillStart(model, text, values, seed, pins);
+  const pages = new Pages(on, fill);
+  let seconds = 0;
+  reply({ id, page: pages.next() });
+  return {
+    step() {
+      const began = performance.now();
+      const status = on.fillStep(fill);
+      seconds += (performance.now() - began) / 1000;
+      reply({ id, page: pages.next() });
+      if (status === MORE) return null;
+      if (status < 0) throw new PalimpsestError('option', 'the page could not be filled');
+      return { sampler: sampler ?? samplers[1]!, seconds, isa } satisfies FillDone;
+    },
+    end: () => on.fillEnd(fill),
+  };
+}
+
+/** Tells what each step changed. */
+class Pages {
+  #last: PageToken[] = [];
+  #first = true;
+
+  constructor(
+    readonly engine: Engine,
+    readonly fill: number,
+  ) {}
+
+  next(): PageMessage {
+    const { places, ...progress } = this.engine.fillProgress(this.fill);
+    const reading: Reading = this.engine.fillReading(this.fill, places, piece);
+    const changed = reading.tokens.flatMap((token, at) => (this.#same(this.#last[at], token) ? [] : [{ at, token }]));
+    const message: PageMessage = { ...progress, text: this.engine.fillText(this.fill), changed };
+    if (this.#first) message.given = reading.given;
+    this.#first = false;
+    this.#last = reading.tokens;
+    return message;
+  }
+
+  /** A place is drawn once a step, so that its step tells whether it was drawn again. */
+  #same(before: PageToken | undefined, now: PageToken): boolean {
+    return before !== undefined && before.step === now.step && before.id === now.id && before.text === now.text && before.pinned === now.pinned;
+  }
+}
+
+// ---- scoring a text
+
+function startScore(id: number, { text, method, seed, standardError }: Call<'score'>): Task {
+  const on = ready();
+  const methods = on.names('pal_score_method_name');
+  const scoring = on.scoreStart(model, text, methods.indexOf(method), seed, standardError);
+  let seconds = 0;
+  let reported = 0;
+  return {
+    step() {
+      const began = performance.now();
+      const status = on.scoreStep(scoring);
+      const now = performance.now();
+      seconds += (now - began) / 1000;
+      const { expectedEvaluations, estimated, bound, method: used, ...figures } = on.scoreFigures(scoring);
+      if (status !== MORE)
+        return { ...figures, estimated: estimated !== 0, bound: bound !== 0, method: methods[used] as ScoreMethod, seconds } satisfies Score;
+      if (now - reported < REPORT_MS) return null;
+      reported = now;
+      const scored: ScoreProgress = {
+        evaluations: figures.evaluations,
+        expectedEvaluations: expectedEvaluations || null,
+        bitsPerByte: Number.isNaN(figures.bitsPerByte) ? null : figures.bitsPerByte,
+      };
+      reply({ id, scoring: scored });
+      return null;
+    },
+    end: () => on.scoreEnd(scoring),
+  };
+}
+
+// ---- taking turns
+
+/** Between two steps the worker hears its messages: that is how work is cancelled and how two fills share it. */
+const turn = new MessageChannel();
+turn.port1.onmessage = () => {
+  for (const [id, task] of tasks) {
+    tasks.delete(id); // to the end of the queue
+    tasks.set(id, task);
+    answer(id, () => task.step());
+    break;
+  }
+  if (tasks.size) turn.port2.postMessage(null);
+};
+
+function begin(id: number, start: () => Task): void {
+  answer(id, () => {
+    tasks.set(id, start());
+    if (tasks.size === 1) turn.port2.postMessage(null);
+    return null;
+  });
+}
+
+function finish(id: number): void {
+  tasks.get(id)?.end();
+  tasks.delete(id);
+}
+
+/** Runs a part of a call and replies with its result, if that is the last part, or its error. */
+function answer(id: number, part: () => Result | null): void {
+  try {
+    const result = part();
+    if (result === null) return;
+    finish(id);
+    reply({ id, result, memoryBytes: engine?.memoryBytes ?? 0 });
+  } catch (error) {
+    fail(id, error);
+  }
+}
+
+function fail(id: number, error: unknown): void {
+  if (error instanceof PalimpsestError) {
+    finish(id);
+    reply({ id, error: toMessage(error) });
+  } else if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+    reply({ crash: String(error) }); // a trap: the engine's memory is in no known state
+  } else if (!(error instanceof DOMException && error.name === 'AbortError')) {
+    reply({ id, error: { code: 'crashed', message: String(error), offset: null } });
+  }
+}
+
+port.onmessage = ({ data }: { data: Request }) => {
+  const { id } = data;
+  switch (data.call) {
+    case 'cancel':
+      loading.get(id)?.abort();
+      return finish(id);
+    case 'load':
+      return void load(id, data).then(
+        (result) => reply({ id, result, memoryBytes: result.memoryBytes }),
+        (error) => fail(id, error),
+      );
+    case 'infill':
+      return begin(id, () => startFill(id, data));
+    case 'score':
+      return begin(id, () => startScore(id, data));
+    case 'tokenize':
+      return answer(id, () => ready().tokenize(model, data.text, data.flags));
+    case 'detokenize':
+      return answer(id, () => ready().detokenize(model, data.ids, data.flags));
+  }
+};
+reply({ ready: __BUILD__ });
