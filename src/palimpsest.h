@@ -133,7 +133,7 @@ typedef struct {
     pal_sampler sampler; /* PAL_MARGIN */
     uint64_t seed;       /* 0 */
     uint32_t draft;      /* 0; another draft of the same seed is another text */
-    double temperature;  /* 0.6; 0 is greedy, at most 100 */
+    double temperature;  /* 0.6; 0 is greedy, at most 100; of words: the length of a blank keeps the model's law */
     int32_t top_k;       /* 0: off */
     double top_p;        /* 1: off; the least likely tokens beyond this mass are left out, the one that crosses stays */
     double min_p;        /* 0: off; leaves out what is less likely than min_p times the likeliest */

@@ -318,17 +318,28 @@ static bool next_outcome(table_fill *t)
     return true;
 }
 
+/* The intervals of a uniform number that choose a token: first <empty>'s, then the others' in token order. */
+static int32_t token_edges(const pal_fill *f, double edge[TABLE_VOCAB + 2])
+{
+    double mass[TABLE_VOCAB + 1];
+    int32_t count = 0, empty = f->classes->empty;
+    if (empty >= 0) mass[count++] = f->law[empty];
+    for (int32_t id = 0; id < f->classes->vocab; id++)
+        if (id != empty) mass[count++] = f->law[id];
+    for (int32_t i = 0; i < count; i++) edge[i + 1] = edge[i] + mass[i];
+    for (int32_t i = count; i > 0 && mass[i - 1] == 0.0; i--) edge[i - 1] = 1.0; /* not a hair for the impossible */
+    return count;
+}
+
 static double answer(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot)
 {
     table_fill *t = context;
     double edge[TABLE_VOCAB + 2] = {0.0};
     int32_t count = 2;
     (void)slot;
-    if (purpose == PAL_DRAW_TOKEN) {
-        for (count = 0; count < f->classes->vocab; count++) edge[count + 1] = edge[count] + f->law[count];
-        for (int32_t i = count; i > 0 && f->law[i - 1] == 0.0; i--)
-            edge[i - 1] = 1.0; /* not a hair for the impossible */
-    } else if (purpose == PAL_DRAW_POSITION)
+    if (purpose == PAL_DRAW_TOKEN)
+        count = token_edges(f, edge);
+    else if (purpose == PAL_DRAW_POSITION)
         for (count = 0; count < f->open; count++) edge[count + 1] = (count + 1) / (double)f->open;
     else
         edge[1] = purpose == PAL_DRAW_REVEAL ? t->reveal : t->remask;

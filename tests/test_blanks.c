@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "table_model.h"
 
@@ -207,6 +208,59 @@ static void padded_hole_with_true_conditionals_keeps_the_law_of_words_and_length
     }
 }
 
+/* Shares of the lengths 1 to 4 under a law of pages, with one blank of four places. */
+static void lengths_of(const double *law, double share[4])
+{
+    memset(share, 0, 4 * sizeof *share);
+    for (int32_t page = 0; page < t.model.pages; page++) {
+        int32_t words = 0;
+        while (words < 4 && table_token(&t.model, page, words) != empty_symbol(&t.model)) words++;
+        if (law[page] > 0.0) share[words - 1] += law[page];
+    }
+}
+
+/* Words that say nothing of the length, so that the lengths' law does not depend on which are drawn. */
+static void independent_of_length(table_model *m)
+{
+    const double of_length[] = {0.1, 0.2, 0.3, 0.4}, of_word[] = {0.5, 0.3, 0.2};
+    for (int32_t page = 0; page < m->pages; page++) {
+        double p = 1.0;
+        int32_t words = 0;
+        m->joint[page] = 0.0;
+        if (!table_is_full(m, page) || !is_padded(m, page)) continue;
+        for (; words < 4 && table_token(m, page, words) != empty_symbol(m); words++)
+            p *= of_word[table_token(m, page, words)];
+        m->joint[page] = p * of_length[words - 1];
+    }
+}
+
+/* Temperature and truncation shape the words; how long a blank becomes stays the model's own law. */
+static void length_is_drawn_from_the_law_at_any_temperature(void **state)
+{
+    (void)state;
+    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    const pal_infill_options ways[] = {{.temperature = 0.2, .top_p = 1.0, .repetition_penalty = 1.0},
+                                       {.temperature = 3.0, .top_p = 1.0, .repetition_penalty = 1.0},
+                                       {.temperature = 1.0, .top_k = 1, .top_p = 1.0, .repetition_penalty = 1.0},
+                                       {.temperature = 0.5, .top_p = 0.4, .repetition_penalty = 5.0}};
+    table_init(&t.model, 4, 4, true);
+    independent_of_length(&t.model);
+    table_exact(&t.model);
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler <= PAL_CONFIDENCE; sampler++)
+        for (size_t i = 0; i < COUNT(ways); i++) {
+            double law[TABLE_PAGES], wanted[4], lengths[4];
+            table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, least, most);
+            t.fill.options.temperature = ways[i].temperature;
+            t.fill.options.top_k = ways[i].top_k;
+            t.fill.options.top_p = ways[i].top_p;
+            t.fill.options.repetition_penalty = ways[i].repetition_penalty;
+            table_law(&t, law);
+            lengths_of(t.model.joint, wanted);
+            lengths_of(law, lengths);
+            for (int32_t n = 0; n < 4; n++) assert_true(fabs(lengths[n] - wanted[n]) < FLOAT_LOGITS);
+        }
+}
+
 /* ---- evaluations, notes ------------------------------------------------------------------------------- */
 
 /* One in every step that reveals a token, none in the others (time steps without an event, remasking). */
@@ -314,6 +368,7 @@ int main(void)
         cmocka_unit_test(places_drawn_together_are_drawn_in_order_of_position),
         cmocka_unit_test(empty_in_a_blank_of_fixed_length_is_never_drawn),
         cmocka_unit_test(padded_hole_with_true_conditionals_keeps_the_law_of_words_and_length),
+        cmocka_unit_test(length_is_drawn_from_the_law_at_any_temperature),
         cmocka_unit_test(evaluation_is_skipped_when_nothing_changed),
         cmocka_unit_test(ancestral_drawn_evaluates_as_often_as_the_formula_says),
         cmocka_unit_test(place_opened_after_the_last_step_is_filled),

@@ -17,6 +17,7 @@
 #include "core/file.h"
 #include "core/math.h"
 #include "core/random.h"
+#include "core/sha256.h"
 
 /* ---- errors, strings, arena ------------------------------------------------------------------------ */
 
@@ -506,9 +507,43 @@ static void file_that_cannot_be_mapped_is_refused(void **state)
     assert_true(file.size == 6); /* a failed call changes nothing */
 }
 
+/* ---- SHA-256 ----------------------------------------------------------------------------------------- */
+
+static void assert_hash(const void *data, size_t bytes, size_t piece, const char *wanted)
+{
+    pal_sha256 h;
+    unsigned char digest[PAL_SHA256_BYTES];
+    char hex[2 * PAL_SHA256_BYTES + 1];
+    pal_sha256_start(&h);
+    for (size_t at = 0; at < bytes; at += piece)
+        pal_sha256_add(&h, (const char *)data + at, piece < bytes - at ? piece : bytes - at);
+    pal_sha256_end(&h, digest);
+    for (int i = 0; i < PAL_SHA256_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    assert_string_equal(hex, wanted);
+}
+
+/* The examples of FIPS 180-2, appendix B: one block, two blocks, a million letters. */
+static void sha256_gives_the_published_digests(void **state)
+{
+    (void)state;
+    const char *two = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    enum { MILLION = 1000000 };
+    char *many = malloc(MILLION);
+    assert_non_null(many);
+    memset(many, 'a', MILLION);
+    assert_hash("", 0, 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_hash("abc", 3, 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    for (size_t piece = 1; piece <= 56; piece += 11)
+        assert_hash(two, 56, piece, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    for (size_t piece = 63; piece < 2000; piece = 3 * piece + 1)
+        assert_hash(many, MILLION, piece, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sha256_gives_the_published_digests),
         cmocka_unit_test(fail_fills_the_error_and_returns_the_status),
         cmocka_unit_test(str_is_compares_all_bytes),
         cmocka_unit_test(arena_measured_and_placed_agrees),

@@ -276,6 +276,41 @@ static void score_stopped_by_its_progress_says_so(void **state)
     }
 }
 
+/* Every step is one evaluation at most, and together they are pal_score. */
+static void scoring_step_by_step_is_the_score(void **state)
+{
+    (void)state;
+    const struct {
+        const char *model, *text;
+        pal_score_method method;
+    } runs[] = {{"tiny-ar", TALE TALE TALE, PAL_SCORE_EXACT},
+                {"tiny-infill", "the cat", PAL_SCORE_BOUND},
+                {"tiny-infill", TALE TALE TALE, PAL_SCORE_BOUND},
+                {"tiny-infill", TALE, PAL_SCORE_MARGIN}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        pal_model *m = open_test_model(runs[i].model);
+        pal_score_result whole = score_of(m, runs[i].text, strlen(runs[i].text), runs[i].method);
+        pal_score_options o = {.method = runs[i].method, .seed = 3, .standard_error = 0.2};
+        pal_scoring *scoring = NULL;
+        assert_int_equal(pal_scoring_start(&scoring, m, runs[i].text, strlen(runs[i].text), &o, NULL), PAL_OK);
+        assert_true(isnan(pal_scoring_result(scoring).bits_per_byte));
+        uint64_t expected = pal_scoring_progress(scoring).expected_evaluations, done = 0;
+        assert_true(expected > 0);
+        do {
+            assert_int_equal(pal_scoring_progress(scoring).evaluations, done);
+            done++;
+        } while (pal_scoring_step(scoring) == PAL_MORE);
+        pal_score_result r = pal_scoring_result(scoring);
+        assert_int_equal(r.evaluations, done);
+        if (!r.estimated) assert_int_equal(done, expected);
+        assert_true(r.bits_per_byte == whole.bits_per_byte && r.standard_error == whole.standard_error);
+        assert_int_equal(pal_scoring_step(scoring), PAL_OK); /* there is nothing left to do */
+        pal_scoring_end(scoring);
+        pal_model_close(m);
+    }
+    pal_scoring_end(NULL);
+}
+
 static void score_without_text_or_by_a_wrong_method_is_refused(void **state)
 {
     (void)state;
@@ -488,6 +523,7 @@ int main(void)
         cmocka_unit_test(score_long_documents_are_cut_into_windows),
         cmocka_unit_test(score_of_a_diffusion_model_is_a_bound_or_an_order),
         cmocka_unit_test(score_stopped_by_its_progress_says_so),
+        cmocka_unit_test(scoring_step_by_step_is_the_score),
         cmocka_unit_test(score_without_text_or_by_a_wrong_method_is_refused),
         cmocka_unit_test(quantize_every_type_opens_and_scores),
         cmocka_unit_test(quantize_to_its_own_type_keeps_every_weight),

@@ -255,6 +255,46 @@ static void partial_text_after_each_step_is_a_page_again(void **state)
     }
 }
 
+/* The page for a reader: given bytes as they are, revealed tokens where their places say, nothing else. */
+static void check_reading(const random_page *p, const lent *l)
+{
+    static char text[MOST_TEXT], expected[MOST_TEXT];
+    pal_place places[MOST_PLACES], *place = places;
+    size_t length = 0, count = pal_session_tokens(l->session, places, MOST_PLACES);
+    size_t bytes = pal_session_reading(l->session, text, sizeof text, places, MOST_PLACES);
+    int wants = WORD;
+    for (int i = 0; i < p->parts; i++) {
+        const fragment *given = p->part[i].given;
+        if (given) memcpy(expected + length, given->text, given->bytes);
+        if (given) length += given->bytes;
+        for (int k = 0; !given && k < p->part[i].most; k++, place++) {
+            size_t token = place->id < 0 || place->empty ? 0 : token_bytes(place, wants == WORD, expected + length);
+            assert_int_equal(place->offset, length);
+            assert_int_equal(place->bytes, token);
+            length += token;
+        }
+        wants = given ? (int)given->wants : FREE;
+    }
+    assert_int_equal(place - places, (int)count);
+    assert_int_equal(bytes, length);
+    assert_memory_equal(text, expected, length);
+    assert_int_equal(pal_session_reading(l->session, NULL, 0, NULL, 0), length);
+}
+
+static void reading_after_each_step_holds_given_bytes_and_revealed_tokens(void **state)
+{
+    (void)state;
+    for (uint32_t run = 0; run < 60; run++) {
+        random_page p = make_page(run + 12000);
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
+        lent l = start_bytes(p.source, p.size, &o);
+        do check_reading(&p, &l);
+        while (pal_step(l.session) == PAL_MORE);
+        check_reading(&p, &l);
+        end(&l);
+    }
+}
+
 static void partial_text_counts_open_places(void **state)
 {
     (void)state;
@@ -319,6 +359,7 @@ int main(void)
         cmocka_unit_test(infill_random_pages_keep_given_bytes_and_rules),
         cmocka_unit_test(partial_text_is_a_page_again),
         cmocka_unit_test(partial_text_after_each_step_is_a_page_again),
+        cmocka_unit_test(reading_after_each_step_holds_given_bytes_and_revealed_tokens),
         cmocka_unit_test(partial_text_counts_open_places),
         cmocka_unit_test(text_length_does_not_depend_on_capacity),
         cmocka_unit_test(page_without_a_blank_comes_back),

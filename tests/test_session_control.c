@@ -286,7 +286,7 @@ static void rewind_and_step_gives_the_same_text(void **state)
 
 /* ---- places and progress --------------------------------------------------------------------------- */
 
-static void check_alternatives(const pal_place *p, bool greedy)
+static void check_alternatives(const pal_place *p, bool greedy, int32_t empty_id)
 {
     for (int32_t i = 0; i < p->alternatives; i++) {
         assert_true(p->alternative_probability[i] > 0.0f && p->alternative_probability[i] <= 1.0f);
@@ -294,7 +294,11 @@ static void check_alternatives(const pal_place *p, bool greedy)
         if (p->alternative_id[i] == p->id) assert_true(p->alternative_probability[i] == p->probability);
         for (int32_t k = 0; k < i; k++) assert_true(p->alternative_id[k] != p->alternative_id[i]);
     }
-    if (greedy && p->alternatives) assert_int_equal(p->alternative_id[0], p->id);
+    if (greedy &&
+        p->alternatives) { /* the end of a blank is greedy by itself: it is taken where it is likelier than not */
+        bool words = p->alternative_id[0] == empty_id && p->alternative_probability[0] <= 0.5f;
+        assert_int_equal(p->alternative_id[words], p->id);
+    }
     if (!greedy && p->alternatives == PAL_ALTERNATIVES) assert_true(p->probability <= p->alternative_probability[0]);
 }
 
@@ -320,7 +324,7 @@ static void places_carry_probability_step_and_alternatives(void **state)
         for (size_t i = 0; i < count; i++) {
             assert_true(places[i].step >= 1 && places[i].step <= progress.step);
             assert_true(places[i].probability > 0.0f && places[i].probability <= 1.0f);
-            check_alternatives(&places[i], greedy);
+            check_alternatives(&places[i], greedy, model->classes.empty);
         }
         end(&l);
     }

@@ -153,6 +153,22 @@ static void note_alternatives(const pal_fill *f, pal_slot *s)
     }
 }
 
+/* Whether the blank ends at this place, by the model's own law: temperature and truncation shape the words, not the
+ * length.  (A length is many small decisions, place by place; sharpened each, they would add up to blanks of a word
+ * or none.)  If it does not, f->law becomes the law of the words and *u the uniform number left to draw one with. */
+static bool draw_end(pal_fill *f, double *u, double *end)
+{
+    int32_t empty = f->classes->empty;
+    *end = empty >= 0 ? f->law[empty] : 0.0;
+    if (*end <= 0.0) return false;
+    if (f->options.temperature == 0.0 ? *end > 0.5 : *u < *end) return true;
+    if (*end >= 1.0) return true;
+    f->law[empty] = 0.0;
+    for (int32_t id = 0; id < f->classes->vocab; id++) f->law[id] /= 1.0 - *end;
+    *u = *u > *end ? (*u - *end) / (1.0 - *end) : 0.0;
+    return false;
+}
+
 void pal_fill_draw(pal_fill *f, int32_t slot)
 {
     if (!pal_fill_is_open(f, slot)) return; /* an <empty> drawn before it in this step decided it */
@@ -160,6 +176,12 @@ void pal_fill_draw(pal_fill *f, int32_t slot)
     f->predictor.logits(f->predictor.context, &at, 1, f->logits);
     pal_fill_law(f, slot, f->logits);
     note_alternatives(f, &f->slot[slot]);
+    double end, u = pal_fill_uniform(f, PAL_DRAW_TOKEN, slot);
+    if (draw_end(f, &u, &end)) {
+        reveal(f, slot, f->classes->empty, end);
+        reveal_tail(f, slot);
+        return;
+    }
     const pal_choice how = {.temperature = f->options.temperature,
                             .top_k = f->options.top_k,
                             .top_p = f->options.top_p,
@@ -167,10 +189,9 @@ void pal_fill_draw(pal_fill *f, int32_t slot)
                             .repetition_penalty = f->options.repetition_penalty};
     /* `choose` turns f->law into what is drawn from; the probability told is that of before. */
     double law_of_id;
-    int32_t id = pal_choose(&how, f->law, f->logits, f->classes->vocab, f->tokens, f->n, f->present, f->rank,
-                            pal_fill_uniform(f, PAL_DRAW_TOKEN, slot), &law_of_id);
-    reveal(f, slot, id, law_of_id);
-    if (id == f->classes->empty) reveal_tail(f, slot);
+    int32_t id =
+        pal_choose(&how, f->law, f->logits, f->classes->vocab, f->tokens, f->n, f->present, f->rank, u, &law_of_id);
+    reveal(f, slot, id, law_of_id * (1.0 - end));
 }
 
 /* Remasking goes on to its last time step, since a full page may be opened again before that. */

@@ -85,7 +85,7 @@ export class LoadedModel implements Model {
 
   async score(text: string, options: ScoreOptions = {}): Promise<Score> {
     checkText(text);
-    const { method = 'default', seed = 0, standardError = NaN, onProgress, signal } = options;
+    const { method = 'default', seed = 1, standardError = NaN, onProgress, signal } = options;
     if (!METHODS.includes(method)) throw new PalimpsestError('option', `there is no method ${method}; there are ${METHODS.slice(1).join(', ')}`);
     if (standardError <= 0) throw new PalimpsestError('option', 'standardError must be above 0');
     const taken = takeSeed(seed);

@@ -220,7 +220,7 @@ export interface ScoreProgress {
 export interface ScoreOptions {
   /** Default: `exact` for causal models, `bound` for diffusion models. */
   method?: ScoreMethod;
-  /** Of an estimate (default 0). */
+  /** Of an estimate (default 1). */
   seed?: number | bigint;
   /** An estimate goes on until its error is this, in bits a byte (default 0.01). */
   standardError?: number;
