@@ -95,10 +95,10 @@ def hole_spans(rng, text):
     for _ in range(count):
         first = int(rng.integers(len(starts)))
         kind = rng.random()
-        many = int(rng.integers(1, 5)) if kind < 0.6 else int(rng.integers(5, 13))
+        many = int(rng.integers(1, 5)) if kind < 0.45 else int(rng.integers(5, 13))
         a = starts[first]
         b = starts[first + many] if first + many < len(starts) else len(text)
-        if kind > 0.85:
+        if kind > 0.8:
             stops = [i + 1 for i in range(a + 1, len(text)) if text[i] in ".!?\n"]
             b = stops[0] if stops else len(text)
         if rng.random() < 0.12 and b - a > 3:

@@ -174,10 +174,13 @@ function ofBytes(bytes: Uint8Array): Stream {
 /** Node only. */
 async function ofPath(url: string): Promise<Stream> {
   try {
-    const { openAsBlob } = await import('node:fs');
+    const { openAsBlob, statSync } = await import('node:fs');
     const { fileURLToPath } = await import('node:url');
-    return ofBlob(await openAsBlob(fileURLToPath(url)));
+    const path = fileURLToPath(url);
+    refuseTooLarge(statSync(path).size); // openAsBlob counts in 32 bits
+    return ofBlob(await openAsBlob(path));
   } catch (error) {
+    if (error instanceof PalimpsestError) throw error;
     throw new PalimpsestError('network', `${url} cannot be read: ${reason(error)}`);
   }
 }

@@ -24,6 +24,7 @@ export class LoadedModel implements Model {
     this.#load = {
       call: 'load',
       source: toSource(source),
+      name: toName(source),
       wasm: new URL(`palimpsest.wasm?v=${__BUILD__}`, base).href,
       sha256: toHash(options.sha256),
       cache: options.cache ?? true,
@@ -111,6 +112,12 @@ function toSource(source: Source): string | Blob | Uint8Array {
   } catch {
     throw new PalimpsestError('option', `this is not a URL: ${source}`);
   }
+}
+
+/** A file's name is told apart: a worker of Node's gets a Blob without it. */
+function toName(source: Source): string {
+  const file = typeof File !== 'undefined' && source instanceof File;
+  return file ? source.name : typeof source === 'string' || source instanceof URL ? String(toSource(source)) : '';
 }
 
 function toHash(sha256: string | undefined): string | null {

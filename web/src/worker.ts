@@ -33,7 +33,7 @@ function reply(message: Reply): void {
 
 // ---- calls
 
-async function load(id: number, { source, wasm, sha256, cache, lock }: Call<'load'>): Promise<ModelInfo> {
+async function load(id: number, { source, name, wasm, sha256, cache, lock }: Call<'load'>): Promise<ModelInfo> {
   holdLock(lock);
   const cancel = new AbortController();
   loading.set(id, cancel);
@@ -42,7 +42,7 @@ async function load(id: number, { source, wasm, sha256, cache, lock }: Call<'loa
     const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
     const taken = await takeIn(engine, { source, sha256, cache, signal: cancel.signal, progress });
     model = engine.openModel(taken.at, taken.bytes);
-    return describe(engine, typeof source === 'string' ? source : source instanceof Blob && 'name' in source ? String(source.name) : '', taken);
+    return describe(engine, name, taken);
   } finally {
     loading.delete(id);
   }

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/* The npm tarball as a stranger meets it: installed into an empty project, the README's snippet with the model
+ * served beside it, TypeScript's view of it, and the examples.  Run by tools/test after tools/package. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, createReadStream, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const tarball = join(root, 'build/package', readdirSync(join(root, 'build/package')).find((name) => name.endsWith('.tgz')));
+const model = join(root, 'models/tales-infill.gguf');
+const page = 'Once upon a time [[?]] lived in [[4]].';
+const project = mkdtempSync(join(tmpdir(), 'palimpsest-project-'));
+const run = (program, ...args) => execFileSync(program, args, { cwd: project, encoding: 'utf8' });
+const native = execFileSync(join(root, 'build/release/palimpsest'), ['infill', '-m', model, '--seed', '7', '--text', page], { encoding: 'utf8' });
+
+async function served(use) {
+  const server = createServer((request, response) => {
+    if (request.url !== '/models/tales-infill.gguf') return response.writeHead(404).end();
+    response.writeHead(200, { 'content-length': statSync(model).size });
+    createReadStream(model).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await use(`http://127.0.0.1:${server.address().port}/`);
+  } finally {
+    server.close();
+  }
+}
+
+/** The five lines of the README, with the address of the model's server put in. */
+function snippet(base) {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const code = readme.match(/```js\n(import \{ load \}[\s\S]*?)```/)?.[1];
+  assert.ok(code, 'the README has a JavaScript snippet');
+  assert.ok(code.includes("'models/tales-infill.gguf'"), 'it loads the model by URL');
+  const here = code.replace("'./palimpsest.js'", "'palimpsest'").replace("'models/tales-infill.gguf'", `'${base}models/tales-infill.gguf'`);
+  return `${here}\nmodel.dispose();\n`;
+}
+
+try {
+  writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }');
+  run('npm', 'install', '--no-audit', '--no-fund', '--offline', tarball);
+  const files = readdirSync(join(project, 'node_modules/palimpsest'));
+  assert.ok(!files.some((name) => name.endsWith('.gguf')), 'the tarball holds no model');
+  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm', 'palimpsest.d.ts', 'README.md', 'LICENSE'])
+    assert.ok(files.includes(name), `the tarball holds ${name}`);
+  console.log(`installed: ${files.join(' ')}`);
+
+  await served(async (base) => {
+    writeFileSync(join(project, 'snippet.mjs'), snippet(base));
+    // Asynchronously: the server lives in this process.
+    const { execFile } = await import('node:child_process');
+    const text = await new Promise((resolve, reject) =>
+      execFile(process.execPath, ['snippet.mjs'], { cwd: project, encoding: 'utf8' }, (error, out) => (error ? reject(error) : resolve(out))),
+    );
+    console.log(`snippet: ${text.trim()}`);
+    assert.match(text, /^Once upon a time .* lived in .*\.\n$/s);
+  });
+
+  copyFileSync(join(root, 'web/examples/node.mjs'), join(project, 'node.mjs'));
+  assert.equal(run(process.execPath, 'node.mjs', model, page, '7'), native);
+  console.log('the Node example gives the text of the command');
+
+  writeFileSync(join(project, 'typed.ts'), "import { load, type Model } from 'palimpsest';\nconst model: Model = await load('m.gguf');\nconst n: number = (await model.score('x')).bitsPerByte;\nexport { n };\n");
+  const tsc = join(root, 'web/node_modules/typescript/bin/tsc');
+  run(process.execPath, tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom', 'typed.ts');
+  console.log('its types hold in another project');
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}

@@ -1,0 +1,46 @@
+# web.sh - building the library and the page: Node, npm packages, Vite.  Sourced after packages.sh.
+# shellcheck shell=bash
+
+# Vite and Workbox want a newer Node than Debian 12 has.
+node_is_new() { have node && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; }
+have_npm() { have npm; }
+node_package=node@24.9.0
+
+# Puts a Node that is new enough first on PATH: the one there, or npm's package of it in build/node.
+ensure_new_node() {
+    node_is_new && return
+    local bin=$PWD/build/node/node_modules/.bin
+    if [ ! -x "$bin/node" ]; then
+        note "Node $(node --version) is too old for the page's build: taking $node_package from npm into build/node"
+        mkdir -p build/node
+        quietly build/node.log npm install --prefix build/node --no-save --no-audit --no-fund "$node_package" || return
+    fi
+    PATH=$bin:$PATH
+    hash -r
+    node_is_new
+}
+
+# quietly LOG COMMAND...: shows the end of the log only when the command fails.
+quietly() {
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 && return
+    fail "$* failed; the end of $log:"
+    tail -n 30 "$log" | cut -c1-300 >&2
+    return 1
+}
+
+# install_packages FOLDER: what its package-lock.json names, unless it is there already.
+install_packages() {
+    local stamp=$1/node_modules/.package-lock.json
+    [ -f "$stamp" ] && [ "$stamp" -nt "$1/package-lock.json" ] && return
+    note "npm is installing what ${1#./}/package-lock.json names"
+    mkdir -p build
+    quietly "build/npm-${1//\//-}.log" npm ci --prefix "$1" --no-audit --no-fund
+}
+
+# build/wasm/palimpsest-web.wasm must be there.  Makes build/web and build/site.
+build_web() {
+    ensure_new_node && install_packages web || return
+    quietly build/web.log node web/build.mjs "$@"
+}
