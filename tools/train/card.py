@@ -4,6 +4,7 @@
 usage: card.py --name tales-infill --run build/train/tales-infill --model models/tales-infill.gguf
                --f16 build/models/tales-infill.f16.gguf --data build/data --text TEXT_DIR
                --palimpsest build/release/palimpsest --about FILE --commands FILE
+               [--samples FILE] [--comparison FILE] [--measures FILE]
 
 Every number in the card is measured here: bits per byte of the validation files by `palimpsest score`, for F16
 and for what ships, and samples with the seeds 1 to 5.  --about is the part of the card that a person writes
@@ -85,6 +86,7 @@ def main():
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--samples", type=pathlib.Path, help="output of sample.py, for causal models")
     p.add_argument("--comparison", type=pathlib.Path, help="table of compare_samplers.py")
+    p.add_argument("--measures", type=pathlib.Path, help="what measure.py printed, with headings of its own")
     args = p.parse_args()
     report = json.loads((args.data / "sources.json").read_text())
     info = json.loads(run([args.palimpsest, "info", "-m", args.model, "--json"]))
@@ -109,7 +111,7 @@ def main():
 |---|---|---|---|
 {mixture}
 
-{log[-1]['seen']:,} tokens seen in {log[-1]['step']:,} steps.
+The weights are the data's own; a run that used others says so below. {log[-1]['seen']:,} tokens seen in {log[-1]['step']:,} steps.
 
 ```sh
 {args.commands.read_text().strip()}
@@ -129,6 +131,8 @@ By `palimpsest score`; {kind}.
         card += f"\n## Samples\n\nBy `tools/train/sample.py`, seeds 1 to 5, none left out.\n\n{args.samples.read_text()}"
     if args.comparison:
         card += f"\n## Samplers and temperatures\n\n{COMPARISON}\n\n{args.comparison.read_text().strip()}\n"
+    if args.measures:
+        card += f"\n{args.measures.read_text().strip()}\n"
     args.model.with_suffix(".md").write_text(card)
 
 

@@ -71,11 +71,10 @@ export class Connection {
   }
 
   #welcome(build: string): void {
+    if (build !== __BUILD__)
+      return this.end(new PalimpsestError('version', `the worker is of build ${build}, the library of ${__BUILD__}: reload the page`));
     this.#pending.delete(0);
-    if (build === __BUILD__) return this.#onReady?.();
-    const error = new PalimpsestError('version', `the worker is of build ${build}, the library of ${__BUILD__}: reload the page`);
-    this.#pending.set(0, { resolve: () => {}, reject: () => {} });
-    this.end(error);
+    this.#onReady?.();
   }
 
   /** Notices the end of a worker that says nothing, as when the browser kills it: its lock comes free. */
