@@ -73,7 +73,7 @@ export class LoadedModel implements Model {
   async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
     checkText(text);
     const connection = await this.#connect();
-    return connection.call<number[]>({ call: 'tokenize', text, flags: toFlags(options) });
+    return connection.call<number[]>({ call: 'tokenize', text, flags: toFlags(options) }, {}, options.signal);
   }
 
   async detokenize(ids: ArrayLike<number>, options: TokenizeOptions = {}): Promise<string> {
@@ -81,7 +81,7 @@ export class LoadedModel implements Model {
     if (!list.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31))
       throw new PalimpsestError('option', 'token ids are whole numbers from 0');
     const connection = await this.#connect();
-    return connection.call<string>({ call: 'detokenize', ids: list, flags: toFlags(options) });
+    return connection.call<string>({ call: 'detokenize', ids: list, flags: toFlags(options) }, {}, options.signal);
   }
 
   async score(text: string, options: ScoreOptions = {}): Promise<Score> {

@@ -249,6 +249,7 @@ export interface TokenizeOptions {
   inside?: boolean;
   /** Control pieces such as `<mask>` written in the text are matched. */
   special?: boolean;
+  signal?: AbortSignal;
 }
 
 export interface Model {

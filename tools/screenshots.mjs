@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/* Makes the README's pictures of the page, docs/page.png and docs/phone.png, from build/site in Chromium.
+ *
+ *   node tools/screenshots.mjs        after tools/demo --no-serve and `npm ci --prefix tests/browser` */
+import { join } from 'node:path';
+import { start } from '../tests/browser/drivers.mjs';
+import { choose, fill, Kit, ready, root, site } from '../tests/browser/kit.mjs';
+import { Server } from '../tests/browser/server.mjs';
+
+/** The first seed, not the best one. */
+const SEED = 1;
+
+async function shoot(browser, server, name, { width, height, dark }, pose) {
+  const kit = new Kit(browser, server);
+  const tab = await kit.tab(null, dark);
+  await tab.page.setViewportSize({ width, height });
+  await tab.goto(server.url);
+  await ready(tab);
+  await choose(tab, { seed: SEED });
+  await fill(tab);
+  await pose(tab);
+  await tab.page.screenshot({ path: join(root, 'docs', `${name}.png`) });
+  await kit.close();
+}
+
+const browser = await start('chromium');
+const server = await new Server(site).up();
+try {
+  await shoot(browser, server, 'page', { width: 1280, height: 760, dark: false }, async () => {});
+  await shoot(browser, server, 'phone', { width: 390, height: 844, dark: true }, async (tab) => {
+    await tab.click('[data-part=page] [data-token="1"]');
+    await tab.until(() => document.activeElement?.getAttribute('role') === 'listbox', null, 'the alternatives are open');
+  });
+} finally {
+  await browser.close();
+  await server.down();
+}
