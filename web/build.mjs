@@ -101,7 +101,7 @@ async function page() {
     root: join(here, 'site'),
     base: './',
     define: { ...define, __MODELS__: JSON.stringify(models) },
-    build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0 },
+    build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
   for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm']) await copyFile(join(web, name), join(site, name));
   await mkdir(join(site, 'models'), { recursive: true });

@@ -109,7 +109,13 @@ export class Connection {
       });
       signal?.addEventListener('abort', abort, { once: true });
       this.#link?.hold(true);
-      this.#link?.post({ id, ...request });
+      try {
+        this.#link?.post({ id, ...request });
+      } catch (error) {
+        quiet();
+        this.#settle(id); // some things cannot be handed to a worker, such as a Blob of Node's that stands for a file
+        reject(new PalimpsestError('option', `the worker cannot be given this: ${error instanceof Error ? error.message : error}`));
+      }
     });
   }
 

@@ -194,8 +194,11 @@ async function receive(engine: Engine, wanted: Wanted, stream: Stream, writer: W
   const image = new Growing(engine, stream.total ?? PIECE);
   const hash = engine.hashStart();
   let sha256 = '';
-  let reported = 0;
-  const report = () => wanted.progress({ phase: stream.phase, loaded: image.length, total: stream.total });
+  let reported = -1;
+  const report = () => {
+    if (reported !== image.length) wanted.progress({ phase: stream.phase, loaded: (reported = image.length), total: stream.total });
+  };
+  const clock = setInterval(report, REPORT_MS);
   try {
     report();
     for await (const piece of stream.pieces) {
@@ -203,15 +206,13 @@ async function receive(engine: Engine, wanted: Wanted, stream: Stream, writer: W
       const at = image.append(piece);
       engine.hashAdd(hash, at, piece.length);
       store(writer, piece);
-      if (performance.now() - reported < REPORT_MS) continue;
-      reported = performance.now();
-      report();
     }
     wanted.signal.throwIfAborted();
   } catch (error) {
     image.free();
     throw error;
   } finally {
+    clearInterval(clock);
     sha256 = engine.hashEnd(hash);
   }
   if (wanted.sha256 && sha256 !== wanted.sha256) {

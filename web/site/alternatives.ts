@@ -1,0 +1,183 @@
+/** What else a word might have been: a peek while it is hovered or focused, a list to choose from when it is opened. */
+import { byId, make } from './dom.ts';
+import { percent } from './format.ts';
+import type { Place } from './fill.ts';
+
+type Alternative = Place['alternatives'][number];
+
+export interface AlternativesHost {
+  /** The place of a word that is shown now, or null when it is gone. */
+  placeOf: (word: HTMLElement) => Place | null;
+  pin: (place: Place, alternative: Alternative) => void;
+  unpin: (place: Place) => void;
+  /** The word's node after a change. */
+  wordOf: (place: Place) => HTMLElement | null;
+}
+
+const GAP = 6;
+
+export class Alternatives {
+  private readonly box = byId('popover');
+  private word: HTMLElement | null = null;
+  private list: HTMLElement | null = null;
+  private timer = 0;
+  /** Focus that comes back to a word does not ask for its alternatives again. */
+  private returning = false;
+
+  constructor(private readonly host: AlternativesHost) {
+    this.box.addEventListener('keydown', (event) => this.onKey(event));
+    this.box.addEventListener('pointerenter', () => clearTimeout(this.timer));
+    this.box.addEventListener('pointerleave', () => this.closeSoon());
+    this.box.addEventListener('focusout', (event) => {
+      if (event.relatedTarget instanceof Node && !this.box.contains(event.relatedTarget) && event.relatedTarget !== this.word) this.close();
+    });
+    document.addEventListener('pointerdown', (event) => {
+      if (event.target instanceof Node && !this.box.contains(event.target) && event.target !== this.word) this.close();
+    });
+    addEventListener('resize', () => this.close());
+  }
+
+  get isOpen(): boolean {
+    return !this.box.hidden;
+  }
+
+  /** Shows the alternatives without taking the focus, after a moment. */
+  peek(word: HTMLElement, delay: number): void {
+    clearTimeout(this.timer);
+    if (this.returning || this.box.contains(document.activeElement)) return;
+    this.timer = window.setTimeout(() => this.show(word), delay);
+  }
+
+  /** Shows them and goes into the list. */
+  open(word: HTMLElement): void {
+    clearTimeout(this.timer);
+    if (!this.show(word)) return;
+    this.list?.focus({ preventScroll: true });
+  }
+
+  closeSoon(): void {
+    clearTimeout(this.timer);
+    // Whether the focus is inside is known only when it has come to rest.
+    this.timer = window.setTimeout(() => {
+      if (!this.box.contains(document.activeElement)) this.close();
+    }, 250);
+  }
+
+  close(giveFocusBack = false): void {
+    clearTimeout(this.timer);
+    if (this.box.hidden) return;
+    const { word } = this;
+    this.box.hidden = true;
+    word?.classList.remove('asked');
+    this.word = null;
+    this.returning = true;
+    if (giveFocusBack && word?.isConnected) word.focus({ preventScroll: true });
+    this.returning = false;
+  }
+
+  private show(word: HTMLElement): boolean {
+    const place = this.host.placeOf(word);
+    if (!place || place.open) return false;
+    if (this.word !== word) this.close();
+    this.word = word;
+    word.classList.add('asked');
+    this.fill(place);
+    this.box.hidden = false;
+    this.put(word);
+    return true;
+  }
+
+  private fill(place: Place): void {
+    const name = nameOf(place);
+    const choices = choicesOf(place);
+    this.box.setAttribute('aria-label', `What else “${name}” might have been`);
+    const head = make('p', { class: 'asked-word' }, make('span', {}, name), make('span', { class: 'note' }, place.pinned ? 'pinned' : `${percent(place.probability)} sure`));
+    this.list = make('ul', { role: 'listbox', tabindex: 0, 'aria-label': 'Words to pin' });
+    this.list.append(...choices.map((choice, i) => this.option(place, choice, i)));
+    const foot = make('div', { class: 'foot' });
+    if (place.pinned) foot.append(make('button', { type: 'button', class: 'quiet', click: () => this.unpin(place) }, 'Take the pin off'));
+    else foot.append(make('p', { class: 'note' }, 'Choosing a word pins it.'));
+    this.box.replaceChildren(head, this.list, foot);
+    const current = choices.findIndex((choice) => choice.id === place.id);
+    this.mark(Math.max(0, current));
+  }
+
+  private option(place: Place, choice: Alternative, i: number): HTMLElement {
+    const chosen = place.pinned && choice.id === place.id;
+    const bar = make('span', { class: 'bar', 'aria-hidden': 'true' });
+    bar.style.setProperty('--share', String(choice.probability));
+    const name = make('span', { class: chosen ? 'choice pinned' : 'choice' }, labelOf(choice));
+    if (chosen) name.append(make('span', { class: 'unseen' }, ', pinned'));
+    const option = make('li', { role: 'option', id: `choice-${i}`, 'aria-selected': 'false' });
+    option.append(name, bar, make('span', { class: 'figure' }, percent(choice.probability)));
+    option.addEventListener('click', () => this.choose(place, choice));
+    return option;
+  }
+
+  private options(): HTMLElement[] {
+    return this.list ? ([...this.list.children] as HTMLElement[]) : [];
+  }
+
+  private get marked(): number {
+    return this.options().findIndex((option) => option.getAttribute('aria-selected') === 'true');
+  }
+
+  private mark(index: number): void {
+    const options = this.options();
+    const at = Math.max(0, Math.min(index, options.length - 1));
+    options.forEach((option, i) => option.setAttribute('aria-selected', String(i === at)));
+    this.list?.setAttribute('aria-activedescendant', `choice-${at}`);
+  }
+
+  private choose(place: Place, choice: Alternative): void {
+    this.host.pin(place, choice);
+    this.back(place);
+  }
+
+  private unpin(place: Place): void {
+    this.host.unpin(place);
+    this.back(place);
+  }
+
+  /** Back to the word, whose node may be another one now. */
+  private back(place: Place): void {
+    this.word = this.host.wordOf(place) ?? this.word;
+    this.close(true);
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const inList = document.activeElement === this.list;
+    const place = this.word && this.host.placeOf(this.word);
+    const moves: Record<string, number> = { ArrowDown: this.marked + 1, ArrowUp: this.marked - 1, Home: 0, End: Infinity };
+    const to = moves[event.key];
+    if (event.key === 'Escape') this.close(true);
+    else if (inList && to !== undefined) this.mark(to);
+    else if (inList && place && (event.key === 'Enter' || event.key === ' ')) {
+      const choice = choicesOf(place)[this.marked];
+      if (choice) this.choose(place, choice);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Below the word, or above where there is no room, always on the screen. */
+  private put(word: HTMLElement): void {
+    const at = word.getClientRects()[0] ?? word.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.box;
+    const below = at.bottom + GAP + height <= document.documentElement.clientHeight || at.top - GAP - height < 0;
+    const left = Math.max(8, Math.min(at.left - 16, document.documentElement.clientWidth - width - 8));
+    this.box.style.left = `${left + scrollX}px`;
+    this.box.style.top = `${(below ? at.bottom + GAP : at.top - GAP - height) + scrollY}px`;
+  }
+}
+
+const labelOf = (choice: Alternative): string => (choice.empty ? '(ends here)' : visible(choice.text));
+const nameOf = (place: Place): string => (place.empty ? '(ends here)' : visible(place.text));
+const visible = (text: string): string => text.trimStart().replaceAll('\n', '↵') || (text.includes('\n') ? 'new line' : 'space');
+
+/** The alternatives, and the word itself where it is none of the likeliest. */
+function choicesOf(place: Place): Alternative[] {
+  const { alternatives, id } = place;
+  if (id === null || alternatives.some((choice) => choice.id === id)) return alternatives;
+  return [...alternatives, { id, text: place.text, probability: place.probability, empty: place.empty }];
+}

@@ -1,0 +1,50 @@
+/** The notation of blanks, as far as the page needs it before the engine has read the text: to show blanks while one types. */
+
+export interface Blank {
+  least: number;
+  most: number;
+}
+
+/** Given text, unescaped, or a blank. */
+export type Piece = string | Blank;
+
+const BLANK = /(\\*)\[\[(?:(\?|\d{1,4}(?:-\d{1,4})?)\]\])?/g;
+
+/** The pieces of a text; what is no blank is shown as it is written (the engine says what is wrong with it). */
+export function pieces(text: string, free: Blank): Piece[] {
+  const found: Piece[] = [];
+  let given = '';
+  let end = 0;
+  for (const match of text.matchAll(BLANK)) {
+    const [whole, slashes = '', inside] = match;
+    given += text.slice(end, match.index) + '\\'.repeat(slashes.length >> 1);
+    end = match.index + whole.length;
+    const blank = inside === undefined ? null : read(inside, free);
+    if (slashes.length % 2) {
+      end = match.index + slashes.length + 2;
+      given += '[[';
+    } else if (!blank) given += whole.slice(slashes.length);
+    else {
+      if (given) found.push(given);
+      found.push(blank);
+      given = '';
+    }
+  }
+  given += text.slice(end);
+  if (given) found.push(given);
+  return found;
+}
+
+function read(inside: string, free: Blank): Blank | null {
+  if (inside === '?') return free;
+  const [least = 0, most = least] = inside.split('-').map(Number);
+  return least >= 1 && most >= least && most <= 512 ? { least, most } : null;
+}
+
+export const isBlank = (piece: Piece): piece is Blank => typeof piece !== 'string';
+
+/** Whether there is nothing to fill: no blank, and nothing the engine would read as a wrong one. */
+export function nothingToFill(text: string): boolean {
+  for (const [, slashes = ''] of text.matchAll(BLANK)) if (slashes.length % 2 === 0) return false;
+  return true;
+}

@@ -1,0 +1,62 @@
+/** What went wrong, in words, beside what it speaks of. */
+import { PalimpsestError, type ErrorCode } from 'palimpsest';
+import { announceNow } from './announce.ts';
+import { make } from './dom.ts';
+
+export type Remedy = 'retry' | 'reload' | null;
+
+const TITLES: Record<ErrorCode, [title: string, remedy: Remedy]> = {
+  format: ['This is not a model that can be read.', null],
+  unsupported: ['This model cannot be used here.', null],
+  text: ['Something in the text is not a blank.', null],
+  option: ['One of the options does not fit.', null],
+  context: ['The text is too long for this model.', null],
+  memory: ['There is not enough memory.', 'retry'],
+  network: ['The model could not be fetched.', 'retry'],
+  integrity: ['The model file is damaged or not the one expected.', 'retry'],
+  environment: ['This browser lacks something the engine needs.', null],
+  version: ['The page has been renewed since it was opened.', 'reload'],
+  crashed: ['The engine stopped unexpectedly; your text is untouched.', 'retry'],
+  disposed: ['The model was put away before it was done.', 'retry'],
+};
+
+export interface Complaint {
+  title: string;
+  detail: string;
+  remedy: Remedy;
+}
+
+export function explain(error: unknown): Complaint {
+  const detail = error instanceof Error ? sentence(error.message) : String(error);
+  if (!(error instanceof PalimpsestError)) return { title: 'Something went wrong.', detail, remedy: 'retry' };
+  const [title, remedy] = TITLES[error.code];
+  const advice = error.code === 'context' ? ' Under “Options”, “Show the model a part” fills longer texts.' : '';
+  return { title, detail: detail + advice, remedy };
+}
+
+function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+/** Shows a complaint in its place and reads it out. */
+export function complain(place: HTMLElement, complaint: Complaint, actions: readonly HTMLElement[] = []): void {
+  const words = make('p', {}, make('strong', {}, complaint.title), ` ${complaint.detail}`);
+  place.replaceChildren(words, ...actions);
+  place.hidden = false;
+  announceNow(`${complaint.title} ${complaint.detail}`);
+}
+
+export function settle(place: HTMLElement): void {
+  place.hidden = true;
+  place.replaceChildren();
+}
+
+/** Buttons that may mend it. */
+export function remedies(remedy: Remedy, retry: () => void): HTMLElement[] {
+  if (remedy === 'retry') return [make('button', { type: 'button', class: 'second', click: retry }, 'Try again')];
+  if (remedy === 'reload') return [make('button', { type: 'button', class: 'second', click: () => location.reload() }, 'Reload the page')];
+  return [];
+}
+
+export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError';

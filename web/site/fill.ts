@@ -1,0 +1,167 @@
+/** A fill: the same blanks filled in one or more drafts, with every step remembered for the replay. */
+import type { InfillOptions, InfillResult, Model, Page, PagePart, PageToken, Pin } from 'palimpsest';
+
+/** A place after some step: what remask needs to be remembered, since it takes words back. */
+interface Trace {
+  step: number;
+  /** Text of each place, null while open. */
+  texts: (string | null)[];
+}
+
+/** Steps remembered of a sampler that takes words back; beyond it every other one is forgotten. */
+const MOST_TRACES = 512;
+
+export class Draft {
+  page: Page | null = null;
+  result: InfillResult | null = null;
+  /** Only for samplers that take words back; of all others a place's own step tells all. */
+  private readonly traces: Trace[] | null;
+  private stride = 1;
+
+  constructor(readonly number: number, takesBack: boolean) {
+    this.traces = takesBack ? [] : null;
+  }
+
+  advance(page: Page): void {
+    this.page = page;
+    if (!this.traces || page.step % this.stride) return;
+    this.traces.push({ step: page.step, texts: page.tokens.map((token) => (token.open ? null : token.text)) });
+    if (this.traces.length < MOST_TRACES) return;
+    this.stride *= 2;
+    const kept = this.traces.filter((trace) => trace.step % this.stride === 0);
+    this.traces.splice(0, this.traces.length, ...kept);
+  }
+
+  get lastStep(): number {
+    return this.page?.step ?? 0;
+  }
+
+  /** The text of a place after a step, null while it was open. */
+  textAt(token: PageToken, place: number, step: number): string | null {
+    const trace = step < this.lastStep ? this.traces?.filter((one) => one.step <= step).at(-1) : undefined;
+    if (trace) return trace.texts[place] ?? null;
+    if (this.traces && step < this.lastStep) return token.pinned ? token.text : null;
+    return token.step !== null && token.step <= step ? token.text : null;
+  }
+}
+
+/** A word that a person chose, with what there was to choose from. */
+export interface Chosen extends Pin {
+  text: string;
+  empty: boolean;
+  probability: number;
+  alternatives: PageToken['alternatives'];
+}
+
+export type Pins = ReadonlyMap<string, Chosen>;
+export const NO_PINS: Pins = new Map();
+export const placeKey = (place: { blank: number; index: number }): string => `${place.blank}.${place.index}`;
+
+export interface Fill {
+  /** The text with blanks. */
+  text: string;
+  /** What was pinned when it began. */
+  pins: Pins;
+  drafts: Draft[];
+}
+
+export function newFill(text: string, pins: Pins, drafts: number, options: InfillOptions): Fill {
+  const takesBack = options.sampler === 'remask';
+  return { text, pins, drafts: Array.from({ length: drafts }, (_, i) => new Draft(i, takesBack)) };
+}
+
+/** Runs all drafts at once; rejects with the first error, when all have ended. */
+export async function run(fill: Fill, model: Model, options: InfillOptions, advanced: () => void): Promise<void> {
+  const pins = [...fill.pins.values()].map(({ blank, index, id }) => ({ blank, index, id }));
+  const ends = await Promise.allSettled(
+    fill.drafts.map(async (draft) => {
+      const job = model.infill(fill.text, { ...options, pins, draft: draft.number });
+      for await (const page of job) {
+        draft.advance(page);
+        advanced();
+      }
+      draft.result = await job.result();
+      draft.page = draft.result;
+      advanced();
+    }),
+  );
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** A place as it is shown: drawn by the model, chosen by a person, or open. */
+export interface Place {
+  token: number;
+  blank: number;
+  index: number;
+  text: string;
+  open: boolean;
+  empty: boolean;
+  pinned: boolean;
+  probability: number;
+  id: number | null;
+  alternatives: PageToken['alternatives'];
+}
+
+/** The places of a draft after a step, with the pins set on top. */
+export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Place[] {
+  const ended = new Set<number>();
+  return (draft.page?.tokens ?? []).map((token, i) => {
+    const pin = pins.get(placeKey(token));
+    const told = pin ?? (token.pinned ? fill.pins.get(placeKey(token)) : undefined);
+    const drawn = draft.textAt(token, i, step);
+    const place: Place = {
+      token: i,
+      blank: token.blank,
+      index: token.index,
+      text: pin?.text ?? drawn ?? '',
+      open: !pin && drawn === null,
+      empty: pin ? pin.empty : drawn !== null && drawn === '' && token.empty,
+      pinned: pin !== undefined,
+      probability: told?.probability ?? token.probability,
+      id: pin?.id ?? token.id,
+      alternatives: told?.alternatives ?? token.alternatives,
+    };
+    // A blank ended by hand ends there, whatever was drawn behind.
+    if (ended.has(place.blank)) Object.assign(place, { text: '', open: false, empty: true });
+    if (pin?.empty) ended.add(place.blank);
+    return place;
+  });
+}
+
+/** The text as it is shown; open places are blanks again. `given` makes given and filled text part of a page. */
+export function textOf(parts: readonly PagePart[], places: readonly Place[], given: (text: string) => string): string {
+  let out = '';
+  let words = '';
+  let open: { blank: number; length: number } | null = null;
+  const close = (): void => {
+    if (open) out += `[[${open.length}]]`;
+    open = null;
+  };
+  const flush = (before: boolean): void => {
+    const text = given(words);
+    // Backslashes directly before a blank would be read as escaping it.
+    out += before && given !== asItIs ? text.replace(/\\+$/, (run) => run + run) : text;
+    words = '';
+  };
+  for (const part of parts) {
+    const place = part.token === undefined ? undefined : places[part.token];
+    if (place?.open) {
+      if (open && open.blank === place.blank) open.length++;
+      else {
+        close();
+        flush(true);
+        open = { blank: place.blank, length: 1 };
+      }
+    } else {
+      const text = place ? place.text : part.text;
+      if (text) close();
+      words += text;
+    }
+  }
+  close();
+  flush(false);
+  return out;
+}
+
+export const asItIs = (text: string): string => text;

@@ -1,0 +1,35 @@
+/** Undo and redo of what buttons do. What was typed in between is kept as a state of its own, so that nothing is lost. */
+
+const MOST = 100;
+
+export class History<State> {
+  private past: State[] = [];
+  private future: State[] = [];
+
+  /** Remembers the state that a button is about to change. */
+  before(state: State): void {
+    this.past.push(state);
+    if (this.past.length > MOST) this.past.shift();
+    this.future = [];
+  }
+
+  undo(present: State): State | undefined {
+    const state = this.past.pop();
+    if (state !== undefined) this.future.push(present);
+    return state;
+  }
+
+  redo(present: State): State | undefined {
+    const state = this.future.pop();
+    if (state !== undefined) this.past.push(present);
+    return state;
+  }
+
+  get canUndo(): boolean {
+    return this.past.length > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.future.length > 0;
+  }
+}

@@ -1,0 +1,132 @@
+/** Shows a page: given text in ink, filled words in the second ink, open places as scraped marks.
+ *
+ *  Each place has its own node for as long as the page stays the same page, and only places that
+ *  changed are written, so that a step of a fill costs the browser next to nothing. */
+import type { PagePart } from 'palimpsest';
+import { make } from './dom.ts';
+import { spokenPercent } from './format.ts';
+import type { Place } from './fill.ts';
+
+/** Least probability of `likely` and so on; below the first it is a guess. */
+const STEPS = [0.2, 0.45, 0.75];
+export const sureness = (probability: number): number => STEPS.filter((least) => probability >= least).length;
+
+interface Node {
+  outer: HTMLElement;
+  ink: HTMLElement;
+  shown: string;
+}
+
+export interface Shape {
+  parts: readonly PagePart[];
+  /** Places beyond the least length of their blank, which may stay empty. */
+  spare: (token: number) => boolean;
+}
+
+export class Reading {
+  private nodes: Node[] = [];
+  private signature = '';
+
+  /** `active`: words can be focused and chosen. */
+  constructor(readonly root: HTMLElement, private readonly active: boolean) {}
+
+  show(shape: Shape, places: readonly Place[]): void {
+    const signature = shape.parts.map((part) => (part.token === undefined ? `=${part.text}` : part.token)).join('\0');
+    if (signature !== this.signature) this.build(shape, places.length);
+    this.signature = signature;
+    places.forEach((place, i) => this.write(place, this.nodes[i]));
+    if (this.active) this.keepOneStop();
+  }
+
+  private build(shape: Shape, count: number): void {
+    this.nodes = new Array<Node>(count);
+    const children = shape.parts.map((part) => {
+      if (part.token === undefined) return document.createTextNode(part.text);
+      const ink = make('span', { 'data-token': part.token });
+      const outer = make('span', { class: shape.spare(part.token) ? 'place spare' : 'place' }, ink);
+      outer.style.setProperty('--nth', String((part.token * 7) % 11));
+      this.nodes[part.token] = { outer, ink, shown: '' };
+      return outer;
+    });
+    this.root.replaceChildren(...children);
+  }
+
+  private write(place: Place, node: Node | undefined): void {
+    if (!node) return;
+    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.probability} ${place.text}`;
+    if (shown === node.shown) return;
+    const before = node.shown;
+    node.shown = shown;
+    const { outer, ink } = node;
+    const word = place.text.replace(/^ +/, '');
+    const space = place.text.slice(0, place.text.length - word.length);
+    outer.classList.toggle('open', place.open);
+    // The space before a word is no part of what is underlined, focused and chosen.
+    outer.replaceChildren(space, ink);
+    ink.textContent = place.empty && place.pinned ? '¶' : word;
+    const live = !place.open && (word !== '' || (place.empty && place.pinned));
+    ink.className = live ? `ink sure-${sureness(place.probability)}${place.pinned ? ' pinned' : ''}` : '';
+    if (before.startsWith('true') && live) ink.classList.add('fresh');
+    if (this.active) this.describe(place, ink, live, word);
+  }
+
+  private describe(place: Place, ink: HTMLElement, live: boolean, word: string): void {
+    if (!live) {
+      for (const name of ['role', 'tabindex', 'aria-label', 'aria-haspopup', 'title']) ink.removeAttribute(name);
+      return;
+    }
+    ink.setAttribute('role', 'button');
+    ink.setAttribute('aria-haspopup', 'dialog');
+    if (!ink.hasAttribute('tabindex')) ink.tabIndex = -1;
+    const how = `${spokenPercent(place.probability)} sure${place.pinned ? ', pinned' : ''}`;
+    ink.setAttribute('aria-label', `${place.empty ? '(ends here)' : word.trim() || 'new line'}, ${how}`);
+  }
+
+  /** The words that can be focused, in order. */
+  words(): HTMLElement[] {
+    return this.nodes.filter((node) => node.ink.hasAttribute('role')).map((node) => node.ink);
+  }
+
+  word(token: number): HTMLElement | null {
+    return this.nodes[token]?.ink ?? null;
+  }
+
+  /** One word is in the tab order, whatever else came and went. */
+  private keepOneStop(): void {
+    const words = this.words();
+    if (!words.some((word) => word.tabIndex === 0) && words[0]) words[0].tabIndex = 0;
+  }
+
+  /** Makes a word the one in the tab order, and focuses it. */
+  focus(word: HTMLElement): void {
+    for (const other of this.words()) other.tabIndex = other === word ? 0 : -1;
+    word.focus();
+  }
+
+  /** The word after `word` in a direction; lines are left to up and down. */
+  neighbour(word: HTMLElement, key: string): HTMLElement | null {
+    const words = this.words();
+    const at = words.indexOf(word);
+    if (key === 'ArrowRight') return words[at + 1] ?? null;
+    if (key === 'ArrowLeft') return words[at - 1] ?? null;
+    if (key === 'Home') return words[0] ?? null;
+    if (key === 'End') return words.at(-1) ?? null;
+    if (key === 'ArrowUp' || key === 'ArrowDown') return nearest(word, words, key === 'ArrowUp' ? -1 : 1);
+    return null;
+  }
+}
+
+/** The word on the next line in a direction that lies nearest. */
+function nearest(word: HTMLElement, words: readonly HTMLElement[], direction: number): HTMLElement | null {
+  const from = word.getBoundingClientRect();
+  let best: HTMLElement | null = null;
+  let least = Infinity;
+  for (const other of words) {
+    const box = other.getBoundingClientRect();
+    const down = (box.top - from.top) * direction;
+    if (down < from.height / 2) continue;
+    const distance = down * 100 + Math.abs(box.left - from.left);
+    if (distance < least) [best, least] = [other, distance];
+  }
+  return best;
+}

@@ -1,0 +1,144 @@
+/** The view Models: what is in use, what there is, what is kept. */
+import { cache, type KeptModel, type ModelInfo } from 'palimpsest';
+import { announce } from '../announce.ts';
+import { byId, make } from '../dom.ts';
+import type { Engine, Offer } from '../engine.ts';
+import { complain, explain, remedies, settle } from '../errors.ts';
+import { megabytes } from '../format.ts';
+import { copyText } from '../textbox.ts';
+import { OwnModel } from './own.ts';
+import { Status } from './status.ts';
+
+type Shipped = (typeof __MODELS__)[number];
+
+export const offerOf = ({ name, file, sha256 }: Shipped): Offer => ({ name, sha256, source: new URL(file, location.href) });
+
+export class ModelsView {
+  private kept: KeptModel[] = [];
+  private drawn = '';
+
+  constructor(private readonly engine: Engine) {
+    new OwnModel(engine);
+    new Status(byId('model-progress'), engine, true);
+    byId('version').textContent = `Version ${__VERSION__}, build ${__BUILD__}.`;
+    engine.onChange(() => this.changed());
+    this.changed();
+  }
+
+  /** Called whenever the view is entered, too. */
+  async refresh(): Promise<void> {
+    this.kept = await cache.list().catch(() => []);
+    this.drawLoaded();
+    this.drawShipped();
+    this.drawKept();
+    byId('storage').textContent = await storageLine();
+  }
+
+  private changed(): void {
+    const { engine } = this;
+    const now = `${engine.model?.info.sha256} ${engine.loading?.offer.name} ${engine.failure?.offer.name}`;
+    if (now === this.drawn) return;
+    this.drawn = now;
+    this.drawError();
+    void this.refresh();
+  }
+
+  private drawLoaded(): void {
+    const { model, name } = this.engine;
+    const place = byId('loaded');
+    const kept = this.kept.some((copy) => copy.sha256 === model?.info.sha256);
+    if (model) place.replaceChildren(facts(name, model.info, kept));
+    else place.replaceChildren(make('p', { class: 'note' }, this.engine.missing ?? 'No model is loaded.'));
+  }
+
+  private drawError(): void {
+    const { failure, model, name } = this.engine;
+    const place = byId('model-error');
+    if (!failure) return settle(place);
+    const complaint = explain(failure.error);
+    const detail = `“${failure.offer.name}” was not loaded. ${complaint.detail}${model ? ` ${name} stays in use.` : ''}`;
+    complain(place, { ...complaint, detail }, remedies(complaint.remedy, () => this.engine.retry()));
+  }
+
+  private drawShipped(): void {
+    byId('shipped').replaceChildren(
+      ...__MODELS__.map((shipped) => {
+        const kept = this.kept.some((copy) => copy.sha256 === shipped.sha256);
+        const inUse = this.engine.model?.info.sha256 === shipped.sha256;
+        const coming = this.engine.loading?.offer.name === shipped.name;
+        const state = [megabytes(shipped.bytes), inUse ? 'in use' : coming ? 'on its way' : '', kept ? 'kept on this device' : 'not kept'];
+        const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${shipped.name}`, click: () => void this.engine.open(offerOf(shipped)) }, 'Load');
+        return make('li', {}, row(shipped.name, state), ...(inUse || coming ? [] : [load]));
+      }),
+    );
+  }
+
+  private drawKept(): void {
+    const rows = this.kept.map((copy) => {
+      const shipped = __MODELS__.find((model) => model.sha256 === copy.sha256);
+      const name = shipped?.name ?? fileName(copy);
+      const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(copy, name) }, 'Delete');
+      return make('li', {}, row(name, [megabytes(copy.bytes), copy.sha256.slice(0, 12)]), remove);
+    });
+    byId('kept').replaceChildren(...rows);
+  }
+
+  private async remove(copy: KeptModel, name: string): Promise<void> {
+    const place = byId('kept-error');
+    settle(place);
+    try {
+      await cache.remove(copy.sha256);
+      announce(`${name} is deleted from this device`);
+    } catch (error) {
+      complain(place, { ...explain(error), title: 'It could not be deleted.' });
+    }
+    await this.refresh();
+    byId('heading-models').focus({ preventScroll: true });
+  }
+}
+
+const fileName = (copy: KeptModel): string => copy.urls[0]?.split('/').at(-1) ?? copy.sha256.slice(0, 12);
+
+function row(name: string, facts: readonly string[]): HTMLElement {
+  return make('div', {}, make('span', { class: 'name' }, name), make('span', { class: 'note' }, facts.filter(Boolean).join(', ')));
+}
+
+/** What the engine says of the model. */
+function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
+  const millions = `${(info.parameters / 1e6).toFixed(1)} million`;
+  const rows: [string, string][] = [
+    ['Name', info.name || name],
+    ['Network', `${info.architecture}, ${info.layers} layers of width ${info.width}, ${info.heads} heads`],
+    ['Weights', `${millions}, most of them ${info.weights}`],
+    ['Vocabulary', `${info.vocabulary.toLocaleString('en')} tokens`],
+    ['Longest text', `${info.context.toLocaleString('en')} tokens`],
+    ['Blanks', info.freeLength ? 'of given and of free length' : 'of given length only: write [[4]], not [[?]]'],
+    ['File', megabytes(info.fileBytes)],
+    ['Memory', `${megabytes(info.memoryBytes)} now, ${info.isa}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`],
+    ['Licence', info.license || 'not told by the file'],
+    ['Kept', kept ? 'yes, for the next visit without a network' : `no${info.keptWhyNot ? `: ${info.keptWhyNot}` : ''}`],
+  ];
+  const list = make('dl', { class: 'facts' });
+  for (const [term, value] of rows) list.append(make('dt', {}, term), make('dd', {}, value));
+  list.append(make('dt', {}, 'sha256'), make('dd', {}, hashOf(info.sha256)));
+  return list;
+}
+
+function hashOf(sha256: string): HTMLElement {
+  const button = make('button', { type: 'button', class: 'quiet', 'aria-label': 'Copy the whole sha256' }, 'Copy');
+  button.addEventListener('click', async () => {
+    const copied = await copyText(sha256);
+    button.textContent = copied ? 'Copied' : 'Not allowed';
+    announce(button.textContent);
+  });
+  return make('span', { title: sha256 }, make('code', {}, `${sha256.slice(0, 12)}…`), ' ', button);
+}
+
+/** How much is used, and whether copies can be kept at all. */
+async function storageLine(): Promise<string> {
+  const { ok, why } = await cache.available().catch(() => ({ ok: false, why: null }));
+  if (!ok) return `Copies cannot be kept here${why ? `: ${why}` : ''}. Everything works, but the model is fetched anew at each visit.`;
+  const estimate = await cache.estimate().catch(() => null);
+  if (!estimate) return 'A model is kept after its first download, so that the next visit needs no network.';
+  return `This page uses ${megabytes(estimate.usage)} of the ${megabytes(estimate.quota)} that the browser allows it.`;
+}

@@ -1,0 +1,73 @@
+/** The line that tells how the model fares: on its way, ready, or what went wrong. */
+import { announce } from '../announce.ts';
+import { make, setText } from '../dom.ts';
+import type { Engine, Loading } from '../engine.ts';
+import { complain, explain, remedies } from '../errors.ts';
+import { megabytes } from '../format.ts';
+
+type Kind = 'missing' | 'loading' | 'failed' | 'ready' | 'none';
+
+function kindOf(engine: Engine): Kind {
+  if (engine.missing) return 'missing';
+  if (engine.loading) return 'loading';
+  if (engine.model) return 'ready'; // the failure of another one is told in Models
+  return engine.failure ? 'failed' : 'none';
+}
+
+export class Status {
+  private shown = '';
+  private readonly words = make('span');
+  private readonly bar = make('progress', { max: 1, 'aria-label': 'Model' });
+
+  /** `quiet`: another line of the page reads the same things out. */
+  constructor(private readonly place: HTMLElement, private readonly engine: Engine, private readonly quiet: boolean) {
+    engine.onChange(() => this.show());
+    this.show();
+  }
+
+  private show(): void {
+    const kind = kindOf(this.engine);
+    const { loading, failure, name } = this.engine;
+    const now = `${kind} ${loading?.offer.name ?? name}`;
+    if (loading) this.advance(loading);
+    if (now === this.shown && kind !== 'failed') return;
+    this.shown = now;
+    if (kind === 'failed' && failure && !this.quiet) return this.fail(failure.error);
+    if (kind === 'missing' && !this.quiet) return this.lack();
+    this.place.classList.remove('complaint');
+    this.place.replaceChildren(...this.parts(kind));
+    if (kind === 'ready' && !this.quiet) announce(`The model ${name} is ready.`);
+  }
+
+  private parts(kind: Kind): (Node | string)[] {
+    const { engine } = this;
+    if (kind === 'loading') {
+      const cancel = (): void => engine.loading?.cancel();
+      return [this.bar, this.words, make('button', { type: 'button', class: 'quiet', click: cancel }, 'Cancel')];
+    }
+    if (kind === 'ready') return this.quiet ? [] : [`The model ${engine.name} is ready.`];
+    if (kind === 'failed' || kind === 'missing') return [];
+    return ['No model is loaded.', make('button', { type: 'button', class: 'quiet', click: () => engine.retry() }, 'Load the model')];
+  }
+
+  private advance({ offer, progress }: Loading): void {
+    const { phase = 'waiting', loaded = 0, total = null } = progress ?? {};
+    const part = total ? loaded / total : 0;
+    if (total) this.bar.value = part;
+    else this.bar.removeAttribute('value');
+    const verb = { waiting: 'Waiting for', download: 'Fetching', read: 'Reading' }[phase];
+    const amount = total ? `: ${(loaded / 1e6).toFixed(1)} of ${megabytes(total)}, ${Math.floor(part * 100)} %` : loaded ? `: ${megabytes(loaded)}` : '';
+    setText(this.words, `${verb} ${offer.name}${amount}`);
+  }
+
+  private lack(): void {
+    this.place.classList.add('complaint');
+    complain(this.place, { title: 'This browser cannot run the model.', detail: this.engine.missing ?? '', remedy: null });
+  }
+
+  private fail(error: unknown): void {
+    const complaint = explain(error);
+    this.place.classList.add('complaint');
+    complain(this.place, complaint, remedies(complaint.remedy, () => this.engine.retry()));
+  }
+}

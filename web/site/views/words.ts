@@ -1,0 +1,40 @@
+/** Pointer and keyboard on the words of the page. */
+import type { Alternatives } from '../alternatives.ts';
+import type { Reading } from '../reading.ts';
+
+const HOVER = 140;
+
+const wordAt = (target: EventTarget | null): HTMLElement | null =>
+  target instanceof Element ? target.closest<HTMLElement>('[data-token][role]') : null;
+
+export function listenToWords(page: HTMLElement, reading: Reading, alternatives: Alternatives): void {
+  let [x, y] = [-1, -1];
+  addEventListener('pointermove', (event) => ([x, y] = [event.clientX, event.clientY]), { passive: true });
+  page.addEventListener('pointerover', (event) => {
+    const word = wordAt(event.target);
+    // A word that came under a resting pointer, as when the popover closes, was not pointed at.
+    const moved = event.clientX !== x || event.clientY !== y;
+    if (word && moved && event.pointerType === 'mouse') alternatives.peek(word, HOVER);
+  });
+  page.addEventListener('pointerout', () => alternatives.closeSoon());
+  page.addEventListener('click', (event) => {
+    const word = wordAt(event.target);
+    if (!word) return;
+    reading.focus(word);
+    alternatives.open(word);
+  });
+  page.addEventListener('focusin', (event) => {
+    const word = wordAt(event.target);
+    if (word?.matches(':focus-visible')) alternatives.peek(word, 0);
+  });
+  page.addEventListener('focusout', () => alternatives.closeSoon());
+  page.addEventListener('keydown', (event) => {
+    const word = wordAt(event.target);
+    if (!word || event.ctrlKey || event.metaKey || event.altKey) return;
+    const next = reading.neighbour(word, event.key);
+    if (next) reading.focus(next);
+    else if (event.key === 'Enter' || event.key === ' ') alternatives.open(word);
+    else return;
+    event.preventDefault();
+  });
+}
