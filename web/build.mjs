@@ -11,7 +11,6 @@ import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
-import { injectManifest } from 'workbox-build';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -107,16 +106,26 @@ async function page() {
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) await cp(join(root, model.file), join(site, model.file));
   await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });
-  const { count, size, warnings } = await injectManifest({
-    swSrc: join(site, 'sw.js'),
-    swDest: join(site, 'sw.js'),
-    globDirectory: site,
-    globPatterns: ['**/*.{html,js,css,wasm,woff2,svg,png,webmanifest,txt}'],
-    globIgnores: ['sw.js', 'models/**'],
-    dontCacheBustURLsMatching: /assets\/.*-[\w-]{8}\./,
-  });
-  for (const warning of warnings) console.warn(warning);
-  console.log(`build ${id}: the page keeps ${count} files, ${Math.round(size / 1024)} KB, for offline use`);
+  const kept = await precached();
+  const worker = join(site, 'sw.js');
+  await writeFile(worker, (await readFile(worker, 'utf8')).replace('self.__WB_MANIFEST', JSON.stringify(kept.entries)));
+  console.log(`build ${id}: the page keeps ${kept.entries.length} files, ${Math.round(kept.bytes / 1024)} KB, for offline use`);
+}
+
+/** What the service worker keeps: every file of the site but itself and the models; with a revision where the name
+ *  holds no hash.  (workbox-build would list them too, but brings three hundred packages along.) */
+async function precached() {
+  const entries = [];
+  let bytes = 0;
+  for (const entry of await readdir(site, { recursive: true, withFileTypes: true })) {
+    const url = join(entry.parentPath, entry.name).slice(site.length + 1);
+    if (!entry.isFile() || url === 'sw.js' || url.startsWith('models/')) continue;
+    const data = await readFile(join(site, url));
+    bytes += data.length;
+    const revision = url.startsWith('assets/') ? null : createHash('sha256').update(data).digest('hex').slice(0, 8);
+    entries.push({ url, revision });
+  }
+  return { entries: entries.sort((a, b) => (a.url < b.url ? -1 : 1)), bytes };
 }
 
 await library();
