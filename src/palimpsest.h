@@ -180,6 +180,7 @@ typedef struct {
     int32_t step;         /* step at which it was revealed, from 1; 0: pinned; -1: still open */
     float probability;    /* of this token when it was drawn, temperature 1, before truncation */
     bool empty;           /* an <empty>: the blank is shorter than its longest length */
+    bool space_given;     /* the space mark that begins a token here is written as nothing: the space is given */
     size_t offset, bytes; /* where its text stands in pal_session_text; 0 bytes while open or empty */
     int32_t alternatives; /* how many of the following are set: the likeliest tokens of that evaluation */
     int32_t alternative_id[PAL_ALTERNATIVES];

@@ -430,7 +430,8 @@ size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
                              .index = slot->index,
                              .step = slot->step,
                              .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
-                             .empty = holds_empty(s, slot)};
+                             .empty = holds_empty(s, slot),
+                             .space_given = slot->index == 0 && s->fill.blank[slot->blank].drop_space};
         if (slot->step < 0) continue;
         out[i].probability = slot->probability;
         out[i].alternatives = slot->alternatives;

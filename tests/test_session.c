@@ -271,6 +271,7 @@ static void check_reading(const random_page *p, const lent *l)
             size_t token = place->id < 0 || place->empty ? 0 : token_bytes(place, wants == WORD, expected + length);
             assert_int_equal(place->offset, length);
             assert_int_equal(place->bytes, token);
+            assert_true(place->space_given == (k == 0 && wants == WORD));
             length += token;
         }
         wants = given ? (int)given->wants : FREE;

@@ -229,8 +229,8 @@ const pal_place *pw_fill_places(const pw_fill *f)
 }
 
 _Static_assert(sizeof(pal_place) == 4 * 19 && offsetof(pal_place, probability) == 16 &&
-                   offsetof(pal_place, empty) == 20 && offsetof(pal_place, offset) == 24 &&
-                   offsetof(pal_place, alternatives) == 32 &&
+                   offsetof(pal_place, empty) == 20 && offsetof(pal_place, space_given) == 21 &&
+                   offsetof(pal_place, offset) == 24 && offsetof(pal_place, alternatives) == 32 &&
                    offsetof(pal_place, alternative_probability) == 36 + 4 * PAL_ALTERNATIVES,
                "engine.ts reads places as 19 words");
 _Static_assert(sizeof(pal_pin) == 12, "engine.ts writes pins as three words");

@@ -1,12 +1,16 @@
 /** The service worker: keeps the page's own files, so that it opens offline, and isolates it where the host does not.
  *
- *  Page, worker and engine of one build are kept together under that build's revisions (Workbox's precache), and a new
- *  version takes over only when no page of the old one is open: nobody sees two versions mixed.  Models are the
- *  library's to keep and pass through untouched. */
+ *  Page, worker and engine of one build are kept together in that build's cache (Workbox's precache), and a new
+ *  version takes over only when no page of the old one is open: nobody sees two versions mixed.  A page that is being
+ *  opened at that very moment may still be of the old version, so that one's files stay until the version after.
+ *  Models are the library's to keep and pass through untouched. */
 import { PrecacheController, PrecacheRoute, type PrecacheEntry } from 'workbox-precaching';
 import { registerRoute } from 'workbox-routing';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
+declare const __BUILD__: string;
+
+const PREFIX = 'palimpsest-build-';
 
 /** Cross-origin isolation, which threads will need; everything here is of one origin, so nothing is shut out. */
 function isolated(response: Response): Response {
@@ -18,17 +22,39 @@ function isolated(response: Response): Response {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
+/** A file of the version before, by its name (which holds a hash) or by the build its address names. */
+async function earlier(request: Request): Promise<Response> {
+  const build = new URL(request.url).searchParams.get('v');
+  const names = build ? [PREFIX + build] : (await caches.keys()).filter((name) => name.startsWith(PREFIX));
+  for (const name of names) {
+    const found = await caches.match(request, { cacheName: name, ignoreSearch: true });
+    if (found) return isolated(found);
+  }
+  return fetch(request);
+}
+
+/** The order of caches is that of their making. */
+async function forgetOldBuilds(): Promise<void> {
+  const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX));
+  await Promise.all(names.slice(0, -2).map((name) => caches.delete(name)));
+}
+
 const precache = new PrecacheController({
+  cacheName: PREFIX + __BUILD__,
   plugins: [{ handlerWillRespond: async ({ response }) => isolated(response) }],
 });
 precache.addToCacheList(self.__WB_MANIFEST);
+const ofAnother = (url: URL) => url.searchParams.has('v') && url.searchParams.get('v') !== __BUILD__;
+registerRoute(({ url, sameOrigin }) => sameOrigin && ofAnother(url), ({ request }) => earlier(request));
 registerRoute(new PrecacheRoute(precache, { ignoreURLParametersMatching: [/^v$/], directoryIndex: 'index.html' }));
+const assets = new URL('assets/', self.registration.scope).href;
+registerRoute(({ url }) => url.href.startsWith(assets), ({ request }) => earlier(request));
 
 self.addEventListener('install', (event) => {
   precache.install(event);
 });
 self.addEventListener('activate', (event) => {
-  precache.activate(event);
-  // The first visit's page is kept company at once, so that its next load is offline-ready.
+  event.waitUntil(forgetOldBuilds());
+  // The page of the first visit is this worker's too, so that its next load is isolated and works offline.
   event.waitUntil(self.clients.claim());
 });

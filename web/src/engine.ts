@@ -325,10 +325,12 @@ function readPlace(view: DataView, at: number, piece: (id: number) => string): P
   const real = (i: number) => view.getFloat32(at + 4 * i, true);
   const id = word(2);
   const empty = view.getUint8(at + 20) !== 0;
+  const spaceGiven = view.getUint8(at + 21) !== 0;
   const alternatives: Alternative[] = [];
   for (let i = 0; i < word(8); i++) {
     const text = piece(word(9 + i));
-    alternatives.push({ id: word(9 + i), text, probability: real(9 + ALTERNATIVES + i), empty: text === '' });
+    const written = spaceGiven && text.startsWith(' ') ? text.slice(1) : text;
+    alternatives.push({ id: word(9 + i), text: written, probability: real(9 + ALTERNATIVES + i), empty: text === '' });
   }
   const open = id < 0;
   return {

@@ -136,7 +136,7 @@ export interface InfillOptions {
 
 export interface Alternative {
   id: number;
-  /** As it would stand in the text, with the space before it where it begins a word. */
+  /** As it would stand in the text: with the space before it where it begins a word and that space is not given. */
   text: string;
   probability: number;
   /** The blank would end here. */
