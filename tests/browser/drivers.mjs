@@ -1,0 +1,268 @@
+// @ts-check
+/* One small interface to two browsers: Chromium by playwright-core, Firefox by puppeteer-core and WebDriver BiDi.
+ *
+ * A profile is a fresh one: no storage, no service worker; tabs of one profile share them. */
+import { setTimeout as pause } from 'node:timers/promises';
+
+export const PATIENCE = 30_000;
+const VIEWPORT = { width: 1100, height: 800 };
+
+/** Runs in every document before its own code: what no driver tells in both browsers. */
+const WATCH = () => {
+  const watched = { violations: /** @type {string[]} */ ([]) };
+  Object.assign(globalThis, { watched });
+  document.addEventListener('securitypolicyviolation', (event) => watched.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  try {
+    sessionStorage.setItem('loads', String(Number(sessionStorage.getItem('loads') ?? 0) + 1));
+  } catch {
+    // an empty document has no storage
+  }
+};
+
+/** Waits until ask() gives something true, and gives it back. */
+export async function until(/** @type {() => unknown} */ ask, /** @type {string} */ what, patience = PATIENCE) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`waited ${patience / 1000} s for: ${what}`);
+    await pause(30);
+  }
+}
+
+/** What both kinds of tab can do, on top of what the subclasses say. */
+class Tab {
+  /** @type {string[]} */
+  errors = [];
+  /** @type {string[]} */
+  requests = [];
+
+  /** @param {any} page */
+  constructor(page) {
+    this.page = page;
+  }
+
+  /** Runs a function in the page; async ones are awaited.
+   *  @param {(argument: any) => any} run */
+  evaluate(run, /** @type {any} */ argument = null) {
+    return this.page.evaluate(run, argument);
+  }
+
+  /** Waits until a function in the page gives something true.
+   *  @param {(argument: any) => any} ask */
+  until(ask, /** @type {any} */ argument = null, what = String(ask), patience = PATIENCE) {
+    // Between two documents there is nobody to ask.
+    return until(() => this.evaluate(ask, argument).catch((/** @type {Error} */ error) => {
+      if (!/context|navigat|realm|frame/i.test(error.message)) throw error;
+    }), what, patience);
+  }
+
+  async goto(/** @type {string} */ url) {
+    await this.page.goto(url, { waitUntil: 'load', timeout: PATIENCE });
+  }
+
+  async reload() {
+    await this.page.reload({ waitUntil: 'load', timeout: PATIENCE });
+  }
+
+  async press(/** @type {string} */ key) {
+    const parts = key.split('+');
+    const last = parts.pop();
+    for (const part of parts) await this.page.keyboard.down(part);
+    await this.page.keyboard.press(last);
+    for (const part of parts.reverse()) await this.page.keyboard.up(part);
+  }
+
+  async type(/** @type {string} */ text) {
+    await this.page.keyboard.type(text);
+  }
+
+  screenshot(/** @type {string} */ path) {
+    return this.page.screenshot({ path, fullPage: true });
+  }
+
+  /** Text in a part of the page. */
+  text(/** @type {string} */ selector) {
+    return this.evaluate((s) => document.querySelector(s)?.textContent ?? null, selector);
+  }
+
+  visible(/** @type {string} */ selector) {
+    return this.evaluate((s) => document.querySelector(s)?.checkVisibility({ visibilityProperty: true }) ?? false, selector);
+  }
+
+  violations() {
+    return this.evaluate(() => /** @type {any} */ (globalThis).watched.violations);
+  }
+
+  /** Documents that this tab has shown. */
+  loads() {
+    return this.evaluate(() => Number(sessionStorage.getItem('loads')));
+  }
+}
+
+// ---- Chromium
+
+class ChromiumTab extends Tab {
+  /** @param {any} page */
+  constructor(page) {
+    super(page);
+    page.on('pageerror', (/** @type {Error} */ error) => this.errors.push(String(error)));
+    page.on('console', (/** @type {any} */ said) => said.type() === 'error' && this.errors.push(said.text()));
+  }
+
+  /** @param {string} role @param {string} name */
+  async button(name, role = 'button') {
+    await this.page.getByRole(role, { name, exact: true }).click({ timeout: PATIENCE });
+  }
+
+  async click(/** @type {string} */ selector) {
+    await this.page.click(selector, { timeout: PATIENCE });
+  }
+
+  async pick(/** @type {string} */ selector, /** @type {string} */ path) {
+    await this.page.setInputFiles(selector, path);
+  }
+
+  /** The most processor time, in milliseconds, that one task of a page's main thread took while run() ran. */
+  async longestTask(/** @type {() => Promise<unknown>} */ run) {
+    const browser = this.page.context().browser();
+    await browser.startTracing(this.page, { categories: ['toplevel', 'devtools.timeline'] });
+    let trace;
+    try {
+      await run();
+    } finally {
+      trace = await browser.stopTracing();
+    }
+    return longestIn(JSON.parse(trace.toString()).traceEvents);
+  }
+
+  close() {
+    return this.page.close();
+  }
+}
+
+/** Wall-clock time says more of what else the machine does: `tdur` is the thread's own. */
+function longestIn(/** @type {any[]} */ events) {
+  const key = (/** @type {any} */ event) => `${event.pid}.${event.tid}`;
+  const main = new Set(events.filter((one) => one.name === 'thread_name' && one.args.name === 'CrRendererMain').map(key));
+  const tasks = events.filter((one) => main.has(key(one)) && /RunTask$/.test(one.name) && one.tdur !== undefined);
+  if (!tasks.length) throw new Error('the trace holds no tasks');
+  return { tasks: tasks.length, longest: Math.max(...tasks.map((one) => one.tdur)) / 1000, wall: Math.max(...tasks.map((one) => one.dur)) / 1000 };
+}
+
+async function chromiumProfile(/** @type {any} */ browser, dark = false) {
+  const context = await browser.newContext({ viewport: VIEWPORT, colorScheme: dark ? 'dark' : 'light' });
+  await context.addInitScript(WATCH);
+  /** @type {string[]} */
+  const requests = [];
+  context.on('request', (/** @type {any} */ request) => requests.push(request.url()));
+  return {
+    requests,
+    async tab(/** @type {(() => void) | null} */ before = null) {
+      const page = await context.newPage();
+      if (before) await page.addInitScript(before);
+      return new ChromiumTab(page);
+    },
+    close: () => context.close(),
+  };
+}
+
+async function startChromium() {
+  const { chromium } = await import('playwright-core');
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  const browser = await chromium.launch({ executablePath: await onPath('chromium', 'chromium-browser', 'google-chrome'), args });
+  return { name: 'chromium', version: browser.version(), profile: (dark = false) => chromiumProfile(browser, dark), close: () => browser.close() };
+}
+
+// ---- Firefox
+
+class FirefoxTab extends Tab {
+  /** @param {any} page */
+  constructor(page) {
+    super(page);
+    page.on('pageerror', (/** @type {Error} */ error) => this.errors.push(String(error)));
+    page.on('console', (/** @type {any} */ said) => said.type() === 'error' && this.errors.push(said.text()));
+  }
+
+  /** By what stands on it; asking Firefox's accessibility tree takes seconds, and Chromium's is asked anyway. */
+  async button(/** @type {string} */ name, role = 'button') {
+    const find = () => this.page.evaluateHandle((/** @type {string} */ wanted, /** @type {string} */ kind) => {
+      const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(kind === 'link' ? 'a[href]' : 'button')]);
+      return all.find((one) => (one.ariaLabel ?? one.textContent?.trim()) === wanted && one.checkVisibility() && !one.matches(':disabled')) ?? null;
+    }, name, role);
+    const element = await until(async () => (await find()).asElement(), `the ${role} ${name}`);
+    await /** @type {any} */ (element).click();
+  }
+
+  /** Not by puppeteer's locators, which wait for a page to keep still that is being written. */
+  async click(/** @type {string} */ selector) {
+    const element = /** @type {any} */ (await until(() => this.page.$(selector), selector));
+    await element.click();
+  }
+
+  async pick(/** @type {string} */ selector, /** @type {string} */ path) {
+    await (await this.page.$(selector)).uploadFile(path);
+  }
+
+  close() {
+    return this.page.close();
+  }
+}
+
+async function firefoxProfile(/** @type {any} */ browser) {
+  const context = await browser.createBrowserContext();
+  /** @type {string[]} */
+  const requests = [];
+  return {
+    requests,
+    async tab(/** @type {(() => void) | null} */ before = null) {
+      const page = await context.newPage();
+      await page.setViewport(VIEWPORT);
+      page.on('request', (/** @type {any} */ request) => requests.push(request.url()));
+      await page.evaluateOnNewDocument(WATCH);
+      if (before) await page.evaluateOnNewDocument(before);
+      return new FirefoxTab(page);
+    },
+    close: () => context.close(),
+  };
+}
+
+/** A dark page needs a Firefox of its own: BiDi has no command for it here. */
+const DARK = { 'layout.css.prefers-color-scheme.content-override': 0 };
+
+async function startFirefox() {
+  const { default: puppeteer } = await import('puppeteer-core');
+  const executablePath = await onPath('firefox-esr', 'firefox');
+  const launch = (extraPrefsFirefox = {}) => puppeteer.launch({ browser: 'firefox', executablePath, headless: true, extraPrefsFirefox });
+  const browser = await launch();
+  return {
+    name: 'firefox',
+    version: await browser.version(),
+    async profile(dark = false) {
+      const own = dark ? await launch(DARK) : browser;
+      const profile = await firefoxProfile(own);
+      return dark ? { ...profile, close: () => own.close() } : profile;
+    },
+    close: () => browser.close(),
+  };
+}
+
+// ---- either
+
+async function onPath(/** @type {string[]} */ ...names) {
+  const { access, constants } = await import('node:fs/promises');
+  const { delimiter, join } = await import('node:path');
+  for (const name of names)
+    for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+      const path = join(folder, name);
+      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+    }
+  throw new Missing(`none of ${names.join(', ')} is installed`);
+}
+
+/** The browser is not on this machine: its scenarios are skipped. */
+export class Missing extends Error {}
+
+export function start(/** @type {string} */ name) {
+  return name === 'firefox' ? startFirefox() : startChromium();
+}

@@ -1,0 +1,199 @@
+// @ts-check
+/* What a scenario is given: the server, a fresh profile, and hands for the page. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+const built = process.env.PALIMPSEST_BUILD ?? join(root, 'build');
+export const site = join(built, 'site');
+export const library = join(built, 'web/palimpsest.js');
+export const command = join(built, 'release/palimpsest');
+export const MODEL = 'models/tales-infill.gguf';
+export const TINY = join(root, 'tests/models/tiny-infill.gguf');
+
+/** A scenario that cannot be played here, and why. */
+export class Skip extends Error {}
+
+/** What the command line writes for these options of the library. */
+export const native = (/** @type {string} */ text, /** @type {Record<string, any>} */ options) => nativePage(text, options).text;
+
+/** All that the command line tells of it. */
+export function nativePage(/** @type {string} */ text, /** @type {Record<string, any>} */ options) {
+  const words = ['infill', '-m', join(root, MODEL), '--text', text];
+  const { freeMin = 1, freeMax = 16, draft = 0, borders = true, pins = [], ...rest } = options;
+  words.push('--free', `${freeMin}-${freeMax}`, '--drafts', String(draft + 1), '--borders', borders ? 'on' : 'off');
+  for (const { blank, index, id } of pins) words.push('--pin', `${blank}:${index}:${id}`);
+  for (const [name, value] of Object.entries(rest)) {
+    words.push(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+    if (value !== true) words.push(String(value));
+  }
+  const drafts = JSON.parse(`[${execFileSync(command, [...words, '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim().split('\n').join(',')}]`);
+  return drafts[draft];
+}
+
+/** @typedef {Awaited<ReturnType<Awaited<ReturnType<typeof import('./drivers.mjs').start>>['profile']>>} Profile
+ *  @typedef {any} Tab */
+
+export class Kit {
+  /** @type {Tab[]} */
+  tabs = [];
+  /** @type {Profile | null} */
+  profile = null;
+  /** Figures worth a line in the report. */
+  figures = /** @type {string[]} */ ([]);
+  /** Errors on the console are part of what is tested. */
+  noisy = false;
+  #folders = /** @type {string[]} */ ([]);
+
+  constructor(/** @type {Awaited<ReturnType<typeof import('./drivers.mjs').start>>} */ browser, /** @type {import('./server.mjs').Server} */ server) {
+    this.browser = browser;
+    this.server = server;
+  }
+
+  say(/** @type {string} */ figure) {
+    this.figures.push(figure);
+  }
+
+  /** @returns {never} */
+  skip(/** @type {string} */ why) {
+    throw new Skip(why);
+  }
+
+  /** A tab of this scenario's profile, empty. */
+  async tab(/** @type {(() => void) | null} */ before = null, dark = false) {
+    this.profile ??= await this.browser.profile(dark);
+    const tab = await this.profile.tab(before);
+    this.tabs.push(tab);
+    return tab;
+  }
+
+  /** The page in a new tab. */
+  async open(/** @type {(() => void) | null} */ before = null) {
+    const tab = await this.tab(before);
+    await tab.goto(this.server.url);
+    return tab;
+  }
+
+  /** The page in a new tab, with its model. */
+  async openReady(/** @type {(() => void) | null} */ before = null) {
+    const tab = await this.open(before);
+    await ready(tab);
+    return tab;
+  }
+
+  async folder() {
+    const path = await mkdtemp(join(tmpdir(), 'palimpsest-'));
+    this.#folders.push(path);
+    return path;
+  }
+
+  /** Nothing was thrown that nobody caught. */
+  check() {
+    if (!this.noisy) assert.deepEqual(this.tabs.flatMap((tab) => tab.errors), [], 'errors on the console');
+  }
+
+  async close() {
+    await this.profile?.close();
+    for (const path of this.#folders) await rm(path, { recursive: true });
+  }
+}
+
+// ---- hands for the page
+
+export const ready = (/** @type {Tab} */ tab) =>
+  tab.until(() => / is ready/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'the model is ready');
+
+/** Puts a text into the box as typing does, all at once. */
+export function write(/** @type {Tab} */ tab, /** @type {string} */ text) {
+  return tab.evaluate((/** @type {string} */ value) => {
+    const box = /** @type {HTMLTextAreaElement} */ (document.querySelector('#text'));
+    box.value = value;
+    box.dispatchEvent(new Event('input', { bubbles: true }));
+  }, text);
+}
+
+/** Sets options of the form by their names in the library. */
+export function choose(/** @type {Tab} */ tab, /** @type {Record<string, string | number | boolean | undefined>} */ options) {
+  return tab.evaluate((/** @type {Record<string, any>} */ given) => {
+    for (const [key, value] of Object.entries(given)) {
+      const input = /** @type {HTMLInputElement} */ (document.querySelector(`#option-${key}`));
+      if (typeof value === 'boolean') input.checked = value;
+      else input.value = String(value);
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    }
+  }, options);
+}
+
+/** Does something that begins a fill, and waits until the fill has ended. */
+export async function filled(/** @type {Tab} */ tab, /** @type {() => Promise<unknown>} */ begin) {
+  await tab.evaluate(() => {
+    const page = /** @type {HTMLElement} */ (document.querySelector('[data-part=page]'));
+    const seen = { fills: 0 };
+    Object.assign(globalThis, { seen });
+    new MutationObserver((changes) => {
+      const now = page.getAttribute('aria-busy');
+      if (now === 'false' && changes.some((change) => change.oldValue === 'true')) seen.fills++;
+    }).observe(page, { attributeFilter: ['aria-busy'], attributeOldValue: true });
+  });
+  await begin();
+  await tab.until(() => /** @type {any} */ (globalThis).seen.fills > 0, null, 'the fill ends');
+}
+
+export async function fill(/** @type {Tab} */ tab) {
+  await filled(tab, () => tab.button('Fill the blanks'));
+  return tab.text('[data-part=page]');
+}
+
+/** A fill that is under way: some words are there, not all. */
+export async function underWay(/** @type {Tab} */ tab, words = 2) {
+  await tab.until((/** @type {number} */ least) => document.querySelectorAll('[data-part=page] .ink').length >= least, words, 'words appear');
+  assert.equal(await tab.text('#fill'), 'Stop');
+}
+
+/** A text that takes some seconds. */
+export const LONG = Array.from({ length: 8 }, (_, i) => `Number ${i + 1} was a [[10]]`).join('.\n');
+
+/** Put before the worker's code, this lets a test end it from within, as the browser might. */
+export const MORTAL = "new BroadcastChannel('end').onmessage = () => self.close();\n";
+export const endWorkers = (/** @type {Tab} */ tab) => tab.evaluate(() => new BroadcastChannel('end').postMessage(null));
+
+/** Waits for a complaint in a part of the page and gives its words. */
+export async function complaint(/** @type {Tab} */ tab, /** @type {string} */ part) {
+  const selector = `[data-part=${part}]`;
+  await tab.until((/** @type {string} */ s) => {
+    const place = document.querySelector(s);
+    return place?.checkVisibility() && place.classList.contains('complaint') && place.textContent;
+  }, selector, `a complaint in ${part}`);
+  return tab.text(selector);
+}
+
+/** The service worker has everything and controls this tab. */
+export const kept = (/** @type {Tab} */ tab) =>
+  tab.until(() => navigator.serviceWorker.controller?.state === 'activated', null, 'the service worker controls the page');
+
+export async function view(/** @type {Tab} */ tab, /** @type {'Text' | 'Models'} */ name) {
+  await tab.button(name, 'link');
+  await tab.until((/** @type {string} */ s) => document.querySelector(s)?.checkVisibility(), `#view-${name.toLowerCase()}`);
+}
+
+/** The site as a later build of it: another build id everywhere, other names for what is named by hash. */
+export async function laterBuild(/** @type {string} */ folder) {
+  await cp(site, folder, { recursive: true, preserveTimestamps: true });
+  const id = (await readFile(join(folder, 'palimpsest.wasm'))).subarray(-12).toString();
+  const later = 'f'.repeat(12);
+  const script = (await readdir(join(folder, 'assets'))).find((name) => /^index-.*\.js$/.test(name)) ?? '';
+  const renamed = script.replace(/^index-.{4}/, 'index-next');
+  await rename(join(folder, 'assets', script), join(folder, 'assets', renamed));
+  for (const name of ['index.html', 'sw.js', 'palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm', `assets/${renamed}`]) {
+    const text = (await readFile(join(folder, name))).toString('latin1');
+    let next = text.replaceAll(id, later).replaceAll(script, renamed);
+    // Workbox knows files without a hash in their name by a revision.
+    if (name === 'sw.js') next = next.replace(/(revision:\s*["'`])[0-9a-f]{8}/g, '$1eeeeeeee').replace(/("revision":\s*")[0-9a-f]{8}/g, '$1eeeeeeee');
+    await writeFile(join(folder, name), Buffer.from(next, 'latin1'));
+  }
+  return { id, later };
+}

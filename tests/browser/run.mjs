@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+// @ts-check
+/* Plays the scenarios in one browser, or the pages in Node.
+ *
+ *   node tests/browser/run.mjs [chromium|firefox|node] [--only NAME]
+ *
+ * PALIMPSEST_BUILD names another build folder.  The last line is `N passed, N failed, N skipped`. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Missing, start } from './drivers.mjs';
+import { command, Kit, library, root, site, Skip } from './kit.mjs';
+import { inNode } from './pages.mjs';
+import { scenarios } from './scenarios.mjs';
+import { Server } from './server.mjs';
+
+const LONGEST = 120_000;
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
+const target = positionals[0] ?? 'chromium';
+if (!['chromium', 'firefox', 'node'].includes(target)) throw new Error(`unknown target: ${target}`);
+const logs = join(root, 'build/test-logs');
+const count = { passed: 0, failed: 0, skipped: 0 };
+
+function report(/** @type {keyof typeof count} */ how, /** @type {string} */ name, /** @type {string} */ detail) {
+  count[how]++;
+  const mark = { passed: 'ok', failed: 'FAILED', skipped: 'skipped' }[how];
+  console.log(`    ${mark.padEnd(8)} ${name}${detail ? `: ${detail}` : ''}`);
+}
+
+/** Runs one scenario, whatever it does. */
+async function play(/** @type {string} */ name, /** @type {() => Promise<string[] | void>} */ run, /** @type {() => Promise<unknown>} */ onFailure) {
+  const began = performance.now();
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`not done after ${LONGEST / 1000} s`)), LONGEST)));
+  try {
+    const figures = await Promise.race([run(), late]);
+    report('passed', name, [`${((performance.now() - began) / 1000).toFixed(1)} s`, .../** @type {string[]} */ (figures ?? [])].join(', '));
+  } catch (error) {
+    if (error instanceof Skip) return report('skipped', name, error.message);
+    report('failed', name, error instanceof Error ? String(error.stack ?? error).replaceAll('\n', '\n        ') : String(error));
+    await onFailure().catch((why) => console.log(`        no screenshot: ${why}`));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function shoot(/** @type {Kit} */ kit, /** @type {string} */ name) {
+  await mkdir(logs, { recursive: true });
+  for (const [i, tab] of kit.tabs.entries()) {
+    const path = join(logs, `${target}-${name.replace(/[^a-z0-9]+/gi, '-')}-${i}.png`);
+    await tab.screenshot(path);
+    console.log(`        build/test-logs/${path.split('/').at(-1)}`);
+  }
+}
+
+async function inBrowser() {
+  const browser = await start(target);
+  const server = await new Server(site).up();
+  console.log(`${browser.name} ${browser.version}`);
+  try {
+    for (const [name, scenario] of scenarios) {
+      if (values.only && !name.includes(values.only)) continue;
+      await server.reset(site);
+      const kit = new Kit(browser, server);
+      const run = async () => {
+        await scenario(kit);
+        kit.check();
+        return kit.figures;
+      };
+      await play(name, run, () => shoot(kit, name));
+      await kit.close().catch((error) => console.log(`        not closed: ${error}`));
+    }
+  } finally {
+    await browser.close();
+    await server.down();
+  }
+}
+
+try {
+  const needed = target === 'node' ? [library, command] : [site, command];
+  const absent = needed.filter((path) => !existsSync(path));
+  if (absent.length) throw new Error(`not built: ${absent.join(', ')}`);
+  if (target === 'node') await inNode(play);
+  else await inBrowser();
+} catch (error) {
+  if (error instanceof Missing) report('skipped', target, error.message);
+  else report('failed', target, String(error));
+}
+console.log(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed ? 1 : 0);

@@ -1,0 +1,184 @@
+// @ts-check
+/* The model on its way: held up, cut, damaged, cancelled; storage denied or full; a browser without SIMD. */
+import assert from 'node:assert/strict';
+import { choose, complaint, fill, filled, MODEL, native, ready, TINY, view, write } from '../kit.mjs';
+
+/** @typedef {import('../kit.mjs').Kit} Kit */
+
+const TEXT = 'Tom saw a [[2]] and [[3]].';
+const progress = (/** @type {any} */ tab) => tab.text('[data-part=progress]');
+
+async function fillsRight(/** @type {any} */ tab) {
+  await write(tab, TEXT);
+  await choose(tab, { seed: 8 });
+  assert.equal(await fill(tab), native(TEXT, { seed: 8 }));
+}
+
+/** The server is whole again: the button mends it. */
+async function mends(/** @type {Kit} */ kit, /** @type {any} */ tab) {
+  Object.assign(kit.server.mishaps, { cut: null, corrupt: false, claim: null });
+  await tab.button('Try again');
+  await ready(tab);
+  await fillsRight(tab);
+}
+
+async function usableWhileLoading(/** @type {Kit} */ kit) {
+  Object.assign(kit.server.mishaps, { hold: 3e6, delay: 10 });
+  const tab = await kit.open();
+  await tab.until(() => /Fetching.*[1-3]\.\d.* of 8\.1 MB.*[123]\d.?%/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'progress is shown');
+  await tab.click('#text');
+  await tab.press('Control+a');
+  await tab.type(TEXT);
+  await choose(tab, { seed: 8 });
+  assert.match(await tab.text('[data-part=page]'), /^Tom saw a/, 'the page shows what is typed');
+  await filled(tab, async () => {
+    await tab.button('Fill the blanks');
+    assert.equal(await tab.text('#fill'), 'Stop', 'the fill waits for the model');
+    Object.assign(kit.server.mishaps, { hold: null, delay: 0 });
+  });
+  assert.equal(await tab.text('[data-part=page]'), native(TEXT, { seed: 8 }));
+}
+
+async function cancelled(/** @type {Kit} */ kit) {
+  kit.server.mishaps.hold = 3e6;
+  const tab = await kit.open();
+  await tab.button('Cancel');
+  await tab.until(() => /No model is loaded/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'it says so');
+  kit.server.mishaps.hold = null;
+  await tab.button('Load the model');
+  await ready(tab);
+  await fillsRight(tab);
+  assert.equal(kit.server.count(MODEL), 2);
+}
+
+async function cut(/** @type {Kit} */ kit) {
+  kit.noisy = true;
+  for (const mishap of [{ cut: 2_500_000 }, { claim: 9_000_000 }]) {
+    Object.assign(kit.server.mishaps, mishap);
+    const tab = await kit.open();
+    assert.match(await complaint(tab, 'progress'), /could not be fetched.*cut after \d/);
+    await write(tab, 'Typing goes on.');
+    await mends(kit, tab);
+    await kit.profile?.close();
+    [kit.profile, kit.tabs] = [null, []];
+  }
+}
+
+async function corrupt(/** @type {Kit} */ kit) {
+  kit.server.mishaps.corrupt = true;
+  const tab = await kit.open();
+  assert.match(await complaint(tab, 'progress'), /damaged.*sha256/);
+  assert.deepEqual(await tab.evaluate(async () => (await import(/** @type {any} */ (new URL('palimpsest.js', location.href).href))).cache.list()), [], 'no copy of it is kept');
+  await mends(kit, tab);
+}
+
+async function tooShort(/** @type {Kit} */ kit) {
+  kit.noisy = true;
+  kit.server.mishaps.claim = 5000;
+  const tab = await kit.open();
+  await complaint(tab, 'progress');
+  await mends(kit, tab);
+}
+
+async function damagedCopy(/** @type {Kit} */ kit) {
+  const tab = await kit.openReady();
+  assert.equal(kit.server.count(MODEL), 1);
+  const damaged = await tab.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('palimpsest-models');
+    for await (const [name, handle] of /** @type {any} */ (folder)) {
+      if (name.endsWith('.json')) continue;
+      const file = await handle.createWritable({ keepExistingData: true });
+      await file.write({ type: 'write', position: 4_000_000, data: new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]) });
+      await file.close();
+      return name;
+    }
+  });
+  assert.ok(damaged);
+  await tab.reload();
+  await ready(tab);
+  assert.equal(kit.server.count(MODEL), 2, 'a damaged copy is fetched again');
+  await fillsRight(tab);
+}
+
+async function loadedTwice(/** @type {Kit} */ kit) {
+  const name = 'models/other.gguf';
+  kit.server.extra[name] = TINY;
+  const tab = await kit.openReady();
+  kit.server.mishaps.delay = 300;
+  const { models, phases, copies } = await tab.evaluate(async (/** @type {string} */ source) => {
+    const { load, cache } = await import(/** @type {any} */ (new URL('palimpsest.js', location.href).href));
+    const phases = new Set();
+    const onProgress = (/** @type {any} */ { phase }) => phases.add(phase);
+    const loaded = await Promise.all([1, 2].map(() => load(source, { onProgress })));
+    const models = loaded.map((model) => [model.info.kept, model.info.keptWhyNot, model.info.name]);
+    loaded.forEach((model) => model.dispose());
+    return { models, phases: [...phases].sort(), copies: (await cache.list()).length };
+  }, new URL(name, kit.server.url).href);
+  assert.deepEqual(models, Array(2).fill([true, null, 'tiny-infill']));
+  assert.deepEqual(phases, ['download', 'read', 'waiting'], 'one waits for the other and reads its copy');
+  assert.deepEqual([kit.server.count(name), copies], [1, 2], 'a download, and a copy beside that of the page');
+}
+
+async function bareHost(/** @type {Kit} */ kit) {
+  kit.server.mishaps.bareWasm = true;
+  await fillsRight(await kit.openReady());
+}
+
+/** Storage is asked for in the page and in its worker: both are denied it. */
+const DENIED = "StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('denied for the test', 'SecurityError'));\n";
+const FULL = "FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException('full for the test', 'QuotaExceededError'); };\n";
+
+async function storageDenied(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = DENIED;
+  const tab = await kit.openReady(() => {
+    if (globalThis.StorageManager) StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('denied for the test', 'SecurityError'));
+    Object.defineProperty(globalThis, 'localStorage', { get: () => { throw new DOMException('denied', 'SecurityError'); } });
+  });
+  await fillsRight(tab);
+  await view(tab, 'Models');
+  assert.match(await tab.text('[data-part=storage]'), /cannot be kept here.*denied for the test/);
+  assert.match(await tab.text('[data-part=loaded]'), /no: denied for the test/);
+  await tab.reload();
+  await view(tab, 'Text');
+  await ready(tab);
+  assert.equal(kit.server.count(MODEL), 2);
+}
+
+async function storageFull(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = FULL;
+  const tab = await kit.openReady();
+  await fillsRight(tab);
+  await view(tab, 'Models');
+  assert.match(await tab.text('[data-part=loaded]'), /no: full for the test/);
+  const left = await tab.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('palimpsest-models');
+    const names = [];
+    for await (const name of /** @type {any} */ (folder).keys()) names.push(name);
+    return names;
+  });
+  assert.deepEqual(left, [], 'nothing half written stays');
+}
+
+async function noSimd(/** @type {Kit} */ kit) {
+  const tab = await kit.open(() => {
+    WebAssembly.validate = () => false;
+  });
+  await tab.until(() => /cannot run the model.*SIMD/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'it says so');
+  await tab.button('Fill the blanks');
+  await tab.until(() => /SIMD/.test(document.querySelector('[data-part=assertive]')?.textContent ?? ''), null, 'and again when asked to fill');
+  assert.equal(kit.server.count(MODEL), 0, 'nothing is fetched in vain');
+}
+
+export const scenarios = {
+  'the page is usable while the model loads, and a fill waits for it': usableWhileLoading,
+  'a download can be cancelled and begun again': cancelled,
+  'a cut download is told, and Try again mends it': cut,
+  'a corrupt model is told, and Try again mends it': corrupt,
+  'a model that is too short is told, and Try again mends it': tooShort,
+  'a damaged copy is fetched again': damagedCopy,
+  'two loads of one file are one download': loadedTwice,
+  'a host without the media type of WebAssembly': bareHost,
+  'storage denied: all works but the copy, and that is told': storageDenied,
+  'storage full: all works but the copy, and that is told': storageFull,
+  'no WebAssembly SIMD is told': noSimd,
+};

@@ -1,0 +1,48 @@
+// @ts-check
+/* What the promises about size and glue are: measured on what is built. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { built, root } from './common.mjs';
+
+const KB = 1024;
+const MOST = 120 * KB;
+const LINES_OF_GLUE = 350;
+
+test('engine, glue and library take at most 120 KB together, compressed', async (t) => {
+  let sum = 0;
+  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm']) {
+    const { length } = gzipSync(await readFile(join(built, name)), { level: 9 });
+    t.diagnostic(`${name}: ${(length / KB).toFixed(1)} KB`);
+    sum += length;
+  }
+  assert.ok(sum <= MOST, `${(sum / KB).toFixed(1)} KB`);
+});
+
+test('the glue stays small', async () => {
+  const lines = (await readFile(join(root, 'web/src/engine.ts'), 'utf8')).split('\n').length - 1;
+  assert.ok(lines <= LINES_OF_GLUE, `${lines} lines`);
+});
+
+test('the engine asks its host for nothing but to hear of memory', async () => {
+  const module = new WebAssembly.Module(await readFile(join(built, 'palimpsest.wasm')));
+  const imports = WebAssembly.Module.imports(module).map(({ module: from, name, kind }) => `${kind} ${from}.${name}`);
+  assert.deepEqual(imports, ['function env.emscripten_notify_memory_growth']);
+});
+
+test('the library names no other origin and evaluates no text', async () => {
+  for (const name of ['palimpsest.js', 'palimpsest-worker.js']) {
+    const code = await readFile(join(built, name), 'utf8');
+    assert.doesNotMatch(code, /https?:\/\//);
+    assert.doesNotMatch(code, /\beval\(|new Function\(/);
+  }
+});
+
+test('types are shipped for everything that is exported', async () => {
+  const types = await readFile(join(built, 'palimpsest.d.ts'), 'utf8');
+  for (const name of ['load', 'escape', 'supported', 'cache', 'samplers', 'version', 'PalimpsestError'])
+    assert.match(types, new RegExp(`\\b${name}\\b`));
+  assert.match(types, /types(\.ts|\.js)?'/);
+});
