@@ -65,8 +65,8 @@ static void open_other_tokenizer_is_unsupported(void **state)
     (void)state;
     image m;
     image_begin(&m);
-    image_key_str(&m, "tokenizer.ggml.model", "gpt2");
-    assert_refused(&m, PAL_E_UNSUPPORTED, "tokenizer.ggml.model is not \"llama\", the only kind known here");
+    image_key_str(&m, "tokenizer.ggml.model", "bert");
+    assert_refused(&m, PAL_E_UNSUPPORTED, "tokenizer.ggml.model is neither \"llama\" nor \"gpt2\"");
     image_begin(&m);
     image_key_u32(&m, "tokenizer.ggml.model", 4);
     assert_refused(&m, PAL_E_FORMAT, "tokenizer.ggml.model is not a string");

@@ -126,6 +126,51 @@ static inline void image_begin_vocab(image *m, const test_piece *pieces, size_t 
     image_types(m, pieces, count);
 }
 
+/* The name of a byte in a byte-level vocabulary, terminated: its character, or one from U+0100 on. */
+static inline void bpe_name_of_byte(int byte, char name[3])
+{
+    int code = 0x100;
+    bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD);
+    for (int b = 0; b < byte; b++) code += !((b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b != 0xAD));
+    if (printable) code = byte;
+    name[0] = (char)(code < 0x80 ? code : 0xC0 | code >> 6);
+    name[1] = (char)(code < 0x80 ? 0 : 0x80 | (code & 0x3F));
+    name[2] = '\0';
+}
+
+/* Writes 256 pieces to pieces, one a byte, and their names to names. */
+static inline void make_bpe_bytes(test_piece *pieces, char names[256][3])
+{
+    for (int b = 0; b < 256; b++) {
+        bpe_name_of_byte(b, names[b]);
+        pieces[b] = (test_piece){names[b], 0, PAL_PIECE_NORMAL, 0};
+    }
+}
+
+static inline void image_merges(image *m, const char *const *merges, size_t count)
+{
+    image_array(m, "tokenizer.ggml.merges", PAL_GGUF_STRING, count);
+    for (size_t i = 0; i < count; i++) image_str(m, (pal_str){merges[i], strlen(merges[i])});
+}
+
+/* A byte-level vocabulary without merges; pre may be NULL. */
+static inline void image_begin_bpe_pieces(image *m, const char *pre, const test_piece *pieces, size_t count)
+{
+    image_begin(m);
+    image_key_str(m, "tokenizer.ggml.model", "gpt2");
+    if (pre) image_key_str(m, "tokenizer.ggml.pre", pre);
+    image_tokens(m, pieces, count);
+    image_types(m, pieces, count);
+}
+
+/* A whole one, with neither ids nor flags. */
+static inline void image_begin_bpe(image *m, const char *pre, const test_piece *pieces, size_t count,
+                                   const char *const *merges, size_t merge_count)
+{
+    image_begin_bpe_pieces(m, pre, pieces, count);
+    image_merges(m, merges, merge_count);
+}
+
 /* Writes 256 byte pieces to pieces, their text to names. */
 static inline void make_byte_pieces(test_piece *pieces, char names[256][7])
 {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "core/file.h"
@@ -136,6 +137,74 @@ static inline void assert_decodes(const pal_vocab *v, const int32_t *ids, size_t
     size_t n = pal_vocab_decode(v, ids, count, prefixed, special, out, sizeof out);
     assert_int_equal(n, strlen(expected));
     assert_memory_equal(out, expected, n);
+}
+
+/* A fixed sequence for every run and target (xorshift64*, Vigna 2016). */
+static inline uint32_t next_random(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return (uint32_t)((*state * 2685821657736338717u) >> 32);
+}
+
+/* One line of numbers; *line moves behind its line break.  Returns how many. */
+static inline size_t parse_ids(const char **line, const char *end, int32_t *ids, size_t capacity)
+{
+    size_t n = 0;
+    const char *s = *line;
+    while (s < end && *s != '\n') {
+        if (*s == ' ') {
+            s++;
+            continue;
+        }
+        int32_t id = 0;
+        while (s < end && *s >= '0' && *s <= '9') id = id * 10 + (*s++ - '0');
+        assert_true(n < capacity);
+        ids[n++] = id;
+    }
+    *line = s + 1;
+    return n;
+}
+
+/* Each block of NAME.inp encodes to the line of numbers of NAME.out, and comes back.  Texts end with
+ * "\n__ggml_vocab_test__\n"; the line break before it is not part of them. */
+static inline void check_llama_cpp_vectors(const char *name, unsigned flags)
+{
+    static const char separator[] = "\n__ggml_vocab_test__\n";
+    const char *shared = getenv("PAL_SHARED");
+    char path[3][1024];
+    pal_file input, output;
+    for (int i = 0; i < 3; i++)
+        snprintf(path[i], sizeof path[i], "%s/fixtures/gguf-vocab/%s%s", shared ? shared : PAL_SOURCE_DIR "/../shared",
+                 name,
+                 i == 0   ? ""
+                 : i == 1 ? ".inp"
+                          : ".out");
+    if (pal_file_map(&input, path[1], NULL)) {
+        print_message("skipped: %s is absent\n", path[1]);
+        skip();
+    }
+    assert_int_equal(pal_file_map(&output, path[2], NULL), PAL_OK);
+    opened o = open_file(path[0]);
+    const char *text = input.data, *end = text + input.size, *line = output.data, *lines_end = line + output.size;
+    size_t blocks = 0;
+    for (const char *s = text; (size_t)(end - s) >= sizeof separator - 1; s++) {
+        if (memcmp(s, separator, sizeof separator - 1) != 0) continue;
+        int32_t expected[1024];
+        size_t n = parse_ids(&line, lines_end, expected, COUNT(expected) - 1);
+        expected[n] = NO_MORE;
+        assert_tokens(o.vocab, text, (size_t)(s - text), flags, expected);
+        assert_true(comes_back(o.vocab, text, (size_t)(s - text), flags));
+        text = s + sizeof separator - 1;
+        s = text - 1;
+        blocks++;
+    }
+    assert_int_equal(blocks, 46);
+    assert_true(text == end && line >= lines_end);
+    pal_file_unmap(&input);
+    pal_file_unmap(&output);
+    close_vocab(&o);
 }
 
 #endif

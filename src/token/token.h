@@ -1,8 +1,11 @@
 /* token.h - text to tokens and back (internal).
  *
  * A vocabulary is read from GGUF metadata alone (tokenizer.ggml.*), so that it works for vocabulary-only
- * files and for every architecture.  Here: `tokenizer.ggml.model` = "llama", SentencePiece BPE with byte
- * fallback.  All text is bytes; invalid UTF-8 becomes byte tokens and comes back as it was. */
+ * files and for every architecture.  `tokenizer.ggml.model` = "llama" is SentencePiece BPE with byte fallback,
+ * "gpt2" is byte-level BPE with the rule to split words that `tokenizer.ggml.pre` names: gpt-2, mpt, llama-bpe
+ * (llama3, llama-v3), smollm, qwen2, deepseek-coder, starcoder, refact, falcon, default (so where absent).  Text is
+ * not normalised.  All text is bytes; invalid UTF-8 becomes tokens of single bytes, or of what the vocabulary
+ * makes of them, and comes back as it was. */
 #ifndef PAL_TOKEN_H
 #define PAL_TOKEN_H
 
@@ -24,26 +27,26 @@ typedef struct pal_vocab pal_vocab;
  * surrogates, values above U+10FFFF and cut characters included) and for no bytes. */
 size_t pal_utf8_char(const char *text, size_t bytes);
 
-/* The image behind g must stay until pal_vocab_close, g itself need not.  Refused: another tokenizer than
- * "llama" (PAL_E_UNSUPPORTED), a piece longer than 1024 bytes (likewise), arrays that are missing or do not
- * fit together.  Of equal pieces the first id is used; empty ones and ones that are not UTF-8 match
- * nothing, but decode. */
+/* The image behind g must stay until pal_vocab_close, g itself need not.  Refused: other tokenizers and
+ * rules (PAL_E_UNSUPPORTED), a piece longer than 1024 bytes (likewise), arrays that are missing or do not
+ * fit together, merges of or to what is no piece of text.  Of equal pieces the first id is used; empty ones and
+ * ones that are not UTF-8 match nothing, but decode. */
 pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err);
 void pal_vocab_close(pal_vocab *v); /* NULL is allowed */
 
 int32_t pal_vocab_size(const pal_vocab *v);
-pal_str pal_vocab_piece(const pal_vocab *v, int32_t id); /* as in the file: U+2581 for a space */
+pal_str pal_vocab_piece(const pal_vocab *v, int32_t id); /* as in the file: U+2581 or U+0120 for a space */
 pal_piece_type pal_vocab_type(const pal_vocab *v, int32_t id);
 int pal_vocab_byte(const pal_vocab *v, int32_t id);         /* 0..255 of a byte piece, else -1 */
-bool pal_vocab_begins_word(const pal_vocab *v, int32_t id); /* starts with the space mark U+2581 */
+bool pal_vocab_begins_word(const pal_vocab *v, int32_t id); /* starts with a space */
 int32_t pal_vocab_find(const pal_vocab *v, pal_str piece);  /* exact piece -> id, or -1 */
 
 /* Ids named by the metadata, -1 where the file names none.  unknown is the first piece of that type where no
  * key names it; empty is the control piece "<empty>". */
 typedef struct {
     int32_t bos, eos, unknown, mask, empty;
-    bool add_bos;          /* tokenizer.ggml.add_bos_token, true for "llama" where absent */
-    bool add_space_prefix; /* tokenizer.ggml.add_space_prefix, true for "llama" where absent */
+    bool add_bos;          /* tokenizer.ggml.add_bos_token; where absent, true for "llama" and for llama-bpe */
+    bool add_space_prefix; /* tokenizer.ggml.add_space_prefix, true for "llama" where absent; never for "gpt2" */
 } pal_special;
 const pal_special *pal_vocab_special(const pal_vocab *v);
 
@@ -52,14 +55,14 @@ enum {
     PAL_ENCODE_SPECIAL = 2 /* control pieces written in the text are matched too */
 };
 
-/* Encodes text[bytes] as SentencePiece does; no BOS or EOS is added.  ids[capacity] receives at most
+/* Encodes text[bytes] as the family's reference does; no BOS or EOS is added.  ids[capacity] receives at most
  * capacity tokens, the return value is how many there are (never more than bytes + 1).  scratch holds at
  * least pal_vocab_scratch_bytes(v, bytes) bytes, aligned to 8; SIZE_MAX means that the text is too long
  * (above 2^31 - 2 bytes, or what the address space allows).  Empty text gives no tokens.  Time grows as n log n.
  *
  * Everything comes back: decoding (with prefixed, special as in encoding) gives the same bytes, as long as
  * the vocabulary has all byte pieces; characters that it can write in no other way become the unknown
- * token, one for a run of them. */
+ * token, one for a run of them, or nothing where a "gpt2" file has no such token. */
 size_t pal_vocab_scratch_bytes(const pal_vocab *v, size_t bytes);
 size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsigned flags, int32_t *ids,
                         size_t capacity, void *scratch);

@@ -1,10 +1,13 @@
 /* fuzz_token.c - any bytes through the tokenizer.
  *
- * The first byte is the flags (bits 0 and 1), and whether the vocabulary is the fixed one (bit 2 clear) or
- * comes from the input too: then a count follows, and for each piece a byte of type (low 3 bits) and score
- * (the rest), a byte of length and the piece itself.  What is left is the text.  Both vocabularies have all
- * 256 byte pieces, so every text must come back as it was. */
+ * The first byte is the flags (bits 0 and 1), whether the vocabulary is the fixed one (bit 2 clear) or comes
+ * from the input too, and whether it is a byte-level one (bit 3), by the rule that bits 4 to 7 choose.  A
+ * vocabulary that comes from the input is a count, and for each piece a byte of type (low 3 bits) and score
+ * (the rest), a byte of length and the piece itself; a byte-level one has a merge for every piece whose score is
+ * not 0, cut behind as many characters.  What is left is the text.  All vocabularies have pieces for all 256
+ * bytes, so every text must come back as it was. */
 #include "../token_builder.h"
+#include "token/vocab.h"
 
 #include <stdio.h>
 
@@ -24,7 +27,34 @@ static const test_piece fixed[] = {
     {"aab", -12, PAL_PIECE_NORMAL, 0},
 };
 
-enum { FIXED = sizeof fixed / sizeof fixed[0], MOST = 256 };
+/* The same for byte-level BPE; the score says how many bytes of a piece are the left part of its merge. */
+static const test_piece fixed_bpe[] = {
+    {"<s>", 0, PAL_PIECE_CONTROL, 0},
+    {"<mask>", 0, PAL_PIECE_CONTROL, 0},
+    {"<<", 0, PAL_PIECE_USER, 0},
+    {"aba", 0, PAL_PIECE_USER, 0},
+    {"  ", 0, PAL_PIECE_USER, 0},
+    {"aa", 1, PAL_PIECE_NORMAL, 0},
+    {"\xC4\xA0", 0, PAL_PIECE_NORMAL, 0},
+    {"\xC4\xA0\xC4\xA0", 2, PAL_PIECE_NORMAL, 0},
+    {"ab", 1, PAL_PIECE_NORMAL, 0},
+    {"\xC4\xA0"
+     "a",
+     2, PAL_PIECE_NORMAL, 0},
+    {"aaaa", 2, PAL_PIECE_NORMAL, 0},
+    {"12", 1, PAL_PIECE_NORMAL, 0},
+    {"123", 2, PAL_PIECE_NORMAL, 0},
+    {"'s", 1, PAL_PIECE_NORMAL, 0},
+    {"abc", 0, PAL_PIECE_NORMAL, 0},
+    {"\xC4\x8A\xC4\x8A", 2, PAL_PIECE_NORMAL, 0},
+    {"\xC3\x83\xC2\xA9", 2, PAL_PIECE_NORMAL, 0},
+};
+
+enum { FIXED = sizeof fixed / sizeof fixed[0], FIXED_BPE = sizeof fixed_bpe / sizeof fixed_bpe[0], MOST = 256 };
+
+static const char *const rules[16] = {NULL,     "default", "gpt-2",  "mpt",    "llama-bpe", "qwen2",
+                                      "smollm", "falcon",  "refact", "llama3", "starcoder", "deepseek-coder",
+                                      "gpt-2",  "qwen2",   "falcon", "unknown"};
 
 static void check(bool holds, const char *what)
 {
@@ -62,7 +92,7 @@ static void encode_and_compare(const pal_vocab *v, const char *text, size_t byte
     for (size_t i = 0; i < count; i++) {
         check(ids[i] >= 0 && ids[i] < pal_vocab_size(v), "a token outside the vocabulary");
         check(special || pal_vocab_type(v, ids[i]) != PAL_PIECE_CONTROL, "a control piece without being asked");
-        check(pal_vocab_type(v, ids[i]) != PAL_PIECE_UNUSED, "an unused piece");
+        check(v->rule || pal_vocab_type(v, ids[i]) != PAL_PIECE_UNUSED, "an unused piece");
     }
     check(pal_vocab_encode(v, text, bytes, flags, NULL, 0, scratch) == count, "another count without room");
     check(pal_vocab_decode(v, ids, count, prefixed, special, back, bytes) == bytes, "another length");
@@ -72,13 +102,36 @@ static void encode_and_compare(const pal_vocab *v, const char *text, size_t byte
     free(scratch);
 }
 
+/* A merge for each piece with a score: the piece with a space behind as many bytes. */
+static void put_merges(image *m, const test_piece *pieces, size_t count)
+{
+    uint64_t merges = 0;
+    for (size_t i = 0; i < count; i++) merges += pieces[i].score > 0;
+    image_array(m, "tokenizer.ggml.merges", PAL_GGUF_STRING, merges);
+    for (size_t i = 0; i < count; i++) {
+        char text[257];
+        size_t size = pieces[i].size ? pieces[i].size : strlen(pieces[i].text), cut = (size_t)pieces[i].score;
+        if (cut == 0) continue;
+        if (cut > size) cut = size;
+        memcpy(text, pieces[i].text, cut);
+        text[cut] = ' ';
+        memcpy(text + cut + 1, pieces[i].text + cut, size - cut);
+        image_str(m, (pal_str){text, size + 1});
+    }
+}
+
 /* NULL if it is refused; *memory must stay as long as the vocabulary. */
-static pal_vocab *open_vocab(const test_piece *pieces, size_t count, unsigned char **memory)
+static pal_vocab *open_vocab(const test_piece *pieces, size_t count, unsigned flags, unsigned char **memory)
 {
     image m;
     pal_gguf *g;
     pal_vocab *v = NULL;
-    image_begin_vocab(&m, pieces, count);
+    if (flags & 8) {
+        image_begin_bpe_pieces(&m, rules[flags >> 4 & 15], pieces, count);
+        put_merges(&m, pieces, count);
+    } else {
+        image_begin_vocab(&m, pieces, count);
+    }
     image_end(&m);
     check(pal_gguf_open(&g, m.data, m.size, NULL) == PAL_OK, "the image is not read");
     if (pal_vocab_open(&v, g, NULL)) v = NULL;
@@ -89,30 +142,40 @@ static pal_vocab *open_vocab(const test_piece *pieces, size_t count, unsigned ch
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Pieces for the bytes first, of the kind that the flags ask for. */
+static void put_byte_pieces(test_piece *pieces, unsigned flags)
+{
+    static char names[256][7], characters[256][3];
+    if (flags & 8)
+        make_bpe_bytes(pieces, characters);
+    else
+        make_byte_pieces(pieces, names);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static pal_vocab *fixed_vocab; /* opened once and kept, for speed */
-    static unsigned char *fixed_memory;
+    static pal_vocab *kept[32]; /* the fixed ones, opened once for speed */
+    static unsigned char *kept_memory[32];
     test_piece pieces[256 + MOST];
-    char names[256][7];
     unsigned flags = size > 0 ? data[0] : 0;
+    unsigned char *memory;
     if (size > 0) data++, size--;
+    put_byte_pieces(pieces, flags);
     if (flags & 4) {
-        make_byte_pieces(pieces, names);
         size_t count = read_pieces(pieces + 256, &data, &size);
-        unsigned char *memory;
-        pal_vocab *v = open_vocab(pieces, 256 + count, &memory);
+        pal_vocab *v = open_vocab(pieces, 256 + count, flags, &memory);
         if (v) encode_and_compare(v, (const char *)data, size, flags & 3);
         pal_vocab_close(v);
         free(memory);
         return 0;
     }
-    if (!fixed_vocab) {
-        make_byte_pieces(pieces, names);
-        memcpy(pieces + 256, fixed, sizeof fixed);
-        fixed_vocab = open_vocab(pieces, 256 + FIXED, &fixed_memory);
-        check(fixed_vocab != NULL, "the fixed vocabulary is refused");
+    unsigned kind = flags & 8 ? 16 + (flags >> 4 & 15) : 0;
+    if (!kept[kind]) {
+        free(kept_memory[kind]);
+        memcpy(pieces + 256, flags & 8 ? fixed_bpe : fixed, flags & 8 ? sizeof fixed_bpe : sizeof fixed);
+        kept[kind] = open_vocab(pieces, 256 + (flags & 8 ? FIXED_BPE : FIXED), flags, &kept_memory[kind]);
+        check(kept[kind] || kind == 31, "the fixed vocabulary is refused");
     }
-    encode_and_compare(fixed_vocab, (const char *)data, size, flags & 3);
+    if (kept[kind]) encode_and_compare(kept[kind], (const char *)data, size, flags & 3);
     return 0;
 }

@@ -1,0 +1,48 @@
+/* unicode.c - UTF-8 and Unicode classes. */
+#include "unicode.h"
+
+#include "unicode_table.h"
+
+/* Table 3-7 of the Unicode standard: the lead byte fixes the length and the range of the second byte. */
+size_t pal_utf8_char(const char *text, size_t bytes)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (bytes == 0) return 0;
+    if (s[0] < 0x80) return 1;
+    size_t n = s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
+    if (n == 0 || n > bytes) return 0;
+    unsigned low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+    if (s[1] < low || s[1] > high) return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    return n;
+}
+
+/* The last entry that starts at or before the code point. */
+unsigned pal_unicode_class(uint32_t code)
+{
+    size_t low = 0, high = sizeof classes_from / sizeof *classes_from;
+    if (code < 128) return ascii_class[code];
+    if (code > 0x10FFFF) return 0;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (classes_from[middle] >> 8 <= code)
+            low = middle;
+        else
+            high = middle;
+    }
+    return classes_from[low] & 0xFF;
+}
+
+pal_char pal_char_at(const char *text, size_t at, size_t end)
+{
+    if (at >= end) return (pal_char){PAL_NO_CODE, 0, 0};
+    const unsigned char *s = (const unsigned char *)text + at;
+    if (s[0] < 0x80) return (pal_char){s[0], 1, ascii_class[s[0]]};
+    size_t n = pal_utf8_char(text + at, end - at);
+    if (n == 0) return (pal_char){PAL_NO_CODE, 1, 0};
+    uint32_t code = s[0] & (0x7Fu >> n); /* a lead byte of n has n ones and a zero before its bits */
+    for (size_t i = 1; i < n; i++) code = code << 6 | (s[i] & 0x3F);
+    return (pal_char){code, (uint8_t)n, (uint8_t)pal_unicode_class(code)};
+}

@@ -1,0 +1,24 @@
+/* unicode.h - UTF-8 characters and their classes (shared by src/token only). */
+#ifndef PAL_UNICODE_H
+#define PAL_UNICODE_H
+
+#include "token.h"
+
+/* Classes of a code point, as bits: general categories L*, N*, P*, S*, and the property White_Space. */
+enum { PAL_LETTER = 1, PAL_NUMBER = 2, PAL_PUNCTUATION = 4, PAL_SYMBOL = 8, PAL_SPACE = 16 };
+
+unsigned pal_unicode_class(uint32_t code); /* 0 for one that has none of them, or is none */
+
+/* The character at text[at], in a text that ends at `end`.  A byte that starts no UTF-8 character is a
+ * character of its own without a class; at the end there is one of no bytes. */
+typedef struct {
+    uint32_t code; /* PAL_NO_CODE where there is none */
+    uint8_t bytes; /* 0 to 4 */
+    uint8_t class; /* bits as above */
+} pal_char;
+
+#define PAL_NO_CODE UINT32_MAX
+
+pal_char pal_char_at(const char *text, size_t at, size_t end);
+
+#endif
