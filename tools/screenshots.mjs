@@ -19,6 +19,7 @@ async function shoot(browser, server, name, { width, height, dark }, pose) {
   await choose(tab, { seed: SEED });
   await fill(tab);
   await pose(tab);
+  await tab.until(() => document.getAnimations().every((one) => one.playState === 'finished'), null, 'nothing moves');
   await tab.page.screenshot({ path: join(root, 'docs', `${name}.png`) });
   await kit.close();
 }

@@ -47,7 +47,7 @@ export async function takeIn(engine: Engine, wanted: Wanted): Promise<Taken> {
   } catch (error) {
     return download(engine, wanted, source, null, reason(error));
   }
-  return alone(`palimpsest-load ${wanted.sha256 ?? source}`, wanted, () => fromStore(engine, wanted, source, folder));
+  return alone(`palimpsest-load ${source}`, wanted, () => fromStore(engine, wanted, source, folder));
 }
 
 /** Two loads of one file, in one tab or two, are one download: the second finds the copy. */

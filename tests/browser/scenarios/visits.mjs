@@ -1,7 +1,6 @@
 // @ts-check
 /* Coming back: reloads, offline, two tabs, a newer build, isolation, nothing but this origin. */
 import assert from 'node:assert/strict';
-import { until } from '../drivers.mjs';
 import { choose, fill, kept, laterBuild, MODEL, native, ready, view, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
@@ -80,15 +79,18 @@ async function newBuild(/** @type {Kit} */ kit) {
     (await load(new URL('models/tales-infill.gguf', location.href))).dispose();
   });
   assert.ok(await fill(tab), 'page, worker and engine are of one build');
+  // From outside of the page's scope one can see the later worker take over when the last page of the old one is gone.
   const next = await kit.tab();
+  await next.goto(`${kit.server.origin}/outside`);
   await tab.close();
   kit.tabs.shift();
-  // The browser lets the later one take over when the last page of the old one is gone, which it may take a moment to see.
-  await until(async () => {
-    await next.goto(kit.server.url).catch(() => {}); // Chromium may let a visit wait while one worker gives way to the other
-    if (new RegExp(later).test(await build(next))) return true;
-    await next.goto('about:blank');
-  }, 'the next visit is of the later build');
+  await next.until(async (/** @type {string} */ scope) => {
+    const registration = await navigator.serviceWorker.getRegistration(scope);
+    return registration && !registration.waiting && registration.active?.state === 'activated';
+  }, kit.server.url, 'the later worker takes over');
+  next.errors.length = 0; // there is nothing outside
+  await next.goto(kit.server.url);
+  assert.match(await build(next), new RegExp(later), 'the next visit is of the later build');
   await ready(next);
   await write(next, TEXT);
   await choose(next, { seed: 8 });
