@@ -267,10 +267,10 @@ pal_status pal_score(const pal_model *model, const char *text, size_t bytes, con
 typedef struct pal_scoring pal_scoring;
 pal_status pal_scoring_start(pal_scoring **out, const pal_model *model, const char *text, size_t bytes,
                              const pal_score_options *options, pal_error *err);
-pal_status pal_scoring_step(pal_scoring *scoring); /* PAL_MORE or PAL_OK */
-pal_score_progress pal_scoring_progress(const pal_scoring *scoring);
-pal_score_result pal_scoring_result(const pal_scoring *scoring); /* before the end: figures so far, NaN if none */
-void pal_scoring_end(pal_scoring *scoring);                      /* NULL is allowed */
+pal_status pal_scoring_step(pal_scoring *job); /* PAL_MORE or PAL_OK */
+pal_score_progress pal_scoring_progress(const pal_scoring *job);
+pal_score_result pal_scoring_result(const pal_scoring *job); /* before the end: figures so far, NaN if none */
+void pal_scoring_end(pal_scoring *job);                      /* NULL is allowed */
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ PAGES = ("Once upon a time [[?]] lived in [[4]].",
          "The little dog was sad because [[?]]. Then his friend came and said, \"[[?]]\"",
          "[[8-16]] and they all lived happily ever after.")
 
-COMPARISON = ("60 held-out paragraphs with one span of 1 to 12 words blanked, judged by `tales-ar` in nats per token of the whole "
+COMPARISON = ("Held-out paragraphs with one span of 1 to 12 words blanked, judged by `tales-ar` in nats per token of the whole "
               "filled page (`tools/train/compare_samplers.py`). A fill that the judge likes better than the true words is not better: "
               "low temperatures write what is common.")
 
