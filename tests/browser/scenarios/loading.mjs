@@ -1,7 +1,9 @@
 // @ts-check
 /* The model on its way: held up, cut, damaged, cancelled; storage denied or full; a browser without SIMD. */
 import assert from 'node:assert/strict';
-import { choose, complaint, fill, filled, MODEL, native, ready, TINY, view, write } from '../kit.mjs';
+import { copyFile, cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { choose, complaint, fill, filled, MODEL, native, ready, root, site, TINY, view, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -169,7 +171,22 @@ async function noSimd(/** @type {Kit} */ kit) {
   assert.equal(kit.server.count(MODEL), 0, 'nothing is fetched in vain');
 }
 
+/** web/examples/plain.html, put beside palimpsest.js as its reader would. */
+async function plainExample(/** @type {Kit} */ kit) {
+  const folder = `${await kit.folder()}/site`;
+  await cp(site, folder, { recursive: true });
+  await copyFile(join(root, 'web/examples/plain.html'), join(folder, 'plain.html'));
+  kit.server.folder = folder;
+  kit.noisy = true; // the example has no icon, which Chromium asks for all the same
+  const tab = await kit.tab();
+  await tab.goto(`${kit.server.url}plain.html`);
+  await tab.until(() => !(/** @type {HTMLButtonElement} */ (document.querySelector('#fill')).disabled), null, 'the model is loaded');
+  await tab.click('#fill');
+  await tab.until(() => /^Once upon a time there was a [^_[]+ who lived in [^_[]+\.$/.test(document.querySelector('#page')?.textContent ?? ''), null, 'all blanks are filled');
+}
+
 export const scenarios = {
+  'the example without a bundler': plainExample,
   'the page is usable while the model loads, and a fill waits for it': usableWhileLoading,
   'a download can be cancelled and begun again': cancelled,
   'a cut download is told, and Try again mends it': cut,
