@@ -52,10 +52,20 @@ static void choose_kernels(pal_model *m, unsigned allowed)
     m->kernels.attention = reference.attention;
 }
 
+static pal_status belong_together(const pal_model *m, pal_error *err)
+{
+    const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
+    if (why) return pal_fail(err, why->status, why->text, why->offset);
+    if (m->net.vocab != pal_vocab_size(m->vocab))
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the network and the tokenizer have vocabularies of different sizes",
+                        SIZE_MAX);
+    return PAL_OK;
+}
+
 static void describe(pal_model *m, size_t bytes)
 {
     const pal_special *special = m->vocab ? pal_vocab_special(m->vocab) : NULL;
-    bool ready = pal_model_ready(m, NULL) == PAL_OK;
+    bool ready = belong_together(m, NULL) == PAL_OK;
     m->info.architecture = m->architecture;
     m->info.name = m->name;
     m->info.license = m->license;
@@ -115,7 +125,7 @@ static pal_status open_network(pal_model *m, pal_error *err)
     return s;
 }
 
-pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_error *err)
+pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err)
 {
     pal_model *m = calloc(1, sizeof *m);
     if (!m) return pal_fail(err, PAL_E_MEMORY, "no memory for the model", SIZE_MAX);
@@ -128,6 +138,8 @@ pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_
         s = open_vocabulary(m, err);
     }
     if (!s) s = open_network(m, err);
+    m->as_stored = flags & PAL_OPEN_AS_STORED;
+    if (!s && m->has_net && !m->as_stored) s = pal_transformer_pack(&m->net, err);
     if (s) {
         pal_model_close(m);
         return s;
@@ -138,12 +150,12 @@ pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_
     return PAL_OK;
 }
 
-pal_status pal_model_open_file(pal_model **out, const char *path, pal_error *err)
+pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err)
 {
     pal_file file;
     pal_status s = pal_file_map(&file, path, err);
     if (s) return s;
-    s = pal_model_open(out, file.data, file.size, err);
+    s = pal_model_open(out, file.data, file.size, flags, err);
     if (s)
         pal_file_unmap(&file);
     else
@@ -165,7 +177,8 @@ void pal_model_close(pal_model *m)
 
 pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)
 {
-    static const unsigned masks[] = {PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_AVX2};
+    static const unsigned masks[] = {PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_SIMD128 | PAL_ISA_RELAXED, PAL_ISA_AVX2,
+                                     PAL_ISA_AVX2 | PAL_ISA_VNNI};
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
         if (strcmp(isa, pal_isa_name(masks[i])) == 0 && (pal_cpu_isa() & masks[i]) == masks[i]) {
             choose_kernels(m, masks[i]);
@@ -180,14 +193,18 @@ const pal_info *pal_model_info(const pal_model *m)
     return &m->info;
 }
 
+static pal_status can_evaluate(const pal_model *m, pal_error *err)
+{
+    if (!m->has_net) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
+    if (m->as_stored)
+        return pal_fail(err, PAL_E_OPTION, "the model was opened as stored and cannot be evaluated", SIZE_MAX);
+    return PAL_OK;
+}
+
 pal_status pal_model_ready(const pal_model *m, pal_error *err)
 {
-    const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
-    if (why) return pal_fail(err, why->status, why->text, why->offset);
-    if (m->net.vocab != pal_vocab_size(m->vocab))
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the network and the tokenizer have vocabularies of different sizes",
-                        SIZE_MAX);
-    return PAL_OK;
+    pal_status s = belong_together(m, err);
+    return s ? s : can_evaluate(m, err);
 }
 
 /* ---- a network behind the predictor's three fields -------------------------------------------------- */
@@ -195,24 +212,48 @@ pal_status pal_model_ready(const pal_model *m, pal_error *err)
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena)
 {
     r->model = m;
-    pal_activations_layout(&r->activations, &m->net, most, arena);
+    pal_activations_layout(&r->activations, &m->net, most, most, arena);
+    pal_cache_layout(&r->cache, &m->net, most, false, arena);
+    r->rows = pal_take(arena, (size_t)most, sizeof *r->rows);
+    r->row_of = pal_take(arena, (size_t)most, sizeof *r->row_of);
 }
 
-static void run_evaluate(void *context, const int32_t *tokens, int32_t n)
+/* Where what is predicted for position `at` comes out of the network. */
+static int source_of(const pal_runner *r, int at)
+{
+    return r->model->net.shift_logits && at > 0 ? at - 1 : at;
+}
+
+static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
 {
     pal_runner *r = context;
-    pal_transformer_forward(&r->model->net, &r->model->kernels, &r->activations, tokens, n);
+    int rows = 0;
+    for (int32_t i = 0; i < n; i++) r->row_of[i] = -1;
+    for (int i = 0; i < count; i++) r->row_of[source_of(r, at[i])] = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (r->row_of[i] < 0) continue;
+        r->row_of[i] = rows;
+        r->rows[rows++] = (int)i;
+    }
+    pal_transformer_forward(&r->model->net, &r->model->kernels, &r->activations, &r->cache, tokens, n, 0, r->rows,
+                            rows);
 }
 
 static void run_logits(void *context, const int *at, int count, float *logits)
 {
+    enum { SOME = 64 };
     pal_runner *r = context;
-    pal_transformer_logits(&r->model->net, &r->model->kernels, &r->activations, at, count, logits);
+    for (int done = 0; done < count; done += SOME) {
+        int rows[SOME], some = count - done < SOME ? count - done : SOME;
+        for (int i = 0; i < some; i++) rows[i] = r->row_of[source_of(r, at[done + i])];
+        pal_transformer_logits(&r->model->net, &r->model->kernels, &r->activations, rows, some,
+                               logits + (size_t)done * (size_t)r->model->net.vocab);
+    }
 }
 
 pal_predictor pal_runner_start(pal_runner *r)
 {
-    pal_activations_prepare(&r->activations, &r->model->net);
+    pal_activations_prepare(&r->activations, &r->model->net, &r->cache);
     return (pal_predictor){.context = r, .vocab = r->model->net.vocab, .evaluate = run_evaluate, .logits = run_logits};
 }
 
@@ -263,7 +304,8 @@ const char *pal_token_piece(const pal_model *m, int32_t id, size_t *bytes)
 static pal_status check_positions(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at,
                                   int32_t count, pal_error *err)
 {
-    if (!m->has_net) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
+    pal_status s = can_evaluate(m, err);
+    if (s) return s;
     if (n < 1 || n > m->net.context)
         return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
@@ -288,7 +330,7 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     arena = pal_arena_in(block);
     pal_runner_layout(&runner, m, n, &arena);
     pal_predictor p = pal_runner_start(&runner);
-    p.evaluate(p.context, tokens, n);
+    if (count) p.evaluate(p.context, tokens, n, at, count);
     p.logits(p.context, at, count, logits);
     free(block);
     return PAL_OK;

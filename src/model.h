@@ -14,6 +14,7 @@ struct pal_model {
     pal_classes classes;
     pal_transformer net; /* bound when has_net, else why in net_error */
     bool has_net;
+    bool as_stored; /* the weights are not in panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
     pal_kernels kernels;
     pal_info info;
@@ -24,12 +25,15 @@ struct pal_model {
 typedef struct {
     const pal_model *model;
     pal_activations activations;
+    pal_cache cache; /* of one layer at a time */
+    int *rows;       /* [most]: positions whose hidden states were computed, ascending */
+    int *row_of;     /* [most]: where in them a position stands, -1 if it does not */
 } pal_runner;
 
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena);
 pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
 
-/* PAL_OK if the model has a network and a tokenizer that belong together, else why not. */
+/* PAL_OK if the model has a network and a tokenizer that belong together and can be evaluated, else why not. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  *   pal_error err;
  *   pal_model *model;
- *   if (pal_model_open_file(&model, "tales-infill.gguf", &err)) report(err.text, err.offset);
+ *   if (pal_model_open_file(&model, "tales-infill.gguf", 0, &err)) report(err.text, err.offset);
  *   pal_infill_options options = pal_infill_defaults();
  *   const char *page = "Once upon a time [[?]] lived in [[4]].";
  *   size_t bytes;
@@ -55,10 +55,19 @@ typedef struct pal_session pal_session; /* one draft of one page being filled */
 
 /* ---- models ---------------------------------------------------------------------------------------- */
 
-/* Opens a GGUF file that lies in memory at a 64-byte aligned address; the image stays the caller's.
- * Files of other architectures and vocabulary-only files open too: what they cannot do says so then. */
-pal_status pal_model_open(pal_model **out, const void *image, size_t bytes, pal_error *err);
-pal_status pal_model_open_file(pal_model **out, const char *path, pal_error *err); /* maps the file */
+enum {
+    PAL_OPEN_AS_STORED = 1 /* the weights stay as the file has them: for tokens, info and pal_model_quantize; what
+                              evaluates the network is then refused */
+};
+
+/* Opens a GGUF file that lies in memory at a 64-byte aligned address.  The block stays the caller's, but the weights
+ * in it are rearranged for the kernels, where they lie: it is written to (unless flags say PAL_OPEN_AS_STORED or the
+ * call fails), and holds no GGUF file any more.  Files of other architectures and vocabulary-only files open too:
+ * what they cannot do says so then. */
+pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err);
+
+/* The same for a file, of which a private copy is mapped: the file itself is only read. */
+pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err);
 void pal_model_close(pal_model *model);                                            /* NULL is allowed */
 
 /* Restricts the kernels to "scalar" or another name that pal_info.isa may have; before any session. */
@@ -70,7 +79,7 @@ typedef struct {
     const char *license;      /* general.license, likewise */
     const char *weights;      /* the type most weights have: "Q8_0", ... or "" */
     const char *tokenizer;    /* tokenizer.ggml.model or "" */
-    const char *isa;          /* instruction set of the kernels: "scalar", "simd128", "avx2" */
+    const char *isa;          /* instruction set of the kernels: "scalar", "simd128", "relaxed", "avx2", "avx512vnni" */
     uint64_t file_bytes, parameters;
     size_t values, tensors;                                              /* metadata values and tensors in the file */
     int32_t vocabulary, context, width, layers, heads, kv_heads, hidden; /* 0: not known */
@@ -220,6 +229,31 @@ void pal_session_reseed(pal_session *session, uint64_t seed, uint32_t draft);
 pal_status pal_logits(const pal_model *model, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
                       float *logits, pal_error *err);
 
+/* ---- sequences: causal models, token by token ------------------------------------------------------- */
+
+typedef struct pal_sequence pal_sequence; /* tokens a causal model has read, their keys and values kept */
+
+/* Bytes of the block that a sequence of up to max_tokens (at most the context) needs.  PAL_E_OPTION: the model's
+ * attention is not causal, or max_tokens is out of range. */
+pal_status pal_sequence_bytes(const pal_model *model, int32_t max_tokens, size_t *bytes, pal_error *err);
+
+/* Makes an empty sequence in block[bytes], 64-byte aligned or not; nothing to free. */
+pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, int32_t max_tokens, void *block, size_t bytes,
+                             pal_error *err);
+
+/* Reads tokens[n] behind those it has: many at once (a prompt) or one (a step), with the same results to the last
+ * bit however they are split.  Evaluates in batches of up to PAL_SEQUENCE_BATCH tokens.  PAL_E_CONTEXT: more than
+ * max_tokens; PAL_E_OPTION: an id outside the vocabulary, with its index; the sequence is then as it was. */
+#define PAL_SEQUENCE_BATCH 256
+pal_status pal_sequence_append(pal_sequence *sequence, const int32_t *tokens, int32_t n, pal_error *err);
+
+/* logits[vocabulary] of what follows the last token; PAL_E_OPTION while there is none, or after a rewind, which
+ * forgets them. */
+pal_status pal_sequence_logits(pal_sequence *sequence, float *logits, pal_error *err);
+
+int32_t pal_sequence_length(const pal_sequence *sequence);
+void pal_sequence_rewind(pal_sequence *sequence, int32_t length); /* forgets the tokens from `length` on, if there are more */
+
 typedef enum {
     PAL_SCORE_DEFAULT, /* exact for causal models, the bound for diffusion models */
     PAL_SCORE_EXACT,   /* causal: chain rule */
@@ -277,8 +311,8 @@ void pal_scoring_end(pal_scoring *job);                      /* NULL is allowed 
 /* Gets consecutive pieces of a file; false stops. */
 typedef bool pal_sink_fn(void *context, const void *data, size_t bytes);
 
-/* Writes the model with its matrices as "F32", "F16", "Q8_0" or "Q4_0"; rows no block fits and vectors keep
- * a float type. */
+/* Writes a model opened with PAL_OPEN_AS_STORED with its matrices as "F32", "F16", "Q8_0" or "Q4_0"; rows no block
+ * fits and vectors keep a float type. */
 pal_status pal_model_quantize(const pal_model *model, const char *type, pal_sink_fn *sink, void *context,
                               pal_error *err);
 

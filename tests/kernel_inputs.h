@@ -93,14 +93,15 @@ static inline room floats(fill kind, size_t count, float largest)
 
 static pal_kernels reference;
 
-static const unsigned variants[] = {PAL_ISA_SIMD128, PAL_ISA_AVX2};
+static const unsigned variants[] = {PAL_ISA_SIMD128, PAL_ISA_SIMD128 | PAL_ISA_RELAXED, PAL_ISA_AVX2,
+                                    PAL_ISA_AVX2 | PAL_ISA_VNNI};
 
 /* Fills *k with the next variant this machine has; *at starts at 0. */
 static inline bool next_variant(pal_kernels *k, size_t *at)
 {
     while (*at < COUNT(variants)) {
         unsigned isa = variants[(*at)++];
-        if (!(pal_cpu_isa() & isa)) continue;
+        if ((pal_cpu_isa() & isa) != isa) continue;
         pal_kernels_init(k, isa);
         return true;
     }

@@ -9,14 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline pal_model *open_test_model(const char *name)
+static inline pal_model *open_test_model_as(const char *name, unsigned flags)
 {
     char path[1024];
     pal_model *model;
     pal_error err = {0};
     snprintf(path, sizeof path, "%s/tests/models/%s.gguf", PAL_SOURCE_DIR, name);
-    if (pal_model_open_file(&model, path, &err)) fail_msg("%s: %s", path, err.text);
+    if (pal_model_open_file(&model, path, flags, &err)) fail_msg("%s: %s", path, err.text);
     return model;
+}
+
+static inline pal_model *open_test_model(const char *name)
+{
+    return open_test_model_as(name, 0);
 }
 
 /* The bytes of a test model in a 64-byte aligned block, to be changed and opened; free(*block). */

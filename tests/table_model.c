@@ -1,3 +1,10 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "table_model.h"
 
 #include <math.h>
@@ -178,10 +185,13 @@ double table_distance(const table_model *m, const double *a, const double *b)
 
 /* ---- the network as the engine sees it -------------------------------------------------------------- */
 
-static void evaluate(void *context, const int32_t *tokens, int32_t n)
+static void evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
 {
     table_model *m = context;
     m->evaluations++;
+    m->asked = 0;
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) m->asked |= 1u << at[i];
     if (m->causal)
         memcpy(m->causal_seen, tokens, (size_t)n * sizeof *tokens);
     else
@@ -199,6 +209,7 @@ static const float *causal_row(const table_model *m, int32_t at)
 static void logits(void *context, const int *at, int count, float *out)
 {
     const table_model *m = context;
+    for (int i = 0; i < count; i++) assert_true(m->asked >> at[i] & 1); /* no other row has been computed */
     for (int i = 0; i < count; i++)
         memcpy(out + (size_t)i * (size_t)m->classes.vocab, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
                (size_t)m->classes.vocab * sizeof *out);

@@ -21,6 +21,7 @@ typedef struct {
     int32_t seen; /* the page of the last evaluation */
     int32_t causal_seen[TABLE_PLACES + 1];
     int32_t evaluations;
+    uint32_t asked; /* positions of the last evaluation, as bits */
     pal_classes classes;
     uint8_t of[TABLE_VOCAB], byte[TABLE_VOCAB];
 } table_model;

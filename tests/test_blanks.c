@@ -293,6 +293,7 @@ static void evaluation_is_skipped_when_nothing_changed(void **state)
             if (sampler <= PAL_CONFIDENCE) assert_int_equal(t.fill.evaluations, 4);
         }
     }
+    pal_fill_start(&t.fill);
     pal_fill_evaluate(&t.fill);
     int32_t before = t.model.evaluations;
     pal_fill_evaluate(&t.fill);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "kernel_inputs.h"
+#include "kernels/panels.h"
 
 /* ---- integers and halves ------------------------------------------------ */
 
@@ -54,6 +55,37 @@ static room quantised_weights(fill kind, uint32_t type, size_t count)
     return r;
 }
 
+/* ---- panels ------------------------------------------------------------- */
+
+/* Every row comes back byte for byte, for any shape: nothing is lost in a panel, and nothing moves outside it. */
+static void panels_give_every_row_back(void **state)
+{
+    (void)state;
+    static const uint32_t types[] = {PAL_Q8_0, PAL_Q4_0, PAL_F16, PAL_F32, PAL_Q6_K};
+    for (size_t t = 0; t < COUNT(types); t++)
+        for (int rows = 1; rows < 35; rows++) {
+            const int block = (int)pal_tensor_block(types[t]), cols = block * (1 + below(6)) + (block == 1 ? below(9) : 0);
+            const size_t row_bytes = pal_row_bytes(types[t], cols);
+            room w = take((size_t)rows, row_bytes, 1), packed = take((size_t)rows, row_bytes, 1);
+            room row = take(1, row_bytes, 1), eight = take(PAL_PANEL, row_bytes, 1);
+            for (size_t i = 0; i < w.bytes; i++) ((unsigned char *)w.data)[i] = (unsigned char)below(256);
+            memcpy(packed.data, w.data, w.bytes);
+            pal_panels_pack(packed.data, types[t], rows, cols, eight.data);
+            for (int r = 0; r < rows; r++) {
+                pal_panels_row(row.data, packed.data, types[t], rows, cols, r);
+                assert_memory_equal(row.data, (char *)w.data + (size_t)r * row_bytes, row_bytes);
+            }
+            /* The layout itself, at one place: column 1 of row 7 stands where panels.h says. */
+            if (rows >= PAL_PANEL && types[t] == PAL_Q8_0)
+                assert_int_equal(((unsigned char *)packed.data)[16 + 7 * 4 + 1],
+                                 ((unsigned char *)w.data)[7 * row_bytes + 2 + 1] ^ 0x80);
+            drop(&w);
+            drop(&packed);
+            drop(&row);
+            drop(&eight);
+        }
+}
+
 /* ---- choice ------------------------------------------------------------- */
 
 static void init_reference_only_has_mask_zero(void **state)
@@ -62,7 +94,9 @@ static void init_reference_only_has_mask_zero(void **state)
     assert_int_equal(reference.isa, PAL_ISA_REF);
     assert_string_equal(pal_isa_name(reference.isa), "scalar");
     assert_string_equal(pal_isa_name(PAL_ISA_SIMD128), "simd128");
+    assert_string_equal(pal_isa_name(PAL_ISA_SIMD128 | PAL_ISA_RELAXED), "relaxed");
     assert_string_equal(pal_isa_name(PAL_ISA_AVX2), "avx2");
+    assert_string_equal(pal_isa_name(PAL_ISA_AVX2 | PAL_ISA_VNNI), "avx512vnni");
 }
 
 /* Were an entry left at the reference, the comparisons below would compare it with itself. */
@@ -91,6 +125,41 @@ static void init_all_allowed_takes_what_the_machine_has(void **state)
 
 /* ---- quantising activations --------------------------------------------- */
 
+/* Quantised activations as a variant makes them; `wide` is there for WebAssembly alone, but any may write it. */
+typedef struct {
+    room q, scale, bias, wide;
+    pal_quantized x;
+} quantised;
+
+static quantised quantised_room(size_t count)
+{
+    quantised r = {.q = take(count, 1, 1),
+                   .scale = take(count / PAL_BLOCK, sizeof(float), sizeof(float)),
+                   .bias = take(count / PAL_BLOCK, sizeof(int32_t), sizeof(int32_t)),
+                   .wide = take(count, sizeof(int16_t), sizeof(int16_t))};
+    r.x = (pal_quantized){r.q.data, r.scale.data, r.bias.data, r.wide.data};
+    return r;
+}
+
+static void quantised_drop(quantised *r)
+{
+    drop(&r->q);
+    drop(&r->scale);
+    drop(&r->bias);
+    drop(&r->wide);
+}
+
+/* bias and wide as kernels.h defines them, from the integers. */
+static void derive(const pal_quantized *x, size_t count)
+{
+    static const int order[4] = {0, 2, 1, 3};
+    for (size_t b = 0; b < count / PAL_BLOCK; b++) {
+        x->bias[b] = 0;
+        for (size_t i = 0; i < PAL_BLOCK; i++) x->bias[b] -= 8 * x->q[b * PAL_BLOCK + i];
+    }
+    for (size_t i = 0; i < count; i++) x->wide[i] = x->q[i - i % 4 + (size_t)order[i % 4]];
+}
+
 static void quantize_variants_equal_reference(void **state)
 {
     (void)state;
@@ -99,20 +168,21 @@ static void quantize_variants_equal_reference(void **state)
         fill kind = (fill)(round % FILLS);
         size_t count = (size_t)(1 + below(9)) * PAL_BLOCK;
         room x = floats(kind, count, round % 16 < 8 ? FLT_MAX : 0x1p-99f);
-        room q = take(count, 1, 1), s = take(count / PAL_BLOCK, sizeof(float), sizeof(float));
-        reference.quantize(q.data, s.data, x.data, count);
+        quantised a = quantised_room(count);
+        reference.quantize(&a.x, x.data, count);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            room q2 = take(count, 1, 1), s2 = take(count / PAL_BLOCK, sizeof(float), sizeof(float));
-            k.quantize(q2.data, s2.data, x.data, count);
-            expect_same(&q, &q2, k.isa, "quantize, integers");
-            expect_same(&s, &s2, k.isa, "quantize, scales");
-            drop(&q2);
-            drop(&s2);
+            quantised b = quantised_room(count);
+            k.quantize(&b.x, x.data, count);
+            expect_same(&a.q, &b.q, k.isa, "quantize, integers");
+            expect_same(&a.scale, &b.scale, k.isa, "quantize, scales");
+            expect_same(&a.bias, &b.bias, k.isa, "quantize, biases");
+            derive(&a.x, count);
+            if (k.isa & PAL_ISA_SIMD128) expect_same(&a.wide, &b.wide, k.isa, "quantize, 16 bits");
+            quantised_drop(&b);
         }
         drop(&x);
-        drop(&q);
-        drop(&s);
+        quantised_drop(&a);
     }
 }
 
@@ -121,10 +191,11 @@ static void quantize_zero_block_has_scale_zero(void **state)
     (void)state;
     float x[2 * PAL_BLOCK] = {0}, scale[2] = {1, 1};
     int8_t q[2 * PAL_BLOCK];
+    int32_t bias[2] = {1, 1};
     x[PAL_BLOCK] = 0x1p-101f; /* not zero, but below what counts */
     memset(q, 1, sizeof q);
-    reference.quantize(q, scale, x, 2 * PAL_BLOCK);
-    assert_true(scale[0] == 0.0f && scale[1] == 0.0f);
+    reference.quantize(&(pal_quantized){q, scale, bias, NULL}, x, 2 * PAL_BLOCK);
+    assert_true(scale[0] == 0.0f && scale[1] == 0.0f && bias[0] == 0 && bias[1] == 0);
     for (int i = 0; i < 2 * PAL_BLOCK; i++) assert_int_equal(q[i], 0);
 }
 
@@ -135,7 +206,9 @@ static void quantize_halves_round_to_even(void **state)
     static const int expected[PAL_BLOCK] = {127, 0, 2, 2, 0, -2, -2, 126, 126, -126, 0};
     float scale;
     int8_t q[PAL_BLOCK];
-    reference.quantize(q, &scale, x, PAL_BLOCK);
+    int32_t bias;
+    reference.quantize(&(pal_quantized){q, &scale, &bias, NULL}, x, PAL_BLOCK);
+    assert_int_equal(bias, -8 * (127 + 2 + 2 - 2 - 2 + 126 + 126 - 126));
     assert_true(scale == 1.0f);
     for (int i = 0; i < PAL_BLOCK; i++) assert_int_equal(q[i], expected[i]);
 }
@@ -147,9 +220,10 @@ static void quantize_extreme_at_any_place_is_127(void **state)
         for (int round = 0; round < 200; round++) {
             float x[PAL_BLOCK], scale, top = (float)((1 + uniform()) * ldexp(1, below(200) - 90));
             int8_t q[PAL_BLOCK];
+            int32_t bias;
             for (int i = 0; i < PAL_BLOCK; i++) x[i] = (float)(2 * uniform() - 1) * top;
             x[place] = round % 2 ? top : -top;
-            reference.quantize(q, &scale, x, PAL_BLOCK);
+            reference.quantize(&(pal_quantized){q, &scale, &bias, NULL}, x, PAL_BLOCK);
             assert_true(scale == top / 127.0f);
             assert_int_equal(q[place], round % 2 ? 127 : -127);
             for (int i = 0; i < PAL_BLOCK; i++) {
@@ -167,9 +241,49 @@ typedef struct {
     fill x, w;
 } product_case;
 
-static pal_matmul_quant_fn *quant_entry(const pal_kernels *k, uint32_t type)
+static pal_matmul_fn *entry_of(const pal_kernels *k, uint32_t type)
 {
-    return type == PAL_Q8_0 ? k->matmul_q8_0 : k->matmul_q4_0;
+    switch (type) {
+    case PAL_Q8_0: return k->matmul_q8_0;
+    case PAL_Q4_0: return k->matmul_q4_0;
+    case PAL_F16: return k->matmul_f16;
+    default: return k->matmul_f32;
+    }
+}
+
+/* Weights [rows, cols] of the file, into panels. */
+static void pack(room *w, uint32_t type, int rows, int cols)
+{
+    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
+    pal_panels_pack(w->data, type, rows, cols, eight.data);
+    drop(&eight);
+}
+
+/* Outputs [n, rows] with `gap` floats between them that must stay as they are: the caller's neighbours. */
+static room run_product(const pal_kernels *k, uint32_t type, pal_product p, int gap)
+{
+    room y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
+    p.y = y.data;
+    p.y_stride = (size_t)(p.rows + gap);
+    if (gap && p.n) y.bytes -= (size_t)gap * sizeof(float);
+    entry_of(k, type)(&p);
+    return y;
+}
+
+static void compare_products(uint32_t type, const pal_product *p, const char *x_name, const char *w_name)
+{
+    const int gap = (p->rows + p->n) % 3 == 0 ? 5 : 0;
+    room y = run_product(&reference, type, *p, gap);
+    pal_kernels k;
+    for (size_t at = 0; next_variant(&k, &at);) {
+        char what[100];
+        room y2 = run_product(&k, type, *p, gap);
+        snprintf(what, sizeof what, "%s n=%d rows=%d cols=%d x=%s w=%s", pal_tensor_type_name(type), p->n, p->rows,
+                 p->cols, x_name, w_name);
+        expect_same(&y, &y2, k.isa, what);
+        drop(&y2);
+    }
+    drop(&y);
 }
 
 /* Scales of activations that keep a sum of 4096 columns finite beside halves of the same fill. */
@@ -185,34 +299,24 @@ static float fill_scale(fill kind)
 
 static void compare_quant(uint32_t type, const product_case *c)
 {
-    size_t x_count = (size_t)c->n * (size_t)c->cols, y_count = (size_t)c->n * (size_t)c->rows;
+    size_t x_count = (size_t)c->n * (size_t)c->cols;
     room w = quantised_weights(c->w, type, (size_t)c->rows * (size_t)c->cols);
-    room xq = take(x_count, 1, 1), xs = take(x_count / PAL_BLOCK, sizeof(float), sizeof(float));
-    room y = take(y_count, sizeof(float), sizeof(float));
-    for (size_t i = 0; i < x_count; i++) ((int8_t *)xq.data)[i] = fill_byte(c->x, (int)i, -127);
-    for (size_t i = 0; i < x_count / PAL_BLOCK; i++) ((float *)xs.data)[i] = fill_scale(c->x);
-    quant_entry(&reference, type)(y.data, xq.data, xs.data, w.data, c->n, c->rows, c->cols);
-    pal_kernels k;
-    for (size_t at = 0; next_variant(&k, &at);) {
-        char what[100];
-        room y2 = take(y_count, sizeof(float), sizeof(float));
-        quant_entry(&k, type)(y2.data, xq.data, xs.data, w.data, c->n, c->rows, c->cols);
-        snprintf(what, sizeof what, "%s n=%d rows=%d cols=%d x=%s w=%s", pal_tensor_type_name(type), c->n, c->rows,
-                 c->cols, fill_name[c->x], fill_name[c->w]);
-        expect_same(&y, &y2, k.isa, what);
-        drop(&y2);
-    }
+    quantised x = quantised_room(x_count);
+    for (size_t i = 0; i < x_count; i++) x.x.q[i] = fill_byte(c->x, (int)i, -127);
+    for (size_t i = 0; i < x_count / PAL_BLOCK; i++) x.x.scale[i] = fill_scale(c->x);
+    derive(&x.x, x_count);
+    pack(&w, type, c->rows, c->cols);
+    compare_products(type, &(pal_product){.xq = &x.x, .w = w.data, .n = c->n, .rows = c->rows, .cols = c->cols},
+                     fill_name[c->x], fill_name[c->w]);
     drop(&w);
-    drop(&xq);
-    drop(&xs);
-    drop(&y);
+    quantised_drop(&x);
 }
 
 static const int sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 13, 31, 33};
 
 static void compare_quant_shapes(uint32_t type)
 {
-    static const int cols[] = {32, 64, 96, 160, 256, 704, 1056, 4096};
+    static const int cols[] = {32, 64, 96, 160, 256, 704, 1056, 2080, 4096};
     int turn = 0;
     skip_without_variants();
     for (size_t i = 0; i < COUNT(cols); i++)
@@ -241,21 +345,21 @@ static void matmul_q4_0_variants_equal_reference(void **state)
  * roundings, the sum one a block: (blocks + 2) half ulps of the sum of magnitudes. */
 static void check_quant_reference(uint32_t type)
 {
-    const int n = 3, rows = 5, cols = 352;
+    const int n = 3, rows = 21, cols = 352; /* two panels, and rows as in the file */
     room w = quantised_weights(RANDOM, type, (size_t)rows * cols);
     room x = floats(RANDOM, (size_t)n * cols, 1), wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
-    room xq = take((size_t)n * cols, 1, 1), xs = take((size_t)n * cols / PAL_BLOCK, sizeof(float), sizeof(float));
-    room y = take((size_t)n * rows, sizeof(float), sizeof(float));
-    reference.quantize(xq.data, xs.data, x.data, (size_t)n * cols);
-    quant_entry(&reference, type)(y.data, xq.data, xs.data, w.data, n, rows, cols);
+    quantised xq = quantised_room((size_t)n * cols);
     pal_dequantize(wf.data, w.data, type, (size_t)rows * cols);
+    pack(&w, type, rows, cols);
+    reference.quantize(&xq.x, x.data, (size_t)n * cols);
+    room y = run_product(&reference, type, (pal_product){.xq = &xq.x, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
     for (int i = 0; i < n; i++)
         for (int r = 0; r < rows; r++) {
             double sum = 0, magnitude = 0;
             for (int b = 0; b < cols; b += PAL_BLOCK) {
-                double term = 0, scale = ((float *)xs.data)[(i * cols + b) / PAL_BLOCK];
+                double term = 0, scale = xq.x.scale[(i * cols + b) / PAL_BLOCK];
                 for (int c = b; c < b + PAL_BLOCK; c++)
-                    term += ((int8_t *)xq.data)[i * cols + c] * scale * (double)((float *)wf.data)[r * cols + c];
+                    term += xq.x.q[i * cols + c] * scale * (double)((float *)wf.data)[r * cols + c];
                 sum += term;
                 magnitude += fabs(term);
             }
@@ -266,8 +370,7 @@ static void check_quant_reference(uint32_t type)
     drop(&w);
     drop(&x);
     drop(&wf);
-    drop(&xq);
-    drop(&xs);
+    quantised_drop(&xq);
     drop(&y);
 }
 
@@ -284,11 +387,6 @@ static void matmul_q4_0_reference_is_near_double(void **state)
 }
 
 /* ---- products with float weights ---------------------------------------- */
-
-static pal_matmul_float_fn *float_entry(const pal_kernels *k, uint32_t type)
-{
-    return type == PAL_F16 ? k->matmul_f16 : k->matmul_f32;
-}
 
 static room float_weights(fill kind, uint32_t type, size_t count)
 {
@@ -307,23 +405,13 @@ static room float_weights(fill kind, uint32_t type, size_t count)
 
 static void compare_float(uint32_t type, const product_case *c)
 {
-    size_t y_count = (size_t)c->n * (size_t)c->rows;
     room w = float_weights(c->w, type, (size_t)c->rows * (size_t)c->cols);
-    room x = floats(c->x, (size_t)c->n * (size_t)c->cols, 3.0f), y = take(y_count, sizeof(float), sizeof(float));
-    float_entry(&reference, type)(y.data, x.data, w.data, c->n, c->rows, c->cols);
-    pal_kernels k;
-    for (size_t at = 0; next_variant(&k, &at);) {
-        char what[100];
-        room y2 = take(y_count, sizeof(float), sizeof(float));
-        float_entry(&k, type)(y2.data, x.data, w.data, c->n, c->rows, c->cols);
-        snprintf(what, sizeof what, "%s n=%d rows=%d cols=%d x=%s w=%s", pal_tensor_type_name(type), c->n, c->rows,
-                 c->cols, fill_name[c->x], fill_name[c->w]);
-        expect_same(&y, &y2, k.isa, what);
-        drop(&y2);
-    }
+    room x = floats(c->x, (size_t)c->n * (size_t)c->cols, 3.0f);
+    pack(&w, type, c->rows, c->cols);
+    compare_products(type, &(pal_product){.x = x.data, .w = w.data, .n = c->n, .rows = c->rows, .cols = c->cols},
+                     fill_name[c->x], fill_name[c->w]);
     drop(&w);
     drop(&x);
-    drop(&y);
 }
 
 static void compare_float_shapes(uint32_t type)
@@ -356,12 +444,12 @@ static void matmul_f16_variants_equal_reference(void **state)
 /* Two roundings a column: (cols + 1) half ulps of the sum of magnitudes. */
 static void check_float_reference(uint32_t type, int cols)
 {
-    const int n = 3, rows = 5;
+    const int n = 3, rows = 13; /* a panel, and rows as in the file */
     room w = float_weights(RANDOM, type, (size_t)rows * cols), x = floats(RANDOM, (size_t)n * cols, 1);
     room wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
-    room y = take((size_t)n * rows, sizeof(float), sizeof(float));
     pal_dequantize(wf.data, w.data, type, (size_t)rows * cols);
-    float_entry(&reference, type)(y.data, x.data, w.data, n, rows, cols);
+    pack(&w, type, rows, cols);
+    room y = run_product(&reference, type, (pal_product){.x = x.data, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
     for (int i = 0; i < n; i++)
         for (int r = 0; r < rows; r++) {
             double sum = 0, magnitude = 0;
@@ -391,6 +479,7 @@ static void matmul_float_reference_is_near_double(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(panels_give_every_row_back),
         cmocka_unit_test(init_reference_only_has_mask_zero),
         cmocka_unit_test(init_each_isa_has_all_variants),
         cmocka_unit_test(init_all_allowed_takes_what_the_machine_has),

@@ -204,16 +204,52 @@ static void add_variants_equal_sum(void **state)
 /* ---- attention ---------------------------------------------------------- */
 
 typedef struct {
-    room q, k, v, scores;
-    size_t y_count;
+    pal_attention_shape shape;
+    room q, k, v, scores, seen; /* k: as attention has it; [keys, kv_heads * head_dim] is in `rows` */
+    room rows;
 } attention_input;
 
-static attention_input attention_draw(const pal_attention_shape *s, fill kind, float largest)
+/* Rows of keys into panels of eight; what is left of the last panel stays what it was. */
+static void panel_keys(const attention_input *in, int keys)
 {
-    size_t kv = (size_t)s->n_k * (size_t)s->kv_heads * (size_t)s->head_dim;
-    size_t q = (size_t)s->n_q * (size_t)s->heads * (size_t)s->head_dim;
-    return (attention_input){floats(kind, q, largest), floats(RANDOM, kv, largest), floats(kind, kv, largest),
-                             take((size_t)s->n_k, sizeof(float), sizeof(float)), q};
+    const pal_attention_shape *s = &in->shape;
+    const float *row = in->rows.data;
+    float *k = in->k.data;
+    for (int j = 0; j < keys; j++)
+        for (int head = 0; head < s->kv_heads; head++)
+            for (int d = 0; d < s->head_dim; d++)
+                k[((head * s->capacity + j - j % PAL_PANEL) * s->head_dim) + d * PAL_PANEL + j % PAL_PANEL] = *row++;
+}
+
+static attention_input attention_draw(int n, int keys, int heads, int kv_heads, int head_dim, fill kind, float largest)
+{
+    attention_input in = {.shape = {.n = n, .heads = heads, .kv_heads = kv_heads, .head_dim = head_dim}};
+    pal_attention_shape *s = &in.shape;
+    s->capacity = (keys + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL + (keys % 3 ? 0 : PAL_PANEL);
+    s->scale = (float)(uniform() * 3);
+    const size_t kv = (size_t)(kv_heads * head_dim);
+    in.q = floats(kind, (size_t)(n * heads * head_dim), largest);
+    in.rows = floats(RANDOM, (size_t)keys * kv, largest);
+    in.k = floats(RANDOM, (size_t)s->capacity * kv, largest);
+    in.v = floats(kind, (size_t)keys * kv, largest);
+    in.scores = take((size_t)s->capacity * PAL_ATTENTION_ROWS, sizeof(float), sizeof(float));
+    in.seen = take((size_t)n, sizeof(int), sizeof(int));
+    for (int i = 0; i < n; i++) ((int *)in.seen.data)[i] = 1 + below(keys);
+    ((int *)in.seen.data)[below(n)] = keys;
+    s->seen = in.seen.data;
+    panel_keys(&in, keys);
+    return in;
+}
+
+/* Some shape or other: grouped heads, few and many keys; every query sees its own number of keys, or all. */
+static attention_input attention_some(int round, fill kind, float largest)
+{
+    static const int dims[] = {8, 16, 24, 32, 40, 64, 72, 104, 128};
+    const int kv_heads = 1 + below(3), group = 1 + below(3), keys = 1 + below(round % 10 ? 40 : 200);
+    attention_input in = attention_draw(1 + below(13), keys, kv_heads * group, kv_heads,
+                                        dims[round % (int)COUNT(dims)], kind, largest);
+    for (int i = 0; round % 2 && i < in.shape.n; i++) ((int *)in.seen.data)[i] = keys;
+    return in;
 }
 
 static void attention_drop(attention_input *in)
@@ -222,29 +258,16 @@ static void attention_drop(attention_input *in)
     drop(&in->k);
     drop(&in->v);
     drop(&in->scores);
+    drop(&in->seen);
+    drop(&in->rows);
 }
 
-static room attention_run(const pal_kernels *k, const attention_input *in, const pal_attention_shape *s)
+static room attention_run(const pal_kernels *k, const attention_input *in)
 {
-    room y = take(in->y_count, sizeof(float), sizeof(float));
+    const pal_attention_shape *s = &in->shape;
+    room y = take((size_t)(s->n * s->heads * s->head_dim), sizeof(float), sizeof(float));
     k->attention(y.data, in->q.data, in->k.data, in->v.data, in->scores.data, s);
     return y;
-}
-
-static pal_attention_shape attention_shape(int round)
-{
-    static const int dims[] = {8, 16, 24, 32, 40, 64, 72, 104, 128};
-    int kv_heads = 1 + below(3), group = 1 + below(3), n_k = 1 + below(round % 10 ? 40 : 200);
-    int n_q = 1 + below(n_k);
-    bool causal = round % 2;
-    return (pal_attention_shape){.n_q = n_q,
-                                 .n_k = n_k,
-                                 .heads = kv_heads * group,
-                                 .kv_heads = kv_heads,
-                                 .head_dim = dims[round % (int)COUNT(dims)],
-                                 .causal = causal,
-                                 .first = causal ? below(n_k - n_q + 1) : 0,
-                                 .scale = (float)(uniform() * 3)};
 }
 
 static void attention_variants_equal_reference(void **state)
@@ -253,15 +276,15 @@ static void attention_variants_equal_reference(void **state)
     static const fill fills[] = {RANDOM, MAX, ALTERNATING, ZERO, DENORMAL, RANGE};
     skip_without_variants();
     for (int round = 0; round < 300; round++) {
-        pal_attention_shape s = attention_shape(round);
-        attention_input in = attention_draw(&s, fills[round % (int)COUNT(fills)], 5.0f);
-        room y = attention_run(&reference, &in, &s);
+        attention_input in = attention_some(round, fills[round % (int)COUNT(fills)], 5.0f);
+        const pal_attention_shape *s = &in.shape;
+        room y = attention_run(&reference, &in);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
             char what[100];
-            room y2 = attention_run(&k, &in, &s);
-            snprintf(what, sizeof what, "attention n_q=%d n_k=%d heads=%d/%d head_dim=%d causal=%d", s.n_q, s.n_k,
-                     s.heads, s.kv_heads, s.head_dim, s.causal);
+            room y2 = attention_run(&k, &in);
+            snprintf(what, sizeof what, "attention n=%d capacity=%d heads=%d/%d head_dim=%d", s->n, s->capacity,
+                     s->heads, s->kv_heads, s->head_dim);
             expect_same(&y, &y2, k.isa, what);
             drop(&y2);
         }
@@ -271,13 +294,14 @@ static void attention_variants_equal_reference(void **state)
 }
 
 /* One output row in double precision; returns the error a float computation may have.  A score is off by at
- * most d = (head_dim / 8 + 5) half ulps of its sum of magnitudes, so a weight by a factor exp(2 d), by the
- * rounding of score - maximum and by pal_expf and the sum (n_k + 10 half ulps); mixing adds n_k more. */
-static double attention_row(double *y, const attention_input *in, const pal_attention_shape *s, int i, int head)
+ * most d = (head_dim + 2) half ulps of its sum of magnitudes, so a weight by a factor exp(2 d), by the
+ * rounding of score - maximum and by pal_expf and the sum (keys + 10 half ulps); mixing adds as many more. */
+static double attention_row(double *y, const attention_input *in, int i, int head)
 {
+    const pal_attention_shape *s = &in->shape;
     const float *q = (const float *)in->q.data + (i * s->heads + head) * s->head_dim;
-    const float *k = in->k.data, *v = in->v.data;
-    int kv_head = head / (s->heads / s->kv_heads), keys = s->causal ? s->first + i + 1 : s->n_k;
+    const float *k = in->rows.data, *v = in->v.data;
+    int kv_head = head / (s->heads / s->kv_heads), keys = s->seen[i];
     double score[256], top = -INFINITY, sum = 0, worst = 0, largest = 0;
     for (int j = 0; j < keys; j++) {
         double magnitude = 0;
@@ -299,37 +323,39 @@ static double attention_row(double *y, const attention_input *in, const pal_atte
             largest = fmax(largest, fabs(value));
         }
     }
-    return largest * HALF_ULP * (2 * worst * (s->head_dim / 8 + 7) + 2 * keys + 12);
+    return largest * HALF_ULP * (2 * worst * (s->head_dim + 4) + 2 * keys + 12);
 }
 
 static void attention_reference_is_near_double(void **state)
 {
     (void)state;
     for (int round = 0; round < 120; round++) {
-        pal_attention_shape s = attention_shape(round);
-        attention_input in = attention_draw(&s, RANDOM, 1);
-        room y = attention_run(&reference, &in, &s);
-        for (int i = 0; i < s.n_q; i++)
-            for (int head = 0; head < s.heads; head++) {
-                double expected[128], bound = attention_row(expected, &in, &s, i, head);
-                const float *got = (const float *)y.data + (i * s.heads + head) * s.head_dim;
-                for (int d = 0; d < s.head_dim; d++) expect_near(got[d], expected[d], bound, "attention");
+        attention_input in = attention_some(round, RANDOM, 1);
+        const pal_attention_shape *s = &in.shape;
+        room y = attention_run(&reference, &in);
+        for (int i = 0; i < s->n; i++)
+            for (int head = 0; head < s->heads; head++) {
+                double expected[128], bound = attention_row(expected, &in, i, head);
+                const float *got = (const float *)y.data + (i * s->heads + head) * s->head_dim;
+                for (int d = 0; d < s->head_dim; d++) expect_near(got[d], expected[d], bound, "attention");
             }
         drop(&y);
         attention_drop(&in);
     }
 }
 
-/* What a causal query sees does not depend on how many queries run with it: prefill equals steps. */
-static void attention_causal_rows_equal_single_queries(void **state)
+/* What a query sees does not depend on how many run with it: prefill equals steps. */
+static void attention_rows_equal_single_queries(void **state)
 {
     (void)state;
-    pal_attention_shape s = {9, 14, 4, 2, 32, true, 5, 0.2f};
-    attention_input in = attention_draw(&s, RANDOM, 1);
-    room y = attention_run(&reference, &in, &s);
-    for (int i = 0; i < s.n_q; i++) {
-        pal_attention_shape one = {1, s.first + i + 1, 4, 2, 32, false, 0, 0.2f};
+    attention_input in = attention_draw(9, 14, 4, 2, 32, RANDOM, 1);
+    for (int i = 0; i < 9; i++) ((int *)in.seen.data)[i] = 6 + i; /* causal, five keys before the first query */
+    room y = attention_run(&reference, &in);
+    for (int i = 0; i < 9; i++) {
+        pal_attention_shape one = in.shape;
         float row[4 * 32];
+        one.n = 1;
+        one.seen = in.shape.seen + i;
         reference.attention(row, (const float *)in.q.data + i * 4 * 32, in.k.data, in.v.data, in.scores.data, &one);
         assert_memory_equal(row, (const float *)y.data + i * 4 * 32, sizeof row);
     }
@@ -340,12 +366,11 @@ static void attention_causal_rows_equal_single_queries(void **state)
 static void attention_equal_scores_average_the_values(void **state)
 {
     (void)state;
-    float q[8] = {0}, k[4 * 8], v[4 * 8], y[8], scores[4];
-    for (int i = 0; i < 4 * 8; i++) {
-        k[i] = (float)i;
-        v[i] = (float)(i / 8); /* key j has value j everywhere */
-    }
-    reference.attention(y, q, k, v, scores, &(pal_attention_shape){1, 4, 1, 1, 8, false, 0, 1});
+    float q[8] = {0}, k[8 * 8], v[4 * 8], y[8], scores[8 * PAL_ATTENTION_ROWS];
+    const int seen = 4;
+    for (int i = 0; i < 8 * 8; i++) k[i] = (float)i;
+    for (int i = 0; i < 4 * 8; i++) v[i] = (float)(i / 8); /* key j has value j everywhere */
+    reference.attention(y, q, k, v, scores, &(pal_attention_shape){1, 1, 1, 8, 8, &seen, 1});
     for (int i = 0; i < 8; i++) assert_true(y[i] == 1.5f);
 }
 
@@ -363,7 +388,7 @@ int main(void)
         cmocka_unit_test(add_variants_equal_sum),
         cmocka_unit_test(attention_variants_equal_reference),
         cmocka_unit_test(attention_reference_is_near_double),
-        cmocka_unit_test(attention_causal_rows_equal_single_queries),
+        cmocka_unit_test(attention_rows_equal_single_queries),
         cmocka_unit_test(attention_equal_scores_average_the_values),
     };
     kernel_inputs_init();

@@ -61,10 +61,10 @@ static void open_file_that_is_none_is_refused(void **state)
     (void)state;
     pal_model *m = NULL;
     pal_error err = {0};
-    assert_int_equal(pal_model_open_file(&m, PAL_SOURCE_DIR "/tests", &err), PAL_E_IO);
+    assert_int_equal(pal_model_open_file(&m, PAL_SOURCE_DIR "/tests", 0, &err), PAL_E_IO);
     assert_non_null(err.text);
-    assert_int_equal(pal_model_open_file(&m, PAL_SOURCE_DIR "/tests/no-such-file.gguf", &err), PAL_E_IO);
-    assert_int_equal(pal_model_open_file(&m, PAL_SOURCE_DIR "/tests/test_model.c", &err), PAL_E_FORMAT);
+    assert_int_equal(pal_model_open_file(&m, PAL_SOURCE_DIR "/tests/no-such-file.gguf", 0, &err), PAL_E_IO);
+    assert_int_equal(pal_model_open_file(&m, PAL_SOURCE_DIR "/tests/test_model.c", 0, &err), PAL_E_FORMAT);
     assert_null(m);
     pal_model_close(NULL);
     m = open_test_model("tiny-ar");
@@ -364,14 +364,14 @@ static void quantize_every_type_opens_and_scores(void **state)
     const char *const names[] = {"tiny-infill", "tiny-ar", "tiny-odd"};
     const char *const types[] = {"F32", "F16", "Q8_0", "Q4_0"};
     for (int n = 0; n < 3; n++) {
-        pal_model *m = open_test_model(names[n]);
+        pal_model *m = open_test_model(names[n]), *stored = open_test_model_as(names[n], PAL_OPEN_AS_STORED);
         pal_score_result before = score_of(m, TALE, 20, PAL_SCORE_DEFAULT);
         for (int t = 0; t < 4; t++) {
             memory_file f = new_file();
             pal_model *other;
             pal_error err = {0};
-            if (pal_model_quantize(m, types[t], write_memory, &f, &err)) fail_msg("%s", err.text);
-            if (pal_model_open(&other, f.image, f.size, &err)) fail_msg("%s", err.text);
+            if (pal_model_quantize(stored, types[t], write_memory, &f, &err)) fail_msg("%s", err.text);
+            if (pal_model_open(&other, f.image, f.size, 0, &err)) fail_msg("%s", err.text);
             /* Rows of tiny-odd fit no block: they become F16. */
             const char *expected = n == 2 && t > 1 ? "F16" : types[t];
             assert_string_equal(pal_model_info(other)->weights, expected);
@@ -383,6 +383,7 @@ static void quantize_every_type_opens_and_scores(void **state)
             pal_model_close(other);
             free(f.block);
         }
+        pal_model_close(stored);
         pal_model_close(m);
     }
 }
@@ -390,10 +391,10 @@ static void quantize_every_type_opens_and_scores(void **state)
 static void quantize_to_its_own_type_keeps_every_weight(void **state)
 {
     (void)state;
-    pal_model *m = open_test_model("tiny-infill"), *other;
+    pal_model *m = open_test_model_as("tiny-infill", PAL_OPEN_AS_STORED), *other;
     memory_file f = new_file();
     assert_int_equal(pal_model_quantize(m, "Q8_0", write_memory, &f, NULL), PAL_OK);
-    assert_int_equal(pal_model_open(&other, f.image, f.size, NULL), PAL_OK);
+    assert_int_equal(pal_model_open(&other, f.image, f.size, PAL_OPEN_AS_STORED, NULL), PAL_OK);
     for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
         const pal_gguf_tensor *a = pal_gguf_tensor_at(m->gguf, i), *b = pal_gguf_tensor_at(other->gguf, i);
         assert_int_equal(a->size, b->size);
@@ -407,9 +408,11 @@ static void quantize_to_its_own_type_keeps_every_weight(void **state)
 static void quantize_failures_are_told(void **state)
 {
     (void)state;
-    pal_model *m = open_test_model("tiny-infill");
+    pal_model *m = open_test_model_as("tiny-infill", PAL_OPEN_AS_STORED), *at_work = open_test_model("tiny-infill");
     memory_file f = new_file();
     pal_error err = {0};
+    assert_int_equal(pal_model_quantize(at_work, "F16", write_memory, &f, &err), PAL_E_OPTION);
+    pal_model_close(at_work);
     assert_int_equal(pal_model_quantize(m, "Q5_K", write_memory, &f, &err), PAL_E_OPTION);
     assert_int_equal(f.size, 0);
     for (f.fail_after = 0; f.fail_after < 20000; f.fail_after += 1999) {
@@ -418,6 +421,33 @@ static void quantize_failures_are_told(void **state)
     }
     pal_model_close(m);
     free(f.block);
+}
+
+/* Opened as stored a model tells and tokenizes like any other, evaluates nothing and leaves the image alone. */
+static void model_as_stored_evaluates_nothing(void **state)
+{
+    (void)state;
+    size_t size;
+    void *block;
+    unsigned char *image = load_test_model("tiny-infill", &size, &block), *copy = malloc(size);
+    pal_model *m;
+    pal_error err = {0};
+    pal_score_result result;
+    float logits[1];
+    size_t bytes;
+    assert_non_null(copy);
+    memcpy(copy, image, size);
+    assert_int_equal(pal_model_open(&m, image, size, PAL_OPEN_AS_STORED, &err), PAL_OK);
+    assert_memory_equal(image, copy, size);
+    assert_true(pal_model_info(m)->can_infill && pal_model_info(m)->can_tokenize);
+    const pal_infill_options options = pal_infill_defaults();
+    const int32_t token = 0, at = 0;
+    assert_int_equal(pal_session_bytes(m, "a [[1]]", 7, &options, &bytes, &err), PAL_E_OPTION);
+    assert_int_equal(pal_score(m, "a", 1, &(pal_score_options){0}, &result, &err), PAL_E_OPTION);
+    assert_int_equal(pal_logits(m, &token, 1, &at, 1, logits, &err), PAL_E_OPTION);
+    pal_model_close(m);
+    free(copy);
+    free(block);
 }
 
 /* ---- hostile weights ------------------------------------------------------------------------------- */
@@ -470,7 +500,7 @@ static void weights_that_are_no_numbers_neither_crash_nor_break_rules(void **sta
         void *block;
         unsigned char *image = load_test_model(names[run % 2], &size, &block);
         pal_model *m;
-        assert_int_equal(pal_model_open(&m, image, size, NULL), PAL_OK);
+        assert_int_equal(pal_model_open(&m, image, size, 0, NULL), PAL_OK);
         size_t count = pal_gguf_tensors(m->gguf);
         for (size_t i = 0; i < count; i++) /* one kind of tensor, or all */
             if (run < 10 || pick(run, 200000 + (uint32_t)i, 4) == 0)
@@ -494,13 +524,13 @@ static void quantize_weights_that_are_no_numbers_is_refused_or_opens(void **stat
         memory_file f = new_file();
         pal_model *m, *other;
         pal_error err = {0};
-        assert_int_equal(pal_model_open(&m, image, size, NULL), PAL_OK);
+        assert_int_equal(pal_model_open(&m, image, size, PAL_OPEN_AS_STORED, NULL), PAL_OK);
         spoil_tensor(pal_gguf_tensor_at(m->gguf, run), image, run);
         pal_status s = pal_model_quantize(m, "F16", write_memory, &f, &err);
         if (s)
             assert_true(s == PAL_E_FORMAT && err.offset < size);
         else
-            assert_int_equal(pal_model_open(&other, f.image, f.size, &err), PAL_OK);
+            assert_int_equal(pal_model_open(&other, f.image, f.size, 0, &err), PAL_OK);
         if (!s) pal_model_close(other);
         pal_model_close(m);
         free(f.block);
@@ -528,6 +558,7 @@ int main(void)
         cmocka_unit_test(quantize_every_type_opens_and_scores),
         cmocka_unit_test(quantize_to_its_own_type_keeps_every_weight),
         cmocka_unit_test(quantize_failures_are_told),
+        cmocka_unit_test(model_as_stored_evaluates_nothing),
         cmocka_unit_test(weights_that_are_no_numbers_neither_crash_nor_break_rules),
         cmocka_unit_test(quantize_weights_that_are_no_numbers_is_refused_or_opens),
     };

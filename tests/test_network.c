@@ -81,7 +81,7 @@ static buffer converted(const char *name, const char *type)
     pal_error err;
     buffer out = {0};
     snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
-    if (pal_model_open_file(&model, path, &err)) fail_msg("%s: %s", path, err.text);
+    if (pal_model_open_file(&model, path, PAL_OPEN_AS_STORED, &err)) fail_msg("%s: %s", path, err.text);
     assert_int_equal(pal_model_quantize(model, type, append, &out, &err), PAL_OK);
     pal_model_close(model);
     return out;
@@ -111,29 +111,52 @@ static void expect_near(const char *what, int layer, const float *a, const float
     if (!(rms <= rms_bound && most <= most_bound)) fail_msg("%s %d: rms %g, largest %g", what, layer, rms, most);
 }
 
+/* Rows computed alone are those computed with all others, to the last bit; a->x holds all of them. */
+static void check_rows(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *cache,
+                       const golden *g)
+{
+    const size_t dim = (size_t)net->dim;
+    float *all = malloc((size_t)g->n * dim * sizeof *all);
+    int rows[64];
+    assert_non_null(all);
+    memcpy(all, a->x, (size_t)g->n * dim * sizeof *all);
+    for (int step = 1; step < g->n; step += 1 + step / 2) {
+        int count = 0;
+        for (int i = step - 1; i < g->n && count < 64; i += step) rows[count++] = i;
+        pal_transformer_forward(net, kernels, a, cache, g->tokens, g->n, 0, rows, count);
+        for (int i = 0; i < count; i++)
+            assert_memory_equal(a->x + (size_t)i * dim, all + (size_t)rows[i] * dim, dim * sizeof *all);
+    }
+    free(all);
+}
+
 /* Runs the first l layers for every l, so that the first layer that differs is named. */
 static void check_layers(const pal_transformer *net, unsigned isa, const golden *g, double rms_bound, double most_bound)
 {
     pal_kernels kernels;
     pal_activations a;
+    pal_cache cache;
     pal_arena arena = {0};
     pal_kernels_init(&kernels, isa);
-    pal_activations_layout(&a, net, g->n, &arena);
+    pal_activations_layout(&a, net, g->n, g->n, &arena);
+    pal_cache_layout(&cache, net, g->n, false, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     float *logits = malloc((size_t)g->count * (size_t)g->vocab * sizeof *logits);
     assert_true(block && logits);
     arena = pal_arena_in(block);
-    pal_activations_layout(&a, net, g->n, &arena);
-    pal_activations_prepare(&a, net);
+    pal_activations_layout(&a, net, g->n, g->n, &arena);
+    pal_cache_layout(&cache, net, g->n, false, &arena);
+    pal_activations_prepare(&a, net, &cache);
     size_t size = (size_t)g->n * (size_t)g->dim;
     for (int l = 0; l <= g->layers; l++) {
         pal_transformer part = *net;
         part.layers = l;
-        pal_transformer_forward(&part, &kernels, &a, g->tokens, g->n);
+        pal_transformer_forward(&part, &kernels, &a, &cache, g->tokens, g->n, 0, a.every, g->n);
         expect_near("after layer", l, a.x, g->hidden + (size_t)l * size, size, rms_bound, most_bound);
     }
     pal_transformer_logits(net, &kernels, &a, (const int *)g->at, g->count, logits);
     expect_near("logits", g->layers, logits, g->logits, (size_t)g->count * (size_t)g->vocab, rms_bound, most_bound);
+    check_rows(net, &kernels, &a, &cache, g);
     free(logits);
     free(block);
 }
@@ -149,7 +172,8 @@ static void check(const char *model, const char *golden_name, const char *type, 
     void *image = malloc(file.size + 64);
     unsigned char *aligned = (unsigned char *)(((uintptr_t)image + 63) & ~(uintptr_t)63);
     memcpy(aligned, file.data, file.size);
-    if (pal_gguf_open(&gguf, aligned, file.size, &err) || pal_transformer_bind(&net, gguf, &err))
+    if (pal_gguf_open(&gguf, aligned, file.size, &err) || pal_transformer_bind(&net, gguf, &err) ||
+        pal_transformer_pack(&net, &err))
         fail_msg("%s", err.text);
     print_message("  %s as %s, kernels %s\n", model, type, pal_isa_name(isa & pal_cpu_isa()));
     check_layers(&net, isa, &g, rms_bound, most_bound);

@@ -356,9 +356,9 @@ static void every_sampler_drawn_follows_its_enumerated_law(void **state)
 
 enum { ZIPF_WORDS = 50257, ZIPF_PLACES = 500, ZIPF_STEPS = 4096, ZIPF_HEAD = 400 };
 
-static void zipf_evaluate(void *context, const int32_t *tokens, int32_t n)
+static void zipf_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
 {
-    (void)context, (void)tokens, (void)n;
+    (void)context, (void)tokens, (void)n, (void)at, (void)count;
 }
 
 static void zipf_logits(void *context, const int *at, int count, float *logits)

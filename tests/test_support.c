@@ -43,9 +43,9 @@ static void byte_logits(void *context, const int *at, int count, float *logits)
                 (float)(6.0 * pal_uniform(page, PAL_DRAW_SUBSET, 0, (uint32_t)at[i], (uint32_t)id));
 }
 
-static void byte_evaluate(void *context, const int32_t *tokens, int32_t n)
+static void byte_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
 {
-    (void)context, (void)tokens, (void)n;
+    (void)context, (void)tokens, (void)n, (void)at, (void)count;
 }
 
 static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most, pal_first first)

@@ -15,9 +15,9 @@ static void put_half(unsigned char *bytes, uint16_t half)
     bytes[1] = (unsigned char)(half >> 8);
 }
 
-static unsigned char *read_golden(size_t *size)
+static unsigned char *read_golden(const char *path, const char *magic, size_t *size)
 {
-    FILE *file = fopen(PAL_SOURCE_DIR "/tests/golden/kernels.bin", "rb");
+    FILE *file = fopen(path, "rb");
     assert_non_null(file);
     assert_true(fseek(file, 0, SEEK_END) == 0);
     *size = (size_t)ftell(file);
@@ -26,7 +26,7 @@ static unsigned char *read_golden(size_t *size)
     assert_non_null(bytes);
     assert_int_equal(fread(bytes, 1, *size, file), *size);
     fclose(file);
-    assert_memory_equal(bytes, "PALGOLD1", 8);
+    assert_memory_equal(bytes, magic, 8);
     return bytes;
 }
 
@@ -42,7 +42,7 @@ static void weights_of_golden_file_are_equal_both_ways(void **state)
 {
     (void)state;
     size_t size;
-    unsigned char *file = read_golden(&size);
+    unsigned char *file = read_golden(PAL_SOURCE_DIR "/tests/golden/kernels.bin", "PALGOLD1", &size);
     const unsigned char *at = file + 8;
     uint32_t sections = read_u32(&at);
     assert_int_equal(sections, 3);
@@ -65,6 +65,63 @@ static void weights_of_golden_file_are_equal_both_ways(void **state)
     }
     assert_true(at == file + size);
     free(file);
+}
+
+/* Equal bits, or both not a number. */
+static void expect_equal_or_nan(const float *got, const float *expected, size_t count, uint32_t type)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(got + i, expected + i, sizeof *got) != 0 && (got[i] == got[i] || expected[i] == expected[i]))
+            fail_msg("%s, value %zu: %.9g instead of %.9g", pal_tensor_type_name(type), i, (double)got[i],
+                     (double)expected[i]);
+}
+
+static void dequantize_every_type_equals_the_gguf_package(void **state)
+{
+    (void)state;
+    size_t size;
+    unsigned char *file = read_golden(PAL_SOURCE_DIR "/tests/golden/dequantize.bin", "PALDEQT1", &size);
+    const unsigned char *at = file + 8;
+    uint32_t sections = read_u32(&at), types = 0;
+    while (sections--) {
+        uint32_t type = read_u32(&at), count = read_u32(&at), bytes = read_u32(&at);
+        assert_int_equal(bytes, count / pal_tensor_block(type) * pal_tensor_block_bytes(type));
+        room w = take(bytes, 1, 1), got = take(count, sizeof(float), sizeof(float)), expected;
+        memcpy(w.data, at, bytes);
+        expected = take(count, sizeof(float), sizeof(float));
+        memcpy(expected.data, at + bytes, expected.bytes);
+        pal_dequantize(got.data, w.data, type, count);
+        expect_equal_or_nan(got.data, expected.data, count, type);
+        types |= 1u << (type == PAL_BF16 ? 31 : type);
+        at += bytes + expected.bytes;
+        drop(&w);
+        drop(&got);
+        drop(&expected);
+    }
+    assert_true(at == file + size);
+    assert_int_equal(types, 0x800071cf); /* F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16 */
+    free(file);
+}
+
+/* Each part of a K block has a scale, a minimum and a fifth bit of its own: one part set, the others stay zero. */
+static void dequantize_k_blocks_parts_do_not_touch_each_other(void **state)
+{
+    (void)state;
+    for (int part = 0; part < 8; part++) {
+        unsigned char w[176] = {0};
+        float x[256];
+        put_half(w, pal_f32_to_f16(2.0f));
+        unsigned char *scale = w + 4 + part;
+        if (part < 4) {
+            *scale = 3;
+        } else {
+            scale[4] = 3;
+        }
+        for (int i = 0; i < 32; i++) w[16 + i] = (unsigned char)(1 << part);
+        memset(w + 48, 0xff, 128);
+        pal_dequantize(x, w, PAL_Q5_K, 256);
+        for (int i = 0; i < 256; i++) assert_true(x[i] == (i / 32 == part ? 2.0f * 3 * 31 : 0.0f));
+    }
 }
 
 static void weights_f32_come_back_as_they_were(void **state)
@@ -142,6 +199,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_of_golden_file_are_equal_both_ways),
+        cmocka_unit_test(dequantize_every_type_equals_the_gguf_package),
+        cmocka_unit_test(dequantize_k_blocks_parts_do_not_touch_each_other),
         cmocka_unit_test(weights_f32_come_back_as_they_were),
         cmocka_unit_test(dequantize_q4_0_low_nibbles_come_first),
         cmocka_unit_test(quantize_weights_tiny_values_become_zero),

@@ -1,12 +1,18 @@
-"""Makes tests/golden/kernels.bin: weights as the `gguf` Python package stores and reads them.
+"""Makes tests/golden/kernels.bin and dequantize.bin: weights as the `gguf` Python package stores and reads them.
 
     pip install gguf numpy
-    python tools/make_kernel_golden.py tests/golden/kernels.bin
+    python tools/make_kernel_golden.py tests/golden
 
-The file, little endian: "PALGOLD1", u32 sections, then per section u32 tensor type, u32 values, f32 values,
-u32 bytes, the stored bytes, and f32 values as read back.  test_kernels.c wants the bytes and the values
-equal.  Values come from a fixed seed, so the script makes the same file again.
+kernels.bin, little endian: "PALGOLD1", u32 sections, then per section u32 tensor type, u32 values, f32 values,
+u32 bytes, the stored bytes, and f32 values as read back: the types that the engine writes.
+
+dequantize.bin: "PALDEQT1", u32 sections, then per section u32 tensor type, u32 values, u32 bytes, the stored bytes
+and f32 values as read back: every type that the engine reads, on blocks of random bits with hostile scales.
+
+test_weights.c wants the bytes and the values equal (of a NaN only that it is one).  Everything comes from fixed
+seeds, so the script makes the same files again.
 """
+import pathlib
 import struct
 import sys
 
@@ -49,13 +55,54 @@ def section(kind, x):
             + struct.pack("<I", stored.nbytes) + stored.tobytes() + back.astype("<f4").tobytes())
 
 
+# Bytes of a block, and where its half floats lie.
+LAYOUTS = {T.Q8_0: (34, [0]), T.Q4_0: (18, [0]), T.Q4_1: (20, [0, 2]), T.Q5_0: (22, [0]), T.Q5_1: (24, [0, 2]),
+           T.Q4_K: (144, [0, 2]), T.Q5_K: (176, [0, 2]), T.Q6_K: (210, [208])}
+# Zeros, the least and the greatest subnormal, one, the greatest number, infinities, a NaN.
+HALVES = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x3C00, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00]
+
+
+def random_blocks(rng, kind, count=40):
+    """Random bits everywhere; half of the blocks get ordinary scales, a quarter hostile ones."""
+    size, halves = LAYOUTS[kind]
+    out = rng.integers(0, 256, (count, size), np.uint8)
+    for at in halves:
+        scales = rng.standard_normal(count).astype("<f2").view("<u2")
+        scales[: count // 4] = rng.choice(np.array(HALVES, "<u2"), count // 4)
+        scales = scales[: count * 3 // 4]
+        out[: len(scales), at:at + 2] = scales.view(np.uint8).reshape(-1, 2)
+    out[0, halves[0]:halves[0] + 2] = 0x00, 0x7C                # an infinite scale occurs in each type
+    return out.reshape(1, -1)
+
+
+def random_floats(rng, kind):
+    if kind == T.F32:
+        bits = rng.integers(0, 2**32, 256, np.uint64).astype("<u4")
+        bits[:4] = 0, 0x80000000, 1, 0x7F800000
+        return bits.view("<f4").reshape(1, -1)
+    bits = rng.integers(0, 2**16, 1024, np.uint32).astype("<u2")
+    bits[:len(HALVES)] = HALVES
+    bits[len(HALVES):len(HALVES) + 3] = 0x7F80, 0xFF80, 0x0080     # the same corners of bfloat16
+    return bits.view(np.uint8).reshape(1, -1) if kind == T.BF16 else bits.view("<f2").reshape(1, -1)
+
+
+def read_section(rng, kind):
+    stored = random_blocks(rng, kind) if kind in LAYOUTS else random_floats(rng, kind)
+    with np.errstate(all="ignore"):
+        back = quants.dequantize(stored, kind).astype("<f4")
+    return struct.pack("<III", kind, back.size, stored.nbytes) + stored.tobytes() + back.tobytes()
+
+
+def write(path, magic, sections):
+    path.write_bytes(magic + struct.pack("<I", len(sections)) + b"".join(sections))
+    print(f"{path.name}: {path.stat().st_size} bytes")
+
+
 def main():
-    x = blocks()
-    kinds = T.F16, T.Q8_0, T.Q4_0
-    with open(sys.argv[1], "wb") as out:
-        out.write(b"PALGOLD1" + struct.pack("<I", len(kinds)))
-        for kind in kinds:
-            out.write(section(kind, x))
+    folder, x, rng = pathlib.Path(sys.argv[1]), blocks(), np.random.default_rng(20261)
+    write(folder / "kernels.bin", b"PALGOLD1", [section(kind, x) for kind in (T.F16, T.Q8_0, T.Q4_0)])
+    kinds = T.F32, T.F16, T.BF16, *LAYOUTS
+    write(folder / "dequantize.bin", b"PALDEQT1", [read_section(rng, kind) for kind in kinds])
 
 
 if __name__ == "__main__":

@@ -6,10 +6,18 @@
  * fields in the same order.  The module is single-threaded and keeps no state of its own. */
 #include "palimpsest.h"
 #include "core/sha256.h"
+#include "kernels/kernels.h"
+#include "kernels/self_check.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Whether this machine computes with the best kernels of this build what it should. */
+int pw_self_check(void)
+{
+    return pal_self_check(pal_cpu_isa());
+}
 
 /* Where a model's image and everything JavaScript writes lies: 64-byte aligned; NULL when memory cannot grow. */
 void *pw_alloc(size_t bytes)
@@ -46,10 +54,10 @@ void pw_hash_end(pal_sha256 *h, unsigned char *digest)
 
 /* ---- models ------------------------------------------------------------------------------------------ */
 
-pal_model *pw_model_open(const void *image, size_t bytes, pal_error *err)
+pal_model *pw_model_open(void *image, size_t bytes, pal_error *err)
 {
     pal_model *model;
-    return pal_model_open(&model, image, bytes, err) ? NULL : model;
+    return pal_model_open(&model, image, bytes, 0, err) ? NULL : model;
 }
 
 /* pal_error as JavaScript reads it: its three fields, each 4 bytes. */

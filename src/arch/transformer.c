@@ -4,7 +4,22 @@
 
 #include <string.h>
 
-void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, pal_arena *arena)
+static int round_up(int n)
+{
+    return (n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
+}
+
+void pal_cache_layout(pal_cache *c, const pal_transformer *net, int capacity, bool keep, pal_arena *arena)
+{
+    const size_t layers = keep ? (size_t)net->layers : 1, kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
+    c->capacity = round_up(capacity);
+    const size_t layer = (size_t)c->capacity * kv_dim;
+    c->k_layer = c->v_layer = keep ? layer : 0;
+    c->k = pal_take(arena, layers * layer, sizeof(float));
+    c->v = pal_take(arena, layers * layer, sizeof(float));
+}
+
+void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena)
 {
     size_t n = (size_t)most, q_dim = (size_t)net->heads * (size_t)net->head_dim;
     size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
@@ -13,78 +28,142 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     if (q_dim > widest) widest = q_dim;
 
     a->most = most;
+    a->positions = positions;
     a->x = pal_take(arena, n * dim, sizeof(float));
     a->h = pal_take(arena, n * dim, sizeof(float));
     a->q = pal_take(arena, n * q_dim, sizeof(float));
     a->attended = pal_take(arena, n * q_dim, sizeof(float));
     a->k = pal_take(arena, n * kv_dim, sizeof(float));
-    a->v = pal_take(arena, n * kv_dim, sizeof(float));
     a->gate = pal_take(arena, n * hidden, sizeof(float));
     a->up = pal_take(arena, n * hidden, sizeof(float));
-    a->scores = pal_take(arena, n, sizeof(float));
-    a->cosine = pal_take(arena, n * ((size_t)net->head_dim / 2), sizeof(float));
-    a->sine = pal_take(arena, n * ((size_t)net->head_dim / 2), sizeof(float));
-    a->room.q = pal_take(arena, n * widest, sizeof(int8_t));
-    a->room.scale = pal_take(arena, n * (widest / PAL_BLOCK + 1), sizeof(float));
+    a->scores = pal_take(arena, (size_t)round_up(positions), PAL_ATTENTION_ROWS * sizeof(float));
+    a->seen = pal_take(arena, n, sizeof *a->seen);
+    a->every = pal_take(arena, n, sizeof *a->every);
+    a->cosine = pal_take(arena, (size_t)positions * ((size_t)net->head_dim / 2), sizeof(float));
+    a->sine = pal_take(arena, (size_t)positions * ((size_t)net->head_dim / 2), sizeof(float));
+    pal_quantized_layout(&a->room, n, widest, arena);
 }
 
 /* cos and sin of position * base^(-2 pair / head_dim), in double, rounded once. */
-void pal_activations_prepare(pal_activations *a, const pal_transformer *net)
+void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c)
 {
-    size_t half = (size_t)net->head_dim / 2;
+    const size_t half = (size_t)net->head_dim / 2, layers = c->k_layer ? (size_t)net->layers : 1;
+    for (int i = 0; i < a->most; i++) a->every[i] = i;
     for (size_t pair = 0; pair < half; pair++) {
         double frequency = pal_pow((double)net->rope_base, -(double)(2 * pair) / net->head_dim);
-        for (size_t at = 0; at < (size_t)a->most; at++) {
+        for (size_t at = 0; at < (size_t)a->positions; at++) {
             double sine, cosine;
             pal_sincos((double)at * frequency, &sine, &cosine);
             a->cosine[at * half + pair] = (float)cosine;
             a->sine[at * half + pair] = (float)sine;
         }
     }
+    /* Panels are read to their end, and what nobody wrote could be numbers that are slow to add. */
+    memset(c->k, 0, layers * (size_t)c->capacity * (size_t)net->kv_heads * (size_t)net->head_dim * sizeof *c->k);
 }
 
-static void attention_block(const pal_transformer *net, const pal_kernels *kernels, const pal_layer *l,
-                            pal_activations *a, int n)
+/* One evaluation on its way through the layers. */
+typedef struct {
+    const pal_transformer *net;
+    const pal_kernels *kernels;
+    pal_activations *a;
+    pal_cache *cache;
+    int n, first;    /* tokens, and the position of the first */
+    const int *rows; /* the tokens that queries and feed-forward networks are computed for */
+    int count;       /* of them: n, but in the last layer */
+} pass;
+
+/* Rows `rows` of x [n, width] to its front. */
+static void gather(float *x, const int *rows, int count, int width)
 {
-    const pal_attention_shape shape = {.n_q = n,
-                                       .n_k = n,
+    for (int i = 0; i < count; i++)
+        if (rows[i] != i) memmove(x + (size_t)i * (size_t)width, x + (size_t)rows[i] * (size_t)width, (size_t)width * sizeof *x);
+}
+
+static void rotate(const pass *p, float *x, const int *rows, int count, int heads)
+{
+    const pal_transformer *net = p->net;
+    const size_t half = (size_t)net->head_dim / 2, width = (size_t)heads * (size_t)net->head_dim;
+    for (int i = 0; i < count; i++) {
+        const size_t table = (size_t)(p->first + (rows ? rows[i] : i)) * half;
+        p->kernels->rope(x + (size_t)i * width, p->a->cosine + table, p->a->sine + table, 1, heads, net->head_dim);
+    }
+}
+
+/* Keys k [n, kv_heads * head_dim] into their panels. */
+static void store_keys(const pass *p, float *panels)
+{
+    const size_t head_dim = (size_t)p->net->head_dim, capacity = (size_t)p->cache->capacity;
+    const float *k = p->a->k;
+    for (int i = 0; i < p->n; i++) {
+        const size_t at = (size_t)(p->first + i), lane = at % PAL_PANEL;
+        for (size_t head = 0; head < (size_t)p->net->kv_heads; head++, k += head_dim) {
+            float *to = panels + (head * capacity + at - lane) * head_dim + lane;
+            for (size_t d = 0; d < head_dim; d++) to[d * PAL_PANEL] = k[d];
+        }
+    }
+}
+
+static void attention_block(const pass *p, int layer)
+{
+    const pal_transformer *net = p->net;
+    const pal_kernels *kernels = p->kernels;
+    const pal_layer *l = &net->layer[layer];
+    pal_activations *a = p->a;
+    float *k = p->cache->k + (size_t)layer * p->cache->k_layer, *v = p->cache->v + (size_t)layer * p->cache->v_layer;
+    const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
+    const pal_attention_shape shape = {.n = p->count,
                                        .heads = net->heads,
                                        .kv_heads = net->kv_heads,
                                        .head_dim = net->head_dim,
-                                       .causal = net->causal,
-                                       .first = 0,
+                                       .capacity = p->cache->capacity,
+                                       .seen = a->seen,
                                        .scale = pal_rsqrtf((float)net->head_dim)};
-    kernels->rms_norm(a->h, a->x, l->attn_norm, net->eps, n, net->dim);          /* h [n, dim] */
-    pal_linear(kernels, a->q, a->h, &l->q, n, &a->room, true);                   /* q [n, heads * head_dim] */
-    pal_linear(kernels, a->k, a->h, &l->k, n, &a->room, l->k.type != l->q.type); /* k [n, kv_heads * head_dim] */
-    pal_linear(kernels, a->v, a->h, &l->v, n, &a->room, l->v.type != l->k.type); /* v the same */
-    kernels->rope(a->q, a->cosine, a->sine, n, net->heads, net->head_dim);
-    kernels->rope(a->k, a->cosine, a->sine, n, net->kv_heads, net->head_dim);
-    kernels->attention(a->attended, a->q, a->k, a->v, a->scores, &shape);       /* [n, heads * head_dim] */
-    pal_linear(kernels, a->h, a->attended, &l->attn_output, n, &a->room, true); /* h [n, dim] */
-    kernels->add(a->x, a->h, (size_t)n * (size_t)net->dim);
+    for (int i = 0; i < p->count; i++) a->seen[i] = p->first + (net->causal ? p->rows[i] + 1 : p->n);
+
+    kernels->rms_norm(a->h, a->x, l->attn_norm, net->eps, p->n, net->dim); /* h [n, dim] */
+    pal_linear(kernels, a->k, a->h, &l->k, p->n, &a->room, true);          /* k [n, kv_heads * head_dim] */
+    pal_linear(kernels, v + (size_t)p->first * kv_dim, a->h, &l->v, p->n, &a->room, l->v.type != l->k.type);
+    rotate(p, a->k, NULL, p->n, net->kv_heads);
+    store_keys(p, k);
+    gather(a->h, p->rows, p->count, net->dim);
+    gather(a->x, p->rows, p->count, net->dim);
+    bool again = p->count < p->n || l->q.type != l->v.type;
+    pal_linear(kernels, a->q, a->h, &l->q, p->count, &a->room, again); /* q [count, heads * head_dim] */
+    rotate(p, a->q, p->rows, p->count, net->heads);
+    kernels->attention(a->attended, a->q, k, v, a->scores, &shape);                    /* [count, heads * head_dim] */
+    pal_linear(kernels, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
+    kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
-static void mlp_block(const pal_transformer *net, const pal_kernels *kernels, const pal_layer *l, pal_activations *a,
-                      int n)
+static void mlp_block(const pass *p, const pal_layer *l)
 {
-    kernels->rms_norm(a->h, a->x, l->ffn_norm, net->eps, n, net->dim); /* h [n, dim] */
-    pal_linear(kernels, a->gate, a->h, &l->gate, n, &a->room, true);   /* gate [n, hidden] */
-    pal_linear(kernels, a->up, a->h, &l->up, n, &a->room, l->up.type != l->gate.type);
-    kernels->swiglu(a->gate, a->up, (size_t)n * (size_t)net->hidden); /* silu(gate) * up */
-    pal_linear(kernels, a->h, a->gate, &l->down, n, &a->room, true);  /* h [n, dim] */
-    kernels->add(a->x, a->h, (size_t)n * (size_t)net->dim);
+    const pal_transformer *net = p->net;
+    const pal_kernels *kernels = p->kernels;
+    pal_activations *a = p->a;
+    kernels->rms_norm(a->h, a->x, l->ffn_norm, net->eps, p->count, net->dim); /* h [count, dim] */
+    pal_linear(kernels, a->gate, a->h, &l->gate, p->count, &a->room, true);   /* gate [count, hidden] */
+    pal_linear(kernels, a->up, a->h, &l->up, p->count, &a->room, l->up.type != l->gate.type);
+    kernels->swiglu(a->gate, a->up, (size_t)p->count * (size_t)net->hidden); /* silu(gate) * up */
+    pal_linear(kernels, a->h, a->gate, &l->down, p->count, &a->room, true);  /* h [count, dim] */
+    kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
-void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a,
-                             const int32_t *tokens, int n)
+void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *c,
+                             const int32_t *tokens, int n, int first, const int *rows, int count)
 {
-    PAL_ASSERT(n > 0 && n <= a->most && n <= net->context);
+    PAL_ASSERT(n > 0 && n <= a->most && first >= 0 && first + n <= a->positions && first + n <= c->capacity);
+    PAL_ASSERT(count > 0 && count <= n && (net->causal || first == 0));
+    pass p = {.net = net, .kernels = kernels, .a = a, .cache = c, .n = n, .first = first, .rows = a->every, .count = n};
     for (int i = 0; i < n; i++)
-        pal_matrix_row(a->x + (size_t)i * (size_t)net->dim, &net->token_embd, tokens[i]); /* x [n, dim] */
+        pal_matrix_row(a->x + (size_t)i * (size_t)net->dim, &net->token_embd, tokens[i], a->h); /* x [n, dim] */
     for (int l = 0; l < net->layers; l++) {
-        attention_block(net, kernels, &net->layer[l], a, n);
-        mlp_block(net, kernels, &net->layer[l], a, n);
+        if (l == net->layers - 1) {
+            p.rows = rows;
+            p.count = count;
+        }
+        attention_block(&p, l);
+        mlp_block(&p, &net->layer[l]);
     }
 }
 
@@ -94,11 +173,8 @@ void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kerne
     size_t dim = (size_t)net->dim;
     for (int done = 0; done < count;) {
         int rows = count - done < a->most ? count - done : a->most;
-        for (int i = 0; i < rows; i++) {
-            int from = at[done + i];
-            if (net->shift_logits && from > 0) from--;
-            memcpy(a->h + (size_t)i * dim, a->x + (size_t)from * dim, dim * sizeof(float));
-        }
+        for (int i = 0; i < rows; i++)
+            memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
         kernels->rms_norm(a->h, a->h, net->output_norm, net->eps, rows, net->dim);
         pal_linear(kernels, logits + (size_t)done * (size_t)net->vocab, a->h, &net->output, rows, &a->room, true);
         done += rows;

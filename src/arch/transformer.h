@@ -1,7 +1,7 @@
 /* transformer.h - the Llama block stack, causal (`llama`) or bidirectional (`llada`) (internal).
  *
  * RMSNorm, rotary positions on consecutive pairs, grouped-query attention, SwiGLU, tied or separate output:
- * Touvron et al. 2023 (Llama), Nie et al. 2025 (LLaDA).  The tensors stay where they lie in the file. */
+ * Touvron et al. 2023 (Llama), Nie et al. 2025 (LLaDA).  The tensors stay where they lie in the file's image. */
 #ifndef PAL_TRANSFORMER_H
 #define PAL_TRANSFORMER_H
 
@@ -33,31 +33,48 @@ typedef struct {
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err);
 void pal_transformer_release(pal_transformer *net);
 
-/* Work space for sequences of up to `most` tokens. */
+/* Puts the weights into the panels that the kernels read, where they lie: the image must be writable and is the
+ * network's from then on.  Once, before the first evaluation. */
+pal_status pal_transformer_pack(pal_transformer *net, pal_error *err);
+
+/* Keys and values of the tokens so far: what causal attention need not compute twice. */
 typedef struct {
-    int most;
+    int capacity;            /* positions, a multiple of 8 */
+    size_t k_layer, v_layer; /* floats from one layer to the next; 0 where a layer's are forgotten after it */
+    float *k;                /* [layers, kv_heads, capacity / 8, head_dim, 8] */
+    float *v;                /* [layers, capacity, kv_heads * head_dim] */
+} pal_cache;
+
+/* Places a cache of at least `capacity` positions, or measures it; `keep`: of all layers. */
+void pal_cache_layout(pal_cache *c, const pal_transformer *net, int capacity, bool keep, pal_arena *arena);
+
+/* Work space for up to `most` tokens at once, among up to `positions`. */
+typedef struct {
+    int most, positions;
     float *x, *h;         /* [most, dim] */
     float *q, *attended;  /* [most, heads * head_dim] */
-    float *k, *v;         /* [most, kv_heads * head_dim] */
+    float *k;             /* [most, kv_heads * head_dim] */
     float *gate, *up;     /* [most, hidden] */
-    float *scores;        /* [most] */
-    float *cosine, *sine; /* [most, head_dim / 2] */
+    float *scores;        /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
+    int *seen, *every;    /* [most]: keys that a query sees; 0, 1, 2, ... */
+    float *cosine, *sine; /* [positions, head_dim / 2] */
     pal_quantized room;   /* [most, the widest input] */
 } pal_activations;
 
 /* Places the arrays in `arena`, or measures them (see pal_arena). */
-void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, pal_arena *arena);
+void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena);
 
-/* Fills the rotary table of placed activations; once, before the first forward pass. */
-void pal_activations_prepare(pal_activations *a, const pal_transformer *net);
+/* Fills the rotary table of placed activations and clears a placed cache; once, before the first forward pass. */
+void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c);
 
-/* One evaluation: tokens[n], n <= a->most and <= context, every id below vocab.  Leaves the last hidden
- * state in a->x. */
-void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a,
-                             const int32_t *tokens, int n);
+/* One evaluation of tokens[n], n <= a->most, at positions first .. first + n - 1 < c->capacity; every id below
+ * vocab.  Causal attention sees the cache below `first`; bidirectional has first = 0.  rows[count], ascending in
+ * 0 .. n - 1, are the tokens whose last hidden state is wanted: a->x holds [count, dim] afterwards, and the last
+ * layer computes nothing else. */
+void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *c,
+                             const int32_t *tokens, int n, int first, const int *rows, int count);
 
-/* After a forward pass: logits[vocab] of what is predicted for position `at`.  Uses the first rows of
- * a->h, so that a->x stays for further calls. */
+/* After a forward pass: logits[count, vocab] from rows at[count] of a->x, which stays for further calls. */
 void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, const int *at,
                             int count, float *logits);
 

@@ -2,6 +2,7 @@
  *
  * Everything a file can get wrong about a network is found here, once; the forward pass checks nothing. */
 #include "transformer.h"
+#include "../kernels/panels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,6 +232,27 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_err
     s = bind_tensors(&b, net);
     if (s) pal_transformer_release(net);
     return s;
+}
+
+static void pack(const pal_matrix *m, void *room)
+{
+    pal_panels_pack((void *)(uintptr_t)m->data, m->type, m->rows, m->cols, room);
+}
+
+pal_status pal_transformer_pack(pal_transformer *net, pal_error *err)
+{
+    const int q_dim = net->heads * net->head_dim, widest = net->hidden > net->dim ? net->hidden : net->dim;
+    void *room = malloc((size_t)(widest > q_dim ? widest : q_dim) * PAL_PANEL * sizeof(float));
+    if (!room) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
+    for (int i = 0; i < net->layers; i++) {
+        const pal_layer *l = &net->layer[i];
+        const pal_matrix *const matrices[] = {&l->q, &l->k, &l->v, &l->attn_output, &l->gate, &l->up, &l->down};
+        for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++) pack(matrices[m], room);
+    }
+    pack(&net->token_embd, room);
+    if (net->output.data != net->token_embd.data) pack(&net->output, room);
+    free(room);
+    return PAL_OK;
 }
 
 void pal_transformer_release(pal_transformer *net)

@@ -37,7 +37,7 @@ static double measure(const pal_model *model, const setup *s)
 
 static void run(pal_model *model, const char *path, const setup *s, bool as_json)
 {
-    static const char *const isas[] = {"scalar", "simd128", "avx2"};
+    static const char *const isas[] = {"scalar", "simd128", "relaxed", "avx2", "avx512vnni"};
     double slowest = 0.0;
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         double start = seconds_now();
@@ -46,7 +46,7 @@ static void run(pal_model *model, const char *path, const setup *s, bool as_json
         if (seconds < 0.0) return;
         if (slowest == 0.0) slowest = seconds;
         if (!as_json) {
-            printf("%-8s %8.2f ms an evaluation, %8.0f tokens/s, %5.2fx scalar\n", isas[i], 1e3 * seconds,
+            printf("%-10s %8.2f ms an evaluation, %8.0f tokens/s, %5.2fx scalar\n", isas[i], 1e3 * seconds,
                    s->tokens / seconds, slowest / seconds);
             continue;
         }
@@ -87,7 +87,7 @@ int command_bench(int argc, char **argv)
     if (code >= 0) return code;
     if (s.tokens < 1 || s.outputs < 1 || s.outputs > s.tokens || s.repeat < 1 || s.repeat > 100000)
         return usage_error("bench", "tokens, outputs and repeat must be positive, outputs at most tokens", NULL);
-    pal_model *model = model_of("bench", path, NULL, &code);
+    pal_model *model = model_of("bench", path, 0, NULL, &code);
     if (!model) return code;
     size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;
     s.ids = calloc((size_t)s.tokens, sizeof *s.ids);

@@ -62,7 +62,7 @@ bool file_read(const char *path, bytes *out);        /* prints what is wrong */
 int report(const char *where, const pal_error *err); /* prints; returns the exit code */
 
 /* The model of -m; NULL after printing what is wrong, with the exit code in *code. */
-pal_model *model_of(const char *command, const char *path, const char *isa, int *code);
+pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code);
 const char *model_name(const pal_model *model, const char *path);
 
 uint64_t seed_or_drawn(uint64_t seed, bool given); /* a drawn one is printed to stderr */

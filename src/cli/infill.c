@@ -277,7 +277,7 @@ int command_infill(int argc, char **argv)
     int code = parse(r, argc, argv);
     if (code < 0) {
         code = EXIT_BAD;
-        model = model_of("infill", r->model, r->isa, &code);
+        model = model_of("infill", r->model, 0, r->isa, &code);
     }
     if (model) code = input_read("infill", r->text, r->file, r->dash, &page);
     if (model && code < 0) {

@@ -77,7 +77,7 @@ int command_info(int argc, char **argv)
     double start = seconds_now();
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("info", path, NULL, &code);
+    pal_model *model = model_of("info", path, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
     if (as_json)
         put_json(model, path, start);

@@ -69,7 +69,7 @@ int report(const char *where, const pal_error *err)
     return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
 }
 
-pal_model *model_of(const char *command, const char *path, const char *isa, int *code)
+pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code)
 {
     pal_model *model;
     pal_error err;
@@ -77,7 +77,7 @@ pal_model *model_of(const char *command, const char *path, const char *isa, int 
         *code = usage_error(command, "no model: give one with -m", NULL);
         return NULL;
     }
-    if (pal_model_open_file(&model, path, &err)) {
+    if (pal_model_open_file(&model, path, flags, &err)) {
         *code = report(path, &err);
         return NULL;
     }

@@ -60,7 +60,7 @@ int command_quantize(int argc, char **argv)
     if (code >= 0) return code;
     if (!out) return usage_error("quantize", "no output: give one with -o", NULL);
     if (!type) return usage_error("quantize", "no type: give one with --type", NULL);
-    pal_model *model = model_of("quantize", path, NULL, &code);
+    pal_model *model = model_of("quantize", path, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
     code = write_model(model, out, type);
     pal_model_close(model);

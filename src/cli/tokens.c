@@ -67,7 +67,7 @@ int command_tokenize(int argc, char **argv)
     size_t count;
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("tokenize", path, NULL, &code);
+    pal_model *model = model_of("tokenize", path, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
     code = input_read("tokenize", text, file, dash, &input);
     if (code < 0) {
@@ -144,7 +144,7 @@ int command_detokenize(int argc, char **argv)
     size_t count = 0, size = 0;
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("detokenize", path, NULL, &code);
+    pal_model *model = model_of("detokenize", path, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
     unsigned flags = (special ? PAL_TOKENIZE_SPECIAL : 0) | (inside ? PAL_TOKENIZE_INSIDE : 0);
     code = input_read("detokenize", ids_text, file, dash, &input);

@@ -1,4 +1,4 @@
-/* file.c - a regular file as read-only memory.
+/* file.c - a regular file as memory of our own, which may be written to and never reaches the file.
  *
  * Where there is mmap the pages come from the system as they are needed, and several processes share them;
  * whoever shortens the file meanwhile takes the pages away (SIGBUS), so model files are replaced by renaming,
@@ -27,7 +27,7 @@ static pal_status map_descriptor(pal_file *out, int descriptor, pal_error *err)
     if (!S_ISREG(info.st_mode)) return pal_fail(err, PAL_E_IO, "this is not a regular file", SIZE_MAX);
     if (info.st_size <= 0) return pal_fail(err, PAL_E_IO, "the file is empty", SIZE_MAX);
     if ((uintmax_t)info.st_size > SIZE_MAX) return pal_fail(err, PAL_E_IO, "the file is too large", SIZE_MAX);
-    void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    void *data = mmap(NULL, (size_t)info.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
     if (data == MAP_FAILED) return pal_fail(err, PAL_E_IO, "the file cannot be mapped", SIZE_MAX);
     *out = (pal_file){data, (size_t)info.st_size};
     return PAL_OK;
@@ -45,7 +45,7 @@ pal_status pal_file_map(pal_file *out, const char *path, pal_error *err)
 
 void pal_file_unmap(pal_file *file)
 {
-    if (file->data) munmap((void *)(uintptr_t)file->data, file->size);
+    if (file->data) munmap(file->data, file->size);
     *file = (pal_file){NULL, 0};
 }
 
@@ -90,7 +90,7 @@ pal_status pal_file_map(pal_file *out, const char *path, pal_error *err)
 
 void pal_file_unmap(pal_file *file)
 {
-    free((void *)(uintptr_t)file->data);
+    free(file->data);
     *file = (pal_file){NULL, 0};
 }
 

@@ -1,4 +1,4 @@
-/* file.h - a file as read-only memory (internal).  The library proper never opens a file by itself
+/* file.h - a file as memory (internal): changes to it are our own and never reach the file.  The library proper never opens a file by itself
  * except through pal_model_open_file. */
 #ifndef PAL_FILE_H
 #define PAL_FILE_H
@@ -6,7 +6,7 @@
 #include "core.h"
 
 typedef struct {
-    const void *data; /* page aligned (or 64-byte aligned where there is no mmap) */
+    void *data;  /* page aligned (or 64-byte aligned where there is no mmap) */
     size_t size;
 } pal_file;
 

@@ -1,32 +1,69 @@
-/* attention.c - softmax attention, one query and one head at a time.
+/* attention.c - softmax attention, one head and up to four queries at a time.
  *
- * Three steps a query: scores of all keys it sees, softmax over them, weighted sum of the values.  The keys
- * of a query are the only thing that causal and bidirectional attention differ in.  Vector code runs along
- * head_dim (a multiple of 8) for scores and values, along the keys for the softmax; the last keys of a
- * softmax are taken one by one into the lanes where the reference has them. */
+ * Three steps: scores of the keys, softmax over each query's own, weighted sum of the values.  How many keys a
+ * query sees is all that causal and bidirectional attention, and a step on a cache, differ in.  Only the scores of
+ * the queries at work are ever in memory.
+ *
+ * Keys lie in panels, eight side by side, so that a lane is a key and a score is accumulated in index order like
+ * any product; values are read row by row, a lane is an element.  Scores beyond what a query sees are computed with
+ * their panel and never looked at. */
 #include "kernels.h"
 #include "exp_lanes.h"
 
-/* The steps of a variant.  stride: floats from one key to the next in k and v. */
+/* Up to four queries of one head, and their keys and values. */
 typedef struct {
-    void (*scores)(float *score, const float *q, const float *k, size_t stride, int keys, int head_dim, float scale);
+    const float *q[PAL_ATTENTION_ROWS]; /* [head_dim] each */
+    float *y[PAL_ATTENTION_ROWS];       /* [head_dim] each */
+    float *score[PAL_ATTENTION_ROWS];   /* [capacity] each */
+    int seen[PAL_ATTENTION_ROWS], fewest, most;
+    const float *k; /* [capacity / 8, head_dim, 8] */
+    const float *v; /* [keys], v_stride floats apart */
+    size_t v_stride;
+    int head_dim;
+    float scale;
+} attention_rows;
+
+/* The steps of a variant, for `count` queries. */
+typedef struct {
+    void (*scores)(const attention_rows *a, int count);
     void (*softmax)(float *score, int keys);
-    void (*mix)(float *y, const float *weight, const float *v, size_t stride, int keys, int head_dim);
+    void (*mix)(const attention_rows *a, int count);
 } attention_steps;
 
+static void attend_rows(attention_rows *a, int count, const attention_steps *steps)
+{
+    a->fewest = a->most = a->seen[0];
+    for (int r = 1; r < count; r++) {
+        if (a->seen[r] < a->fewest) a->fewest = a->seen[r];
+        if (a->seen[r] > a->most) a->most = a->seen[r];
+    }
+    steps->scores(a, count);
+    for (int r = 0; r < count; r++) steps->softmax(a->score[r], a->seen[r]);
+    steps->mix(a, count);
+}
+
+/* Queries of all heads that share keys are taken together, so that one query of a grouped model fills a tile. */
 static void attend(float *y, const float *q, const float *k, const float *v, float *scores,
                    const pal_attention_shape *shape, const attention_steps *steps)
 {
-    const size_t head_dim = (size_t)shape->head_dim, q_stride = (size_t)shape->heads * head_dim;
-    const size_t kv_stride = (size_t)shape->kv_heads * head_dim;
-    for (int head = 0; head < shape->heads; head++) {
-        const size_t at = (size_t)head * head_dim, kv_at = (size_t)(head / (shape->heads / shape->kv_heads)) * head_dim;
-        for (int i = 0; i < shape->n_q; i++) {
-            const int keys = shape->causal ? shape->first + i + 1 : shape->n_k;
-            const size_t row = (size_t)i * q_stride + at;
-            steps->scores(scores, q + row, k + kv_at, kv_stride, keys, shape->head_dim, shape->scale);
-            steps->softmax(scores, keys);
-            steps->mix(y + row, scores, v + kv_at, kv_stride, keys, shape->head_dim);
+    const int group = shape->heads / shape->kv_heads;
+    const size_t head_dim = (size_t)shape->head_dim, row = (size_t)shape->heads * head_dim;
+    for (int kv_head = 0; kv_head < shape->kv_heads; kv_head++) {
+        attention_rows a = {.k = k + (size_t)kv_head * (size_t)shape->capacity * head_dim,
+                            .v = v + (size_t)kv_head * head_dim,
+                            .v_stride = (size_t)shape->kv_heads * head_dim,
+                            .head_dim = shape->head_dim,
+                            .scale = shape->scale};
+        int count = 0;
+        for (int at = 0; at < shape->n * group; at++) {
+            const size_t place = (size_t)(at / group) * row + (size_t)(kv_head * group + at % group) * head_dim;
+            a.q[count] = q + place;
+            a.y[count] = y + place;
+            a.score[count] = scores + (size_t)count * (size_t)shape->capacity;
+            a.seen[count++] = shape->seen[at / group];
+            if (count < PAL_ATTENTION_ROWS && at + 1 < shape->n * group) continue;
+            attend_rows(&a, count, steps);
+            count = 0;
         }
     }
 }
@@ -54,13 +91,15 @@ static inline void scale_tail(float *score, float inverse, int from, int keys)
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void scores_ref(float *score, const float *q, const float *k, size_t stride, int keys, int head_dim, float scale)
+static void scores_ref(const attention_rows *a, int count)
 {
-    for (int j = 0; j < keys; j++, k += stride) {
-        float lane[PAL_LANES] = {0};
-        for (int d = 0; d < head_dim; d++) lane[d % PAL_LANES] += q[d] * k[d];
-        score[j] = pal_sum_lanes(lane) * scale;
-    }
+    for (int r = 0; r < count; r++)
+        for (int j = 0; j < a->seen[r]; j++) {
+            const float *k = a->k + (size_t)(j - j % PAL_PANEL) * (size_t)a->head_dim + j % PAL_PANEL;
+            float sum = 0.0f;
+            for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) sum += a->q[r][d] * *k;
+            a->score[r][j] = sum * a->scale;
+        }
 }
 
 static void softmax_ref(float *score, int keys)
@@ -71,11 +110,14 @@ static void softmax_ref(float *score, int keys)
     scale_tail(score, inverse, 0, keys);
 }
 
-static void mix_ref(float *y, const float *weight, const float *v, size_t stride, int keys, int head_dim)
+static void mix_ref(const attention_rows *a, int count)
 {
-    memset(y, 0, (size_t)head_dim * sizeof *y);
-    for (int j = 0; j < keys; j++, v += stride)
-        for (int d = 0; d < head_dim; d++) y[d] += weight[j] * v[d];
+    for (int r = 0; r < count; r++) {
+        const float *v = a->v;
+        memset(a->y[r], 0, (size_t)a->head_dim * sizeof(float));
+        for (int j = 0; j < a->seen[r]; j++, v += a->v_stride)
+            for (int d = 0; d < a->head_dim; d++) a->y[r][d] += a->score[r][j] * v[d];
+    }
 }
 
 static void attention_ref(float *y, const float *q, const float *k, const float *v, float *scores,
@@ -88,17 +130,41 @@ static void attention_ref(float *y, const float *q, const float *k, const float 
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-static void scores_simd128(float *score, const float *q, const float *k, size_t stride, int keys, int head_dim,
-                           float scale)
+#define PAL_INLINE __attribute__((always_inline)) static inline
+
+/* Scores of eight keys by `count` (a constant) queries. */
+PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, int first, const int count)
 {
-    for (int j = 0; j < keys; j++, k += stride) {
-        v128_t low = wasm_f32x4_splat(0.0f), high = low;
-        for (int d = 0; d < head_dim; d += 8) {
-            low = wasm_f32x4_add(low, wasm_f32x4_mul(wasm_v128_load(q + d), wasm_v128_load(k + d)));
-            high = wasm_f32x4_add(high, wasm_f32x4_mul(wasm_v128_load(q + d + 4), wasm_v128_load(k + d + 4)));
-        }
-        score[j] = pal_sum_lanes_simd128(low, high) * scale;
+    v128_t sum[PAL_ATTENTION_ROWS][2], scale = wasm_f32x4_splat(a->scale);
+    const float *q[PAL_ATTENTION_ROWS];
+    for (int r = 0; r < count; r++) {
+        sum[r][0] = sum[r][1] = wasm_f32x4_splat(0.0f);
+        q[r] = a->q[r];
     }
+    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) {
+        v128_t low = wasm_v128_load(k), high = wasm_v128_load(k + 4);
+        for (int r = 0; r < count; r++) {
+            v128_t x = wasm_v128_load32_splat(q[r] + d);
+            sum[r][0] = wasm_f32x4_add(sum[r][0], wasm_f32x4_mul(x, low));
+            sum[r][1] = wasm_f32x4_add(sum[r][1], wasm_f32x4_mul(x, high));
+        }
+    }
+    for (int r = 0; r < count; r++) {
+        wasm_v128_store(a->score[r] + first, wasm_f32x4_mul(sum[r][0], scale));
+        wasm_v128_store(a->score[r] + first + 4, wasm_f32x4_mul(sum[r][1], scale));
+    }
+}
+
+static void scores_simd128(const attention_rows *a, int count)
+{
+    const float *k = a->k;
+    for (int first = 0; first < a->most; first += PAL_PANEL, k += (size_t)PAL_PANEL * (size_t)a->head_dim)
+        switch (count) {
+        case 1: panel_scores_simd128(a, k, first, 1); break;
+        case 2: panel_scores_simd128(a, k, first, 2); break;
+        case 3: panel_scores_simd128(a, k, first, 3); break;
+        default: panel_scores_simd128(a, k, first, 4); break;
+        }
 }
 
 static float top_simd128(const float *score, int keys)
@@ -132,25 +198,45 @@ static void softmax_simd128(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* 4 * vectors elements of y, kept in registers over all keys; `vectors` is a constant up to 8. */
-__attribute__((always_inline)) static inline void mix_span_simd128(float *y, const float *weight, const float *v,
-                                                                   size_t stride, int keys, const size_t vectors)
+/* Elements d .. d + 8 of `count` (a constant) outputs over the keys from .. to, added to what is there. */
+PAL_INLINE void mix_keys_simd128(const attention_rows *a, int first_row, int d, int from, int to, const int count)
 {
-    v128_t sum[8];
-    for (size_t a = 0; a < vectors; a++) sum[a] = wasm_f32x4_splat(0.0f);
-    for (int j = 0; j < keys; j++, v += stride) {
-        v128_t w = wasm_v128_load32_splat(weight + j);
-        for (size_t a = 0; a < vectors; a++)
-            sum[a] = wasm_f32x4_add(sum[a], wasm_f32x4_mul(w, wasm_v128_load(v + 4 * a)));
+    v128_t sum[PAL_ATTENTION_ROWS][2];
+    const float *weight[PAL_ATTENTION_ROWS];
+    for (int r = 0; r < count; r++) {
+        const float *y = a->y[first_row + r] + d;
+        weight[r] = a->score[first_row + r];
+        sum[r][0] = from ? wasm_v128_load(y) : wasm_f32x4_splat(0.0f);
+        sum[r][1] = from ? wasm_v128_load(y + 4) : wasm_f32x4_splat(0.0f);
     }
-    for (size_t a = 0; a < vectors; a++) wasm_v128_store(y + 4 * a, sum[a]);
+    const float *v = a->v + (size_t)from * a->v_stride + d;
+    for (int j = from; j < to; j++, v += a->v_stride) {
+        v128_t low = wasm_v128_load(v), high = wasm_v128_load(v + 4);
+        for (int r = 0; r < count; r++) {
+            v128_t w = wasm_v128_load32_splat(weight[r] + j);
+            sum[r][0] = wasm_f32x4_add(sum[r][0], wasm_f32x4_mul(w, low));
+            sum[r][1] = wasm_f32x4_add(sum[r][1], wasm_f32x4_mul(w, high));
+        }
+    }
+    for (int r = 0; r < count; r++) {
+        wasm_v128_store(a->y[first_row + r] + d, sum[r][0]);
+        wasm_v128_store(a->y[first_row + r] + d + 4, sum[r][1]);
+    }
 }
 
-static void mix_simd128(float *y, const float *weight, const float *v, size_t stride, int keys, int head_dim)
+/* What all queries see together, then what each sees beyond. */
+static void mix_simd128(const attention_rows *a, int count)
 {
-    int d = 0;
-    for (; d + 32 <= head_dim; d += 32) mix_span_simd128(y + d, weight, v + d, stride, keys, 8);
-    for (; d < head_dim; d += 8) mix_span_simd128(y + d, weight, v + d, stride, keys, 2);
+    for (int d = 0; d < a->head_dim; d += 8)
+        switch (count) {
+        case 1: mix_keys_simd128(a, 0, d, 0, a->fewest, 1); break;
+        case 2: mix_keys_simd128(a, 0, d, 0, a->fewest, 2); break;
+        case 3: mix_keys_simd128(a, 0, d, 0, a->fewest, 3); break;
+        default: mix_keys_simd128(a, 0, d, 0, a->fewest, 4); break;
+        }
+    for (int r = 0; r < count; r++)
+        for (int d = 0; d < a->head_dim && a->seen[r] > a->fewest; d += 8)
+            mix_keys_simd128(a, r, d, a->fewest, a->seen[r], 1);
 }
 
 static void attention_simd128(float *y, const float *q, const float *k, const float *v, float *scores,
@@ -164,15 +250,32 @@ static void attention_simd128(float *y, const float *q, const float *k, const fl
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-PAL_AVX2 static void scores_avx2(float *score, const float *q, const float *k, size_t stride, int keys, int head_dim,
-                                 float scale)
+#define PAL_AVX2_INLINE __attribute__((always_inline)) PAL_AVX2 static inline
+
+/* Scores of eight keys by `count` (a constant) queries. */
+PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, int first, const int count)
 {
-    for (int j = 0; j < keys; j++, k += stride) {
-        __m256 sum = _mm256_setzero_ps();
-        for (int d = 0; d < head_dim; d += 8)
-            sum = _mm256_add_ps(sum, _mm256_mul_ps(_mm256_loadu_ps(q + d), _mm256_loadu_ps(k + d)));
-        score[j] = pal_sum_lanes_avx2(sum) * scale;
+    __m256 sum[PAL_ATTENTION_ROWS];
+    for (int r = 0; r < count; r++) sum[r] = _mm256_setzero_ps();
+    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) {
+        __m256 eight = _mm256_loadu_ps(k);
+        for (int r = 0; r < count; r++)
+            sum[r] = _mm256_add_ps(sum[r], _mm256_mul_ps(_mm256_broadcast_ss(a->q[r] + d), eight));
     }
+    for (int r = 0; r < count; r++)
+        _mm256_storeu_ps(a->score[r] + first, _mm256_mul_ps(sum[r], _mm256_set1_ps(a->scale)));
+}
+
+PAL_AVX2 static void scores_avx2(const attention_rows *a, int count)
+{
+    const float *k = a->k;
+    for (int first = 0; first < a->most; first += PAL_PANEL, k += (size_t)PAL_PANEL * (size_t)a->head_dim)
+        switch (count) {
+        case 1: panel_scores_avx2(a, k, first, 1); break;
+        case 2: panel_scores_avx2(a, k, first, 2); break;
+        case 3: panel_scores_avx2(a, k, first, 3); break;
+        default: panel_scores_avx2(a, k, first, 4); break;
+        }
 }
 
 PAL_AVX2 static float top_avx2(const float *score, int keys)
@@ -202,26 +305,35 @@ PAL_AVX2 static void softmax_avx2(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* 8 * vectors elements of y, kept in registers over all keys; `vectors` is a constant up to 8. */
-__attribute__((always_inline)) PAL_AVX2 static inline void mix_span_avx2(float *y, const float *weight, const float *v,
-                                                                         size_t stride, int keys, const size_t vectors)
+/* Elements d .. d + 8 of `count` (a constant) outputs over the keys from .. to, added to what is there. */
+PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int first_row, int d, int from, int to, const int count)
 {
-    __m256 sum[8];
-    for (size_t a = 0; a < vectors; a++) sum[a] = _mm256_setzero_ps();
-    for (int j = 0; j < keys; j++, v += stride) {
-        __m256 w = _mm256_broadcast_ss(weight + j);
-        for (size_t a = 0; a < vectors; a++)
-            sum[a] = _mm256_add_ps(sum[a], _mm256_mul_ps(w, _mm256_loadu_ps(v + 8 * a)));
+    __m256 sum[PAL_ATTENTION_ROWS];
+    for (int r = 0; r < count; r++) sum[r] = from ? _mm256_loadu_ps(a->y[first_row + r] + d) : _mm256_setzero_ps();
+    const float *v = a->v + (size_t)from * a->v_stride + d;
+    for (int j = from; j < to; j++, v += a->v_stride) {
+        __m256 eight = _mm256_loadu_ps(v);
+        for (int r = 0; r < count; r++) {
+            __m256 w = _mm256_broadcast_ss(a->score[first_row + r] + j);
+            sum[r] = _mm256_add_ps(sum[r], _mm256_mul_ps(w, eight));
+        }
     }
-    for (size_t a = 0; a < vectors; a++) _mm256_storeu_ps(y + 8 * a, sum[a]);
+    for (int r = 0; r < count; r++) _mm256_storeu_ps(a->y[first_row + r] + d, sum[r]);
 }
 
-PAL_AVX2 static void mix_avx2(float *y, const float *weight, const float *v, size_t stride, int keys, int head_dim)
+/* What all queries see together, then what each sees beyond. */
+PAL_AVX2 static void mix_avx2(const attention_rows *a, int count)
 {
-    int d = 0;
-    for (; d + 64 <= head_dim; d += 64) mix_span_avx2(y + d, weight, v + d, stride, keys, 8);
-    for (; d + 32 <= head_dim; d += 32) mix_span_avx2(y + d, weight, v + d, stride, keys, 4);
-    for (; d < head_dim; d += 8) mix_span_avx2(y + d, weight, v + d, stride, keys, 1);
+    for (int d = 0; d < a->head_dim; d += 8)
+        switch (count) {
+        case 1: mix_keys_avx2(a, 0, d, 0, a->fewest, 1); break;
+        case 2: mix_keys_avx2(a, 0, d, 0, a->fewest, 2); break;
+        case 3: mix_keys_avx2(a, 0, d, 0, a->fewest, 3); break;
+        default: mix_keys_avx2(a, 0, d, 0, a->fewest, 4); break;
+        }
+    for (int r = 0; r < count; r++)
+        for (int d = 0; d < a->head_dim && a->seen[r] > a->fewest; d += 8)
+            mix_keys_avx2(a, r, d, a->fewest, a->seen[r], 1);
 }
 
 static void attention_avx2(float *y, const float *q, const float *k, const float *v, float *scores,

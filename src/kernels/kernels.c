@@ -13,6 +13,11 @@ static bool has_avx2_and_f16c(void)
     return __builtin_cpu_supports("avx2") && __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
 
+static unsigned has_vnni(void)
+{
+    return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+
 #endif
 
 unsigned pal_cpu_isa(void)
@@ -21,15 +26,20 @@ unsigned pal_cpu_isa(void)
 #if defined(PAL_HAVE_SIMD128)
     isa |= PAL_ISA_SIMD128; /* a module that loaded was compiled for it */
 #endif
+#if defined(PAL_HAVE_RELAXED)
+    isa |= PAL_ISA_RELAXED; /* likewise; whether the engine computes it right, kernels/self_check.c finds out */
+#endif
 #if defined(PAL_HAVE_AVX2)
-    if (has_avx2_and_f16c()) isa |= PAL_ISA_AVX2;
+    if (has_avx2_and_f16c()) isa |= PAL_ISA_AVX2 | (has_vnni() ? PAL_ISA_VNNI : 0);
 #endif
     return isa;
 }
 
 const char *pal_isa_name(unsigned isa)
 {
+    if (isa & PAL_ISA_VNNI) return "avx512vnni";
     if (isa & PAL_ISA_AVX2) return "avx2";
+    if (isa & PAL_ISA_RELAXED) return "relaxed";
     if (isa & PAL_ISA_SIMD128) return "simd128";
     return "scalar";
 }

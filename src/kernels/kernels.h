@@ -23,46 +23,64 @@ enum {
     PAL_ISA_REF = 0,
     PAL_ISA_SIMD128 = 1 << 0, /* WebAssembly fixed-width SIMD */
     PAL_ISA_AVX2 = 1 << 1,    /* with F16C */
+    PAL_ISA_RELAXED = 1 << 2, /* WebAssembly relaxed SIMD, always beside SIMD128 */
+    PAL_ISA_VNNI = 1 << 3,    /* AVX-512 VNNI on 256-bit registers, always beside AVX2 */
     PAL_ISA_ALL = ~0
 };
 
 #define PAL_BLOCK 32 /* elements in a block of Q8_0, Q4_0 and of quantised activations */
+#define PAL_PANEL 8  /* rows of weights, or keys, that lie together: see panels.h */
 
-/* Weights as they lie in the file: [rows, cols], rows one after the other.
- * Q8_0: blocks of { f16 scale; int8 q[32] }.  Q4_0: { f16 scale; uint8 q[16] }, value (nibble - 8) * scale,
- * low nibbles are elements 0..15.  cols is a multiple of 32 for both.  data need not be aligned. */
+/* Weights [rows, cols], in panels once pal_panels_pack has been over them; rows % 8 rows at the end as in the
+ * file.  cols is a multiple of 32 for Q8_0 and Q4_0. */
 typedef struct {
     uint32_t type; /* pal_tensor_type: F32, F16, Q8_0 or Q4_0 */
     int rows, cols;
     const void *data;
 } pal_matrix;
 
-/* y[n, rows] = x[n, cols] * w^T for float weights. */
-typedef void pal_matmul_float_fn(float *y, const float *x, const void *w, int n, int rows, int cols);
-/* The same for quantised weights: xq [n, cols] in -127..127, xs [n, cols / 32], both from quantize. */
-typedef void pal_matmul_quant_fn(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols);
-
-/* Attention of n_q queries over n_k keys; grouped heads: query head h reads key head h / (heads / kv_heads).
- *   q, y  [n_q, heads * head_dim]        k, v  [n_k, kv_heads * head_dim]       scores  [n_k] of scratch
- * A score is the 8-lane dot of q and k, times scale.  Query i sees all keys, or with causal the keys
- * 0 .. first + i, of which the last is below n_k.  Softmax: the maximum is subtracted, exponentials by
- * pal_expf, summed in 8 lanes by key, each multiplied by 1.0f / sum; y accumulates weight * v in key order.
- * head_dim is a multiple of 8.  y overlaps nothing. */
+/* Activations [n, cols] quantised in blocks of 32.  What a set of kernels reads of it, its quantize writes. */
 typedef struct {
-    int n_q, n_k, heads, kv_heads, head_dim;
-    bool causal;
-    int first; /* position of the first query among the keys */
+    int8_t *q;     /* [n, cols], -127..127 */
+    float *scale;  /* [n, cols / 32] */
+    int32_t *bias; /* [n, cols / 32]: minus 8 times the sum of a block's integers */
+    int16_t *wide; /* [n, cols]: q in 16 bits, columns of every four in the order 0, 2, 1, 3; only as WebAssembly */
+} pal_quantized;
+
+/* y[n, rows] = x[n, cols] * w^T. */
+typedef struct {
+    float *y;                /* y_stride floats from one row to the next */
+    size_t y_stride;         /* at least rows */
+    const float *x;          /* what float weights are multiplied with */
+    const pal_quantized *xq; /* what quantised weights are multiplied with */
+    const void *w;           /* [rows, cols] in panels */
+    int n, rows, cols;
+} pal_product;
+
+typedef void pal_matmul_fn(const pal_product *p);
+
+/* Attention of n queries; grouped heads: query head h reads key head h / (heads / kv_heads).
+ *   q, y  [n, heads * head_dim]      v  [keys, kv_heads * head_dim]
+ *   k     [kv_heads, capacity / 8, head_dim, 8]: eight keys lie together, as rows of weights do
+ * Query i sees keys 0 .. seen[i] - 1.  A score is the dot of q and k, accumulated in index order, times scale.
+ * Softmax: the maximum is subtracted, exponentials by pal_expf, summed in 8 lanes by key, each multiplied by
+ * 1.0f / sum; y accumulates weight * v in key order.  head_dim is a multiple of 8.  y overlaps nothing. */
+typedef struct {
+    int n, heads, kv_heads, head_dim;
+    int capacity;    /* keys that k has room for, a multiple of 8; all of it can be read */
+    const int *seen; /* [n], 1 .. capacity */
     float scale;
 } pal_attention_shape;
 
+#define PAL_ATTENTION_ROWS 4 /* queries taken together; scratch has room for this many rows of scores */
+
 typedef struct {
     unsigned isa; /* what the entries were picked from */
-    /* x [count] -> q [count] in -127..127, scale [count / 32]; count = n * cols, a multiple of 32.  A scale
-     * is amax / 127, q is x * (127 / amax) rounded to even.  A block whose amax is below 2^-100 counts as
-     * zeros: scale 0, q 0.  Values that are not finite are harmless: they give some q. */
-    void (*quantize)(int8_t *q, float *scale, const float *x, size_t count);
-    pal_matmul_quant_fn *matmul_q8_0, *matmul_q4_0;
-    pal_matmul_float_fn *matmul_f32, *matmul_f16;
+    /* x [count], count = n * cols, a multiple of 32.  A scale is amax / 127, q is x * (127 / amax) rounded to
+     * even.  A block whose amax is below 2^-100 counts as zeros: scale 0, q 0.  Values that are not finite are
+     * harmless: they give some q. */
+    void (*quantize)(const pal_quantized *to, const float *x, size_t count);
+    pal_matmul_fn *matmul_q8_0, *matmul_q4_0, *matmul_f32, *matmul_f16;
     /* Row by row of x [n, dim]: s = pal_rsqrtf(sum / dim + eps) with the 8-lane sum of squares,
      * y[i] = (x[i] * s) * gain[i]; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *gain, float eps, int n, int dim);
@@ -72,12 +90,13 @@ typedef struct {
     /* gate[i] = (gate[i] / (1 + pal_expf(-gate[i]))) * up[i] */
     void (*swiglu)(float *gate, const float *up, size_t count);
     void (*add)(float *x, const float *y, size_t count); /* x[i] += y[i] */
+    /* scores: scratch of PAL_ATTENTION_ROWS * capacity floats. */
     void (*attention)(float *y, const float *q, const float *k, const float *v, float *scores,
                       const pal_attention_shape *shape);
 } pal_kernels;
 
 unsigned pal_cpu_isa(void);             /* what this machine can run */
-const char *pal_isa_name(unsigned isa); /* "scalar", "simd128", "avx2": the best in the mask */
+const char *pal_isa_name(unsigned isa); /* "scalar", "simd128", "relaxed", "avx2", "avx512vnni": the best in the mask */
 
 /* Fills *k with the best variant of each kernel out of `allowed`. */
 void pal_kernels_init(pal_kernels *k, unsigned allowed);

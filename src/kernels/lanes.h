@@ -13,6 +13,9 @@
 #if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
 #define PAL_HAVE_SIMD128 1
+#if defined(__wasm_relaxed_simd__)
+#define PAL_HAVE_RELAXED 1 /* beside simd128, never without it */
+#endif
 #elif defined(__x86_64__)
 #include <immintrin.h>
 #define PAL_HAVE_AVX2 1

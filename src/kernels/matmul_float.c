@@ -1,11 +1,11 @@
 /* matmul_float.c - f32 activations by f32 or f16 weights, eight rows of weights at a time.
  *
- * An output is the sum over columns in index order, each product rounded before it is added.  That order
- * leaves a vector unit nothing to do along a row, so a lane is an output: eight rows of weights are turned
- * into columns on the stack (a tile of up to 256 columns, 8 KB), and each column is multiplied by one
- * activation.  f16 weights are converted, exactly, on their way into the tile. */
-#include "blocks.h"
-#include "lanes.h"
+ * An output is the sum over columns in index order, each product rounded before it is added.  That order leaves a
+ * vector unit nothing to do along a row, so a lane is an output: a panel holds the columns of eight rows, and each
+ * column is multiplied by one activation.  f16 weights are converted, exactly: on their way where they are read
+ * once, else into a tile of up to 256 columns (8 KB), which serves all rows of activations. */
+#include "matmul_avx2.h"
+#include "matmul_simd128.h"
 
 #include <stdalign.h>
 
@@ -25,217 +25,185 @@ static inline float load_f16(const unsigned char *w, size_t index)
 
 typedef float load_fn(const unsigned char *w, size_t index);
 
-static inline void matmul_plain(float *y, const float *x, const void *w, int n, int rows, int cols, load_fn *load)
+/* Rows from..to; those beyond the last panel lie as in the file. */
+static inline void multiply_rows(const pal_product *p, int from, int to, load_fn *load)
 {
-    for (int i = 0; i < n; i++, x += cols)
-        for (int r = 0; r < rows; r++) {
+    const size_t cols = (size_t)p->cols;
+    for (int i = 0; i < p->n; i++)
+        for (int r = from; r < to; r++) {
+            const bool packed = r < pal_panel_rows(p->rows);
+            const size_t lane = packed ? (size_t)r % PAL_PANEL : 0, start = ((size_t)r - lane) * cols + lane;
+            const float *x = p->x + (size_t)i * cols;
             float sum = 0.0f;
-            for (int c = 0; c < cols; c++) sum += x[c] * load(w, (size_t)r * (size_t)cols + (size_t)c);
-            *y++ = sum;
+            for (size_t c = 0; c < cols; c++) sum += x[c] * load(p->w, start + (packed ? c * PAL_PANEL : c));
+            p->y[(size_t)i * p->y_stride + (size_t)r] = sum;
         }
 }
 
-static void matmul_f32_ref(float *y, const float *x, const void *w, int n, int rows, int cols)
+static void matmul_f32_ref(const pal_product *p)
 {
-    matmul_plain(y, x, w, n, rows, cols, load_f32);
+    multiply_rows(p, 0, p->rows, load_f32);
 }
 
-static void matmul_f16_ref(float *y, const float *x, const void *w, int n, int rows, int cols)
+static void matmul_f16_ref(const pal_product *p)
 {
-    matmul_plain(y, x, w, n, rows, cols, load_f16);
+    multiply_rows(p, 0, p->rows, load_f16);
 }
 
-/* ---- tiles -------------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128) || defined(PAL_HAVE_AVX2)
 
-enum { TILE_ROWS = 8, TILE_COLS = 256 };
+enum { FLOAT_TILE_COLS = 256 };
 
+/* f16 weights as f32, columns of eight rows. */
 typedef struct {
-    alignas(32) float w[TILE_COLS][TILE_ROWS];
+    alignas(32) float w[FLOAT_TILE_COLS][PAL_PANEL];
 } float_tile;
 
-/* One product, as the kernel got it. */
+/* Columns first .. first + cols of eight rows from `row`; w: their weights, in f32 or, if half, f16. */
 typedef struct {
-    float *y;               /* [n, rows] */
-    const float *x;         /* [n, cols] */
-    const unsigned char *w; /* [rows, cols] of f16 if half, else f32 */
-    int n, rows, cols;
+    const void *w;
     bool half;
-} float_product;
-
-/* Columns first .. first + cols of rows row .. row + rows. */
-typedef struct {
-    int row, rows, first, cols;
+    int row, first, cols;
 } float_span;
-
-/* One column of the tile; rows beyond the matrix are zeros, and their outputs are dropped. */
-static inline void pack_column(float column[TILE_ROWS], const float_product *p, const float_span *span, int c)
-{
-    for (int r = 0; r < TILE_ROWS; r++) {
-        size_t index = (size_t)(span->row + r) * (size_t)p->cols + (size_t)(span->first + c);
-        column[r] = r >= span->rows ? 0.0f : p->half ? load_f16(p->w, index) : load_f32(p->w, index);
-    }
-}
-
-/* The sums so far of one row of activations: zero at first, later what the last tile stored. */
-static inline void load_sums(float sums[TILE_ROWS], const float_product *p, const float_span *span, int i)
-{
-    memset(sums, 0, TILE_ROWS * sizeof *sums);
-    if (span->first > 0)
-        memcpy(sums, p->y + (size_t)i * (size_t)p->rows + span->row, (size_t)span->rows * sizeof *sums);
-}
-
-static inline void store_sums(const float sums[TILE_ROWS], const float_product *p, const float_span *span, int i)
-{
-    memcpy(p->y + (size_t)i * (size_t)p->rows + span->row, sums, (size_t)span->rows * sizeof *sums);
-}
-
-/* Runs `tile` over the whole matrix, the columns of a row in order. */
-static void run_tiles(const float_product *p, void (*tile)(const float_product *p, const float_span *span))
-{
-    for (int row = 0; row < p->rows; row += TILE_ROWS)
-        for (int first = 0; first < p->cols; first += TILE_COLS) {
-            int rows = p->rows - row, cols = p->cols - first;
-            float_span span = {row, rows < TILE_ROWS ? rows : TILE_ROWS, first, cols < TILE_COLS ? cols : TILE_COLS};
-            tile(p, &span);
-        }
-}
 
 #endif
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-static void pack_simd128(float_tile *t, const float_product *p, const float_span *span)
+/* Adds a span to the outputs of `count` (a constant up to 4) rows of activations from i on. */
+PAL_INLINE void span_rows(const pal_product *p, const float_span *s, int i, const int count, const bool half)
 {
-    int c = 0;
-    if (span->rows == TILE_ROWS)
-        for (; c + 4 <= span->cols; c += 4)
-            for (int r = 0; r < TILE_ROWS; r += 4) {
-                v128_t v[4];
-                for (int i = 0; i < 4; i++) {
-                    size_t index = (size_t)(span->row + r + i) * (size_t)p->cols + (size_t)(span->first + c);
-                    v[i] =
-                        p->half ? pal_load_f16_simd128(p->w + index * 2) : wasm_v128_load(p->w + index * sizeof(float));
-                }
-                pal_transpose_simd128(v);
-                for (int i = 0; i < 4; i++) wasm_v128_store(t->w[c + i] + r, v[i]);
-            }
-    for (; c < span->cols; c++) pack_column(t->w[c], p, span, c);
-}
-
-/* Adds the tile's columns to the outputs of `count` (a constant up to 4) rows of activations from i on. */
-__attribute__((always_inline)) static inline void rows_simd128(const float_tile *t, const float_product *p,
-                                                               const float_span *span, int i, const int count)
-{
-    v128_t low[4], high[4];
-    alignas(16) float sums[TILE_ROWS];
-    const float *x = p->x + (size_t)i * (size_t)p->cols + span->first;
-    for (int k = 0; k < count; k++) {
-        load_sums(sums, p, span, i + k);
-        low[k] = wasm_v128_load(sums);
-        high[k] = wasm_v128_load(sums + 4);
-    }
-    for (int c = 0; c < span->cols; c++) {
-        v128_t w_low = wasm_v128_load(t->w[c]), w_high = wasm_v128_load(t->w[c] + 4);
+    v128_t sum[TILE_ROWS][2];
+    const float *x[TILE_ROWS];
+    load_sums(sum, p, i, s->row, count, s->first == 0);
+    for (int k = 0; k < count; k++) x[k] = p->x + (size_t)(i + k) * (size_t)p->cols + s->first;
+    const uint16_t *w16 = s->w;
+    const float *w32 = s->w;
+    for (int c = 0; c < s->cols; c++, w16 += PAL_PANEL, w32 += PAL_PANEL) {
+        v128_t low = half ? pal_load_f16_simd128(w16) : wasm_v128_load(w32);
+        v128_t high = half ? pal_load_f16_simd128(w16 + 4) : wasm_v128_load(w32 + 4);
         for (int k = 0; k < count; k++) {
-            v128_t v = wasm_v128_load32_splat(x + (size_t)k * (size_t)p->cols + c);
-            low[k] = wasm_f32x4_add(low[k], wasm_f32x4_mul(v, w_low));
-            high[k] = wasm_f32x4_add(high[k], wasm_f32x4_mul(v, w_high));
+            v128_t v = wasm_v128_load32_splat(x[k] + c);
+            sum[k][0] = wasm_f32x4_add(sum[k][0], wasm_f32x4_mul(v, low));
+            sum[k][1] = wasm_f32x4_add(sum[k][1], wasm_f32x4_mul(v, high));
         }
     }
-    for (int k = 0; k < count; k++) {
-        wasm_v128_store(sums, low[k]);
-        wasm_v128_store(sums + 4, high[k]);
-        store_sums(sums, p, span, i + k);
+    store_sums(sum, p, i, s->row, count);
+}
+
+static void span_all_rows(const pal_product *p, const float_span *s)
+{
+    int i = 0;
+    for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) span_rows(p, s, i, TILE_ROWS, false);
+    for (; i < p->n; i++) {
+        if (s->half)
+            span_rows(p, s, i, 1, true);
+        else
+            span_rows(p, s, i, 1, false);
     }
 }
 
-static void tile_simd128(const float_product *p, const float_span *span)
+/* One panel of f16 weights for many rows of activations. */
+static void half_panel_simd128(const pal_product *p, const unsigned char *panel, int row)
 {
     float_tile t;
-    int i = 0;
-    pack_simd128(&t, p, span);
-    for (; i + 4 <= p->n; i += 4) rows_simd128(&t, p, span, i, 4);
-    for (; i < p->n; i++) rows_simd128(&t, p, span, i, 1);
+    for (int first = 0; first < p->cols; first += FLOAT_TILE_COLS) {
+        const int cols = p->cols - first < FLOAT_TILE_COLS ? p->cols - first : FLOAT_TILE_COLS;
+        const unsigned char *w = panel + (size_t)first * PAL_PANEL * 2;
+        for (int c = 0; c < cols; c++, w += PAL_PANEL * 2) {
+            wasm_v128_store(t.w[c], pal_load_f16_simd128(w));
+            wasm_v128_store(t.w[c] + 4, pal_load_f16_simd128(w + 8));
+        }
+        span_all_rows(p, &(float_span){t.w, false, row, first, cols});
+    }
 }
 
-static void matmul_f32_simd128(float *y, const float *x, const void *w, int n, int rows, int cols)
+static void matmul_f32_simd128(const pal_product *p)
 {
-    const float_product product = {y, x, w, n, rows, cols, false};
-    run_tiles(&product, tile_simd128);
+    const float *w = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * (size_t)p->cols)
+        span_all_rows(p, &(float_span){w, false, row, 0, p->cols});
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f32);
 }
 
-static void matmul_f16_simd128(float *y, const float *x, const void *w, int n, int rows, int cols)
+static void matmul_f16_simd128(const pal_product *p)
 {
-    const float_product product = {y, x, w, n, rows, cols, true};
-    run_tiles(&product, tile_simd128);
+    const unsigned char *w = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * 2 * (size_t)p->cols) {
+        if (p->n < TILE_ROWS)
+            span_all_rows(p, &(float_span){w, true, row, 0, p->cols});
+        else
+            half_panel_simd128(p, w, row);
+    }
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f16);
 }
 
 #endif
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-PAL_AVX2 static void pack_avx2(float_tile *t, const float_product *p, const float_span *span)
+/* Adds a span to the outputs of `count` (a constant up to 8) rows of activations from i on. */
+PAL_AVX2_INLINE void span_rows_avx2(const pal_product *p, const float_span *s, int i, const int count, const bool half)
 {
-    int c = 0;
-    if (span->rows == TILE_ROWS)
-        for (; c + 8 <= span->cols; c += 8) {
-            __m256 v[TILE_ROWS];
-            for (int r = 0; r < TILE_ROWS; r++) {
-                size_t index = (size_t)(span->row + r) * (size_t)p->cols + (size_t)(span->first + c);
-                const void *at = p->w + index * (p->half ? 2 : sizeof(float));
-                v[r] = p->half ? _mm256_cvtph_ps(_mm_loadu_si128(at)) : _mm256_loadu_ps(at);
-            }
-            pal_transpose_avx2(v);
-            for (int i = 0; i < 8; i++) _mm256_store_ps(t->w[c + i], v[i]);
-        }
-    for (; c < span->cols; c++) pack_column(t->w[c], p, span, c);
-}
-
-/* Adds the tile's columns to the outputs of `count` (a constant up to 8) rows of activations from i on. */
-__attribute__((always_inline)) PAL_AVX2 static inline void rows_avx2(const float_tile *t, const float_product *p,
-                                                                     const float_span *span, int i, const int count)
-{
-    __m256 sum[8];
-    alignas(32) float sums[TILE_ROWS];
-    const float *x = p->x + (size_t)i * (size_t)p->cols + span->first;
-    for (int k = 0; k < count; k++) {
-        load_sums(sums, p, span, i + k);
-        sum[k] = _mm256_load_ps(sums);
-    }
-    for (int c = 0; c < span->cols; c++) {
-        __m256 w = _mm256_load_ps(t->w[c]);
+    __m256 sum[MOST_ROWS];
+    const float *x = p->x + (size_t)i * (size_t)p->cols + s->first;
+    for (int k = 0; k < count; k++)
+        sum[k] = s->first ? _mm256_loadu_ps(p->y + (size_t)(i + k) * p->y_stride + s->row) : _mm256_setzero_ps();
+    const uint16_t *w16 = s->w;
+    const float *w32 = s->w;
+    for (int c = 0; c < s->cols; c++, w16 += PAL_PANEL, w32 += PAL_PANEL) {
+        __m256 w = half ? _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)w16)) : _mm256_loadu_ps(w32);
         for (int k = 0; k < count; k++) {
             __m256 v = _mm256_broadcast_ss(x + (size_t)k * (size_t)p->cols + c);
             sum[k] = _mm256_add_ps(sum[k], _mm256_mul_ps(v, w));
         }
     }
-    for (int k = 0; k < count; k++) {
-        _mm256_store_ps(sums, sum[k]);
-        store_sums(sums, p, span, i + k);
+    store_sums_avx2(sum, p, i, s->row, count);
+}
+
+PAL_AVX2 static void span_all_rows_avx2(const pal_product *p, const float_span *s)
+{
+    int i = 0;
+    for (; i + 8 <= p->n; i += 8) span_rows_avx2(p, s, i, 8, false);
+    for (; i + 2 <= p->n; i += 2) {
+        if (s->half)
+            span_rows_avx2(p, s, i, 2, true);
+        else
+            span_rows_avx2(p, s, i, 2, false);
+    }
+    if (i < p->n) span_rows_avx2(p, s, i, 1, s->half);
+}
+
+PAL_AVX2 static void half_panel_avx2(const pal_product *p, const unsigned char *panel, int row)
+{
+    float_tile t;
+    for (int first = 0; first < p->cols; first += FLOAT_TILE_COLS) {
+        const int cols = p->cols - first < FLOAT_TILE_COLS ? p->cols - first : FLOAT_TILE_COLS;
+        const unsigned char *w = panel + (size_t)first * PAL_PANEL * 2;
+        for (int c = 0; c < cols; c++, w += PAL_PANEL * 2)
+            _mm256_store_ps(t.w[c], _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)w)));
+        span_all_rows_avx2(p, &(float_span){t.w, false, row, first, cols});
     }
 }
 
-PAL_AVX2 static void tile_avx2(const float_product *p, const float_span *span)
+static void matmul_f32_avx2(const pal_product *p)
 {
-    float_tile t;
-    int i = 0;
-    pack_avx2(&t, p, span);
-    for (; i + 8 <= p->n; i += 8) rows_avx2(&t, p, span, i, 8);
-    for (; i + 2 <= p->n; i += 2) rows_avx2(&t, p, span, i, 2);
-    for (; i < p->n; i++) rows_avx2(&t, p, span, i, 1);
+    const float *w = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * (size_t)p->cols)
+        span_all_rows_avx2(p, &(float_span){w, false, row, 0, p->cols});
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f32);
 }
 
-static void matmul_f32_avx2(float *y, const float *x, const void *w, int n, int rows, int cols)
+static void matmul_f16_avx2(const pal_product *p)
 {
-    const float_product product = {y, x, w, n, rows, cols, false};
-    run_tiles(&product, tile_avx2);
-}
-
-static void matmul_f16_avx2(float *y, const float *x, const void *w, int n, int rows, int cols)
-{
-    const float_product product = {y, x, w, n, rows, cols, true};
-    run_tiles(&product, tile_avx2);
+    const unsigned char *w = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * 2 * (size_t)p->cols) {
+        if (p->n < MOST_ROWS)
+            span_all_rows_avx2(p, &(float_span){w, true, row, 0, p->cols});
+        else
+            half_panel_avx2(p, w, row);
+    }
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f16);
 }
 
 #endif

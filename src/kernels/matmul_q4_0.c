@@ -1,13 +1,15 @@
 /* matmul_q4_0.c - 8-bit activations by 4-bit weights, blocks of 32 with a scale each.
  *
- * A weight is nibble - 8, so -8..7; activations are -127..127. */
-#include "blocks.h"
-#include "matmul_tile.h"
+ * A weight is nibble - 8, activations are -127..127.  In panels nibbles stay as they are, and 8 times the sum of
+ * the activations is taken off, which is the bias.  Products of nibbles are small: 8 * 2 * 15 * 127 = 30480 is
+ * below 2^15, so the pair sums of a whole block may be added in 16 bits, where an instruction set has them. */
+#include "matmul_avx2.h"
+#include "matmul_simd128.h"
 
 /* ---- reference ---------------------------------------------------------- */
 
 /* |dot| <= 32 * 8 * 127 = 32512.  Low nibbles are elements 0..15 of the block, high ones 16..31. */
-static int32_t dot_q4_0(const unsigned char *block, const int8_t *x)
+static int32_t dot_row(const unsigned char *block, const int8_t *x)
 {
     int32_t dot = 0;
     for (int i = 0; i < PAL_BLOCK / 2; i++) {
@@ -17,41 +19,248 @@ static int32_t dot_q4_0(const unsigned char *block, const int8_t *x)
     return dot;
 }
 
-static void matmul_q4_0_ref(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols)
+/* Row r of a panel's block. */
+static int32_t dot_panel(const unsigned char *block, int r, const int8_t *x)
 {
-    size_t blocks = (size_t)cols / PAL_BLOCK;
-    for (int i = 0; i < n; i++, xq += cols, xs += blocks) {
-        const unsigned char *block = w;
-        for (int r = 0; r < rows; r++) {
+    int32_t dot = 0;
+    for (int i = 0; i < PAL_BLOCK / 2; i++) {
+        int byte = block[PAL_SCALES_BYTES + (i / 4 * PAL_PANEL + r) * 4 + i % 4];
+        dot += ((byte & 15) - 8) * x[i] + ((byte >> 4) - 8) * x[i + PAL_BLOCK / 2];
+    }
+    return dot;
+}
+
+/* Rows from..to; those beyond the last panel lie as in the file. */
+static void multiply_rows(const pal_product *p, int from, int to)
+{
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK, row_bytes = blocks * PAL_Q4_0_BYTES;
+    for (int i = 0; i < p->n; i++)
+        for (int r = from; r < to; r++) {
+            const bool packed = r < pal_panel_rows(p->rows);
+            const int lane = packed ? r % PAL_PANEL : 0;
+            const unsigned char *block = (const unsigned char *)p->w + (size_t)(r - lane) * row_bytes;
+            const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
+            const float *xs = p->xq->scale + (size_t)i * blocks;
             float sum = 0.0f;
-            for (size_t b = 0; b < blocks; b++, block += PAL_Q4_0_BYTES)
-                sum += (float)dot_q4_0(block, xq + b * PAL_BLOCK) * (pal_block_scale(block) * xs[b]);
-            *y++ = sum;
+            for (size_t b = 0; b < blocks; b++, x += PAL_BLOCK, block += packed ? PAL_Q4_0_PANEL_BYTES : PAL_Q4_0_BYTES) {
+                int32_t dot = packed ? dot_panel(block, lane, x) : dot_row(block, x);
+                sum += (float)dot * (pal_block_scale(block + lane * PAL_SCALE_BYTES) * xs[b]);
+            }
+            p->y[(size_t)i * p->y_stride + (size_t)r] = sum;
         }
+}
+
+static void matmul_q4_0_ref(const pal_product *p)
+{
+    multiply_rows(p, 0, p->rows);
+}
+
+/* ---- wasm simd128 ------------------------------------------------------- */
+#if defined(PAL_HAVE_SIMD128)
+
+/* The four pairs that 16 bytes of a panel hold: columns 0, 2 and 1, 3 of the low nibbles' group, then of the high
+ * nibbles'. */
+PAL_INLINE void split_nibbles(v128_t pairs[4], v128_t w)
+{
+    const v128_t low = wasm_i16x8_splat(0x0f);
+    pairs[0] = wasm_v128_and(w, low);
+    pairs[1] = wasm_v128_and(wasm_u16x8_shr(w, 8), low);
+    pairs[2] = wasm_v128_and(wasm_u16x8_shr(w, 4), low);
+    pairs[3] = wasm_u16x8_shr(w, 12);
+}
+
+static void widen(wide_tile *t, const unsigned char *panel, int blocks)
+{
+    for (int b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
+        const unsigned char *q = panel + PAL_SCALES_BYTES;
+        wasm_v128_store(t->scale[b], pal_load_f16_simd128(panel));
+        wasm_v128_store(t->scale[b] + 4, pal_load_f16_simd128(panel + 8));
+        for (int pair = 0; pair < PAIRS / 2; pair += 2)
+            for (int half = 0; half < 2; half++, q += 16) {
+                v128_t w[4];
+                split_nibbles(w, wasm_v128_load(q));
+                for (int j = 0; j < 4; j++)
+                    wasm_v128_store(t->q[b][pair + j % 2 + j / 2 * (PAIRS / 2)][4 * half], w[j]);
+            }
     }
 }
 
-/* ---- simd128 and avx2: eight rows at a time, see matmul_tile.h ----------- */
-#if defined(PAL_HAVE_SIMD128) || defined(PAL_HAVE_AVX2)
-
-static const tile_format format = {pal_unpack_q4_0, PAL_Q4_0_BYTES, true};
-
-#endif
-#if defined(PAL_HAVE_SIMD128)
-
-static void matmul_q4_0_simd128(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols)
+/* Up to three rows of activations by a panel as it lies there. */
+PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, const int count)
 {
-    const tile_product product = {y, xq, xs, w, n, rows, cols / PAL_BLOCK};
-    tile_run(&product, &format, tile_multiply_simd128);
+    v128_t sum[TILE_ROWS][2];
+    load_sums(sum, p, 0, row, count, true);
+    for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q4_0_PANEL_BYTES) {
+        const unsigned char *q = panel + PAL_SCALES_BYTES;
+        lanes_at_work l;
+        start_block(&l, p, 0, (size_t)b, 0, count);
+        for (int pair = 0; pair < PAIRS / 2; pair += 2)
+            for (int half = 0; half < 2; half++, q += 16) {
+                v128_t w[4];
+                split_nibbles(w, wasm_v128_load(q));
+                for (int j = 0; j < 4; j++) add_pairs(&l, w[j], pair + j % 2 + j / 2 * (PAIRS / 2), half);
+            }
+        end_block(sum, &l, p, 0, (size_t)b, pal_load_f16_simd128(panel), pal_load_f16_simd128(panel + 8));
+    }
+    store_sums(sum, p, 0, row, count);
+}
+
+static void panel_simd128(const pal_product *p, const unsigned char *panel, int row)
+{
+    wide_tile t;
+    const int blocks = p->cols / PAL_BLOCK;
+    for (int first = 0; first < blocks; first += TILE_BLOCKS) {
+        const int count = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
+        widen(&t, panel + (size_t)first * PAL_Q4_0_PANEL_BYTES, count);
+        tile_all_rows(&t, p, 0, row, first, count);
+    }
+}
+
+static void matmul_q4_0_simd128(const pal_product *p)
+{
+    const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
+    const unsigned char *panel = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes)
+        switch (p->n) {
+        case 1: direct_rows(p, panel, row, 1); break;
+        case 2: direct_rows(p, panel, row, 2); break;
+        case 3: direct_rows(p, panel, row, 3); break;
+        default: panel_simd128(p, panel, row); break;
+        }
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
 }
 
 #endif
+/* ---- wasm relaxed simd -------------------------------------------------- */
+#if defined(PAL_HAVE_RELAXED)
+
+/* Nibbles are the 7-bit operand, so every engine returns the same integers.  Two blocks' worth of registers
+ * (low and high four rows) are summed in 16 bits and widened once a block. */
+PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
+{
+    const v128_t low_nibble = wasm_i8x16_splat(0x0f), ones = wasm_i16x8_splat(1);
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    v128_t sum[TILE_ROWS][2];
+    load_sums(sum, p, i, row, count, true);
+    for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
+        const unsigned char *q = panel + PAL_SCALES_BYTES;
+        lanes_at_work l;
+        v128_t narrow[TILE_ROWS][2];
+        for (int k = 0; k < count; k++) narrow[k][0] = narrow[k][1] = wasm_i16x8_splat(0);
+        for (size_t g = 0; g < 4; g++)
+            for (int half = 0; half < 2; half++, q += 16) {
+                v128_t w = wasm_v128_load(q), low = wasm_v128_and(w, low_nibble), high = wasm_u8x16_shr(w, 4);
+                for (int k = 0; k < count; k++) {
+                    const int8_t *x = p->xq->q + (size_t)(i + k) * (size_t)p->cols + b * PAL_BLOCK + 4 * g;
+                    v128_t a = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x), low);
+                    v128_t c = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x + PAL_BLOCK / 2), high);
+                    narrow[k][half] = wasm_i16x8_add(narrow[k][half], wasm_i16x8_add(a, c));
+                }
+            }
+        l.count = count;
+        for (int k = 0; k < count; k++) {
+            v128_t bias = wasm_v128_load32_splat(p->xq->bias + (size_t)(i + k) * blocks + b);
+            l.dot[k][0] = wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][0], ones));
+            l.dot[k][1] = wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][1], ones));
+        }
+        end_block(sum, &l, p, i, b, pal_load_f16_simd128(panel), pal_load_f16_simd128(panel + 8));
+    }
+    store_sums(sum, p, i, row, count);
+}
+
+static void matmul_q4_0_relaxed(const pal_product *p)
+{
+    const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
+    const unsigned char *panel = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) {
+        int i = 0;
+        for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) relaxed_rows(p, panel, row, i, TILE_ROWS);
+        for (; i < p->n; i++) relaxed_rows(p, panel, row, i, 1);
+    }
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+}
+
+#endif
+/* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-static void matmul_q4_0_avx2(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols)
+PAL_AVX2_INLINE void panel_avx2(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
-    const tile_product product = {y, xq, xs, w, n, rows, cols / PAL_BLOCK};
-    tile_run(&product, &format, tile_multiply_avx2);
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    const __m256i low_nibble = _mm256_set1_epi8(0x0f), ones = _mm256_set1_epi16(1);
+    __m256 sum[MOST_ROWS];
+    for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
+    for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
+        __m256i dot[MOST_ROWS];
+        for (int k = 0; k < count; k++) dot[k] = _mm256_setzero_si256();
+        for (size_t g = 0; g < 4; g++) {
+            __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g));
+            __m256i low = _mm256_and_si256(w, low_nibble);
+            __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 4), low_nibble);
+            for (int k = 0; k < count; k++) {
+                __m256i a = _mm256_maddubs_epi16(low, four_of(p, i + k, b, g));
+                __m256i c = _mm256_maddubs_epi16(high, four_of(p, i + k, b, g + 4));
+                dot[k] = _mm256_add_epi16(dot[k], _mm256_add_epi16(a, c));
+            }
+        }
+        for (int k = 0; k < count; k++)
+            dot[k] = _mm256_add_epi32(bias_of(p, i + k, b), _mm256_madd_epi16(dot[k], ones));
+        end_block_avx2(sum, dot, p, i, b, panel, count);
+    }
+    store_sums_avx2(sum, p, i, row, count);
+}
+
+PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel, int row)
+{
+    int i = 0;
+    for (; i + 4 <= p->n; i += 4) panel_avx2(p, panel, row, i, 4);
+    if (i + 2 <= p->n) panel_avx2(p, panel, row, i, 2), i += 2;
+    if (i < p->n) panel_avx2(p, panel, row, i, 1);
+}
+
+static void matmul_q4_0_avx2(const pal_product *p)
+{
+    run_panels(p, PAL_Q4_0_PANEL_BYTES, rows_avx2);
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+}
+
+/* ---- x86 avx-512 vnni, 256 bits wide ------------------------------------ */
+
+PAL_VNNI_INLINE void panel_vnni(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
+{
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    const __m256i low_nibble = _mm256_set1_epi8(0x0f);
+    __m256 sum[MOST_ROWS];
+    for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
+    for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
+        __m256i dot[MOST_ROWS];
+        for (int k = 0; k < count; k++) dot[k] = bias_of(p, i + k, b);
+        for (size_t g = 0; g < 4; g++) {
+            __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g));
+            __m256i low = _mm256_and_si256(w, low_nibble);
+            __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 4), low_nibble);
+            for (int k = 0; k < count; k++) {
+                dot[k] = _mm256_dpbusd_epi32(dot[k], low, four_of(p, i + k, b, g));
+                dot[k] = _mm256_dpbusd_epi32(dot[k], high, four_of(p, i + k, b, g + 4));
+            }
+        }
+        end_block_avx2(sum, dot, p, i, b, panel, count);
+    }
+    store_sums_avx2(sum, p, i, row, count);
+}
+
+PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel, int row)
+{
+    int i = 0;
+    for (; i + 8 <= p->n; i += 8) panel_vnni(p, panel, row, i, 8);
+    for (; i + 2 <= p->n; i += 2) panel_vnni(p, panel, row, i, 2);
+    if (i < p->n) panel_vnni(p, panel, row, i, 1);
+}
+
+static void matmul_q4_0_vnni(const pal_product *p)
+{
+    run_panels(p, PAL_Q4_0_PANEL_BYTES, rows_vnni);
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
 }
 
 #endif
@@ -63,7 +272,11 @@ void pal_pick_matmul_q4_0(pal_kernels *k)
 #if defined(PAL_HAVE_SIMD128)
     if (k->isa & PAL_ISA_SIMD128) k->matmul_q4_0 = matmul_q4_0_simd128;
 #endif
+#if defined(PAL_HAVE_RELAXED)
+    if (k->isa & PAL_ISA_RELAXED) k->matmul_q4_0 = matmul_q4_0_relaxed;
+#endif
 #if defined(PAL_HAVE_AVX2)
     if (k->isa & PAL_ISA_AVX2) k->matmul_q4_0 = matmul_q4_0_avx2;
+    if (k->isa & PAL_ISA_VNNI) k->matmul_q4_0 = matmul_q4_0_vnni;
 #endif
 }

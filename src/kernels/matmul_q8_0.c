@@ -1,54 +1,197 @@
 /* matmul_q8_0.c - 8-bit activations by 8-bit weights, blocks of 32 with a scale each.
  *
- * Weights use all of -128..127 (files made by others may), activations -127..127. */
-#include "blocks.h"
-#include "matmul_tile.h"
+ * Weights use all of -128..127 (files made by others may), activations -127..127.  In panels a weight is stored
+ * plus 128, and 128 times the sum of the activations is taken off: with b = -8 * sum, b << 4. */
+#include "matmul_avx2.h"
+#include "matmul_simd128.h"
+
+enum { BIAS_SHIFT = 4 };
 
 /* ---- reference ---------------------------------------------------------- */
 
 /* |dot| <= 32 * 128 * 127 = 520192: exact as int32 and as float. */
-static int32_t dot_q8_0(const unsigned char *block, const int8_t *x)
+static int32_t dot_row(const unsigned char *block, const int8_t *x)
 {
     int32_t dot = 0;
     for (int i = 0; i < PAL_BLOCK; i++) dot += (int8_t)block[PAL_SCALE_BYTES + i] * x[i];
     return dot;
 }
 
-static void matmul_q8_0_ref(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols)
+/* Row r of a panel's block. */
+static int32_t dot_panel(const unsigned char *block, int r, const int8_t *x)
 {
-    size_t blocks = (size_t)cols / PAL_BLOCK;
-    for (int i = 0; i < n; i++, xq += cols, xs += blocks) {
-        const unsigned char *block = w;
-        for (int r = 0; r < rows; r++) {
+    int32_t dot = 0;
+    for (int i = 0; i < PAL_BLOCK; i++)
+        dot += (block[PAL_SCALES_BYTES + (i / 4 * PAL_PANEL + r) * 4 + i % 4] - 128) * x[i];
+    return dot;
+}
+
+/* Rows from..to; those beyond the last panel lie as in the file. */
+static void multiply_rows(const pal_product *p, int from, int to)
+{
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK, row_bytes = blocks * PAL_Q8_0_BYTES;
+    for (int i = 0; i < p->n; i++)
+        for (int r = from; r < to; r++) {
+            const bool packed = r < pal_panel_rows(p->rows);
+            const int lane = packed ? r % PAL_PANEL : 0;
+            const unsigned char *block = (const unsigned char *)p->w + (size_t)(r - lane) * row_bytes;
+            const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
+            const float *xs = p->xq->scale + (size_t)i * blocks;
             float sum = 0.0f;
-            for (size_t b = 0; b < blocks; b++, block += PAL_Q8_0_BYTES)
-                sum += (float)dot_q8_0(block, xq + b * PAL_BLOCK) * (pal_block_scale(block) * xs[b]);
-            *y++ = sum;
+            for (size_t b = 0; b < blocks; b++, x += PAL_BLOCK, block += packed ? PAL_Q8_0_PANEL_BYTES : PAL_Q8_0_BYTES) {
+                int32_t dot = packed ? dot_panel(block, lane, x) : dot_row(block, x);
+                sum += (float)dot * (pal_block_scale(block + lane * PAL_SCALE_BYTES) * xs[b]);
+            }
+            p->y[(size_t)i * p->y_stride + (size_t)r] = sum;
         }
+}
+
+static void matmul_q8_0_ref(const pal_product *p)
+{
+    multiply_rows(p, 0, p->rows);
+}
+
+/* ---- wasm simd128 ------------------------------------------------------- */
+#if defined(PAL_HAVE_SIMD128)
+
+static void widen(wide_tile *t, const unsigned char *panel, int blocks)
+{
+    const v128_t low_byte = wasm_i16x8_splat(0xff);
+    for (int b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
+        const unsigned char *q = panel + PAL_SCALES_BYTES;
+        wasm_v128_store(t->scale[b], pal_load_f16_simd128(panel));
+        wasm_v128_store(t->scale[b] + 4, pal_load_f16_simd128(panel + 8));
+        for (int pair = 0; pair < PAIRS; pair += 2)
+            for (int half = 0; half < 2; half++, q += 16) {
+                v128_t w = wasm_v128_load(q);
+                wasm_v128_store(t->q[b][pair][4 * half], wasm_v128_and(w, low_byte));
+                wasm_v128_store(t->q[b][pair + 1][4 * half], wasm_u16x8_shr(w, 8));
+            }
     }
 }
 
-/* ---- simd128 and avx2: eight rows at a time, see matmul_tile.h ----------- */
-#if defined(PAL_HAVE_SIMD128) || defined(PAL_HAVE_AVX2)
-
-static const tile_format format = {pal_unpack_q8_0, PAL_Q8_0_BYTES, false};
-
-#endif
-#if defined(PAL_HAVE_SIMD128)
-
-static void matmul_q8_0_simd128(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols)
+/* Up to three rows of activations by a panel as it lies there. */
+PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, const int count)
 {
-    const tile_product product = {y, xq, xs, w, n, rows, cols / PAL_BLOCK};
-    tile_run(&product, &format, tile_multiply_simd128);
+    const v128_t low_byte = wasm_i16x8_splat(0xff);
+    v128_t sum[TILE_ROWS][2];
+    load_sums(sum, p, 0, row, count, true);
+    for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q8_0_PANEL_BYTES) {
+        const unsigned char *q = panel + PAL_SCALES_BYTES;
+        lanes_at_work l;
+        start_block(&l, p, 0, (size_t)b, BIAS_SHIFT, count);
+        for (int pair = 0; pair < PAIRS; pair += 2)
+            for (int half = 0; half < 2; half++, q += 16) {
+                v128_t w = wasm_v128_load(q);
+                add_pairs(&l, wasm_v128_and(w, low_byte), pair, half);
+                add_pairs(&l, wasm_u16x8_shr(w, 8), pair + 1, half);
+            }
+        end_block(sum, &l, p, 0, (size_t)b, pal_load_f16_simd128(panel), pal_load_f16_simd128(panel + 8));
+    }
+    store_sums(sum, p, 0, row, count);
+}
+
+static void panel_simd128(const pal_product *p, const unsigned char *panel, int row)
+{
+    wide_tile t;
+    const int blocks = p->cols / PAL_BLOCK;
+    for (int first = 0; first < blocks; first += TILE_BLOCKS) {
+        const int count = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
+        widen(&t, panel + (size_t)first * PAL_Q8_0_PANEL_BYTES, count);
+        tile_all_rows(&t, p, BIAS_SHIFT, row, first, count);
+    }
+}
+
+static void matmul_q8_0_simd128(const pal_product *p)
+{
+    const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q8_0_PANEL_BYTES;
+    const unsigned char *panel = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes)
+        switch (p->n) {
+        case 1: direct_rows(p, panel, row, 1); break;
+        case 2: direct_rows(p, panel, row, 2); break;
+        case 3: direct_rows(p, panel, row, 3); break;
+        default: panel_simd128(p, panel, row); break;
+        }
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
 }
 
 #endif
+/* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-static void matmul_q8_0_avx2(float *y, const int8_t *xq, const float *xs, const void *w, int n, int rows, int cols)
+/* maddubs multiplies bytes without a sign by signed ones and adds neighbours in 16 bits, so it is given |w| and x
+ * with the sign of w: |w| <= 128 and |x| <= 127 make 2 * 128 * 127 = 32512 at most, below 2^15.  (-128 keeps its
+ * bit pattern as |w|, which read without a sign is 128.) */
+PAL_AVX2_INLINE void panel_avx2(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
-    const tile_product product = {y, xq, xs, w, n, rows, cols / PAL_BLOCK};
-    tile_run(&product, &format, tile_multiply_avx2);
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    const __m256i flip = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
+    __m256 sum[MOST_ROWS];
+    for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
+    for (size_t b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
+        __m256i dot[MOST_ROWS];
+        for (int k = 0; k < count; k++) dot[k] = _mm256_setzero_si256();
+        for (size_t g = 0; g < PAL_BLOCK / 4; g++) {
+            const __m256i *at = (const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g);
+            __m256i w = _mm256_xor_si256(_mm256_loadu_si256(at), flip), magnitude = _mm256_abs_epi8(w);
+            for (int k = 0; k < count; k++) {
+                __m256i x = _mm256_sign_epi8(four_of(p, i + k, b, g), w);
+                dot[k] = _mm256_add_epi32(dot[k], _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, x), ones));
+            }
+        }
+        end_block_avx2(sum, dot, p, i, b, panel, count);
+    }
+    store_sums_avx2(sum, p, i, row, count);
+}
+
+PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel, int row)
+{
+    int i = 0;
+    for (; i + 4 <= p->n; i += 4) panel_avx2(p, panel, row, i, 4);
+    if (i + 2 <= p->n) panel_avx2(p, panel, row, i, 2), i += 2;
+    if (i < p->n) panel_avx2(p, panel, row, i, 1);
+}
+
+static void matmul_q8_0_avx2(const pal_product *p)
+{
+    run_panels(p, PAL_Q8_0_PANEL_BYTES, rows_avx2);
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+}
+
+/* ---- x86 avx-512 vnni, 256 bits wide ------------------------------------ */
+
+/* dpbusd takes w + 128 without a sign and x with one, adds four products to 32 bits and saturates nothing. */
+PAL_VNNI_INLINE void panel_vnni(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
+{
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    __m256 sum[MOST_ROWS];
+    for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
+    for (size_t b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
+        __m256i dot[MOST_ROWS];
+        for (int k = 0; k < count; k++) dot[k] = _mm256_slli_epi32(bias_of(p, i + k, b), BIAS_SHIFT);
+        for (size_t g = 0; g < PAL_BLOCK / 4; g++) {
+            const __m256i *at = (const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g);
+            __m256i w = _mm256_loadu_si256(at);
+            for (int k = 0; k < count; k++) dot[k] = _mm256_dpbusd_epi32(dot[k], w, four_of(p, i + k, b, g));
+        }
+        end_block_avx2(sum, dot, p, i, b, panel, count);
+    }
+    store_sums_avx2(sum, p, i, row, count);
+}
+
+PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel, int row)
+{
+    int i = 0;
+    for (; i + 8 <= p->n; i += 8) panel_vnni(p, panel, row, i, 8);
+    for (; i + 2 <= p->n; i += 2) panel_vnni(p, panel, row, i, 2);
+    if (i < p->n) panel_vnni(p, panel, row, i, 1);
+}
+
+static void matmul_q8_0_vnni(const pal_product *p)
+{
+    run_panels(p, PAL_Q8_0_PANEL_BYTES, rows_vnni);
+    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
 }
 
 #endif
@@ -62,5 +205,6 @@ void pal_pick_matmul_q8_0(pal_kernels *k)
 #endif
 #if defined(PAL_HAVE_AVX2)
     if (k->isa & PAL_ISA_AVX2) k->matmul_q8_0 = matmul_q8_0_avx2;
+    if (k->isa & PAL_ISA_VNNI) k->matmul_q8_0 = matmul_q8_0_vnni;
 #endif
 }

@@ -1,4 +1,5 @@
-/* quantize.c - activations to blocks of 32 signed bytes with one scale.
+/* quantize.c - activations to blocks of 32 signed bytes with one scale, and what products on panels want beside
+ * them: minus 8 times each block's sum, and for simd128 the same integers in 16 bits.
  *
  * A block is scaled so that its largest magnitude becomes 127.  The two roundings of x * (127 / amax) move
  * that product by less than 127 * 2^-23, so nothing leaves -127..127: the products rely on it, for -128
@@ -33,17 +34,23 @@ static int8_t round_to_even(float x)
     return (int8_t)(uint8_t)bits;
 }
 
-static void quantize_ref(int8_t *q, float *scale, const float *x, size_t count)
+static void quantize_ref(const pal_quantized *to, const float *x, size_t count)
 {
+    int8_t *q = to->q;
     for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK, q += PAL_BLOCK) {
         float amax = 0.0f;
+        int32_t sum = 0;
         for (int i = 0; i < PAL_BLOCK; i++) {
             float magnitude = x[i] < 0.0f ? -x[i] : x[i];
             amax = magnitude > amax ? magnitude : amax;
         }
         float inverse = block_inverse(amax);
-        scale[b] = block_scale(amax);
-        for (int i = 0; i < PAL_BLOCK; i++) q[i] = round_to_even(x[i] * inverse);
+        to->scale[b] = block_scale(amax);
+        for (int i = 0; i < PAL_BLOCK; i++) {
+            q[i] = round_to_even(x[i] * inverse);
+            sum += q[i];
+        }
+        to->bias[b] = -8 * sum;
     }
 }
 
@@ -55,21 +62,38 @@ static v128_t round_four(const float *x, v128_t inverse)
     return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(wasm_f32x4_mul(wasm_v128_load(x), inverse)));
 }
 
-static void quantize_simd128(int8_t *q, float *scale, const float *x, size_t count)
+/* Columns 0, 2, 1, 3 of every four in eight. */
+static v128_t swap_middle(v128_t v)
 {
-    for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK, q += PAL_BLOCK) {
-        v128_t top = wasm_f32x4_splat(0.0f);
+    return wasm_i16x8_shuffle(v, v, 0, 2, 1, 3, 4, 6, 5, 7);
+}
+
+static void quantize_simd128(const pal_quantized *to, const float *x, size_t count)
+{
+    int8_t *q = to->q;
+    int16_t *wide = to->wide;
+    for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK) {
+        v128_t top = wasm_f32x4_splat(0.0f), sum = wasm_i32x4_splat(0);
         for (int i = 0; i < PAL_BLOCK; i += 4) top = wasm_f32x4_pmax(top, wasm_f32x4_abs(wasm_v128_load(x + i)));
         top = wasm_f32x4_pmax(top, wasm_i32x4_shuffle(top, top, 2, 3, 0, 1));
         top = wasm_f32x4_pmax(top, wasm_i32x4_shuffle(top, top, 1, 0, 3, 2));
         float amax = wasm_f32x4_extract_lane(top, 0);
         v128_t inverse = wasm_f32x4_splat(block_inverse(amax));
-        scale[b] = block_scale(amax);
-        for (int i = 0; i < PAL_BLOCK; i += 16) {
+        to->scale[b] = block_scale(amax);
+        for (int i = 0; i < PAL_BLOCK; i += 16, q += 16, wide += 16) {
             v128_t low = wasm_i16x8_narrow_i32x4(round_four(x + i, inverse), round_four(x + i + 4, inverse));
             v128_t high = wasm_i16x8_narrow_i32x4(round_four(x + i + 8, inverse), round_four(x + i + 12, inverse));
-            wasm_v128_store(q + i, wasm_i8x16_narrow_i16x8(low, high));
+            v128_t bytes = wasm_i8x16_narrow_i16x8(low, high);
+            /* What is not finite may have left 16 bits: widened again from the bytes that are kept. */
+            low = wasm_i16x8_extend_low_i8x16(bytes);
+            high = wasm_i16x8_extend_high_i8x16(bytes);
+            sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(wasm_i16x8_add(low, high), wasm_i16x8_splat(1)));
+            wasm_v128_store(q, bytes);
+            wasm_v128_store(wide, swap_middle(low));
+            wasm_v128_store(wide + 8, swap_middle(high));
         }
+        sum = wasm_i32x4_add(sum, wasm_i32x4_shuffle(sum, sum, 2, 3, 0, 1));
+        to->bias[b] = -8 * (wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 1));
     }
 }
 
@@ -88,20 +112,32 @@ PAL_AVX2 static float largest_avx2(const __m256 x[4])
     return _mm_cvtss_f32(_mm_max_ss(top, _mm_movehdup_ps(top)));
 }
 
-PAL_AVX2 static void quantize_avx2(int8_t *q, float *scale, const float *x, size_t count)
+/* The sum of 32 signed bytes. */
+PAL_AVX2 static int32_t sum_avx2(__m256i bytes)
 {
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
+    __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
+PAL_AVX2 static void quantize_avx2(const pal_quantized *to, const float *x, size_t count)
+{
+    int8_t *q = to->q;
     for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK, q += PAL_BLOCK) {
         __m256 v[4];
         __m256i r[4];
         for (size_t i = 0; i < 4; i++) v[i] = _mm256_loadu_ps(x + 8 * i);
         float amax = largest_avx2(v);
         __m256 inverse = _mm256_set1_ps(block_inverse(amax));
-        scale[b] = block_scale(amax);
+        to->scale[b] = block_scale(amax);
         for (int i = 0; i < 4; i++) r[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
         /* Packing works within 128-bit halves; the permutation puts the groups of four back in order. */
         __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(r[0], r[1]), _mm256_packs_epi32(r[2], r[3]));
         bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256((__m256i *)q, bytes);
+        to->bias[b] = -8 * sum_avx2(bytes);
     }
 }
 

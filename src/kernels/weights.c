@@ -1,6 +1,6 @@
-/* weights.c - weights to f32 and back, one tensor type at a time; not for inner loops.
+/* weights.c - f32 to weights of the types that this engine writes; not for inner loops.
  *
- * Quantising follows the reference quantisers of llama.cpp (ggml-quants.c, quantize_row_q8_0_ref and
+ * It follows the reference quantisers of llama.cpp (ggml-quants.c, quantize_row_q8_0_ref and
  * quantize_row_q4_0_ref): the scale is rounded to half only when it is stored, the integers come from the
  * scale before that.  tests/golden/kernels.bin holds what the `gguf` Python package makes of the same
  * numbers, and the bytes are equal. */
@@ -8,36 +8,6 @@
 #include "../gguf/gguf.h"
 
 #define F16_MAX 65504.0f
-
-/* ---- to f32 ------------------------------------------------------------- */
-
-static void dequantize_f16(float *x, const unsigned char *w, size_t count)
-{
-    for (size_t i = 0; i < count; i++) x[i] = pal_f16_to_f32(pal_load_u16(w + 2 * i));
-}
-
-static void dequantize_blocks(float *x, const unsigned char *w, size_t count, pal_unpack_fn *unpack, size_t bytes)
-{
-    for (size_t b = 0; b < count / PAL_BLOCK; b++, w += bytes, x += PAL_BLOCK) {
-        int8_t q[PAL_BLOCK];
-        float scale = pal_block_scale(w);
-        unpack(q, w);
-        for (int i = 0; i < PAL_BLOCK; i++) x[i] = (float)q[i] * scale;
-    }
-}
-
-void pal_dequantize(float *x, const void *w, uint32_t type, size_t count)
-{
-    switch (type) {
-    case PAL_F32: memcpy(x, w, count * sizeof *x); break;
-    case PAL_F16: dequantize_f16(x, w, count); break;
-    case PAL_Q8_0: dequantize_blocks(x, w, count, pal_unpack_q8_0, PAL_Q8_0_BYTES); break;
-    case PAL_Q4_0: dequantize_blocks(x, w, count, pal_unpack_q4_0, PAL_Q4_0_BYTES); break;
-    default: PAL_ASSERT(type == PAL_F32); /* types were checked when the model was opened */
-    }
-}
-
-/* ---- from f32 ----------------------------------------------------------- */
 
 static float magnitude(float x)
 {

@@ -1,21 +1,42 @@
 #include "linear.h"
 #include "../gguf/gguf.h"
+#include "../kernels/panels.h"
 
-void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, pal_quantized *room,
+void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_arena *arena)
+{
+    const size_t blocks = widest / PAL_BLOCK + 1;
+    *room = (pal_quantized){0};
+    room->q = pal_take(arena, n * blocks, PAL_BLOCK * sizeof *room->q);
+    room->scale = pal_take(arena, n * blocks, sizeof *room->scale);
+    room->bias = pal_take(arena, n * blocks, sizeof *room->bias);
+#if defined(__wasm__)
+    room->wide = pal_take(arena, n * blocks, PAL_BLOCK * sizeof *room->wide);
+#endif
+}
+
+void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, const pal_quantized *room,
                 bool fresh)
 {
+    const pal_product p = {.y = y,
+                           .y_stride = (size_t)w->rows,
+                           .x = x,
+                           .xq = room,
+                           .w = w->data,
+                           .n = n,
+                           .rows = w->rows,
+                           .cols = w->cols};
     bool quantized = w->type == PAL_Q8_0 || w->type == PAL_Q4_0;
-    if (quantized && fresh) k->quantize(room->q, room->scale, x, (size_t)n * (size_t)w->cols);
+    if (quantized && fresh) k->quantize(room, x, (size_t)n * (size_t)w->cols);
     switch (w->type) {
-    case PAL_Q8_0: k->matmul_q8_0(y, room->q, room->scale, w->data, n, w->rows, w->cols); break;
-    case PAL_Q4_0: k->matmul_q4_0(y, room->q, room->scale, w->data, n, w->rows, w->cols); break;
-    case PAL_F16: k->matmul_f16(y, x, w->data, n, w->rows, w->cols); break;
-    default: k->matmul_f32(y, x, w->data, n, w->rows, w->cols); break;
+    case PAL_Q8_0: k->matmul_q8_0(&p); break;
+    case PAL_Q4_0: k->matmul_q4_0(&p); break;
+    case PAL_F16: k->matmul_f16(&p); break;
+    default: k->matmul_f32(&p); break;
     }
 }
 
-void pal_matrix_row(float *x, const pal_matrix *w, int row)
+void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room)
 {
-    size_t row_bytes = (size_t)w->cols / pal_tensor_block(w->type) * pal_tensor_block_bytes(w->type);
-    pal_dequantize(x, (const char *)w->data + (size_t)row * row_bytes, w->type, (size_t)w->cols);
+    pal_panels_row(room, w->data, w->type, w->rows, w->cols, row);
+    pal_dequantize(x, room, w->type, (size_t)w->cols);
 }

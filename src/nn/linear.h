@@ -4,18 +4,15 @@
 
 #include "../kernels/kernels.h"
 
-/* Room for activations quantised on their way into a product. */
-typedef struct {
-    int8_t *q;    /* [n, cols] */
-    float *scale; /* [n, cols / 32] */
-} pal_quantized;
+/* Places (or measures) room for n rows of up to `widest` activations on their way into a product. */
+void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_arena *arena);
 
 /* y[n, w.rows] = x[n, w.cols] * w^T.  With `fresh` x is quantised into *room first (if w needs it), without
  * it *room still holds x from the call before: several matrices read one input. */
-void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, pal_quantized *room,
+void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, const pal_quantized *room,
                 bool fresh);
 
-/* Row `row` of w as f32: x[w.cols]. */
-void pal_matrix_row(float *x, const pal_matrix *w, int row);
+/* Row `row` of w as f32: x[w.cols]; the row's bytes go through `room` of pal_row_bytes. */
+void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room);
 
 #endif

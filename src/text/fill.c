@@ -12,6 +12,7 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena
     f->present = pal_take(arena, v, sizeof *f->present);
     f->sureness = pal_take(arena, s, sizeof *f->sureness);
     f->chosen = pal_take(arena, s, sizeof *f->chosen);
+    f->asked = pal_take(arena, s, sizeof *f->asked);
 }
 
 /* A border rule that no token of the vocabulary can meet is not imposed. */
@@ -58,8 +59,12 @@ void pal_fill_start(pal_fill *f)
 
 void pal_fill_evaluate(pal_fill *f)
 {
+    int count = 0;
     if (f->fresh) return;
-    f->predictor.evaluate(f->predictor.context, f->tokens, f->n);
+    for (int32_t i = 0; i < f->slots; i++)
+        if (pal_fill_is_open(f, i)) f->asked[count++] = (int)f->slot[i].at;
+    PAL_ASSERT(count > 0);
+    f->predictor.evaluate(f->predictor.context, f->tokens, f->n, f->asked, count);
     f->evaluations++;
     f->fresh = true;
 }

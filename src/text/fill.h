@@ -57,6 +57,7 @@ struct pal_fill {
     uint8_t *present; /* [vocab], scratch of the repetition penalty, all zero between uses */
     double *sureness; /* [slots], scratch of the samplers */
     int32_t *chosen;  /* [slots], the same */
+    int *asked;       /* [slots], positions whose logits an evaluation is for */
 };
 
 /* Places the scratch arrays (logits to chosen); tokens, blank and slot are the caller's. */

@@ -10,9 +10,10 @@
 typedef struct {
     void *context;
     int32_t vocab;
-    /* One evaluation: reads tokens[n] (mask tokens among them). */
-    void (*evaluate)(void *context, const int32_t *tokens, int32_t n);
-    /* logits [count, vocab] at positions at[count] of the last evaluation; cheap next to it. */
+    /* One evaluation: reads tokens[n] (mask tokens among them).  Logits may be asked for at positions at[count],
+     * at least one, in any order: what only others need is not computed. */
+    void (*evaluate)(void *context, const int32_t *tokens, int32_t n, const int *at, int count);
+    /* logits [count, vocab] at positions of the last evaluation; cheap next to it. */
     void (*logits)(void *context, const int *at, int count, float *logits);
 } pal_predictor;
 

@@ -8,14 +8,17 @@ void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *ar
 {
     s->shown = pal_take(arena, (size_t)most, sizeof *s->shown);
     s->order = pal_take(arena, (size_t)most, sizeof *s->order);
+    s->asked = pal_take(arena, (size_t)most, sizeof *s->asked);
     s->sureness = pal_take(arena, (size_t)most, sizeof *s->sureness);
     s->logits = pal_take(arena, PAL_FILL_ROWS * (size_t)vocab, sizeof *s->logits);
     s->law = pal_take(arena, (size_t)vocab, sizeof *s->law);
 }
 
-static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n)
+/* One evaluation for the laws of s->order[0 .. count), each found `shift` positions on. */
+static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift)
 {
-    s->predictor.evaluate(s->predictor.context, tokens, n);
+    for (int32_t i = 0; i < count; i++) s->asked[i] = (int)(s->order[i] + shift);
+    s->predictor.evaluate(s->predictor.context, tokens, n, s->asked, (int)count);
     s->evaluations++;
 }
 
@@ -31,15 +34,12 @@ static void law_of(pal_scorer *s, const float *logits, bool causal)
 
 typedef void visit_fn(void *context, int32_t index, const double *law);
 
-/* Calls visit(context, i, law) for at[0 .. count), rows of logits taken together. */
-static void each_law(pal_scorer *s, const int32_t *at, int32_t count, int32_t shift, bool causal, visit_fn *visit,
-                     void *context)
+/* Calls visit(context, i, law) for the positions of the last evaluation, rows of logits taken together. */
+static void each_law(pal_scorer *s, int32_t count, bool causal, visit_fn *visit, void *context)
 {
-    int rows_at[PAL_FILL_ROWS];
     for (int32_t done = 0; done < count; done += PAL_FILL_ROWS) {
         int rows = count - done < PAL_FILL_ROWS ? (int)(count - done) : PAL_FILL_ROWS;
-        for (int i = 0; i < rows; i++) rows_at[i] = (int)(at[done + i] + shift);
-        s->predictor.logits(s->predictor.context, rows_at, rows, s->logits);
+        s->predictor.logits(s->predictor.context, s->asked + done, rows, s->logits);
         for (int i = 0; i < rows; i++) {
             law_of(s, s->logits + (size_t)i * (size_t)s->classes->vocab, causal);
             visit(context, done + i, s->law);
@@ -62,8 +62,8 @@ double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
 {
     sum_context c = {.tokens = tokens, .at = s->order};
     for (int32_t i = given; i < n; i++) s->order[i - given] = i;
-    evaluate(s, tokens, n);
-    each_law(s, s->order, n - given, -1, true, add_nats, &c);
+    evaluate(s, tokens, n, n - given, -1);
+    each_law(s, n - given, true, add_nats, &c);
     return c.nats;
 }
 
@@ -73,8 +73,8 @@ static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32
     sum_context c = {.tokens = tokens, .at = s->order};
     memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
     for (int32_t i = 0; i < k; i++) s->shown[s->order[i]] = s->classes->mask;
-    evaluate(s, s->shown, n);
-    each_law(s, s->order, k, 0, false, add_nats, &c);
+    evaluate(s, s->shown, n, k, 0);
+    each_law(s, k, false, add_nats, &c);
     return c.nats;
 }
 
@@ -156,8 +156,8 @@ void pal_score_adaptive_start(pal_scorer *s, const int32_t *tokens, int32_t n, i
 double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, pal_measure_fn *measure)
 {
     adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
-    evaluate(s, s->shown, n);
-    each_law(s, s->order, s->open, 0, false, keep_surest, &c);
+    evaluate(s, s->shown, n, s->open, 0);
+    each_law(s, s->open, false, keep_surest, &c);
     s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
     s->open--; /* keep the rest in order of position: ties depend on it */
     memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(s->open - c.best_index) * sizeof *s->order);

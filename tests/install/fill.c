@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     pal_session *session;
     char *block = NULL, *text = NULL;
     size_t bytes;
-    if (pal_model_open_file(&model, argv[1], &err)) goto done;
+    if (pal_model_open_file(&model, argv[1], 0, &err)) goto done;
     if (pal_session_bytes(model, page, strlen(page), &options, &bytes, &err)) goto done; /* ask ... */
     if (!(block = malloc(bytes))) goto done;
     if (pal_session_init(&session, model, page, strlen(page), &options, block, bytes, &err)) goto done; /* lend */

@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS palimpsest EXPORT palimpsest ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES src/palimpsest.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-if(NOT EMSCRIPTEN)
+if(NOT PAL_WASM)
     install(TARGETS palimpsest_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 

@@ -1,0 +1,62 @@
+/* grid.c - the times that a sampler visits: subsets of a schedule, or geometric noise levels. */
+#include "schedule.h"
+#include "../core/math.h"
+
+#define MAGIC 0x1.8p52 /* added and taken away: rounds to an integer, ties to even */
+
+pal_status pal_grid_check(const pal_schedule *s, pal_grid grid, const double *given, int32_t steps, pal_error *err)
+{
+    if ((unsigned)grid > PAL_GRID_GIVEN) return pal_fail(err, PAL_E_OPTION, "there is no such grid of times", SIZE_MAX);
+    if (s->steps && steps > s->steps)
+        return pal_fail(err, PAL_E_OPTION, "more steps than the noise schedule has", SIZE_MAX);
+    if (grid != PAL_GRID_GIVEN)
+        return given ? pal_fail(err, PAL_E_OPTION, "times are given, but the grid is another", SIZE_MAX) : PAL_OK;
+    if (!given) return pal_fail(err, PAL_E_OPTION, "the grid of given times needs the times", SIZE_MAX);
+    for (int32_t k = 0; k < steps; k++) {
+        if (!(given[k] > 0.0 && given[k] <= 1.0))
+            return pal_fail(err, PAL_E_OPTION, "given times must lie above 0 and at most at 1", (size_t)k);
+        if (k && !(given[k] < given[k - 1]))
+            return pal_fail(err, PAL_E_OPTION, "given times must fall, from the noisiest to the cleanest", (size_t)k);
+        double n = given[k] * s->steps, off = n - (n + MAGIC - MAGIC);
+        if (off > 1e-6 || off < -1e-6)
+            return pal_fail(err, PAL_E_OPTION, "given times must be steps of the noise schedule", (size_t)k);
+    }
+    return PAL_OK;
+}
+
+/* The k-th time of a grid without rounding, 0 for the least. */
+static double share(pal_grid grid, int32_t k, int32_t steps)
+{
+    double y = steps > 1 ? (double)k / (steps - 1) : 1.0;
+    return grid == PAL_GRID_QUADRATIC ? y * y : y;
+}
+
+/* Rounded to a step; at least k + 1, at most so that those above it have room. */
+static double step_at(const pal_schedule *s, pal_grid grid, int32_t k, int32_t steps, double below)
+{
+    double n = 1.0 + (s->steps - 1) * share(grid, k, steps) + MAGIC - MAGIC;
+    double most = s->steps - (steps - 1 - k);
+    if (n <= below) n = below + 1.0;
+    return n < most ? n : most;
+}
+
+void pal_grid_levels(const pal_schedule *s, pal_grid grid, const double *given, int32_t steps, pal_level *level)
+{
+    double n = 0.0;
+    for (int32_t k = 0; k < steps; k++) { /* from the cleanest to the noisiest */
+        double time = s->least + (1.0 - s->least) * share(grid, k, steps);
+        if (s->steps && grid != PAL_GRID_GIVEN) {
+            n = step_at(s, grid, k, steps, n);
+            time = n / s->steps;
+        }
+        level[steps - 1 - k] = pal_level_at(s, grid == PAL_GRID_GIVEN ? given[steps - 1 - k] : time);
+    }
+    level[steps] = (pal_level){.alpha = 1.0};
+}
+
+void pal_grid_geometric(const pal_schedule *s, double sigma_max, double sigma_min, int32_t steps, pal_level *level)
+{
+    double stride = steps > 1 ? pal_log(sigma_min / sigma_max) / (steps - 1) : 0.0;
+    for (int32_t k = 0; k < steps; k++) level[k] = pal_level_of_sigma(s, sigma_max * pal_exp(stride * k));
+    level[steps] = (pal_level){.alpha = 1.0};
+}

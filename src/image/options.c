@@ -1,0 +1,225 @@
+/* options.c - names, defaults and checks of the samplers of pictures. */
+#include "denoise.h"
+#include "transition.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const names[PAL_IMAGE_SAMPLERS] = {
+    "ddpm",    "ddim",    "analytic-ddpm",     "analytic-ddim", "npr-ddpm",            "npr-ddim",
+    "sn-ddpm", "sn-ddim", "annealed-langevin", "reverse-sde",   "predictor-corrector", "probability-flow",
+    "dpm-solver++"};
+
+const char *pal_image_sampler_name(pal_image_sampler sampler)
+{
+    return (unsigned)sampler < PAL_IMAGE_SAMPLERS ? names[sampler] : NULL;
+}
+
+bool pal_image_sampler_find(const char *name, pal_image_sampler *out)
+{
+    for (int i = 0; i < PAL_IMAGE_SAMPLERS; i++) {
+        if (strcmp(names[i], name) != 0) continue;
+        *out = (pal_image_sampler)i;
+        return true;
+    }
+    return false;
+}
+
+/* ---- kinds of samplers ------------------------------------------------------------------------------ */
+
+static bool is_analytic(pal_image_sampler s)
+{
+    return s == PAL_IMAGE_ANALYTIC_DDPM || s == PAL_IMAGE_ANALYTIC_DDIM;
+}
+
+static bool is_stochastic_solver(pal_image_sampler s)
+{
+    return s == PAL_IMAGE_REVERSE_SDE || s == PAL_IMAGE_PREDICTOR_CORRECTOR;
+}
+
+static bool is_rk45(const pal_image_options *o)
+{
+    return o->sampler == PAL_IMAGE_PROBABILITY_FLOW && o->solver == PAL_FLOW_RK45;
+}
+
+static bool has_sigmas(const pal_image_options *o)
+{
+    return o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN || o->process == PAL_PROCESS_VE;
+}
+
+static double default_clip_pixel(pal_image_sampler s)
+{
+    if (!is_analytic(s) && pal_image_head(s) == PAL_HEAD_NONE) return 0.0;
+    return pal_image_mean_by_eps(s) ? 1.0 : 2.0;
+}
+
+pal_image_options pal_image_defaults(pal_image_sampler sampler)
+{
+    return (pal_image_options){.sampler = sampler,
+                               .steps = sampler == PAL_IMAGE_PROBABILITY_FLOW    ? 0
+                                        : sampler == PAL_IMAGE_ANNEALED_LANGEVIN ? 100
+                                                                                 : 25,
+                               .clip_x0 = true,
+                               .clip_pixel = default_clip_pixel(sampler),
+                               .iterations = 1,
+                               .langevin_step = 0.3,
+                               .correctors = 1,
+                               .snr = 0.16,
+                               .tolerance = 1e-4,
+                               .resample = 1};
+}
+
+int32_t pal_image_evaluations(const pal_image_options *o)
+{
+    switch (o->sampler) {
+    case PAL_IMAGE_ANNEALED_LANGEVIN: return o->steps * o->iterations;
+    case PAL_IMAGE_PREDICTOR_CORRECTOR: return o->steps * (1 + o->correctors);
+    case PAL_IMAGE_PROBABILITY_FLOW: return is_rk45(o) ? 0 : 2 * o->steps - 1;
+    default: return (o->steps - 1) * o->resample + 1;
+    }
+}
+
+/* ---- checks ----------------------------------------------------------------------------------------- */
+
+typedef struct {
+    bool good;
+    const char *text;
+} rule;
+
+static pal_status first_broken(const rule *rules, size_t count, pal_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!rules[i].good) return pal_fail(err, PAL_E_OPTION, rules[i].text, SIZE_MAX);
+    return PAL_OK;
+}
+
+static bool between(double x, double low, double high)
+{
+    return x >= low && x <= high; /* false for NaN */
+}
+
+static bool same(double a, double b)
+{
+    return !(a < b) && !(a > b);
+}
+
+/* What the sampler needs of the network. */
+static pal_status check_heads(const pal_image_options *o, const pal_noise_predictor *p, pal_error *err)
+{
+    const pal_noise_head head = pal_image_head(o->sampler);
+    const rule rules[] = {
+        {!is_analytic(o->sampler) || p->gammas > 0,
+         "the model has no table Gamma for the analytic samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
+         "predictor-corrector, probability-flow and dpm-solver++ work without"},
+        {head != PAL_HEAD_SECOND_MOMENT || p->has_second_moment,
+         "the model has no second-moment head for the sn samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
+         "predictor-corrector, probability-flow and dpm-solver++ work without"},
+        {head != PAL_HEAD_RESIDUAL || p->has_residual,
+         "the model has no squared-residual head for the npr samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
+         "predictor-corrector, probability-flow and dpm-solver++ work without"},
+    };
+    return first_broken(rules, sizeof rules / sizeof *rules, err);
+}
+
+static pal_status check_steps(const pal_image_options *o, const pal_schedule *s, pal_error *err)
+{
+    const bool langevin = o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN;
+    const rule rules[] = {
+        {!is_rk45(o) || o->steps == 0, "probability-flow by RK45 finds its own steps: give a tolerance, or solver heun"},
+        {is_rk45(o) || between(o->steps, 1, PAL_SCHEDULE_STEPS), "steps must lie between 1 and 65536"},
+        {!langevin || o->steps >= 100, "annealed-langevin needs at least 100 noise levels (steps)"},
+        {between(o->iterations, 1, 10000), "iterations must lie between 1 and 10000"},
+        {o->iterations == 1 || langevin, "iterations is an option of annealed-langevin alone"},
+        {between(o->langevin_step, 1e-6, 1.0), "the langevin step must lie between 1e-6 and 1 (of sigma squared)"},
+        {langevin || same(o->langevin_step, 0.3), "the langevin step is an option of annealed-langevin alone"},
+        {between(o->correctors, 0, 100), "correctors must lie between 0 and 100"},
+        {o->correctors == 1 || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
+         "correctors is an option of predictor-corrector alone"},
+        {o->snr > 0.0 && o->snr <= 1.0, "snr must lie above 0 and at most at 1"},
+        {same(o->snr, 0.16) || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
+         "snr is an option of predictor-corrector alone"},
+        {(unsigned)o->solver <= PAL_FLOW_HEUN, "there is no such solver"},
+        {o->solver == PAL_FLOW_RK45 || o->sampler == PAL_IMAGE_PROBABILITY_FLOW,
+         "solver is an option of probability-flow alone"},
+        {between(o->tolerance, 1e-6, 0.1), "tolerance must lie between 1e-6 and 0.1"},
+        {is_rk45(o) || same(o->tolerance, 1e-4), "tolerance is an option of probability-flow by RK45 alone"},
+        {(!is_rk45(o) && !has_sigmas(o)) || o->grid == PAL_GRID_EVEN,
+         "a grid of times has no use here: RK45 finds its own, annealed-langevin and VE take geometric noise levels"},
+    };
+    pal_status status = first_broken(rules, sizeof rules / sizeof *rules, err);
+    if (status || is_rk45(o)) return status;
+    /* Noise levels need not be steps of the schedule, so that there may be more of them. */
+    return pal_grid_check(s, o->grid, o->times, has_sigmas(o) ? 1 : o->steps, err);
+}
+
+static pal_status check_variance(const pal_image_options *o, pal_error *err)
+{
+    const bool ancestral = pal_variance_of(o->sampler) != NULL;
+    const rule rules[] = {
+        {(unsigned)o->variance <= PAL_VARIANCE_LARGE, "there is no such variance"},
+        {o->variance == PAL_VARIANCE_SMALL || o->sampler == PAL_IMAGE_DDPM, "variance is an option of ddpm alone"},
+        {between(o->eta, 0.0, 1.0), "eta must lie between 0 and 1"},
+        {!(o->eta > 0.0) || pal_image_mean_by_eps(o->sampler), "eta is an option of ddim, analytic-ddim, npr-ddim and sn-ddim alone"},
+        {between(o->clip_pixel, 0.0, 255.0), "clip-pixel must lie between 0 and 255 (0 is off)"},
+        {ancestral || !(o->clip_pixel > 0.0), "clip-pixel is an option of ddpm, ddim and their kin alone"},
+    };
+    return first_broken(rules, sizeof rules / sizeof *rules, err);
+}
+
+static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s, pal_error *err)
+{
+    const pal_level end = pal_level_at(s, 1.0), least = pal_level_at(s, s->least);
+    const double highest = pal_level_sigma(&end) * (1.0 + 1e-9), lowest = pal_level_sigma(&least) * (1.0 - 1e-9);
+    const bool given = o->sigma_max > 0.0 || o->sigma_min > 0.0;
+    const double high = o->sigma_max > 0.0 ? o->sigma_max : highest < 50.0 ? highest : 50.0;
+    const double low = o->sigma_min > 0.0 ? o->sigma_min : lowest;
+    const rule rules[] = {
+        {(unsigned)o->process <= PAL_PROCESS_VE, "there is no such process"},
+        {o->process == PAL_PROCESS_VP || is_stochastic_solver(o->sampler),
+         "process is an option of reverse-sde and predictor-corrector alone"},
+        {o->sigma_max >= 0.0 && o->sigma_min >= 0.0, "sigma-max and sigma-min must not be negative (0 is the default)"},
+        {!given || has_sigmas(o), "sigma-max and sigma-min are options of annealed-langevin and of process VE alone"},
+        {!has_sigmas(o) || high <= highest, "sigma-max is more noise than the schedule of the model ends with"},
+        {!has_sigmas(o) || low >= lowest, "sigma-min is less noise than the schedule of the model begins with"},
+        {!has_sigmas(o) || low <= high, "sigma-min must not exceed sigma-max"},
+    };
+    return first_broken(rules, sizeof rules / sizeof *rules, err);
+}
+
+static pal_status check_known(const pal_image_options *o, const pal_noise_predictor *p, pal_error *err)
+{
+    const bool given = o->known != NULL;
+    const rule rules[] = {
+        {given == (o->mask != NULL), "inpainting needs both a known picture and a mask"},
+        {!given || o->sampler != PAL_IMAGE_PROBABILITY_FLOW,
+         "probability-flow cannot keep known parts: what is put back does not lie on the path of its equation; take "
+         "ddpm, ddim or their kin, reverse-sde, predictor-corrector or annealed-langevin"},
+        {!given || o->sampler != PAL_IMAGE_DPM_SOLVER,
+         "dpm-solver++ cannot keep known parts: it extrapolates from predictions made before they were put back; take "
+         "ddpm, ddim or their kin, reverse-sde, predictor-corrector or annealed-langevin"},
+        {between(o->resample, 1, 1000), "resample must lie between 1 and 1000"},
+        {o->resample == 1 || given, "resample has no use without known parts"},
+        {o->resample == 1 || o->sampler != PAL_IMAGE_ANNEALED_LANGEVIN,
+         "annealed-langevin resamples by iterations: resample has no use"},
+        {o->resample == 1 || o->sampler != PAL_IMAGE_PREDICTOR_CORRECTOR,
+         "predictor-corrector resamples by correctors: resample has no use"},
+    };
+    pal_status status = first_broken(rules, sizeof rules / sizeof *rules, err);
+    for (int32_t i = 0; !status && given && i < p->size; i++)
+        if (o->mask[i] && !isfinite(o->known[i]))
+            return pal_fail(err, PAL_E_OPTION, "the known picture has values that are not finite", (size_t)i);
+    return status;
+}
+
+pal_status pal_image_check(const pal_image_options *o, const pal_noise_predictor *p, const pal_schedule *s,
+                           pal_error *err)
+{
+    pal_status status;
+    if ((unsigned)o->sampler >= PAL_IMAGE_SAMPLERS)
+        return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
+    if ((status = check_heads(o, p, err))) return status;
+    if ((status = check_sigmas(o, s, err))) return status;
+    if ((status = check_steps(o, s, err))) return status;
+    if ((status = check_variance(o, err))) return status;
+    return check_known(o, p, err);
+}

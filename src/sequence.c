@@ -1,0 +1,97 @@
+/* sequence.c - a causal model reading token by token, with its keys and values kept. */
+#include "model.h"
+
+struct pal_sequence {
+    const pal_model *model;
+    int32_t most, length;
+    bool fresh; /* the last hidden state in the activations is that of the last token */
+    pal_activations activations;
+    pal_cache cache;
+};
+
+/* Also checks max_tokens, so that what is measured cannot overflow an int. */
+static pal_status layout(pal_sequence *s, const pal_model *m, int32_t max_tokens, pal_arena *arena, pal_error *err)
+{
+    pal_status status = pal_model_ready(m, err);
+    if (status) return status;
+    if (!m->net.causal)
+        return pal_fail(err, PAL_E_OPTION, "this model does not read from left to right; it fills blanks", SIZE_MAX);
+    if (max_tokens < 1 || max_tokens > m->net.context)
+        return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
+    s->model = m;
+    s->most = max_tokens;
+    pal_activations_layout(&s->activations, &m->net,
+                           max_tokens < PAL_SEQUENCE_BATCH ? max_tokens : PAL_SEQUENCE_BATCH, max_tokens, arena);
+    pal_cache_layout(&s->cache, &m->net, max_tokens, true, arena);
+    return PAL_OK;
+}
+
+pal_status pal_sequence_bytes(const pal_model *model, int32_t max_tokens, size_t *bytes, pal_error *err)
+{
+    pal_sequence measured;
+    pal_arena arena = {0};
+    pal_take(&arena, 1, sizeof(pal_sequence));
+    pal_status s = layout(&measured, model, max_tokens, &arena, err);
+    if (s) return s;
+    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+        return pal_fail(err, PAL_E_MEMORY, "a sequence of this length does not fit into memory", SIZE_MAX);
+    *bytes = arena.used + PAL_ARENA_SLACK;
+    return PAL_OK;
+}
+
+pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, int32_t max_tokens, void *block, size_t bytes,
+                             pal_error *err)
+{
+    size_t needed;
+    pal_status status = pal_sequence_bytes(model, max_tokens, &needed, err);
+    if (status) return status;
+    if (!block || bytes < needed)
+        return pal_fail(err, PAL_E_MEMORY, "the block for the sequence is too small", SIZE_MAX);
+    pal_arena arena = pal_arena_in(block);
+    pal_sequence *s = pal_take(&arena, 1, sizeof *s);
+    *s = (pal_sequence){0};
+    layout(s, model, max_tokens, &arena, NULL);
+    pal_activations_prepare(&s->activations, &model->net, &s->cache);
+    *out = s;
+    return PAL_OK;
+}
+
+pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n, pal_error *err)
+{
+    const pal_model *m = s->model;
+    if (n < 0 || n > s->most - s->length)
+        return pal_fail(err, PAL_E_CONTEXT, "more tokens than the sequence has room for", SIZE_MAX);
+    for (int32_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= m->net.vocab)
+            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+    for (int32_t done = 0; done < n;) {
+        const int32_t some = n - done < s->activations.most ? n - done : s->activations.most;
+        const int last = (int)some - 1;
+        pal_transformer_forward(&m->net, &m->kernels, &s->activations, &s->cache, tokens + done, (int)some,
+                                (int)s->length, &last, 1);
+        s->length += some;
+        s->fresh = true;
+        done += some;
+    }
+    return PAL_OK;
+}
+
+pal_status pal_sequence_logits(pal_sequence *s, float *logits, pal_error *err)
+{
+    const int row = 0;
+    if (!s->fresh) return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
+    pal_transformer_logits(&s->model->net, &s->model->kernels, &s->activations, &row, 1, logits);
+    return PAL_OK;
+}
+
+int32_t pal_sequence_length(const pal_sequence *s)
+{
+    return s->length;
+}
+
+void pal_sequence_rewind(pal_sequence *s, int32_t length)
+{
+    if (length < 0 || length >= s->length) return;
+    s->length = length;
+    s->fresh = false;
+}

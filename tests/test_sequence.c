@@ -1,0 +1,171 @@
+/* test_sequence.c - causal models with their keys and values kept: any split of the tokens, any rewind, any instruction
+ * set gives the bits of one evaluation of them all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model_testing.h"
+
+enum { MOST = 40 };
+
+static pal_sequence *make_sequence(const pal_model *m, int32_t most, void **block)
+{
+    pal_sequence *s;
+    size_t bytes;
+    pal_error err = {0};
+    assert_int_equal(pal_sequence_bytes(m, most, &bytes, &err), PAL_OK);
+    *block = malloc(bytes);
+    assert_non_null(*block);
+    memset(*block, 0xff, bytes); /* what is not initialised is not a number */
+    assert_int_equal(pal_sequence_init(&s, m, most, *block, bytes, &err), PAL_OK);
+    return s;
+}
+
+static void some_tokens(const pal_model *m, uint32_t run, int32_t tokens[MOST])
+{
+    for (uint32_t i = 0; i < MOST; i++) tokens[i] = (int32_t)pick(run, i, (uint32_t)pal_model_info(m)->vocabulary);
+}
+
+/* Appends tokens from..to in pieces drawn from `run`. */
+static void append_in_pieces(pal_sequence *s, const int32_t *tokens, int32_t to, uint32_t run)
+{
+    for (uint32_t draw = 0; pal_sequence_length(s) < to; draw++) {
+        int32_t left = to - pal_sequence_length(s), n = 1 + (int32_t)pick(run, draw, (uint32_t)left);
+        if (draw % 2) n = 1;
+        assert_int_equal(pal_sequence_append(s, tokens + pal_sequence_length(s), n, NULL), PAL_OK);
+    }
+}
+
+static void expect_logits(const pal_model *m, pal_sequence *s, const int32_t *tokens, int32_t n)
+{
+    const size_t vocabulary = (size_t)pal_model_info(m)->vocabulary;
+    float *whole = malloc(vocabulary * sizeof *whole), *kept = malloc(vocabulary * sizeof *kept);
+    const int32_t last = n - 1;
+    assert_true(whole && kept);
+    assert_int_equal(pal_logits(m, tokens, n, &last, 1, whole, NULL), PAL_OK);
+    assert_int_equal(pal_sequence_logits(s, kept, NULL), PAL_OK);
+    assert_memory_equal(whole, kept, vocabulary * sizeof *whole);
+    free(whole);
+    free(kept);
+}
+
+static const char *const isas[] = {"scalar", "simd128", "relaxed", "avx2", "avx512vnni"};
+static const char *const models[] = {"tiny-ar", "stories260K"};
+
+static void append_in_any_split_equals_one_evaluation(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < sizeof models / sizeof *models; at++)
+        for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+            pal_model *m = open_test_model(models[at]);
+            int32_t tokens[MOST];
+            if (pal_model_use_isa(m, isas[i], NULL) == PAL_OK)
+                for (uint32_t run = 0; run < 12; run++) {
+                    void *block;
+                    pal_sequence *s = make_sequence(m, MOST, &block);
+                    some_tokens(m, run, tokens);
+                    for (int32_t n = 1 + (int32_t)run % 3; n <= MOST; n += 1 + (int32_t)pick(run, 99, 9)) {
+                        append_in_pieces(s, tokens, n, run);
+                        expect_logits(m, s, tokens, n);
+                    }
+                    free(block);
+                }
+            pal_model_close(m);
+        }
+}
+
+static void rewind_then_other_tokens_equals_a_fresh_sequence(void **state)
+{
+    (void)state;
+    pal_model *m = open_test_model(models[0]);
+    void *block;
+    pal_sequence *s = make_sequence(m, MOST, &block);
+    int32_t tokens[MOST], other[MOST];
+    some_tokens(m, 1, tokens);
+    for (uint32_t run = 2; run < 20; run++) {
+        const int32_t keep = (int32_t)pick(run, 0, MOST);
+        append_in_pieces(s, tokens, MOST, run);
+        some_tokens(m, run, other);
+        memcpy(tokens + keep, other + keep, (size_t)(MOST - keep) * sizeof *tokens);
+        pal_sequence_rewind(s, keep);
+        assert_int_equal(pal_sequence_length(s), keep);
+        append_in_pieces(s, tokens, MOST, run + 100);
+        expect_logits(m, s, tokens, MOST);
+    }
+    free(block);
+    pal_model_close(m);
+}
+
+static void logits_without_tokens_are_refused(void **state)
+{
+    (void)state;
+    pal_model *m = open_test_model(models[0]);
+    void *block;
+    pal_sequence *s = make_sequence(m, 4, &block);
+    float *logits = malloc((size_t)pal_model_info(m)->vocabulary * sizeof *logits);
+    const int32_t tokens[3] = {1, 2, 3};
+    pal_error err = {0};
+    assert_int_equal(pal_sequence_logits(s, logits, &err), PAL_E_OPTION);
+    assert_int_equal(pal_sequence_append(s, tokens, 3, &err), PAL_OK);
+    pal_sequence_rewind(s, 7); /* more than there is: nothing */
+    assert_int_equal(pal_sequence_logits(s, logits, &err), PAL_OK);
+    pal_sequence_rewind(s, 2);
+    assert_int_equal(pal_sequence_logits(s, logits, &err), PAL_E_OPTION);
+    free(logits);
+    free(block);
+    pal_model_close(m);
+}
+
+static void append_refused_changes_nothing(void **state)
+{
+    (void)state;
+    pal_model *m = open_test_model(models[0]);
+    void *block;
+    pal_sequence *s = make_sequence(m, 6, &block);
+    int32_t tokens[MOST];
+    pal_error err = {0};
+    some_tokens(m, 3, tokens);
+    assert_int_equal(pal_sequence_append(s, tokens, 4, &err), PAL_OK);
+    assert_int_equal(pal_sequence_append(s, tokens + 4, 3, &err), PAL_E_CONTEXT);
+    assert_int_equal(pal_sequence_append(s, (const int32_t[]){1, -1}, 2, &err), PAL_E_OPTION);
+    assert_int_equal(err.offset, 1);
+    assert_int_equal(pal_sequence_append(s, (const int32_t[]){pal_model_info(m)->vocabulary}, 1, &err), PAL_E_OPTION);
+    assert_int_equal(pal_sequence_append(s, tokens, 0, &err), PAL_OK);
+    assert_int_equal(pal_sequence_length(s), 4);
+    expect_logits(m, s, tokens, 4);
+    assert_int_equal(pal_sequence_append(s, tokens + 4, 2, &err), PAL_OK);
+    expect_logits(m, s, tokens, 6);
+    free(block);
+    pal_model_close(m);
+}
+
+static void sequence_of_what_cannot_be_read_is_refused(void **state)
+{
+    (void)state;
+    pal_model *m = open_test_model(models[0]), *full = open_test_model("tiny-infill");
+    pal_sequence *s;
+    size_t bytes;
+    char small[64];
+    pal_error err = {0};
+    assert_int_equal(pal_sequence_bytes(full, 8, &bytes, &err), PAL_E_OPTION);
+    assert_int_equal(pal_sequence_bytes(m, 0, &bytes, &err), PAL_E_OPTION);
+    assert_int_equal(pal_sequence_bytes(m, pal_model_info(m)->context + 1, &bytes, &err), PAL_E_OPTION);
+    assert_int_equal(pal_sequence_init(&s, m, 8, small, sizeof small, &err), PAL_E_MEMORY);
+    pal_model_close(m);
+    pal_model_close(full);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(append_in_any_split_equals_one_evaluation),
+        cmocka_unit_test(rewind_then_other_tokens_equals_a_fresh_sequence),
+        cmocka_unit_test(logits_without_tokens_are_refused),
+        cmocka_unit_test(append_refused_changes_nothing),
+        cmocka_unit_test(sequence_of_what_cannot_be_read_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

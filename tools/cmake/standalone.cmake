@@ -1,0 +1,27 @@
+# standalone.cmake - WebAssembly without any JavaScript of Emscripten's, by either compiler (PAL_RELAXED: clang-19).
+#
+#   pal_standalone(TARGET STACK_BYTES [EXPORT...])
+#
+# makes an executable a single .wasm whose memory grows to what 32-bit addresses reach.  With exports it is a library
+# that its host calls; without, a program whose host gives it arguments, output and a clock (tests/engines/host.mjs).
+function(pal_standalone target stack)
+    set_target_properties(${target} PROPERTIES SUFFIX .wasm)
+    if(PAL_RELAXED AND ARGN)
+        # What Emscripten exports unasked, so that both builds have the same face.
+        list(TRANSFORM ARGN PREPEND "--export=" OUTPUT_VARIABLE exports)
+        target_link_options(${target} PRIVATE ${PAL_SYSTEM_LIBRARIES}/crt1_reactor.o --entry=_initialize
+            ${exports} --export=stackSave --export=stackRestore --export=stackAlloc --export=__errno_location --export-table)
+    elseif(PAL_RELAXED)
+        target_link_options(${target} PRIVATE ${PAL_SYSTEM_LIBRARIES}/crt1.o --entry=_start)
+    elseif(ARGN)
+        list(TRANSFORM ARGN PREPEND "_" OUTPUT_VARIABLE exports)
+        list(JOIN exports "," exports)
+        target_link_options(${target} PRIVATE --no-entry -sFILESYSTEM=0 -sEXPORTED_FUNCTIONS=${exports})
+    endif()
+    if(PAL_RELAXED)
+        target_link_options(${target} PRIVATE -zstack-size=${stack})
+    else()
+        target_link_options(${target} PRIVATE
+            -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=${stack} -O3)
+    endif()
+endfunction()
