@@ -130,41 +130,57 @@ static void attention_ref(float *y, const float *q, const float *k, const float 
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-#define PAL_INLINE __attribute__((always_inline)) static inline
+/* How many panels of keys, or groups of eight elements, go with so many queries: together eight registers of sums,
+ * enough of them that one addition need not wait for another. */
+#define PAL_GROUPS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
+#define PAL_MOST_GROUPS   4
 
-/* Scores of eight keys by `count` (a constant) queries. */
-PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, int first, const int count)
+/* Scores of `groups` panels of eight keys by `count` queries, both constant. */
+PAL_INLINE void panel_scores_simd128(const attention_rows *a, int first, const int count, const int groups)
 {
-    v128_t sum[PAL_ATTENTION_ROWS][2], scale = wasm_f32x4_splat(a->scale);
-    const float *q[PAL_ATTENTION_ROWS];
-    for (int r = 0; r < count; r++) {
-        sum[r][0] = sum[r][1] = wasm_f32x4_splat(0.0f);
+    v128_t sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS][2], scale = wasm_f32x4_splat(a->scale);
+    const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
+    const float *q[PAL_ATTENTION_ROWS], *k = a->k + (size_t)first * (size_t)a->head_dim;
+    PAL_UNROLL for (int r = 0; r < count; r++)
+    {
+        PAL_UNROLL for (int g = 0; g < groups; g++) sum[r][g][0] = sum[r][g][1] = wasm_f32x4_splat(0.0f);
         q[r] = a->q[r];
     }
-    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) {
-        v128_t low = wasm_v128_load(k), high = wasm_v128_load(k + 4);
-        for (int r = 0; r < count; r++) {
-            v128_t x = wasm_v128_load32_splat(q[r] + d);
-            sum[r][0] = wasm_f32x4_add(sum[r][0], wasm_f32x4_mul(x, low));
-            sum[r][1] = wasm_f32x4_add(sum[r][1], wasm_f32x4_mul(x, high));
+    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL)
+        PAL_UNROLL for (int g = 0; g < groups; g++)
+        {
+            v128_t low = wasm_v128_load(k + (size_t)g * panel), high = wasm_v128_load(k + (size_t)g * panel + 4);
+            PAL_UNROLL for (int r = 0; r < count; r++)
+            {
+                v128_t x = wasm_v128_load32_splat(q[r] + d);
+                sum[r][g][0] = wasm_f32x4_add(sum[r][g][0], wasm_f32x4_mul(x, low));
+                sum[r][g][1] = wasm_f32x4_add(sum[r][g][1], wasm_f32x4_mul(x, high));
+            }
         }
-    }
-    for (int r = 0; r < count; r++) {
-        wasm_v128_store(a->score[r] + first, wasm_f32x4_mul(sum[r][0], scale));
-        wasm_v128_store(a->score[r] + first + 4, wasm_f32x4_mul(sum[r][1], scale));
-    }
+    PAL_UNROLL for (int r = 0; r < count; r++)
+        PAL_UNROLL for (int g = 0; g < groups; g++)
+        {
+            wasm_v128_store(a->score[r] + first + PAL_PANEL * g, wasm_f32x4_mul(sum[r][g][0], scale));
+            wasm_v128_store(a->score[r] + first + PAL_PANEL * g + 4, wasm_f32x4_mul(sum[r][g][1], scale));
+        }
+}
+
+PAL_INLINE void all_scores_simd128(const attention_rows *a, const int count)
+{
+    const int keys = (a->most + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL, some = PAL_GROUPS(count) * PAL_PANEL;
+    int first = 0;
+    for (; first + some <= keys; first += some) panel_scores_simd128(a, first, count, PAL_GROUPS(count));
+    for (; first < keys; first += PAL_PANEL) panel_scores_simd128(a, first, count, 1);
 }
 
 static void scores_simd128(const attention_rows *a, int count)
 {
-    const float *k = a->k;
-    for (int first = 0; first < a->most; first += PAL_PANEL, k += (size_t)PAL_PANEL * (size_t)a->head_dim)
-        switch (count) {
-        case 1: panel_scores_simd128(a, k, first, 1); break;
-        case 2: panel_scores_simd128(a, k, first, 2); break;
-        case 3: panel_scores_simd128(a, k, first, 3); break;
-        default: panel_scores_simd128(a, k, first, 4); break;
-        }
+    switch (count) {
+    case 1: all_scores_simd128(a, 1); break;
+    case 2: all_scores_simd128(a, 2); break;
+    case 3: all_scores_simd128(a, 3); break;
+    default: all_scores_simd128(a, 4); break;
+    }
 }
 
 static float top_simd128(const float *score, int keys)
@@ -198,45 +214,54 @@ static void softmax_simd128(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* Elements d .. d + 8 of `count` (a constant) outputs over the keys from .. to, added to what is there. */
-PAL_INLINE void mix_keys_simd128(const attention_rows *a, int first_row, int d, int from, int to, const int count)
+/* Elements d .. d + 8 * groups of `count` outputs (both constant) over the keys from .. to, added to what is there. */
+PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, int from, int to, const int count,
+                                 const int groups)
 {
-    v128_t sum[PAL_ATTENTION_ROWS][2];
+    v128_t sum[PAL_ATTENTION_ROWS][2 * PAL_MOST_GROUPS];
     const float *weight[PAL_ATTENTION_ROWS];
-    for (int r = 0; r < count; r++) {
-        const float *y = a->y[first_row + r] + d;
-        weight[r] = a->score[first_row + r];
-        sum[r][0] = from ? wasm_v128_load(y) : wasm_f32x4_splat(0.0f);
-        sum[r][1] = from ? wasm_v128_load(y + 4) : wasm_f32x4_splat(0.0f);
+    PAL_UNROLL for (int r = 0; r < count; r++)
+    {
+        const float *y = a->y[row + r] + d;
+        weight[r] = a->score[row + r];
+        PAL_UNROLL for (int g = 0; g < 2 * groups; g++)
+            sum[r][g] = from ? wasm_v128_load(y + 4 * g) : wasm_f32x4_splat(0.0f);
     }
     const float *v = a->v + (size_t)from * a->v_stride + d;
-    for (int j = from; j < to; j++, v += a->v_stride) {
-        v128_t low = wasm_v128_load(v), high = wasm_v128_load(v + 4);
-        for (int r = 0; r < count; r++) {
-            v128_t w = wasm_v128_load32_splat(weight[r] + j);
-            sum[r][0] = wasm_f32x4_add(sum[r][0], wasm_f32x4_mul(w, low));
-            sum[r][1] = wasm_f32x4_add(sum[r][1], wasm_f32x4_mul(w, high));
+    for (int j = from; j < to; j++, v += a->v_stride)
+        PAL_UNROLL for (int g = 0; g < 2 * groups; g += 2)
+        {
+            v128_t low = wasm_v128_load(v + 4 * g), high = wasm_v128_load(v + 4 * g + 4);
+            PAL_UNROLL for (int r = 0; r < count; r++)
+            {
+                v128_t w = wasm_v128_load32_splat(weight[r] + j);
+                sum[r][g] = wasm_f32x4_add(sum[r][g], wasm_f32x4_mul(w, low));
+                sum[r][g + 1] = wasm_f32x4_add(sum[r][g + 1], wasm_f32x4_mul(w, high));
+            }
         }
-    }
-    for (int r = 0; r < count; r++) {
-        wasm_v128_store(a->y[first_row + r] + d, sum[r][0]);
-        wasm_v128_store(a->y[first_row + r] + d + 4, sum[r][1]);
-    }
+    PAL_UNROLL for (int r = 0; r < count; r++)
+        PAL_UNROLL for (int g = 0; g < 2 * groups; g++) wasm_v128_store(a->y[row + r] + d + 4 * g, sum[r][g]);
+}
+
+PAL_INLINE void mix_all_simd128(const attention_rows *a, int row, int from, int to, const int count)
+{
+    const int some = 8 * PAL_GROUPS(count);
+    int d = 0;
+    for (; d + some <= a->head_dim; d += some) mix_keys_simd128(a, row, d, from, to, count, PAL_GROUPS(count));
+    for (; d < a->head_dim; d += 8) mix_keys_simd128(a, row, d, from, to, count, 1);
 }
 
 /* What all queries see together, then what each sees beyond. */
 static void mix_simd128(const attention_rows *a, int count)
 {
-    for (int d = 0; d < a->head_dim; d += 8)
-        switch (count) {
-        case 1: mix_keys_simd128(a, 0, d, 0, a->fewest, 1); break;
-        case 2: mix_keys_simd128(a, 0, d, 0, a->fewest, 2); break;
-        case 3: mix_keys_simd128(a, 0, d, 0, a->fewest, 3); break;
-        default: mix_keys_simd128(a, 0, d, 0, a->fewest, 4); break;
-        }
+    switch (count) {
+    case 1: mix_all_simd128(a, 0, 0, a->fewest, 1); break;
+    case 2: mix_all_simd128(a, 0, 0, a->fewest, 2); break;
+    case 3: mix_all_simd128(a, 0, 0, a->fewest, 3); break;
+    default: mix_all_simd128(a, 0, 0, a->fewest, 4); break;
+    }
     for (int r = 0; r < count; r++)
-        for (int d = 0; d < a->head_dim && a->seen[r] > a->fewest; d += 8)
-            mix_keys_simd128(a, r, d, a->fewest, a->seen[r], 1);
+        if (a->seen[r] > a->fewest) mix_all_simd128(a, r, a->fewest, a->seen[r], 1);
 }
 
 static void attention_simd128(float *y, const float *q, const float *k, const float *v, float *scores,

@@ -93,7 +93,7 @@ static void dequantize_super(float *x, const unsigned char *w, const unsigned ch
     for (int part = 0; part < SUPER / SUB; part++) {
         float scale = pal_block_scale(w) * (float)super_scale(w + 4, part);
         float minimum = pal_block_scale(w + 2) * (float)super_minimum(w + 4, part);
-        const unsigned char *low = nibbles + part / 2 * SUB;
+        const unsigned char *low = nibbles + (size_t)(part / 2) * SUB;
         for (int i = 0; i < SUB; i++) {
             int q = low[i] >> part % 2 * 4 & 15;
             if (high) q |= (high[i] >> part & 1) << 4;

@@ -66,6 +66,12 @@ PAL_AVX2 static inline void pal_transpose_avx2(__m256 row[8])
 #endif
 #if defined(PAL_HAVE_SIMD128)
 
+#define PAL_INLINE __attribute__((always_inline)) static inline
+/* Loops over small arrays in registers, which left rolled would live in memory; and loops over columns, which
+ * unrolled would let the compiler reorder the additions until nothing fits the registers any more. */
+#define PAL_UNROLL _Pragma("clang loop unroll(full)")
+#define PAL_ROLLED _Pragma("clang loop unroll(disable)")
+
 /* pal_sum_lanes of two registers, lanes 0..3 and 4..7. */
 static inline float pal_sum_lanes_simd128(v128_t low, v128_t high)
 {
@@ -85,19 +91,24 @@ static inline void pal_transpose_simd128(v128_t row[4])
     row[3] = wasm_i64x2_shuffle(b, d, 1, 3);
 }
 
-/* Four halves at any address to f32.  Exponent and mantissa are moved to where a float has them, then the
- * difference of the biases is multiplied in, which is exact and also right for subnormals; infinity and NaN
- * get their exponent back.  (Widening by shuffle: clang 14 turns load16x4 and the mask into scalar code.) */
-static inline v128_t pal_load_f16_simd128(const void *halves)
+/* Eight halves at any address to f32, elements 0..3 and 4..7.  With the half in the upper 16 bits an arithmetic shift
+ * by 3 puts exponent and mantissa where a float has them and leaves the sign in place; the difference of the biases
+ * is then multiplied in, which is exact and also right for subnormals.  Infinity and NaN, which weights hardly ever
+ * are, get their exponent back. */
+static inline void pal_load_f16_simd128(v128_t out[2], const void *halves)
 {
-    v128_t half = wasm_v128_load64_zero(halves);
-    half = wasm_i16x8_shuffle(half, wasm_i16x8_splat(0), 0, 8, 1, 9, 2, 10, 3, 11);
-    v128_t magnitude = wasm_v128_and(half, wasm_i32x4_splat(0x7fff));
-    v128_t sign = wasm_i32x4_shl(wasm_v128_xor(half, magnitude), 16);
-    v128_t value = wasm_f32x4_mul(wasm_i32x4_shl(magnitude, 13), wasm_f32x4_splat(0x1p112f));
-    v128_t special = wasm_i32x4_gt(magnitude, wasm_i32x4_splat(0x7bff));
-    value = wasm_v128_or(value, wasm_v128_and(special, wasm_i32x4_splat(0x7f800000)));
-    return wasm_v128_or(value, sign);
+    const v128_t half = wasm_v128_load(halves), zero = wasm_i16x8_splat(0);
+    const v128_t kept = wasm_i32x4_splat((int32_t)0x8fffe000u), unbias = wasm_f32x4_splat(0x1p112f);
+    v128_t low = wasm_i16x8_shuffle(zero, half, 0, 8, 1, 9, 2, 10, 3, 11);
+    v128_t high = wasm_i16x8_shuffle(zero, half, 4, 12, 5, 13, 6, 14, 7, 15);
+    out[0] = wasm_f32x4_mul(wasm_v128_and(wasm_i32x4_shr(low, 3), kept), unbias);
+    out[1] = wasm_f32x4_mul(wasm_v128_and(wasm_i32x4_shr(high, 3), kept), unbias);
+    const v128_t magnitude = wasm_v128_and(half, wasm_i16x8_splat(0x7fff));
+    if (__builtin_expect(wasm_v128_any_true(wasm_i16x8_gt(magnitude, wasm_i16x8_splat(0x7bff))), 0)) {
+        const v128_t infinite = wasm_f32x4_splat(65536.0f), exponent = wasm_i32x4_splat(0x7f800000);
+        for (int i = 0; i < 2; i++)
+            out[i] = wasm_v128_or(out[i], wasm_v128_and(wasm_f32x4_ge(wasm_f32x4_abs(out[i]), infinite), exponent));
+    }
 }
 
 #endif

@@ -80,12 +80,18 @@ PAL_INLINE void span_rows(const pal_product *p, const float_span *s, int i, cons
     const uint16_t *w16 = s->w;
     const float *w32 = s->w;
     for (int c = 0; c < s->cols; c++, w16 += PAL_PANEL, w32 += PAL_PANEL) {
-        v128_t low = half ? pal_load_f16_simd128(w16) : wasm_v128_load(w32);
-        v128_t high = half ? pal_load_f16_simd128(w16 + 4) : wasm_v128_load(w32 + 4);
-        for (int k = 0; k < count; k++) {
+        v128_t w[2];
+        if (half) {
+            pal_load_f16_simd128(w, w16);
+        } else {
+            w[0] = wasm_v128_load(w32);
+            w[1] = wasm_v128_load(w32 + 4);
+        }
+        PAL_UNROLL for (int k = 0; k < count; k++)
+        {
             v128_t v = wasm_v128_load32_splat(x[k] + c);
-            sum[k][0] = wasm_f32x4_add(sum[k][0], wasm_f32x4_mul(v, low));
-            sum[k][1] = wasm_f32x4_add(sum[k][1], wasm_f32x4_mul(v, high));
+            sum[k][0] = wasm_f32x4_add(sum[k][0], wasm_f32x4_mul(v, w[0]));
+            sum[k][1] = wasm_f32x4_add(sum[k][1], wasm_f32x4_mul(v, w[1]));
         }
     }
     store_sums(sum, p, i, s->row, count);
@@ -111,8 +117,10 @@ static void half_panel_simd128(const pal_product *p, const unsigned char *panel,
         const int cols = p->cols - first < FLOAT_TILE_COLS ? p->cols - first : FLOAT_TILE_COLS;
         const unsigned char *w = panel + (size_t)first * PAL_PANEL * 2;
         for (int c = 0; c < cols; c++, w += PAL_PANEL * 2) {
-            wasm_v128_store(t.w[c], pal_load_f16_simd128(w));
-            wasm_v128_store(t.w[c] + 4, pal_load_f16_simd128(w + 8));
+            v128_t eight[2];
+            pal_load_f16_simd128(eight, w);
+            wasm_v128_store(t.w[c], eight[0]);
+            wasm_v128_store(t.w[c] + 4, eight[1]);
         }
         span_all_rows(p, &(float_span){t.w, false, row, first, cols});
     }

@@ -73,8 +73,10 @@ static void widen(wide_tile *t, const unsigned char *panel, int blocks)
 {
     for (int b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        wasm_v128_store(t->scale[b], pal_load_f16_simd128(panel));
-        wasm_v128_store(t->scale[b] + 4, pal_load_f16_simd128(panel + 8));
+        v128_t scale[2];
+        pal_load_f16_simd128(scale, panel);
+        wasm_v128_store(t->scale[b], scale[0]);
+        wasm_v128_store(t->scale[b] + 4, scale[1]);
         for (int pair = 0; pair < PAIRS / 2; pair += 2)
             for (int half = 0; half < 2; half++, q += 16) {
                 v128_t w[4];
@@ -92,15 +94,19 @@ PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, in
     load_sums(sum, p, 0, row, count, true);
     for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        lanes_at_work l;
+        block_at_work l;
         start_block(&l, p, 0, (size_t)b, 0, count);
-        for (int pair = 0; pair < PAIRS / 2; pair += 2)
-            for (int half = 0; half < 2; half++, q += 16) {
-                v128_t w[4];
-                split_nibbles(w, wasm_v128_load(q));
-                for (int j = 0; j < 4; j++) add_pairs(&l, w[j], pair + j % 2 + j / 2 * (PAIRS / 2), half);
-            }
-        end_block(sum, &l, p, 0, (size_t)b, pal_load_f16_simd128(panel), pal_load_f16_simd128(panel + 8));
+        PAL_ROLLED for (int pair = 0; pair < PAIRS / 2; pair += 2, q += 32)
+        {
+            v128_t low[4], high[4];
+            split_nibbles(low, wasm_v128_load(q));
+            split_nibbles(high, wasm_v128_load(q + 16));
+            PAL_UNROLL for (int j = 0; j < 4; j++)
+                add_pairs(&l, low[j], high[j], pair + j % 2 + j / 2 * (PAIRS / 2), count);
+        }
+        v128_t scale[2];
+        pal_load_f16_simd128(scale, panel);
+        end_block(sum, &l, p, 0, (size_t)b, scale[0], scale[1], count);
     }
     store_sums(sum, p, 0, row, count);
 }
@@ -144,26 +150,30 @@ PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, i
     load_sums(sum, p, i, row, count, true);
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        lanes_at_work l;
+        block_at_work l;
         v128_t narrow[TILE_ROWS][2];
-        for (int k = 0; k < count; k++) narrow[k][0] = narrow[k][1] = wasm_i16x8_splat(0);
-        for (size_t g = 0; g < 4; g++)
-            for (int half = 0; half < 2; half++, q += 16) {
+        PAL_UNROLL for (int k = 0; k < count; k++) narrow[k][0] = narrow[k][1] = wasm_i16x8_splat(0);
+        PAL_ROLLED for (size_t g = 0; g < 4; g++)
+            PAL_UNROLL for (int half = 0; half < 2; half++, q += 16)
+            {
                 v128_t w = wasm_v128_load(q), low = wasm_v128_and(w, low_nibble), high = wasm_u8x16_shr(w, 4);
-                for (int k = 0; k < count; k++) {
+                PAL_UNROLL for (int k = 0; k < count; k++)
+                {
                     const int8_t *x = p->xq->q + (size_t)(i + k) * (size_t)p->cols + b * PAL_BLOCK + 4 * g;
                     v128_t a = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x), low);
                     v128_t c = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x + PAL_BLOCK / 2), high);
                     narrow[k][half] = wasm_i16x8_add(narrow[k][half], wasm_i16x8_add(a, c));
                 }
             }
-        l.count = count;
-        for (int k = 0; k < count; k++) {
+        PAL_UNROLL for (int k = 0; k < count; k++)
+        {
             v128_t bias = wasm_v128_load32_splat(p->xq->bias + (size_t)(i + k) * blocks + b);
             l.dot[k][0] = wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][0], ones));
             l.dot[k][1] = wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][1], ones));
         }
-        end_block(sum, &l, p, i, b, pal_load_f16_simd128(panel), pal_load_f16_simd128(panel + 8));
+        v128_t scale[2];
+        pal_load_f16_simd128(scale, panel);
+        end_block(sum, &l, p, i, b, scale[0], scale[1], count);
     }
     store_sums(sum, p, i, row, count);
 }

@@ -59,8 +59,10 @@ static void widen(wide_tile *t, const unsigned char *panel, int blocks)
     const v128_t low_byte = wasm_i16x8_splat(0xff);
     for (int b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        wasm_v128_store(t->scale[b], pal_load_f16_simd128(panel));
-        wasm_v128_store(t->scale[b] + 4, pal_load_f16_simd128(panel + 8));
+        v128_t scale[2];
+        pal_load_f16_simd128(scale, panel);
+        wasm_v128_store(t->scale[b], scale[0]);
+        wasm_v128_store(t->scale[b] + 4, scale[1]);
         for (int pair = 0; pair < PAIRS; pair += 2)
             for (int half = 0; half < 2; half++, q += 16) {
                 v128_t w = wasm_v128_load(q);
@@ -78,15 +80,17 @@ PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, in
     load_sums(sum, p, 0, row, count, true);
     for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q8_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        lanes_at_work l;
+        block_at_work l;
         start_block(&l, p, 0, (size_t)b, BIAS_SHIFT, count);
-        for (int pair = 0; pair < PAIRS; pair += 2)
-            for (int half = 0; half < 2; half++, q += 16) {
-                v128_t w = wasm_v128_load(q);
-                add_pairs(&l, wasm_v128_and(w, low_byte), pair, half);
-                add_pairs(&l, wasm_u16x8_shr(w, 8), pair + 1, half);
-            }
-        end_block(sum, &l, p, 0, (size_t)b, pal_load_f16_simd128(panel), pal_load_f16_simd128(panel + 8));
+        PAL_ROLLED for (int pair = 0; pair < PAIRS; pair += 2, q += 32)
+        {
+            v128_t low = wasm_v128_load(q), high = wasm_v128_load(q + 16);
+            add_pairs(&l, wasm_v128_and(low, low_byte), wasm_v128_and(high, low_byte), pair, count);
+            add_pairs(&l, wasm_u16x8_shr(low, 8), wasm_u16x8_shr(high, 8), pair + 1, count);
+        }
+        v128_t scale[2];
+        pal_load_f16_simd128(scale, panel);
+        end_block(sum, &l, p, 0, (size_t)b, scale[0], scale[1], count);
     }
     store_sums(sum, p, 0, row, count);
 }

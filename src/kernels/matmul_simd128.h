@@ -19,8 +19,6 @@
 
 #include <stdalign.h>
 
-#define PAL_INLINE __attribute__((always_inline)) static inline
-
 enum { PAIRS = PAL_BLOCK / 2, TILE_ROWS = 4, TILE_BLOCKS = 32, MOST_DIRECT = TILE_ROWS - 1 };
 
 /* Weights of one panel, up to 1024 columns of them: 17 KB. */
@@ -29,26 +27,28 @@ typedef struct {
     alignas(16) float scale[TILE_BLOCKS][PAL_PANEL];
 } wide_tile;
 
-/* Sums in progress for up to four rows of activations. */
+/* A block at work: dots for up to four rows of activations, by the low and the high four rows of weights. */
 typedef struct {
     v128_t dot[TILE_ROWS][2];
     const int16_t *x[TILE_ROWS];
-    int count;
-} lanes_at_work;
+} block_at_work;
 
-/* Adds pair `pair` of the low (0) or high (1) four rows to the dots of every row of activations. */
-PAL_INLINE void add_pairs(lanes_at_work *l, v128_t w, int pair, int half)
+/* Adds pair `pair` of the low and the high four rows to the dots of every row of activations. */
+PAL_INLINE void add_pairs(block_at_work *l, v128_t low, v128_t high, int pair, const int count)
 {
-    for (int k = 0; k < l->count; k++) {
+    PAL_UNROLL for (int k = 0; k < count; k++)
+    {
         v128_t x = wasm_v128_load32_splat(l->x[k] + 2 * pair);
-        l->dot[k][half] = wasm_i32x4_add(l->dot[k][half], wasm_i32x4_dot_i16x8(w, x));
+        l->dot[k][0] = wasm_i32x4_add(l->dot[k][0], wasm_i32x4_dot_i16x8(low, x));
+        l->dot[k][1] = wasm_i32x4_add(l->dot[k][1], wasm_i32x4_dot_i16x8(high, x));
     }
 }
 
 /* The sums so far: zero at first, later what the blocks before have left in y. */
 PAL_INLINE void load_sums(v128_t sum[][2], const pal_product *p, int i, int row, int count, bool fresh)
 {
-    for (int k = 0; k < count; k++) {
+    PAL_UNROLL for (int k = 0; k < count; k++)
+    {
         const float *y = p->y + (size_t)(i + k) * p->y_stride + row;
         sum[k][0] = fresh ? wasm_f32x4_splat(0.0f) : wasm_v128_load(y);
         sum[k][1] = fresh ? wasm_f32x4_splat(0.0f) : wasm_v128_load(y + 4);
@@ -57,7 +57,8 @@ PAL_INLINE void load_sums(v128_t sum[][2], const pal_product *p, int i, int row,
 
 PAL_INLINE void store_sums(v128_t sum[][2], const pal_product *p, int i, int row, int count)
 {
-    for (int k = 0; k < count; k++) {
+    PAL_UNROLL for (int k = 0; k < count; k++)
+    {
         float *y = p->y + (size_t)(i + k) * p->y_stride + row;
         wasm_v128_store(y, sum[k][0]);
         wasm_v128_store(y + 4, sum[k][1]);
@@ -65,11 +66,11 @@ PAL_INLINE void store_sums(v128_t sum[][2], const pal_product *p, int i, int row
 }
 
 /* Starts the dots of a block from the activations' bias, so that weights without a sign come out right. */
-PAL_INLINE void start_block(lanes_at_work *l, const pal_product *p, int i, size_t block, int bias_shift, int count)
+PAL_INLINE void start_block(block_at_work *l, const pal_product *p, int i, size_t block, int bias_shift, int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
-    l->count = count;
-    for (int k = 0; k < count; k++) {
+    PAL_UNROLL for (int k = 0; k < count; k++)
+    {
         const size_t at = (size_t)(i + k) * blocks + block;
         v128_t bias = wasm_v128_load32_splat(p->xq->bias + at);
         l->x[k] = p->xq->wide + at * PAL_BLOCK;
@@ -78,11 +79,12 @@ PAL_INLINE void start_block(lanes_at_work *l, const pal_product *p, int i, size_
 }
 
 /* sum += (float)dot * (weight scale * activation scale) */
-PAL_INLINE void end_block(v128_t sum[][2], const lanes_at_work *l, const pal_product *p, int i, size_t block,
-                          v128_t low_scale, v128_t high_scale)
+PAL_INLINE void end_block(v128_t sum[][2], const block_at_work *l, const pal_product *p, int i, size_t block,
+                          v128_t low_scale, v128_t high_scale, const int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
-    for (int k = 0; k < l->count; k++) {
+    PAL_UNROLL for (int k = 0; k < count; k++)
+    {
         v128_t s = wasm_v128_load32_splat(p->xq->scale + (size_t)(i + k) * blocks + block);
         v128_t low = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(l->dot[k][0]), wasm_f32x4_mul(low_scale, s));
         v128_t high = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(l->dot[k][1]), wasm_f32x4_mul(high_scale, s));
@@ -98,17 +100,15 @@ PAL_INLINE void tile_rows(const wide_tile *t, const pal_product *p, int bias_shi
     v128_t sum[TILE_ROWS][2];
     load_sums(sum, p, i, row, count, first == 0);
     for (int b = 0; b < blocks; b++) {
-        lanes_at_work l;
+        block_at_work l;
         start_block(&l, p, i, (size_t)(first + b), bias_shift, count);
-        for (int pair = 0; pair < PAIRS; pair++) {
+        PAL_ROLLED for (int pair = 0; pair < PAIRS; pair++)
+        {
             v128_t low = wasm_v128_load(t->q[b][pair][0]), high = wasm_v128_load(t->q[b][pair][4]);
-            for (int k = 0; k < count; k++) {
-                v128_t x = wasm_v128_load32_splat(l.x[k] + 2 * pair);
-                l.dot[k][0] = wasm_i32x4_add(l.dot[k][0], wasm_i32x4_dot_i16x8(low, x));
-                l.dot[k][1] = wasm_i32x4_add(l.dot[k][1], wasm_i32x4_dot_i16x8(high, x));
-            }
+            add_pairs(&l, low, high, pair, count);
         }
-        end_block(sum, &l, p, i, (size_t)(first + b), wasm_v128_load(t->scale[b]), wasm_v128_load(t->scale[b] + 4));
+        end_block(sum, &l, p, i, (size_t)(first + b), wasm_v128_load(t->scale[b]), wasm_v128_load(t->scale[b] + 4),
+                  count);
     }
     store_sums(sum, p, i, row, count);
 }
