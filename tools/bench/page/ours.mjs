@@ -1,0 +1,176 @@
+// @ts-check
+/* Palimpsest, by the raw exports of its .wasm: no library, no Emscripten. */
+import { prompt as promptOf, randomTokens, sample, serve, settle, spread } from './timing.mjs';
+
+const ERROR_WORDS = 3; // pal_error: status, text, offset
+
+class Engine {
+  /** @param {WebAssembly.Instance} instance */
+  constructor(instance) {
+    this.memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+    this.exports = /** @type {Record<string, (...values: number[]) => number>} */ (/** @type {unknown} */ (instance.exports));
+    this.call('_initialize');
+    this.error = this.alloc(4 * ERROR_WORDS);
+  }
+
+  static async create(/** @type {string} */ url) {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+    const env = { emscripten_notify_memory_growth: () => {} };
+    return new Engine((await WebAssembly.instantiateStreaming(answer, { env })).instance);
+  }
+
+  call(/** @type {string} */ name, /** @type {number[]} */ ...values) {
+    const call = this.exports[name];
+    if (!call) throw new Error(`this build of the engine does not export ${name}`);
+    return call(...values);
+  }
+
+  /** Calls what returns a pal_status and takes the error last. */
+  check(/** @type {string} */ name, /** @type {number[]} */ ...values) {
+    if (this.call(name, ...values, this.error) !== 0) this.fail(name);
+  }
+
+  fail(/** @type {string} */ name) {
+    const [status, text] = new Int32Array(this.memory.buffer, this.error, ERROR_WORDS);
+    const bytes = new Uint8Array(this.memory.buffer, text);
+    throw new Error(`${name}: ${new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)))} (${status})`);
+  }
+
+  alloc(/** @type {number} */ bytes) {
+    const at = this.call('pw_alloc', bytes) >>> 0;
+    if (!at) throw new Error(`no memory for ${bytes} bytes`);
+    return at;
+  }
+
+  ints(/** @type {number} */ at, /** @type {number} */ count) {
+    return new Int32Array(this.memory.buffer, at, count);
+  }
+
+  floats(/** @type {number} */ at, /** @type {number} */ count) {
+    return new Float32Array(this.memory.buffer, at, count);
+  }
+
+  /** Streams a file to its final place and opens it. */
+  async open(/** @type {string} */ url) {
+    const answer = await fetch(url);
+    if (!answer.ok || !answer.body) throw new Error(`${url}: ${answer.status}`);
+    const bytes = Number(answer.headers.get('content-length'));
+    const image = this.alloc(bytes);
+    let at = image;
+    for (const reader = answer.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      new Uint8Array(this.memory.buffer, at, value.length).set(value);
+      at += value.length;
+    }
+    const model = this.call('pw_model_open', image, bytes, this.error);
+    if (!model) this.fail('pw_model_open');
+    return model;
+  }
+}
+
+/** A causal sequence with cached keys. */
+class Sequence {
+  constructor(/** @type {Engine} */ engine, /** @type {number} */ model, /** @type {number} */ context, /** @type {number} */ vocab) {
+    const words = engine.alloc(8);
+    engine.check('pal_sequence_bytes', model, context, words);
+    const bytes = engine.ints(words, 1)[0] >>> 0;
+    engine.check('pal_sequence_init', words, model, context, engine.alloc(bytes), bytes);
+    this.engine = engine;
+    this.at = engine.ints(words, 1)[0];
+    this.room = engine.alloc(4 * context);
+    this.logits = engine.alloc(4 * vocab);
+    this.vocab = vocab;
+  }
+
+  rewind() {
+    this.engine.call('pal_sequence_rewind', this.at, 0);
+  }
+
+  append(/** @type {ArrayLike<number>} */ tokens) {
+    this.engine.ints(this.room, tokens.length).set(tokens);
+    this.engine.check('pal_sequence_append', this.at, this.room, tokens.length);
+  }
+
+  /** The likeliest next token. */
+  greedy() {
+    this.engine.check('pal_sequence_logits', this.at, this.logits);
+    const logits = this.engine.floats(this.logits, this.vocab);
+    let best = 0;
+    for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
+    return best;
+  }
+
+  /** Prompt, then `count` tokens one by one; milliseconds of the latter. */
+  decode(/** @type {ArrayLike<number>} */ prompt, /** @type {number} */ count, /** @type {number[]} */ out = []) {
+    this.rewind();
+    this.append(prompt);
+    let token = this.greedy();
+    out.push(token);
+    const start = performance.now();
+    for (let i = 0; i < count; i++) {
+      this.append([token]);
+      token = this.greedy();
+      out.push(token);
+    }
+    return performance.now() - start;
+  }
+
+  prefill(/** @type {ArrayLike<number>} */ prompt) {
+    this.rewind();
+    const start = performance.now();
+    this.append(prompt);
+    this.greedy();
+    return performance.now() - start;
+  }
+}
+
+/** One evaluation with logits at `rows` positions: a function that gives its milliseconds, and where they stand. */
+function forward(/** @type {Engine} */ engine, /** @type {number} */ model, /** @type {Int32Array} */ tokens, /** @type {number} */ rows, /** @type {number} */ vocab) {
+  const text = engine.alloc(4 * tokens.length);
+  const at = engine.alloc(4 * rows);
+  const logits = engine.alloc(4 * rows * vocab);
+  engine.ints(text, tokens.length).set(tokens);
+  engine.ints(at, rows).set(spread(rows, tokens.length));
+  const run = () => {
+    const start = performance.now();
+    engine.check('pal_logits', model, text, tokens.length, at, rows, logits);
+    return performance.now() - start;
+  };
+  return { run, values: () => engine.floats(logits, rows * vocab) };
+}
+
+serve(async ({ wasm, model: url, vocab, context, measures }) => {
+  const engine = await Engine.create(wasm);
+  const model = await engine.open(url);
+  /** @type {Sequence | null} */
+  let made = null;
+  const sequence = () => (made ??= new Sequence(engine, model, context, vocab));
+  /** @type {Record<string, import('./page.mjs').Sampled>} */
+  const results = {};
+  for (const { name, kind, prompt = 0, count = 0, rows = count } of measures) {
+    if (kind === 'decode') {
+      const given = promptOf(prompt).tokens;
+      // Short runs settle sooner; their time is told for as many tokens as the samples have.
+      const warm = await settle(() => (sequence().decode(given, count / 8) * count) / (count / 8));
+      results[name] = { warm, samples: await sample(() => sequence().decode(given, count)) };
+    } else if (kind === 'prefill') {
+      const run = () => sequence().prefill(promptOf(count).tokens);
+      results[name] = { warm: await settle(run), samples: await sample(run) };
+    } else if (kind === 'forward') {
+      const { run } = forward(engine, model, randomTokens(count, vocab), rows, vocab);
+      results[name] = { warm: await settle(run), samples: await sample(run) };
+    } else if (kind === 'logits') {
+      const { run, values } = forward(engine, model, randomTokens(count, vocab), rows, vocab);
+      run();
+      results[name] = { values: Array.from(values()) };
+    } else if (kind === 'greedy') {
+      /** @type {number[]} */
+      const out = [];
+      sequence().decode(promptOf(prompt).tokens, count - 1, out);
+      results[name] = { values: out };
+    }
+  }
+  return { measures: results, notes: { memoryBytes: engine.memory.buffer.byteLength } };
+});

@@ -1,0 +1,42 @@
+// @ts-check
+/* What run.mjs calls in the page: measure(job) runs one engine with one model, in a worker, and gives samples. */
+import { wllama } from './wllama.mjs';
+
+/** @typedef {object} Measure
+ *  @property {string} name    unique within the job
+ *  @property {'decode' | 'prefill' | 'forward' | 'stream' | 'logits' | 'greedy'} kind
+ *  @property {number} [prompt]  tokens that stand before
+ *  @property {number} [count]   tokens decoded, or of the sequence; for `stream` bytes
+ *  @property {number} [rows]    positions whose logits are wanted
+ *
+ *  @typedef {object} Job
+ *  @property {'ours' | 'wllama' | 'ort' | 'stream'} engine
+ *  @property {string} wasm   URL
+ *  @property {string} model  URL
+ *  @property {number} vocab
+ *  @property {number} context  tokens that sequences need at most
+ *  @property {Measure[]} measures
+ *
+ *  @typedef {object} Sampled  one of: milliseconds of each run, or what a check asked for
+ *  @property {number[]} [samples]
+ *  @property {number[]} [warm]    milliseconds of the runs before, per unit of work as in the samples
+ *  @property {number[]} [values]
+ *
+ *  @typedef {{ measures: Record<string, Sampled>, notes: Record<string, unknown> }} Outcome */
+
+/** @type {Record<string, string>} */
+const WORKERS = { ours: 'ours.mjs', ort: 'ort.mjs', stream: 'stream.mjs' };
+
+/** @returns {Promise<Outcome>} */
+function inWorker(/** @type {string} */ file, /** @type {Job} */ job) {
+  const worker = new Worker(file, { type: 'module' });
+  return new Promise((/** @type {(outcome: Outcome) => void} */ resolve, reject) => {
+    worker.onmessage = ({ data }) => ('failed' in data ? reject(new Error(data.failed)) : resolve(data));
+    worker.onerror = (event) => reject(new Error(`${file}: ${event.message ?? 'the worker did not start'}`));
+    worker.postMessage(job);
+  });
+}
+
+Object.assign(globalThis, {
+  measure: (/** @type {Job} */ job) => (job.engine === 'wllama' ? wllama(job) : inWorker(WORKERS[job.engine], job)),
+});

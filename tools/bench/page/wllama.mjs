@@ -1,0 +1,49 @@
+// @ts-check
+/* wllama, one thread.  It makes its own worker; times are llama.cpp's own, without messages between the two. */
+import { prompt as promptOf } from './timing.mjs';
+
+/** @typedef {import('./page.mjs').Job} Job @typedef {import('./page.mjs').Outcome} Outcome */
+
+export async function open(/** @type {string} */ wasm, /** @type {number} */ context) {
+  // @ts-ignore the package's types are for bundlers
+  const { Wllama } = await import('/npm/@wllama/wllama/esm/index.js');
+  const engine = new Wllama({ default: new URL(wasm, location.href).href }, { suppressNativeLog: true });
+  // One sequence, and as many places as it needs: its defaults keep room for four.
+  return { engine, options: { n_threads: 1, n_gpu_layers: 0, n_ctx: context, n_parallel: 1 } };
+}
+
+/** Greedy by the shortest chain of samplers, and nothing of the prompt kept from the call before. */
+export const GREEDY = { temperature: 0, top_k: 1, samplers: ['top_k'], ignore_eos: true, cache_prompt: false };
+
+/** @returns {Promise<Outcome>} */
+export async function wllama(/** @type {Job} */ { wasm, model, context, measures }) {
+  const { engine, options } = await open(wasm, context);
+  await engine.loadModel([await (await fetch(model)).blob()], options);
+  const ask = async (/** @type {number} */ prompt, /** @type {number} */ count, more = {}) => {
+    const answer = await engine.createCompletion({ prompt: promptOf(prompt).text, max_tokens: count, ...GREEDY, ...more });
+    const { cache_n: kept, prompt_n: read, predicted_n: written } = answer.timings;
+    if (kept || read !== prompt || written !== count) throw new Error(`wllama read ${read} of ${prompt} tokens (${kept} were kept) and wrote ${written} of ${count}`);
+    return answer;
+  };
+  // The clock of predicted_ms starts when the first token is there.
+  const decode = async (/** @type {number} */ prompt, /** @type {number} */ count) =>
+    ((await ask(prompt, count)).timings.predicted_ms * count) / (count - 1);
+  const prefill = async (/** @type {number} */ count) => (await ask(count, 1)).timings.prompt_ms;
+  /** @type {Outcome['measures']} */
+  const results = {};
+  for (const { name, kind, prompt = 0, count = 0 } of measures) {
+    if (kind === 'decode') {
+      const warm = [4 * (await decode(prompt, count / 4))];
+      results[name] = { warm, samples: [await decode(prompt, count)] };
+    } else if (kind === 'prefill') {
+      const warm = [4 * (await prefill(count / 4))];
+      results[name] = { warm, samples: [await prefill(count)] };
+    } else if (kind === 'greedy') {
+      const { choices } = await ask(prompt, count, { n_probs: 1 });
+      results[name] = { values: choices[0].logprobs.content.map((/** @type {{ id: number }} */ one) => one.id) };
+    } else throw new Error(`wllama is not asked for ${kind}`);
+  }
+  const notes = { threads: engine.getNumThreads(), multithread: engine.isMultithread() };
+  await engine.exit();
+  return { measures: results, notes };
+}
