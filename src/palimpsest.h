@@ -68,7 +68,7 @@ pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned f
 
 /* The same for a file, of which a private copy is mapped: the file itself is only read. */
 pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err);
-void pal_model_close(pal_model *model);                                            /* NULL is allowed */
+void pal_model_close(pal_model *model); /* NULL is allowed */
 
 /* Restricts the kernels to "scalar" or another name that pal_info.isa may have; before any session. */
 pal_status pal_model_use_isa(pal_model *model, const char *isa, pal_error *err);
@@ -231,20 +231,40 @@ pal_status pal_logits(const pal_model *model, const int32_t *tokens, int32_t n, 
 
 /* ---- sequences: causal models, token by token ------------------------------------------------------- */
 
-typedef struct pal_sequence pal_sequence; /* tokens a causal model has read, their keys and values kept */
+typedef struct pal_sequence pal_sequence; /* tokens that a causal model has read, their keys and values kept */
 
-/* Bytes of the block that a sequence of up to max_tokens (at most the context) needs.  PAL_E_OPTION: the model's
- * attention is not causal, or max_tokens is out of range. */
-pal_status pal_sequence_bytes(const pal_model *model, int32_t max_tokens, size_t *bytes, pal_error *err);
+/* How keys and values are kept.  Within one type every split and every rewind gives the same bits, since all
+ * attention reads what was rounded to it; F32 is what pal_logits computes. */
+typedef enum {
+    PAL_KV_F32,
+    PAL_KV_F16,  /* half the memory */
+    PAL_KV_Q8_0, /* little more than a quarter; heads in blocks of up to 32, each with a half float as scale */
+    PAL_KV_TYPES
+} pal_kv_type;
+
+const char *pal_kv_type_name(pal_kv_type type); /* "F32", ...; NULL outside the enum */
+bool pal_kv_type_find(const char *name, pal_kv_type *out);
+
+/* pal_sequence_defaults() fills in the defaults named here. */
+typedef struct {
+    int32_t max_tokens; /* 0: the model's context; room for so many tokens, at most that context */
+    int32_t batch;      /* 256; most tokens in one evaluation: more is faster, and takes more memory */
+    pal_kv_type kv;     /* PAL_KV_F32 */
+} pal_sequence_options;
+pal_sequence_options pal_sequence_defaults(void);
+
+/* Bytes of the block that a sequence needs.  PAL_E_OPTION: the model's attention is not causal, or an option is out
+ * of range; PAL_E_UNSUPPORTED: a model that cannot be evaluated. */
+pal_status pal_sequence_bytes(const pal_model *model, const pal_sequence_options *options, size_t *bytes,
+                              pal_error *err);
 
 /* Makes an empty sequence in block[bytes], 64-byte aligned or not; nothing to free. */
-pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, int32_t max_tokens, void *block, size_t bytes,
-                             pal_error *err);
+pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const pal_sequence_options *options,
+                             void *block, size_t bytes, pal_error *err);
 
 /* Reads tokens[n] behind those it has: many at once (a prompt) or one (a step), with the same results to the last
- * bit however they are split.  Evaluates in batches of up to PAL_SEQUENCE_BATCH tokens.  PAL_E_CONTEXT: more than
- * max_tokens; PAL_E_OPTION: an id outside the vocabulary, with its index; the sequence is then as it was. */
-#define PAL_SEQUENCE_BATCH 256
+ * bit however they are split.  One evaluation for every `batch` tokens.  PAL_E_CONTEXT: more than max_tokens;
+ * PAL_E_OPTION: an id outside the vocabulary, with its index; the sequence is then as it was. */
 pal_status pal_sequence_append(pal_sequence *sequence, const int32_t *tokens, int32_t n, pal_error *err);
 
 /* logits[vocabulary] of what follows the last token; PAL_E_OPTION while there is none, or after a rewind, which
@@ -252,7 +272,175 @@ pal_status pal_sequence_append(pal_sequence *sequence, const int32_t *tokens, in
 pal_status pal_sequence_logits(pal_sequence *sequence, float *logits, pal_error *err);
 
 int32_t pal_sequence_length(const pal_sequence *sequence);
-void pal_sequence_rewind(pal_sequence *sequence, int32_t length); /* forgets the tokens from `length` on, if there are more */
+const int32_t *pal_sequence_tokens(const pal_sequence *sequence); /* [length], until the next call that changes it */
+
+/* Forgets the tokens from `length` on, if there are more. */
+void pal_sequence_rewind(pal_sequence *sequence, int32_t length);
+
+/* Rewinds to the longest beginning that it shares with tokens[n], and returns its length: what of a new text need
+ * not be read again. */
+int32_t pal_sequence_keep(pal_sequence *sequence, const int32_t *tokens, int32_t n);
+
+/* The sequence as bytes, for a file: tokens, keys and values.  out[capacity] is written if it is large enough;
+ * returns how many bytes it takes. */
+size_t pal_sequence_save(const pal_sequence *sequence, void *out, size_t capacity);
+
+/* Makes the sequence what data[bytes] says.  Refused, and the sequence is then as it was: PAL_E_FORMAT: no saved
+ * sequence, one cut short or damaged (its SHA-256 is wrong); PAL_E_OPTION: of another model, or with another type of
+ * keys and values; PAL_E_CONTEXT: longer than max_tokens. */
+pal_status pal_sequence_restore(pal_sequence *sequence, const void *data, size_t bytes, pal_error *err);
+
+/* ---- generation: a text goes on -------------------------------------------------------------------- */
+
+/* A grammar that texts are held to, in GBNF (the notation is described in src/text/decode/grammar.h).  It allocates
+ * what it needs; read-only once open, and may be shared.  PAL_E_TEXT: a mistake, its byte as offset;
+ * PAL_E_UNSUPPORTED: too large, likewise. */
+typedef struct pal_grammar pal_grammar;
+pal_status pal_grammar_open(pal_grammar **out, const char *text, size_t bytes, pal_error *err);
+void pal_grammar_close(pal_grammar *grammar); /* NULL is allowed */
+
+typedef struct {
+    int32_t id;
+    double bias; /* added to the logit; -INFINITY: never this token */
+} pal_logit_bias;
+
+typedef struct {
+    const char *text;
+    size_t bytes;
+} pal_stop_text;
+
+#define PAL_CANDIDATES 20 /* most alternatives of a generated token */
+
+/* pal_generate_defaults() fills in the defaults named here, with which tokens are drawn from the model's own law.
+ * What is set works in this order: logit_bias, repetition_penalty, frequency_penalty and presence_penalty, grammar,
+ * temperature, top_k, typical_p, top_p, min_p; mirostat takes the place of the last four. */
+typedef struct {
+    uint64_t seed;             /* 0 */
+    uint32_t draft;            /* 0; another draft of the same seed is another text */
+    int32_t max_tokens;        /* -1: as many as there is room for */
+    double temperature;        /* 1; 0 is greedy, at most 100 */
+    int32_t top_k;             /* 0: off */
+    double typical_p;          /* 1: off; locally typical sampling */
+    double top_p;              /* 1: off; the token that crosses stays */
+    double min_p;              /* 0: off; leaves out what is less likely than min_p times the likeliest */
+    double repetition_penalty; /* 1: off */
+    double frequency_penalty;  /* 0: off */
+    double presence_penalty;   /* 0: off */
+    int32_t repeat_last_n;     /* 64: how many of the last tokens the penalties look at; -1: all */
+    int32_t mirostat;          /* 0: off; 2: mirostat v2 */
+    double mirostat_tau;       /* 5: the surprise it aims at, bits a token */
+    double mirostat_eta;       /* 0.1: how fast */
+    bool ignore_eos;           /* false; true: tokens that end a text are never drawn */
+    bool shift;                /* false; true: when there is no more room, the older half of the tokens behind the first
+                                   `keep` is dropped and the rest read again, as if the text had begun so */
+    int32_t keep;              /* -1: all, up to half of the room; how many tokens of the prompt are never dropped */
+    int32_t alternatives;      /* 0; how many alternatives each token comes with, at most PAL_CANDIDATES */
+    const pal_logit_bias *logit_bias; /* NULL; copied */
+    size_t logit_bias_count;
+    const pal_stop_text *stop; /* NULL; texts at which generation ends, at most 64, up to 4096 bytes each; copied */
+    size_t stop_count;
+    const pal_grammar *grammar; /* NULL; must stay.  The generated text follows it from its first byte */
+} pal_generate_options;
+pal_generate_options pal_generate_defaults(void);
+
+/* Goes on with texts, token by token: a prompt's tokens, those generated after it, and how to choose the next.  What
+ * the network has read of them is in a pal_sequence, which a generator works on: with another generator made on the
+ * same sequence (for other options) what is read already is not read again.  Both must stay; one sequence may
+ * serve several generators in turn. */
+typedef struct pal_generator pal_generator;
+
+/* Ask for the size of its block, then lend it; nothing to free.  PAL_E_OPTION: an option out of range (offset: which
+ * logit bias or stop text). */
+pal_status pal_generator_bytes(const pal_sequence *sequence, const pal_generate_options *options, size_t *bytes,
+                               pal_error *err);
+pal_status pal_generator_init(pal_generator **out, pal_sequence *sequence, const pal_generate_options *options,
+                              void *block, size_t bytes, pal_error *err);
+
+/* Begins a text: BOS, if the model wants one or the prompt is empty, and the prompt; or exactly tokens[n].  Nothing is
+ * evaluated yet, and what the sequence has of the same beginning is kept: see pal_generator_progress.  flags are those of
+ * pal_tokenize.  Refused, with all as it was: PAL_E_CONTEXT: the prompt has more tokens than there is room for;
+ * PAL_E_OPTION: it is empty, and the model has no token to begin with, or an id lies outside the vocabulary (offset:
+ * its index).  The first allocates work space and frees it. */
+pal_status pal_generator_prompt(pal_generator *generator, const char *text, size_t bytes, unsigned flags,
+                                pal_error *err);
+pal_status pal_generator_prompt_tokens(pal_generator *generator, const int32_t *tokens, int32_t n, pal_error *err);
+
+/* At most one evaluation of the network (without `shift`, of at most `batch` tokens of what is still to be read), and
+ * if all is read then, one token more.  PAL_MORE: there is more to do; PAL_OK: the text is finished.  Errors leave all
+ * as it was: PAL_E_FORMAT: the network gives what is not a number (the weights are damaged); PAL_E_OPTION: bans and
+ * grammar leave no token; PAL_E_UNSUPPORTED: the grammar has too many ways to go on. */
+pal_status pal_generator_step(pal_generator *generator, pal_error *err);
+
+typedef struct {
+    int32_t id;
+    int32_t index;        /* which generated token it is, from 0 */
+    double logprob;       /* natural logarithm of its probability in the model's own law: temperature 1, nothing cut */
+    double probability;   /* in the law that it was drawn from; 1 if it was put there by pal_generator_push */
+    size_t offset, bytes; /* where its text stands in the generated text; no bytes for one that ends it */
+    int32_t alternatives; /* how many of the following are set: the likeliest tokens of the model's own law */
+    int32_t alternative_id[PAL_CANDIDATES];
+    double alternative_logprob[PAL_CANDIDATES];
+} pal_generated;
+
+/* The token that the last step or push gave; NULL if it gave none. */
+const pal_generated *pal_generator_token(const pal_generator *generator);
+
+/* The text that the last step or push let out, *bytes long, until the next call; it may be shorter or longer than the
+ * token's: characters come out whole, what may become a stop text is held back until that is known, and the stop
+ * text itself and all behind it never come out.  All of these together are the generated text, and where it
+ * finishes in any other way, what was held back comes out then.  (After a rewind only what is new comes out.) */
+const char *pal_generator_text(const pal_generator *generator, size_t *bytes);
+
+typedef enum {
+    PAL_FINISH_NONE,    /* not finished */
+    PAL_FINISH_STOP,    /* a stop text */
+    PAL_FINISH_LENGTH,  /* max_tokens */
+    PAL_FINISH_EOS,     /* a token that ends texts, or the end of the grammar where nothing may follow */
+    PAL_FINISH_CONTEXT, /* no more room */
+    PAL_FINISHES
+} pal_finish;
+const char *pal_finish_name(pal_finish finish); /* "none", "stop", "length", "eos", "context"; NULL outside */
+
+typedef struct {
+    int32_t prompt, kept;           /* tokens of the prompt, BOS included; of them known to the sequence already */
+    int32_t unread;                 /* tokens to be read before the next one is drawn; the last generated is one */
+    int32_t generated;              /* tokens, without the one that ended the text */
+    int32_t tokens, room;           /* tokens in the window; most that it can hold */
+    int32_t dropped;                /* tokens that shifts of the window have dropped */
+    int32_t evaluations, evaluated; /* of the network, since the prompt; tokens that went through it */
+    size_t text_bytes;              /* of the generated text that came out so far */
+    int32_t stop;                   /* which stop text was met, -1: none */
+    pal_finish finish;
+} pal_generate_progress;
+pal_generate_progress pal_generator_progress(const pal_generator *generator);
+
+/* The tokens in the window, prompt included, until the next call that changes them; *n how many. */
+const int32_t *pal_generator_tokens(const pal_generator *generator, int32_t *n);
+
+/* Back to where `generated` tokens were generated (0: the prompt alone); nothing that stands before is evaluated
+ * again, but for the one token whose logits are needed.  What follows is the same again unless something is changed.
+ * PAL_E_OPTION: more than there are, or tokens that a shift has dropped. */
+pal_status pal_generator_rewind(pal_generator *generator, int32_t generated, pal_error *err);
+
+/* Puts token `id` next, in place of a draw; nothing is evaluated.  After a rewind: another word in the place of one.
+ * Also lifts the finish of a text that has ended with a token.  PAL_E_OPTION: an id outside the vocabulary, or one the
+ * grammar does not allow; PAL_E_CONTEXT: no room. */
+pal_status pal_generator_push(pal_generator *generator, int32_t id, pal_error *err);
+
+/* Another seed or draft, or limit of generated tokens (-1: none), for what is to come; a text that was finished by its
+ * length goes on. */
+void pal_generator_reseed(pal_generator *generator, uint64_t seed, uint32_t draft);
+void pal_generator_limit(pal_generator *generator, int32_t max_tokens);
+
+/* Generator and sequence as bytes, for a file: tokens, keys and values, seed and draft, mirostat and grammar.  A text
+ * that is restored goes on as it would have.  As pal_sequence_save. */
+size_t pal_generator_save(const pal_generator *generator, void *out, size_t capacity);
+
+/* As pal_sequence_restore; PAL_E_OPTION also where a grammar is of another text, or only one of the two has one.
+ * Other options are the generator's own; seed and draft become the saved ones. */
+pal_status pal_generator_restore(pal_generator *generator, const void *data, size_t bytes, pal_error *err);
+
+/* ---- scores ---------------------------------------------------------------------------------------- */
 
 typedef enum {
     PAL_SCORE_DEFAULT, /* exact for causal models, the bound for diffusion models */

@@ -1,17 +1,27 @@
 /* sequence.c - a causal model reading token by token, with its keys and values kept. */
 #include "model.h"
 
+#include <string.h>
+
 struct pal_sequence {
     const pal_model *model;
     int32_t most, length;
-    bool fresh; /* the last hidden state in the activations is that of the last token */
+    int32_t *tokens; /* [most] */
+    bool fresh;      /* the last hidden state in the activations is that of the last token */
     pal_activations activations;
     pal_cache cache;
 };
 
-/* Also checks max_tokens, so that what is measured cannot overflow an int. */
-static pal_status layout(pal_sequence *s, const pal_model *m, int32_t max_tokens, pal_arena *arena, pal_error *err)
+pal_sequence_options pal_sequence_defaults(void)
 {
+    return (pal_sequence_options){.batch = 256};
+}
+
+/* Also checks the options, so that what is measured cannot overflow an int. */
+static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence_options *o, pal_arena *arena,
+                         pal_error *err)
+{
+    int32_t max_tokens = o->max_tokens ? o->max_tokens : m->net.context;
     pal_status status = pal_model_ready(m, err);
     if (status) return status;
     if (!m->net.causal)
@@ -19,19 +29,21 @@ static pal_status layout(pal_sequence *s, const pal_model *m, int32_t max_tokens
     if (max_tokens < 1 || max_tokens > m->net.context)
         return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
     s->model = m;
+    if (o->batch < 1) return pal_fail(err, PAL_E_OPTION, "a batch must be of at least one token", SIZE_MAX);
     s->most = max_tokens;
-    pal_activations_layout(&s->activations, &m->net,
-                           max_tokens < PAL_SEQUENCE_BATCH ? max_tokens : PAL_SEQUENCE_BATCH, max_tokens, arena);
+    s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
+    pal_activations_layout(&s->activations, &m->net, max_tokens < o->batch ? max_tokens : o->batch, max_tokens, arena);
     pal_cache_layout(&s->cache, &m->net, max_tokens, true, arena);
     return PAL_OK;
 }
 
-pal_status pal_sequence_bytes(const pal_model *model, int32_t max_tokens, size_t *bytes, pal_error *err)
+pal_status pal_sequence_bytes(const pal_model *model, const pal_sequence_options *options, size_t *bytes,
+                              pal_error *err)
 {
     pal_sequence measured;
     pal_arena arena = {0};
     pal_take(&arena, 1, sizeof(pal_sequence));
-    pal_status s = layout(&measured, model, max_tokens, &arena, err);
+    pal_status s = layout(&measured, model, options, &arena, err);
     if (s) return s;
     if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
         return pal_fail(err, PAL_E_MEMORY, "a sequence of this length does not fit into memory", SIZE_MAX);
@@ -39,18 +51,18 @@ pal_status pal_sequence_bytes(const pal_model *model, int32_t max_tokens, size_t
     return PAL_OK;
 }
 
-pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, int32_t max_tokens, void *block, size_t bytes,
-                             pal_error *err)
+pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const pal_sequence_options *options,
+                             void *block, size_t bytes, pal_error *err)
 {
     size_t needed;
-    pal_status status = pal_sequence_bytes(model, max_tokens, &needed, err);
+    pal_status status = pal_sequence_bytes(model, options, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
         return pal_fail(err, PAL_E_MEMORY, "the block for the sequence is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_sequence *s = pal_take(&arena, 1, sizeof *s);
     *s = (pal_sequence){0};
-    layout(s, model, max_tokens, &arena, NULL);
+    layout(s, model, options, &arena, NULL);
     pal_activations_prepare(&s->activations, &model->net, &s->cache);
     *out = s;
     return PAL_OK;
@@ -69,6 +81,7 @@ pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n
         const int last = (int)some - 1;
         pal_transformer_forward(&m->net, &m->kernels, &s->activations, &s->cache, tokens + done, (int)some,
                                 (int)s->length, &last, 1);
+        memcpy(s->tokens + s->length, tokens + done, (size_t)some * sizeof *tokens);
         s->length += some;
         s->fresh = true;
         done += some;
@@ -89,9 +102,22 @@ int32_t pal_sequence_length(const pal_sequence *s)
     return s->length;
 }
 
+const int32_t *pal_sequence_tokens(const pal_sequence *s)
+{
+    return s->tokens;
+}
+
 void pal_sequence_rewind(pal_sequence *s, int32_t length)
 {
     if (length < 0 || length >= s->length) return;
     s->length = length;
     s->fresh = false;
+}
+
+int32_t pal_sequence_keep(pal_sequence *s, const int32_t *tokens, int32_t n)
+{
+    int32_t shared = 0;
+    while (shared < n && shared < s->length && tokens[shared] == s->tokens[shared]) shared++;
+    pal_sequence_rewind(s, shared);
+    return shared;
 }

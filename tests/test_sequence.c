@@ -16,11 +16,13 @@ static pal_sequence *make_sequence(const pal_model *m, int32_t most, void **bloc
     pal_sequence *s;
     size_t bytes;
     pal_error err = {0};
-    assert_int_equal(pal_sequence_bytes(m, most, &bytes, &err), PAL_OK);
+    pal_sequence_options o = pal_sequence_defaults();
+    o.max_tokens = most;
+    assert_int_equal(pal_sequence_bytes(m, &o, &bytes, &err), PAL_OK);
     *block = malloc(bytes);
     assert_non_null(*block);
     memset(*block, 0xff, bytes); /* what is not initialised is not a number */
-    assert_int_equal(pal_sequence_init(&s, m, most, *block, bytes, &err), PAL_OK);
+    assert_int_equal(pal_sequence_init(&s, m, &o, *block, bytes, &err), PAL_OK);
     return s;
 }
 
@@ -150,10 +152,15 @@ static void sequence_of_what_cannot_be_read_is_refused(void **state)
     size_t bytes;
     char small[64];
     pal_error err = {0};
-    assert_int_equal(pal_sequence_bytes(full, 8, &bytes, &err), PAL_E_OPTION);
-    assert_int_equal(pal_sequence_bytes(m, 0, &bytes, &err), PAL_E_OPTION);
-    assert_int_equal(pal_sequence_bytes(m, pal_model_info(m)->context + 1, &bytes, &err), PAL_E_OPTION);
-    assert_int_equal(pal_sequence_init(&s, m, 8, small, sizeof small, &err), PAL_E_MEMORY);
+    pal_sequence_options o = pal_sequence_defaults();
+    assert_int_equal(pal_sequence_bytes(full, &o, &bytes, &err), PAL_E_OPTION);
+    assert_int_equal(pal_sequence_init(&s, m, &o, small, sizeof small, &err), PAL_E_MEMORY);
+    const pal_sequence_options wrong[] = {{.max_tokens = -1, .batch = 256},
+                                          {.max_tokens = pal_model_info(m)->context + 1, .batch = 256},
+                                          {.max_tokens = 8, .batch = 0},
+                                          {.max_tokens = 8, .batch = -1}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(pal_sequence_bytes(m, &wrong[i], &bytes, &err), PAL_E_OPTION);
     pal_model_close(m);
     pal_model_close(full);
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-/* Builds the library into build/web and the page into build/site, from build/wasm/palimpsest-web.wasm.
+/* Builds the library into build/web and the page into build/site, from build/wasm/palimpsest-web.wasm and, where it
+ * was built, build/wasm-relaxed/palimpsest-web.wasm.
  *
- *   build/web    palimpsest.js, palimpsest-worker.js, palimpsest.wasm, types: what the npm tarball holds
+ *   build/web    palimpsest.js, palimpsest-worker.js, the engine's .wasm files, types: what the npm tarball holds
  *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
  *
  * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet. */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -16,12 +18,17 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const web = join(root, 'build/web');
 const site = join(root, 'build/site');
-const wasm = join(root, 'build/wasm/palimpsest-web.wasm');
+/** The engine's builds by the names they get. */
+const engines = [
+  ['palimpsest.wasm', join(root, 'build/wasm/palimpsest-web.wasm')],
+  ['palimpsest-relaxed.wasm', join(root, 'build/wasm-relaxed/palimpsest-web.wasm')],
+].filter(([name, file]) => name === 'palimpsest.wasm' || existsSync(file));
 const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
 
 /** A hash of everything that goes into the build. */
 async function buildId() {
-  const hash = createHash('sha256').update(await readFile(wasm));
+  const hash = createHash('sha256');
+  for (const [name, file] of engines) hash.update(name).update(await readFile(file));
   for (const folder of ['src', 'site']) {
     const entries = await readdir(join(here, folder), { recursive: true, withFileTypes: true });
     const files = entries.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name));
@@ -30,15 +37,15 @@ async function buildId() {
   return hash.digest('hex').slice(0, 12);
 }
 
-/** The engine with the build id as a custom section, by which the worker knows it. */
-async function marked() {
+/** A file of the engine with the build id as a custom section, by which the worker knows it. */
+async function marked(wasm) {
   const text = (value) => [value.length, ...Buffer.from(value)];
   const section = [...text('palimpsest.build'), ...Buffer.from(id)];
   return Buffer.concat([await readFile(wasm), Buffer.from([0, section.length, ...section])]);
 }
 
 const id = await buildId();
-const define = { __BUILD__: JSON.stringify(id), __VERSION__: JSON.stringify(version) };
+const define = { __BUILD__: JSON.stringify(id), __VERSION__: JSON.stringify(version), __RELAXED__: String(engines.length > 1) };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
 
 /** One self-contained ES module. */
@@ -64,7 +71,7 @@ async function library() {
   await mkdir(web, { recursive: true });
   await module(join(here, 'src/palimpsest.ts'), 'palimpsest.js', web);
   await module(join(here, 'src/worker.ts'), 'palimpsest-worker.js', web);
-  await writeFile(join(web, 'palimpsest.wasm'), await marked());
+  for (const [name, file] of engines) await writeFile(join(web, name), await marked(file));
   execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json'], {
     cwd: here,
     stdio: 'inherit',
@@ -102,7 +109,8 @@ async function page() {
     define: { ...define, __MODELS__: JSON.stringify(models) },
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
-  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm']) await copyFile(join(web, name), join(site, name));
+  const files = ['palimpsest.js', 'palimpsest-worker.js', ...engines.map(([name]) => name)];
+  for (const name of files) await copyFile(join(web, name), join(site, name));
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) await cp(join(root, model.file), join(site, model.file));
   await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });

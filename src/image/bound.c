@@ -24,7 +24,8 @@ pal_status pal_bound_check(const pal_bound *b, pal_error *err)
     if (b->bins != 0 && b->bins != 256)
         return pal_fail(err, PAL_E_OPTION, "bins must be 256 (bytes) or 0 (a density)", SIZE_MAX);
     if (b->predictor.guided)
-        return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density",
+                        SIZE_MAX);
     if (o->known) return pal_fail(err, PAL_E_OPTION, "a bound knows the whole picture: no known parts", SIZE_MAX);
     return PAL_OK;
 }
@@ -116,8 +117,8 @@ static double last_term(const pal_bound *b, const pal_level *t, size_t at, doubl
     return -pal_log_normal_between(low, high);
 }
 
-/* beta-tilde between the cleanest level and twice its time, that of the schedule's first two steps; Ho et al. decode with
- * it where beta-tilde of the last step would be 0. */
+/* beta-tilde between the cleanest level and twice its time, that of the schedule's first two steps; Ho et al. decode
+ * with it where beta-tilde of the last step would be 0. */
 static double least_variance(const pal_bound *b, const pal_level *t)
 {
     if (t->time > 0.5) return t->beta;
@@ -132,7 +133,8 @@ static double row_terms(pal_bound *b, const pal_transition *tr, const pal_level 
     const bool last = b->evaluations == b->options.steps;
     const double least = last ? least_variance(b, t) : 0.0;
     double sum = 0.0;
-    pal_variance_of(b->options.sampler)(&b->options, &b->predictor, tr, t, b->eps + from, b->second + from, b->variance);
+    pal_variance_of(b->options.sampler)(&b->options, &b->predictor, tr, t, b->eps + from, b->second + from,
+                                        b->variance);
     for (int32_t i = 0; i < size; i++) {
         double v = b->variance[i] > least ? b->variance[i] : least;
         sum += last ? last_term(b, t, from + (size_t)i, v) : between_term(b, tr, t, from + (size_t)i, v);

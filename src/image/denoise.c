@@ -166,8 +166,7 @@ static void noise_again(pal_denoise *d, const pal_level *s, const pal_level *t)
     for (int32_t row = 0; row < d->count; row++) {
         float *x = d->x + pal_denoise_row(d, row);
         pal_denoise_normal(d, PAL_NOISE_AGAIN, row);
-        for (int32_t i = 0; i < pal_denoise_size(d); i++)
-            x[i] = (float)(keep * (double)x[i] + noise * (double)d->z[i]);
+        for (int32_t i = 0; i < pal_denoise_size(d); i++) x[i] = (float)(keep * (double)x[i] + noise * (double)d->z[i]);
     }
 }
 

@@ -1,7 +1,8 @@
 /* denoise.h - a batch of pictures being drawn out of noise, and what every sampler does to it (internal).
  *
- * A step makes exactly one evaluation of the network and returns: the state x and the predicted picture x0 can be looked
- * at, and drawing can stop there.  The last evaluation only denoises: x becomes the prediction, no noise is added.
+ * A step makes exactly one evaluation of the network and returns: the state x and the predicted picture x0 can be
+ * looked at, and drawing can stop there.  The last evaluation only denoises: x becomes the prediction, no noise is
+ * added.
  *
  *   pal_image_options options = pal_image_defaults(PAL_IMAGE_SN_DDPM);
  *   if (pal_image_check(&options, &predictor, &schedule, &err)) report(err.text);
@@ -44,28 +45,29 @@ typedef enum { PAL_FLOW_RK45, PAL_FLOW_HEUN } pal_flow_solver;
 /* pal_image_defaults() fills in what is named here; an option that its sampler has no use for must keep its default. */
 typedef struct {
     pal_image_sampler sampler;
-    uint64_t seed;        /* 0 */
-    int32_t steps;        /* 25 (annealed-langevin 100); 0 with RK45, which finds its own */
-    pal_grid grid;        /* even */
-    const double *times;  /* [steps] of the given grid, NULL otherwise; read when the drawing starts */
-    bool clip_x0;         /* on: predictions to [-1, 1], covariances of x0 to at most 1; see transition.c */
-    double clip_pixel;    /* bound of the last noise in grey levels: 2 for -ddpm, 1 for -ddim with optimal variances,
-                             0 (off) for ddpm and ddim */
+    int32_t steps;       /* 25 (annealed-langevin 100); 0 with RK45, which finds its own */
+    uint64_t seed;       /* 0 */
+    const double *times; /* [steps] of the given grid, NULL otherwise; read when the drawing starts */
+    pal_grid grid;       /* even */
+    bool clip_x0;        /* on: predictions to [-1, 1], which -ddpm, -ddim and dpm-solver++ also compute with, and
+                            covariances of x0 to at most 1; see transition.c */
+    double clip_pixel;   /* bound of the last noise in grey levels: 2 for -ddpm, 1 for -ddim with optimal variances,
+                            0 (off) for ddpm and ddim */
+    double eta;          /* 0; samplers -ddim alone */
     pal_ddpm_variance variance; /* small; ddpm alone */
-    double eta;           /* 0; samplers -ddim alone */
-    pal_process process;  /* VP; reverse-sde and predictor-corrector */
-    double sigma_max;     /* annealed-langevin and VE: 0 is 50, or where the schedule ends if that is less */
-    double sigma_min;     /* annealed-langevin and VE: 0 is the schedule's least */
-    int32_t iterations;   /* 1; annealed-langevin: moves a level */
-    double langevin_step; /* 0.3; annealed-langevin: a move's step in units of sigma^2 */
-    int32_t correctors;   /* 1; predictor-corrector: corrections a step */
-    double snr;           /* 0.16; predictor-corrector: r of its step rule */
-    pal_flow_solver solver; /* RK45; probability-flow alone */
-    double tolerance;     /* 1e-4, absolute and relative; RK45 alone */
-    const float *known;   /* NULL, or [size]: a picture of which parts are kept; must stay until the end */
-    const uint8_t *mask;  /* [size] where known is kept (not 0); given together with known; must stay too */
-    int32_t resample;     /* 1; with known: how often each step is made (RePaint), (K - 1) * resample + 1
-                             evaluations then */
+    pal_process process;        /* VP; reverse-sde and predictor-corrector */
+    double sigma_max;           /* annealed-langevin and VE: 0 is 50, or where the schedule ends if that is less */
+    double sigma_min;           /* annealed-langevin and VE: 0 is the schedule's least */
+    double langevin_step;       /* 0.5; annealed-langevin: a move's step in units of sigma^2 */
+    int32_t iterations;         /* 1; annealed-langevin: moves a level */
+    int32_t correctors;         /* 1; predictor-corrector: corrections a step */
+    double snr;                 /* 0.16; predictor-corrector: r of its step rule */
+    double tolerance;           /* 1e-4, absolute and relative; RK45 alone */
+    pal_flow_solver solver;     /* RK45; probability-flow alone */
+    int32_t resample;   /* 1; with known: how often each step is made (RePaint, Lugmayr et al. 2022, jumps of one step);
+                             (K - 1) * resample + 1 evaluations then */
+    const float *known; /* NULL, or [size]: a picture of which parts are kept; must stay until the end */
+    const uint8_t *mask; /* [size] where known is kept (not 0); given together with known; must stay too */
 } pal_image_options;
 
 pal_image_options pal_image_defaults(pal_image_sampler sampler);

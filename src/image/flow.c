@@ -1,14 +1,15 @@
 /* flow.c - the log density of pictures by the probability-flow equation.
  *
- * Song et al. (2021, eq. 39): along the flow d log p = -div F dl, so that with l = log sqrt(alpha / beta) falling from the
- * picture's end to that of noise, log p(x) = log p_end(x_end) + the integral of div F dl, F = beta x - sqrt(beta) eps and
- * div F = beta size - sqrt(beta) tr(d eps / d x).  The trace is the mean of v (d eps / d x) v over random signs v
- * (Hutchinson 1990; the same v all along the way of a picture), or exactly the sum over unit vectors.
+ * Song et al. (2021, eq. 39): along the flow d log p = -div F dl, so that with l = log sqrt(alpha / beta) falling from
+ * the picture's end to that of noise, log p(x) = log p_end(x_end) + the integral of div F dl, F = beta x - sqrt(beta)
+ * eps and div F = beta size - sqrt(beta) tr(d eps / d x).  The trace is the mean of v (d eps / d x) v over random
+ * signs v (Hutchinson 1990; the same v all along the way of a picture), or exactly the sum over unit vectors.
  *
- * Where the network offers no forward-mode products, (d eps / d x) v = (eps(x + h v) - eps(x - h v)) / 2h with
- * h = difference sqrt(beta).  Its error has two parts: the third derivative leaves a relative h^2 / 6 times that of eps in
- * units of the noise (for difference 0.02 some 1e-4 at most where the noise decides, less elsewhere), and rounding of eps
- * in single precision leaves about 1e-7 sqrt(size) / difference in sqrt(beta) tr at each evaluation. */
+ * Where the network offers no forward-mode products, (d eps / d x) v = (eps(x + h v) - eps(x - h v)) / 2h with h |v| =
+ * difference sqrt(beta): the state is moved by that share of one element's noise, however many elements there are.
+ * The error has two parts: the third derivative leaves one that grows with the square of `difference`, and rounding of
+ * eps, by some 1e-7 in single precision, leaves about 1e-7 size / difference at each evaluation, by chance.  At the
+ * default both are small beside what Hutchinson's estimate leaves (tests/test_image_likelihood.c has figures). */
 #include "likelihood.h"
 #include "rk45.h"
 #include "../core/math.h"
@@ -37,7 +38,8 @@ pal_status pal_flow_check(const pal_flow_options *o, const pal_noise_predictor *
     if (!(o->difference >= 1e-4 && o->difference <= 1.0))
         return pal_fail(err, PAL_E_OPTION, "difference must lie between 1e-4 and 1", SIZE_MAX);
     if (p->guided)
-        return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density",
+                        SIZE_MAX);
     return PAL_OK;
 }
 
@@ -117,6 +119,14 @@ static double dot(const float *a, const float *b, int32_t size)
     return sum;
 }
 
+/* h of a row at its present stage. */
+static double distance(const pal_flow *f, int32_t row)
+{
+    const pal_level level = pal_flow_level(&f->clock[row], f->schedule);
+    double length = f->options.probes ? sqrt((double)f->predictor.size) : 1.0; /* of a direction */
+    return f->options.difference * sqrt(level.beta) / length;
+}
+
 static pal_noise_query query(const pal_flow *f, int32_t n, const float *x, float *eps)
 {
     return (pal_noise_query){.count = n, .picture = f->picture, .time = f->time, .x = x, .eps = eps};
@@ -147,15 +157,15 @@ static bool turn_by_difference(pal_flow *f, int32_t n)
     for (int32_t i = 0; i < n; i++) {
         const float *state = f->state + row_at(f, i);
         float *v = f->along + row_at(f, i), *shown = f->shown + row_at(f, i);
-        double h = f->options.difference * sqrt(pal_flow_level(&f->clock[f->picture[i]], f->schedule).beta);
+        double h = distance(f, f->picture[i]);
         direct(f, f->picture[i], which, v);
         for (int32_t j = 0; j < size; j++) shown[j] = (float)((double)state[j] + sign * h * (double)v[j]);
     }
     const pal_noise_query q = query(f, n, f->shown, f->answer);
     f->predictor.evaluate(f->predictor.context, &q);
     for (int32_t i = 0; i < n; i++) {
-        double h = f->options.difference * sqrt(pal_flow_level(&f->clock[f->picture[i]], f->schedule).beta);
-        f->trace[f->picture[i]] += sign * dot(f->along + row_at(f, i), f->answer + row_at(f, i), size) / (2.0 * h);
+        double along = dot(f->along + row_at(f, i), f->answer + row_at(f, i), size);
+        f->trace[f->picture[i]] += sign * along / (2.0 * distance(f, f->picture[i]));
     }
     return ++f->turn == 1 + 2 * directions(f);
 }

@@ -19,7 +19,7 @@ typedef struct {
     double tolerance;  /* of the solver, absolute and relative: 1e-5 */
     int32_t probes;    /* Hutchinson's estimate of the divergence by so many random directions: 1; 0: exact, by all
                           unit vectors, which costs `size` of them */
-    double difference; /* without forward-mode products: half the distance of a central difference along a direction, in
+    double difference; /* without forward-mode products: how far a central difference moves the state to either side, in
                           units of sqrt(beta): 0.02; its error is said in flow.c */
 } pal_flow_options;
 
@@ -52,18 +52,18 @@ typedef struct {
     float *eps, *answer;          /* [count, size] */
 } pal_flow;
 
-/* The log density is that of pictures with the noise of the schedule's least time (1e-3, or a step) in them: the flow is
- * cut there, because the score of pictures without noise need not exist.  pal_flow_begin reads x. */
+/* The log density is that of pictures with the noise of the schedule's least time (1e-3, or a step) in them: the flow
+ * is cut there, because the score of pictures without noise need not exist.  pal_flow_begin reads x. */
 void pal_flow_layout(pal_flow *f, pal_arena *arena);
 void pal_flow_begin(pal_flow *f);
 pal_status pal_flow_step(pal_flow *f); /* PAL_MORE, or PAL_OK when done */
 
 /* ---- the variational bound of the stochastic discrete samplers --------------------------------------- */
 
-/* An upper bound of -log p(x) for pictures drawn with ddpm, ddim (eta above 0) and their kin (Ho et al. 2020, eq. 5; the
- * terms between are exact, given a noised picture a level, which is drawn).  The last step draws a pixel from a normal
- * law around the prediction, with the sampler's variance but at least beta-tilde of the first two steps; clip_pixel does
- * not enter. */
+/* An upper bound of -log p(x) for pictures drawn with ddpm, ddim (eta above 0) and their kin (Ho et al. 2020, eq. 5;
+ * the terms between are exact, given a noised picture a level, which is drawn).  The last step draws a pixel from a
+ * normal law around the prediction, with the sampler's variance but at least beta-tilde of the first two steps;
+ * clip_pixel does not enter. */
 typedef struct {
     pal_noise_predictor predictor;
     const pal_schedule *schedule;
@@ -78,11 +78,11 @@ typedef struct {
     int32_t evaluations; /* so far; options.steps in all */
     bool done;
 
-    pal_level *level; /* [steps + 1] */
-    double *time;     /* [count] */
-    int32_t *picture; /* [count] */
+    pal_level *level;                     /* [steps + 1] */
+    double *time;                         /* [count] */
+    int32_t *picture;                     /* [count] */
     float *noised, *noise, *eps, *second; /* [count, size] */
-    double *variance; /* [size] */
+    double *variance;                     /* [size] */
 } pal_bound;
 
 pal_status pal_bound_check(const pal_bound *b, pal_error *err);

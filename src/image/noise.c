@@ -7,7 +7,8 @@
 
 #define TWO_PI 0x1.921fb54442d18p2
 
-static void block(uint32_t word[4], uint64_t seed, pal_noise_purpose purpose, uint32_t picture, uint32_t step, int32_t i)
+static void block(uint32_t word[4], uint64_t seed, pal_noise_purpose purpose, uint32_t picture, uint32_t step,
+                  int32_t i)
 {
     const uint32_t counter[4] = {(uint32_t)i, step, picture, (uint32_t)purpose};
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};

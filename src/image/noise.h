@@ -26,7 +26,8 @@ void pal_normals(uint64_t seed, pal_noise_purpose purpose, uint32_t picture, uin
 /* v[size] := signs, -1 or 1 with equal probability (Rademacher): one bit an element, 128 to a block. */
 void pal_signs(uint64_t seed, pal_noise_purpose purpose, uint32_t picture, uint32_t step, int32_t size, float *v);
 
-/* x[size] := bytes spread evenly over their intervals, in [-1, 1): 2 (byte + u) / 256 - 1.  Another draw is another u. */
+/* x[size] := bytes spread evenly over their intervals, in [-1, 1): 2 (byte + u) / 256 - 1.  Another draw is another
+ * u. */
 void pal_dequantise(uint64_t seed, uint32_t picture, uint32_t draw, const uint8_t *bytes, int32_t size, float *x);
 
 #endif

@@ -5,10 +5,19 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[PAL_IMAGE_SAMPLERS] = {
-    "ddpm",    "ddim",    "analytic-ddpm",     "analytic-ddim", "npr-ddpm",            "npr-ddim",
-    "sn-ddpm", "sn-ddim", "annealed-langevin", "reverse-sde",   "predictor-corrector", "probability-flow",
-    "dpm-solver++"};
+static const char *const names[PAL_IMAGE_SAMPLERS] = {"ddpm",
+                                                      "ddim",
+                                                      "analytic-ddpm",
+                                                      "analytic-ddim",
+                                                      "npr-ddpm",
+                                                      "npr-ddim",
+                                                      "sn-ddpm",
+                                                      "sn-ddim",
+                                                      "annealed-langevin",
+                                                      "reverse-sde",
+                                                      "predictor-corrector",
+                                                      "probability-flow",
+                                                      "dpm-solver++"};
 
 const char *pal_image_sampler_name(pal_image_sampler sampler)
 {
@@ -62,7 +71,7 @@ pal_image_options pal_image_defaults(pal_image_sampler sampler)
                                .clip_x0 = true,
                                .clip_pixel = default_clip_pixel(sampler),
                                .iterations = 1,
-                               .langevin_step = 0.3,
+                               .langevin_step = 0.5,
                                .correctors = 1,
                                .snr = 0.16,
                                .tolerance = 1e-4,
@@ -125,20 +134,21 @@ static pal_status check_steps(const pal_image_options *o, const pal_schedule *s,
 {
     const bool langevin = o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN;
     const rule rules[] = {
-        {!is_rk45(o) || o->steps == 0, "probability-flow by RK45 finds its own steps: give a tolerance, or solver heun"},
+        {(unsigned)o->solver <= PAL_FLOW_HEUN, "there is no such solver"},
+        {!is_rk45(o) || o->steps == 0,
+         "probability-flow by RK45 finds its own steps: give a tolerance, or solver heun"},
         {is_rk45(o) || between(o->steps, 1, PAL_SCHEDULE_STEPS), "steps must lie between 1 and 65536"},
         {!langevin || o->steps >= 100, "annealed-langevin needs at least 100 noise levels (steps)"},
         {between(o->iterations, 1, 10000), "iterations must lie between 1 and 10000"},
         {o->iterations == 1 || langevin, "iterations is an option of annealed-langevin alone"},
         {between(o->langevin_step, 1e-6, 1.0), "the langevin step must lie between 1e-6 and 1 (of sigma squared)"},
-        {langevin || same(o->langevin_step, 0.3), "the langevin step is an option of annealed-langevin alone"},
+        {langevin || same(o->langevin_step, 0.5), "the langevin step is an option of annealed-langevin alone"},
         {between(o->correctors, 0, 100), "correctors must lie between 0 and 100"},
         {o->correctors == 1 || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
          "correctors is an option of predictor-corrector alone"},
         {o->snr > 0.0 && o->snr <= 1.0, "snr must lie above 0 and at most at 1"},
         {same(o->snr, 0.16) || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
          "snr is an option of predictor-corrector alone"},
-        {(unsigned)o->solver <= PAL_FLOW_HEUN, "there is no such solver"},
         {o->solver == PAL_FLOW_RK45 || o->sampler == PAL_IMAGE_PROBABILITY_FLOW,
          "solver is an option of probability-flow alone"},
         {between(o->tolerance, 1e-6, 0.1), "tolerance must lie between 1e-6 and 0.1"},
@@ -159,7 +169,8 @@ static pal_status check_variance(const pal_image_options *o, pal_error *err)
         {(unsigned)o->variance <= PAL_VARIANCE_LARGE, "there is no such variance"},
         {o->variance == PAL_VARIANCE_SMALL || o->sampler == PAL_IMAGE_DDPM, "variance is an option of ddpm alone"},
         {between(o->eta, 0.0, 1.0), "eta must lie between 0 and 1"},
-        {!(o->eta > 0.0) || pal_image_mean_by_eps(o->sampler), "eta is an option of ddim, analytic-ddim, npr-ddim and sn-ddim alone"},
+        {!(o->eta > 0.0) || pal_image_mean_by_eps(o->sampler),
+         "eta is an option of ddim, analytic-ddim, npr-ddim and sn-ddim alone"},
         {between(o->clip_pixel, 0.0, 255.0), "clip-pixel must lie between 0 and 255 (0 is off)"},
         {ancestral || !(o->clip_pixel > 0.0), "clip-pixel is an option of ddpm, ddim and their kin alone"},
     };

@@ -30,14 +30,14 @@ typedef struct {
 
 typedef struct {
     void *context;
-    int32_t size;                        /* elements of a state */
+    int32_t size;                         /* elements of a state */
     bool has_second_moment, has_residual; /* the heads it has */
-    bool guided;                         /* answers a combination of two predictions, which is the score of no density */
-    int32_t gammas;                      /* entries of gamma, 0: none */
-    const double *gamma;                 /* [gammas]: E[predicted eps^2] over data and elements at t = 1 / gammas, ..., 1 */
+    bool guided;         /* answers a combination of two predictions, which is the score of no density */
+    int32_t gammas;      /* entries of gamma, 0: none */
+    const double *gamma; /* [gammas]: E[predicted eps^2] over data and elements at t = 1 / gammas, ..., 1 */
     void (*evaluate)(void *context, const pal_noise_query *q);
-    /* The same, and product[count, size] := (d eps / d x) v, v[count, size], by forward-mode differentiation; NULL where
-     * the network cannot. */
+    /* The same, and product[count, size] := (d eps / d x) v, v[count, size], by forward-mode differentiation; NULL
+     * where the network cannot. */
     void (*product)(void *context, const pal_noise_query *q, const float *v, float *product);
 } pal_noise_predictor;
 

@@ -3,14 +3,16 @@
  * Step control: the error is the root of the mean square of (difference of the two orders) / (tolerance (1 + |x|)); the
  * next step is the present one times 0.9 error^(-1/5), between a fifth and five times, and not more than once after a
  * rejection.  A step of 1e-3 is accepted whatever its error, which bounds the number of evaluations (l goes a way of
- * about 10); with states in single precision a smaller one could not be told from rounding. */
+ * about 10); with states in single precision a smaller one could not be told from rounding.  A step of 1 is the
+ * longest: near pure noise nothing moves, and a step grown there would leap over where the picture is decided. */
 #include "rk45.h"
 #include "../core/math.h"
 
 #include <math.h> /* NOLINT(readability-duplicate-include): the system's, for sqrt and fabs */
 
-#define LEAST_STEP 1e-3
-#define FIRST_STEP 0.1
+#define LEAST_STEP    1e-3
+#define GREATEST_STEP 1.0
+#define FIRST_STEP    0.1
 
 static const double node[PAL_RK45_STAGES] = {0.0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1.0, 1.0};
 
@@ -95,6 +97,7 @@ static void go_on(pal_flow_clock *c, double error, bool accepted)
     if (c->rejected && accepted && factor > 1.0) factor = 1.0;
     c->rejected = !accepted;
     c->step *= factor;
+    if (fabs(c->step) > GREATEST_STEP) c->step = c->step < 0.0 ? -GREATEST_STEP : GREATEST_STEP;
     if (fabs(c->step) > fabs(c->end - c->at)) c->step = c->end - c->at;
     c->stage = 1;
 }

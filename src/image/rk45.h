@@ -1,7 +1,7 @@
 /* rk45.h - the probability-flow equation and an adaptive solver of it, one clock a picture (internal).
  *
- * With half the log signal-to-noise ratio l = log sqrt(alpha / beta) as its variable, the equation of Song et al. (2021,
- * eq. 13) is the same for every schedule,
+ * With half the log signal-to-noise ratio l = log sqrt(alpha / beta) as its variable, the equation of Song et al.
+ * (2021, eq. 13) is the same for every schedule,
  *   dx / dl = beta x - sqrt(beta) eps(x, t(l)),
  * and smooth and bounded from end to end; only the network's time depends on the schedule.  The solver is Dormand and
  * Prince's pair of orders 5 and 4 (1980), the step controlled by the error of the lower one.  Every picture has its own

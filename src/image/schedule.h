@@ -41,7 +41,7 @@ pal_level pal_level_of_sigma(const pal_schedule *s, double sigma);
 /* The level with log sqrt(alpha / beta) = half_log_snr. */
 pal_level pal_level_of_snr(const pal_schedule *s, double half_log_snr);
 double pal_level_sigma(const pal_level *l);
-double pal_level_snr(const pal_level *l);                    /* log sqrt(alpha / beta) */
+double pal_level_snr(const pal_level *l);                     /* log sqrt(alpha / beta) */
 double pal_schedule_rate(const pal_schedule *s, double time); /* beta(t) = -d log alpha / dt */
 
 double pal_one_minus_exp(double x); /* 1 - e^x for x <= 0, a relative 4e-15 or better */

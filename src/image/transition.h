@@ -11,13 +11,13 @@
 #include "denoise.h"
 
 typedef struct {
-    double beta;                  /* 1 - alpha_t / alpha_s: the noise between the levels */
-    double beta_tilde;            /* beta_s / beta_t beta */
-    double lambda2;               /* eta^2 beta-tilde */
+    double beta;                    /* 1 - alpha_t / alpha_s: the noise between the levels */
+    double beta_tilde;              /* beta_s / beta_t beta */
+    double lambda2;                 /* eta^2 beta-tilde */
     double x0_of_ddim, eps_of_ddim; /* the mean by x0 and eps */
-    double x0_of_ddpm, x_of_ddpm; /* the mean by x0 and x_t (eta 1); differs where x0 was clipped */
-    double k2;                    /* k^2 */
-    double sigma2;                /* beta_t / alpha_t: covariance of x0 in units of that of eps */
+    double x0_of_ddpm, x_of_ddpm;   /* the mean by x0 and x_t (eta 1); differs where x0 was clipped */
+    double k2;                      /* k^2 */
+    double sigma2;                  /* beta_t / alpha_t: covariance of x0 in units of that of eps */
 } pal_transition;
 
 pal_transition pal_transition_of(const pal_level *t, const pal_level *s, double eta);
@@ -33,8 +33,8 @@ bool pal_image_mean_by_eps(pal_image_sampler sampler);
 /* The head that the sampler needs. */
 pal_noise_head pal_image_head(pal_image_sampler sampler);
 
-/* variance[size] of a step of the samplers ddpm to sn-ddim for one state at level t, of which eps[size] and second[size]
- * (of the sampler's head; NULL without) were predicted.  One per file in samplers/. */
+/* variance[size] of a step of the samplers ddpm to sn-ddim for one state at level t, of which eps[size] and
+ * second[size] (of the sampler's head; NULL without) were predicted.  One per file in samplers/. */
 typedef void pal_variance_fn(const pal_image_options *o, const pal_noise_predictor *p, const pal_transition *tr,
                              const pal_level *t, const float *eps, const float *second, double *variance);
 pal_variance_fn pal_variance_ddpm, pal_variance_ddim, pal_variance_analytic, pal_variance_npr, pal_variance_sn;

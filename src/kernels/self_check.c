@@ -95,12 +95,13 @@ static pal_matmul_fn *product_of(const pal_kernels *k, uint32_t type)
 
 static bool check_product(bench *b, uint32_t type, int n, int cols, bool extreme)
 {
+    const size_t count = (size_t)n * (size_t)cols;
     fill(b, b->x, n * cols, extreme);
     make_weights(b, type, cols, extreme);
     for (int which = 0; which < 2; which++) {
         const pal_kernels *k = which ? &b->best : &b->reference;
         const pal_quantized xq = {b->q[which], b->scale[which], b->bias[which], b->wide[which]};
-        k->quantize(&xq, b->x, (size_t)(n * cols));
+        k->quantize(&xq, b->x, count);
         product_of(k, type)(&(pal_product){.y = b->y[which],
                                            .y_stride = ROWS,
                                            .x = b->x,
@@ -110,7 +111,6 @@ static bool check_product(bench *b, uint32_t type, int n, int cols, bool extreme
                                            .rows = ROWS,
                                            .cols = cols});
     }
-    const size_t count = (size_t)(n * cols);
     return same(b, n * ROWS) && memcmp(b->q[0], b->q[1], count) == 0 &&
            memcmp(b->scale[0], b->scale[1], count / PAL_BLOCK * sizeof(float)) == 0;
 }
@@ -129,6 +129,7 @@ static bool check_products(bench *b)
 static bool check_rows(bench *b, int dim)
 {
     const int n = 2;
+    const size_t count = (size_t)n * (size_t)dim;
     bool good = true;
     for (int which = 0; which < 2; which++) {
         const pal_kernels *k = which ? &b->best : &b->reference;
@@ -139,8 +140,8 @@ static bool check_rows(bench *b, int dim)
         const pal_kernels *k = which ? &b->best : &b->reference;
         memcpy(b->y[which], b->x, sizeof b->x);
         k->rope(b->y[which], b->gain, b->sine, n, 1, dim - dim % 2);
-        k->swiglu(b->y[which], b->gain, (size_t)(n * dim));
-        k->add(b->y[which], b->x, (size_t)(n * dim));
+        k->swiglu(b->y[which], b->gain, count);
+        k->add(b->y[which], b->x, count);
     }
     return good && same(b, n * dim);
 }

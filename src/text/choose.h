@@ -1,27 +1,14 @@
-/* choose.h - from logits to a token (internal): softmax, truncation, draw. */
+/* choose.h - from logits to a token of a page (internal): penalty, temperature, truncation, draw. */
 #ifndef PAL_CHOOSE_H
 #define PAL_CHOOSE_H
 
-#include "../core/core.h"
-
-#define PAL_NEVER      (-1e300) /* a logit whose token is out of the question: exactly zero probability */
-#define PAL_LOGIT_MOST 1e30
-
-/* A logit that arithmetic cannot go wrong on, whatever hostile weights gave; NaN is the least. */
-static inline double pal_bounded(double logit)
-{
-    if (logit > PAL_LOGIT_MOST) return PAL_LOGIT_MOST;
-    return logit > -PAL_LOGIT_MOST ? logit : -PAL_LOGIT_MOST;
-}
+#include "law.h"
 
 typedef struct {
     double temperature; /* 0: the likeliest, the lowest id among equals */
     int32_t top_k;      /* 0: off */
     double top_p, min_p, repetition_penalty;
 } pal_choice;
-
-/* x[n]: logits -> probabilities, in place, in double: the maximum is subtracted, sums run in index order. */
-void pal_softmax(double *x, int32_t n);
 
 /* Chooses a token by u in [0, 1).  law[n] holds the probabilities at temperature 1 (zeros stay
  * impossible) and is used as scratch; logits[n] the row they came from.  In this order: repetition penalty

@@ -101,7 +101,7 @@ static void cache_simd128(void *state)
 #if defined(PAL_HAVE_AVX2)
 /* ---- x86 ---------------------------------------------------------------- */
 
-#define TARGET_VNNI        __attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512vnni")))
+#define TARGET_VNNI        __attribute__((target("avx2,f16c,avx512f,avx512bw,avx512vl,avx512vnni")))
 #define LOAD(at, register) _mm256_load_si256((const __m256i *)(const void *)(l->panel + 64 * (at) + 32 * (register)))
 
 __attribute__((always_inline)) PAL_AVX2 static inline __m256i splat(const loops *l, int s, int k)
@@ -171,8 +171,8 @@ typedef struct {
 } measure;
 
 /* Multiply-adds of a call with `lanes` of them in a register's product. */
-#define MACS(lanes) ((double)STEPS * ROWS * 2 * (lanes))
-#define IN_CACHE    ((double)CACHE_FLOATS * 4 * 2)
+#define MACS(lanes) ((double)(STEPS * ROWS * 2 * (lanes)))
+#define IN_CACHE    ((double)(CACHE_FLOATS * 4 * 2))
 
 static const measure measures[] = {
 #if defined(PAL_HAVE_SIMD128)

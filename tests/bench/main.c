@@ -23,15 +23,11 @@ static struct {
 
 /* ---- time --------------------------------------------------------------- */
 
-/* Natively this thread's own time, so that what else the machine does counts less; elsewhere there is one clock. */
+/* This thread's own time, so that what else the machine does counts less.  Browsers only tell the time of day. */
 static double now(void)
 {
     struct timespec t;
-#if defined(__wasm__)
-    clock_gettime(CLOCK_MONOTONIC, &t);
-#else
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-#endif
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 

@@ -74,12 +74,12 @@ static void run_attention(row_state *s, const char *name, int n, int first)
                                      .seen = seen,
                                      .scale = 0.125f};
     snprintf(shape, sizeof shape, "%d x %d keys, %d x %d%s", n, KEYS, HEADS, HEAD_DIM, first ? ", causal" : "");
-    bench_line(name, shape, s->k->isa, FLOAT, 2.0 * pairs * HEADS * HEAD_DIM, bench_seconds(attention, s));
+    bench_line(name, shape, s->k->isa, FLOAT, pairs * (double)(2 * HEADS * HEAD_DIM), bench_seconds(attention, s));
 }
 
 void bench_rows(const pal_kernels *k, bench_wanted *wanted)
 {
-    const double bytes = 4.0 * ROWS * DIM;
+    const double bytes = (double)(4 * ROWS * DIM);
     row_state s = {
         .k = k,
         .x = numbers(ROWS * DIM, 0, 1),
@@ -105,7 +105,7 @@ void bench_rows(const pal_kernels *k, bench_wanted *wanted)
         {"quantize", "2 rows of 768", quantize, bytes * 1.25},
         {"rms_norm", "2 rows of 768", rms_norm, bytes * 2},
         {"rope", "2 rows of 12 x 64", rope, bytes * 2},
-        {"swiglu", "2048", swiglu, 4.0 * GATES * 3},
+        {"swiglu", "2048", swiglu, (double)(4 * GATES * 3)},
         {"add", "1536", add, bytes * 3},
     };
     void *const all[] = {s.x,       s.y,      s.gain,   s.cosine,  s.sine, s.gate, s.up,     s.q.q,

@@ -183,12 +183,13 @@ export async function view(/** @type {Tab} */ tab, /** @type {'Text' | 'Models'}
 /** The site as a later build of it: another build id everywhere, other names for what is named by hash. */
 export async function laterBuild(/** @type {string} */ folder) {
   await cp(site, folder, { recursive: true, preserveTimestamps: true });
+  const wasm = (await readdir(folder)).filter((name) => name.endsWith('.wasm'));
   const id = (await readFile(join(folder, 'palimpsest.wasm'))).subarray(-12).toString();
   const later = 'f'.repeat(12);
   const script = (await readdir(join(folder, 'assets'))).find((name) => /^index-.*\.js$/.test(name)) ?? '';
   const renamed = script.replace(/^index-.{4}/, 'index-next');
   await rename(join(folder, 'assets', script), join(folder, 'assets', renamed));
-  for (const name of ['index.html', 'sw.js', 'palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm', `assets/${renamed}`]) {
+  for (const name of ['index.html', 'sw.js', 'palimpsest.js', 'palimpsest-worker.js', ...wasm, `assets/${renamed}`]) {
     const text = (await readFile(join(folder, name))).toString('latin1');
     let next = text.replaceAll(id, later).replaceAll(script, renamed);
     // Workbox knows files without a hash in their name by a revision.

@@ -25,9 +25,9 @@ export function compare(/** @type {string[]} */ texts) {
 }
 
 /** Fills the pages with a loaded library; runs in Node and, as it stands, in a page. */
-export async function fillAll(/** @type {{ library: string, model: string, pages: { text: string, options: any }[] }} */ given) {
+export async function fillAll(/** @type {{ library: string, model: string, isa?: 'simd128', pages: { text: string, options: any }[] }} */ given) {
   const { load } = await import(given.library);
-  const model = await load(given.model);
+  const model = await load(given.model, { isa: given.isa });
   const texts = [];
   for (const { text, options } of given.pages)
     texts.push((await model.infill(text, { ...options, seed: BigInt(options.seed) }).result()).text);

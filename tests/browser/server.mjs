@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const PATH = '/some/deep/path/';
 /** @type {Record<string, string>} */
 const TYPES = {
-  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm',
+  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm',
   '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.json': 'application/json',
 };
 const PIECE = 64 << 10;

@@ -54,11 +54,12 @@ test('a URL, a path in a URL, a File, a Blob and bytes are all sources, and give
 
 test('info tells what the model is', async (t) => {
   const { info } = await open(t);
-  const { architecture, name, context, canInfill, canTokenize, canScore, freeLength, causal, threads, isa, whyNot } = info;
+  const { architecture, name, context, canInfill, canTokenize, canScore, freeLength, causal, threads, whyNot } = info;
   assert.deepEqual(
-    { architecture, name, context, canInfill, canTokenize, canScore, freeLength, causal, threads, isa, whyNot },
-    { architecture: 'llada', name: 'tiny-infill', context: 96, canInfill: true, canTokenize: true, canScore: true, freeLength: true, causal: false, threads: 1, isa: 'simd128', whyNot: null },
+    { architecture, name, context, canInfill, canTokenize, canScore, freeLength, causal, threads, whyNot },
+    { architecture: 'llada', name: 'tiny-infill', context: 96, canInfill: true, canTokenize: true, canScore: true, freeLength: true, causal: false, threads: 1, whyNot: null },
   );
+  assert.match(info.isa, /^(relaxed|simd128)$/);
   assert.ok(info.memoryBytes > bytes.length && info.parameters > 1000 && info.vocabulary > 256 && info.layers >= 1);
   const ar = await open(t, 'tiny-ar');
   assert.deepEqual([ar.info.causal, ar.info.canInfill, ar.info.canScore], [true, false, true]);

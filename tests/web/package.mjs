@@ -46,7 +46,7 @@ try {
   run('npm', 'install', '--no-audit', '--no-fund', '--offline', tarball);
   const files = readdirSync(join(project, 'node_modules/palimpsest'));
   assert.ok(!files.some((name) => name.endsWith('.gguf')), 'the tarball holds no model');
-  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm', 'palimpsest.d.ts', 'README.md', 'LICENSE'])
+  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm', 'palimpsest-relaxed.wasm', 'palimpsest.d.ts', 'README.md', 'LICENSE'])
     assert.ok(files.includes(name), `the tarball holds ${name}`);
   console.log(`installed: ${files.join(' ')}`);
 

@@ -6,18 +6,29 @@ node_is_new() { have node && node -e 'const [a, b] = process.versions.node.split
 have_npm() { have npm; }
 node_package=node@24.9.0
 
-# Puts a Node that is new enough first on PATH: the one there, or npm's package of it in build/node.
+# npm_node WHY: npm's package of a new Node, in build/node.
+npm_node() {
+    [ -x "$npm_node_bin/node" ] && return
+    note "Node $(node --version) $1: taking $node_package from npm into build/node"
+    mkdir -p build/node
+    quietly build/node.log npm install --prefix build/node --no-save --no-audit --no-fund "$node_package"
+}
+npm_node_bin=$PWD/build/node/node_modules/.bin
+
+# Puts a Node that is new enough first on PATH: the one there, or npm's.
 ensure_new_node() {
     node_is_new && return
-    local bin=$PWD/build/node/node_modules/.bin
-    if [ ! -x "$bin/node" ]; then
-        note "Node $(node --version) is too old for the page's build: taking $node_package from npm into build/node"
-        mkdir -p build/node
-        quietly build/node.log npm install --prefix build/node --no-save --no-audit --no-fund "$node_package" || return
-    fi
-    PATH=$bin:$PATH
+    npm_node "is too old for the page's build" || return
+    PATH=$npm_node_bin:$PATH
     hash -r
     node_is_new
+}
+
+# Sets relaxed_node to a Node with relaxed SIMD, which came with 21: the one there, or npm's.
+find_relaxed_node() {
+    relaxed_node=node
+    [ "$(node -p 'parseInt(process.versions.node)')" -ge 21 ] && return
+    npm_node "has no relaxed SIMD" && relaxed_node=$npm_node_bin/node
 }
 
 # quietly LOG COMMAND...: shows the end of the log only when the command fails.
@@ -39,7 +50,8 @@ install_packages() {
     quietly "build/npm-${1//\//-}.log" npm ci --prefix "$1" --no-audit --no-fund
 }
 
-# build/wasm/palimpsest-web.wasm must be there.  Makes build/web and build/site.
+# build/wasm/palimpsest-web.wasm must be there (and build/wasm-relaxed's, for the faster engine).  Makes build/web and
+# build/site.
 build_web() {
     ensure_new_node && install_packages web || return
     quietly build/web.log node web/build.mjs "$@"

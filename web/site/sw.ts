@@ -6,6 +6,7 @@
  *  Models are the library's to keep and pass through untouched. */
 import { PrecacheController, PrecacheRoute, type PrecacheEntry } from 'workbox-precaching';
 import { registerRoute } from 'workbox-routing';
+import { hasRelaxed } from '../src/relaxed.ts';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
 declare const __BUILD__: string;
@@ -43,10 +44,22 @@ const precache = new PrecacheController({
   cacheName: PREFIX + __BUILD__,
   plugins: [{ handlerWillRespond: async ({ response }) => isolated(response) }],
 });
-precache.addToCacheList(self.__WB_MANIFEST);
+/** Of the engine's two builds the one that this browser runs is kept.  The other is kept once it was asked for: when the
+ *  first did not pass its self-check. */
+const unused = hasRelaxed() ? 'palimpsest.wasm' : 'palimpsest-relaxed.wasm';
+precache.addToCacheList(self.__WB_MANIFEST.filter((entry) => (entry as PrecacheEntry).url !== unused));
+async function engine(request: Request): Promise<Response> {
+  const cache = await caches.open(PREFIX + __BUILD__);
+  const found = await cache.match(request, { ignoreSearch: true });
+  if (found) return isolated(found);
+  const response = await fetch(request);
+  if (response.ok) await cache.put(request, response.clone());
+  return isolated(response);
+}
 const ofAnother = (url: URL) => url.searchParams.has('v') && url.searchParams.get('v') !== __BUILD__;
 registerRoute(({ url, sameOrigin }) => sameOrigin && ofAnother(url), ({ request }) => earlier(request));
 registerRoute(new PrecacheRoute(precache, { ignoreURLParametersMatching: [/^v$/], directoryIndex: 'index.html' }));
+registerRoute(({ url, sameOrigin }) => sameOrigin && url.pathname.endsWith(`/${unused}`), ({ request }) => engine(request));
 const assets = new URL('assets/', self.registration.scope).href;
 registerRoute(({ url }) => url.href.startsWith(assets), ({ request }) => earlier(request));
 

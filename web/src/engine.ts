@@ -57,7 +57,7 @@ export class Engine {
     this.#error = this.alloc(12);
   }
 
-  /** Compiles and starts palimpsest.wasm, which must be of the given build. */
+  /** Compiles and starts one of the .wasm files, which must be of the given build. */
   static async create(wasm: Response | BufferSource, build: string): Promise<Engine> {
     const module = await compile(wasm);
     const section = WebAssembly.Module.customSections(module, BUILD_SECTION)[0];
@@ -313,7 +313,7 @@ export class Engine {
 
 async function compile(wasm: Response | BufferSource): Promise<WebAssembly.Module> {
   if (!(wasm instanceof Response)) return WebAssembly.compile(wasm);
-  if (!wasm.ok) throw new PalimpsestError('network', `the server answered ${wasm.status} for palimpsest.wasm`);
+  if (!wasm.ok) throw new PalimpsestError('network', `the server answered ${wasm.status} for the engine`);
   // Streaming needs the right media type, which not every static host sends.
   const type = wasm.headers.get('content-type') ?? '';
   return type.startsWith('application/wasm') ? WebAssembly.compileStreaming(wasm) : WebAssembly.compile(await wasm.arrayBuffer());

@@ -1,6 +1,8 @@
 /** Set by build.mjs. */
 declare const __BUILD__: string;
 declare const __VERSION__: string;
+/** palimpsest-relaxed.wasm was built. */
+declare const __RELAXED__: boolean;
 declare const WorkerGlobalScope: unknown;
 
 /** What the DOM library leaves to workers. */

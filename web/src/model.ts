@@ -1,4 +1,5 @@
 /** A loaded model: its worker, kept alive across crashes, and the calls on it. */
+import type { EngineFiles } from './choose-engine.ts';
 import { Connection } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
 import { infill } from './infill.ts';
@@ -25,7 +26,7 @@ export class LoadedModel implements Model {
       call: 'load',
       source: toSource(source),
       name: toName(source),
-      wasm: new URL(`palimpsest.wasm?v=${__BUILD__}`, base).href,
+      engines: toEngines(options.isa, base),
       sha256: toHash(options.sha256),
       cache: options.cache ?? true,
       lock: '',
@@ -118,6 +119,13 @@ function toSource(source: Source): string | Blob | Uint8Array {
 function toName(source: Source): string {
   const file = typeof File !== 'undefined' && source instanceof File;
   return file ? source.name : typeof source === 'string' || source instanceof URL ? String(toSource(source)) : '';
+}
+
+/** The relaxed build is left out where it was not built. */
+function toEngines(isa: string | undefined, base: URL): EngineFiles {
+  if (isa !== undefined && isa !== 'simd128') throw new PalimpsestError('option', `isa is simd128 or absent, not ${isa}`);
+  const file = (name: string) => new URL(`${name}?v=${__BUILD__}`, base).href;
+  return { simd128: file('palimpsest.wasm'), relaxed: __RELAXED__ && !isa ? file('palimpsest-relaxed.wasm') : null };
 }
 
 function toHash(sha256: string | undefined): string | null {

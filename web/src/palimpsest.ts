@@ -5,7 +5,7 @@
  *    const { text } = await model.infill('Once upon a time [[?]] lived in [[4]].').result();
  *
  *  The engine runs in a worker of its own, `palimpsest-worker.js`, which lies beside this file as
- *  `palimpsest.wasm` does. */
+ *  the engine's two builds do, `palimpsest.wasm` and `palimpsest-relaxed.wasm`. */
 import { PalimpsestError } from './errors.ts';
 import { SAMPLERS } from './infill.ts';
 import { LoadedModel } from './model.ts';

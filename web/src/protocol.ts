@@ -1,9 +1,10 @@
 /** What page and worker say to each other.  Every call has an id; its answers carry the same id. */
+import type { EngineFiles } from './choose-engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type { ErrorCode, LoadProgress, ModelInfo, PageToken, Pin, Score, ScoreProgress } from './types.ts';
 
 export type Calls =
-  | { call: 'load'; source: string | Blob | Uint8Array; name: string; wasm: string; sha256: string | null; cache: boolean; lock: string }
+  | { call: 'load'; source: string | Blob | Uint8Array; name: string; engines: EngineFiles; sha256: string | null; cache: boolean; lock: string }
   | { call: 'infill'; text: string; options: number[]; sampler: string | null; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }

@@ -35,8 +35,10 @@ export interface LoadOptions {
   sha256?: string;
   /** Keep a copy of a downloaded file for the next visit (default true; files and bytes are never kept). */
   cache?: boolean;
-  /** Folder of `palimpsest-worker.js` and `palimpsest.wasm` (default: that of the module). */
+  /** Folder of `palimpsest-worker.js` and the engine's two `.wasm` files (default: that of the module). */
   base?: string | URL;
+  /** `simd128`: not the build with relaxed SIMD, which otherwise runs where the browser has that (default: the best). */
+  isa?: 'simd128';
 }
 
 export interface ModelInfo {
@@ -47,7 +49,7 @@ export interface ModelInfo {
   /** The type most weights have, such as `Q8_0`. */
   weights: string;
   tokenizer: string;
-  /** Instruction set of the kernels: `simd128`. */
+  /** Instruction set of the kernels: `relaxed` or `simd128`. */
   isa: string;
   threads: number;
   fileBytes: number;

@@ -1,5 +1,6 @@
 /** The worker: one engine, one model, and the work under way on it, a step at a time in turn. */
-import { Engine, MORE, type Reading } from './engine.ts';
+import { chooseEngine } from './choose-engine.ts';
+import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { FILL_OPTIONS } from './fill-options.ts';
 import { takeIn } from './intake.ts';
@@ -33,12 +34,12 @@ function reply(message: Reply): void {
 
 // ---- calls
 
-async function load(id: number, { source, name, wasm, sha256, cache, lock }: Call<'load'>): Promise<ModelInfo> {
+async function load(id: number, { source, name, engines, sha256, cache, lock }: Call<'load'>): Promise<ModelInfo> {
   holdLock(lock);
   const cancel = new AbortController();
   loading.set(id, cancel);
   try {
-    engine = await Engine.create(await fetchEngine(wasm), __BUILD__);
+    engine = await chooseEngine(engines);
     const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
     const taken = await takeIn(engine, { source, sha256, cache, signal: cancel.signal, progress });
     model = engine.openModel(taken.at, taken.bytes);
@@ -63,15 +64,6 @@ function describe(on: Engine, source: string, taken: { sha256: string; kept: boo
 /** The page learns of this worker's death by getting the lock. */
 function holdLock(name: string): void {
   void globalThis.navigator?.locks?.request(name, () => new Promise(() => {}));
-}
-
-async function fetchEngine(url: string): Promise<Response | BufferSource> {
-  if (url.startsWith('file:')) return (await import('node:fs')).readFileSync((await import('node:url')).fileURLToPath(url));
-  try {
-    return await fetch(url);
-  } catch (error) {
-    throw new PalimpsestError('network', `palimpsest.wasm could not be fetched: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 function ready(): Engine {

@@ -1,9 +1,11 @@
 /* langevin.c - Langevin dynamics on noise levels that fall geometrically.
  *
- * Song and Ermon (2019), algorithm 1: at level sigma x := x + a s(x, sigma) + sqrt(2 a) z with a proportional to sigma^2.
- * The score of the data with noise sigma added comes from the network of the VP process at the time of the same
- * signal-to-noise ratio, s(x, sigma) = -eps(sqrt(alpha) x, t) / sigma.  The options give a / sigma^2 and the moves a
- * level; the last evaluation denoises (Jolicoeur-Martineau et al. 2021). */
+ * Song and Ermon (2019), algorithm 1: at level sigma x := x + a s(x, sigma) + sqrt(2 a) z with a proportional to
+ * sigma^2.  The score of the data with noise sigma added comes from the network of the VP process at the time of the
+ * same signal-to-noise ratio, s(x, sigma) = -eps(sqrt(alpha) x, t) / sigma.  The options give r = a / sigma^2 and the
+ * moves a level; the last evaluation denoises (Jolicoeur-Martineau et al. 2021).  With one move a level
+ * and levels whose sigma falls by a factor g, the noise left is not sigma^2 but 2 r sigma^2 / (1 - (1 - r)^2 g^2): 1.4
+ * sigma^2 at best, with r between 0.4 and 0.5, for 100 levels from 50 to 0.01.  More levels or moves make it less. */
 #include "../denoise.h"
 
 #include <math.h>
@@ -21,7 +23,8 @@ void pal_denoise_langevin(pal_denoise *d)
         pal_denoise_finish(d);
         return;
     }
-    double sigma = pal_level_sigma(level), along = o->langevin_step * sigma, noise = sqrt(2.0 * o->langevin_step) * sigma;
+    double sigma = pal_level_sigma(level), along = o->langevin_step * sigma,
+           noise = sqrt(2.0 * o->langevin_step) * sigma;
     for (int32_t row = 0; row < d->count; row++) {
         float *x = d->x + pal_denoise_row(d, row);
         const float *eps = d->eps + pal_denoise_row(d, row);

@@ -133,7 +133,7 @@ async function oneOrigin(/** @type {Kit} */ kit) {
   await view(tab, 'Text');
   await fill(tab);
   const requests = /** @type {string[]} */ (kit.profile?.requests ?? []);
-  assert.ok(requests.some((url) => url.includes('palimpsest.wasm')), "the browser tells the worker's requests");
+  assert.ok(requests.some((url) => /palimpsest(-relaxed)?\.wasm/.test(url)), "the browser tells the worker's requests");
   const foreign = requests.filter((url) => !url.startsWith(kit.server.url) && !/^(data|blob):/.test(url));
   assert.deepEqual(foreign, []);
   assert.deepEqual(await tab.violations(), [], 'nothing was tried that the policy forbids');
@@ -141,6 +141,33 @@ async function oneOrigin(/** @type {Kit} */ kit) {
   await tab.evaluate(() => fetch('http://localhost:1/').catch(() => {}));
   await tab.until(() => /** @type {any} */ (globalThis).watched.violations.length === 1, null, 'the policy is in force');
   kit.say(`${requests.length} requests, all to this origin`);
+}
+
+/** Both browsers have relaxed SIMD; the other build is for those that do not. */
+async function oneEngine(/** @type {Kit} */ kit) {
+  const tab = await kit.openReady();
+  await kept(tab);
+  await fill(tab);
+  assert.match(await tab.text('[data-part=statistics]'), /relaxed/);
+  assert.deepEqual(['palimpsest-relaxed.wasm', 'palimpsest.wasm'].map((name) => kit.server.count(name) > 0), [true, false]);
+}
+
+async function wrongEngine(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-relaxed.wasm'] = 'this is no WebAssembly';
+  const first = await kit.openReady();
+  await kept(first);
+  // This time through the service worker, which keeps what it is asked for.
+  await first.reload();
+  await ready(first);
+  await fill(first);
+  assert.match(await first.text('[data-part=statistics]'), /simd128/);
+  await kit.server.down();
+  kit.noisy = true; // a browser may complain of the look for a newer service worker
+  await first.reload();
+  await ready(first);
+  await write(first, TEXT);
+  await choose(first, { seed: 8 });
+  assert.equal(await fill(first), native(TEXT, { seed: 8 }));
 }
 
 async function firstWords(/** @type {Kit} */ kit) {
@@ -172,5 +199,7 @@ export const scenarios = {
   'without isolation headers the service worker isolates, without a reload': isolation,
   'with isolation headers': isolationByHost,
   'no request to any other origin': oneOrigin,
+  'one of the two builds of the engine is downloaded, the faster one': oneEngine,
+  'a build of the engine that does not work is replaced by the other, offline too': wrongEngine,
   'first words on the second visit': firstWords,
 };

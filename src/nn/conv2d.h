@@ -1,0 +1,36 @@
+/* conv2d.h - convolutions of 1x1 and 3x3 as products with packed weights (internal).
+ *
+ * Pictures are [height, width, channels], so a 1x1 convolution is a product as it stands, and the three pixels of a
+ * patch's row lie side by side: a 3x3 patch is three copies.  Patches of a few pixels at a time are laid out as rows
+ * and multiplied, which keeps the arithmetic that of every other product (an output is accumulated over ky, kx and
+ * channel in that order, padding included) and the scratch memory small. */
+#ifndef PAL_CONV2D_H
+#define PAL_CONV2D_H
+
+#include "linear.h"
+
+enum { PAL_CONV_PIXELS = 64 }; /* outputs computed together */
+
+typedef struct {
+    pal_matrix w;      /* [out, size * size * in], columns by ky, kx, channel; in panels */
+    const float *bias; /* [out], or NULL */
+    int in, size;      /* channels; 1 or 3: padded with zeros so that stride 1 keeps the picture's size */
+    int stride;        /* 1 or 2 */
+} pal_conv2d;
+
+/* Scratch for convolutions whose patches have up to `widest` = size * size * in values. */
+typedef struct {
+    float *patches; /* [PAL_CONV_PIXELS, widest] */
+    pal_quantized room;
+} pal_conv2d_room;
+
+void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, pal_arena *arena);
+
+/* Output height (or width) for an input of that many pixels. */
+int pal_conv2d_extent(const pal_conv2d *c, int pixels);
+
+/* x [height, width, in] to y [extent(height), extent(width), out]; y overlaps nothing. */
+void pal_conv2d_run(const pal_kernels *k, const pal_conv2d *c, float *y, const float *x, int height, int width,
+                    const pal_conv2d_room *room);
+
+#endif

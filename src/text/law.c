@@ -1,0 +1,135 @@
+/* law.c - probabilities over a vocabulary: softmax, truncations, draw. */
+#include "law.h"
+#include "../core/math.h"
+
+void pal_softmax(double *x, int32_t n)
+{
+    double most = PAL_NEVER, sum = 0.0;
+    for (int32_t i = 0; i < n; i++)
+        if (x[i] > most) most = x[i];
+    for (int32_t i = 0; i < n; i++) {
+        x[i] = x[i] <= PAL_NEVER ? 0.0 : pal_exp(x[i] - most);
+        sum += x[i];
+    }
+    for (int32_t i = 0; i < n; i++) x[i] /= sum;
+}
+
+double pal_law_sum(const double *law, int32_t n)
+{
+    double sum = 0.0;
+    for (int32_t id = 0; id < n; id++) sum += law[id];
+    return sum;
+}
+
+int32_t pal_law_likeliest(const double *law, int32_t n)
+{
+    int32_t best = 0;
+    for (int32_t id = 1; id < n; id++)
+        if (law[id] > law[best]) best = id;
+    return best;
+}
+
+int32_t pal_law_draw(const double *law, int32_t n, double u)
+{
+    double sum = pal_law_sum(law, n), reached = 0.0;
+    int32_t last = 0;
+    for (int32_t id = 0; id < n; id++) {
+        if (law[id] <= 0.0) continue;
+        reached += law[id];
+        last = id;
+        if (u * sum < reached) return id;
+    }
+    return last;
+}
+
+/* ---- a heap of token ids, the largest key on top, the lowest id among equals ---- */
+
+static bool before(const double *key, int32_t a, int32_t b)
+{
+    return key[a] > key[b] || (key[a] == key[b] && a < b);
+}
+
+static void sift(const double *key, int32_t *heap, int32_t size, int32_t at)
+{
+    for (int32_t child; (child = 2 * at + 1) < size; at = child) {
+        if (child + 1 < size && before(key, heap[child + 1], heap[child])) child++;
+        if (!before(key, heap[child], heap[at])) return;
+        int32_t swap = heap[at];
+        heap[at] = heap[child];
+        heap[child] = swap;
+    }
+}
+
+static void make_heap(const double *key, int32_t *heap, int32_t size)
+{
+    for (int32_t at = size / 2 - 1; at >= 0; at--) sift(key, heap, size, at);
+}
+
+/* Takes the top off; it ends up behind the heap, which is one smaller. */
+static int32_t pop(const double *key, int32_t *heap, int32_t *size)
+{
+    int32_t id = heap[0];
+    heap[0] = heap[--*size];
+    heap[*size] = id;
+    sift(key, heap, *size, 0);
+    return id;
+}
+
+static int32_t gather(const double *x, int32_t n, double least, int32_t *heap)
+{
+    int32_t size = 0;
+    for (int32_t id = 0; id < n; id++)
+        if (x[id] > least) heap[size++] = id;
+    return size;
+}
+
+/* The heap hands out tokens by falling probability until enough are kept, so that a peaked law costs little more
+ * than one pass. */
+void pal_law_truncate(const pal_truncation *how, double *law, int32_t n, double total, int32_t *heap)
+{
+    int32_t size = gather(law, n, 0.0, heap), kept = 0;
+    double mass = 0.0, top = 0.0;
+    make_heap(law, heap, size);
+    if (size) top = law[heap[0]];
+
+    int32_t most = how->top_k && how->top_k < size ? how->top_k : size;
+    if (most < size && how->top_p < 1.0) { /* the nucleus is taken of what top-k leaves */
+        int32_t left = size;
+        total = 0.0;
+        while (size - left < most) total += law[pop(law, heap, &left)];
+        make_heap(law, heap, size);
+    }
+    while (kept < most) {
+        bool crossed = how->top_p < 1.0 && mass >= how->top_p * total;
+        if (kept && (crossed || law[heap[0]] < how->min_p * top)) break;
+        mass += law[pop(law, heap, &size)];
+        kept++;
+    }
+    for (int32_t i = 0; i < size; i++) law[heap[i]] = 0.0;
+}
+
+void pal_law_typical(double *law, int32_t n, double typical_p, double *key, int32_t *heap)
+{
+    int32_t size = gather(law, n, 0.0, heap), all = size;
+    double total = pal_law_sum(law, n), entropy = 0.0, mass = 0.0;
+    for (int32_t i = 0; i < size; i++) {
+        double p = law[heap[i]] / total;
+        key[heap[i]] = -pal_log(p);
+        entropy += p * key[heap[i]];
+    }
+    for (int32_t i = 0; i < size; i++) {
+        double off = key[heap[i]] - entropy;
+        key[heap[i]] = off > 0.0 ? -off : off;
+    }
+    make_heap(key, heap, size);
+    while (size && (size == all || mass < typical_p * total)) mass += law[pop(key, heap, &size)];
+    for (int32_t i = 0; i < size; i++) law[heap[i]] = 0.0;
+}
+
+int32_t pal_largest(const double *x, int32_t n, double least, int32_t k, int32_t *ids, int32_t *heap)
+{
+    int32_t size = gather(x, n, least, heap), count = 0;
+    make_heap(x, heap, size);
+    while (count < k && size) ids[count++] = pop(x, heap, &size);
+    return count;
+}

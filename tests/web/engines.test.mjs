@@ -1,0 +1,90 @@
+// @ts-check
+/* The engine's two builds: the same face, the same texts, and which of them is taken. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { built, fails, load, modelUrl, open } from './common.mjs';
+
+const RELAXED = 'palimpsest-relaxed.wasm';
+const file = (/** @type {string} */ name) => readFile(join(built, name));
+const notBuilt = existsSync(join(built, RELAXED)) ? false : `${RELAXED} was not built`;
+const relaxed = notBuilt ? null : await file(RELAXED);
+/** Why the faster build cannot run here, or false. */
+const notHere = notBuilt || (hasOpcode() ? false : `Node ${process.version} has no relaxed SIMD`);
+
+/** i32x4.relaxed_dot_i8x16_i7x16_add_s of three zeros. */
+function hasOpcode() {
+  const zero = [65, 0, 253, 15];
+  const body = [...zero, ...zero, ...zero, 253, 147, 2, 11];
+  return WebAssembly.validate(
+    new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, body.length + 3, 1, body.length + 1, 0, ...body]),
+  );
+}
+
+/** A folder of the library's files, with the relaxed build as given (null: absent). */
+async function folderWith(/** @type {import('node:test').TestContext} */ t, /** @type {Uint8Array | null} */ wasm) {
+  const folder = await mkdtemp(join(tmpdir(), 'palimpsest-'));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const name of ['palimpsest-worker.js', 'palimpsest.wasm']) await copyFile(join(built, name), join(folder, name));
+  if (wasm) await writeFile(join(folder, RELAXED), wasm);
+  return `${pathToFileURL(folder).href}/`;
+}
+
+async function textOf(/** @type {import('../../web/src/types.ts').Model} */ model) {
+  return (await model.infill('Once [[?]] upon [[4]].', { seed: 5 }).result()).text;
+}
+
+test('both builds have the same exports and imports', { skip: notHere }, async () => {
+  const faces = [];
+  for (const name of ['palimpsest.wasm', RELAXED]) {
+    const module = new WebAssembly.Module(await file(name));
+    const exported = WebAssembly.Module.exports(module).map((one) => `${one.kind} ${one.name}`);
+    faces.push({ exported: exported.sort(), imported: WebAssembly.Module.imports(module), build: section(module) });
+  }
+  assert.deepEqual(faces[0], faces[1]);
+  assert.ok(faces[0]?.exported.includes('function pw_self_check'));
+});
+
+function section(/** @type {WebAssembly.Module} */ module) {
+  return WebAssembly.Module.customSections(module, 'palimpsest.build').map((bytes) => Buffer.from(bytes).toString());
+}
+
+test('the build with relaxed SIMD is taken where it runs, with the same text', { skip: notHere }, async (t) => {
+  const best = await open(t);
+  const plain = await open(t, 'tiny-infill', { isa: 'simd128' });
+  assert.deepEqual([best.info.isa, plain.info.isa], ['relaxed', 'simd128']);
+  assert.equal(await textOf(best), await textOf(plain));
+});
+
+test('without the build with relaxed SIMD the other one serves', async (t) => {
+  const model = await open(t, 'tiny-infill', { base: await folderWith(t, null) });
+  assert.equal(model.info.isa, 'simd128');
+  assert.ok(await textOf(model));
+});
+
+test('a build that computes wrongly here is not used', { skip: notHere }, async (t) => {
+  // An engine that gets an instruction wrong, played by another instruction: f32x4.sub for every f32x4.add.
+  const wrong = Buffer.from(/** @type {Buffer} */ (relaxed));
+  let changed = 0;
+  const ADD = Buffer.from([0xfd, 0xe4, 0x01]);
+  for (let at = -1; (at = wrong.indexOf(ADD, at + 1)) >= 0; changed++) wrong[at + 1] = 0xe5;
+  assert.ok(changed > 20 && WebAssembly.validate(wrong));
+  const model = await open(t, 'tiny-infill', { base: await folderWith(t, wrong) });
+  assert.equal(model.info.isa, 'simd128');
+  assert.equal(await textOf(model), await textOf(await open(t, 'tiny-infill', { isa: 'simd128' })));
+});
+
+test('a broken build is not used', async (t) => {
+  for (const broken of [new Uint8Array(), new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])]) {
+    const model = await open(t, 'tiny-infill', { base: await folderWith(t, broken) });
+    assert.equal(model.info.isa, 'simd128');
+  }
+});
+
+test('another instruction set than the two is refused', async () => {
+  await fails(load(modelUrl('tiny-infill'), { isa: /** @type {any} */ ('avx2') }), 'option');
+});
