@@ -213,7 +213,8 @@ void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_aren
 {
     r->model = m;
     pal_activations_layout(&r->activations, &m->net, most, most, arena);
-    pal_cache_layout(&r->cache, &m->net, most, false, arena);
+    const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    pal_cache_layout(&r->cache, &shape, most, false, PAL_KV_F32, arena);
     r->rows = pal_take(arena, (size_t)most, sizeof *r->rows);
     r->row_of = pal_take(arena, (size_t)most, sizeof *r->row_of);
 }

@@ -12,6 +12,23 @@ struct pal_sequence {
     pal_cache cache;
 };
 
+static const char *const type_names[PAL_KV_TYPES] = {"F32", "F16", "Q8_0"};
+
+const char *pal_kv_type_name(pal_kv_type type)
+{
+    return (unsigned)type < PAL_KV_TYPES ? type_names[type] : NULL;
+}
+
+bool pal_kv_type_find(const char *name, pal_kv_type *out)
+{
+    for (int i = 0; i < PAL_KV_TYPES; i++)
+        if (strcmp(name, type_names[i]) == 0) {
+            *out = (pal_kv_type)i;
+            return true;
+        }
+    return false;
+}
+
 pal_sequence_options pal_sequence_defaults(void)
 {
     return (pal_sequence_options){.batch = 256};
@@ -30,10 +47,13 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
         return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
     s->model = m;
     if (o->batch < 1) return pal_fail(err, PAL_E_OPTION, "a batch must be of at least one token", SIZE_MAX);
+    if ((unsigned)o->kv >= PAL_KV_TYPES)
+        return pal_fail(err, PAL_E_OPTION, "there is no such type of keys and values", SIZE_MAX);
     s->most = max_tokens;
     s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
     pal_activations_layout(&s->activations, &m->net, max_tokens < o->batch ? max_tokens : o->batch, max_tokens, arena);
-    pal_cache_layout(&s->cache, &m->net, max_tokens, true, arena);
+    const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    pal_cache_layout(&s->cache, &shape, max_tokens, true, o->kv, arena);
     return PAL_OK;
 }
 

@@ -64,7 +64,8 @@ static void panels_give_every_row_back(void **state)
     static const uint32_t types[] = {PAL_Q8_0, PAL_Q4_0, PAL_F16, PAL_F32, PAL_Q6_K};
     for (size_t t = 0; t < COUNT(types); t++)
         for (int rows = 1; rows < 35; rows++) {
-            const int block = (int)pal_tensor_block(types[t]), cols = block * (1 + below(6)) + (block == 1 ? below(9) : 0);
+            const int block = (int)pal_tensor_block(types[t]),
+                      cols = block * (1 + below(6)) + (block == 1 ? below(9) : 0);
             const size_t row_bytes = pal_row_bytes(types[t], cols);
             room w = take((size_t)rows, row_bytes, 1), packed = take((size_t)rows, row_bytes, 1);
             room row = take(1, row_bytes, 1), eight = take(PAL_PANEL, row_bytes, 1);
@@ -352,7 +353,8 @@ static void check_quant_reference(uint32_t type)
     pal_dequantize(wf.data, w.data, type, (size_t)rows * cols);
     pack(&w, type, rows, cols);
     reference.quantize(&xq.x, x.data, (size_t)n * cols);
-    room y = run_product(&reference, type, (pal_product){.xq = &xq.x, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
+    room y =
+        run_product(&reference, type, (pal_product){.xq = &xq.x, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
     for (int i = 0; i < n; i++)
         for (int r = 0; r < rows; r++) {
             double sum = 0, magnitude = 0;
@@ -449,7 +451,8 @@ static void check_float_reference(uint32_t type, int cols)
     room wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
     pal_dequantize(wf.data, w.data, type, (size_t)rows * cols);
     pack(&w, type, rows, cols);
-    room y = run_product(&reference, type, (pal_product){.x = x.data, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
+    room y =
+        run_product(&reference, type, (pal_product){.x = x.data, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
     for (int i = 0; i < n; i++)
         for (int r = 0; r < rows; r++) {
             double sum = 0, magnitude = 0;

@@ -246,8 +246,8 @@ static attention_input attention_some(int round, fill kind, float largest)
 {
     static const int dims[] = {8, 16, 24, 32, 40, 64, 72, 104, 128};
     const int kv_heads = 1 + below(3), group = 1 + below(3), keys = 1 + below(round % 10 ? 40 : 200);
-    attention_input in = attention_draw(1 + below(13), keys, kv_heads * group, kv_heads,
-                                        dims[round % (int)COUNT(dims)], kind, largest);
+    attention_input in =
+        attention_draw(1 + below(13), keys, kv_heads * group, kv_heads, dims[round % (int)COUNT(dims)], kind, largest);
     for (int i = 0; round % 2 && i < in.shape.n; i++) ((int *)in.seen.data)[i] = keys;
     return in;
 }

@@ -11,19 +11,26 @@
 
 enum { MOST = 40 };
 
-static pal_sequence *make_sequence(const pal_model *m, int32_t most, void **block)
+static pal_sequence *make_sequence_of(const pal_model *m, int32_t most, pal_kv_type kv, int32_t batch, void **block)
 {
     pal_sequence *s;
     size_t bytes;
     pal_error err = {0};
     pal_sequence_options o = pal_sequence_defaults();
     o.max_tokens = most;
+    o.kv = kv;
+    o.batch = batch;
     assert_int_equal(pal_sequence_bytes(m, &o, &bytes, &err), PAL_OK);
     *block = malloc(bytes);
     assert_non_null(*block);
     memset(*block, 0xff, bytes); /* what is not initialised is not a number */
     assert_int_equal(pal_sequence_init(&s, m, &o, *block, bytes, &err), PAL_OK);
     return s;
+}
+
+static pal_sequence *make_sequence(const pal_model *m, int32_t most, void **block)
+{
+    return make_sequence_of(m, most, PAL_KV_F32, 256, block);
 }
 
 static void some_tokens(const pal_model *m, uint32_t run, int32_t tokens[MOST])
@@ -101,6 +108,112 @@ static void rewind_then_other_tokens_equals_a_fresh_sequence(void **state)
     pal_model_close(m);
 }
 
+/* The tokens in one evaluation of a fresh sequence. */
+static float *logits_at_once(const pal_model *m, pal_kv_type kv, const int32_t *tokens, int32_t n)
+{
+    void *block;
+    pal_sequence *s = make_sequence_of(m, MOST, kv, 256, &block);
+    float *logits = malloc((size_t)pal_model_info(m)->vocabulary * sizeof *logits);
+    assert_non_null(logits);
+    assert_int_equal(pal_sequence_append(s, tokens, n, NULL), PAL_OK);
+    assert_int_equal(pal_sequence_logits(s, logits, NULL), PAL_OK);
+    free(block);
+    return logits;
+}
+
+static void expect_logits_of_type(const pal_model *m, pal_sequence *s, pal_kv_type kv, const int32_t *tokens, int32_t n)
+{
+    const size_t bytes = (size_t)pal_model_info(m)->vocabulary * sizeof(float);
+    float *whole = logits_at_once(m, kv, tokens, n), *kept = malloc(bytes);
+    assert_non_null(kept);
+    assert_int_equal(pal_sequence_logits(s, kept, NULL), PAL_OK);
+    assert_memory_equal(whole, kept, bytes);
+    free(whole);
+    free(kept);
+}
+
+static void each_type_in_any_split_and_after_rewinds_equals_one_evaluation(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < sizeof models / sizeof *models; at++)
+        for (int kv = 0; kv < PAL_KV_TYPES; kv++)
+            for (uint32_t run = 0; run < 12; run++) {
+                pal_model *m = open_test_model(models[at]);
+                int32_t tokens[MOST], n = 1 + (int32_t)pick(run, 50, MOST);
+                void *block;
+                pal_sequence *s = make_sequence_of(m, MOST, (pal_kv_type)kv, 1 + (int32_t)pick(run, 51, 9), &block);
+                some_tokens(m, run, tokens);
+                append_in_pieces(s, tokens, n, run);
+                expect_logits_of_type(m, s, (pal_kv_type)kv, tokens, n);
+                for (uint32_t again = 0; again < 3; again++) {
+                    const int32_t keep = (int32_t)pick(run, 52 + again, (uint32_t)n);
+                    for (int32_t i = keep; i < MOST; i++) tokens[i] = (tokens[i] + 7) % pal_model_info(m)->vocabulary;
+                    assert_int_equal(pal_sequence_keep(s, tokens, MOST), keep);
+                    append_in_pieces(s, tokens, n, run + again);
+                    expect_logits_of_type(m, s, (pal_kv_type)kv, tokens, n);
+                }
+                free(block);
+                pal_model_close(m);
+            }
+}
+
+static void instruction_sets_agree_on_every_type(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < sizeof models / sizeof *models; at++)
+        for (int kv = 0; kv < PAL_KV_TYPES; kv++) {
+            pal_model *m = open_test_model(models[at]);
+            int32_t tokens[MOST];
+            float *want = NULL;
+            some_tokens(m, 5, tokens);
+            for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+                if (pal_model_use_isa(m, isas[i], NULL)) continue;
+                float *got = logits_at_once(m, (pal_kv_type)kv, tokens, MOST - 3);
+                if (want) assert_memory_equal(got, want, (size_t)pal_model_info(m)->vocabulary * sizeof *got);
+                if (want)
+                    free(got);
+                else
+                    want = got;
+            }
+            free(want);
+            pal_model_close(m);
+        }
+}
+
+/* Rounding 11 bits or 1 part in 254 of the largest in a block moves the logits of this model little, and not by
+ * nothing: the bounds are twice what was seen. */
+static void smaller_types_take_less_memory_and_stay_near(void **state)
+{
+    (void)state;
+    pal_model *m = open_test_model("stories260K");
+    const int32_t vocabulary = pal_model_info(m)->vocabulary;
+    const double bounds[PAL_KV_TYPES] = {0.0, 0.022, 0.65};
+    int32_t tokens[MOST];
+    size_t least = SIZE_MAX;
+    some_tokens(m, 5, tokens);
+    float *exact = logits_at_once(m, PAL_KV_F32, tokens, MOST);
+    for (int kv = 0; kv < PAL_KV_TYPES; kv++) {
+        pal_sequence_options o = pal_sequence_defaults();
+        size_t bytes;
+        double most = 0.0;
+        o.kv = (pal_kv_type)kv;
+        o.batch = 1;
+        assert_int_equal(pal_sequence_bytes(m, &o, &bytes, NULL), PAL_OK);
+        assert_true(bytes < least);
+        least = bytes;
+        float *got = logits_at_once(m, (pal_kv_type)kv, tokens, MOST);
+        for (int32_t id = 0; id < vocabulary; id++) {
+            const double off = (double)got[id] - (double)exact[id];
+            if (off * off > most * most) most = off < 0.0 ? -off : off;
+        }
+        print_message("    %s: logits off by up to %.3g\n", pal_kv_type_name((pal_kv_type)kv), most);
+        assert_true(most <= bounds[kv] && (kv == PAL_KV_F32 || most > 0.0));
+        free(got);
+    }
+    free(exact);
+    pal_model_close(m);
+}
+
 static void logits_without_tokens_are_refused(void **state)
 {
     (void)state;
@@ -158,7 +271,8 @@ static void sequence_of_what_cannot_be_read_is_refused(void **state)
     const pal_sequence_options wrong[] = {{.max_tokens = -1, .batch = 256},
                                           {.max_tokens = pal_model_info(m)->context + 1, .batch = 256},
                                           {.max_tokens = 8, .batch = 0},
-                                          {.max_tokens = 8, .batch = -1}};
+                                          {.max_tokens = 8, .batch = -1},
+                                          {.max_tokens = 8, .batch = 1, .kv = PAL_KV_TYPES}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(pal_sequence_bytes(m, &wrong[i], &bytes, &err), PAL_E_OPTION);
     pal_model_close(m);
@@ -170,6 +284,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(append_in_any_split_equals_one_evaluation),
         cmocka_unit_test(rewind_then_other_tokens_equals_a_fresh_sequence),
+        cmocka_unit_test(each_type_in_any_split_and_after_rewinds_equals_one_evaluation),
+        cmocka_unit_test(instruction_sets_agree_on_every_type),
+        cmocka_unit_test(smaller_types_take_less_memory_and_stay_near),
         cmocka_unit_test(logits_without_tokens_are_refused),
         cmocka_unit_test(append_refused_changes_nothing),
         cmocka_unit_test(sequence_of_what_cannot_be_read_is_refused),

@@ -9,14 +9,9 @@ static int round_up(int n)
     return (n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
 }
 
-void pal_cache_layout(pal_cache *c, const pal_transformer *net, int capacity, bool keep, pal_arena *arena)
+pal_cache_shape pal_transformer_cache(const pal_transformer *net)
 {
-    const size_t layers = keep ? (size_t)net->layers : 1, kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
-    c->capacity = round_up(capacity);
-    const size_t layer = (size_t)c->capacity * kv_dim;
-    c->k_layer = c->v_layer = keep ? layer : 0;
-    c->k = pal_take(arena, layers * layer, sizeof(float));
-    c->v = pal_take(arena, layers * layer, sizeof(float));
+    return (pal_cache_shape){.layers = net->layers, .kv_heads = net->kv_heads, .head_dim = net->head_dim};
 }
 
 void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena)
@@ -47,7 +42,7 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
 /* cos and sin of position * base^(-2 pair / head_dim), in double, rounded once. */
 void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c)
 {
-    const size_t half = (size_t)net->head_dim / 2, layers = c->k_layer ? (size_t)net->layers : 1;
+    const size_t half = (size_t)net->head_dim / 2;
     for (int i = 0; i < a->most; i++) a->every[i] = i;
     for (size_t pair = 0; pair < half; pair++) {
         double frequency = pal_pow((double)net->rope_base, -(double)(2 * pair) / net->head_dim);
@@ -58,8 +53,7 @@ void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal
             a->sine[at * half + pair] = (float)sine;
         }
     }
-    /* Panels are read to their end, and what nobody wrote could be numbers that are slow to add. */
-    memset(c->k, 0, layers * (size_t)c->capacity * (size_t)net->kv_heads * (size_t)net->head_dim * sizeof *c->k);
+    pal_cache_clear(c);
 }
 
 /* One evaluation on its way through the layers. */
@@ -77,7 +71,8 @@ typedef struct {
 static void gather(float *x, const int *rows, int count, int width)
 {
     for (int i = 0; i < count; i++)
-        if (rows[i] != i) memmove(x + (size_t)i * (size_t)width, x + (size_t)rows[i] * (size_t)width, (size_t)width * sizeof *x);
+        if (rows[i] != i)
+            memmove(x + (size_t)i * (size_t)width, x + (size_t)rows[i] * (size_t)width, (size_t)width * sizeof *x);
 }
 
 static void rotate(const pass *p, float *x, const int *rows, int count, int heads)
@@ -90,28 +85,13 @@ static void rotate(const pass *p, float *x, const int *rows, int count, int head
     }
 }
 
-/* Keys k [n, kv_heads * head_dim] into their panels. */
-static void store_keys(const pass *p, float *panels)
-{
-    const size_t head_dim = (size_t)p->net->head_dim, capacity = (size_t)p->cache->capacity;
-    const float *k = p->a->k;
-    for (int i = 0; i < p->n; i++) {
-        const size_t at = (size_t)(p->first + i), lane = at % PAL_PANEL;
-        for (size_t head = 0; head < (size_t)p->net->kv_heads; head++, k += head_dim) {
-            float *to = panels + (head * capacity + at - lane) * head_dim + lane;
-            for (size_t d = 0; d < head_dim; d++) to[d * PAL_PANEL] = k[d];
-        }
-    }
-}
-
 static void attention_block(const pass *p, int layer)
 {
     const pal_transformer *net = p->net;
     const pal_kernels *kernels = p->kernels;
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
-    float *k = p->cache->k + (size_t)layer * p->cache->k_layer, *v = p->cache->v + (size_t)layer * p->cache->v_layer;
-    const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
+    float *v = pal_cache_values(p->cache, layer, p->first);
     const pal_attention_shape shape = {.n = p->count,
                                        .heads = net->heads,
                                        .kv_heads = net->kv_heads,
@@ -123,15 +103,15 @@ static void attention_block(const pass *p, int layer)
 
     kernels->rms_norm(a->h, a->x, l->attn_norm, net->eps, p->n, net->dim); /* h [n, dim] */
     pal_linear(kernels, a->k, a->h, &l->k, p->n, &a->room, true);          /* k [n, kv_heads * head_dim] */
-    pal_linear(kernels, v + (size_t)p->first * kv_dim, a->h, &l->v, p->n, &a->room, l->v.type != l->k.type);
+    pal_linear(kernels, v, a->h, &l->v, p->n, &a->room, l->v.type != l->k.type);
     rotate(p, a->k, NULL, p->n, net->kv_heads);
-    store_keys(p, k);
+    const pal_cache_rows kept = pal_cache_put(p->cache, kernels, layer, a->k, p->first, p->n);
     gather(a->h, p->rows, p->count, net->dim);
     gather(a->x, p->rows, p->count, net->dim);
     bool again = p->count < p->n || l->q.type != l->v.type;
     pal_linear(kernels, a->q, a->h, &l->q, p->count, &a->room, again); /* q [count, heads * head_dim] */
     rotate(p, a->q, p->rows, p->count, net->heads);
-    kernels->attention(a->attended, a->q, k, v, a->scores, &shape);                    /* [count, heads * head_dim] */
+    kernels->attention(a->attended, a->q, kept.k, kept.v, a->scores, &shape);          /* [count, heads * head_dim] */
     pal_linear(kernels, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
     kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }

@@ -7,6 +7,7 @@
 
 #include "../gguf/gguf.h"
 #include "../nn/linear.h"
+#include "cache.h"
 
 typedef struct {
     const float *attn_norm; /* [dim] */
@@ -37,16 +38,8 @@ void pal_transformer_release(pal_transformer *net);
  * network's from then on.  Once, before the first evaluation. */
 pal_status pal_transformer_pack(pal_transformer *net, pal_error *err);
 
-/* Keys and values of the tokens so far: what causal attention need not compute twice. */
-typedef struct {
-    int capacity;            /* positions, a multiple of 8 */
-    size_t k_layer, v_layer; /* floats from one layer to the next; 0 where a layer's are forgotten after it */
-    float *k;                /* [layers, kv_heads, capacity / 8, head_dim, 8] */
-    float *v;                /* [layers, capacity, kv_heads * head_dim] */
-} pal_cache;
-
-/* Places a cache of at least `capacity` positions, or measures it; `keep`: of all layers. */
-void pal_cache_layout(pal_cache *c, const pal_transformer *net, int capacity, bool keep, pal_arena *arena);
+/* What of a network a cache must know. */
+pal_cache_shape pal_transformer_cache(const pal_transformer *net);
 
 /* Work space for up to `most` tokens at once, among up to `positions`. */
 typedef struct {

@@ -146,8 +146,7 @@ PAL_INLINE void panel_scores_simd128(const attention_rows *a, int first, const i
         PAL_UNROLL for (int g = 0; g < groups; g++) sum[r][g][0] = sum[r][g][1] = wasm_f32x4_splat(0.0f);
         q[r] = a->q[r];
     }
-    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL)
-        PAL_UNROLL for (int g = 0; g < groups; g++)
+    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) PAL_UNROLL for (int g = 0; g < groups; g++)
         {
             v128_t low = wasm_v128_load(k + (size_t)g * panel), high = wasm_v128_load(k + (size_t)g * panel + 4);
             PAL_UNROLL for (int r = 0; r < count; r++)
@@ -157,12 +156,11 @@ PAL_INLINE void panel_scores_simd128(const attention_rows *a, int first, const i
                 sum[r][g][1] = wasm_f32x4_add(sum[r][g][1], wasm_f32x4_mul(x, high));
             }
         }
-    PAL_UNROLL for (int r = 0; r < count; r++)
-        PAL_UNROLL for (int g = 0; g < groups; g++)
-        {
-            wasm_v128_store(a->score[r] + first + PAL_PANEL * g, wasm_f32x4_mul(sum[r][g][0], scale));
-            wasm_v128_store(a->score[r] + first + PAL_PANEL * g + 4, wasm_f32x4_mul(sum[r][g][1], scale));
-        }
+    PAL_UNROLL for (int r = 0; r < count; r++) PAL_UNROLL for (int g = 0; g < groups; g++)
+    {
+        wasm_v128_store(a->score[r] + first + PAL_PANEL * g, wasm_f32x4_mul(sum[r][g][0], scale));
+        wasm_v128_store(a->score[r] + first + PAL_PANEL * g + 4, wasm_f32x4_mul(sum[r][g][1], scale));
+    }
 }
 
 PAL_INLINE void all_scores_simd128(const attention_rows *a, const int count)
@@ -224,12 +222,11 @@ PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, int fr
     {
         const float *y = a->y[row + r] + d;
         weight[r] = a->score[row + r];
-        PAL_UNROLL for (int g = 0; g < 2 * groups; g++)
-            sum[r][g] = from ? wasm_v128_load(y + 4 * g) : wasm_f32x4_splat(0.0f);
+        PAL_UNROLL for (int g = 0; g < 2 * groups; g++) sum[r][g] =
+            from ? wasm_v128_load(y + 4 * g) : wasm_f32x4_splat(0.0f);
     }
     const float *v = a->v + (size_t)from * a->v_stride + d;
-    for (int j = from; j < to; j++, v += a->v_stride)
-        PAL_UNROLL for (int g = 0; g < 2 * groups; g += 2)
+    for (int j = from; j < to; j++, v += a->v_stride) PAL_UNROLL for (int g = 0; g < 2 * groups; g += 2)
         {
             v128_t low = wasm_v128_load(v + 4 * g), high = wasm_v128_load(v + 4 * g + 4);
             PAL_UNROLL for (int r = 0; r < count; r++)
@@ -239,8 +236,8 @@ PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, int fr
                 sum[r][g + 1] = wasm_f32x4_add(sum[r][g + 1], wasm_f32x4_mul(w, high));
             }
         }
-    PAL_UNROLL for (int r = 0; r < count; r++)
-        PAL_UNROLL for (int g = 0; g < 2 * groups; g++) wasm_v128_store(a->y[row + r] + d + 4 * g, sum[r][g]);
+    PAL_UNROLL for (int r = 0; r < count; r++) PAL_UNROLL for (int g = 0; g < 2 * groups; g++)
+        wasm_v128_store(a->y[row + r] + d + 4 * g, sum[r][g]);
 }
 
 PAL_INLINE void mix_all_simd128(const attention_rows *a, int row, int from, int to, const int count)
@@ -349,8 +346,7 @@ PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int first_row, int d
 /* What all queries see together, then what each sees beyond. */
 PAL_AVX2 static void mix_avx2(const attention_rows *a, int count)
 {
-    for (int d = 0; d < a->head_dim; d += 8)
-        switch (count) {
+    for (int d = 0; d < a->head_dim; d += 8) switch (count) {
         case 1: mix_keys_avx2(a, 0, d, 0, a->fewest, 1); break;
         case 2: mix_keys_avx2(a, 0, d, 0, a->fewest, 2); break;
         case 3: mix_keys_avx2(a, 0, d, 0, a->fewest, 3); break;

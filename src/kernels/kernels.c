@@ -55,4 +55,5 @@ void pal_kernels_init(pal_kernels *k, unsigned allowed)
     pal_pick_rope(k);
     pal_pick_activation(k);
     pal_pick_attention(k);
+    pal_pick_expand(k);
 }

@@ -93,6 +93,10 @@ typedef struct {
     /* scores: scratch of PAL_ATTENTION_ROWS * capacity floats. */
     void (*attention)(float *y, const float *q, const float *k, const float *v, float *scores,
                       const pal_attention_shape *shape);
+    /* x[i] = half[i] */
+    void (*expand_f16)(float *x, const uint16_t *half, size_t count);
+    /* Blocks of Q8_0 of `lanes` (1 or 8) tokens side by side: x[d, lane] = q[d, lane] * scale[lane], d below dims. */
+    void (*expand_q8_0)(float *x, const int8_t *q, const uint16_t *scale, int dims, int lanes);
 } pal_kernels;
 
 unsigned pal_cpu_isa(void);             /* what this machine can run */
@@ -110,6 +114,7 @@ void pal_pick_norm(pal_kernels *k);
 void pal_pick_rope(pal_kernels *k);
 void pal_pick_activation(pal_kernels *k);
 void pal_pick_attention(pal_kernels *k);
+void pal_pick_expand(pal_kernels *k);
 
 /* Weights of one type to f32: x [count], count a number of whole blocks. */
 void pal_dequantize(float *x, const void *w, uint32_t type, size_t count);

@@ -25,29 +25,44 @@ static inline float load_f16(const unsigned char *w, size_t index)
 
 typedef float load_fn(const unsigned char *w, size_t index);
 
-/* Rows from..to; those beyond the last panel lie as in the file. */
-static inline void multiply_rows(const pal_product *p, int from, int to, load_fn *load)
+/* Row i of the activations by the columns of eight rows of weights. */
+static inline void multiply_panel(const pal_product *p, size_t start, int row, int i, load_fn *load)
+{
+    const float *x = p->x + (size_t)i * (size_t)p->cols;
+    float sum[PAL_PANEL] = {0};
+    for (size_t c = 0; c < (size_t)p->cols; c++)
+        for (size_t r = 0; r < PAL_PANEL; r++) sum[r] += x[c] * load(p->w, start + c * PAL_PANEL + r);
+    memcpy(p->y + (size_t)i * p->y_stride + row, sum, sizeof sum);
+}
+
+/* The rows behind the last panel, which lie as in the file. */
+static inline void multiply_rest(const pal_product *p, load_fn *load)
 {
     const size_t cols = (size_t)p->cols;
     for (int i = 0; i < p->n; i++)
-        for (int r = from; r < to; r++) {
-            const bool packed = r < pal_panel_rows(p->rows);
-            const size_t lane = packed ? (size_t)r % PAL_PANEL : 0, start = ((size_t)r - lane) * cols + lane;
+        for (int r = pal_panel_rows(p->rows); r < p->rows; r++) {
             const float *x = p->x + (size_t)i * cols;
             float sum = 0.0f;
-            for (size_t c = 0; c < cols; c++) sum += x[c] * load(p->w, start + (packed ? c * PAL_PANEL : c));
+            for (size_t c = 0; c < cols; c++) sum += x[c] * load(p->w, (size_t)r * cols + c);
             p->y[(size_t)i * p->y_stride + (size_t)r] = sum;
         }
 }
 
+static inline void multiply_all(const pal_product *p, load_fn *load)
+{
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL)
+        for (int i = 0; i < p->n; i++) multiply_panel(p, (size_t)row * (size_t)p->cols, row, i, load);
+    multiply_rest(p, load);
+}
+
 static void matmul_f32_ref(const pal_product *p)
 {
-    multiply_rows(p, 0, p->rows, load_f32);
+    multiply_all(p, load_f32);
 }
 
 static void matmul_f16_ref(const pal_product *p)
 {
-    multiply_rows(p, 0, p->rows, load_f16);
+    multiply_all(p, load_f16);
 }
 
 #if defined(PAL_HAVE_SIMD128) || defined(PAL_HAVE_AVX2)
@@ -131,7 +146,7 @@ static void matmul_f32_simd128(const pal_product *p)
     const float *w = p->w;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * (size_t)p->cols)
         span_all_rows(p, &(float_span){w, false, row, 0, p->cols});
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f32);
+    multiply_rest(p, load_f32);
 }
 
 static void matmul_f16_simd128(const pal_product *p)
@@ -143,7 +158,7 @@ static void matmul_f16_simd128(const pal_product *p)
         else
             half_panel_simd128(p, w, row);
     }
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f16);
+    multiply_rest(p, load_f16);
 }
 
 #endif
@@ -199,7 +214,7 @@ static void matmul_f32_avx2(const pal_product *p)
     const float *w = p->w;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * (size_t)p->cols)
         span_all_rows_avx2(p, &(float_span){w, false, row, 0, p->cols});
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f32);
+    multiply_rest(p, load_f32);
 }
 
 static void matmul_f16_avx2(const pal_product *p)
@@ -211,7 +226,7 @@ static void matmul_f16_avx2(const pal_product *p)
         else
             half_panel_avx2(p, w, row);
     }
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows, load_f16);
+    multiply_rest(p, load_f16);
 }
 
 #endif

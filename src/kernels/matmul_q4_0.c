@@ -19,40 +19,53 @@ static int32_t dot_row(const unsigned char *block, const int8_t *x)
     return dot;
 }
 
-/* Row r of a panel's block. */
-static int32_t dot_panel(const unsigned char *block, int r, const int8_t *x)
+/* Adds the dots of a panel's block, eight rows side by side. */
+static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
 {
-    int32_t dot = 0;
-    for (int i = 0; i < PAL_BLOCK / 2; i++) {
-        int byte = block[PAL_SCALES_BYTES + (i / 4 * PAL_PANEL + r) * 4 + i % 4];
-        dot += ((byte & 15) - 8) * x[i] + ((byte >> 4) - 8) * x[i + PAL_BLOCK / 2];
-    }
-    return dot;
+    const unsigned char *q = block + PAL_SCALES_BYTES;
+    for (int g = 0; g < PAL_BLOCK / 2; g += 4)
+        for (int r = 0; r < PAL_PANEL; r++, q += 4)
+            for (int c = 0; c < 4; c++)
+                dot[r] += ((q[c] & 15) - 8) * x[g + c] + ((q[c] >> 4) - 8) * x[g + c + PAL_BLOCK / 2];
 }
 
-/* Rows from..to; those beyond the last panel lie as in the file. */
-static void multiply_rows(const pal_product *p, int from, int to)
+static void multiply_panel(const pal_product *p, const unsigned char *block, int row, int i)
 {
-    const size_t blocks = (size_t)p->cols / PAL_BLOCK, row_bytes = blocks * PAL_Q4_0_BYTES;
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
+    const float *xs = p->xq->scale + (size_t)i * blocks;
+    float *y = p->y + (size_t)i * p->y_stride + row;
+    for (int r = 0; r < PAL_PANEL; r++) y[r] = 0.0f;
+    for (size_t b = 0; b < blocks; b++, x += PAL_BLOCK, block += PAL_Q4_0_PANEL_BYTES) {
+        int32_t dot[PAL_PANEL] = {0};
+        dot_panel(dot, block, x);
+        for (int r = 0; r < PAL_PANEL; r++)
+            y[r] += (float)dot[r] * (pal_block_scale(block + r * PAL_SCALE_BYTES) * xs[b]);
+    }
+}
+
+/* The rows behind the last panel, which lie as in the file. */
+static void multiply_rest(const pal_product *p)
+{
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     for (int i = 0; i < p->n; i++)
-        for (int r = from; r < to; r++) {
-            const bool packed = r < pal_panel_rows(p->rows);
-            const int lane = packed ? r % PAL_PANEL : 0;
-            const unsigned char *block = (const unsigned char *)p->w + (size_t)(r - lane) * row_bytes;
+        for (int r = pal_panel_rows(p->rows); r < p->rows; r++) {
+            const unsigned char *block = (const unsigned char *)p->w + (size_t)r * blocks * PAL_Q4_0_BYTES;
             const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
-            const float *xs = p->xq->scale + (size_t)i * blocks;
             float sum = 0.0f;
-            for (size_t b = 0; b < blocks; b++, x += PAL_BLOCK, block += packed ? PAL_Q4_0_PANEL_BYTES : PAL_Q4_0_BYTES) {
-                int32_t dot = packed ? dot_panel(block, lane, x) : dot_row(block, x);
-                sum += (float)dot * (pal_block_scale(block + lane * PAL_SCALE_BYTES) * xs[b]);
-            }
+            for (size_t b = 0; b < blocks; b++, x += PAL_BLOCK, block += PAL_Q4_0_BYTES)
+                sum += (float)dot_row(block, x) * (pal_block_scale(block) * p->xq->scale[(size_t)i * blocks + b]);
             p->y[(size_t)i * p->y_stride + (size_t)r] = sum;
         }
 }
 
 static void matmul_q4_0_ref(const pal_product *p)
 {
-    multiply_rows(p, 0, p->rows);
+    const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
+    const unsigned char *panel = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes)
+        for (int i = 0; i < p->n; i++) multiply_panel(p, panel, row, i);
+    multiply_rest(p);
 }
 
 /* ---- wasm simd128 ------------------------------------------------------- */
@@ -126,14 +139,13 @@ static void matmul_q4_0_simd128(const pal_product *p)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
     const unsigned char *panel = p->w;
-    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes)
-        switch (p->n) {
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (p->n) {
         case 1: direct_rows(p, panel, row, 1); break;
         case 2: direct_rows(p, panel, row, 2); break;
         case 3: direct_rows(p, panel, row, 3); break;
         default: panel_simd128(p, panel, row); break;
         }
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+    multiply_rest(p);
 }
 
 #endif
@@ -153,18 +165,17 @@ PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, i
         block_at_work l;
         v128_t narrow[TILE_ROWS][2];
         PAL_UNROLL for (int k = 0; k < count; k++) narrow[k][0] = narrow[k][1] = wasm_i16x8_splat(0);
-        PAL_ROLLED for (size_t g = 0; g < 4; g++)
-            PAL_UNROLL for (int half = 0; half < 2; half++, q += 16)
+        PAL_ROLLED for (size_t g = 0; g < 4; g++) PAL_UNROLL for (int half = 0; half < 2; half++, q += 16)
+        {
+            v128_t w = wasm_v128_load(q), low = wasm_v128_and(w, low_nibble), high = wasm_u8x16_shr(w, 4);
+            PAL_UNROLL for (int k = 0; k < count; k++)
             {
-                v128_t w = wasm_v128_load(q), low = wasm_v128_and(w, low_nibble), high = wasm_u8x16_shr(w, 4);
-                PAL_UNROLL for (int k = 0; k < count; k++)
-                {
-                    const int8_t *x = p->xq->q + (size_t)(i + k) * (size_t)p->cols + b * PAL_BLOCK + 4 * g;
-                    v128_t a = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x), low);
-                    v128_t c = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x + PAL_BLOCK / 2), high);
-                    narrow[k][half] = wasm_i16x8_add(narrow[k][half], wasm_i16x8_add(a, c));
-                }
+                const int8_t *x = p->xq->q + (size_t)(i + k) * (size_t)p->cols + b * PAL_BLOCK + 4 * g;
+                v128_t a = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x), low);
+                v128_t c = wasm_i16x8_relaxed_dot_i8x16_i7x16(wasm_v128_load32_splat(x + PAL_BLOCK / 2), high);
+                narrow[k][half] = wasm_i16x8_add(narrow[k][half], wasm_i16x8_add(a, c));
             }
+        }
         PAL_UNROLL for (int k = 0; k < count; k++)
         {
             v128_t bias = wasm_v128_load32_splat(p->xq->bias + (size_t)(i + k) * blocks + b);
@@ -187,7 +198,7 @@ static void matmul_q4_0_relaxed(const pal_product *p)
         for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) relaxed_rows(p, panel, row, i, TILE_ROWS);
         for (; i < p->n; i++) relaxed_rows(p, panel, row, i, 1);
     }
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+    multiply_rest(p);
 }
 
 #endif
@@ -231,7 +242,7 @@ PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel,
 static void matmul_q4_0_avx2(const pal_product *p)
 {
     run_panels(p, PAL_Q4_0_PANEL_BYTES, rows_avx2);
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+    multiply_rest(p);
 }
 
 /* ---- x86 avx-512 vnni, 256 bits wide ------------------------------------ */
@@ -270,7 +281,7 @@ PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel,
 static void matmul_q4_0_vnni(const pal_product *p)
 {
     run_panels(p, PAL_Q4_0_PANEL_BYTES, rows_vnni);
-    multiply_rows(p, pal_panel_rows(p->rows), p->rows);
+    multiply_rest(p);
 }
 
 #endif

@@ -113,7 +113,8 @@ PAL_INLINE void tile_rows(const wide_tile *t, const pal_product *p, int bias_shi
     store_sums(sum, p, i, row, count);
 }
 
-static inline void tile_all_rows(const wide_tile *t, const pal_product *p, int bias_shift, int row, int first, int blocks)
+static inline void tile_all_rows(const wide_tile *t, const pal_product *p, int bias_shift, int row, int first,
+                                 int blocks)
 {
     int i = 0;
     for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) tile_rows(t, p, bias_shift, row, first, blocks, i, TILE_ROWS);

@@ -1,0 +1,262 @@
+#include "cache.h"
+#include "../core/math.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { F16_BYTES = 2, Q8_0_BYTES = 1 };
+
+static int round_up(int n)
+{
+    return (n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
+}
+
+static size_t kv_dim(const pal_cache *c)
+{
+    return (size_t)c->shape.kv_heads * (size_t)c->shape.head_dim;
+}
+
+/* Numbers of a layer, and scales of a layer. */
+static size_t layer_size(const pal_cache *c)
+{
+    return (size_t)c->capacity * kv_dim(c);
+}
+
+static size_t layer_scales(const pal_cache *c)
+{
+    return (size_t)c->capacity * (size_t)c->shape.kv_heads * (size_t)c->blocks;
+}
+
+static size_t element_bytes(pal_kv_type type)
+{
+    return type == PAL_KV_F32 ? sizeof(float) : type == PAL_KV_F16 ? F16_BYTES : Q8_0_BYTES;
+}
+
+static void kept_layout(pal_kept *kept, const pal_cache *c, pal_arena *arena)
+{
+    const size_t layers = (size_t)c->shape.layers;
+    kept->data = pal_take(arena, layers * layer_size(c), element_bytes(c->type));
+    kept->scale = c->type == PAL_KV_Q8_0 ? pal_take(arena, layers * layer_scales(c), sizeof *kept->scale) : NULL;
+}
+
+void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, bool keep, pal_kv_type type,
+                      pal_arena *arena)
+{
+    PAL_ASSERT(keep || type == PAL_KV_F32);
+    *c = (pal_cache){.shape = *shape, .type = type, .capacity = round_up(capacity)};
+    c->blocks = (shape->head_dim + PAL_BLOCK - 1) / PAL_BLOCK;
+    c->held = keep && type == PAL_KV_F32 ? shape->layers : 1;
+    c->k = pal_take(arena, (size_t)c->held * layer_size(c), sizeof *c->k);
+    c->v = pal_take(arena, (size_t)c->held * layer_size(c), sizeof *c->v);
+    if (type == PAL_KV_F32) return;
+    kept_layout(&c->kept_k, c, arena);
+    kept_layout(&c->kept_v, c, arena);
+}
+
+/* Panels are read to their end, and what nobody wrote could be numbers that are slow to add. */
+void pal_cache_clear(pal_cache *c)
+{
+    const size_t layers = (size_t)c->shape.layers;
+    memset(c->k, 0, (size_t)c->held * layer_size(c) * sizeof *c->k);
+    if (c->type != PAL_KV_F32) memset(c->kept_k.data, 0, layers * layer_size(c) * element_bytes(c->type));
+    if (c->type == PAL_KV_Q8_0) memset(c->kept_k.scale, 0, layers * layer_scales(c) * sizeof *c->kept_k.scale);
+}
+
+/* ---- rounding --------------------------------------------------------------------------------------- */
+
+/* Adding 1.5 * 2^23 rounds to even and leaves the integer in the low byte; |x| < 2^22.  What is not a number gives
+ * some byte. */
+static int8_t round_to_even(float x)
+{
+    float sum = x + 0x1.8p23f;
+    uint32_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    return (int8_t)(uint8_t)bits;
+}
+
+/* Up to 32 numbers to q, `stride` apart.  The scale is rounded up or down by a half float's 2^-11 at most, so that an
+ * integer may come to 127.06, which rounds to 127; where it is subnormal the error is larger, and the integer cut.
+ * A block that holds what is not a number stays that: damaged weights must show. */
+static uint16_t round_block(int8_t *q, size_t stride, const float *x, int count)
+{
+    float amax = 0.0f;
+    bool numbers = true;
+    for (int i = 0; i < count; i++) {
+        float magnitude = x[i] < 0.0f ? -x[i] : x[i];
+        amax = magnitude > amax ? magnitude : amax;
+        numbers = numbers && x[i] == x[i];
+    }
+    const uint16_t half = pal_f32_to_f16(numbers ? amax / 127.0f : NAN);
+    const float scale = pal_f16_to_f32(half), inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+    for (int i = 0; i < count; i++) {
+        float y = x[i] * inverse;
+        q[(size_t)i * stride] = round_to_even(y > 127.0f ? 127.0f : y < -127.0f ? -127.0f : y);
+    }
+    return half;
+}
+
+/* One head of one token: x[head_dim] to `to`, whose elements are `stride` apart (8 in panels), scales likewise. */
+static void round_head(const pal_cache *c, const pal_kept *kept, size_t to, size_t scale, size_t stride, const float *x)
+{
+    const int head_dim = c->shape.head_dim;
+    if (c->type == PAL_KV_F16) {
+        uint16_t *half = (uint16_t *)kept->data + to;
+        for (int d = 0; d < head_dim; d++) half[(size_t)d * stride] = pal_f32_to_f16(x[d]);
+        return;
+    }
+    int8_t *q = (int8_t *)kept->data + to;
+    for (int d = 0, block = 0; d < head_dim; d += PAL_BLOCK, block++)
+        kept->scale[scale + (size_t)block * stride] =
+            round_block(q + (size_t)d * stride, stride, x + d, head_dim - d < PAL_BLOCK ? head_dim - d : PAL_BLOCK);
+}
+
+/* Keys k [n, kv_heads * head_dim] and the values that lie in the room, rounded. */
+static void round_new(const pal_cache *c, int layer, const float *k, int first, int n)
+{
+    const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, blocks = (size_t)c->blocks;
+    const size_t numbers = (size_t)layer * layer_size(c), scales = (size_t)layer * layer_scales(c);
+    const float *v = c->v + (size_t)first * heads * head_dim;
+    for (int i = 0; i < n; i++) {
+        const size_t at = (size_t)(first + i), lane = at % PAL_PANEL;
+        for (size_t head = 0; head < heads; head++, k += head_dim, v += head_dim) {
+            const size_t panel = head * (size_t)c->capacity + at - lane, row = at * heads + head;
+            round_head(c, &c->kept_k, numbers + panel * head_dim + lane, scales + panel * blocks + lane, PAL_PANEL, k);
+            round_head(c, &c->kept_v, numbers + row * head_dim, scales + row * blocks, 1, v);
+        }
+    }
+}
+
+/* ---- expanding -------------------------------------------------------------------------------------- */
+
+/* Q8_0: `count` units (panels of eight tokens, or heads of one) from unit `unit` of a layer on. */
+static void expand_blocks(const pal_cache *c, const pal_kernels *kernels, float *x, const pal_kept *kept, size_t layer,
+                          size_t unit, size_t count, int lanes)
+{
+    const size_t head_dim = (size_t)c->shape.head_dim, wide = (size_t)lanes;
+    const int8_t *q = (const int8_t *)kept->data + layer * layer_size(c) + unit * head_dim * wide;
+    const uint16_t *scale = kept->scale + layer * layer_scales(c) + unit * (size_t)c->blocks * wide;
+    x += unit * head_dim * wide;
+    for (size_t i = 0; i < count; i++)
+        for (size_t d = 0; d < head_dim; d += PAL_BLOCK, scale += wide) {
+            const size_t dims = head_dim - d < PAL_BLOCK ? head_dim - d : PAL_BLOCK;
+            kernels->expand_q8_0(x, q, scale, (int)dims, lanes);
+            x += dims * wide;
+            q += dims * wide;
+        }
+}
+
+/* The first `positions` of a layer into the room. */
+static void expand(const pal_cache *c, const pal_kernels *kernels, int layer, int positions)
+{
+    const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, at = (size_t)layer;
+    const size_t panels = (size_t)round_up(positions) / PAL_PANEL, each = (size_t)c->capacity / PAL_PANEL;
+    for (size_t head = 0; head < heads; head++) {
+        const size_t from = head * (size_t)c->capacity * head_dim;
+        if (c->type == PAL_KV_F16)
+            kernels->expand_f16(c->k + from, (const uint16_t *)c->kept_k.data + at * layer_size(c) + from,
+                                panels * PAL_PANEL * head_dim);
+        else
+            expand_blocks(c, kernels, c->k, &c->kept_k, at, head * each, panels, PAL_PANEL);
+    }
+    if (c->type == PAL_KV_F16)
+        kernels->expand_f16(c->v, (const uint16_t *)c->kept_v.data + at * layer_size(c), (size_t)positions * kv_dim(c));
+    else
+        expand_blocks(c, kernels, c->v, &c->kept_v, at, 0, (size_t)positions * heads, 1);
+}
+
+/* ---- a layer at work -------------------------------------------------------------------------------- */
+
+/* Keys k [n, kv_heads * head_dim] into their panels. */
+static void store_keys(const pal_cache *c, float *panels, const float *k, int first, int n)
+{
+    const size_t head_dim = (size_t)c->shape.head_dim, capacity = (size_t)c->capacity;
+    for (int i = 0; i < n; i++) {
+        const size_t at = (size_t)(first + i), lane = at % PAL_PANEL;
+        for (size_t head = 0; head < (size_t)c->shape.kv_heads; head++, k += head_dim) {
+            float *to = panels + (head * capacity + at - lane) * head_dim + lane;
+            for (size_t d = 0; d < head_dim; d++) to[d * PAL_PANEL] = k[d];
+        }
+    }
+}
+
+/* Where a layer begins in k and v. */
+static size_t layer_at(const pal_cache *c, int layer)
+{
+    return c->held > 1 ? (size_t)layer * layer_size(c) : 0;
+}
+
+float *pal_cache_values(const pal_cache *c, int layer, int first)
+{
+    return c->v + layer_at(c, layer) + (size_t)first * kv_dim(c);
+}
+
+pal_cache_rows pal_cache_put(pal_cache *c, const pal_kernels *kernels, int layer, const float *k, int first, int n)
+{
+    float *panels = c->k + layer_at(c, layer);
+    PAL_ASSERT(first >= 0 && n > 0 && first + n <= c->capacity);
+    if (c->type == PAL_KV_F32) {
+        store_keys(c, panels, k, first, n);
+    } else {
+        round_new(c, layer, k, first, n);
+        expand(c, kernels, layer, first + n);
+    }
+    return (pal_cache_rows){.k = panels, .v = c->v + layer_at(c, layer)};
+}
+
+/* ---- as bytes --------------------------------------------------------------------------------------- */
+
+size_t pal_cache_bytes(const pal_cache *c, int positions)
+{
+    const size_t numbers = kv_dim(c) * element_bytes(c->type);
+    const size_t scales = c->type == PAL_KV_Q8_0 ? (size_t)c->shape.kv_heads * (size_t)c->blocks * sizeof(uint16_t) : 0;
+    return (size_t)c->shape.layers * ((size_t)round_up(positions) + (size_t)positions) * (numbers + scales);
+}
+
+/* What a layer's bytes are made of, in order: the same pieces on the way out and in. */
+typedef void piece_fn(void *context, void *memory, size_t bytes);
+
+/* Keys of each head, whole panels. */
+static void panel_pieces(const pal_cache *c, char *data, size_t bytes, int positions, piece_fn *piece, void *context)
+{
+    for (int head = 0; head < c->shape.kv_heads; head++)
+        piece(context, data + (size_t)head * (size_t)c->capacity * bytes, (size_t)round_up(positions) * bytes);
+}
+
+static void all_pieces(const pal_cache *c, int positions, piece_fn *piece, void *context)
+{
+    const bool plain = c->type == PAL_KV_F32;
+    const size_t bytes = element_bytes(c->type), head = (size_t)c->shape.head_dim * bytes;
+    const size_t scale = (size_t)c->blocks * sizeof(uint16_t), rows = (size_t)positions * (size_t)c->shape.kv_heads;
+    char *k = plain ? (char *)c->k : c->kept_k.data, *v = plain ? (char *)c->v : c->kept_v.data;
+    for (size_t layer = 0; layer < (size_t)c->shape.layers; layer++) {
+        panel_pieces(c, k + layer * layer_size(c) * bytes, head, positions, piece, context);
+        piece(context, v + layer * layer_size(c) * bytes, rows * head);
+        if (c->type != PAL_KV_Q8_0) continue;
+        panel_pieces(c, (char *)(c->kept_k.scale + layer * layer_scales(c)), scale, positions, piece, context);
+        piece(context, c->kept_v.scale + layer * layer_scales(c), rows * scale);
+    }
+}
+
+static void put_piece(void *context, void *memory, size_t bytes)
+{
+    unsigned char **out = context;
+    memcpy(*out, memory, bytes);
+    *out += bytes;
+}
+
+static void get_piece(void *context, void *memory, size_t bytes)
+{
+    const unsigned char **in = context;
+    memcpy(memory, *in, bytes);
+    *in += bytes;
+}
+
+void pal_cache_write(const pal_cache *c, int positions, unsigned char *out)
+{
+    all_pieces(c, positions, put_piece, &out);
+}
+
+void pal_cache_read(pal_cache *c, int positions, const unsigned char *in)
+{
+    all_pieces(c, positions, get_piece, (void *)&in);
+}
