@@ -82,33 +82,34 @@ PAL_INLINE void split_nibbles(v128_t pairs[4], v128_t w)
     pairs[3] = wasm_u16x8_shr(w, 12);
 }
 
-static void widen(wide_tile *t, const unsigned char *panel, int blocks)
+static void widen(weight_tile *t, int panel, const unsigned char *from, int blocks)
 {
-    for (int b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
-        const unsigned char *q = panel + PAL_SCALES_BYTES;
+    const v128_t offset = wasm_i16x8_splat(8);
+    for (int b = 0; b < blocks; b++, from += PAL_Q4_0_PANEL_BYTES) {
+        const unsigned char *q = from + PAL_SCALES_BYTES;
         v128_t scale[2];
-        pal_load_f16_simd128(scale, panel);
-        wasm_v128_store(t->scale[b], scale[0]);
-        wasm_v128_store(t->scale[b] + 4, scale[1]);
+        pal_load_f16_simd128(scale, from);
+        wasm_v128_store(t->scale[panel][b], scale[0]);
+        wasm_v128_store(t->scale[panel][b] + 4, scale[1]);
         for (int pair = 0; pair < PAIRS / 2; pair += 2)
-            for (int half = 0; half < 2; half++, q += 16) {
+            for (int half = 0; half < 8; half += 4, q += 16) {
                 v128_t w[4];
                 split_nibbles(w, wasm_v128_load(q));
-                for (int j = 0; j < 4; j++)
-                    wasm_v128_store(t->q[b][pair + j % 2 + j / 2 * (PAIRS / 2)][4 * half], w[j]);
+                PAL_UNROLL for (int j = 0; j < 4; j++) wasm_v128_store(
+                    t->q[panel][b][pair + j % 2 + j / 2 * (PAIRS / 2)][half], wasm_i16x8_sub(w[j], offset));
             }
     }
 }
 
-/* Up to three rows of activations by a panel as it lies there. */
-PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, const int count)
+/* Up to three rows of activations from i on by a panel as it lies there. */
+PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, 0, row, count, true);
+    load_sums(sum, p, i, row, count, true);
     for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
         block_at_work l;
-        start_block(&l, p, 0, (size_t)b, 0, count);
+        start_block(&l, p, i, (size_t)b, 0, count);
         PAL_ROLLED for (int pair = 0; pair < PAIRS / 2; pair += 2, q += 32)
         {
             v128_t low[4], high[4];
@@ -117,33 +118,21 @@ PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, in
             PAL_UNROLL for (int j = 0; j < 4; j++)
                 add_pairs(&l, low[j], high[j], pair + j % 2 + j / 2 * (PAIRS / 2), count);
         }
-        v128_t scale[2];
-        pal_load_f16_simd128(scale, panel);
-        end_block(sum, &l, p, 0, (size_t)b, scale[0], scale[1], count);
+        end_block(sum, &l, p, i, (size_t)b, panel, count);
     }
-    store_sums(sum, p, 0, row, count);
-}
-
-static void panel_simd128(const pal_product *p, const unsigned char *panel, int row)
-{
-    wide_tile t;
-    const int blocks = p->cols / PAL_BLOCK;
-    for (int first = 0; first < blocks; first += TILE_BLOCKS) {
-        const int count = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
-        widen(&t, panel + (size_t)first * PAL_Q4_0_PANEL_BYTES, count);
-        tile_all_rows(&t, p, 0, row, first, count);
-    }
+    store_sums(sum, p, i, row, count);
 }
 
 static void matmul_q4_0_simd128(const pal_product *p)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
     const unsigned char *panel = p->w;
-    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (p->n) {
-        case 1: direct_rows(p, panel, row, 1); break;
-        case 2: direct_rows(p, panel, row, 2); break;
-        case 3: direct_rows(p, panel, row, 3); break;
-        default: panel_simd128(p, panel, row); break;
+    const int rest = p->n % TILE_ROWS, i = p->n - rest;
+    if (i) run_tiles(p, PAL_Q4_0_PANEL_BYTES, widen);
+    for (int row = 0; rest && row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (rest) {
+        case 1: direct_rows(p, panel, row, i, 1); break;
+        case 2: direct_rows(p, panel, row, i, 2); break;
+        default: direct_rows(p, panel, row, i, 3); break;
         }
     multiply_rest(p);
 }
@@ -162,7 +151,6 @@ PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, i
     load_sums(sum, p, i, row, count, true);
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        block_at_work l;
         v128_t narrow[TILE_ROWS][2];
         PAL_UNROLL for (int k = 0; k < count; k++) narrow[k][0] = narrow[k][1] = wasm_i16x8_splat(0);
         PAL_ROLLED for (size_t g = 0; g < 4; g++) PAL_UNROLL for (int half = 0; half < 2; half++, q += 16)
@@ -176,15 +164,16 @@ PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, i
                 narrow[k][half] = wasm_i16x8_add(narrow[k][half], wasm_i16x8_add(a, c));
             }
         }
-        PAL_UNROLL for (int k = 0; k < count; k++)
-        {
-            v128_t bias = wasm_v128_load32_splat(p->xq->bias + (size_t)(i + k) * blocks + b);
-            l.dot[k][0] = wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][0], ones));
-            l.dot[k][1] = wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][1], ones));
-        }
         v128_t scale[2];
         pal_load_f16_simd128(scale, panel);
-        end_block(sum, &l, p, i, b, scale[0], scale[1], count);
+        PAL_UNROLL for (int k = 0; k < count; k++)
+        {
+            const size_t at = (size_t)(i + k) * blocks + b;
+            v128_t bias = wasm_v128_load32_splat(p->xq->bias + at);
+            const v128_t dot[2] = {wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][0], ones)),
+                                   wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][1], ones))};
+            add_block(sum[k], dot, scale, p->xq->scale + at);
+        }
     }
     store_sums(sum, p, i, row, count);
 }

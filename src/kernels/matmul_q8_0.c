@@ -68,67 +68,57 @@ static void matmul_q8_0_ref(const pal_product *p)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-static void widen(wide_tile *t, const unsigned char *panel, int blocks)
+static void widen(weight_tile *t, int panel, const unsigned char *from, int blocks)
 {
-    const v128_t low_byte = wasm_i16x8_splat(0xff);
-    for (int b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
-        const unsigned char *q = panel + PAL_SCALES_BYTES;
+    const v128_t low_byte = wasm_i16x8_splat(0xff), offset = wasm_i16x8_splat(128);
+    for (int b = 0; b < blocks; b++, from += PAL_Q8_0_PANEL_BYTES) {
+        const unsigned char *q = from + PAL_SCALES_BYTES;
         v128_t scale[2];
-        pal_load_f16_simd128(scale, panel);
-        wasm_v128_store(t->scale[b], scale[0]);
-        wasm_v128_store(t->scale[b] + 4, scale[1]);
+        pal_load_f16_simd128(scale, from);
+        wasm_v128_store(t->scale[panel][b], scale[0]);
+        wasm_v128_store(t->scale[panel][b] + 4, scale[1]);
         for (int pair = 0; pair < PAIRS; pair += 2)
-            for (int half = 0; half < 2; half++, q += 16) {
+            for (int half = 0; half < 8; half += 4, q += 16) {
                 v128_t w = wasm_v128_load(q);
-                wasm_v128_store(t->q[b][pair][4 * half], wasm_v128_and(w, low_byte));
-                wasm_v128_store(t->q[b][pair + 1][4 * half], wasm_u16x8_shr(w, 8));
+                v128_t even = wasm_i16x8_sub(wasm_v128_and(w, low_byte), offset);
+                v128_t odd = wasm_i16x8_sub(wasm_u16x8_shr(w, 8), offset);
+                wasm_v128_store(t->q[panel][b][pair][half], even);
+                wasm_v128_store(t->q[panel][b][pair + 1][half], odd);
             }
     }
 }
 
-/* Up to three rows of activations by a panel as it lies there. */
-PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, const int count)
+/* Up to three rows of activations from i on by a panel as it lies there. */
+PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t low_byte = wasm_i16x8_splat(0xff);
     v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, 0, row, count, true);
+    load_sums(sum, p, i, row, count, true);
     for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q8_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
         block_at_work l;
-        start_block(&l, p, 0, (size_t)b, BIAS_SHIFT, count);
+        start_block(&l, p, i, (size_t)b, BIAS_SHIFT, count);
         PAL_ROLLED for (int pair = 0; pair < PAIRS; pair += 2, q += 32)
         {
             v128_t low = wasm_v128_load(q), high = wasm_v128_load(q + 16);
             add_pairs(&l, wasm_v128_and(low, low_byte), wasm_v128_and(high, low_byte), pair, count);
             add_pairs(&l, wasm_u16x8_shr(low, 8), wasm_u16x8_shr(high, 8), pair + 1, count);
         }
-        v128_t scale[2];
-        pal_load_f16_simd128(scale, panel);
-        end_block(sum, &l, p, 0, (size_t)b, scale[0], scale[1], count);
+        end_block(sum, &l, p, i, (size_t)b, panel, count);
     }
-    store_sums(sum, p, 0, row, count);
-}
-
-static void panel_simd128(const pal_product *p, const unsigned char *panel, int row)
-{
-    wide_tile t;
-    const int blocks = p->cols / PAL_BLOCK;
-    for (int first = 0; first < blocks; first += TILE_BLOCKS) {
-        const int count = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
-        widen(&t, panel + (size_t)first * PAL_Q8_0_PANEL_BYTES, count);
-        tile_all_rows(&t, p, BIAS_SHIFT, row, first, count);
-    }
+    store_sums(sum, p, i, row, count);
 }
 
 static void matmul_q8_0_simd128(const pal_product *p)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q8_0_PANEL_BYTES;
     const unsigned char *panel = p->w;
-    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (p->n) {
-        case 1: direct_rows(p, panel, row, 1); break;
-        case 2: direct_rows(p, panel, row, 2); break;
-        case 3: direct_rows(p, panel, row, 3); break;
-        default: panel_simd128(p, panel, row); break;
+    const int rest = p->n % TILE_ROWS, i = p->n - rest;
+    if (i) run_tiles(p, PAL_Q8_0_PANEL_BYTES, widen);
+    for (int row = 0; rest && row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (rest) {
+        case 1: direct_rows(p, panel, row, i, 1); break;
+        case 2: direct_rows(p, panel, row, i, 2); break;
+        default: direct_rows(p, panel, row, i, 3); break;
         }
     multiply_rest(p);
 }

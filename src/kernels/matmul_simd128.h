@@ -5,10 +5,12 @@
  * is one shift or one mask away from 16 bits, which is why activations wait in the order 0, 2, 1, 3
  * (pal_quantized.wide).
  *
- * From four rows of activations on, a panel is widened once, into a tile that stays in the first-level cache, and
- * multiplied by tiles of four rows: 4 x 2 accumulators, two weights and one activation fit the 16 registers that
- * x86 has.  With fewer rows the weights are widened on their way, for that is read once and bound by memory.
- */
+ * Four rows of activations at a time are multiplied by tiles of weights: four panels by up to 256 columns, widened
+ * (and given their sign back) once for all rows, 17 KB; and the same columns of the four rows of activations side by
+ * side, 2 KB.  Both stay in a first-level cache of 32 KB, and both are read with constant offsets from one address.
+ * 4 x 2 sums, two weights and one activation fit the 16 registers that x86 has.
+ *
+ * Fewer rows take the weights as they lie and widen them on their way: that is bound by memory anyway. */
 #ifndef PAL_MATMUL_SIMD128_H
 #define PAL_MATMUL_SIMD128_H
 
@@ -19,30 +21,20 @@
 
 #include <stdalign.h>
 
-enum { PAIRS = PAL_BLOCK / 2, TILE_ROWS = 4, TILE_BLOCKS = 32, MOST_DIRECT = TILE_ROWS - 1 };
+enum { PAIRS = PAL_BLOCK / 2, TILE_ROWS = 4, TILE_PANELS = 4, TILE_BLOCKS = 8 };
 
-/* Weights of one panel, up to 1024 columns of them: 17 KB. */
 typedef struct {
-    alignas(16) int16_t q[TILE_BLOCKS][PAIRS][PAL_PANEL][2];
-    alignas(16) float scale[TILE_BLOCKS][PAL_PANEL];
-} wide_tile;
+    alignas(16) int16_t q[TILE_PANELS][TILE_BLOCKS][PAIRS][PAL_PANEL][2];
+    alignas(16) float scale[TILE_PANELS][TILE_BLOCKS][PAL_PANEL];
+} weight_tile;
 
-/* A block at work: dots for up to four rows of activations, by the low and the high four rows of weights. */
 typedef struct {
-    v128_t dot[TILE_ROWS][2];
-    const int16_t *x[TILE_ROWS];
-} block_at_work;
+    alignas(16) int16_t q[TILE_BLOCKS][PAIRS][TILE_ROWS][2];
+    float scale[TILE_BLOCKS][TILE_ROWS];
+} activation_tile;
 
-/* Adds pair `pair` of the low and the high four rows to the dots of every row of activations. */
-PAL_INLINE void add_pairs(block_at_work *l, v128_t low, v128_t high, int pair, const int count)
-{
-    PAL_UNROLL for (int k = 0; k < count; k++)
-    {
-        v128_t x = wasm_v128_load32_splat(l->x[k] + 2 * pair);
-        l->dot[k][0] = wasm_i32x4_add(l->dot[k][0], wasm_i32x4_dot_i16x8(low, x));
-        l->dot[k][1] = wasm_i32x4_add(l->dot[k][1], wasm_i32x4_dot_i16x8(high, x));
-    }
-}
+/* How a format gets into a tile: up to TILE_BLOCKS blocks of one panel. */
+typedef void widen_fn(weight_tile *t, int panel, const unsigned char *from, int blocks);
 
 /* The sums so far: zero at first, later what the blocks before have left in y. */
 PAL_INLINE void load_sums(v128_t sum[][2], const pal_product *p, int i, int row, int count, bool fresh)
@@ -65,7 +57,90 @@ PAL_INLINE void store_sums(v128_t sum[][2], const pal_product *p, int i, int row
     }
 }
 
-/* Starts the dots of a block from the activations' bias, so that weights without a sign come out right. */
+/* sum += (float)dot * (weight scale * activation scale), for one row of activations. */
+PAL_INLINE void add_block(v128_t sum[2], const v128_t dot[2], const v128_t weight_scale[2], const float *scale)
+{
+    v128_t s = wasm_v128_load32_splat(scale);
+    v128_t low = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(dot[0]), wasm_f32x4_mul(weight_scale[0], s));
+    v128_t high = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(dot[1]), wasm_f32x4_mul(weight_scale[1], s));
+    sum[0] = wasm_f32x4_add(sum[0], low);
+    sum[1] = wasm_f32x4_add(sum[1], high);
+}
+
+/* ---- tiles -------------------------------------------------------------- */
+
+/* Blocks first .. first + blocks of rows i .. i + 3 of the activations. */
+static inline void fill_activations(activation_tile *t, const pal_product *p, int i, int first, int blocks)
+{
+    const size_t stride = (size_t)p->cols / PAL_BLOCK, at = (size_t)i * stride + (size_t)first;
+    for (int b = 0; b < blocks; b++) {
+        for (int pair = 0; pair < PAIRS; pair += 4) {
+            v128_t row[TILE_ROWS];
+            PAL_UNROLL for (size_t k = 0; k < TILE_ROWS; k++) row[k] =
+                wasm_v128_load(p->xq->wide + (at + k * stride + (size_t)b) * PAL_BLOCK + 2 * pair);
+            pal_transpose_simd128(row);
+            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) wasm_v128_store(t->q[b][pair + k], row[k]);
+        }
+        for (size_t k = 0; k < TILE_ROWS; k++) t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
+    }
+}
+
+/* Adds the tiles' product to the outputs of four rows of activations from i on, eight rows of weights from `row`. */
+static inline void multiply_tiles(const weight_tile *t, int panel, const activation_tile *x, const pal_product *p,
+                                  int row, int i, int blocks, bool fresh)
+{
+    v128_t sum[TILE_ROWS][2];
+    load_sums(sum, p, i, row, TILE_ROWS, fresh);
+    const int16_t *w = t->q[panel][0][0][0], *a = x->q[0][0][0];
+    for (int b = 0; b < blocks; b++) {
+        v128_t dot[TILE_ROWS][2];
+        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) dot[k][0] = dot[k][1] = wasm_i32x4_splat(0);
+        PAL_ROLLED for (int pair = 0; pair < PAIRS; pair++, w += 2 * PAL_PANEL, a += 2 * TILE_ROWS)
+        {
+            v128_t low = wasm_v128_load(w), high = wasm_v128_load(w + PAL_PANEL);
+            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++)
+            {
+                v128_t v = wasm_v128_load32_splat(a + 2 * k);
+                dot[k][0] = wasm_i32x4_add(dot[k][0], wasm_i32x4_dot_i16x8(low, v));
+                dot[k][1] = wasm_i32x4_add(dot[k][1], wasm_i32x4_dot_i16x8(high, v));
+            }
+        }
+        const v128_t scale[2] = {wasm_v128_load(t->scale[panel][b]), wasm_v128_load(t->scale[panel][b] + 4)};
+        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) add_block(sum[k], dot[k], scale, &x->scale[b][k]);
+    }
+    store_sums(sum, p, i, row, TILE_ROWS);
+}
+
+/* All panels by the first n - n % 4 rows of activations. */
+PAL_INLINE void run_tiles(const pal_product *p, size_t block_bytes, widen_fn *widen)
+{
+    weight_tile t;
+    activation_tile x;
+    const int blocks = p->cols / PAL_BLOCK, panels = p->rows / PAL_PANEL;
+    const size_t panel_bytes = (size_t)blocks * block_bytes;
+    for (int panel = 0; panel < panels; panel += TILE_PANELS)
+        for (int first = 0; first < blocks; first += TILE_BLOCKS) {
+            const int some = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
+            const int wide = panels - panel < TILE_PANELS ? panels - panel : TILE_PANELS;
+            const unsigned char *from = (const unsigned char *)p->w + (size_t)first * block_bytes;
+            for (int j = 0; j < wide; j++) widen(&t, j, from + (size_t)(panel + j) * panel_bytes, some);
+            for (int i = 0; i + TILE_ROWS <= p->n; i += TILE_ROWS) {
+                fill_activations(&x, p, i, first, some);
+                for (int j = 0; j < wide; j++)
+                    multiply_tiles(&t, j, &x, p, (panel + j) * PAL_PANEL, i, some, first == 0);
+            }
+        }
+}
+
+/* ---- few rows ----------------------------------------------------------- */
+
+/* A block at work: dots of up to three rows of activations with the low and the high four rows of weights. */
+typedef struct {
+    v128_t dot[TILE_ROWS][2];
+    const int16_t *x[TILE_ROWS];
+} block_at_work;
+
+/* Starts from the activations' bias, so that weights without a sign come out right. */
 PAL_INLINE void start_block(block_at_work *l, const pal_product *p, int i, size_t block, int bias_shift, int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
@@ -78,52 +153,25 @@ PAL_INLINE void start_block(block_at_work *l, const pal_product *p, int i, size_
     }
 }
 
-/* sum += (float)dot * (weight scale * activation scale) */
-PAL_INLINE void end_block(v128_t sum[][2], const block_at_work *l, const pal_product *p, int i, size_t block,
-                          v128_t low_scale, v128_t high_scale, const int count)
+/* Adds pair `pair` of the low and the high four rows. */
+PAL_INLINE void add_pairs(block_at_work *l, v128_t low, v128_t high, int pair, const int count)
 {
-    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     PAL_UNROLL for (int k = 0; k < count; k++)
     {
-        v128_t s = wasm_v128_load32_splat(p->xq->scale + (size_t)(i + k) * blocks + block);
-        v128_t low = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(l->dot[k][0]), wasm_f32x4_mul(low_scale, s));
-        v128_t high = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(l->dot[k][1]), wasm_f32x4_mul(high_scale, s));
-        sum[k][0] = wasm_f32x4_add(sum[k][0], low);
-        sum[k][1] = wasm_f32x4_add(sum[k][1], high);
+        v128_t x = wasm_v128_load32_splat(l->x[k] + 2 * pair);
+        l->dot[k][0] = wasm_i32x4_add(l->dot[k][0], wasm_i32x4_dot_i16x8(low, x));
+        l->dot[k][1] = wasm_i32x4_add(l->dot[k][1], wasm_i32x4_dot_i16x8(high, x));
     }
 }
 
-/* Rows i .. i + count of activations by a widened tile: blocks first .. first + blocks of eight rows from `row`. */
-PAL_INLINE void tile_rows(const wide_tile *t, const pal_product *p, int bias_shift, int row, int first, int blocks,
-                          int i, const int count)
+/* block_scales: the panel's block, which starts with them. */
+PAL_INLINE void end_block(v128_t sum[][2], block_at_work *l, const pal_product *p, int i, size_t block,
+                          const unsigned char *block_scales, const int count)
 {
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, count, first == 0);
-    for (int b = 0; b < blocks; b++) {
-        block_at_work l;
-        start_block(&l, p, i, (size_t)(first + b), bias_shift, count);
-        PAL_ROLLED for (int pair = 0; pair < PAIRS; pair++)
-        {
-            v128_t low = wasm_v128_load(t->q[b][pair][0]), high = wasm_v128_load(t->q[b][pair][4]);
-            add_pairs(&l, low, high, pair, count);
-        }
-        end_block(sum, &l, p, i, (size_t)(first + b), wasm_v128_load(t->scale[b]), wasm_v128_load(t->scale[b] + 4),
-                  count);
-    }
-    store_sums(sum, p, i, row, count);
-}
-
-static inline void tile_all_rows(const wide_tile *t, const pal_product *p, int bias_shift, int row, int first,
-                                 int blocks)
-{
-    int i = 0;
-    for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) tile_rows(t, p, bias_shift, row, first, blocks, i, TILE_ROWS);
-    switch (p->n - i) {
-    case 3: tile_rows(t, p, bias_shift, row, first, blocks, i, 3); break;
-    case 2: tile_rows(t, p, bias_shift, row, first, blocks, i, 2); break;
-    case 1: tile_rows(t, p, bias_shift, row, first, blocks, i, 1); break;
-    default: break;
-    }
+    v128_t scale[2];
+    pal_load_f16_simd128(scale, block_scales);
+    PAL_UNROLL for (int k = 0; k < count; k++)
+        add_block(sum[k], l->dot[k], scale, p->xq->scale + (size_t)(i + k) * ((size_t)p->cols / PAL_BLOCK) + block);
 }
 
 #endif
