@@ -225,9 +225,8 @@ static int source_of(const pal_runner *r, int at)
     return r->model->net.shift_logits && at > 0 ? at - 1 : at;
 }
 
-static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count)
 {
-    pal_runner *r = context;
     int rows = 0;
     for (int32_t i = 0; i < n; i++) r->row_of[i] = -1;
     for (int i = 0; i < count; i++) r->row_of[source_of(r, at[i])] = 0;
@@ -236,6 +235,13 @@ static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const 
         r->row_of[i] = rows;
         r->rows[rows++] = (int)i;
     }
+    return rows;
+}
+
+static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+{
+    pal_runner *r = context;
+    const int rows = pal_runner_rows(r, n, at, count);
     pal_transformer_forward(&r->model->net, &r->model->kernels, &r->activations, &r->cache, tokens, n, 0, r->rows,
                             rows);
 }

@@ -174,6 +174,14 @@ pal_status pal_session_init(pal_session **out, const pal_model *model, const cha
 /* At most one evaluation of the network.  PAL_MORE while blanks are open, PAL_OK when the page is full. */
 pal_status pal_step(pal_session *session);
 
+/* Several drafts, or pages, of one model at once: evaluates the network for all of sessions[count] that need it before
+ * their next step, as one batch, in block[bytes] of pal_together_bytes for as many tokens as they show together
+ * (pal_progress.shown).  The next pal_step of each then evaluates nothing and does what it would have done alone, to
+ * the last bit.  PAL_E_OPTION: another model; PAL_E_MEMORY: the block is too small; nothing has then happened. */
+pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err);
+pal_status pal_evaluate_together(const pal_model *model, pal_session *const *sessions, int32_t count, void *block,
+                                 size_t bytes, pal_error *err);
+
 /* The page with what is filled so far; places still open are written as blanks `[[k]]`, and then all text is
  * escaped so that the result can be used as a page again.  (A token that ends in a bracket is written as open
  * where an open place follows: the notation has no form for a bracket directly before a blank.)  A full page is
@@ -253,8 +261,8 @@ typedef struct {
 } pal_sequence_options;
 pal_sequence_options pal_sequence_defaults(void);
 
-/* Bytes of the block that a sequence needs.  PAL_E_OPTION: the model's attention is not causal, or an option is out
- * of range; PAL_E_UNSUPPORTED: a model that cannot be evaluated. */
+/* Bytes of the block that a sequence needs.  PAL_E_OPTION: an option out of range; PAL_E_UNSUPPORTED: a model that
+ * cannot be evaluated, or whose attention is not causal. */
 pal_status pal_sequence_bytes(const pal_model *model, const pal_sequence_options *options, size_t *bytes,
                               pal_error *err);
 
@@ -286,8 +294,8 @@ int32_t pal_sequence_keep(pal_sequence *sequence, const int32_t *tokens, int32_t
 size_t pal_sequence_save(const pal_sequence *sequence, void *out, size_t capacity);
 
 /* Makes the sequence what data[bytes] says.  Refused, and the sequence is then as it was: PAL_E_FORMAT: no saved
- * sequence, one cut short or damaged (its SHA-256 is wrong); PAL_E_OPTION: of another model, or with another type of
- * keys and values; PAL_E_CONTEXT: longer than max_tokens. */
+ * sequence, one cut short or damaged (its SHA-256 is wrong); PAL_E_UNSUPPORTED: of another model, or with another type
+ * of keys and values; PAL_E_CONTEXT: longer than max_tokens. */
 pal_status pal_sequence_restore(pal_sequence *sequence, const void *data, size_t bytes, pal_error *err);
 
 /* ---- generation: a text goes on -------------------------------------------------------------------- */
@@ -339,14 +347,14 @@ typedef struct {
     size_t logit_bias_count;
     const pal_stop_text *stop; /* NULL; texts at which generation ends, at most 64, up to 4096 bytes each; copied */
     size_t stop_count;
-    const pal_grammar *grammar; /* NULL; must stay.  The generated text follows it from its first byte */
+    const pal_grammar *grammar; /* NULL; must stay.  What is generated follows it from its first byte */
 } pal_generate_options;
 pal_generate_options pal_generate_defaults(void);
 
 /* Goes on with texts, token by token: a prompt's tokens, those generated after it, and how to choose the next.  What
  * the network has read of them is in a pal_sequence, which a generator works on: with another generator made on the
- * same sequence (for other options) what is read already is not read again.  Both must stay; one sequence may
- * serve several generators in turn. */
+ * same sequence (for other options) what is read already is not read again.  The sequence must stay; it may serve
+ * several generators in turn.  A token that ends texts is the model's EOS, EOT or EOM. */
 typedef struct pal_generator pal_generator;
 
 /* Ask for the size of its block, then lend it; nothing to free.  PAL_E_OPTION: an option out of range (offset: which
@@ -373,9 +381,10 @@ pal_status pal_generator_step(pal_generator *generator, pal_error *err);
 
 typedef struct {
     int32_t id;
-    int32_t index;        /* which generated token it is, from 0 */
-    double logprob;       /* natural logarithm of its probability in the model's own law: temperature 1, nothing cut */
-    double probability;   /* in the law that it was drawn from; 1 if it was put there by pal_generator_push */
+    int32_t index;      /* which generated token it is, from 0 */
+    double logprob;     /* natural logarithm of its probability in the model's own law: temperature 1, nothing cut; NaN
+                             if it was not drawn, but put there by pal_generator_push */
+    double probability; /* in the law that it was drawn from; 1 if it was not drawn */
     size_t offset, bytes; /* where its text stands in the generated text; no bytes for one that ends it */
     int32_t alternatives; /* how many of the following are set: the likeliest tokens of the model's own law */
     int32_t alternative_id[PAL_CANDIDATES];
@@ -410,6 +419,8 @@ typedef struct {
     int32_t evaluations, evaluated; /* of the network, since the prompt; tokens that went through it */
     size_t text_bytes;              /* of the generated text that came out so far */
     int32_t stop;                   /* which stop text was met, -1: none */
+    uint64_t seed;
+    uint32_t draft;
     pal_finish finish;
 } pal_generate_progress;
 pal_generate_progress pal_generator_progress(const pal_generator *generator);
@@ -418,7 +429,8 @@ pal_generate_progress pal_generator_progress(const pal_generator *generator);
 const int32_t *pal_generator_tokens(const pal_generator *generator, int32_t *n);
 
 /* Back to where `generated` tokens were generated (0: the prompt alone); nothing that stands before is evaluated
- * again, but for the one token whose logits are needed.  What follows is the same again unless something is changed.
+ * again, but for the one token whose logits are needed.  What follows is the same again unless something is changed, or
+ * the window was shifted since.
  * PAL_E_OPTION: more than there are, or tokens that a shift has dropped. */
 pal_status pal_generator_rewind(pal_generator *generator, int32_t generated, pal_error *err);
 
@@ -432,12 +444,12 @@ pal_status pal_generator_push(pal_generator *generator, int32_t id, pal_error *e
 void pal_generator_reseed(pal_generator *generator, uint64_t seed, uint32_t draft);
 void pal_generator_limit(pal_generator *generator, int32_t max_tokens);
 
-/* Generator and sequence as bytes, for a file: tokens, keys and values, seed and draft, mirostat and grammar.  A text
- * that is restored goes on as it would have.  As pal_sequence_save. */
+/* Generator and sequence as bytes, for a file: tokens, keys and values, seed and draft, mirostat, where in its grammar
+ * the text stands.  A text that is restored goes on as it would have.  As pal_sequence_save. */
 size_t pal_generator_save(const pal_generator *generator, void *out, size_t capacity);
 
-/* As pal_sequence_restore; PAL_E_OPTION also where a grammar is of another text, or only one of the two has one.
- * Other options are the generator's own; seed and draft become the saved ones. */
+/* As pal_sequence_restore; PAL_E_OPTION also where the text is none of the generator's grammar.  Seed and draft become
+ * the saved ones; all other options stay the generator's own. */
 pal_status pal_generator_restore(pal_generator *generator, const void *data, size_t bytes, pal_error *err);
 
 /* ---- scores ---------------------------------------------------------------------------------------- */

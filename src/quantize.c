@@ -17,7 +17,7 @@ static const struct {
 
 static bool readable(uint32_t type)
 {
-    return type == PAL_F32 || type == PAL_F16 || type == PAL_Q8_0 || type == PAL_Q4_0;
+    return pal_weights_known(type);
 }
 
 /* Vectors keep their type; rows that no block fits become F16. */

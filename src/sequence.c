@@ -1,16 +1,8 @@
 /* sequence.c - a causal model reading token by token, with its keys and values kept. */
-#include "model.h"
+#include "sequence.h"
+#include "saved.h"
 
 #include <string.h>
-
-struct pal_sequence {
-    const pal_model *model;
-    int32_t most, length;
-    int32_t *tokens; /* [most] */
-    bool fresh;      /* the last hidden state in the activations is that of the last token */
-    pal_activations activations;
-    pal_cache cache;
-};
 
 static const char *const type_names[PAL_KV_TYPES] = {"F32", "F16", "Q8_0"};
 
@@ -42,7 +34,9 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
     pal_status status = pal_model_ready(m, err);
     if (status) return status;
     if (!m->net.causal)
-        return pal_fail(err, PAL_E_OPTION, "this model does not read from left to right; it fills blanks", SIZE_MAX);
+        return pal_fail(err, PAL_E_UNSUPPORTED,
+                        "the model does not read from left to right and cannot go on with a text: it fills blanks",
+                        SIZE_MAX);
     if (max_tokens < 1 || max_tokens > m->net.context)
         return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
     s->model = m;
@@ -140,4 +134,80 @@ int32_t pal_sequence_keep(pal_sequence *s, const int32_t *tokens, int32_t n)
     while (shared < n && shared < s->length && tokens[shared] == s->tokens[shared]) shared++;
     pal_sequence_rewind(s, shared);
     return shared;
+}
+
+/* ---- saved ------------------------------------------------------------------------------------------ */
+
+enum { SHAPE_WORDS = 5 }; /* type, layers, heads, head_dim, length */
+
+size_t pal_sequence_save(const pal_sequence *s, void *out, size_t capacity)
+{
+    const pal_cache_shape *shape = &s->cache.shape;
+    const size_t cache = pal_cache_bytes(&s->cache, s->length);
+    const size_t content = 4 * (SHAPE_WORDS + (size_t)s->length) + cache;
+    pal_saving to;
+    if (!out || capacity < pal_saved_bytes(content)) return pal_saved_bytes(content);
+    pal_save_begin(&to, out, PAL_SAVED_SEQUENCE, s->model, content);
+    pal_save_u32(&to, s->cache.type);
+    pal_save_u32(&to, (uint32_t)shape->layers);
+    pal_save_u32(&to, (uint32_t)shape->kv_heads);
+    pal_save_u32(&to, (uint32_t)shape->head_dim);
+    pal_save_u32(&to, (uint32_t)s->length);
+    pal_save_ids(&to, s->tokens, s->length);
+    pal_cache_write(&s->cache, s->length, to.out);
+    to.out += cache;
+    pal_save_end(&to);
+    return pal_saved_bytes(content);
+}
+
+/* What a saved sequence holds, in place. */
+typedef struct {
+    int32_t length;
+    const unsigned char *cache;
+    pal_loading tokens;
+} saved_sequence;
+
+static pal_status read_saved(saved_sequence *saved, const pal_sequence *s, const void *data, size_t bytes,
+                             pal_error *err)
+{
+    const pal_cache_shape *shape = &s->cache.shape;
+    pal_loading from;
+    size_t section;
+    pal_status status = pal_load_begin(&from, data, bytes, PAL_SAVED_SEQUENCE, s->model, &section, err);
+    if (status) return status;
+    const uint32_t type = pal_loaded_u32(&from), layers = pal_loaded_u32(&from), heads = pal_loaded_u32(&from);
+    const uint32_t head_dim = pal_loaded_u32(&from), length = pal_loaded_u32(&from);
+    if (section != bytes || layers != (uint32_t)shape->layers || heads != (uint32_t)shape->kv_heads ||
+        head_dim != (uint32_t)shape->head_dim || type >= PAL_KV_TYPES || length > INT32_MAX)
+        return pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
+    if (type != s->cache.type)
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the session was saved with keys and values of another type", SIZE_MAX);
+    if ((int32_t)length > s->most)
+        return pal_fail(err, PAL_E_CONTEXT, "the saved session is longer than there is room for", SIZE_MAX);
+    saved->length = (int32_t)length;
+    saved->tokens = from;
+    pal_loaded_bytes(&from, 4 * (size_t)length);
+    saved->cache = pal_loaded_bytes(&from, pal_cache_bytes(&s->cache, saved->length));
+    bool known = saved->cache && from.at == from.end;
+    for (pal_loading ids = saved->tokens; known && ids.at < saved->cache;)
+        known = pal_loaded_u32(&ids) < (uint32_t)s->model->net.vocab;
+    return known ? PAL_OK : pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
+}
+
+pal_status pal_sequence_restore(pal_sequence *s, const void *data, size_t bytes, pal_error *err)
+{
+    saved_sequence saved;
+    pal_status status = read_saved(&saved, s, data, bytes, err);
+    if (status) return status;
+    for (int32_t i = 0; i < saved.length; i++) s->tokens[i] = (int32_t)pal_loaded_u32(&saved.tokens);
+    pal_cache_read(&s->cache, saved.length, saved.cache);
+    s->length = saved.length;
+    s->fresh = false;
+    return PAL_OK;
+}
+
+pal_status pal_sequence_check_saved(const pal_sequence *s, const void *data, size_t bytes, pal_error *err)
+{
+    saved_sequence saved;
+    return read_saved(&saved, s, data, bytes, err);
 }

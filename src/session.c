@@ -1,21 +1,8 @@
 /* session.c - a page being filled, in the caller's block: palimpsest.h's sessions on top of text/. */
-#include "model.h"
-#include "text/fill.h"
-#include "text/layout.h"
-#include "text/page.h"
+#include "session.h"
 #include "text/support.h"
 
 #include <string.h>
-
-struct pal_session {
-    const pal_model *model;
-    pal_infill_options options;
-    pal_page page;
-    pal_layout layout;
-    pal_layout_scratch scratch;
-    pal_fill fill;
-    pal_runner runner;
-};
 
 static const struct {
     pal_sampler sampler;

@@ -61,7 +61,8 @@ static room quantised_weights(fill kind, uint32_t type, size_t count)
 static void panels_give_every_row_back(void **state)
 {
     (void)state;
-    static const uint32_t types[] = {PAL_Q8_0, PAL_Q4_0, PAL_F16, PAL_F32, PAL_Q6_K};
+    static const uint32_t types[] = {PAL_Q8_0, PAL_Q4_0, PAL_F16,  PAL_F32,  PAL_BF16, PAL_Q4_1,
+                                     PAL_Q5_0, PAL_Q5_1, PAL_Q4_K, PAL_Q5_K, PAL_Q6_K};
     for (size_t t = 0; t < COUNT(types); t++)
         for (int rows = 1; rows < 35; rows++) {
             const int block = (int)pal_tensor_block(types[t]),
@@ -113,6 +114,9 @@ static void init_each_isa_has_all_variants(void **state)
         assert_true(k.matmul_f32 != reference.matmul_f32 && k.matmul_f16 != reference.matmul_f16);
         assert_true(k.rope != reference.rope && k.swiglu != reference.swiglu);
         assert_true(k.add != reference.add && k.attention != reference.attention);
+        assert_true(k.matmul_bf16 != reference.matmul_bf16 && k.matmul_parts != reference.matmul_parts);
+        assert_true(k.layer_norm != reference.layer_norm && k.gelu != reference.gelu);
+        assert_true(k.rope_halves != reference.rope_halves);
     }
 }
 

@@ -210,6 +210,26 @@ int pw_fill_step(pw_fill *f)
     return pal_step(f->session);
 }
 
+/* Evaluates for all of fills[count] that need it as one batch, so that their next steps do not.  Where memory is short
+ * nothing happens, and each evaluates for itself. */
+int pw_fill_together(const pal_model *model, pw_fill *const *fills, int32_t count)
+{
+    int64_t tokens = 0;
+    size_t bytes = 0;
+    pal_session **sessions = malloc((size_t)count * sizeof *sessions);
+    for (int32_t i = 0; sessions && i < count; i++) {
+        sessions[i] = fills[i]->session;
+        tokens += pal_session_progress(sessions[i]).shown;
+    }
+    pal_status s = PAL_E_MEMORY;
+    if (sessions && tokens <= INT32_MAX) s = pal_together_bytes(model, (int32_t)tokens, &bytes, NULL);
+    void *block = s ? NULL : malloc(bytes);
+    if (block) s = pal_evaluate_together(model, sessions, count, block, bytes, NULL);
+    free(block);
+    free(sessions);
+    return s;
+}
+
 size_t pw_fill_text(const pw_fill *f, char *text, size_t capacity)
 {
     return pal_session_text(f->session, text, capacity);

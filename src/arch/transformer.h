@@ -1,7 +1,9 @@
-/* transformer.h - the Llama block stack, causal (`llama`) or bidirectional (`llada`) (internal).
+/* transformer.h - transformers over tokens: one interface for all networks (internal).
  *
- * RMSNorm, rotary positions on consecutive pairs, grouped-query attention, SwiGLU, tied or separate output:
- * Touvron et al. 2023 (Llama), Nie et al. 2025 (LLaDA).  The tensors stay where they lie in the file's image. */
+ *   llama.c  llama, qwen2, qwen3 (causal) and llada (bidirectional)
+ *   gpt2.c   gpt2 (causal)
+ *
+ * The tensors stay where they lie in the file's image. */
 #ifndef PAL_TRANSFORMER_H
 #define PAL_TRANSFORMER_H
 
@@ -10,27 +12,46 @@
 #include "cache.h"
 
 typedef struct {
-    const float *attn_norm; /* [dim] */
-    pal_matrix q, k, v;     /* [heads * head_dim, dim], [kv_heads * head_dim, dim] twice */
-    pal_matrix attn_output; /* [dim, heads * head_dim] */
-    const float *ffn_norm;  /* [dim] */
-    pal_matrix gate, up;    /* [hidden, dim] */
-    pal_matrix down;        /* [dim, hidden] */
-} pal_layer;
+    const float *gain; /* [dim] */
+    const float *bias; /* [dim] of a LayerNorm; NULL: an RMSNorm */
+} pal_norm;
 
 typedef struct {
+    pal_norm attn_norm, ffn_norm;
+    pal_matrix q, k, v;           /* [heads * head_dim, dim], [kv_heads * head_dim, dim] twice */
+    const float *q_norm, *k_norm; /* [head_dim]: an RMSNorm of every head; NULL: none */
+    pal_matrix attn_output;       /* [dim, heads * head_dim] */
+    pal_matrix gate;              /* [hidden, dim]; without data where the network has no gate */
+    pal_matrix up, down;          /* [hidden, dim], [dim, hidden] */
+} pal_layer;
+
+/* Rotary positions: pair i of a head turns by position * base^(-2i / dims) / (factors[i] * scale). */
+typedef struct {
+    int dims;    /* of each head, from its start; 0: no rotary positions */
+    bool halves; /* a pair is elements i and i + dims / 2; otherwise 2i and 2i + 1 */
+    float base, scale;
+    const float *factors; /* [dims / 2]; NULL: ones */
+} pal_rotary;
+
+typedef struct pal_family pal_family; /* the forward pass: see pass.h */
+
+typedef struct {
+    const pal_family *family;
     int vocab, dim, layers, heads, kv_heads, head_dim, hidden, context;
-    float eps, rope_base;
+    float eps;
+    pal_rotary rotary;
     bool causal;
     bool shift_logits;        /* what position i predicts stands in the output of i - 1 (Dream) */
     pal_matrix token_embd;    /* [vocab, dim] */
+    pal_matrix position_embd; /* [context, dim]; without data where positions are rotary */
     pal_matrix output;        /* [vocab, dim]; token_embd where the file ties them */
-    const float *output_norm; /* [dim] */
-    pal_layer *layer;         /* [layers], owned */
+    pal_norm output_norm;
+    pal_layer *layer; /* [layers], owned */
+    float *vectors;   /* owned: vectors that the file has in half precision */
 } pal_transformer;
 
 /* Reads hyperparameters and binds every tensor by name, type and shape.  PAL_E_UNSUPPORTED: a valid file
- * that this network does not cover; PAL_E_FORMAT: a wrong one. */
+ * that these networks do not cover; PAL_E_FORMAT: a wrong one. */
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err);
 void pal_transformer_release(pal_transformer *net);
 
@@ -47,10 +68,11 @@ typedef struct {
     float *x, *h;         /* [most, dim] */
     float *q, *attended;  /* [most, heads * head_dim] */
     float *k;             /* [most, kv_heads * head_dim] */
-    float *gate, *up;     /* [most, hidden] */
+    float *gate, *up;     /* [most, hidden]; no gate where the network has none */
     float *scores;        /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
     int *seen, *every;    /* [most]: keys that a query sees; 0, 1, 2, ... */
-    float *cosine, *sine; /* [positions, head_dim / 2] */
+    int *position;        /* [most], of each token in its sequence */
+    float *cosine, *sine; /* [positions, head_dim / 2], where positions are rotary */
     pal_quantized room;   /* [most, the widest input] */
 } pal_activations;
 
@@ -60,12 +82,23 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
 /* Fills the rotary table of placed activations and clears a placed cache; once, before the first forward pass. */
 void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c);
 
+/* The same without computing the table again: `from` is prepared, has at least as many positions as any sequence that
+ * will be evaluated, and stays. */
+void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal_cache *c);
+
 /* One evaluation of tokens[n], n <= a->most, at positions first .. first + n - 1 < c->capacity; every id below
  * vocab.  Causal attention sees the cache below `first`; bidirectional has first = 0.  rows[count], ascending in
  * 0 .. n - 1, are the tokens whose last hidden state is wanted: a->x holds [count, dim] afterwards, and the last
  * layer computes nothing else. */
 void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *c,
                              const int32_t *tokens, int n, int first, const int *rows, int count);
+
+/* The same for several sequences that do not see each other, one after the other in tokens: sequence i is the next
+ * part[i] of them, from position 0.  rows count through all tokens.  The cache is one that forgets (pal_cache_layout's
+ * `keep` false), with room for all tokens together.  Each row has the bits that it has alone. */
+void pal_transformer_forward_parts(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a,
+                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *rows,
+                                   int count);
 
 /* After a forward pass: logits[count, vocab] from rows at[count] of a->x, which stays for further calls. */
 void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, const int *at,

@@ -72,6 +72,7 @@ double seconds_now(void);
 
 void stop_on_interrupt(void);
 bool stop_requested(void);
+void stop_forget(void); /* the next Ctrl-C is the first one again */
 
 /* ---- text for people ---- */
 
@@ -100,6 +101,7 @@ void json_run(json *j, const pal_model *model, const char *path, double start);
 /* ---- commands ---- */
 
 int command_infill(int argc, char **argv);
+int command_generate(int argc, char **argv);
 int command_score(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_detokenize(int argc, char **argv);

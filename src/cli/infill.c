@@ -204,6 +204,26 @@ static void show_progress(const draft *d)
             p.evaluations - d->evaluations_before);
 }
 
+static void say_if_windowed(const pal_session *session)
+{
+    pal_progress p = pal_session_progress(session);
+    if (p.windowed) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
+}
+
+static int put_draft(draft *d, int32_t number)
+{
+    if (!fetch_text(d)) return EXIT_BAD;
+    if (d->r->json)
+        put_json(d, number);
+    else {
+        if (number) fputs("---\n", stdout);
+        fwrite(d->text, 1, d->text_bytes, stdout);
+        fputc('\n', stdout);
+        fflush(stdout);
+    }
+    return EXIT_GOOD;
+}
+
 static int run_draft(draft *d, int32_t number)
 {
     bool progress = isatty(2) && !d->r->trace;
@@ -220,26 +240,94 @@ static int run_draft(draft *d, int32_t number)
     }
     if (d->r->json && d->r->trace) json_close(&d->out, ']');
     if (progress) fputs("\r\033[K", stderr);
-    if (!fetch_text(d)) return EXIT_BAD;
-    if (d->r->json)
-        put_json(d, number);
-    else {
-        if (number) fputs("---\n", stdout);
-        fwrite(d->text, 1, d->text_bytes, stdout);
-        fputc('\n', stdout);
-        fflush(stdout);
-    }
-    return s == PAL_MORE ? EXIT_STOPPED : EXIT_GOOD;
+    int code = put_draft(d, number);
+    return code == EXIT_GOOD && s == PAL_MORE ? EXIT_STOPPED : code;
 }
 
+/* ---- drafts together -------------------------------------------------------------------------------- */
+
+/* All drafts of a page, a step of each in turn, their evaluations one batch. */
+typedef struct {
+    draft *draft;          /* [count] */
+    pal_session **session; /* [count] */
+    void **block;          /* [count] */
+    void *together;
+    size_t together_bytes;
+    int32_t count, room; /* made; wanted */
+} drafts;
+
+static void drafts_end(drafts *all)
+{
+    for (int32_t i = 0; i < all->room; i++) {
+        if (all->draft) free(all->draft[i].text);
+        if (all->block) free(all->block[i]);
+    }
+    free(all->draft);
+    free(all->session);
+    free(all->block);
+    free(all->together);
+}
+
+/* PAL_E_MEMORY: so many sessions at once do not fit, or their number is absurd. */
+static pal_status drafts_start(drafts *all, request *r, const pal_model *model, const bytes *page, pal_error *err)
+{
+    size_t size = 0, count = (size_t)r->drafts;
+    pal_status s = pal_session_bytes(model, page->data, page->size, &r->fill, &size, err);
+    if (s) return s;
+    *all = (drafts){.draft = calloc(count, sizeof *all->draft),
+                    .session = calloc(count, sizeof *all->session),
+                    .block = calloc(count, sizeof *all->block),
+                    .room = r->drafts};
+    if (!all->draft || !all->session || !all->block) return PAL_E_MEMORY;
+    for (; all->count < r->drafts; all->count++) {
+        draft *d = &all->draft[all->count];
+        r->fill.draft = (uint32_t)all->count;
+        all->block[all->count] = malloc(size);
+        if (!all->block[all->count]) return PAL_E_MEMORY;
+        s = pal_session_init(&d->session, model, page->data, page->size, &r->fill, all->block[all->count], size, err);
+        if (s) return s;
+        all->session[all->count] = d->session;
+        *d = (draft){.r = r, .model = model, .session = d->session, .out = {.out = stdout}};
+    }
+    int64_t tokens = (int64_t)pal_session_progress(all->session[0]).shown * r->drafts;
+    if (tokens > INT32_MAX || pal_together_bytes(model, (int32_t)tokens, &all->together_bytes, err))
+        return PAL_E_MEMORY;
+    all->together = malloc(all->together_bytes);
+    return all->together ? PAL_OK : PAL_E_MEMORY;
+}
+
+static int drafts_run(drafts *all, pal_error *err)
+{
+    bool more = true, progress = isatty(2);
+    int code = EXIT_GOOD;
+    double start = seconds_now();
+    while (more && !stop_requested()) {
+        more = false;
+        if (pal_evaluate_together(all->draft[0].model, all->session, all->count, all->together, all->together_bytes,
+                                  err))
+            return EXIT_BAD;
+        for (int32_t i = 0; i < all->count; i++) more = pal_step(all->session[i]) == PAL_MORE || more;
+        if (progress) show_progress(&all->draft[0]);
+    }
+    if (progress) fputs("\r\033[K", stderr);
+    for (int32_t i = 0; i < all->count && code == EXIT_GOOD; i++) {
+        draft *d = &all->draft[i];
+        d->start = start;
+        if (d->r->json) json_open(&d->out, NULL, '{');
+        code = put_draft(d, i);
+    }
+    return code == EXIT_GOOD && more ? EXIT_STOPPED : code;
+}
+
+/* ---- drafts one by one ------------------------------------------------------------------------------ */
+
 /* One session does all drafts: they differ in the draft number alone. */
-static int run_all(request *r, const pal_model *model, const bytes *page, pal_error *err)
+static int run_in_turn(request *r, const pal_model *model, const bytes *page, pal_error *err)
 {
     draft d = {.r = r, .model = model};
     size_t size = 0;
     int code = EXIT_GOOD;
-    r->fill.seed = r->seed;
-    r->fill.pins = r->pins;
+    r->fill.draft = 0;
     if (pal_session_bytes(model, page->data, page->size, &r->fill, &size, err)) return EXIT_BAD;
     void *block = malloc(size);
     if (!block) {
@@ -250,8 +338,7 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
         free(block);
         return EXIT_BAD;
     }
-    pal_progress p = pal_session_progress(d.session);
-    if (p.windowed) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
+    say_if_windowed(d.session);
     for (int32_t number = 0; number < r->drafts && code == EXIT_GOOD; number++) {
         if (number) {
             pal_session_reseed(d.session, r->seed, (uint32_t)number);
@@ -263,6 +350,25 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
     free(d.text);
     free(block);
     return code;
+}
+
+/* Together where there is more than one draft, nobody watches each step, and there is memory for all of them. */
+static int run_all(request *r, const pal_model *model, const bytes *page, pal_error *err)
+{
+    enum { MOST_TOGETHER = 64 };
+    drafts all = {0};
+    r->fill.seed = r->seed;
+    r->fill.pins = r->pins;
+    if (r->drafts == 1 || r->drafts > MOST_TOGETHER || r->trace) return run_in_turn(r, model, page, err);
+    pal_status s = drafts_start(&all, r, model, page, err);
+    int code = s ? EXIT_BAD : EXIT_GOOD;
+    if (!s) {
+        say_if_windowed(all.session[0]);
+        code = drafts_run(&all, err);
+        err->text = NULL;
+    }
+    drafts_end(&all);
+    return s == PAL_E_MEMORY ? run_in_turn(r, model, page, err) : code;
 }
 
 int command_infill(int argc, char **argv)

@@ -135,3 +135,9 @@ bool stop_requested(void)
 {
     return stop;
 }
+
+void stop_forget(void)
+{
+    stop = 0;
+    stop_on_interrupt();
+}

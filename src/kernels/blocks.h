@@ -16,6 +16,13 @@ enum {
     PAL_Q4_0_BYTES = PAL_SCALE_BYTES + PAL_BLOCK / 2
 };
 
+/* K blocks: elements, and bytes of the packed scales of Q4_K and Q5_K. */
+enum {
+    PAL_SUPER = 256,
+    PAL_SUPER_SCALES = 12,
+    PAL_Q6_K_BYTES = PAL_SUPER / 2 + PAL_SUPER / 4 + PAL_SUPER / 16 + PAL_SCALE_BYTES
+};
+
 /* A half float at any address. */
 static inline uint16_t pal_load_u16(const unsigned char *bytes)
 {
@@ -52,6 +59,40 @@ static inline void pal_unpack_q4_0(int8_t q[PAL_BLOCK], const unsigned char *blo
         pal_unpack_nibbles(q + i, bytes);
         pal_unpack_nibbles(q + i + PAL_BLOCK / 2, bytes >> 4);
     }
+}
+
+/* Element i of a block whose low nibbles are the elements 0..15. */
+static inline int pal_nibble_at(const unsigned char *bytes, int i)
+{
+    return i < PAL_BLOCK / 2 ? bytes[i] & 15 : bytes[i - PAL_BLOCK / 2] >> 4;
+}
+
+/* The fifth bit of element i, in its place, is bit i of four bytes. */
+static inline int pal_fifth_bit(const unsigned char *bytes, int i)
+{
+    return (bytes[i / 8] >> i % 8 & 1) << 4;
+}
+
+/* Eight scales and eight minima of 6 bits in 12 bytes: the first four of each in the low bits of bytes 0..3 and
+ * 4..7, of the last four the low nibbles in bytes 8..11 and the rest above the first ones. */
+static inline int pal_super_scale(const unsigned char *s, int i)
+{
+    return i < 4 ? s[i] & 63 : (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;
+}
+
+static inline int pal_super_minimum(const unsigned char *s, int i)
+{
+    return i < 4 ? s[i + 4] & 63 : s[i + 4] >> 4 | (s[i] >> 6) << 4;
+}
+
+/* Element i of a Q6_K block, -32..31.  Each half of the block, 128 elements, has 64 bytes of nibbles (low ones first)
+ * and 32 bytes with four pairs of upper bits each. */
+static inline int pal_q6_k_at(const unsigned char *block, int i)
+{
+    int half = i / 128, part = i / 32 % 4, at = i % 32;
+    int low = block[64 * half + part % 2 * 32 + at] >> part / 2 * 4 & 15;
+    int high = block[128 + 32 * half + at] >> 2 * part & 3;
+    return (low | high << 4) - 32;
 }
 
 #endif

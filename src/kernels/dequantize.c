@@ -6,8 +6,6 @@
 #include "blocks.h"
 #include "../gguf/gguf.h"
 
-enum { SUPER = 256, SUB = 32, SUPER_SCALES = 12 }; /* elements of a K block and of its parts; bytes of its scales */
-
 static void dequantize_f16(float *x, const unsigned char *w, size_t count)
 {
     for (size_t i = 0; i < count; i++) x[i] = pal_f16_to_f32(pal_load_u16(w + 2 * i));
@@ -40,61 +38,39 @@ static void dequantize_q4_0(float *x, const unsigned char *w)
     for (int i = 0; i < PAL_BLOCK; i++) x[i] = (float)q[i] * scale;
 }
 
-/* Element i of a block whose low nibbles are the elements 0..15. */
-static int nibble_at(const unsigned char *bytes, int i)
-{
-    return i < PAL_BLOCK / 2 ? bytes[i] & 15 : bytes[i - PAL_BLOCK / 2] >> 4;
-}
-
 /* { f16 scale, minimum; nibbles } */
 static void dequantize_q4_1(float *x, const unsigned char *w)
 {
     float scale = pal_block_scale(w), minimum = pal_block_scale(w + 2);
-    for (int i = 0; i < PAL_BLOCK; i++) x[i] = scale * (float)nibble_at(w + 4, i) + minimum;
-}
-
-/* The fifth bit of element i is bit i of four bytes. */
-static int fifth_bit(const unsigned char *bytes, int i)
-{
-    return (bytes[i / 8] >> i % 8 & 1) << 4;
+    for (int i = 0; i < PAL_BLOCK; i++) x[i] = scale * (float)pal_nibble_at(w + 4, i) + minimum;
 }
 
 /* { f16 scale; u32 fifth bits; nibbles } */
 static void dequantize_q5_0(float *x, const unsigned char *w)
 {
     float scale = pal_block_scale(w);
-    for (int i = 0; i < PAL_BLOCK; i++) x[i] = scale * (float)((nibble_at(w + 6, i) | fifth_bit(w + 2, i)) - 16);
+    for (int i = 0; i < PAL_BLOCK; i++)
+        x[i] = scale * (float)((pal_nibble_at(w + 6, i) | pal_fifth_bit(w + 2, i)) - 16);
 }
 
 /* { f16 scale, minimum; u32 fifth bits; nibbles } */
 static void dequantize_q5_1(float *x, const unsigned char *w)
 {
     float scale = pal_block_scale(w), minimum = pal_block_scale(w + 2);
-    for (int i = 0; i < PAL_BLOCK; i++) x[i] = scale * (float)(nibble_at(w + 8, i) | fifth_bit(w + 4, i)) + minimum;
+    for (int i = 0; i < PAL_BLOCK; i++)
+        x[i] = scale * (float)(pal_nibble_at(w + 8, i) | pal_fifth_bit(w + 4, i)) + minimum;
 }
 
 /* ---- blocks of 256 ------------------------------------------------------ */
 
-/* Eight scales and eight minima of 6 bits in 12 bytes: the first four of each in the low bits of bytes 0..3 and
- * 4..7, of the last four the low nibbles in bytes 8..11 and the rest above the first ones. */
-static int super_scale(const unsigned char *s, int i)
-{
-    return i < 4 ? s[i] & 63 : (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;
-}
-
-static int super_minimum(const unsigned char *s, int i)
-{
-    return i < 4 ? s[i + 4] & 63 : s[i + 4] >> 4 | (s[i] >> 6) << 4;
-}
-
 /* { f16 scale, scale of minima; scales; [high: 32 bytes, bit p belongs to part p]; nibbles, 32 bytes for two parts } */
 static void dequantize_super(float *x, const unsigned char *w, const unsigned char *high, const unsigned char *nibbles)
 {
-    for (int part = 0; part < SUPER / SUB; part++) {
-        float scale = pal_block_scale(w) * (float)super_scale(w + 4, part);
-        float minimum = pal_block_scale(w + 2) * (float)super_minimum(w + 4, part);
-        const unsigned char *low = nibbles + (size_t)(part / 2) * SUB;
-        for (int i = 0; i < SUB; i++) {
+    for (int part = 0; part < PAL_SUPER / PAL_BLOCK; part++) {
+        float scale = pal_block_scale(w) * (float)pal_super_scale(w + 4, part);
+        float minimum = pal_block_scale(w + 2) * (float)pal_super_minimum(w + 4, part);
+        const unsigned char *low = nibbles + (size_t)(part / 2) * PAL_BLOCK;
+        for (int i = 0; i < PAL_BLOCK; i++) {
             int q = low[i] >> part % 2 * 4 & 15;
             if (high) q |= (high[i] >> part & 1) << 4;
             *x++ = scale * (float)q - minimum;
@@ -104,26 +80,20 @@ static void dequantize_super(float *x, const unsigned char *w, const unsigned ch
 
 static void dequantize_q4_k(float *x, const unsigned char *w)
 {
-    dequantize_super(x, w, NULL, w + 4 + SUPER_SCALES);
+    dequantize_super(x, w, NULL, w + 4 + PAL_SUPER_SCALES);
 }
 
 static void dequantize_q5_k(float *x, const unsigned char *w)
 {
-    const unsigned char *high = w + 4 + SUPER_SCALES;
-    dequantize_super(x, w, high, high + SUB);
+    const unsigned char *high = w + 4 + PAL_SUPER_SCALES;
+    dequantize_super(x, w, high, high + PAL_BLOCK);
 }
 
-/* { 128 bytes of nibbles, 64 of upper pairs of bits, int8 scales of 16 elements each, f16 scale }.  Each half of the
- * block, 128 elements, has 64 bytes of nibbles (low ones first) and 32 bytes with four pairs each. */
+/* { 128 bytes of nibbles, 64 of upper pairs of bits, int8 scales of 16 elements each, f16 scale } */
 static void dequantize_q6_k(float *x, const unsigned char *w)
 {
     float scale = pal_block_scale(w + 208);
-    for (int i = 0; i < SUPER; i++) {
-        int half = i / 128, part = i / SUB % 4, at = i % SUB;
-        int low = w[64 * half + part % 2 * SUB + at] >> part / 2 * 4 & 15;
-        int high = w[128 + SUB * half + at] >> 2 * part & 3;
-        x[i] = scale * (float)(int8_t)w[192 + i / 16] * (float)((low | high << 4) - 32);
-    }
+    for (int i = 0; i < PAL_SUPER; i++) x[i] = scale * (float)(int8_t)w[192 + i / 16] * (float)pal_q6_k_at(w, i);
 }
 
 /* ---- by type ------------------------------------------------------------ */

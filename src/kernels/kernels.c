@@ -1,6 +1,7 @@
 /* kernels.c - fills the kernel table; the only place that asks the CPU. */
 #include "kernels.h"
 #include "lanes.h"
+#include "../gguf/gguf.h"
 
 #if defined(PAL_HAVE_AVX2)
 #include <cpuid.h>
@@ -51,9 +52,44 @@ void pal_kernels_init(pal_kernels *k, unsigned allowed)
     pal_pick_matmul_q8_0(k);
     pal_pick_matmul_q4_0(k);
     pal_pick_matmul_float(k);
+    pal_pick_matmul_bf16(k);
+    pal_pick_matmul_parts(k);
     pal_pick_norm(k);
+    pal_pick_layer_norm(k);
     pal_pick_rope(k);
+    pal_pick_rope_halves(k);
     pal_pick_activation(k);
+    pal_pick_gelu(k);
     pal_pick_attention(k);
     pal_pick_expand(k);
+}
+
+pal_matmul_fn *pal_matmul_of(const pal_kernels *k, uint32_t type)
+{
+    switch (type) {
+    case PAL_F32: return k->matmul_f32;
+    case PAL_F16: return k->matmul_f16;
+    case PAL_BF16: return k->matmul_bf16;
+    case PAL_Q8_0: return k->matmul_q8_0;
+    case PAL_Q4_0: return k->matmul_q4_0;
+    case PAL_Q4_1:
+    case PAL_Q5_0:
+    case PAL_Q5_1:
+    case PAL_Q4_K:
+    case PAL_Q5_K:
+    case PAL_Q6_K: return k->matmul_parts;
+    default: return NULL;
+    }
+}
+
+bool pal_weights_known(uint32_t type)
+{
+    pal_kernels reference;
+    pal_kernels_init(&reference, PAL_ISA_REF);
+    return pal_matmul_of(&reference, type) != NULL;
+}
+
+bool pal_weights_float(uint32_t type)
+{
+    return type == PAL_F32 || type == PAL_F16 || type == PAL_BF16;
 }

@@ -9,7 +9,9 @@
  * The arithmetic (ARCHITECTURE.md, Numbers):
  * - an output element of a product is accumulated in index order; multiply, then add, never fused;
  * - quantised weights: activations are quantised per block of 32 (scale amax / 127, ties to even), and each
- *   block adds (float)(exact integer dot) * (weight scale * activation scale);
+ *   block adds (float)(exact integer dot) * (weight scale * activation scale); parts of a block that have scales
+ *   of their own do so each, in index order, and a minimum adds (float)(exact sum of the activations' integers) *
+ *   (minimum * activation scale) behind its part;
  * - every sum starts from +0;
  * - sums along a row run in 8 lanes (element i belongs to lane i mod 8, elements in order), and the lanes
  *   are then combined as ((0+4) + (2+6)) + ((1+5) + (3+7)). */
@@ -32,11 +34,12 @@ enum {
 #define PAL_PANEL 8  /* rows of weights, or keys, that lie together: see panels.h */
 
 /* Weights [rows, cols], in panels once pal_panels_pack has been over them; rows % 8 rows at the end as in the
- * file.  cols is a multiple of 32 for Q8_0 and Q4_0. */
+ * file.  cols is a multiple of the type's block. */
 typedef struct {
-    uint32_t type; /* pal_tensor_type: F32, F16, Q8_0 or Q4_0 */
+    uint32_t type; /* pal_tensor_type, one that pal_weights_known knows */
     int rows, cols;
     const void *data;
+    const float *bias; /* [rows], added to every product; NULL: none */
 } pal_matrix;
 
 /* Activations [n, cols] quantised in blocks of 32.  What a set of kernels reads of it, its quantize writes. */
@@ -55,6 +58,7 @@ typedef struct {
     const pal_quantized *xq; /* what quantised weights are multiplied with */
     const void *w;           /* [rows, cols] in panels */
     int n, rows, cols;
+    uint32_t type; /* of w; only matmul_parts asks */
 } pal_product;
 
 typedef void pal_matmul_fn(const pal_product *p);
@@ -81,14 +85,22 @@ typedef struct {
      * harmless: they give some q. */
     void (*quantize)(const pal_quantized *to, const float *x, size_t count);
     pal_matmul_fn *matmul_q8_0, *matmul_q4_0, *matmul_f32, *matmul_f16;
+    pal_matmul_fn *matmul_bf16, *matmul_parts; /* parts: Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, by p->type */
     /* Row by row of x [n, dim]: s = pal_rsqrtf(sum / dim + eps) with the 8-lane sum of squares,
      * y[i] = (x[i] * s) * gain[i]; y may be x. */
     void (*rms_norm)(float *y, const float *x, const float *gain, float eps, int n, int dim);
+    /* Row by row of x [n, dim]: m = sum / dim, s = pal_rsqrtf(sum of (x[i] - m)^2 / dim + eps), sums in 8 lanes,
+     * y[i] = ((x[i] - m) * s) * gain[i] + bias[i]; y may be x. */
+    void (*layer_norm)(float *y, const float *x, const float *gain, const float *bias, float eps, int n, int dim);
     /* Rotates consecutive pairs (a, b) of every head to (a cos - b sin, a sin + b cos):
      * x [n, heads * head_dim], cosine and sine [n, head_dim / 2], head_dim even. */
     void (*rope)(float *x, const float *cosine, const float *sine, int n, int heads, int head_dim);
+    /* The same of elements i and i + head_dim / 2. */
+    void (*rope_halves)(float *x, const float *cosine, const float *sine, int n, int heads, int head_dim);
     /* gate[i] = (gate[i] / (1 + pal_expf(-gate[i]))) * up[i] */
     void (*swiglu)(float *gate, const float *up, size_t count);
+    /* x[i] = x[i] / (1 + pal_expf(-(x[i] * (x[i] * x[i] * PAL_GELU_CUBE + PAL_GELU_LINE)))) */
+    void (*gelu)(float *x, size_t count);
     void (*add)(float *x, const float *y, size_t count); /* x[i] += y[i] */
     /* scores: scratch of PAL_ATTENTION_ROWS * capacity floats. */
     void (*attention)(float *y, const float *q, const float *k, const float *v, float *scores,
@@ -99,20 +111,33 @@ typedef struct {
     void (*expand_q8_0)(float *x, const int8_t *q, const uint16_t *scale, int dims, int lanes);
 } pal_kernels;
 
+/* 2 sqrt(2 / pi), and that times 0.044715: GELU in its tanh form, 0.5 x (1 + tanh u), is x / (1 + e^-2u). */
+#define PAL_GELU_LINE 0x1.988454p+0f
+#define PAL_GELU_CUBE 0x1.2444f2p-4f
+
 unsigned pal_cpu_isa(void);             /* what this machine can run */
 const char *pal_isa_name(unsigned isa); /* "scalar", "simd128", "relaxed", "avx2", "avx512vnni": the best in the mask */
 
 /* Fills *k with the best variant of each kernel out of `allowed`. */
 void pal_kernels_init(pal_kernels *k, unsigned allowed);
 
+bool pal_weights_known(uint32_t type); /* whether there are products with weights of this type */
+bool pal_weights_float(uint32_t type); /* whether they multiply activations as they are: F32, F16, BF16 */
+pal_matmul_fn *pal_matmul_of(const pal_kernels *k, uint32_t type); /* NULL: none */
+
 /* One function a kernel file: sets its entries for k->isa. */
 void pal_pick_quantize(pal_kernels *k);
 void pal_pick_matmul_q8_0(pal_kernels *k);
 void pal_pick_matmul_q4_0(pal_kernels *k);
 void pal_pick_matmul_float(pal_kernels *k);
+void pal_pick_matmul_bf16(pal_kernels *k);
+void pal_pick_matmul_parts(pal_kernels *k);
 void pal_pick_norm(pal_kernels *k);
+void pal_pick_layer_norm(pal_kernels *k);
 void pal_pick_rope(pal_kernels *k);
+void pal_pick_rope_halves(pal_kernels *k);
 void pal_pick_activation(pal_kernels *k);
+void pal_pick_gelu(pal_kernels *k);
 void pal_pick_attention(pal_kernels *k);
 void pal_pick_expand(pal_kernels *k);
 

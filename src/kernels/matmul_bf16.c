@@ -45,7 +45,7 @@ PAL_INLINE void panel_rows(const pal_product *p, const unsigned char *panel, int
     v128_t sum[TILE_ROWS][2];
     const float *x = p->x + (size_t)i * (size_t)p->cols;
     load_sums(sum, p, i, row, count, true);
-    for (int c = 0; c < p->cols; c++, panel += 2 * PAL_PANEL) {
+    for (int c = 0; c < p->cols; c++, panel += (size_t)2 * PAL_PANEL) {
         v128_t w = wasm_v128_load(panel);
         v128_t low = wasm_i16x8_shuffle(zero, w, 0, 8, 1, 9, 2, 10, 3, 11);
         v128_t high = wasm_i16x8_shuffle(zero, w, 4, 12, 5, 13, 6, 14, 7, 15);
@@ -80,7 +80,7 @@ PAL_AVX2_INLINE void panel_rows_avx2(const pal_product *p, const unsigned char *
     __m256 sum[MOST_ROWS];
     const float *x = p->x + (size_t)i * (size_t)p->cols;
     for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
-    for (int c = 0; c < p->cols; c++, panel += 2 * PAL_PANEL) {
+    for (int c = 0; c < p->cols; c++, panel += (size_t)2 * PAL_PANEL) {
         __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)panel));
         __m256 w = _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
         for (int k = 0; k < count; k++) {

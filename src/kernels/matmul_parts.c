@@ -182,10 +182,11 @@ PAL_EIGHT void run_part_tiles(const pal_product *p, tile_fn *multiply)
     multiply_rows(p, f, pal_panel_rows(p->rows), p->rows);
 }
 
-/* The sum of the integers of a block of activations. */
+/* The sum of the integers of a block of activations, exactly: bias is minus 8 times that. */
 static inline float activation_sum(const pal_product *p, int i, size_t at)
 {
-    return (float)-(p->xq->bias[(size_t)i * ((size_t)p->cols / PAL_BLOCK) + at] / 8);
+    const int32_t sum = p->xq->bias[(size_t)i * ((size_t)p->cols / PAL_BLOCK) + at] / -8;
+    return (float)sum;
 }
 
 static inline float activation_scale(const pal_product *p, int i, size_t at)
@@ -257,7 +258,7 @@ PAL_INLINE void tile_rows_simd128(const part_tile *t, const pal_product *p, int 
     v128_t sum[TILE_ROWS][2];
     load_sums(sum, p, i, row, count, first == 0);
     for (int b = 0; b < parts; b++) {
-        const size_t at = (size_t)(first + b);
+        const size_t at = (size_t)first + (size_t)b;
         part_at_work l;
         PAL_UNROLL for (int k = 0; k < count; k++) l.x[k] =
             p->xq->wide + (size_t)(i + k) * (size_t)p->cols + at * PAL_BLOCK;
@@ -336,7 +337,7 @@ PAL_AVX2_INLINE void tile_rows_avx2(const part_tile *t, const pal_product *p, in
     for (int k = 0; k < count; k++)
         sum[k] = first ? _mm256_loadu_ps(p->y + (size_t)(i + k) * p->y_stride + row) : _mm256_setzero_ps();
     for (int b = 0; b < parts; b++) {
-        const size_t at = (size_t)(first + b);
+        const size_t at = (size_t)first + (size_t)b;
         __m256i dot[2][MOST_ROWS];
         half_dots_avx2(dot[0], t, p, b, at, i, 0, count, kind);
         half_dots_avx2(dot[1], t, p, b, at, i, 1, count, kind);

@@ -44,7 +44,7 @@ typedef struct {
 PAL_EIGHT_INLINE u32x8 word_at(const unsigned char *words, int index)
 {
     u32x8 word;
-    memcpy(&word, words + 32 * index, sizeof word);
+    memcpy(&word, words + (size_t)index * sizeof word, sizeof word);
     return word;
 }
 
@@ -66,7 +66,7 @@ PAL_EIGHT_INLINE f32x8 float_of(u32x8 word)
 PAL_EIGHT_INLINE f32x8 scales_before(const unsigned char *panel)
 {
     u32x8 halves;
-    for (int r = 0; r < PAL_PANEL; r++) halves[r] = pal_load_u16(panel + PAL_SCALE_BYTES * r);
+    for (size_t r = 0; r < PAL_PANEL; r++) halves[r] = pal_load_u16(panel + PAL_SCALE_BYTES * r);
     return half_of(halves);
 }
 

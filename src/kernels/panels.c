@@ -6,20 +6,28 @@ size_t pal_row_bytes(uint32_t type, int cols)
     return (size_t)cols / pal_tensor_block(type) * pal_tensor_block_bytes(type);
 }
 
-/* How one block of a type goes into a panel: a scale for quantised types, then `units` pieces of `unit` bytes, of
- * which the panel has eight side by side, one a row. */
+/* How one block of a type goes into a panel: a scale where it has one by itself, then `units` pieces of `unit` bytes,
+ * of which the panel has eight side by side, one a row. */
 typedef struct {
     size_t scale, unit, units;
     unsigned char flip; /* what turns a signed byte into one without a sign */
+    bool last;          /* the scale is at the end of the block, in the file */
 } form;
 
 static bool form_of(form *f, uint32_t type)
 {
     switch (type) {
-    case PAL_Q8_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 4, 0x80}; return true;
-    case PAL_Q4_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 8, 0}; return true;
-    case PAL_F16: *f = (form){0, 2, 1, 0}; return true;
-    case PAL_F32: *f = (form){0, 4, 1, 0}; return true;
+    case PAL_Q8_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 4, 0x80, false}; return true;
+    case PAL_Q4_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 8, 0, false}; return true;
+    case PAL_Q5_0: *f = (form){PAL_SCALE_BYTES, 4, 1 + PAL_BLOCK / 8, 0, false}; return true;
+    case PAL_Q6_K: *f = (form){PAL_SCALE_BYTES, 4, PAL_Q6_K_BYTES / 4, 0, true}; return true;
+    case PAL_Q4_1:
+    case PAL_Q5_1:
+    case PAL_Q4_K:
+    case PAL_Q5_K: *f = (form){0, 4, pal_tensor_block_bytes(type) / 4, 0, false}; return true;
+    case PAL_BF16:
+    case PAL_F16: *f = (form){0, 2, 1, 0, false}; return true;
+    case PAL_F32: *f = (form){0, 4, 1, 0, false}; return true;
     default: return false;
     }
 }
@@ -35,9 +43,11 @@ static void move_row(unsigned char *panel, unsigned char *row, int r, size_t blo
     const size_t at = (size_t)r, block_bytes = f->scale + f->unit * f->units;
     for (size_t b = 0; b < blocks; b++, panel += PAL_PANEL * block_bytes, row += block_bytes) {
         unsigned char *scale = panel + at * f->scale, *units = panel + PAL_PANEL * f->scale + at * f->unit;
-        memcpy(out ? row : scale, out ? scale : row, f->scale);
+        unsigned char *row_scale = row + (f->last ? f->unit * f->units : 0),
+                      *row_units = row + (f->last ? 0 : f->scale);
+        memcpy(out ? row_scale : scale, out ? scale : row_scale, f->scale);
         for (size_t u = 0; u < f->units; u++) {
-            unsigned char *in_panel = units + u * PAL_PANEL * f->unit, *in_row = row + f->scale + u * f->unit;
+            unsigned char *in_panel = units + u * PAL_PANEL * f->unit, *in_row = row_units + u * f->unit;
             copy_flipped(out ? in_row : in_panel, out ? in_panel : in_row, f->unit, f->flip);
         }
     }
@@ -57,14 +67,19 @@ void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *room)
 
 void pal_panels_row(void *row_bytes, const void *data, uint32_t type, int rows, int cols, int row)
 {
+    pal_panels_blocks(row_bytes, data, type, rows, cols, row, 0, cols / (int)pal_tensor_block(type));
+}
+
+void pal_panels_blocks(void *bytes, const void *data, uint32_t type, int rows, int cols, int row, int first, int count)
+{
     form f;
-    const size_t size = pal_row_bytes(type, cols);
-    const unsigned char *bytes = data;
+    const size_t row_bytes = pal_row_bytes(type, cols), block = pal_tensor_block_bytes(type),
+                 from = (size_t)first * block;
+    const unsigned char *at = data;
     if (!form_of(&f, type) || row >= pal_panel_rows(rows)) {
-        memcpy(row_bytes, bytes + (size_t)row * size, size);
+        memcpy(bytes, at + (size_t)row * row_bytes + from, (size_t)count * block);
         return;
     }
-    const unsigned char *panel = bytes + (size_t)(row - row % PAL_PANEL) * size;
-    move_row((unsigned char *)(uintptr_t)panel, row_bytes, row % PAL_PANEL, size / (f.scale + f.unit * f.units), &f,
-             true);
+    at += (size_t)(row - row % PAL_PANEL) * row_bytes + PAL_PANEL * from;
+    move_row((unsigned char *)(uintptr_t)at, bytes, row % PAL_PANEL, (size_t)count, &f, true);
 }

@@ -9,7 +9,9 @@
  *   Q8_0  a block of 32 columns: scales f16 [8], integers u8 [8 groups, 8 rows, 4 columns], each plus 128
  *   Q4_0  a block of 32 columns: scales f16 [8], nibbles  u8 [4 groups, 8 rows, 4 columns]; group g holds columns
  *         4g .. 4g+3 in the low nibbles and 16+4g .. 16+4g+3 in the high ones
- *   F16   [cols, 8 rows]          F32   [cols, 8 rows]
+ *   F16, BF16, F32   [cols, 8 rows]
+ *   others   a block: where its scale is no part of four bytes, scales f16 [8]; then all that a block has, four bytes
+ *         of a row beside those of the next, [.., 8 rows, 4 bytes]; matmul_parts.h says where in them is what
  *
  * Integers are stored without a sign because the fastest instructions want one operand so: a product subtracts the
  * offset (128 or 8) times the sum of the activations, exactly.  The last rows % 8 rows stay as the file has
@@ -40,5 +42,8 @@ void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *room);
 
 /* The bytes of one row as they were in the file: pal_row_bytes of them. */
 void pal_panels_row(void *row_bytes, const void *data, uint32_t type, int rows, int cols, int row);
+
+/* Blocks first .. first + count of a row, likewise. */
+void pal_panels_blocks(void *bytes, const void *data, uint32_t type, int rows, int cols, int row, int first, int count);
 
 #endif

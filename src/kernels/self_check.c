@@ -57,40 +57,40 @@ static void put_half(unsigned char *at, float value)
     memcpy(at, &half, sizeof half);
 }
 
+/* One element in half precision or f32. */
+static void put_float(unsigned char *at, uint32_t type, float value)
+{
+    if (type == PAL_F16)
+        put_half(at, value);
+    else if (type == PAL_BF16)
+        memcpy(at, (char *)&value + 2, 2);
+    else
+        memcpy(at, &value, sizeof value);
+}
+
+/* One block of integers: random ones; or -128 and 127, nibbles -8 and 7, and what else is all ones: whole blocks of one
+ * sign, against every second activation.  Then its scale, and its minimum where it has one. */
+static void put_block(bench *b, unsigned char *at, uint32_t type, bool extreme)
+{
+    const size_t size = pal_tensor_block_bytes(type), scale = type == PAL_Q6_K ? size - PAL_SCALE_BYTES : 0;
+    const bool sign = type == PAL_Q8_0, nibbles = type == PAL_Q4_0;
+    const unsigned char odd = sign ? 0x80 : nibbles ? 0x00 : 0xff, even = sign ? 0x7f : 0xff;
+    for (size_t i = 0; i < size; i++) at[i] = (unsigned char)(extreme ? (i % 2 ? odd : even) : next(b));
+    put_half(at + scale, (float)next(b) * 0x1p-24f);
+    if (type == PAL_Q4_1 || type == PAL_Q5_1 || type == PAL_Q4_K || type == PAL_Q5_K)
+        put_half(at + PAL_SCALE_BYTES, (float)next(b) * 0x1p-24f);
+}
+
 /* A matrix [ROWS, cols] as in a file, then in panels. */
 static void make_weights(bench *b, uint32_t type, int cols, bool extreme)
 {
-    unsigned char *at = b->weights;
-    const size_t bytes = pal_row_bytes(type, cols) * ROWS;
-    if (type == PAL_F32 || type == PAL_F16) {
-        for (int i = 0; i < ROWS * cols; i++, at += type == PAL_F16 ? 2 : 4) {
-            float value = (float)next(b) * 0x1p-23f - 1.0f;
-            if (type == PAL_F16)
-                put_half(at, value);
-            else
-                memcpy(at, &value, sizeof value);
-        }
-    } else {
-        const size_t block = type == PAL_Q8_0 ? PAL_Q8_0_BYTES : PAL_Q4_0_BYTES;
-        for (; at < b->weights + bytes; at += block) {
-            put_half(at, (float)next(b) * 0x1p-24f);
-            /* -128 and 127, nibbles -8 and 7: whole blocks of one sign, against every second activation. */
-            for (size_t i = PAL_SCALE_BYTES; i < block; i++)
-                at[i] = (unsigned char)(extreme ? (type == PAL_Q8_0 ? (i % 2 ? 0x80 : 0x7f) : (i % 2 ? 0x00 : 0xff))
-                                                : next(b));
-        }
-    }
+    const size_t bytes = pal_row_bytes(type, cols) * ROWS, size = pal_tensor_block_bytes(type);
+    for (unsigned char *at = b->weights; at < b->weights + bytes; at += size)
+        if (pal_weights_float(type))
+            put_float(at, type, (float)next(b) * 0x1p-23f - 1.0f);
+        else
+            put_block(b, at, type, extreme);
     pal_panels_pack(b->weights, type, ROWS, cols, b->room);
-}
-
-static pal_matmul_fn *product_of(const pal_kernels *k, uint32_t type)
-{
-    switch (type) {
-    case PAL_Q8_0: return k->matmul_q8_0;
-    case PAL_Q4_0: return k->matmul_q4_0;
-    case PAL_F16: return k->matmul_f16;
-    default: return k->matmul_f32;
-    }
 }
 
 static bool check_product(bench *b, uint32_t type, int n, int cols, bool extreme)
@@ -102,14 +102,15 @@ static bool check_product(bench *b, uint32_t type, int n, int cols, bool extreme
         const pal_kernels *k = which ? &b->best : &b->reference;
         const pal_quantized xq = {b->q[which], b->scale[which], b->bias[which], b->wide[which]};
         k->quantize(&xq, b->x, count);
-        product_of(k, type)(&(pal_product){.y = b->y[which],
-                                           .y_stride = ROWS,
-                                           .x = b->x,
-                                           .xq = &xq,
-                                           .w = b->weights,
-                                           .n = n,
-                                           .rows = ROWS,
-                                           .cols = cols});
+        pal_matmul_of(k, type)(&(pal_product){.y = b->y[which],
+                                              .y_stride = ROWS,
+                                              .x = b->x,
+                                              .xq = &xq,
+                                              .w = b->weights,
+                                              .n = n,
+                                              .rows = ROWS,
+                                              .cols = cols,
+                                              .type = type});
     }
     return same(b, n * ROWS) && memcmp(b->q[0], b->q[1], count) == 0 &&
            memcmp(b->scale[0], b->scale[1], count / PAL_BLOCK * sizeof(float)) == 0;
@@ -117,10 +118,13 @@ static bool check_product(bench *b, uint32_t type, int n, int cols, bool extreme
 
 static bool check_products(bench *b)
 {
-    static const uint32_t types[] = {PAL_Q8_0, PAL_Q4_0, PAL_F16, PAL_F32};
+    static const uint32_t types[] = {PAL_Q8_0, PAL_Q4_0, PAL_F16,  PAL_F32,  PAL_BF16, PAL_Q4_1,
+                                     PAL_Q5_0, PAL_Q5_1, PAL_Q4_K, PAL_Q5_K, PAL_Q6_K};
     for (size_t t = 0; t < sizeof types / sizeof *types; t++)
-        for (int n = 1; n <= QUERIES; n++)
-            if (!check_product(b, types[t], n, n == QUERIES ? COLS : 64, n % 3 == 2)) return false;
+        for (int n = 1; n <= QUERIES; n++) {
+            const int cols = pal_tensor_block(types[t]) == PAL_SUPER ? PAL_SUPER : n == QUERIES ? COLS : 64;
+            if (n * cols <= FLOATS && !check_product(b, types[t], n, cols, n % 3 == 2)) return false;
+        }
     return true;
 }
 
@@ -134,6 +138,13 @@ static bool check_rows(bench *b, int dim)
     for (int which = 0; which < 2; which++) {
         const pal_kernels *k = which ? &b->best : &b->reference;
         k->rms_norm(b->y[which], b->x, b->gain, 1e-5f, n, dim);
+    }
+    good = good && same(b, n * dim);
+    for (int which = 0; which < 2; which++) {
+        const pal_kernels *k = which ? &b->best : &b->reference;
+        k->layer_norm(b->y[which], b->x, b->gain, b->sine, 1e-5f, n, dim);
+        k->rope_halves(b->y[which], b->gain, b->sine, n, 1, dim - dim % 2);
+        k->gelu(b->y[which], count);
     }
     good = good && same(b, n * dim);
     for (int which = 0; which < 2; which++) {

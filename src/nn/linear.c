@@ -1,5 +1,4 @@
 #include "linear.h"
-#include "../gguf/gguf.h"
 #include "../kernels/panels.h"
 
 void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_arena *arena)
@@ -24,15 +23,11 @@ void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix
                            .w = w->data,
                            .n = n,
                            .rows = w->rows,
-                           .cols = w->cols};
-    bool quantized = w->type == PAL_Q8_0 || w->type == PAL_Q4_0;
-    if (quantized && fresh) k->quantize(room, x, (size_t)n * (size_t)w->cols);
-    switch (w->type) {
-    case PAL_Q8_0: k->matmul_q8_0(&p); break;
-    case PAL_Q4_0: k->matmul_q4_0(&p); break;
-    case PAL_F16: k->matmul_f16(&p); break;
-    default: k->matmul_f32(&p); break;
-    }
+                           .cols = w->cols,
+                           .type = w->type};
+    if (fresh && !pal_weights_float(w->type)) k->quantize(room, x, (size_t)n * (size_t)w->cols);
+    pal_matmul_of(k, w->type)(&p);
+    for (int i = 0; w->bias && i < n; i++) k->add(y + (size_t)i * (size_t)w->rows, w->bias, (size_t)w->rows);
 }
 
 void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room)

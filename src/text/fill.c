@@ -57,16 +57,27 @@ void pal_fill_start(pal_fill *f)
     }
 }
 
-void pal_fill_evaluate(pal_fill *f)
+int pal_fill_asks(pal_fill *f)
 {
     int count = 0;
-    if (f->fresh) return;
-    for (int32_t i = 0; i < f->slots; i++)
+    for (int32_t i = 0; !f->fresh && i < f->slots; i++)
         if (pal_fill_is_open(f, i)) f->asked[count++] = (int)f->slot[i].at;
-    PAL_ASSERT(count > 0);
-    f->predictor.evaluate(f->predictor.context, f->tokens, f->n, f->asked, count);
+    return count;
+}
+
+void pal_fill_answered(pal_fill *f)
+{
     f->evaluations++;
     f->fresh = true;
+}
+
+void pal_fill_evaluate(pal_fill *f)
+{
+    const int count = pal_fill_asks(f);
+    if (f->fresh) return;
+    PAL_ASSERT(count > 0);
+    f->predictor.evaluate(f->predictor.context, f->tokens, f->n, f->asked, count);
+    pal_fill_answered(f);
 }
 
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot)

@@ -74,6 +74,11 @@ pal_status pal_fill_step(pal_fill *f);
 
 /* Evaluates the network unless it has seen these tokens already. */
 void pal_fill_evaluate(pal_fill *f);
+
+/* For who evaluates several fills together: how many positions f->asked names whose logits the next step will look
+ * at, 0 if it needs no evaluation; and afterwards, that the predictor has them. */
+int pal_fill_asks(pal_fill *f);
+void pal_fill_answered(pal_fill *f);
 static inline bool pal_fill_is_open(const pal_fill *f, int32_t slot)
 {
     return f->slot[slot].step < 0;

@@ -249,6 +249,13 @@ export class Engine {
     );
   }
 
+  /** Evaluates the network for all of these fills at once: their next steps find it done. */
+  fillTogether(model: Pointer, fills: number[]): void {
+    const at = this.room(4 * fills.length);
+    new Uint32Array(this.#memory.buffer, at, fills.length).set(fills);
+    this.fn('pw_fill_together')(model, at, fills.length);
+  }
+
   fillStep(fill: Pointer): number {
     return this.fn('pw_fill_step')(fill);
   }

@@ -15,10 +15,12 @@ type Result = Extract<Reply, { result: unknown }>['result'];
 interface Task {
   step(): Result | null;
   end(): void;
+  fill?: number; // a page being filled, which may be evaluated with others
 }
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
 const REPORT_MS = 100;
+const MOST_TOGETHER = 8; // more would make the steps between two messages long
 
 const port = await workerPort();
 const tasks = new Map<number, Task>();
@@ -90,8 +92,10 @@ function startFill(id: number, { text, options, sampler, seed, pins }: Call<'inf
   let seconds = 0;
   reply({ id, page: pages.next() });
   return {
+    fill,
     step() {
       const began = performance.now();
+      evaluateTogether(on);
       const status = on.fillStep(fill);
       seconds += (performance.now() - began) / 1000;
       reply({ id, page: pages.next() });
@@ -101,6 +105,12 @@ function startFill(id: number, { text, options, sampler, seed, pins }: Call<'inf
     },
     end: () => on.fillEnd(fill),
   };
+}
+
+/** Drafts of a page are one batch to the network; what one of them asks for, all that need it get. */
+function evaluateTogether(on: Engine): void {
+  const fills = [...tasks.values()].flatMap((task) => task.fill ?? []);
+  if (fills.length > 1) on.fillTogether(model, fills.slice(0, MOST_TOGETHER));
 }
 
 /** Tells what each step changed. */

@@ -1,0 +1,53 @@
+/* bind.h - hyperparameters and tensors by name, each checked once (internal to arch/). */
+#ifndef PAL_BIND_H
+#define PAL_BIND_H
+
+#include "transformer.h"
+
+enum { PAL_MOST_DIM = 1 << 16 };
+
+typedef struct {
+    const pal_gguf *g;
+    const char *architecture; /* prefix of the keys */
+    pal_error *err;
+    float *vectors; /* room for vectors in half precision, as far as it is not taken */
+    bool *bound;    /* [tensors of the file]; NULL until tensors are bound */
+} pal_binder;
+
+/* A failure that says where the key's value stands, if it is there. */
+pal_status pal_bind_fail(pal_binder *b, const char *key, pal_status status, const char *text);
+
+/* The whole name of a key, "llama.NAME", in key. */
+const char *pal_bind_key(const pal_binder *b, const char *name, char key[128]);
+
+/* A positive integer of at most `most`, and a positive number below 1e30; `absent` >= 0 is the default. */
+pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, int *out, const char *text);
+pal_status pal_bind_float(pal_binder *b, const char *name, float absent, float *out, const char *text);
+
+/* embedding_length, block_count, heads, feed_forward_length, context_length: what every network has. */
+pal_status pal_bind_shape(pal_binder *b, pal_transformer *net);
+
+/* Refuses keys of variants that no network here has, unless they are 0 or "none". */
+pal_status pal_bind_refuse_variants(pal_binder *b);
+
+/* Whether the file has blk.LAYER.NAME, or NAME for layer -1; `name` with ".weight" or ".bias". */
+bool pal_bind_has(const pal_binder *b, int layer, const char *name);
+
+/* A vector [size] in f32.  Where it is missing: a failure, or NULL if `optional`. */
+pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size, bool optional, const float **out);
+
+/* A matrix [rows, cols], NAME.weight, and its bias [rows], NAME.bias. */
+typedef enum { PAL_NO_BIAS, PAL_MAYBE_BIAS, PAL_NEEDS_BIAS } pal_bias;
+pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
+                           pal_matrix *out);
+
+/* token_embd (which tells the size of the vocabulary) and output, which may be missing and is then the same. */
+pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net);
+
+/* A network of one architecture: its hyperparameters, and its tensors once the layers are there. */
+pal_status pal_llama_read(pal_binder *b, pal_transformer *net);
+pal_status pal_llama_bind(pal_binder *b, pal_transformer *net);
+pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net);
+pal_status pal_gpt2_bind(pal_binder *b, pal_transformer *net);
+
+#endif

@@ -1,0 +1,42 @@
+/* pass.h - one evaluation on its way through the layers, and what the networks share (internal to arch/). */
+#ifndef PAL_PASS_H
+#define PAL_PASS_H
+
+#include "transformer.h"
+
+typedef struct {
+    const pal_transformer *net;
+    const pal_kernels *kernels;
+    pal_activations *a;
+    pal_cache *cache;
+    int n;           /* tokens; where they stand is in a->position */
+    int first;       /* tokens that the cache holds already */
+    const int *rows; /* the tokens that queries and feed-forward networks are computed for */
+    int count;       /* of them: n, but in the last layer */
+    const int *part; /* [parts], tokens of each: sequences that do not see each other */
+    int parts;
+} pal_pass;
+
+/* A network: its file in arch/ has the forward pass from top to bottom. */
+struct pal_family {
+    /* Tokens [n] to a->x [n, dim]. */
+    void (*embed)(const pal_pass *p, const int32_t *tokens);
+    /* a->x [n, dim] through one layer to a->x [count, dim]: the rows p->rows alone go on. */
+    void (*layer)(const pal_pass *p, int layer);
+    /* The norm before the output matrix, of h [n, dim] where it lies. */
+    void (*output_norm)(const pal_transformer *net, const pal_kernels *kernels, float *h, int n);
+};
+
+extern const pal_family pal_family_llama, pal_family_gpt2;
+
+/* a->x [n, dim]: the embeddings of tokens [n]. */
+void pal_pass_embed(const pal_pass *p, const int32_t *tokens);
+
+/* Rows p->rows of a->h and a->x [n, dim] to their front: [count, dim]. */
+void pal_pass_gather(const pal_pass *p);
+
+/* Keeps the keys a->k [n, kv_heads * head_dim] of a layer beside its values, which are at pal_cache_values, and attends
+ * with the queries a->q [count, heads * head_dim] to all that they see, into a->attended. */
+void pal_pass_attend(const pal_pass *p, int layer);
+
+#endif

@@ -1,0 +1,537 @@
+/* generate.c - palimpsest generate. */
+#include "cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_STOPS = 64, MOST_BIASES = 1024, LONGEST_UNASKED = 4096 };
+
+typedef struct {
+    const char *model, *isa, *prompt, *file, *dash, *grammar, *session;
+    pal_generate_options options;
+    pal_sequence_options sequence;
+    uint64_t seed;
+    bool has_seed, json, special, interactive;
+    int32_t drafts;
+    pal_stop_text stops[MOST_STOPS];
+    pal_logit_bias biases[MOST_BIASES];
+} request;
+
+/* One text and what is known of it. */
+typedef struct {
+    const request *r;
+    const pal_model *model;
+    pal_sequence *sequence;
+    pal_generator *generator;
+    bytes prompt;
+    bool prompt_shown;
+    bytes text; /* what was generated so far */
+    size_t text_room;
+    pal_generated *tokens;
+    size_t token_count, token_room;
+    double start, first_token, end; /* seconds_now(); first_token 0: none yet */
+} job;
+
+/* ---- options that need more than a number ---- */
+
+static bool set_seed(void *target, const char *value)
+{
+    request *r = target;
+    char *end;
+    errno = 0;
+    r->seed = strtoull(value, &end, 10);
+    r->has_seed = *value >= '0' && *value <= '9' && !*end && !errno;
+    return r->has_seed;
+}
+
+static bool add_stop(void *target, const char *value)
+{
+    request *r = target;
+    if (r->options.stop_count == MOST_STOPS) return false;
+    r->stops[r->options.stop_count++] = (pal_stop_text){value, strlen(value)};
+    return true;
+}
+
+/* ID=X, where X may be -inf. */
+static bool add_bias(void *target, const char *value)
+{
+    request *r = target;
+    char *end;
+    errno = 0;
+    long id = strtol(value, &end, 10);
+    if (r->options.logit_bias_count == MOST_BIASES || end == value || *end != '=' || errno || id < 0 || id > INT32_MAX)
+        return false;
+    const char *number = end + 1;
+    double bias = strtod(number, &end);
+    if (end == number || *end || isnan(bias) || bias > 1e30) return false;
+    r->biases[r->options.logit_bias_count++] = (pal_logit_bias){(int32_t)id, bias};
+    return true;
+}
+
+static bool set_kv(void *target, const char *value)
+{
+    return pal_kv_type_find(value, target);
+}
+
+static int parse(request *r, int argc, char **argv)
+{
+    pal_generate_options *o = &r->options;
+    const option options[] = {
+        {"m", "MODEL", "the model file (GGUF, a causal model)", OPTION_TEXT, &r->model, NULL},
+        {"prompt", "P", "the text to go on with; may be empty", OPTION_TEXT, &r->prompt, NULL},
+        {"file", "F", "read it from a file, or - for standard input", OPTION_TEXT, &r->file, NULL},
+        {"max-tokens", "N", "at most N tokens (default: as many as there is room for)", OPTION_INT, &o->max_tokens,
+         NULL},
+        {"stop", "S", "end before this text; may be repeated", OPTION_CALL, r, add_stop},
+        {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
+        {"drafts", "N", "how many continuations (default 1)", OPTION_INT, &r->drafts, NULL},
+        {"temperature", "X", "0 is greedy (default 1, the model's own law)", OPTION_NUMBER, &o->temperature, NULL},
+        {"top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL},
+        {"top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL},
+        {"min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL},
+        {"typical-p", "X", "only the tokens of most typical surprise that make up X", OPTION_NUMBER, &o->typical_p,
+         NULL},
+        {"repetition-penalty", "X", "above 1: fewer repetitions (default 1)", OPTION_NUMBER, &o->repetition_penalty,
+         NULL},
+        {"frequency-penalty", "X", "taken from a logit for each time the token stands there", OPTION_NUMBER,
+         &o->frequency_penalty, NULL},
+        {"presence-penalty", "X", "taken from a logit if the token stands there", OPTION_NUMBER, &o->presence_penalty,
+         NULL},
+        {"repeat-last-n", "N", "tokens that penalties look at (default 64; -1: all)", OPTION_INT, &o->repeat_last_n,
+         NULL},
+        {"mirostat", "2", "mirostat v2 in place of the truncations", OPTION_INT, &o->mirostat, NULL},
+        {"mirostat-tau", "X", "bits of surprise it aims at (default 5)", OPTION_NUMBER, &o->mirostat_tau, NULL},
+        {"mirostat-eta", "X", "how fast it learns (default 0.1)", OPTION_NUMBER, &o->mirostat_eta, NULL},
+        {"logit-bias", "ID=X", "added to a token's logit, -inf bans it; may be repeated", OPTION_CALL, r, add_bias},
+        {"grammar", "FILE", "only text that follows this grammar (GBNF)", OPTION_TEXT, &r->grammar, NULL},
+        {"ignore-eos", NULL, "do not end where the model would", OPTION_FLAG, &o->ignore_eos, NULL},
+        {"special", NULL, "control tokens written in the prompt are read as such", OPTION_FLAG, &r->special, NULL},
+        {"session", "FILE", "go on from this file if it is there, and write it afterwards", OPTION_TEXT, &r->session,
+         NULL},
+        {"context", "N", "room for N tokens (default: the model's context, up to 4096)", OPTION_INT,
+         &r->sequence.max_tokens, NULL},
+        {"batch", "N", "tokens of the prompt in one evaluation (default 256)", OPTION_INT, &r->sequence.batch, NULL},
+        {"kv", "TYPE", "keys and values in F32 (default), F16 or Q8_0: less memory", OPTION_CALL, &r->sequence.kv,
+         set_kv},
+        {"shift", NULL, "go on when there is no more room, without the older half of the text", OPTION_FLAG, &o->shift,
+         NULL},
+        {"keep", "N", "tokens at the start that --shift keeps (default: the prompt)", OPTION_INT, &o->keep, NULL},
+        {"interactive", NULL, "a line, its continuation, the next line (so on a terminal without a prompt)",
+         OPTION_FLAG, &r->interactive, NULL},
+        {"alternatives", "N", "with --json, the N likeliest tokens at each place", OPTION_INT, &o->alternatives, NULL},
+        {"json", NULL, "one JSON object for every continuation", OPTION_FLAG, &r->json, NULL},
+        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
+    };
+    const option_set set = {"generate",
+                            "-m MODEL (--prompt P | --file F | -) [options]",
+                            "Goes on with a text and prints it, the prompt first.",
+                            options,
+                            sizeof options / sizeof *options,
+                            &r->dash};
+    int code = options_parse(&set, argc, argv);
+    if (code >= 0) return code;
+    if (r->drafts < 1 || r->drafts > 100000)
+        return usage_error("generate", "drafts must lie between 1 and 100000", NULL);
+    if (r->drafts > 1 && r->session) return usage_error("generate", "a session holds one draft", NULL);
+    o->stop = r->stops;
+    o->logit_bias = r->biases;
+    return -1;
+}
+
+/* ---- what is generated ---- */
+
+static bool keep_text(job *j, const char *text, size_t size)
+{
+    if (j->text_room - j->text.size < size) {
+        size_t room = 2 * (j->text.size + size) + 256;
+        char *grown = realloc(j->text.data, room);
+        if (!grown) return false;
+        j->text.data = grown;
+        j->text_room = room;
+    }
+    if (size) memcpy(j->text.data + j->text.size, text, size);
+    j->text.size += size;
+    return true;
+}
+
+static bool keep_token(job *j, const pal_generated *token)
+{
+    if (j->token_count == j->token_room) {
+        size_t room = 2 * j->token_room + 64;
+        pal_generated *grown = realloc(j->tokens, room * sizeof *grown);
+        if (!grown) return false;
+        j->tokens = grown;
+        j->token_room = room;
+    }
+    j->tokens[j->token_count++] = *token;
+    return true;
+}
+
+/* The prompt is shown once something can follow it: a mistake prints nothing. */
+static void show(job *j, const char *text, size_t size)
+{
+    if (j->r->json) return;
+    if (!j->prompt_shown && !j->r->interactive && j->prompt.size) fwrite(j->prompt.data, 1, j->prompt.size, stdout);
+    j->prompt_shown = true;
+    fwrite(text, 1, size, stdout);
+    fflush(stdout);
+}
+
+static void show_reading(const job *j, bool done)
+{
+    pal_generate_progress p = pal_generator_progress(j->generator);
+    if (!isatty(2) || p.prompt - p.kept <= j->r->sequence.batch) return;
+    if (done)
+        fputs("\r\033[K", stderr);
+    else
+        fprintf(stderr, "\rreading the prompt, %d tokens to go ", p.unread);
+}
+
+/* Until it is finished, or Ctrl-C (PAL_MORE). */
+static pal_status run_text(job *j, pal_error *err)
+{
+    pal_status s = PAL_MORE;
+    j->start = seconds_now();
+    j->first_token = 0.0;
+    j->text.size = j->token_count = 0;
+    j->prompt_shown = false;
+    while (s == PAL_MORE && !stop_requested()) {
+        size_t size;
+        s = pal_generator_step(j->generator, err);
+        const pal_generated *token = pal_generator_token(j->generator);
+        const char *text = pal_generator_text(j->generator, &size);
+        if (s < 0) break;
+        if (!j->token_count) show_reading(j, token || s == PAL_OK);
+        if (token && j->first_token == 0.0) j->first_token = seconds_now();
+        if ((token && !keep_token(j, token)) || !keep_text(j, text, size)) {
+            *err = (pal_error){PAL_E_MEMORY, "no memory for the text", SIZE_MAX};
+            return PAL_E_MEMORY;
+        }
+        if (token || s == PAL_OK) show(j, text, size);
+    }
+    j->end = seconds_now();
+    if (s >= 0) show(j, "", 0);
+    return s;
+}
+
+/* ---- JSON ---- */
+
+static void put_id(json *out, const job *j, int32_t id)
+{
+    size_t size;
+    const char *piece = pal_token_piece(j->model, id, &size);
+    json_int(out, "id", id);
+    if (piece) json_text(out, "piece", piece, size);
+}
+
+static void put_token(json *out, const job *j, const pal_generated *token)
+{
+    json_open(out, NULL, '{');
+    put_id(out, j, token->id);
+    json_number(out, "logprob", token->logprob);
+    json_number(out, "probability", token->probability);
+    json_int(out, "offset", (int64_t)token->offset);
+    json_int(out, "bytes", (int64_t)token->bytes);
+    if (token->alternatives) json_open(out, "alternatives", '[');
+    for (int32_t i = 0; i < token->alternatives; i++) {
+        json_open(out, NULL, '{');
+        put_id(out, j, token->alternative_id[i]);
+        json_number(out, "logprob", token->alternative_logprob[i]);
+        json_close(out, '}');
+    }
+    if (token->alternatives) json_close(out, ']');
+    json_close(out, '}');
+}
+
+static void put_texts(json *out, const job *j)
+{
+    size_t size = j->prompt.size + j->text.size;
+    char *whole = malloc(size + 1);
+    if (whole) {
+        if (j->prompt.size) memcpy(whole, j->prompt.data, j->prompt.size);
+        if (j->text.size) memcpy(whole + j->prompt.size, j->text.data, j->text.size);
+        json_text(out, "text", whole, size);
+    }
+    free(whole);
+    json_text(out, "continuation", j->text.size ? j->text.data : "", j->text.size);
+}
+
+/* Tokens a second: those after the first, by the time they took. */
+static void put_json(const job *j)
+{
+    const pal_generate_progress p = pal_generator_progress(j->generator);
+    json out = {.out = stdout};
+    json_open(&out, NULL, '{');
+    json_uint(&out, "seed", p.seed);
+    json_int(&out, "draft", p.draft);
+    json_string(&out, "finish_reason", p.finish ? pal_finish_name(p.finish) : "interrupted");
+    json_int(&out, "prompt_tokens", p.prompt);
+    json_int(&out, "kept_tokens", p.kept);
+    json_int(&out, "generated_tokens", (int64_t)j->token_count);
+    json_int(&out, "evaluations", p.evaluations);
+    json_int(&out, "evaluated_tokens", p.evaluated);
+    json_int(&out, "dropped_tokens", p.dropped);
+    json_int(&out, "room", p.room);
+    json_string(&out, "kv", pal_kv_type_name(j->r->sequence.kv));
+    json_number(&out, "time_to_first_token", j->token_count ? j->first_token - j->start : NAN);
+    json_number(&out, "tokens_per_second",
+                j->token_count > 1 ? (double)(j->token_count - 1) / (j->end - j->first_token) : NAN);
+    json_run(&out, j->model, j->r->model, j->start);
+    put_texts(&out, j);
+    json_open(&out, "tokens", '[');
+    for (size_t i = 0; i < j->token_count; i++) put_token(&out, j, &j->tokens[i]);
+    json_close(&out, ']');
+    json_close(&out, '}');
+    json_end_line(&out);
+}
+
+/* ---- one text, drafts, lines ---- */
+
+/* What is there is printed whatever stopped it. */
+static int finish_text(job *j, pal_status s, const pal_error *err)
+{
+    if (s >= 0 && j->r->json) put_json(j);
+    if ((s >= 0 || j->prompt_shown) && !j->r->json) {
+        fputc('\n', stdout);
+        fflush(stdout);
+    }
+    if (s < 0) {
+        report("generate", err);
+        return EXIT_BAD;
+    }
+    return s == PAL_MORE ? EXIT_STOPPED : EXIT_GOOD;
+}
+
+static int run_drafts(job *j, pal_error *err)
+{
+    const unsigned flags = j->r->special ? PAL_TOKENIZE_SPECIAL : 0;
+    int code = EXIT_GOOD;
+    for (int32_t number = 0; number < j->r->drafts && code == EXIT_GOOD; number++) {
+        pal_status s = PAL_OK;
+        if (number) {
+            pal_generator_reseed(j->generator, j->r->seed, (uint32_t)number);
+            s = pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, flags, err);
+            if (!j->r->json) fputs("---\n", stdout);
+        }
+        if (!s) s = run_text(j, err);
+        code = finish_text(j, s, err);
+    }
+    return code;
+}
+
+/* The text so far and `text` behind it. */
+static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *err)
+{
+    int32_t n;
+    const int32_t *tokens = pal_generator_tokens(j->generator, &n);
+    const unsigned flags = PAL_TOKENIZE_INSIDE | (j->r->special ? PAL_TOKENIZE_SPECIAL : 0);
+    size_t count = 0, room = (size_t)n + size + 1;
+    int32_t *all = malloc(room * sizeof *all);
+    if (!all) {
+        *err = (pal_error){PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX};
+        return PAL_E_MEMORY;
+    }
+    memcpy(all, tokens, (size_t)n * sizeof *all);
+    pal_status s = pal_tokenize(j->model, text, size, flags, all + n, size + 1, &count, err);
+    if (!s && count > (size_t)(INT32_MAX - n)) count = (size_t)(INT32_MAX - n);
+    if (!s) s = pal_generator_prompt_tokens(j->generator, all, n + (int32_t)count, err);
+    free(all);
+    return s;
+}
+
+/* Reads a line without its end; false: there is none. */
+static bool read_line(bytes *line, size_t *room)
+{
+    int c;
+    line->size = 0;
+    while ((c = getchar()) != EOF && c != '\n') {
+        if (line->size + 1 >= *room) {
+            char *grown = realloc(line->data, *room = 2 * *room + 256);
+            if (!grown) return false;
+            line->data = grown;
+        }
+        line->data[line->size++] = (char)c;
+    }
+    return c != EOF || line->size;
+}
+
+/* Each line goes behind what stands there, on a line of its own but for the first.  Ctrl-C ends a continuation; at
+ * the prompt it, or the end of the input, ends the command. */
+static int run_lines(job *j, bool begun, pal_error *err)
+{
+    bytes line = {0};
+    size_t room = 0;
+    int code = EXIT_GOOD;
+    for (;;) {
+        if (isatty(0)) fputs("> ", stderr);
+        if (!read_line(&line, &room) || stop_requested()) break;
+        pal_status s = begun ? go_on_with(j, "\n", 1, err) : PAL_OK;
+        if (!s && begun) s = go_on_with(j, line.data, line.size, err);
+        if (!s && !begun) s = pal_generator_prompt(j->generator, line.data, line.size, 0, err);
+        if (!s) begun = true;
+        if (!s) s = run_text(j, err);
+        code = finish_text(j, s, err);
+        if (code == EXIT_STOPPED) stop_forget();
+    }
+    free(line.data);
+    return stop_requested() ? EXIT_STOPPED : code == EXIT_STOPPED ? EXIT_GOOD : code;
+}
+
+/* ---- sessions ---- */
+
+/* What `path` holds; PAL_MORE: there is no such file yet. */
+static pal_status load_session(job *j, const char *path, pal_error *err)
+{
+    bytes file;
+    if (access(path, F_OK) != 0) return PAL_MORE;
+    if (!file_read(path, &file)) {
+        *err = (pal_error){PAL_E_IO, "the session cannot be read", SIZE_MAX};
+        return PAL_E_IO;
+    }
+    pal_status s = pal_generator_restore(j->generator, file.data, file.size, err);
+    free(file.data);
+    return s;
+}
+
+/* By way of a second file, so that the one before stays whole until the new one is. */
+static bool store_session(const job *j, const char *path)
+{
+    const size_t size = pal_generator_save(j->generator, NULL, 0), length = strlen(path);
+    char *data = malloc(size), *beside = malloc(length + 5);
+    bool good = data && beside;
+    if (good) {
+        memcpy(beside, path, length);
+        memcpy(beside + length, ".new", 5);
+        pal_generator_save(j->generator, data, size);
+        FILE *out = fopen(beside, "wb");
+        good = out && fwrite(data, 1, size, out) == size;
+        if (out && fclose(out)) good = false;
+        if (good && rename(beside, path)) good = false;
+        if (!good && out) remove(beside);
+    }
+    if (!good) fprintf(stderr, "palimpsest: %s: the session cannot be written: %s\n", path, strerror(errno));
+    free(data);
+    free(beside);
+    return good;
+}
+
+/* ---- the command ---- */
+
+/* Restores a session, sets the prompt, runs.  PAL_MORE in *s: no text so far. */
+static int run_job(job *j, bool has_prompt, pal_error *err)
+{
+    request r = *j->r;
+    pal_status s = r.session ? load_session(j, r.session, err) : PAL_MORE;
+    if (s < 0) {
+        report(r.session, err);
+        return EXIT_BAD;
+    }
+    const bool begun = s == PAL_OK;
+    if (!begun || r.has_seed) {
+        r.seed = seed_or_drawn(r.seed, r.has_seed);
+        pal_generator_reseed(j->generator, r.seed, 0);
+    }
+    j->r = &r;
+    if (begun && j->prompt.size)
+        s = go_on_with(j, j->prompt.data, j->prompt.size, err);
+    else if (begun)
+        pal_generator_limit(j->generator, r.options.max_tokens < 0
+                                              ? -1
+                                              : pal_generator_progress(j->generator).generated + r.options.max_tokens);
+    else if (has_prompt)
+        s = pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, r.special ? PAL_TOKENIZE_SPECIAL : 0,
+                                 err);
+    if (s < 0) return report("generate", err), EXIT_BAD;
+    stop_on_interrupt();
+    int code = has_prompt || (begun && !r.interactive) ? run_drafts(j, err) : EXIT_GOOD;
+    if (code == EXIT_GOOD && r.interactive) code = run_lines(j, begun || has_prompt, err);
+    if (code != EXIT_BAD && r.session && !store_session(j, r.session)) code = EXIT_BAD;
+    return code;
+}
+
+static int with_memory(job *j, const request *r, bool has_prompt, pal_error *err)
+{
+    pal_sequence_options kept = r->sequence;
+    size_t sequence_bytes, generator_bytes;
+    const int32_t context = pal_model_info(j->model)->context;
+    if (!kept.max_tokens && context > LONGEST_UNASKED) kept.max_tokens = LONGEST_UNASKED;
+    if (pal_sequence_bytes(j->model, &kept, &sequence_bytes, err)) return report("generate", err);
+    void *sequence = malloc(sequence_bytes), *generator = NULL;
+    int code = EXIT_BAD;
+    if (!sequence)
+        *err =
+            (pal_error){PAL_E_MEMORY, "no memory for keys and values: --context or --kv make them smaller", SIZE_MAX};
+    if (!sequence || pal_sequence_init(&j->sequence, j->model, &kept, sequence, sequence_bytes, err) ||
+        pal_generator_bytes(j->sequence, &r->options, &generator_bytes, err)) {
+        code = report("generate", err);
+    } else if (!(generator = malloc(generator_bytes))) {
+        fputs("palimpsest: generate: no memory\n", stderr);
+    } else if (pal_generator_init(&j->generator, j->sequence, &r->options, generator, generator_bytes, err)) {
+        code = report("generate", err);
+    } else {
+        code = run_job(j, has_prompt, err);
+    }
+    free(sequence);
+    free(generator);
+    return code;
+}
+
+/* The grammar's file, opened; -1 to go on. */
+static int open_grammar(request *r, pal_grammar **grammar)
+{
+    bytes text;
+    pal_error err;
+    int code = -1;
+    *grammar = NULL;
+    if (!r->grammar) return -1;
+    if (!file_read(r->grammar, &text)) return EXIT_BAD;
+    if (pal_grammar_open(grammar, text.data, text.size, &err)) code = report(r->grammar, &err);
+    free(text.data);
+    r->options.grammar = *grammar;
+    return code;
+}
+
+/* Without a prompt: an empty one where a session goes on, lines where somebody types. */
+static int read_prompt(request *r, bytes *prompt, bool *has_prompt)
+{
+    *has_prompt = r->prompt || r->file || r->dash;
+    if (!*has_prompt && (isatty(0) || r->interactive)) {
+        r->interactive = true;
+        return -1;
+    }
+    if (!*has_prompt && r->session && access(r->session, F_OK) == 0) return -1;
+    if ((r->prompt != NULL) + (r->file != NULL) + (r->dash != NULL) != 1)
+        return usage_error("generate", "give exactly one of --prompt, --file and - (standard input)", NULL);
+    return input_read("generate", r->prompt, r->file, r->dash, prompt);
+}
+
+int command_generate(int argc, char **argv)
+{
+    request *r = calloc(1, sizeof *r);
+    job j = {.r = r};
+    pal_grammar *grammar = NULL;
+    pal_error err;
+    bool has_prompt;
+    if (!r) return EXIT_BAD;
+    r->options = pal_generate_defaults();
+    r->sequence = pal_sequence_defaults();
+    r->drafts = 1;
+    int code = parse(r, argc, argv);
+    pal_model *model = code < 0 ? model_of("generate", r->model, 0, r->isa, &code) : NULL;
+    if (model) {
+        j.model = model;
+        code = read_prompt(r, &j.prompt, &has_prompt);
+        if (code < 0) code = open_grammar(r, &grammar);
+        if (code < 0) code = with_memory(&j, r, has_prompt, &err);
+    }
+    pal_model_close(model);
+    pal_grammar_close(grammar);
+    free(j.prompt.data);
+    free(j.text.data);
+    free(j.tokens);
+    free(r);
+    return code;
+}

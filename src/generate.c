@@ -1,0 +1,565 @@
+/* generate.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
+#include "generate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const finish_names[PAL_FINISHES] = {"none", "stop", "length", "eos", "context"};
+
+const char *pal_finish_name(pal_finish finish)
+{
+    return (unsigned)finish < PAL_FINISHES ? finish_names[finish] : NULL;
+}
+
+pal_generate_options pal_generate_defaults(void)
+{
+    const pal_decode_options d = pal_decode_defaults();
+    return (pal_generate_options){.max_tokens = -1,
+                                  .temperature = d.temperature,
+                                  .typical_p = d.typical_p,
+                                  .top_p = d.top_p,
+                                  .repetition_penalty = d.repetition_penalty,
+                                  .repeat_last_n = d.repeat_last_n,
+                                  .mirostat_tau = d.mirostat_tau,
+                                  .mirostat_eta = d.mirostat_eta,
+                                  .keep = -1};
+}
+
+/* ---- making one ------------------------------------------------------------------------------------- */
+
+static pal_decode_options decode_options(const pal_generate_options *o)
+{
+    return (pal_decode_options){.temperature = o->temperature,
+                                .top_k = o->top_k,
+                                .typical_p = o->typical_p,
+                                .top_p = o->top_p,
+                                .min_p = o->min_p,
+                                .repetition_penalty = o->repetition_penalty,
+                                .frequency_penalty = o->frequency_penalty,
+                                .presence_penalty = o->presence_penalty,
+                                .repeat_last_n = o->repeat_last_n,
+                                .logit_bias = o->logit_bias,
+                                .logit_bias_count = o->logit_bias_count,
+                                .mirostat = o->mirostat,
+                                .mirostat_tau = o->mirostat_tau,
+                                .mirostat_eta = o->mirostat_eta};
+}
+
+static pal_status check_stop(const pal_generate_options *o, pal_error *err)
+{
+    if (o->stop_count > PAL_STOP_STRINGS)
+        return pal_stop_check(NULL, o->stop_count, err); /* too many, and it says so */
+    for (size_t i = 0; i < o->stop_count; i++) {
+        const pal_str text = {o->stop[i].text, o->stop[i].bytes};
+        pal_status status = pal_stop_check(&text, 1, err);
+        if (status && err) err->offset = i;
+        if (status) return status;
+    }
+    return PAL_OK;
+}
+
+static pal_status check(const pal_sequence *s, const pal_generate_options *o, pal_error *err)
+{
+    enum { SHORTEST_TO_SHIFT = 4 };
+    const pal_decode_options decode = decode_options(o);
+    pal_status status = pal_decode_check(&decode, s->model->net.vocab, err);
+    if (!status) status = check_stop(o, err);
+    if (status) return status;
+    if (o->max_tokens < -1)
+        return pal_fail(err, PAL_E_OPTION, "the number of tokens to generate is negative", SIZE_MAX);
+    if (o->alternatives < 0 || o->alternatives > PAL_CANDIDATES)
+        return pal_fail(err, PAL_E_OPTION, "the number of alternatives is not between 0 and 20", SIZE_MAX);
+    if (o->keep < -1) return pal_fail(err, PAL_E_OPTION, "the number of tokens to keep is negative", SIZE_MAX);
+    if (o->shift && s->most < SHORTEST_TO_SHIFT)
+        return pal_fail(err, PAL_E_OPTION, "a window of less than 4 tokens cannot be shifted", SIZE_MAX);
+    return PAL_OK;
+}
+
+/* The tokens that end texts: what the file calls the end of a sequence, of a turn, of a message. */
+static size_t find_ends(const pal_model *m, int32_t ends[PAL_ENDS])
+{
+    static const char *const keys[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
+    const int32_t eos = pal_vocab_special(m->vocab)->eos;
+    size_t count = 0;
+    if (eos >= 0) ends[count++] = eos;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        uint32_t id;
+        if (pal_gguf_get_u32(m->gguf, keys[i], &id) && id < (uint32_t)m->net.vocab) ends[count++] = (int32_t)id;
+    }
+    return count;
+}
+
+static size_t piece_text(const void *vocab, int32_t id, char *out, size_t capacity)
+{
+    return pal_vocab_decode_one(vocab, id, false, out, capacity);
+}
+
+/* The caller's arrays, copied. */
+static void layout_options(pal_generator *g, const pal_generate_options *o, pal_arena *arena)
+{
+    g->options = *o;
+    g->bias = pal_take(arena, o->logit_bias_count + PAL_ENDS, sizeof *g->bias);
+    for (size_t i = 0; i < o->stop_count; i++) {
+        char *text = pal_take(arena, o->stop[i].bytes, 1);
+        if (text) memcpy(text, o->stop[i].text, o->stop[i].bytes);
+        g->stop_text[i] = (pal_str){text ? text : o->stop[i].text, o->stop[i].bytes};
+    }
+    pal_stop_layout(&g->stop, g->stop_text, o->stop_count, arena);
+    g->text = pal_take(arena, PAL_TOKEN_TEXT + g->stop.held_most, 1);
+}
+
+static void layout_grammar(pal_generator *g, pal_arena *arena)
+{
+    const pal_vocab *vocab = g->model->vocab;
+    pal_pieces_measure(&g->pieces, g->model->net.vocab, piece_text, vocab);
+    pal_pieces_layout(&g->pieces, arena);
+    g->grammar = pal_grammar_layout(g->options.grammar, &g->pieces, arena);
+    g->base = pal_take(arena, 1, sizeof *g->base);
+    g->allowed = pal_take(arena, (size_t)g->model->net.vocab, 1);
+}
+
+/* Measures, filling the caller's *g on the way; or places, and the generator is the first thing in the block. */
+static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal_generate_options *o, pal_arena *arena)
+{
+    const size_t vocab = (size_t)s->model->net.vocab, room = (size_t)s->most;
+    pal_generator *placed = pal_take(arena, 1, sizeof *placed);
+    if (placed) g = placed;
+    memset(g, 0, sizeof *g);
+    g->model = s->model;
+    layout_options(g, o, arena);
+    g->window.room = s->most;
+    g->window.tokens = pal_take(arena, room, sizeof *g->window.tokens);
+    if (o->mirostat) g->window.mu = pal_take(arena, room, sizeof *g->window.mu);
+    pal_decode_layout(&g->law, s->model->net.vocab, arena);
+    g->logits = pal_take(arena, vocab, sizeof *g->logits);
+    if (o->grammar) layout_grammar(g, arena);
+    return g;
+}
+
+pal_status pal_generator_bytes(const pal_sequence *s, const pal_generate_options *o, size_t *bytes, pal_error *err)
+{
+    pal_generator measured;
+    pal_arena arena = {0};
+    pal_status status = check(s, o, err);
+    if (status) return status;
+    lay_out(&measured, s, o, &arena);
+    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+        return pal_fail(err, PAL_E_MEMORY, "the generator would not fit into memory", SIZE_MAX);
+    *bytes = arena.used + PAL_ARENA_SLACK;
+    return PAL_OK;
+}
+
+pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_generate_options *o, void *block,
+                              size_t bytes, pal_error *err)
+{
+    size_t needed;
+    pal_generator unplaced;
+    pal_status status = pal_generator_bytes(s, o, &needed, err);
+    if (status) return status;
+    if (!block || bytes < needed)
+        return pal_fail(err, PAL_E_MEMORY, "the block lent to the generator is too small", SIZE_MAX);
+    pal_arena arena = pal_arena_in(block);
+    pal_generator *g = lay_out(&unplaced, s, o, &arena);
+    g->sequence = s;
+    g->end_count = find_ends(g->model, g->ends);
+    g->decode = decode_options(o);
+    for (size_t i = 0; i < o->logit_bias_count; i++) g->bias[i] = o->logit_bias[i];
+    for (size_t i = 0; o->ignore_eos && i < g->end_count; i++)
+        g->bias[g->decode.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
+    g->decode.logit_bias = g->bias;
+    if (g->grammar) pal_pieces_fill(&g->pieces, piece_text, g->model->vocab);
+    g->options.stop = NULL;
+    g->options.logit_bias = NULL;
+    g->mirostat = pal_mirostat_start(o->mirostat_tau);
+    *out = g;
+    return PAL_OK;
+}
+
+/* ---- text ------------------------------------------------------------------------------------------- */
+
+static bool is_end(const pal_generator *g, int32_t id)
+{
+    for (size_t i = 0; i < g->end_count; i++)
+        if (g->ends[i] == id) return true;
+    return false;
+}
+
+/* The text of generated token number `index`. */
+static size_t text_of(const pal_generator *g, int32_t index, int32_t id, char text[PAL_TOKEN_TEXT])
+{
+    size_t bytes = pal_vocab_decode_one(g->model->vocab, id, false, text, PAL_TOKEN_TEXT);
+    if (index == 0 && g->drop_space && bytes && text[0] == ' ') memmove(text, text + 1, --bytes);
+    return bytes;
+}
+
+/* `bytes` more came out of `stop`, at the end of g->text; what the caller has already is taken away again. */
+static void let_out(pal_generator *g, size_t bytes)
+{
+    const size_t ahead = g->shown - g->streamed, known = ahead < bytes ? ahead : bytes;
+    char *from = g->text + g->text_bytes;
+    if (known) memmove(from, from + known, bytes - known);
+    g->streamed += bytes;
+    g->text_bytes += bytes - known;
+    if (g->shown < g->streamed) g->shown = g->streamed;
+}
+
+static void finish_with(pal_generator *g, pal_finish finish)
+{
+    g->finish = finish;
+    if (finish != PAL_FINISH_STOP) let_out(g, pal_stop_finish(&g->stop, g->text + g->text_bytes));
+}
+
+/* What the tokens in the window make of the finish, without those that end texts. */
+static pal_finish finish_of(const pal_generator *g)
+{
+    if (g->stop.found >= 0) return PAL_FINISH_STOP;
+    if (g->options.max_tokens >= 0 && pal_generated_count(g) >= g->options.max_tokens) return PAL_FINISH_LENGTH;
+    if (g->window.count == g->window.room && !g->options.shift) return PAL_FINISH_CONTEXT;
+    return PAL_FINISH_NONE;
+}
+
+static void begin_call(pal_generator *g)
+{
+    g->has_token = false;
+    g->text_bytes = 0;
+}
+
+/* A token that has been drawn or put there; the grammar has it already. */
+static void take_token(pal_generator *g, int32_t id, double mu)
+{
+    pal_window *w = &g->window;
+    char text[PAL_TOKEN_TEXT];
+    g->has_token = true;
+    g->token.id = id;
+    g->token.index = pal_generated_count(g);
+    g->token.offset = g->bytes;
+    g->token.bytes = 0;
+    if (is_end(g, id)) {
+        finish_with(g, PAL_FINISH_EOS);
+        return;
+    }
+    g->token.bytes = text_of(g, g->token.index, id, text);
+    g->bytes += g->token.bytes;
+    if (w->mu) w->mu[w->count] = mu;
+    w->tokens[w->count++] = id;
+    let_out(g, pal_stop_push(&g->stop, text, g->token.bytes, g->text));
+    const pal_finish finish = finish_of(g);
+    if (finish) finish_with(g, finish);
+}
+
+/* Tokens that the grammar has had before, window indices from .. to - 1. */
+static void follow_grammar(pal_generator *g, int32_t from, int32_t to)
+{
+    for (int32_t i = from; i < to; i++) {
+        pal_status status = pal_grammar_accept(g->grammar, g->window.tokens[i], NULL);
+        PAL_ASSERT(status == PAL_OK);
+        (void)status;
+    }
+}
+
+static void grammar_to_base(pal_generator *g)
+{
+    if (g->window.dropped_generated)
+        pal_grammar_restore(g->grammar, g->base, pal_grammar_state_bytes(g->base), NULL);
+    else
+        pal_grammar_restart(g->grammar);
+}
+
+void pal_generator_replay_grammar(pal_generator *g)
+{
+    if (!g->grammar) return;
+    grammar_to_base(g);
+    follow_grammar(g, g->window.prompt, g->window.count);
+}
+
+void pal_generator_replay_text(pal_generator *g)
+{
+    const pal_window *w = &g->window;
+    char text[PAL_TOKEN_TEXT];
+    pal_stop_reset(&g->stop);
+    g->bytes = g->streamed = w->dropped_bytes;
+    for (int32_t i = w->prompt; i < w->count; i++) {
+        const size_t bytes = text_of(g, w->dropped_generated + i - w->prompt, w->tokens[i], text);
+        g->bytes += bytes;
+        g->streamed += pal_stop_push(&g->stop, text, bytes, g->text);
+    }
+}
+
+/* ---- prompts ---------------------------------------------------------------------------------------- */
+
+/* How much of the window the sequence has read, with the logits that are drawn from next; `all` where only those are
+ * missing. */
+static int32_t known_tokens(const pal_generator *g)
+{
+    const pal_sequence *s = g->sequence;
+    const pal_window *w = &g->window;
+    int32_t shared = 0;
+    while (shared < w->count && shared < s->length && w->tokens[shared] == s->tokens[shared]) shared++;
+    const bool ready = s->fresh && s->length == shared;
+    return shared == w->count && shared > 0 && !ready ? shared - 1 : shared;
+}
+
+static bool has_text(const pal_generator *g, const int32_t *tokens, int32_t n)
+{
+    char none[1];
+    for (int32_t i = 0; i < n; i++)
+        if (pal_vocab_decode_one(g->model->vocab, tokens[i], false, none, 0)) return true;
+    return false;
+}
+
+pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, int32_t n, pal_error *err)
+{
+    pal_window *w = &g->window;
+    if (n < 1) return pal_fail(err, PAL_E_OPTION, "a prompt must have at least one token", SIZE_MAX);
+    if (n > w->room) return pal_fail(err, PAL_E_CONTEXT, "the prompt has more tokens than there is room for", SIZE_MAX);
+    for (int32_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= g->model->net.vocab)
+            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+    memmove(w->tokens, tokens, (size_t)n * sizeof *tokens);
+    w->count = w->prompt = w->given = n;
+    w->dropped = w->dropped_generated = 0;
+    w->dropped_bytes = 0;
+    g->drop_space = !g->grammar && pal_vocab_special(g->model->vocab)->add_space_prefix && !has_text(g, tokens, n);
+    g->mirostat = pal_mirostat_start(g->options.mirostat_tau);
+    for (int32_t i = 0; w->mu && i < n; i++) w->mu[i] = g->mirostat.mu;
+    g->kept = known_tokens(g);
+    g->evaluations = g->evaluated = 0;
+    g->shown = 0;
+    g->finish = PAL_FINISH_NONE;
+    begin_call(g);
+    pal_generator_replay_text(g);
+    pal_generator_replay_grammar(g);
+    return PAL_OK;
+}
+
+/* The token that texts begin with, -1 where there is none. */
+static int32_t first_token(const pal_model *m, bool empty)
+{
+    const pal_special *special = pal_vocab_special(m->vocab);
+    if (!empty && !special->add_bos) return -1;
+    return special->bos < 0 && empty ? special->eos : special->bos;
+}
+
+pal_status pal_generator_prompt(pal_generator *g, const char *text, size_t bytes, unsigned flags, pal_error *err)
+{
+    const pal_vocab *vocab = g->model->vocab;
+    const size_t scratch = pal_vocab_scratch_bytes(vocab, bytes), most = bytes + 2;
+    const unsigned how =
+        (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) | (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);
+    if (scratch == SIZE_MAX || most > (SIZE_MAX - scratch - 8) / sizeof(int32_t) || most > INT32_MAX)
+        return pal_fail(err, PAL_E_CONTEXT, "the prompt is too long to tokenize", SIZE_MAX);
+    char *block = malloc(scratch + 8 + most * sizeof(int32_t));
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX);
+    int32_t *ids = (int32_t *)(void *)(block + (scratch + 7) / 8 * 8);
+    size_t n = pal_vocab_encode(vocab, text, bytes, how, ids + 1, most - 1, block);
+    const int32_t first = first_token(g->model, n == 0);
+    ids[0] = first;
+    const bool added = first >= 0 && (n == 0 || ids[1] != first);
+    pal_status status =
+        n == 0 && first < 0
+            ? pal_fail(err, PAL_E_OPTION, "the prompt is empty, and the model has no token to begin with", SIZE_MAX)
+            : pal_generator_prompt_tokens(g, added ? ids : ids + 1, (int32_t)n + added, err);
+    free(block);
+    return status;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------ */
+
+/* Drops the older half of what stands behind the first tokens; the grammar learns where the rest begins. */
+static void shift(pal_generator *g)
+{
+    pal_window *w = &g->window;
+    const int32_t limit = g->options.keep < 0 ? w->room / 2 : w->room - 2;
+    int32_t keep = g->options.keep < 0 ? w->given : g->options.keep;
+    if (keep > w->prompt) keep = w->prompt;
+    if (keep > limit) keep = limit;
+    const int32_t drop = (w->count - keep) / 2, of_prompt = w->prompt - keep < drop ? w->prompt - keep : drop;
+    const int32_t generated = drop - of_prompt;
+    char text[PAL_TOKEN_TEXT];
+    if (g->grammar && generated) {
+        grammar_to_base(g);
+        follow_grammar(g, w->prompt, w->prompt + generated);
+        const pal_grammar_state *state = pal_grammar_state_of(g->grammar);
+        memcpy(g->base, state, pal_grammar_state_bytes(state));
+        follow_grammar(g, w->prompt + generated, w->count);
+    }
+    for (int32_t i = 0; i < generated; i++)
+        w->dropped_bytes += text_of(g, w->dropped_generated + i, w->tokens[w->prompt + i], text);
+    const size_t rest = (size_t)(w->count - keep - drop);
+    memmove(w->tokens + keep, w->tokens + keep + drop, rest * sizeof *w->tokens);
+    if (w->mu) memmove(w->mu + keep, w->mu + keep + drop, rest * sizeof *w->mu);
+    w->count -= drop;
+    w->prompt -= of_prompt;
+    w->dropped += drop;
+    w->dropped_generated += generated;
+}
+
+/* Reads up to a batch of what the sequence has not; PAL_MORE if that was not all. */
+static pal_status read_some(pal_generator *g, pal_error *err)
+{
+    pal_sequence *s = g->sequence;
+    const pal_window *w = &g->window;
+    const int32_t known = known_tokens(g), left = w->count - known;
+    const int32_t some = left < s->activations.most ? left : s->activations.most;
+    if (!left) return PAL_OK;
+    pal_sequence_rewind(s, known);
+    pal_status status = pal_sequence_append(s, w->tokens + known, some, err);
+    if (status) return status;
+    g->evaluations++;
+    g->evaluated += some;
+    return some < left ? PAL_MORE : PAL_OK;
+}
+
+/* PAL_MORE: the grammar has ended, and there is nothing to draw. */
+static pal_status ask_grammar(pal_generator *g, pal_error *err)
+{
+    int32_t count;
+    const size_t ends = g->options.ignore_eos ? 0 : g->end_count;
+    pal_status status = pal_grammar_mask(g->grammar, g->ends, ends, g->allowed, &count, err);
+    return !status && count == 0 ? PAL_MORE : status;
+}
+
+static pal_status draw(pal_generator *g, pal_error *err)
+{
+    const pal_window *w = &g->window;
+    const pal_mirostat before = g->mirostat;
+    const pal_decode_context context = {.tokens = w->tokens,
+                                        .count = (size_t)w->count,
+                                        .allowed = g->grammar ? g->allowed : NULL,
+                                        .mirostat = &g->mirostat};
+    pal_drawn drawn;
+    pal_status status = pal_sequence_logits(g->sequence, g->logits, err);
+    if (!status && g->grammar) status = ask_grammar(g, err);
+    if (status == PAL_MORE) {
+        finish_with(g, PAL_FINISH_EOS);
+        return PAL_OK;
+    }
+    const double u = pal_decode_uniform(g->options.seed, g->options.draft, (uint32_t)w->dropped + (uint32_t)w->count);
+    if (!status) status = pal_decode_token(&g->law, &g->decode, g->logits, &context, u, &drawn, err);
+    if (!status && g->grammar && !is_end(g, drawn.id)) status = pal_grammar_accept(g->grammar, drawn.id, err);
+    if (status) {
+        g->mirostat = before;
+        return status;
+    }
+    g->token = (pal_generated){.logprob = drawn.logprob, .probability = drawn.probability};
+    if (g->options.alternatives)
+        g->token.alternatives = pal_decode_likeliest(&g->law, g->logits, g->options.alternatives,
+                                                     g->token.alternative_id, g->token.alternative_logprob);
+    take_token(g, drawn.id, before.mu);
+    return PAL_OK;
+}
+
+pal_status pal_generator_step(pal_generator *g, pal_error *err)
+{
+    pal_window *w = &g->window;
+    begin_call(g);
+    if (!w->count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
+    if (g->finish) return PAL_OK;
+    if (finish_of(g)) { /* no room for a token, or none wanted */
+        finish_with(g, finish_of(g));
+        return PAL_OK;
+    }
+    if (w->count == w->room) shift(g);
+    pal_status status = read_some(g, err);
+    if (!status) status = draw(g, err);
+    return status ? status : g->finish ? PAL_OK : PAL_MORE;
+}
+
+/* ---- going back, and elsewhere ---------------------------------------------------------------------- */
+
+pal_status pal_generator_rewind(pal_generator *g, int32_t generated, pal_error *err)
+{
+    pal_window *w = &g->window;
+    if (generated < 0 || generated > pal_generated_count(g))
+        return pal_fail(err, PAL_E_OPTION, "there are not so many generated tokens", SIZE_MAX);
+    if (generated < w->dropped_generated)
+        return pal_fail(err, PAL_E_OPTION, "that token is no longer in the window", SIZE_MAX);
+    const int32_t count = w->prompt + generated - w->dropped_generated;
+    if (w->mu && count < w->count) g->mirostat.mu = w->mu[count];
+    w->count = count;
+    begin_call(g);
+    pal_generator_replay_text(g);
+    pal_generator_replay_grammar(g);
+    g->shown = g->streamed;
+    g->finish = g->stop.found >= 0 ? PAL_FINISH_STOP : PAL_FINISH_NONE;
+    return PAL_OK;
+}
+
+/* A text that has finished goes on: what was held back is out already. */
+static void lift_finish(pal_generator *g)
+{
+    if (g->finish) pal_generator_replay_text(g);
+    g->finish = PAL_FINISH_NONE;
+}
+
+pal_status pal_generator_push(pal_generator *g, int32_t id, pal_error *err)
+{
+    pal_window *w = &g->window;
+    if (id < 0 || id >= g->model->net.vocab)
+        return pal_fail(err, PAL_E_OPTION, "the token id lies outside the vocabulary", SIZE_MAX);
+    if (!w->count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
+    if (g->finish == PAL_FINISH_STOP) return pal_fail(err, PAL_E_OPTION, "the text has ended at a stop text", SIZE_MAX);
+    if (w->count == w->room && !g->options.shift && !is_end(g, id))
+        return pal_fail(err, PAL_E_CONTEXT, "there is no more room for a token", SIZE_MAX);
+    if (g->grammar && is_end(g, id) && !pal_grammar_may_end(g->grammar))
+        return pal_fail(err, PAL_E_OPTION, "the grammar does not let the text end here", SIZE_MAX);
+    if (w->count == w->room && g->options.shift) shift(g);
+    pal_status status = g->grammar && !is_end(g, id) ? pal_grammar_accept(g->grammar, id, err) : PAL_OK;
+    if (status) return status;
+    lift_finish(g);
+    begin_call(g);
+    g->token = (pal_generated){.logprob = NAN, .probability = 1.0};
+    take_token(g, id, g->mirostat.mu);
+    return PAL_OK;
+}
+
+void pal_generator_reseed(pal_generator *g, uint64_t seed, uint32_t draft)
+{
+    g->options.seed = seed;
+    g->options.draft = draft;
+}
+
+void pal_generator_limit(pal_generator *g, int32_t max_tokens)
+{
+    g->options.max_tokens = max_tokens < 0 ? -1 : max_tokens;
+    if (g->finish == PAL_FINISH_LENGTH && finish_of(g) != PAL_FINISH_LENGTH) lift_finish(g);
+}
+
+/* ---- looking at it ---------------------------------------------------------------------------------- */
+
+const pal_generated *pal_generator_token(const pal_generator *g)
+{
+    return g->has_token ? &g->token : NULL;
+}
+
+const char *pal_generator_text(const pal_generator *g, size_t *bytes)
+{
+    *bytes = g->text_bytes;
+    return g->text;
+}
+
+const int32_t *pal_generator_tokens(const pal_generator *g, int32_t *n)
+{
+    *n = g->window.count;
+    return g->window.tokens;
+}
+
+pal_generate_progress pal_generator_progress(const pal_generator *g)
+{
+    const pal_window *w = &g->window;
+    return (pal_generate_progress){.prompt = w->given,
+                                   .kept = g->kept,
+                                   .unread = w->count - known_tokens(g),
+                                   .generated = pal_generated_count(g),
+                                   .tokens = w->count,
+                                   .room = w->room,
+                                   .dropped = w->dropped,
+                                   .evaluations = g->evaluations,
+                                   .evaluated = g->evaluated,
+                                   .text_bytes = g->shown,
+                                   .stop = g->stop.found,
+                                   .seed = g->options.seed,
+                                   .draft = g->options.draft,
+                                   .finish = g->finish};
+}

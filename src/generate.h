@@ -1,0 +1,72 @@
+/* generate.h - what a pal_generator holds (internal: for generate.c and generate_saved.c). */
+#ifndef PAL_GENERATE_H
+#define PAL_GENERATE_H
+
+#include "sequence.h"
+#include "text/decode/grammar.h"
+#include "text/decode/processors.h"
+#include "text/decode/stop.h"
+
+enum { PAL_ENDS = 3 }; /* EOS, EOT, EOM */
+
+/* The window is tokens[count]: first what is left of the prompt, then what is left of the generated tokens.  A shift of
+ * the window drops some between the two or at the end of the first. */
+typedef struct {
+    int32_t *tokens;     /* [room] */
+    double *mu;          /* [room] mirostat's threshold before each token was drawn; NULL without mirostat */
+    int32_t count, room; /* in the window; most */
+    int32_t prompt;      /* of them of the prompt */
+    int32_t given;       /* how many the prompt had */
+    int32_t dropped;     /* tokens dropped by shifts, and of them generated ones with their text's bytes: */
+    int32_t dropped_generated;
+    size_t dropped_bytes;
+} pal_window;
+
+struct pal_generator {
+    const pal_model *model;
+    pal_sequence *sequence;
+    pal_generate_options options; /* but for its arrays, which are here: */
+    pal_decode_options decode;    /* the same for processors.h */
+    pal_logit_bias *bias;         /* options.logit_bias and, with ignore_eos, the ends */
+    int32_t ends[PAL_ENDS];
+    size_t end_count;
+    pal_window window;
+    bool drop_space; /* the first generated token begins the page: its space mark is no space */
+    pal_finish finish;
+    int32_t kept, evaluations, evaluated; /* as in pal_generate_progress */
+
+    pal_decode_room law;
+    float *logits; /* [vocab] */
+    pal_mirostat mirostat;
+
+    pal_pieces pieces;
+    pal_grammar_run *grammar; /* NULL: none */
+    pal_grammar_state *base;  /* where the text stood after the generated tokens that were dropped */
+    uint8_t *allowed;         /* [vocab] */
+
+    pal_str stop_text[PAL_STOP_STRINGS];
+    pal_stop stop;
+    size_t bytes;    /* of all generated tokens' texts */
+    size_t streamed; /* of them let out by `stop` since the text began */
+    size_t shown;    /* given to the caller: more than streamed where a finish let out what was held back */
+
+    bool has_token;
+    pal_generated token;
+    char *text; /* [PAL_TOKEN_TEXT + stop.held_most] what the last call let out */
+    size_t text_bytes;
+};
+
+enum { PAL_TOKEN_TEXT = 1024 }; /* bytes; pal_vocab_open refuses longer pieces */
+
+static inline int32_t pal_generated_count(const pal_generator *g)
+{
+    return g->window.dropped_generated + g->window.count - g->window.prompt;
+}
+
+/* Makes the stop texts, and the numbers of bytes, what they are after the tokens in the window. */
+void pal_generator_replay_text(pal_generator *g);
+
+/* The same of the grammar, if there is one.  It cannot fail: it has had all these tokens. */
+void pal_generator_replay_grammar(pal_generator *g);
+
+#endif

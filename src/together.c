@@ -1,0 +1,103 @@
+/* together.c - one evaluation for several pages of a model: products with more rows use the weights better. */
+#include "session.h"
+
+#include <string.h>
+
+typedef struct {
+    int32_t *tokens; /* [most] */
+    int *part;       /* [most], tokens of each session: none shows less than one */
+    int *rows;       /* [most] */
+    pal_activations activations;
+    pal_cache cache;
+} workplace;
+
+static void lay_out(workplace *w, const pal_model *m, int32_t most, pal_arena *arena)
+{
+    const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    w->tokens = pal_take(arena, (size_t)most, sizeof *w->tokens);
+    w->part = pal_take(arena, (size_t)most, sizeof *w->part);
+    w->rows = pal_take(arena, (size_t)most, sizeof *w->rows);
+    pal_activations_layout(&w->activations, &m->net, most, most, arena);
+    pal_cache_layout(&w->cache, &shape, most, false, PAL_KV_F32, arena);
+}
+
+pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err)
+{
+    workplace measured;
+    pal_arena arena = {0};
+    pal_status s = pal_model_ready(model, err);
+    if (s) return s;
+    if (tokens < 1 || tokens > INT32_MAX / 2)
+        return pal_fail(err, PAL_E_OPTION, "the number of tokens is out of range", SIZE_MAX);
+    lay_out(&measured, model, tokens, &arena);
+    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+        return pal_fail(err, PAL_E_MEMORY, "so many tokens at once do not fit into memory", SIZE_MAX);
+    *bytes = arena.used + PAL_ARENA_SLACK;
+    return PAL_OK;
+}
+
+/* How many tokens the sessions show that need an evaluation; -1: one is of another model. */
+static int32_t tokens_of(const pal_model *model, pal_session *const *sessions, int32_t count)
+{
+    int64_t tokens = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (sessions[i]->model != model) return -1;
+        if (pal_fill_asks(&sessions[i]->fill)) tokens += sessions[i]->fill.n;
+    }
+    return tokens > INT32_MAX ? INT32_MAX : (int32_t)tokens;
+}
+
+/* Work space of the session that shows most tokens: its rotary table reaches as far as any. */
+static const pal_activations *longest(pal_session *const *sessions, int32_t count)
+{
+    const pal_session *best = sessions[0];
+    for (int32_t i = 1; i < count; i++)
+        if (sessions[i]->runner.activations.positions > best->runner.activations.positions) best = sessions[i];
+    return &best->runner.activations;
+}
+
+/* Hidden states [rows, dim] to the sessions whose they are. */
+static void hand_out(pal_session *const *sessions, int32_t count, const float *x, size_t dim)
+{
+    for (int32_t i = 0; i < count; i++) {
+        pal_session *s = sessions[i];
+        const int asked = pal_fill_asks(&s->fill);
+        if (!asked) continue;
+        const size_t size = (size_t)pal_runner_rows(&s->runner, s->fill.n, s->fill.asked, asked) * dim;
+        memcpy(s->runner.activations.x, x, size * sizeof *x);
+        x += size;
+        pal_fill_answered(&s->fill);
+    }
+}
+
+pal_status pal_evaluate_together(const pal_model *model, pal_session *const *sessions, int32_t count, void *block,
+                                 size_t bytes, pal_error *err)
+{
+    workplace w;
+    size_t needed;
+    int parts = 0, rows = 0, n = 0;
+    const int32_t most = tokens_of(model, sessions, count);
+    if (most == 0) return PAL_OK;
+    if (most < 0) return pal_fail(err, PAL_E_OPTION, "a session is of another model", SIZE_MAX);
+    pal_status status = pal_together_bytes(model, most, &needed, err);
+    if (status) return status;
+    if (!block || bytes < needed)
+        return pal_fail(err, PAL_E_MEMORY, "the block is too small for these sessions", SIZE_MAX);
+    pal_arena arena = pal_arena_in(block);
+    lay_out(&w, model, most, &arena);
+    pal_activations_borrow(&w.activations, longest(sessions, count), &w.cache);
+    for (int32_t i = 0; i < count; i++) {
+        pal_fill *f = &sessions[i]->fill;
+        const int asked = pal_fill_asks(f);
+        if (!asked) continue;
+        const int some = pal_runner_rows(&sessions[i]->runner, f->n, f->asked, asked);
+        for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.rows[r];
+        memcpy(w.tokens + n, f->tokens, (size_t)f->n * sizeof *w.tokens);
+        w.part[parts++] = (int)f->n;
+        n += (int)f->n;
+    }
+    pal_transformer_forward_parts(&model->net, &model->kernels, &w.activations, &w.cache, w.tokens, w.part, parts,
+                                  w.rows, rows);
+    hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
+    return PAL_OK;
+}
