@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "core/math.h"
+#include "core/sha256.h"
 #include "model_testing.h"
 
 #include <math.h>
@@ -617,6 +618,68 @@ static void damaged_and_foreign_sessions_are_refused(void **state)
     pal_model_close(tiny);
 }
 
+/* Makes the section at data right again after a change; returns its length. */
+static size_t sign(unsigned char *data)
+{
+    size_t length = 0;
+    pal_sha256 h;
+    for (int i = 7; i >= 0; i--) length = length << 8 | data[16 + i];
+    pal_sha256_start(&h);
+    pal_sha256_add(&h, data, length - PAL_SHA256_BYTES);
+    pal_sha256_end(&h, data + length - PAL_SHA256_BYTES);
+    return length;
+}
+
+/* Files made to do harm have a right digest: they are refused, or the text goes on from what they say. */
+static void forged_sessions_are_refused_or_harmless(void **state)
+{
+    (void)state;
+    enum { HEAD = 56, WORDS = 24 };
+    static const uint32_t values[] = {0, 1, 7, 23, 24, 25, 1000, 0x7fffffff, 0x80000000, 0xffffffff};
+    pal_grammar *grammar;
+    assert_int_equal(pal_grammar_open(&grammar, letters, strlen(letters), NULL), PAL_OK);
+    pal_sequence_options s = pal_sequence_defaults();
+    pal_generate_options o = drawn(2, 30);
+    lent l;
+    s.max_tokens = 24;
+    o.mirostat = 2;
+    o.shift = o.ignore_eos = true;
+    o.grammar = grammar;
+    start_on(&l, model, &s, &o);
+    prompt(&l, "Once");
+    run(&l, 27); /* shifted: the grammar's base is in the file */
+    size_t size, good = 0;
+    unsigned char *data = save(&l, &size), *forged = malloc(size);
+    assert_non_null(forged);
+    const size_t sections[2] = {0, sign(data)};
+    for (size_t section = 0; section < 2; section++)
+        for (size_t word = 0; word < WORDS; word++)
+            for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+                unsigned char *at = forged + sections[section];
+                memcpy(forged, data, size);
+                for (int i = 0; i < 4; i++) at[HEAD + 4 * word + i] = (unsigned char)(values[v] >> 8 * i & 255);
+                sign(at);
+                pal_error err = {0};
+                if (pal_generator_restore(l.generator, forged, size, &err)) continue;
+                good++;
+                for (int i = 0; i < 3 && pal_generator_step(l.generator, &err) == PAL_MORE; i++) {
+                }
+                pal_generator_rewind(l.generator, 0, &err);
+                pal_generator_rewind(l.generator, pal_generator_progress(l.generator).generated, &err);
+            }
+    assert_true(good > 0);
+    for (size_t cut = 1; cut < 200; cut += 9) { /* lengths that do not fit */
+        memcpy(forged, data, size);
+        forged[16] = (unsigned char)(forged[16] - cut);
+        pal_error err = {0};
+        assert_true(pal_generator_restore(l.generator, forged, size, &err) < 0);
+    }
+    free(forged);
+    free(data);
+    end(&l);
+    pal_grammar_close(grammar);
+}
+
 static void session_of_another_grammar_is_refused(void **state)
 {
     (void)state;
@@ -883,6 +946,7 @@ int main(void)
         cmocka_unit_test(common_beginning_is_not_read_again),
         cmocka_unit_test(restored_text_goes_on_as_it_would_have),
         cmocka_unit_test(damaged_and_foreign_sessions_are_refused),
+        cmocka_unit_test(forged_sessions_are_refused_or_harmless),
         cmocka_unit_test(session_of_another_grammar_is_refused),
         cmocka_unit_test(shifted_window_is_as_if_the_text_had_begun_so),
         cmocka_unit_test(grammar_holds_and_ends_the_text),

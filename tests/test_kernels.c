@@ -334,6 +334,39 @@ static void compare_quant_shapes(uint32_t type)
         for (int w = 0; w < FILLS; w++) compare_quant(type, &(product_case){5, 11, 2080, (fill)x, (fill)w});
 }
 
+/* Q8_0 of 6 bits, as said and as found out: other instructions, the same bits, the extremes among them. */
+static void matmul_q8_0_of_six_bits_equals_reference(void **state)
+{
+    (void)state;
+    skip_without_variants();
+    for (int turn = 0; turn < 400; turn++) {
+        const int n = 1 + below(13), rows = 1 + below(50), cols = 32 * (1 + below(turn % 8 ? 12 : 60));
+        const size_t count = (size_t)rows * (size_t)cols, x_count = (size_t)n * (size_t)cols;
+        room w = quantised_weights(RANDOM, PAL_Q8_0, count);
+        quantised x = quantised_room(x_count);
+        for (size_t i = 0; i < w.bytes; i++)
+            if (i % 34 >= 2)
+                ((int8_t *)w.data)[i] = (int8_t)(turn % 3 == 0   ? below(63) - 31
+                                                 : turn % 3 == 1 ? 31
+                                                 : i % 2         ? 31
+                                                                 : -31);
+        for (size_t i = 0; i < x_count; i++) x.x.q[i] = fill_byte((fill)(turn % 4 ? MAX : RANDOM), (int)i, -127);
+        for (size_t i = 0; i < x_count / PAL_BLOCK; i++) x.x.scale[i] = fill_scale(RANDOM);
+        derive(&x.x, x_count);
+        pack(&w, PAL_Q8_0, rows, cols);
+        assert_int_equal(pal_panels_narrow(w.data, PAL_Q8_0, rows, cols), rows >= PAL_PANEL);
+        compare_products(PAL_Q8_0,
+                         &(pal_product){.xq = &x.x, .w = w.data, .n = n, .rows = rows, .cols = cols, .narrow = true},
+                         "six bits", "six bits");
+        if (rows >= PAL_PANEL) {
+            ((unsigned char *)w.data)[PAL_SCALES_BYTES + below(256)] = turn % 2 ? 128 + 32 : 128 - 32;
+            assert_false(pal_panels_narrow(w.data, PAL_Q8_0, rows, cols));
+        }
+        drop(&w);
+        quantised_drop(&x);
+    }
+}
+
 static void matmul_q8_0_variants_equal_reference(void **state)
 {
     (void)state;
@@ -495,6 +528,7 @@ int main(void)
         cmocka_unit_test(quantize_halves_round_to_even),
         cmocka_unit_test(quantize_extreme_at_any_place_is_127),
         cmocka_unit_test(matmul_q8_0_variants_equal_reference),
+        cmocka_unit_test(matmul_q8_0_of_six_bits_equals_reference),
         cmocka_unit_test(matmul_q4_0_variants_equal_reference),
         cmocka_unit_test(matmul_q8_0_reference_is_near_double),
         cmocka_unit_test(matmul_q4_0_reference_is_near_double),

@@ -75,9 +75,11 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_err
     return s;
 }
 
-static void pack(const pal_matrix *m, void *room)
+static void pack(pal_matrix *m, void *room)
 {
-    if (m->data) pal_panels_pack((void *)(uintptr_t)m->data, m->type, m->rows, m->cols, room);
+    if (!m->data) return;
+    pal_panels_pack((void *)(uintptr_t)m->data, m->type, m->rows, m->cols, room);
+    m->narrow = pal_panels_narrow(m->data, m->type, m->rows, m->cols);
 }
 
 pal_status pal_transformer_pack(pal_transformer *net, pal_error *err)
@@ -86,13 +88,16 @@ pal_status pal_transformer_pack(pal_transformer *net, pal_error *err)
     void *room = malloc((size_t)(widest > q_dim ? widest : q_dim) * PAL_PANEL * sizeof(float));
     if (!room) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
     for (int i = 0; i < net->layers; i++) {
-        const pal_layer *l = &net->layer[i];
-        const pal_matrix *const matrices[] = {&l->q, &l->k, &l->v, &l->attn_output, &l->gate, &l->up, &l->down};
+        pal_layer *l = &net->layer[i];
+        pal_matrix *const matrices[] = {&l->q, &l->k, &l->v, &l->attn_output, &l->gate, &l->up, &l->down};
         for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++) pack(matrices[m], room);
     }
     pack(&net->token_embd, room);
     pack(&net->position_embd, room);
-    if (net->output.data != net->token_embd.data) pack(&net->output, room);
+    if (net->output.data != net->token_embd.data)
+        pack(&net->output, room);
+    else
+        net->output.narrow = net->token_embd.narrow;
     free(room);
     return PAL_OK;
 }

@@ -40,6 +40,7 @@ typedef struct {
     int rows, cols;
     const void *data;
     const float *bias; /* [rows], added to every product; NULL: none */
+    bool narrow;       /* Q8_0 whose integers are -31..31, as far as they lie in panels: see matmul_q8_0.c */
 } pal_matrix;
 
 /* Activations [n, cols] quantised in blocks of 32.  What a set of kernels reads of it, its quantize writes. */
@@ -59,6 +60,7 @@ typedef struct {
     const void *w;           /* [rows, cols] in panels */
     int n, rows, cols;
     uint32_t type; /* of w; only matmul_parts asks */
+    bool narrow;   /* as pal_matrix has it; the result is the same with and without */
 } pal_product;
 
 typedef void pal_matmul_fn(const pal_product *p);

@@ -9,9 +9,9 @@
 #include "matmul_simd128.h"
 #include "../gguf/gguf.h"
 
-/* What the multiplication of a type needs: minima and integers from 0 up; or integers with a sign, and one scale or two
- * for 32 columns. */
-typedef enum { WITH_MINIMUM, SIGNED, SIGNED_HALVES } part_kind;
+/* What the multiplication of a type needs: integers from 0 up and a minimum; the same, 16 to be taken off; or integers
+ * with a sign and two scales for 32 columns. */
+typedef enum { WITH_MINIMUM, WITH_OFFSET, SIGNED_HALVES } part_kind;
 
 /* ---- reference ---------------------------------------------------------- */
 
@@ -132,7 +132,7 @@ static void multiply_rows(const pal_product *p, const part_form *f, int from, in
 static const part_form *form_of(uint32_t type)
 {
     static const part_form forms[] = {
-        {PAL_Q4_1, WITH_MINIMUM, decode_q4_1}, {PAL_Q5_0, SIGNED, decode_q5_0},
+        {PAL_Q4_1, WITH_MINIMUM, decode_q4_1}, {PAL_Q5_0, WITH_OFFSET, decode_q5_0},
         {PAL_Q5_1, WITH_MINIMUM, decode_q5_1}, {PAL_Q4_K, WITH_MINIMUM, decode_q4_k},
         {PAL_Q5_K, WITH_MINIMUM, decode_q5_k}, {PAL_Q6_K, SIGNED_HALVES, decode_q6_k},
     };
@@ -219,7 +219,7 @@ PAL_INLINE void add_pair(part_at_work *l, v128_t low, v128_t high, int pair, con
 PAL_INLINE void add_group(part_at_work *l, const u32x8 *words, int g, const int count, const part_kind kind)
 {
     const v128_t low = wasm_v128_load(words), high = wasm_v128_load((const char *)words + 16);
-    if (kind == WITH_MINIMUM) {
+    if (kind != SIGNED_HALVES) {
         const v128_t byte = wasm_i16x8_splat(0xff);
         add_pair(l, wasm_v128_and(low, byte), wasm_v128_and(high, byte), 2 * g, count);
         add_pair(l, wasm_u16x8_shr(low, 8), wasm_u16x8_shr(high, 8), 2 * g + 1, count);
@@ -233,6 +233,19 @@ PAL_INLINE void add_group(part_at_work *l, const u32x8 *words, int g, const int 
 PAL_INLINE void clear_dots(part_at_work *l, const int count)
 {
     PAL_UNROLL for (int k = 0; k < count; k++) l->dot[k][0] = l->dot[k][1] = wasm_i32x4_splat(0);
+}
+
+/* Minus 16 times the sum of the activations' integers is twice their bias. */
+PAL_INLINE void start_part(part_at_work *l, const pal_product *p, int i, size_t at, const int count,
+                           const part_kind kind)
+{
+    clear_dots(l, count);
+    PAL_UNROLL for (int k = 0; k < count; k++)
+    {
+        const size_t block = (size_t)(i + k) * ((size_t)p->cols / PAL_BLOCK) + at;
+        l->x[k] = p->xq->wide + block * PAL_BLOCK;
+        if (kind == WITH_OFFSET) l->dot[k][0] = l->dot[k][1] = wasm_i32x4_splat(2 * p->xq->bias[block]);
+    }
 }
 
 /* sum += value * (scales * activation scale) */
@@ -260,9 +273,7 @@ PAL_INLINE void tile_rows_simd128(const part_tile *t, const pal_product *p, int 
     for (int b = 0; b < parts; b++) {
         const size_t at = (size_t)first + (size_t)b;
         part_at_work l;
-        PAL_UNROLL for (int k = 0; k < count; k++) l.x[k] =
-            p->xq->wide + (size_t)(i + k) * (size_t)p->cols + at * PAL_BLOCK;
-        clear_dots(&l, count);
+        start_part(&l, p, i, at, count, kind);
         PAL_ROLLED for (int g = 0; g < GROUPS / 2; g++) add_group(&l, &t->q[b][g], g, count, kind);
         if (kind == SIGNED_HALVES) {
             add_dots(sum, &l, p, i, at, &t->scale[b][0], count);
@@ -292,7 +303,7 @@ static void tile_simd128(const part_tile *t, const pal_product *p, part_kind kin
 {
     switch (kind) {
     case WITH_MINIMUM: tile_kind_simd128(t, p, row, first, parts, WITH_MINIMUM); break;
-    case SIGNED: tile_kind_simd128(t, p, row, first, parts, SIGNED); break;
+    case WITH_OFFSET: tile_kind_simd128(t, p, row, first, parts, WITH_OFFSET); break;
     default: tile_kind_simd128(t, p, row, first, parts, SIGNED_HALVES); break;
     }
 }
@@ -315,10 +326,10 @@ PAL_AVX2_INLINE void half_dots_avx2(__m256i *dot, const part_tile *t, const pal_
     __m256i narrow[MOST_ROWS];
     for (int k = 0; k < count; k++) narrow[k] = _mm256_setzero_si256();
     for (size_t g = 4 * half; g < 4 * half + 4; g++) {
-        const __m256i w = (__m256i)t->q[b][g], magnitude = kind == WITH_MINIMUM ? w : _mm256_abs_epi8(w);
+        const __m256i w = (__m256i)t->q[b][g], magnitude = kind != SIGNED_HALVES ? w : _mm256_abs_epi8(w);
         for (int k = 0; k < count; k++) {
             __m256i x = four_of(p, i + k, at, g);
-            if (kind != WITH_MINIMUM) x = _mm256_sign_epi8(x, w);
+            if (kind == SIGNED_HALVES) x = _mm256_sign_epi8(x, w);
             narrow[k] = _mm256_add_epi16(narrow[k], _mm256_maddubs_epi16(magnitude, x));
         }
     }
@@ -347,6 +358,8 @@ PAL_AVX2_INLINE void tile_rows_avx2(const part_tile *t, const pal_product *p, in
                 sum[k] = add_term_avx2(sum[k], _mm256_cvtepi32_ps(dot[0][k]), t->scale[b][0], s);
             else
                 dot[1][k] = _mm256_add_epi32(dot[0][k], dot[1][k]);
+            if (kind == WITH_OFFSET) /* minus 16 times the sum of the activations' integers is twice their bias */
+                dot[1][k] = _mm256_add_epi32(dot[1][k], _mm256_slli_epi32(bias_of(p, i + k, at), 1));
             sum[k] = add_term_avx2(sum[k], _mm256_cvtepi32_ps(dot[1][k]), t->scale[b][kind == SIGNED_HALVES], s);
             if (kind == WITH_MINIMUM)
                 sum[k] = add_term_avx2(sum[k], _mm256_set1_ps(activation_sum(p, i + k, at)), t->minimum[b], s);
@@ -367,7 +380,7 @@ PAL_AVX2 static void tile_avx2(const part_tile *t, const pal_product *p, part_ki
 {
     switch (kind) {
     case WITH_MINIMUM: tile_kind_avx2(t, p, row, first, parts, WITH_MINIMUM); break;
-    case SIGNED: tile_kind_avx2(t, p, row, first, parts, SIGNED); break;
+    case WITH_OFFSET: tile_kind_avx2(t, p, row, first, parts, WITH_OFFSET); break;
     default: tile_kind_avx2(t, p, row, first, parts, SIGNED_HALVES); break;
     }
 }

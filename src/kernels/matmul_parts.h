@@ -6,8 +6,8 @@
  * (four bytes of each row):
  *
  *   Q4_1  0: scale, minimum      1-4: nibbles as in Q4_0
- *   Q5_0  (scales before) 0: fifth bits      1-4: nibbles
- *   Q5_1  0: scale, minimum      1: fifth bits      2-5: nibbles
+ *   Q5_0  (scales before) 0: fifth bits, that of column 4g+k as bit g of byte k      1-4: nibbles
+ *   Q5_1  0: scale, minimum      1: fifth bits, likewise      2-5: nibbles
  *   Q4_K  0: scale, scale of minima      1-3: scales, minima      4-35: nibbles, eight words for two parts
  *   Q5_K  0-3: as Q4_K      4-11: fifth bits, bit p of a byte for part p      12-43: nibbles
  *   Q6_K  (scales before) 0-31: nibbles      32-47: upper pairs of bits      48-51: scales of 16 columns
@@ -31,6 +31,8 @@
 
 typedef uint32_t u32x8 __attribute__((vector_size(32)));
 typedef int32_t i32x8 __attribute__((vector_size(32)));
+typedef uint8_t u8x32 __attribute__((vector_size(32)));
+typedef uint16_t u16x8 __attribute__((vector_size(16)));
 typedef float f32x8 __attribute__((vector_size(32)));
 
 enum { TILE_PARTS = 32, GROUPS = PAL_BLOCK / 4 };
@@ -65,9 +67,9 @@ PAL_EIGHT_INLINE f32x8 float_of(u32x8 word)
 /* The f16 scales before the words. */
 PAL_EIGHT_INLINE f32x8 scales_before(const unsigned char *panel)
 {
-    u32x8 halves;
-    for (size_t r = 0; r < PAL_PANEL; r++) halves[r] = pal_load_u16(panel + PAL_SCALE_BYTES * r);
-    return half_of(halves);
+    u16x8 halves;
+    memcpy(&halves, panel, sizeof halves);
+    return half_of(__builtin_convertvector(halves, u32x8));
 }
 
 PAL_EIGHT_INLINE u32x8 nibbles(u32x8 word, bool high)
@@ -75,17 +77,10 @@ PAL_EIGHT_INLINE u32x8 nibbles(u32x8 word, bool high)
     return (high ? word >> 4 : word) & 0x0f0f0f0fu;
 }
 
-/* Bits 0..3 of a word to bit 4 of its bytes 0..3. */
-PAL_EIGHT_INLINE u32x8 spread(u32x8 word)
+/* Bit `bit` of every byte as its bit 4. */
+PAL_EIGHT_INLINE u32x8 fifth_bits(u32x8 word, int bit)
 {
-    word &= 15u;
-    return ((word | word << 7 | word << 14 | word << 21) & 0x01010101u) << 4;
-}
-
-/* Takes `less` from every byte, which is below 128: no byte borrows from its neighbour. */
-PAL_EIGHT_INLINE u32x8 minus(u32x8 word, uint32_t less)
-{
-    return ((word | 0x80808080u) - less * 0x01010101u) ^ 0x80808080u;
+    return (word >> bit & 0x01010101u) << 4;
 }
 
 /* ---- blocks of 32 ------------------------------------------------------- */
@@ -103,8 +98,7 @@ PAL_EIGHT void unpack_q5_0(part_tile *t, int part, const unsigned char *panel)
     const unsigned char *words = panel + PAL_SCALES_BYTES;
     const u32x8 fifth = word_at(words, 0);
     t->scale[part][0] = scales_before(panel);
-    for (int g = 0; g < GROUPS; g++)
-        t->q[part][g] = minus(nibbles(word_at(words, 1 + g % 4), g >= 4) | spread(fifth >> 4 * g), 16);
+    for (int g = 0; g < GROUPS; g++) t->q[part][g] = nibbles(word_at(words, 1 + g % 4), g >= 4) | fifth_bits(fifth, g);
 }
 
 PAL_EIGHT void unpack_q5_1(part_tile *t, int part, const unsigned char *words)
@@ -112,8 +106,7 @@ PAL_EIGHT void unpack_q5_1(part_tile *t, int part, const unsigned char *words)
     const u32x8 both = word_at(words, 0), fifth = word_at(words, 1);
     t->scale[part][0] = half_of(both);
     t->minimum[part] = half_of(both >> 16);
-    for (int g = 0; g < GROUPS; g++)
-        t->q[part][g] = nibbles(word_at(words, 2 + g % 4), g >= 4) | spread(fifth >> 4 * g);
+    for (int g = 0; g < GROUPS; g++) t->q[part][g] = nibbles(word_at(words, 2 + g % 4), g >= 4) | fifth_bits(fifth, g);
 }
 
 /* ---- blocks of 256 ------------------------------------------------------ */
@@ -144,7 +137,7 @@ PAL_EIGHT void unpack_q5_k(part_tile *t, int part, const unsigned char *words)
     unpack_scales(t, part, words);
     for (int i = 0; i < 8; i++)
         for (int g = 0; g < GROUPS; g++) {
-            const u32x8 fifth = (word_at(words, 4 + g) >> i & 0x01010101u) << 4;
+            const u32x8 fifth = fifth_bits(word_at(words, 4 + g), i);
             t->q[part + i][g] = nibbles(word_at(words, 12 + i / 2 * GROUPS + g), i % 2) | fifth;
         }
 }
@@ -160,8 +153,8 @@ PAL_EIGHT void unpack_q6_k(part_tile *t, int part, const unsigned char *panel)
         t->scale[part + i][1] = scale * float_of((u32x8)((i32x8)(two << 16) >> 24));
         for (int g = 0; g < GROUPS; g++) {
             const u32x8 high = (word_at(words, 32 + half * GROUPS + g) >> 2 * quarter & 0x03030303u) << 4;
-            t->q[part + i][g] =
-                minus(nibbles(word_at(words, half * 16 + quarter % 2 * GROUPS + g), quarter / 2) | high, 32);
+            const u32x8 q = nibbles(word_at(words, half * 16 + quarter % 2 * GROUPS + g), quarter / 2) | high;
+            t->q[part + i][g] = (u32x8)((u8x32)q - 32);
         }
     }
 }

@@ -109,17 +109,124 @@ PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, in
     store_sums(sum, p, i, row, count);
 }
 
-static void matmul_q8_0_simd128(const pal_product *p)
+/* All panels by `count` rows of activations, 1 to 3, from i on. */
+static void direct_all(const pal_product *p, int i, int count)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q8_0_PANEL_BYTES;
     const unsigned char *panel = p->w;
-    const int rest = p->n % TILE_ROWS, i = p->n - rest;
-    if (i) run_tiles(p, PAL_Q8_0_PANEL_BYTES, widen);
-    for (int row = 0; rest && row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (rest) {
-        case 1: direct_rows(p, panel, row, i, 1); break;
-        case 2: direct_rows(p, panel, row, i, 2); break;
-        default: direct_rows(p, panel, row, i, 3); break;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) {
+        if (count == 1)
+            direct_rows(p, panel, row, i, 1);
+        else if (count == 2)
+            direct_rows(p, panel, row, i, 2);
+        else
+            direct_rows(p, panel, row, i, 3);
+    }
+}
+
+static void matmul_q8_0_simd128(const pal_product *p)
+{
+    const int rest = p->n % TILE_ROWS;
+    if (p->n >= TILE_ROWS) run_tiles(p, PAL_Q8_0_PANEL_BYTES, widen);
+    if (rest) direct_all(p, p->n - rest, rest);
+    multiply_rest(p);
+}
+
+#endif
+/* ---- wasm relaxed simd -------------------------------------------------- */
+#if defined(PAL_HAVE_RELAXED)
+
+/* Weights of 6 bits, plus 32 without a sign: 1..63, a 7-bit operand, so every engine returns the same integers.  A
+ * pair of products is at most 2 * 63 * 127 = 16002, two such pairs 32004, below 2^15: they may be added in 16 bits. */
+enum { NARROW_OFFSET = 128 - 32, NARROW_BIAS_SHIFT = 2, GROUPS = PAL_BLOCK / 4 };
+
+/* Groups of four columns of four rows of activations, side by side. */
+typedef struct {
+    alignas(16) int8_t q[TILE_BLOCKS][GROUPS][TILE_ROWS][4];
+    float scale[TILE_BLOCKS][TILE_ROWS];
+    int32_t bias[TILE_BLOCKS][TILE_ROWS];
+} narrow_tile;
+
+static inline void fill_narrow(narrow_tile *t, const pal_product *p, int i, int first, int blocks)
+{
+    const size_t stride = (size_t)p->cols / PAL_BLOCK, at = (size_t)i * stride + (size_t)first;
+    for (int b = 0; b < blocks; b++) {
+        for (int g = 0; g < GROUPS; g += 4) {
+            v128_t row[TILE_ROWS];
+            PAL_UNROLL for (size_t k = 0; k < TILE_ROWS; k++) row[k] =
+                wasm_v128_load(p->xq->q + (at + k * stride + (size_t)b) * PAL_BLOCK + 4 * g);
+            pal_transpose_simd128(row);
+            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) wasm_v128_store(t->q[b][g + k], row[k]);
         }
+        for (size_t k = 0; k < TILE_ROWS; k++) {
+            t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
+            t->bias[b][k] = p->xq->bias[at + k * stride + (size_t)b];
+        }
+    }
+}
+
+/* dot += x0 * w0 + x1 * w1, four columns each. */
+PAL_INLINE v128_t add_two(v128_t dot, v128_t x0, v128_t w0, v128_t x1, v128_t w1)
+{
+    v128_t pairs =
+        wasm_i16x8_add(wasm_i16x8_relaxed_dot_i8x16_i7x16(x0, w0), wasm_i16x8_relaxed_dot_i8x16_i7x16(x1, w1));
+    return wasm_i32x4_add(dot, wasm_i32x4_dot_i16x8(pairs, wasm_i16x8_splat(1)));
+}
+
+/* Adds some blocks of one panel to the outputs of four rows of activations from i on. */
+static inline void multiply_narrow(const unsigned char *panel, const narrow_tile *x, const pal_product *p, int row,
+                                   int i, int blocks, bool fresh)
+{
+    const v128_t offset = wasm_i8x16_splat(NARROW_OFFSET);
+    v128_t sum[TILE_ROWS][2];
+    load_sums(sum, p, i, row, TILE_ROWS, fresh);
+    for (int b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
+        const unsigned char *w = panel + PAL_SCALES_BYTES;
+        const int8_t *a = x->q[b][0][0];
+        v128_t dot[TILE_ROWS][2], scale[2];
+        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) dot[k][0] = dot[k][1] =
+            wasm_i32x4_shl(wasm_v128_load32_splat(&x->bias[b][k]), NARROW_BIAS_SHIFT);
+        PAL_ROLLED for (int g = 0; g < GROUPS; g += 2, w += 64, a += 32)
+        {
+            v128_t low0 = wasm_i8x16_sub(wasm_v128_load(w), offset);
+            v128_t high0 = wasm_i8x16_sub(wasm_v128_load(w + 16), offset);
+            v128_t low1 = wasm_i8x16_sub(wasm_v128_load(w + 32), offset);
+            v128_t high1 = wasm_i8x16_sub(wasm_v128_load(w + 48), offset);
+            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++)
+            {
+                v128_t x0 = wasm_v128_load32_splat(a + 4 * k), x1 = wasm_v128_load32_splat(a + 16 + 4 * k);
+                dot[k][0] = add_two(dot[k][0], x0, low0, x1, low1);
+                dot[k][1] = add_two(dot[k][1], x0, high0, x1, high1);
+            }
+        }
+        pal_load_f16_simd128(scale, panel);
+        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) add_block(sum[k], dot[k], scale, &x->scale[b][k]);
+    }
+    store_sums(sum, p, i, row, TILE_ROWS);
+}
+
+static void matmul_q8_0_relaxed(const pal_product *p)
+{
+    const int blocks = p->cols / PAL_BLOCK, panels = p->rows / PAL_PANEL, rest = p->n % TILE_ROWS;
+    const size_t panel_bytes = (size_t)blocks * PAL_Q8_0_PANEL_BYTES;
+    narrow_tile x;
+    if (!p->narrow || p->n < TILE_ROWS) {
+        matmul_q8_0_simd128(p);
+        return;
+    }
+    for (int panel = 0; panel < panels; panel += TILE_PANELS)
+        for (int first = 0; first < blocks; first += TILE_BLOCKS) {
+            const int some = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
+            const int wide = panels - panel < TILE_PANELS ? panels - panel : TILE_PANELS;
+            const unsigned char *from = (const unsigned char *)p->w + (size_t)first * PAL_Q8_0_PANEL_BYTES;
+            for (int i = 0; i + TILE_ROWS <= p->n; i += TILE_ROWS) {
+                fill_narrow(&x, p, i, first, some);
+                for (int j = 0; j < wide; j++)
+                    multiply_narrow(from + (size_t)(panel + j) * panel_bytes, &x, p, (panel + j) * PAL_PANEL, i, some,
+                                    first == 0);
+            }
+        }
+    if (rest) direct_all(p, p->n - rest, rest);
     multiply_rest(p);
 }
 
@@ -209,6 +316,9 @@ void pal_pick_matmul_q8_0(pal_kernels *k)
     k->matmul_q8_0 = matmul_q8_0_ref;
 #if defined(PAL_HAVE_SIMD128)
     if (k->isa & PAL_ISA_SIMD128) k->matmul_q8_0 = matmul_q8_0_simd128;
+#endif
+#if defined(PAL_HAVE_RELAXED)
+    if (k->isa & PAL_ISA_RELAXED) k->matmul_q8_0 = matmul_q8_0_relaxed;
 #endif
 #if defined(PAL_HAVE_AVX2)
     if (k->isa & PAL_ISA_AVX2) k->matmul_q8_0 = matmul_q8_0_avx2;

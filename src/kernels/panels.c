@@ -12,24 +12,52 @@ typedef struct {
     size_t scale, unit, units;
     unsigned char flip; /* what turns a signed byte into one without a sign */
     bool last;          /* the scale is at the end of the block, in the file */
+    bool fifth;         /* the unit before the last four holds fifth bits, which panels have in another order */
 } form;
 
 static bool form_of(form *f, uint32_t type)
 {
     switch (type) {
-    case PAL_Q8_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 4, 0x80, false}; return true;
-    case PAL_Q4_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 8, 0, false}; return true;
-    case PAL_Q5_0: *f = (form){PAL_SCALE_BYTES, 4, 1 + PAL_BLOCK / 8, 0, false}; return true;
-    case PAL_Q6_K: *f = (form){PAL_SCALE_BYTES, 4, PAL_Q6_K_BYTES / 4, 0, true}; return true;
+    case PAL_Q8_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 4, 0x80, false, false}; return true;
+    case PAL_Q4_0: *f = (form){PAL_SCALE_BYTES, 4, PAL_BLOCK / 8, 0, false, false}; return true;
+    case PAL_Q5_0: *f = (form){PAL_SCALE_BYTES, 4, 1 + PAL_BLOCK / 8, 0, false, true}; return true;
+    case PAL_Q6_K: *f = (form){PAL_SCALE_BYTES, 4, PAL_Q6_K_BYTES / 4, 0, true, false}; return true;
     case PAL_Q4_1:
     case PAL_Q5_1:
     case PAL_Q4_K:
-    case PAL_Q5_K: *f = (form){0, 4, pal_tensor_block_bytes(type) / 4, 0, false}; return true;
+    case PAL_Q5_K: *f = (form){0, 4, pal_tensor_block_bytes(type) / 4, 0, false, type == PAL_Q5_1}; return true;
     case PAL_BF16:
-    case PAL_F16: *f = (form){0, 2, 1, 0, false}; return true;
-    case PAL_F32: *f = (form){0, 4, 1, 0, false}; return true;
+    case PAL_F16: *f = (form){0, 2, 1, 0, false, false}; return true;
+    case PAL_F32: *f = (form){0, 4, 1, 0, false, false}; return true;
     default: return false;
     }
+}
+
+/* Bit 4g + k of a word to bit g of byte k, so that one shift brings four columns to their bytes; and back. */
+static uint32_t regroup(uint32_t word, bool back)
+{
+    uint32_t out = 0;
+    for (int k = 0; k < 4; k++) {
+        uint32_t bits = back ? word >> 8 * k & 0xff : word >> k & 0x11111111u;
+        if (back) {
+            bits = (bits | bits << 12) & 0x000f000fu;
+            bits = (bits | bits << 6) & 0x03030303u;
+            out |= ((bits | bits << 3) & 0x11111111u) << k;
+        } else {
+            bits = (bits | bits >> 3) & 0x03030303u;
+            bits = (bits | bits >> 6) & 0x000f000fu;
+            out |= ((bits | bits >> 12) & 0xffu) << 8 * k;
+        }
+    }
+    return out;
+}
+
+static void regroup_bytes(unsigned char *bytes, bool back)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    word = regroup(word, back);
+    memcpy(bytes, &word, sizeof word);
 }
 
 static inline void copy_flipped(unsigned char *to, const unsigned char *from, size_t bytes, unsigned char flip)
@@ -49,6 +77,7 @@ static void move_row(unsigned char *panel, unsigned char *row, int r, size_t blo
         for (size_t u = 0; u < f->units; u++) {
             unsigned char *in_panel = units + u * PAL_PANEL * f->unit, *in_row = row_units + u * f->unit;
             copy_flipped(out ? in_row : in_panel, out ? in_panel : in_row, f->unit, f->flip);
+            if (f->fifth && u + 5 == f->units) regroup_bytes(out ? in_row : in_panel, out);
         }
     }
 }

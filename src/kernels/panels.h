@@ -40,6 +40,9 @@ size_t pal_row_bytes(uint32_t type, int cols);
  * are left as they are. */
 void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *room);
 
+/* Whether `data`, in panels, is Q8_0 with integers of -31..31 in all of them: what is quantised to 6 bits. */
+bool pal_panels_narrow(const void *data, uint32_t type, int rows, int cols);
+
 /* The bytes of one row as they were in the file: pal_row_bytes of them. */
 void pal_panels_row(void *row_bytes, const void *data, uint32_t type, int rows, int cols, int row);
 

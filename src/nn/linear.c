@@ -24,7 +24,8 @@ void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix
                            .n = n,
                            .rows = w->rows,
                            .cols = w->cols,
-                           .type = w->type};
+                           .type = w->type,
+                           .narrow = w->narrow};
     if (fresh && !pal_weights_float(w->type)) k->quantize(room, x, (size_t)n * (size_t)w->cols);
     pal_matmul_of(k, w->type)(&p);
     for (int i = 0; w->bias && i < n; i++) k->add(y + (size_t)i * (size_t)w->rows, w->bias, (size_t)w->rows);
