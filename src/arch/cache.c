@@ -6,9 +6,9 @@
 
 enum { F16_BYTES = 2, Q8_0_BYTES = 1 };
 
-static int round_up(int n)
+static size_t round_up(int n)
 {
-    return (n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
+    return ((size_t)n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
 }
 
 static size_t kv_dim(const pal_cache *c)
@@ -43,7 +43,7 @@ void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, 
                       pal_arena *arena)
 {
     PAL_ASSERT(keep || type == PAL_KV_F32);
-    *c = (pal_cache){.shape = *shape, .type = type, .capacity = round_up(capacity)};
+    *c = (pal_cache){.shape = *shape, .type = type, .capacity = (int)round_up(capacity)};
     c->blocks = (shape->head_dim + PAL_BLOCK - 1) / PAL_BLOCK;
     c->held = keep && type == PAL_KV_F32 ? shape->layers : 1;
     c->k = pal_take(arena, (size_t)c->held * layer_size(c), sizeof *c->k);
@@ -149,7 +149,7 @@ static void expand_blocks(const pal_cache *c, const pal_kernels *kernels, float 
 static void expand(const pal_cache *c, const pal_kernels *kernels, int layer, int positions)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, at = (size_t)layer;
-    const size_t panels = (size_t)round_up(positions) / PAL_PANEL, each = (size_t)c->capacity / PAL_PANEL;
+    const size_t panels = round_up(positions) / PAL_PANEL, each = (size_t)c->capacity / PAL_PANEL;
     for (size_t head = 0; head < heads; head++) {
         const size_t from = head * (size_t)c->capacity * head_dim;
         if (c->type == PAL_KV_F16)
@@ -209,7 +209,7 @@ size_t pal_cache_bytes(const pal_cache *c, int positions)
 {
     const size_t numbers = kv_dim(c) * element_bytes(c->type);
     const size_t scales = c->type == PAL_KV_Q8_0 ? (size_t)c->shape.kv_heads * (size_t)c->blocks * sizeof(uint16_t) : 0;
-    return (size_t)c->shape.layers * ((size_t)round_up(positions) + (size_t)positions) * (numbers + scales);
+    return (size_t)c->shape.layers * (round_up(positions) + (size_t)positions) * (numbers + scales);
 }
 
 /* What a layer's bytes are made of, in order: the same pieces on the way out and in. */
@@ -219,7 +219,7 @@ typedef void piece_fn(void *context, void *memory, size_t bytes);
 static void panel_pieces(const pal_cache *c, char *data, size_t bytes, int positions, piece_fn *piece, void *context)
 {
     for (int head = 0; head < c->shape.kv_heads; head++)
-        piece(context, data + (size_t)head * (size_t)c->capacity * bytes, (size_t)round_up(positions) * bytes);
+        piece(context, data + (size_t)head * (size_t)c->capacity * bytes, round_up(positions) * bytes);
 }
 
 static void all_pieces(const pal_cache *c, int positions, piece_fn *piece, void *context)

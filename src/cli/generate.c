@@ -23,6 +23,7 @@ typedef struct {
 /* One text and what is known of it. */
 typedef struct {
     const request *r;
+    uint64_t seed; /* drawn if none was given */
     const pal_model *model;
     pal_sequence *sequence;
     pal_generator *generator;
@@ -312,7 +313,7 @@ static int run_drafts(job *j, pal_error *err)
     for (int32_t number = 0; number < j->r->drafts && code == EXIT_GOOD; number++) {
         pal_status s = PAL_OK;
         if (number) {
-            pal_generator_reseed(j->generator, j->r->seed, (uint32_t)number);
+            pal_generator_reseed(j->generator, j->seed, (uint32_t)number);
             s = pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, flags, err);
             if (!j->r->json) fputs("---\n", stdout);
         }
@@ -420,63 +421,62 @@ static bool store_session(const job *j, const char *path)
 
 /* ---- the command ---- */
 
-/* Restores a session, sets the prompt, runs.  PAL_MORE in *s: no text so far. */
+/* The text so far, if there is a session, and the prompt; PAL_MORE: there is none so far, *begun: there was a session. */
+static pal_status set_out(job *j, bool has_prompt, bool *begun, pal_error *err)
+{
+    const request *r = j->r;
+    pal_status s = r->session ? load_session(j, r->session, err) : PAL_MORE;
+    *begun = s == PAL_OK;
+    if (s < 0) return s;
+    if (!*begun || r->has_seed) {
+        j->seed = seed_or_drawn(r->seed, r->has_seed);
+        pal_generator_reseed(j->generator, j->seed, 0);
+    }
+    if (*begun && j->prompt.size) return go_on_with(j, j->prompt.data, j->prompt.size, err);
+    if (has_prompt && !*begun)
+        return pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, r->special ? PAL_TOKENIZE_SPECIAL : 0,
+                                    err);
+    const int32_t generated = pal_generator_progress(j->generator).generated, most = r->options.max_tokens;
+    if (*begun) pal_generator_limit(j->generator, most < 0 || most > INT32_MAX - generated ? -1 : generated + most);
+    return PAL_OK;
+}
+
 static int run_job(job *j, bool has_prompt, pal_error *err)
 {
-    request r = *j->r;
-    pal_status s = r.session ? load_session(j, r.session, err) : PAL_MORE;
-    if (s < 0) {
-        report(r.session, err);
+    const request *r = j->r;
+    bool begun;
+    if (set_out(j, has_prompt, &begun, err) < 0) {
+        report(begun || !r->session ? "generate" : r->session, err);
         return EXIT_BAD;
     }
-    const bool begun = s == PAL_OK;
-    if (!begun || r.has_seed) {
-        r.seed = seed_or_drawn(r.seed, r.has_seed);
-        pal_generator_reseed(j->generator, r.seed, 0);
-    }
-    j->r = &r;
-    if (begun && j->prompt.size)
-        s = go_on_with(j, j->prompt.data, j->prompt.size, err);
-    else if (begun)
-        pal_generator_limit(j->generator, r.options.max_tokens < 0
-                                              ? -1
-                                              : pal_generator_progress(j->generator).generated + r.options.max_tokens);
-    else if (has_prompt)
-        s = pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, r.special ? PAL_TOKENIZE_SPECIAL : 0,
-                                 err);
-    if (s < 0) return report("generate", err), EXIT_BAD;
     stop_on_interrupt();
-    int code = has_prompt || (begun && !r.interactive) ? run_drafts(j, err) : EXIT_GOOD;
-    if (code == EXIT_GOOD && r.interactive) code = run_lines(j, begun || has_prompt, err);
-    if (code != EXIT_BAD && r.session && !store_session(j, r.session)) code = EXIT_BAD;
+    int code = has_prompt || (begun && !r->interactive) ? run_drafts(j, err) : EXIT_GOOD;
+    if (code == EXIT_GOOD && r->interactive) code = run_lines(j, begun || has_prompt, err);
+    if (code != EXIT_BAD && r->session && !store_session(j, r->session)) code = EXIT_BAD;
     return code;
 }
 
-static int with_memory(job *j, const request *r, bool has_prompt, pal_error *err)
+/* A sequence and a generator on it; -1 to go on. */
+static int make_generator(job *j, void **sequence, void **generator, pal_error *err)
 {
+    const request *r = j->r;
     pal_sequence_options kept = r->sequence;
-    size_t sequence_bytes, generator_bytes;
-    const int32_t context = pal_model_info(j->model)->context;
-    if (!kept.max_tokens && context > LONGEST_UNASKED) kept.max_tokens = LONGEST_UNASKED;
-    if (pal_sequence_bytes(j->model, &kept, &sequence_bytes, err)) return report("generate", err);
-    void *sequence = malloc(sequence_bytes), *generator = NULL;
-    int code = EXIT_BAD;
-    if (!sequence)
+    size_t bytes;
+    if (!kept.max_tokens && pal_model_info(j->model)->context > LONGEST_UNASKED) kept.max_tokens = LONGEST_UNASKED;
+    pal_status s = pal_sequence_bytes(j->model, &kept, &bytes, err);
+    if (!s && !(*sequence = malloc(bytes))) {
         *err =
             (pal_error){PAL_E_MEMORY, "no memory for keys and values: --context or --kv make them smaller", SIZE_MAX};
-    if (!sequence || pal_sequence_init(&j->sequence, j->model, &kept, sequence, sequence_bytes, err) ||
-        pal_generator_bytes(j->sequence, &r->options, &generator_bytes, err)) {
-        code = report("generate", err);
-    } else if (!(generator = malloc(generator_bytes))) {
-        fputs("palimpsest: generate: no memory\n", stderr);
-    } else if (pal_generator_init(&j->generator, j->sequence, &r->options, generator, generator_bytes, err)) {
-        code = report("generate", err);
-    } else {
-        code = run_job(j, has_prompt, err);
+        s = PAL_E_MEMORY;
     }
-    free(sequence);
-    free(generator);
-    return code;
+    if (!s) s = pal_sequence_init(&j->sequence, j->model, &kept, *sequence, bytes, err);
+    if (!s) s = pal_generator_bytes(j->sequence, &r->options, &bytes, err);
+    if (!s && !(*generator = malloc(bytes))) {
+        *err = (pal_error){PAL_E_MEMORY, "no memory for the generator", SIZE_MAX};
+        s = PAL_E_MEMORY;
+    }
+    if (!s) s = pal_generator_init(&j->generator, j->sequence, &r->options, *generator, bytes, err);
+    return s ? report("generate", err) : -1;
 }
 
 /* The grammar's file, opened; -1 to go on. */
@@ -513,6 +513,7 @@ int command_generate(int argc, char **argv)
     request *r = calloc(1, sizeof *r);
     job j = {.r = r};
     pal_grammar *grammar = NULL;
+    void *sequence = NULL, *generator = NULL;
     pal_error err;
     bool has_prompt;
     if (!r) return EXIT_BAD;
@@ -525,10 +526,13 @@ int command_generate(int argc, char **argv)
         j.model = model;
         code = read_prompt(r, &j.prompt, &has_prompt);
         if (code < 0) code = open_grammar(r, &grammar);
-        if (code < 0) code = with_memory(&j, r, has_prompt, &err);
+        if (code < 0) code = make_generator(&j, &sequence, &generator, &err);
+        if (code < 0) code = run_job(&j, has_prompt, &err);
     }
     pal_model_close(model);
     pal_grammar_close(grammar);
+    free(generator);
+    free(sequence);
     free(j.prompt.data);
     free(j.text.data);
     free(j.tokens);

@@ -205,16 +205,67 @@ static inline void multiply_narrow(const unsigned char *panel, const narrow_tile
     store_sums(sum, p, i, row, TILE_ROWS);
 }
 
+/* Up to three rows of activations from i on by a panel as it lies there. */
+PAL_INLINE void direct_narrow(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
+{
+    const v128_t offset = wasm_i8x16_splat(NARROW_OFFSET);
+    const size_t blocks = (size_t)p->cols / PAL_BLOCK;
+    v128_t sum[TILE_ROWS][2];
+    load_sums(sum, p, i, row, count, true);
+    for (size_t b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
+        const unsigned char *w = panel + PAL_SCALES_BYTES;
+        const int8_t *a = p->xq->q + ((size_t)i * blocks + b) * PAL_BLOCK;
+        v128_t dot[TILE_ROWS][2], scale[2];
+        PAL_UNROLL for (size_t k = 0; k < (size_t)count; k++)
+        {
+            v128_t bias = wasm_v128_load32_splat(p->xq->bias + ((size_t)i + k) * blocks + b);
+            dot[k][0] = dot[k][1] = wasm_i32x4_shl(bias, NARROW_BIAS_SHIFT);
+        }
+        PAL_ROLLED for (int g = 0; g < GROUPS; g += 2, w += 64, a += 8)
+        {
+            v128_t low0 = wasm_i8x16_sub(wasm_v128_load(w), offset);
+            v128_t high0 = wasm_i8x16_sub(wasm_v128_load(w + 16), offset);
+            v128_t low1 = wasm_i8x16_sub(wasm_v128_load(w + 32), offset);
+            v128_t high1 = wasm_i8x16_sub(wasm_v128_load(w + 48), offset);
+            PAL_UNROLL for (size_t k = 0; k < (size_t)count; k++)
+            {
+                const int8_t *x = a + k * blocks * PAL_BLOCK;
+                v128_t x0 = wasm_v128_load32_splat(x), x1 = wasm_v128_load32_splat(x + 4);
+                dot[k][0] = add_two(dot[k][0], x0, low0, x1, low1);
+                dot[k][1] = add_two(dot[k][1], x0, high0, x1, high1);
+            }
+        }
+        pal_load_f16_simd128(scale, panel);
+        PAL_UNROLL for (size_t k = 0; k < (size_t)count; k++)
+            add_block(sum[k], dot[k], scale, p->xq->scale + ((size_t)i + k) * blocks + b);
+    }
+    store_sums(sum, p, i, row, count);
+}
+
+static void direct_all_narrow(const pal_product *p, int i, int count)
+{
+    const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q8_0_PANEL_BYTES;
+    const unsigned char *panel = p->w;
+    for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) {
+        if (count == 1)
+            direct_narrow(p, panel, row, i, 1);
+        else if (count == 2)
+            direct_narrow(p, panel, row, i, 2);
+        else
+            direct_narrow(p, panel, row, i, 3);
+    }
+}
+
 static void matmul_q8_0_relaxed(const pal_product *p)
 {
     const int blocks = p->cols / PAL_BLOCK, panels = p->rows / PAL_PANEL, rest = p->n % TILE_ROWS;
     const size_t panel_bytes = (size_t)blocks * PAL_Q8_0_PANEL_BYTES;
     narrow_tile x;
-    if (!p->narrow || p->n < TILE_ROWS) {
+    if (!p->narrow) {
         matmul_q8_0_simd128(p);
         return;
     }
-    for (int panel = 0; panel < panels; panel += TILE_PANELS)
+    for (int panel = 0; p->n >= TILE_ROWS && panel < panels; panel += TILE_PANELS)
         for (int first = 0; first < blocks; first += TILE_BLOCKS) {
             const int some = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
             const int wide = panels - panel < TILE_PANELS ? panels - panel : TILE_PANELS;
@@ -226,7 +277,7 @@ static void matmul_q8_0_relaxed(const pal_product *p)
                                     first == 0);
             }
         }
-    if (rest) direct_all(p, p->n - rest, rest);
+    if (rest) direct_all_narrow(p, p->n - rest, rest);
     multiply_rest(p);
 }
 

@@ -112,3 +112,14 @@ void pal_panels_blocks(void *bytes, const void *data, uint32_t type, int rows, i
     at += (size_t)(row - row % PAL_PANEL) * row_bytes + PAL_PANEL * from;
     move_row((unsigned char *)(uintptr_t)at, bytes, row % PAL_PANEL, (size_t)count, &f, true);
 }
+
+bool pal_panels_narrow(const void *data, uint32_t type, int rows, int cols)
+{
+    if (type != PAL_Q8_0 || rows < PAL_PANEL) return false;
+    const size_t blocks = (size_t)(rows / PAL_PANEL) * ((size_t)cols / PAL_BLOCK);
+    const unsigned char *block = data;
+    for (size_t b = 0; b < blocks; b++, block += PAL_Q8_0_PANEL_BYTES)
+        for (size_t i = PAL_SCALES_BYTES; i < PAL_Q8_0_PANEL_BYTES; i++)
+            if (block[i] < 128 - 31 || block[i] > 128 + 31) return false;
+    return true;
+}

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes a checkpoint as GGUF (F32, F16, Q8_0) and reads it back.
 
-usage: export.py --data DIR --checkpoint best.pt --out PREFIX [--types F32,F16,Q8_0] [--name NAME] [--license TEXT]
+usage: export.py --data DIR --checkpoint best.pt --out PREFIX [--types F32,F16,Q8_0] [--bits 6] [--name NAME] [--license TEXT]
 
 PREFIX gets `.f32.gguf`, `.f16.gguf` and `.gguf` (Q8_0, what ships).  Matrices are quantised by the gguf
-package, as llama.cpp's reference does it; rows that no block of 32 fits stay F16; vectors are F32.
+package, as llama.cpp's reference does it; rows that no block of 32 fits stay F16; vectors are F32.  With --bits 6 the
+integers of Q8_0 stay within -31..31: the file is no smaller, but engines with relaxed SIMD add such products in 16
+bits (src/kernels/matmul_q8_0.c).
 """
 import argparse
 import json
@@ -66,7 +68,18 @@ def stored_type(tensor, wanted):
     return wanted
 
 
-def write(path, checkpoint, corpus, wanted, file_type, name, license_text):
+def quantize(data, kind, bits):
+    """Rows of `kind`; Q8_0 of fewer than 8 bits is rounded to 2^(bits-1) - 1 steps on either side of zero."""
+    if kind != gguf.GGMLQuantizationType.Q8_0 or bits == 8:
+        return gguf.quants.quantize(data, kind)
+    blocks = data.reshape(-1, 32)
+    scale = np.abs(blocks).max(1, keepdims=True) / (2 ** (bits - 1) - 1)
+    q = np.rint(np.divide(blocks, scale, out=np.zeros_like(blocks), where=scale > 0)).astype(np.int8)
+    packed = np.concatenate([scale.astype(np.float16).view(np.uint8), q.view(np.uint8)], axis=1)
+    return packed.reshape(*data.shape[:-1], -1)
+
+
+def write(path, checkpoint, corpus, wanted, file_type, name, license_text, bits):
     causal = checkpoint["causal"]
     architecture = "llama" if causal else "llada"
     writer = gguf.GGUFWriter(path, architecture)
@@ -82,14 +95,14 @@ def write(path, checkpoint, corpus, wanted, file_type, name, license_text):
     for tensor_name, tensor in checkpoint["weights"].items():
         data = tensor.float().numpy()
         kind = stored_type(data, wanted)
-        writer.add_tensor(tensor_name, gguf.quants.quantize(data, kind), raw_dtype=kind)
+        writer.add_tensor(tensor_name, quantize(data, kind, bits), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def read_back(path, checkpoint, wanted):
+def read_back(path, checkpoint, wanted, bits):
     """Every tensor must come back as quantising and dequantising it gives; returns the largest relative error."""
     reader, worst = gguf.GGUFReader(path), 0.0
     stored = {t.name: t for t in reader.tensors}
@@ -99,7 +112,7 @@ def read_back(path, checkpoint, wanted):
         kind = stored_type(data, wanted)
         assert stored[name].tensor_type == kind, name
         got = gguf.quants.dequantize(stored[name].data, kind).reshape(data.shape)
-        assert np.array_equal(got, gguf.quants.dequantize(gguf.quants.quantize(data, kind), kind).reshape(data.shape)), name
+        assert np.array_equal(got, gguf.quants.dequantize(quantize(data, kind, bits), kind).reshape(data.shape)), name
         worst = max(worst, float(np.abs(got - data).max() / np.abs(data).max()))
     return worst
 
@@ -110,6 +123,7 @@ def main():
     p.add_argument("--checkpoint", type=pathlib.Path, required=True)
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--types", default="F32,F16,Q8_0")
+    p.add_argument("--bits", type=int, choices=range(4, 9), default=8, help="of the integers of Q8_0")
     p.add_argument("--name", default="")
     p.add_argument("--license", default="MIT (weights); training text CDLA-Sharing-1.0, CC-BY, Apache-2.0 and public domain")
     args = p.parse_args()
@@ -118,8 +132,8 @@ def main():
     for name in args.types.split(","):
         kind, file_type, suffix = TYPES[name]
         path = args.out.with_name(args.out.name + suffix)
-        write(path, checkpoint, corpus, kind, file_type, args.name or args.out.name, args.license)
-        print(f"{path}: {path.stat().st_size:,} bytes, largest relative error {read_back(path, checkpoint, kind):.2e}")
+        write(path, checkpoint, corpus, kind, file_type, args.name or args.out.name, args.license, args.bits)
+        print(f"{path}: {path.stat().st_size:,} bytes, largest relative error {read_back(path, checkpoint, kind, args.bits):.2e}")
 
 
 if __name__ == "__main__":

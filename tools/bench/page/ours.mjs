@@ -74,9 +74,11 @@ class Engine {
 class Sequence {
   constructor(/** @type {Engine} */ engine, /** @type {number} */ model, /** @type {number} */ context, /** @type {number} */ vocab) {
     const words = engine.alloc(8);
-    engine.check('pal_sequence_bytes', model, context, words);
+    const options = engine.alloc(12); // pal_sequence_options: max_tokens, batch, kv (0: F32)
+    engine.ints(options, 3).set([context, 256, 0]);
+    engine.check('pal_sequence_bytes', model, options, words);
     const bytes = engine.ints(words, 1)[0] >>> 0;
-    engine.check('pal_sequence_init', words, model, context, engine.alloc(bytes), bytes);
+    engine.check('pal_sequence_init', words, model, options, engine.alloc(bytes), bytes);
     this.engine = engine;
     this.at = engine.ints(words, 1)[0];
     this.room = engine.alloc(4 * context);
