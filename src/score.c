@@ -253,7 +253,8 @@ static void end_round(pal_scoring *j)
     j->done = (e->round >= e->least && error <= e->target) || e->round == ROUNDS_MOST;
     if (e->round < e->least) return;
     double ratio = error / e->target, rounds = e->round * ratio * ratio + 1.0; /* NaN where the error is */
-    j->progress.expected_evaluations = (uint64_t)(rounds < (double)ROUNDS_MOST ? rounds : (double)ROUNDS_MOST) * e->count;
+    j->progress.expected_evaluations =
+        (uint64_t)(rounds < (double)ROUNDS_MOST ? rounds : (double)ROUNDS_MOST) * e->count;
 }
 
 /* One draw: every round takes each window `draws` times, its number of masked tokens stratified over all of

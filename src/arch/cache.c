@@ -117,7 +117,7 @@ static void round_new(const pal_cache *c, int layer, const float *k, int first, 
     const size_t numbers = (size_t)layer * layer_size(c), scales = (size_t)layer * layer_scales(c);
     const float *v = c->v + (size_t)first * heads * head_dim;
     for (int i = 0; i < n; i++) {
-        const size_t at = (size_t)(first + i), lane = at % PAL_PANEL;
+        const size_t at = (size_t)first + (size_t)i, lane = at % PAL_PANEL;
         for (size_t head = 0; head < heads; head++, k += head_dim, v += head_dim) {
             const size_t panel = head * (size_t)c->capacity + at - lane, row = at * heads + head;
             round_head(c, &c->kept_k, numbers + panel * head_dim + lane, scales + panel * blocks + lane, PAL_PANEL, k);
@@ -171,7 +171,7 @@ static void store_keys(const pal_cache *c, float *panels, const float *k, int fi
 {
     const size_t head_dim = (size_t)c->shape.head_dim, capacity = (size_t)c->capacity;
     for (int i = 0; i < n; i++) {
-        const size_t at = (size_t)(first + i), lane = at % PAL_PANEL;
+        const size_t at = (size_t)first + (size_t)i, lane = at % PAL_PANEL;
         for (size_t head = 0; head < (size_t)c->shape.kv_heads; head++, k += head_dim) {
             float *to = panels + (head * capacity + at - lane) * head_dim + lane;
             for (size_t d = 0; d < head_dim; d++) to[d * PAL_PANEL] = k[d];

@@ -461,21 +461,21 @@ static int make_generator(job *j, void **sequence, void **generator, pal_error *
 {
     const request *r = j->r;
     pal_sequence_options kept = r->sequence;
-    size_t bytes;
+    size_t size;
     if (!kept.max_tokens && pal_model_info(j->model)->context > LONGEST_UNASKED) kept.max_tokens = LONGEST_UNASKED;
-    pal_status s = pal_sequence_bytes(j->model, &kept, &bytes, err);
-    if (!s && !(*sequence = malloc(bytes))) {
+    pal_status s = pal_sequence_bytes(j->model, &kept, &size, err);
+    if (!s && !(*sequence = malloc(size))) {
         *err =
             (pal_error){PAL_E_MEMORY, "no memory for keys and values: --context or --kv make them smaller", SIZE_MAX};
         s = PAL_E_MEMORY;
     }
-    if (!s) s = pal_sequence_init(&j->sequence, j->model, &kept, *sequence, bytes, err);
-    if (!s) s = pal_generator_bytes(j->sequence, &r->options, &bytes, err);
-    if (!s && !(*generator = malloc(bytes))) {
+    if (!s) s = pal_sequence_init(&j->sequence, j->model, &kept, *sequence, size, err);
+    if (!s) s = pal_generator_bytes(j->sequence, &r->options, &size, err);
+    if (!s && !(*generator = malloc(size))) {
         *err = (pal_error){PAL_E_MEMORY, "no memory for the generator", SIZE_MAX};
         s = PAL_E_MEMORY;
     }
-    if (!s) s = pal_generator_init(&j->generator, j->sequence, &r->options, *generator, bytes, err);
+    if (!s) s = pal_generator_init(&j->generator, j->sequence, &r->options, *generator, size, err);
     return s ? report("generate", err) : -1;
 }
 

@@ -6,7 +6,7 @@
 #include "core.h"
 
 typedef struct {
-    void *data;  /* page aligned (or 64-byte aligned where there is no mmap) */
+    void *data; /* page aligned (or 64-byte aligned where there is no mmap) */
     size_t size;
 } pal_file;
 

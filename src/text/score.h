@@ -15,7 +15,7 @@ typedef struct {
     pal_predictor predictor;
     const pal_classes *classes;
     int32_t *shown;   /* [most], what the network is shown */
-    int *asked; /* [most], positions of the last evaluation */
+    int *asked;       /* [most], positions of the last evaluation */
     int32_t *order;   /* [most], positions */
     double *sureness; /* [most] */
     float *logits;    /* [PAL_FILL_ROWS, vocab] */
