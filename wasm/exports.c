@@ -3,13 +3,14 @@
  * web/src/engine.ts is the other side and only moves bytes.  Functions of palimpsest.h that are flat already
  * (pal_tokenize, pal_step, ...) are exported as they are; the list is in wasm/CMakeLists.txt.  Here are those that
  * take or give structures: they travel as arrays whose layouts are the enums below, and engine.ts names the same
- * fields in the same order.  The module is single-threaded and keeps no state of its own. */
+ * fields in the same order.  Generation is in generate.c.  The module is single-threaded and keeps no state of its
+ * own. */
 #include "palimpsest.h"
 #include "core/sha256.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
+#include "options.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,27 +116,6 @@ enum {
     FREE_MAX,
     OPTIONS
 };
-
-/* The nearest int32_t, so that absurd numbers stay absurd and are refused as such. */
-static int32_t whole(double x)
-{
-    return x >= (double)INT32_MAX ? INT32_MAX : x <= (double)INT32_MIN ? INT32_MIN : (int32_t)x;
-}
-
-static void take_int(int32_t *field, double x)
-{
-    if (!isnan(x)) *field = whole(x);
-}
-
-static void take_bool(bool *field, double x)
-{
-    if (!isnan(x)) *field = x != 0.0;
-}
-
-static void take_double(double *field, double x)
-{
-    if (!isnan(x)) *field = x;
-}
 
 static pal_infill_options options_of(const double v[OPTIONS])
 {

@@ -89,15 +89,19 @@ async function publicTypes() {
   }
 }
 
+/** The view that each model of the page is for, and that loads it. */
+const VIEWS = { 'tales-infill.gguf': 'text', 'tales-ar.gguf': 'continue' };
+
 /** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
 async function shippedModels() {
   const lines = (await readFile(join(root, 'models/MANIFEST'), 'utf8')).split('\n');
   const models = [];
   for (const line of lines) {
     const [sha256, bytes, name] = line.trim().split(/\s+/);
-    if (/^[0-9a-f]{64}$/.test(sha256)) models.push({ name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256 });
+    const view = VIEWS[name];
+    if (view) models.push({ name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256, view });
   }
-  return models.filter((model) => model.name === 'tales-infill');
+  return models;
 }
 
 async function page() {

@@ -1,6 +1,7 @@
 // @ts-check
 /* Every scenario, in the order in which they are played; the same in both browsers. */
 import * as access from './scenarios/access.mjs';
+import * as continuing from './scenarios/continue.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as loading from './scenarios/loading.mjs';
 import * as mistakes from './scenarios/mistakes.mjs';
@@ -8,4 +9,4 @@ import * as models from './scenarios/models.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, visits, loading, models, mistakes, access].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, visits, loading, models, mistakes, access].flatMap((group) => Object.entries(group.scenarios));

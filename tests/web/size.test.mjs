@@ -10,7 +10,8 @@ import { built, root } from './common.mjs';
 
 const KB = 1024;
 const MOST = 120 * KB;
-const LINES_OF_GLUE = 350;
+/** Of what only moves bytes between JavaScript and the engine: filling and scoring, generating. */
+const LINES_OF_GLUE = { 'engine.ts': 370, 'generator.ts': 250 };
 
 /** One of these is downloaded; the second may not have been built. */
 const engines = ['palimpsest.wasm', 'palimpsest-relaxed.wasm'].filter((name) => existsSync(join(built, name)));
@@ -26,10 +27,11 @@ for (const engine of engines)
     assert.ok(sum <= MOST, `${(sum / KB).toFixed(1)} KB`);
   });
 
-test('the glue stays small', async () => {
-  const lines = (await readFile(join(root, 'web/src/engine.ts'), 'utf8')).split('\n').length - 1;
-  assert.ok(lines <= LINES_OF_GLUE, `${lines} lines`);
-});
+for (const [file, most] of Object.entries(LINES_OF_GLUE))
+  test(`${file} stays small`, async () => {
+    const lines = (await readFile(join(root, 'web/src', file), 'utf8')).split('\n').length - 1;
+    assert.ok(lines <= most, `${lines} lines`);
+  });
 
 test('the engine asks its host for nothing but to hear of memory', async () => {
   const module = new WebAssembly.Module(await readFile(join(built, 'palimpsest.wasm')));

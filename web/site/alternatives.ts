@@ -5,26 +5,42 @@ import type { Place } from './fill.ts';
 
 type Alternative = Place['alternatives'][number];
 
+/** What the popover says. */
+export interface Wording {
+  /** Beside the word. */
+  figure: (place: Place) => string;
+  /** Of the list, for who does not see it; null: nothing in it can be chosen. */
+  list: string | null;
+  foot: string;
+}
+
+const PINNING: Wording = {
+  figure: (place) => (place.pinned ? 'pinned' : `${percent(place.probability)} sure`),
+  list: 'Words to pin',
+  foot: 'Choosing a word pins it.',
+};
+
 export interface AlternativesHost {
   /** The place of a word that is shown now, or null when it is gone. */
   placeOf: (word: HTMLElement) => Place | null;
   pin: (place: Place, alternative: Alternative) => void;
-  unpin: (place: Place) => void;
+  /** Absent where what was chosen cannot be given back. */
+  unpin?: (place: Place) => void;
   /** The word's node after a change. */
   wordOf: (place: Place) => HTMLElement | null;
+  wording?: () => Wording;
 }
 
 const GAP = 6;
 
 export class Alternatives {
-  private readonly box = byId('popover');
   private word: HTMLElement | null = null;
   private list: HTMLElement | null = null;
   private timer = 0;
   /** Focus that comes back to a word does not ask for its alternatives again. */
   private returning = false;
 
-  constructor(private readonly host: AlternativesHost) {
+  constructor(private readonly host: AlternativesHost, private readonly box = byId('popover')) {
     this.box.addEventListener('keydown', (event) => this.onKey(event));
     this.box.addEventListener('pointerenter', () => clearTimeout(this.timer));
     this.box.addEventListener('pointerleave', () => this.closeSoon());
@@ -70,8 +86,12 @@ export class Alternatives {
     this.box.hidden = true;
     word?.classList.remove('asked');
     this.word = null;
+    if (giveFocusBack) this.giveFocus(word);
+  }
+
+  private giveFocus(word: HTMLElement | null): void {
     this.returning = true;
-    if (giveFocusBack && word?.isConnected) word.focus({ preventScroll: true });
+    if (word?.isConnected) word.focus({ preventScroll: true });
     this.returning = false;
   }
 
@@ -90,28 +110,40 @@ export class Alternatives {
   private fill(place: Place): void {
     const name = nameOf(place);
     const choices = choicesOf(place);
+    const wording = this.host.wording?.() ?? PINNING;
     this.box.setAttribute('aria-label', `What else “${name}” might have been`);
-    const head = make('p', { class: 'asked-word' }, make('span', {}, name), make('span', { class: 'note' }, place.pinned ? 'pinned' : `${percent(place.probability)} sure`));
-    this.list = make('ul', { role: 'listbox', tabindex: 0, 'aria-label': 'Words to pin' });
-    this.list.append(...choices.map((choice, i) => this.option(place, choice, i)));
+    const head = make('p', { class: 'asked-word' }, make('span', {}, name), make('span', { class: 'note' }, wording.figure(place)));
+    const { list: label } = wording;
+    const list = label === null ? make('ul') : make('ul', { role: 'listbox', tabindex: 0, 'aria-label': label });
+    list.append(...choices.map((choice, i) => (label === null ? this.row(place, choice) : this.option(place, choice, i))));
+    this.list = label === null ? null : list;
     const foot = make('div', { class: 'foot' });
-    if (place.pinned) foot.append(make('button', { type: 'button', class: 'quiet', click: () => this.unpin(place) }, 'Take the pin off'));
-    else foot.append(make('p', { class: 'note' }, 'Choosing a word pins it.'));
-    this.box.replaceChildren(head, this.list, foot);
+    const { unpin } = this.host;
+    if (place.pinned && unpin) foot.append(make('button', { type: 'button', class: 'quiet', click: () => this.unpin(place) }, 'Take the pin off'));
+    else foot.append(make('p', { class: 'note' }, wording.foot));
+    this.box.replaceChildren(head, list, foot);
     const current = choices.findIndex((choice) => choice.id === place.id);
     this.mark(Math.max(0, current));
   }
 
-  private option(place: Place, choice: Alternative, i: number): HTMLElement {
+  private row(place: Place, choice: Alternative): HTMLElement {
     const chosen = place.pinned && choice.id === place.id;
     const bar = make('span', { class: 'bar', 'aria-hidden': 'true' });
     bar.style.setProperty('--share', String(choice.probability));
     const name = make('span', { class: chosen ? 'choice pinned' : 'choice' }, labelOf(choice));
     if (chosen) name.append(make('span', { class: 'unseen' }, ', pinned'));
-    const option = make('li', { role: 'option', id: `choice-${i}`, 'aria-selected': 'false' });
-    option.append(name, bar, make('span', { class: 'figure' }, percent(choice.probability)));
+    return make('li', {}, name, bar, make('span', { class: 'figure' }, percent(choice.probability)));
+  }
+
+  private option(place: Place, choice: Alternative, i: number): HTMLElement {
+    const option = this.row(place, choice);
+    for (const [name, value] of Object.entries({ role: 'option', id: this.optionId(i), 'aria-selected': 'false' })) option.setAttribute(name, value);
     option.addEventListener('click', () => this.choose(place, choice));
     return option;
+  }
+
+  private optionId(i: number): string {
+    return `${this.box.id}-choice-${i}`;
   }
 
   private options(): HTMLElement[] {
@@ -126,7 +158,7 @@ export class Alternatives {
     const options = this.options();
     const at = Math.max(0, Math.min(index, options.length - 1));
     options.forEach((option, i) => option.setAttribute('aria-selected', String(i === at)));
-    this.list?.setAttribute('aria-activedescendant', `choice-${at}`);
+    this.list?.setAttribute('aria-activedescendant', this.optionId(at));
   }
 
   private choose(place: Place, choice: Alternative): void {
@@ -135,14 +167,15 @@ export class Alternatives {
   }
 
   private unpin(place: Place): void {
-    this.host.unpin(place);
+    this.host.unpin?.(place);
     this.back(place);
   }
 
   /** Back to the word, whose node may be another one now. */
   private back(place: Place): void {
-    this.word = this.host.wordOf(place) ?? this.word;
-    this.close(true);
+    const word = this.host.wordOf(place) ?? this.word;
+    this.close();
+    this.giveFocus(word);
   }
 
   private onKey(event: KeyboardEvent): void {

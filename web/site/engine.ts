@@ -1,5 +1,5 @@
-/** The model in use, and the one on its way. */
-import { load, supported, PalimpsestError, type LoadProgress, type Model, type Source } from 'palimpsest';
+/** The model in use for one kind of work, and the one on its way. */
+import { load, supported, PalimpsestError, type LoadProgress, type Model, type ModelInfo, type Source } from 'palimpsest';
 import { isAbort } from './errors.ts';
 
 /** Something that can be loaded. */
@@ -15,6 +15,22 @@ export interface Loading {
   cancel: () => void;
 }
 
+/** Why a model cannot do what an engine is for, or null. */
+export type Suits = (info: ModelInfo) => string | null;
+
+export const fills: Suits = ({ canInfill, causal, whyNot }) =>
+  canInfill ? null : (whyNot ?? (causal ? CAUSAL : 'It is a good model file, but the model was not made for filling blanks.'));
+export const continues: Suits = ({ canGenerate, whyNot }) => (canGenerate ? null : (whyNot ?? DIFFUSION));
+
+const CAUSAL = 'It is a good model file, but the model only writes forward: it sees nothing of what comes after a gap.';
+const DIFFUSION = 'It is a good model file, but the model fills blanks: it was not made to write on from a text.';
+
+/** One for each view that works with a model. */
+export interface Engines {
+  text: Engine;
+  continue: Engine;
+}
+
 export class Engine {
   /** What this browser lacks, or null. */
   readonly missing: string | null = supported().why;
@@ -26,6 +42,10 @@ export class Engine {
   /** What was asked for last: what a retry loads. */
   private last: Offer | null = null;
   private readonly listeners = new Set<() => void>();
+  /** Takes the models that suit it and not this one. */
+  other: Engine | null = null;
+
+  constructor(private readonly suits: Suits) {}
 
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
@@ -52,15 +72,38 @@ export class Engine {
         if (this.loading === loading) this.changed();
       });
       if (this.loading !== loading) return model.dispose();
-      this.model?.dispose();
-      this.model = model;
-      this.name = offer.name;
+      this.place(model, offer);
     } catch (error) {
       if (this.loading === loading && !isAbort(error)) this.failure = { offer, error };
     }
     if (this.loading !== loading) return;
     this.loading = null;
     this.changed();
+  }
+
+  /** In use here, or there, or refused. */
+  private place(model: Model, offer: Offer): void {
+    const why = this.suits(model.info);
+    if (!why) return this.take(model, offer.name);
+    if (this.other && !this.other.suits(model.info)) {
+      this.other.last = offer;
+      this.other.take(model, offer.name);
+      return this.other.changed();
+    }
+    model.dispose();
+    throw new PalimpsestError('unsupported', why);
+  }
+
+  private take(model: Model, name: string): void {
+    this.model?.dispose();
+    this.model = model;
+    this.name = name;
+    this.failure = null;
+  }
+
+  /** Loads a model if nothing was ever asked for. */
+  begin(offer: Offer): void {
+    if (!this.last) void this.open(offer);
   }
 
   retry(): void {
@@ -87,15 +130,7 @@ export class Engine {
   }
 }
 
-async function fetchModel(offer: Offer, signal: AbortSignal, onProgress: (progress: LoadProgress) => void): Promise<Model> {
-  const { source, sha256 } = offer;
+function fetchModel({ source, sha256 }: Offer, signal: AbortSignal, onProgress: (progress: LoadProgress) => void): Promise<Model> {
   // Worker and engine lie beside index.html, not beside the bundled code.
-  const model = await load(source, { signal, onProgress, base: new URL('.', location.href), ...(sha256 && { sha256 }) });
-  const { canInfill, causal, whyNot } = model.info;
-  if (canInfill) return model;
-  model.dispose();
-  throw new PalimpsestError('unsupported', whyNot ?? (causal ? CAUSAL : CANNOT));
+  return load(source, { signal, onProgress, base: new URL('.', location.href), ...(sha256 && { sha256 }) });
 }
-
-const CAUSAL = 'It is a good model file, but the model only writes forward: it sees nothing of what comes after a gap.';
-const CANNOT = 'It is a good model file, but the model was not made for filling blanks.';

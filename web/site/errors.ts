@@ -26,12 +26,14 @@ export interface Complaint {
   remedy: Remedy;
 }
 
-export function explain(error: unknown): Complaint {
+const ADVICE = ' Under “Options”, “Show the model a part” fills longer texts.';
+
+/** `advice`: what helps where a text is too long. */
+export function explain(error: unknown, advice = ADVICE): Complaint {
   const detail = error instanceof Error ? sentence(error.message) : String(error);
   if (!(error instanceof PalimpsestError)) return { title: 'Something went wrong.', detail, remedy: 'retry' };
   const [title, remedy] = TITLES[error.code];
-  const advice = error.code === 'context' ? ' Under “Options”, “Show the model a part” fills longer texts.' : '';
-  return { title, detail: detail + advice, remedy };
+  return { title, detail: error.code === 'context' ? detail + advice : detail, remedy };
 }
 
 function sentence(text: string): string {

@@ -15,7 +15,7 @@ export const EXAMPLES: readonly string[] = [
 ];
 
 /** Any example but the one that stands in the box. */
-export function another(than: string): string {
-  const others = EXAMPLES.filter((example) => example !== than);
+export function another(than: string, examples = EXAMPLES): string {
+  const others = examples.filter((example) => example !== than);
   return others[Math.floor(Math.random() * others.length)] ?? than;
 }

@@ -2,6 +2,9 @@
  *
  *  Hooks for tests, beside roles and labels:
  *    data-part="view-text"        the view Text          data-part="view-models"     the view Models
+ *    data-part="view-continue"    the view Continue; its page, state, errors, statistics and popover:
+ *    data-part="continued" "writer-progress" "continue-error" "continue-statistics" "continue-alternatives"
+ *    data-part="surprise-legend"  what the tints of surprise mean
  *    data-part="page"             the page, given text and words; words have role button and data-token
  *    data-part="progress"         the model's state in Text; data-part="model-progress" in Models
  *    data-part="text-error"       a complaint or hint about the text, beside it
@@ -13,20 +16,39 @@
  *    data-part="drop"             shown while a file is dragged over the page
  *    data-part="polite" "assertive"   what is read out
  */
-import { Engine } from './engine.ts';
-import { startRouter } from './router.ts';
+import { continues, Engine, fills } from './engine.ts';
+import { startRouter, type View } from './router.ts';
+import { ContinueView } from './views/continue.ts';
 import { ModelsView, offerOf } from './views/models.ts';
 import { TextView } from './views/text.ts';
 
-const engine = new Engine();
-new TextView(engine);
-const models = new ModelsView(engine);
-startRouter((view) => {
-  if (view === 'models') void models.refresh();
-});
+const engines = { text: new Engine(fills), continue: new Engine(continues) };
+engines.text.other = engines.continue;
+engines.continue.other = engines.text;
 
-const [first] = __MODELS__;
-if (first) void engine.open(offerOf(first));
+/** The model of a view is loaded when the view is first seen; that of Text also for Models, which speaks of it. */
+function loadFor(view: View): void {
+  const wanted = view === 'continue' ? 'continue' : 'text';
+  const shipped = __MODELS__.find((model) => model.view === wanted);
+  if (shipped) engines[wanted].begin(offerOf(shipped));
+}
+
+/** Views are built when they are first seen, so that the first of them is there as early as can be. */
+const built = new Set<View>();
+const build: Record<View, () => void> = {
+  text: () => new TextView(engines.text),
+  continue: () => new ContinueView(engines.continue),
+  models: () => {},
+};
+
+let models: ModelsView | null = null;
+startRouter((view) => {
+  loadFor(view);
+  if (!built.has(view)) build[view]();
+  built.add(view);
+  if (view === 'models') void models?.refresh();
+});
+models = new ModelsView(engines);
 
 addEventListener('load', () => {
   // Without a service worker, or over file:, the page works as long as there is a network.

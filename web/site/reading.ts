@@ -11,49 +11,72 @@ import type { Place } from './fill.ts';
 const STEPS = [0.2, 0.45, 0.75];
 export const sureness = (probability: number): number => STEPS.filter((least) => probability >= least).length;
 
+/** How a word looks, and what is said of it. */
+export interface Look {
+  tint: (place: Place) => string;
+  said: (place: Place) => string;
+}
+
+export const SURENESS: Look = {
+  tint: ({ probability }) => `sure-${sureness(probability)}`,
+  said: ({ probability, pinned }) => `${spokenPercent(probability)} sure${pinned ? ', pinned' : ''}`,
+};
+
 interface Node {
   outer: HTMLElement;
   ink: HTMLElement;
   shown: string;
 }
 
+/** `cursor`: where the text goes on; `after`: given text behind it, which the model does not see. */
+export type Part = PagePart & { kind?: 'cursor' | 'after' };
+
 export interface Shape {
-  parts: readonly PagePart[];
+  parts: readonly Part[];
   /** Places beyond the least length of their blank, which may stay empty. */
   spare: (token: number) => boolean;
 }
 
 export class Reading {
   private nodes: Node[] = [];
-  private signature = '';
+  private signature: (string | number)[] = [];
 
   /** `active`: words can be focused and chosen. */
   constructor(readonly root: HTMLElement, private readonly active: boolean) {}
 
-  show(shape: Shape, places: readonly Place[]): void {
-    const signature = shape.parts.map((part) => (part.token === undefined ? `=${part.text}` : part.token)).join('\0');
-    if (signature !== this.signature) this.build(shape, places.length);
-    this.signature = signature;
-    places.forEach((place, i) => this.write(place, this.nodes[i]));
+  show(shape: Shape, places: readonly Place[], look: Look = SURENESS): void {
+    this.build(shape, places.length);
+    places.forEach((place, i) => this.write(place, this.nodes[i], look));
     if (this.active) this.keepOneStop();
   }
 
+  /** Makes nodes from the first part on that is another one; those before stay. */
   private build(shape: Shape, count: number): void {
-    this.nodes = new Array<Node>(count);
-    const children = shape.parts.map((part) => {
-      if (part.token === undefined) return document.createTextNode(part.text);
-      const ink = make('span', { 'data-token': part.token });
-      const outer = make('span', { class: shape.spare(part.token) ? 'place spare' : 'place' }, ink);
-      outer.style.setProperty('--nth', String((part.token * 7) % 11));
-      this.nodes[part.token] = { outer, ink, shown: '' };
-      return outer;
-    });
-    this.root.replaceChildren(...children);
+    const signature = shape.parts.map((part) => part.token ?? `${part.kind ?? ''}=${part.text}`);
+    let same = 0;
+    while (same < signature.length && signature[same] === this.signature[same]) same++;
+    this.nodes.length = count;
+    if (same === signature.length && same === this.signature.length) return;
+    const late = [...this.root.childNodes].slice(same);
+    for (const node of late) node.remove();
+    this.root.append(...shape.parts.slice(same).map((part) => this.make(part, shape)));
+    this.signature = signature;
   }
 
-  private write(place: Place, node: Node | undefined): void {
+  private make(part: Part, shape: Shape): globalThis.Node {
+    if (part.kind) return make('span', { class: part.kind }, part.text);
+    if (part.token === undefined) return document.createTextNode(part.text);
+    const ink = make('span', { 'data-token': part.token });
+    const outer = make('span', { class: shape.spare(part.token) ? 'place spare' : 'place' }, ink);
+    outer.style.setProperty('--nth', String((part.token * 7) % 11));
+    this.nodes[part.token] = { outer, ink, shown: '' };
+    return outer;
+  }
+
+  private write(place: Place, node: Node | undefined, look: Look): void {
     if (!node) return;
-    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.probability} ${place.text}`;
+    const tint = look.tint(place);
+    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.probability} ${tint} ${place.text}`;
     if (shown === node.shown) return;
     const before = node.shown;
     node.shown = shown;
@@ -65,12 +88,12 @@ export class Reading {
     outer.replaceChildren(space, ink);
     ink.textContent = place.empty && place.pinned ? '¶' : word;
     const live = !place.open && (word !== '' || (place.empty && place.pinned));
-    ink.className = live ? `ink sure-${sureness(place.probability)}${place.pinned ? ' pinned' : ''}` : '';
+    ink.className = live ? `ink ${tint}${place.pinned ? ' pinned' : ''}` : '';
     if (before.startsWith('true') && live) ink.classList.add('fresh');
-    if (this.active) this.describe(place, ink, live, word);
+    if (this.active) this.describe(place, ink, live, word, look);
   }
 
-  private describe(place: Place, ink: HTMLElement, live: boolean, word: string): void {
+  private describe(place: Place, ink: HTMLElement, live: boolean, word: string, look: Look): void {
     if (!live) {
       for (const name of ['role', 'tabindex', 'aria-label', 'aria-haspopup', 'title']) ink.removeAttribute(name);
       return;
@@ -78,8 +101,7 @@ export class Reading {
     ink.setAttribute('role', 'button');
     ink.setAttribute('aria-haspopup', 'dialog');
     if (!ink.hasAttribute('tabindex')) ink.tabIndex = -1;
-    const how = `${spokenPercent(place.probability)} sure${place.pinned ? ', pinned' : ''}`;
-    ink.setAttribute('aria-label', `${place.empty ? '(ends here)' : word.trim() || 'new line'}, ${how}`);
+    ink.setAttribute('aria-label', `${place.empty ? '(ends here)' : word.trim() || 'new line'}, ${look.said(place)}`);
   }
 
   /** The words that can be focused, in order. */

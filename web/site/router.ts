@@ -1,8 +1,16 @@
-/** Two views, chosen by the part of the address behind #. */
-import { byId } from './dom.ts';
+/** The views, chosen by the part of the address behind #. */
+import { byId, setText } from './dom.ts';
 
-const VIEWS = { text: 'Palimpsest', models: 'Models – Palimpsest' } as const;
-type View = keyof typeof VIEWS;
+const FILLING = 'Leave gaps anywhere in a text: a small language model writes them in, here in your browser, and nothing you type leaves it.';
+const WRITING = 'Begin a text: a small language model goes on with it, here in your browser, and nothing you type leaves it.';
+
+/** Title and subtitle of each. */
+const VIEWS = {
+  text: ['Palimpsest', FILLING],
+  continue: ['Continue – Palimpsest', WRITING],
+  models: ['Models – Palimpsest', FILLING],
+} as const;
+export type View = keyof typeof VIEWS;
 
 const isView = (name: string): name is View => name in VIEWS;
 
@@ -15,7 +23,9 @@ export function startRouter(entered: (view: View) => void): void {
       if (link.getAttribute('href') === `#${view}`) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    document.title = VIEWS[view];
+    const [title, subtitle] = VIEWS[view];
+    document.title = title;
+    setText(byId('subtitle'), subtitle);
     if (focus) {
       scrollTo(0, 0);
       byId(`heading-${view}`).focus({ preventScroll: true });

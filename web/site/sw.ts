@@ -10,6 +10,7 @@ import { hasRelaxed } from '../src/relaxed.ts';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
 declare const __BUILD__: string;
+declare const __RELAXED__: boolean;
 
 const PREFIX = 'palimpsest-build-';
 
@@ -46,7 +47,7 @@ const precache = new PrecacheController({
 });
 /** Of the engine's two builds the one that this browser runs is kept.  The other is kept once it was asked for: when the
  *  first did not pass its self-check. */
-const unused = hasRelaxed() ? 'palimpsest.wasm' : 'palimpsest-relaxed.wasm';
+const unused = __RELAXED__ && hasRelaxed() ? 'palimpsest.wasm' : 'palimpsest-relaxed.wasm';
 precache.addToCacheList(self.__WB_MANIFEST.filter((entry) => (entry as PrecacheEntry).url !== unused));
 async function engine(request: Request): Promise<Response> {
   const cache = await caches.open(PREFIX + __BUILD__);

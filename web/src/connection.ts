@@ -1,16 +1,16 @@
 /** A worker with a model in it, and the calls under way. */
 import { PalimpsestError } from './errors.ts';
 import { startWorker, type WorkerLink } from './platform.ts';
-import { fromMessage, type Calls, type PageMessage, type Reply } from './protocol.ts';
-import type { LoadProgress, ScoreProgress } from './types.ts';
-
-type Result = Extract<Reply, { result: unknown }>['result'];
+import { fromMessage, type Calls, type PageMessage, type Reply, type Result } from './protocol.ts';
+import type { GeneratedPiece, LoadProgress, Reading, ScoreProgress } from './types.ts';
 
 /** What a call may hear before its result. */
 export interface Hears {
   loading?: (progress: LoadProgress) => void;
   scoring?: (progress: ScoreProgress) => void;
   page?: (page: PageMessage) => void;
+  pieces?: (pieces: GeneratedPiece[]) => void;
+  reading?: (reading: Reading) => void;
 }
 
 interface Pending extends Hears {
@@ -62,6 +62,8 @@ export class Connection {
     const pending = this.#pending.get(reply.id);
     if (!pending) return; // cancelled meanwhile
     if ('page' in reply) return pending.page?.(reply.page);
+    if ('pieces' in reply) return pending.pieces?.(reply.pieces);
+    if ('reading' in reply) return pending.reading?.(reply.reading);
     if ('loading' in reply) return pending.loading?.(reply.loading);
     if ('scoring' in reply) return pending.scoring?.(reply.scoring);
     this.#settle(reply.id);

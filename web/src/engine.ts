@@ -1,10 +1,11 @@
-/** The other side of wasm/exports.c: instantiates the engine and moves bytes in and out of its memory.
+/** The other side of wasm/exports.c: instantiates the engine and moves bytes in and out of its memory.  Generation is
+ *  in generator.ts.
  *
  *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
 import { PalimpsestError } from './errors.ts';
 import type { Alternative, ErrorCode, PageToken, Pin } from './types.ts';
 
-type Pointer = number;
+export type Pointer = number;
 type Call = (...values: number[]) => number;
 
 /** pal_status, from palimpsest.h. */
@@ -44,7 +45,7 @@ export interface Reading {
 export class Engine {
   readonly #memory: WebAssembly.Memory;
   readonly #call: Record<string, Call>;
-  readonly #error: Pointer;
+  readonly error: Pointer;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   readonly #encoder = new TextEncoder();
   #scratch: Pointer = 0;
@@ -54,7 +55,7 @@ export class Engine {
     this.#memory = instance.exports.memory as WebAssembly.Memory;
     this.#call = instance.exports as unknown as Record<string, Call>;
     this.fn('_initialize')();
-    this.#error = this.alloc(12);
+    this.error = this.alloc(12);
   }
 
   /** Compiles and starts one of the .wasm files, which must be of the given build. */
@@ -83,8 +84,12 @@ export class Engine {
     return new Uint8Array(this.#memory.buffer as ArrayBuffer, at, length);
   }
 
-  #view(at: Pointer, length: number): DataView {
+  view(at: Pointer, length: number): DataView {
     return new DataView(this.#memory.buffer, at, length);
+  }
+
+  ints(at: Pointer, count: number): number[] {
+    return Array.from(new Int32Array(this.#memory.buffer, at, count));
   }
 
   alloc(length: number): Pointer {
@@ -109,7 +114,7 @@ export class Engine {
   }
 
   /** Copies bytes in for the length of a call. */
-  #lend<T>(data: Uint8Array, use: (at: Pointer, length: number) => T): T {
+  lend<T>(data: Uint8Array, use: (at: Pointer, length: number) => T): T {
     const at = this.alloc(data.length + 1);
     try {
       this.bytes(at, data.length).set(data);
@@ -119,10 +124,10 @@ export class Engine {
     }
   }
 
-  #lendText<T>(text: string, use: (at: Pointer, length: number) => T): T {
+  lendText<T>(text: string, use: (at: Pointer, length: number) => T): T {
     const data = this.#encoder.encode(text);
     try {
-      return this.#lend(data, use);
+      return this.lend(data, use);
     } catch (error) {
       // Offsets in text are bytes in C and UTF-16 units here.
       if (!(error instanceof PalimpsestError) || error.code !== 'text' || error.offset === null) throw error;
@@ -131,7 +136,7 @@ export class Engine {
   }
 
   /** Calls write(pointer, capacity), which returns a length, until the room is large enough. */
-  #collect(write: (at: Pointer, capacity: number) => number): Uint8Array {
+  collect(write: (at: Pointer, capacity: number) => number): Uint8Array {
     let capacity = 1024;
     for (;;) {
       const at = this.room(capacity);
@@ -141,14 +146,14 @@ export class Engine {
     }
   }
 
-  #numbers<Name extends string>(names: readonly Name[], write: (at: Pointer) => void): Record<Name, number> {
+  numbers<Name extends string>(names: readonly Name[], write: (at: Pointer) => void): Record<Name, number> {
     const at = this.room(8 * names.length);
     write(at);
     const values = new Float64Array(this.#memory.buffer, at, names.length);
     return Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<Name, number>;
   }
 
-  #text(at: Pointer): string | null {
+  cString(at: Pointer): string | null {
     if (!at) return null;
     const all = new Uint8Array(this.#memory.buffer, at);
     return this.#decoder.decode(all.subarray(0, all.indexOf(0)));
@@ -157,17 +162,17 @@ export class Engine {
   // ---- errors
 
   #fail(): never {
-    const view = this.#view(this.#error, 12);
+    const view = this.view(this.error, 12);
     const offset = view.getUint32(8, true);
     const code = CODES[view.getInt32(0, true)] ?? 'format';
-    throw new PalimpsestError(code, this.#text(view.getUint32(4, true)) ?? 'unknown error', offset === NOWHERE ? null : offset);
+    throw new PalimpsestError(code, this.cString(view.getUint32(4, true)) ?? 'unknown error', offset === NOWHERE ? null : offset);
   }
 
-  #check(status: number): void {
+  check(status: number): void {
     if (status < 0) this.#fail();
   }
 
-  #made(pointer: Pointer): Pointer {
+  made(pointer: Pointer): Pointer {
     return pointer || this.#fail();
   }
 
@@ -190,15 +195,15 @@ export class Engine {
   // ---- models
 
   openModel(image: Pointer, length: number): Pointer {
-    return this.#made(this.fn('pw_model_open')(image, length, this.#error));
+    return this.made(this.fn('pw_model_open')(image, length, this.error));
   }
 
   modelNumbers(model: Pointer): Record<(typeof MODEL_NUMBERS)[number], number> {
-    return this.#numbers(MODEL_NUMBERS, (at) => this.fn('pw_model_numbers')(model, at));
+    return this.numbers(MODEL_NUMBERS, (at) => this.fn('pw_model_numbers')(model, at));
   }
 
   modelTexts(model: Pointer): Record<(typeof MODEL_TEXTS)[number], string | null> {
-    const texts = MODEL_TEXTS.map((name, i) => [name, this.#text(this.fn('pw_model_text')(model, i))]);
+    const texts = MODEL_TEXTS.map((name, i) => [name, this.cString(this.fn('pw_model_text')(model, i))]);
     return Object.fromEntries(texts);
   }
 
@@ -207,23 +212,27 @@ export class Engine {
   }
 
   tokenize(model: Pointer, text: string, flags: number): number[] {
-    return this.#lendText(text, (at, length) => {
+    return this.lendText(text, (at, length) => {
       const room = this.room(4 * (length + 2)); // never more than length + 1 tokens, behind the count
-      this.#check(this.fn('pal_tokenize')(model, at, length, flags, room + 4, length + 1, room, this.#error));
-      const count = this.#view(room, 4).getUint32(0, true);
-      return Array.from(new Int32Array(this.#memory.buffer, room + 4, count));
+      this.check(this.fn('pal_tokenize')(model, at, length, flags, room + 4, length + 1, room, this.error));
+      const count = this.view(room, 4).getUint32(0, true);
+      return this.ints(room + 4, count);
     });
   }
 
   detokenize(model: Pointer, ids: readonly number[], flags: number): string {
-    return this.#lend(new Uint8Array(Int32Array.from(ids).buffer), (at) => {
+    return this.#decoder.decode(this.detokenizeBytes(model, ids, flags));
+  }
+
+  /** Lasts until the next call of room(). */
+  detokenizeBytes(model: Pointer, ids: readonly number[], flags: number): Uint8Array {
+    return this.lend(new Uint8Array(Int32Array.from(ids).buffer), (at) => {
       const counted = this.alloc(4);
       try {
-        const data = this.#collect((out, capacity) => {
-          this.#check(this.fn('pal_detokenize')(model, at, ids.length, flags, out, capacity, counted, this.#error));
-          return this.#view(counted, 4).getUint32(0, true);
+        return this.collect((out, capacity) => {
+          this.check(this.fn('pal_detokenize')(model, at, ids.length, flags, out, capacity, counted, this.error));
+          return this.view(counted, 4).getUint32(0, true);
         });
-        return this.#decoder.decode(data);
       } finally {
         this.free(counted);
       }
@@ -231,19 +240,19 @@ export class Engine {
   }
 
   /** Names in the order of a C enum, through the function that names its members. */
-  names(naming: 'pal_sampler_name' | 'pal_score_method_name'): string[] {
+  names(naming: 'pal_sampler_name' | 'pal_score_method_name' | 'pal_finish_name' | 'pal_kv_type_name'): string[] {
     const names: string[] = [];
-    for (let name; (name = this.#text(this.fn(naming)(names.length))); ) names.push(name);
+    for (let name; (name = this.cString(this.fn(naming)(names.length))); ) names.push(name);
     return names;
   }
 
   // ---- pages
 
   fillStart(model: Pointer, text: string, options: readonly number[], seed: bigint, pins: readonly Pin[]): Pointer {
-    return this.#lendText(text, (at, length) =>
-      this.#lend(new Uint8Array(Float64Array.from(options).buffer), (given) =>
-        this.#lend(new Uint8Array(Int32Array.from(pins.flatMap((p) => [p.blank, p.index, p.id])).buffer), (pinned) =>
-          this.#made(this.fn('pw_fill_start')(model, at, length, given, low(seed), high(seed), pinned, pins.length, this.#error)),
+    return this.lendText(text, (at, length) =>
+      this.lend(new Uint8Array(Float64Array.from(options).buffer), (given) =>
+        this.lend(new Uint8Array(Int32Array.from(pins.flatMap((p) => [p.blank, p.index, p.id])).buffer), (pinned) =>
+          this.made(this.fn('pw_fill_start')(model, at, length, given, low(seed), high(seed), pinned, pins.length, this.error)),
         ),
       ),
     );
@@ -265,7 +274,7 @@ export class Engine {
   }
 
   fillText(fill: Pointer): string {
-    return this.#decoder.decode(this.#collect((at, capacity) => this.fn('pw_fill_text')(fill, at, capacity)));
+    return this.#decoder.decode(this.collect((at, capacity) => this.fn('pw_fill_text')(fill, at, capacity)));
   }
 
   fillProgress(fill: Pointer): FillProgress {
@@ -277,7 +286,7 @@ export class Engine {
 
   fillReading(fill: Pointer, places: number, piece: (id: number) => string): Reading {
     // Copies: piece() below calls into the engine, whose memory may move.
-    const text = this.#collect((at, capacity) => this.fn('pw_fill_reading')(fill, at, capacity)).slice();
+    const text = this.collect((at, capacity) => this.fn('pw_fill_reading')(fill, at, capacity)).slice();
     const view = new DataView(this.bytes(this.fn('pw_fill_places')(fill), 4 * PLACE_WORDS * places).slice().buffer);
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     const given: string[] = [];
@@ -300,8 +309,8 @@ export class Engine {
   // ---- scores
 
   scoreStart(model: Pointer, text: string, method: number, seed: bigint, standardError: number): Pointer {
-    return this.#lendText(text, (at, length) =>
-      this.#made(this.fn('pw_score_start')(model, at, length, method, low(seed), high(seed), standardError, this.#error)),
+    return this.lendText(text, (at, length) =>
+      this.made(this.fn('pw_score_start')(model, at, length, method, low(seed), high(seed), standardError, this.error)),
     );
   }
 
@@ -310,7 +319,7 @@ export class Engine {
   }
 
   scoreFigures(scoring: Pointer): Record<(typeof SCORE_FIGURES)[number], number> {
-    return this.#numbers(SCORE_FIGURES, (at) => this.fn('pw_score_figures')(scoring, at));
+    return this.numbers(SCORE_FIGURES, (at) => this.fn('pw_score_figures')(scoring, at));
   }
 
   scoreEnd(scoring: Pointer): void {
@@ -346,8 +355,8 @@ function readPlace(view: DataView, at: number, piece: (id: number) => string): P
   };
 }
 
-const low = (seed: bigint) => Number(seed & 0xffffffffn);
-const high = (seed: bigint) => Number(seed >> 32n);
+export const low = (seed: bigint) => Number(seed & 0xffffffffn);
+export const high = (seed: bigint) => Number(seed >> 32n);
 
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;

@@ -3,6 +3,7 @@ import type { Connection } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
 import { FILL_OPTIONS } from './fill-options.ts';
 import type { Calls, FillDone, PageMessage } from './protocol.ts';
+import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
 import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken, Sampler } from './types.ts';
 
@@ -63,68 +64,14 @@ class Assembly {
   }
 }
 
-/** The work starts when it is first asked for: by iterating, or by result(). */
 export function infill(connect: () => Promise<Connection>, text: string, options: InfillOptions): Infill {
-  let run: { pages: Queue<Page>; result: Promise<InfillResult> } | null = null;
-  const stop = new AbortController();
-  const ended = new AbortController();
-
-  async function work(pages: Queue<Page>): Promise<InfillResult> {
+  return stream<Page, InfillResult>('pages', options.signal, async (push, signal, listen) => {
     const seed = options.seed === undefined ? drawSeed() : takeSeed(options.seed);
     const call = toCall(text, options, seed);
-    const { signal } = options;
-    signal?.throwIfAborted();
-    signal?.addEventListener('abort', () => stop.abort(signal.reason), { once: true, signal: ended.signal });
+    listen();
     const assembly = new Assembly();
     const connection = await connect();
-    const done = await connection.call<FillDone>(call, { page: (message) => pages.push(assembly.next(message)) }, stop.signal);
+    const done = await connection.call<FillDone>(call, { page: (message) => push(assembly.next(message)) }, signal);
     return { ...assembly.page!, ...done, sampler: done.sampler as Sampler, seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
-  }
-
-  function begin() {
-    if (run) return run;
-    const pages = new Queue<Page>();
-    const result = work(pages).finally(() => ended.abort());
-    result.then(() => pages.close(), (error) => pages.close(error));
-    return (run = { pages, result });
-  }
-
-  return {
-    result: () => begin().result,
-    async *[Symbol.asyncIterator]() {
-      const { pages, result } = begin();
-      result.catch(() => {}); // the loop throws it
-      try {
-        yield* pages.drain();
-      } finally {
-        stop.abort(new DOMException('the loop over the pages was left', 'AbortError'));
-      }
-    },
-  };
-}
-
-/** Values handed over as they come; what is not taken yet waits. */
-class Queue<T> {
-  #values: T[] = [];
-  #end: { error: unknown } | null = null;
-  #wake: (() => void) | null = null;
-
-  push(value: T): void {
-    this.#values.push(value);
-    this.#wake?.();
-  }
-
-  close(error: unknown = null): void {
-    this.#end = { error };
-    this.#wake?.();
-  }
-
-  async *drain(): AsyncGenerator<T, void> {
-    for (;;) {
-      while (this.#values.length) yield this.#values.shift()!;
-      if (this.#end?.error) throw this.#end.error;
-      if (this.#end) return;
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
+  });
 }

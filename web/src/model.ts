@@ -2,13 +2,16 @@
 import type { EngineFiles } from './choose-engine.ts';
 import { Connection } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
+import { generate, sequence } from './generate.ts';
 import { infill } from './infill.ts';
 import type { Calls } from './protocol.ts';
 import { checkText, takeSeed } from './values.ts';
 import type {
-  Infill, InfillOptions, LoadOptions, LoadProgress, Model, ModelInfo, Score, ScoreOptions, Source, TokenizeOptions,
+  GenerateOptions, Generation, Infill, InfillOptions, LoadOptions, LoadProgress, Model, ModelInfo, Score, ScoreOptions, Sequence,
+  Source, Surprise, TokenizeOptions,
 } from './types.ts';
 
+const KEY_VALUE_TYPES = ['F32', 'F16', 'Q8_0'];
 const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
 
 export class LoadedModel implements Model {
@@ -18,9 +21,12 @@ export class LoadedModel implements Model {
   #live: Connection | null = null;
   #info: ModelInfo | null = null;
   #disposed = false;
+  readonly sequence: Sequence;
 
   constructor(source: Source, options: LoadOptions) {
     const base = new URL(options.base ?? import.meta.url, globalThis.document?.baseURI ?? import.meta.url);
+    // Not where it is declared: Node's guess whether a .js is a module trips over a private method used there.
+    this.sequence = sequence(() => this.#connect());
     this.#worker = new URL(`palimpsest-worker.js?v=${__BUILD__}`, base);
     this.#load = {
       call: 'load',
@@ -30,6 +36,8 @@ export class LoadedModel implements Model {
       sha256: toHash(options.sha256),
       cache: options.cache ?? true,
       lock: '',
+      room: toRoom(options.room),
+      kv: toKv(options.kv),
     };
   }
 
@@ -95,6 +103,16 @@ export class LoadedModel implements Model {
     return connection.call<Score>({ call: 'score', text, method, seed: taken, standardError }, { scoring: onProgress }, signal);
   }
 
+  generate(prompt: string | readonly number[] | Uint8Array, options: GenerateOptions = {}): Generation {
+    return generate(() => this.#connect(), prompt, options);
+  }
+
+  async surprise(text: string, { signal }: { signal?: AbortSignal } = {}): Promise<Surprise> {
+    checkText(text);
+    const connection = await this.#connect();
+    return connection.call<Surprise>({ call: 'surprise', text }, {}, signal);
+  }
+
   dispose(): void {
     this.#disposed = true;
     this.#live?.end(new PalimpsestError('disposed', 'the model was disposed'));
@@ -126,6 +144,17 @@ function toEngines(isa: string | undefined, base: URL): EngineFiles {
   if (isa !== undefined && isa !== 'simd128') throw new PalimpsestError('option', `isa is simd128 or absent, not ${isa}`);
   const file = (name: string) => new URL(`${name}?v=${__BUILD__}`, base).href;
   return { simd128: file('palimpsest.wasm'), relaxed: __RELAXED__ && !isa ? file('palimpsest-relaxed.wasm') : null };
+}
+
+function toRoom(room: number | undefined): number | null {
+  if (room === undefined) return null;
+  if (!Number.isInteger(room) || room < 1) throw new PalimpsestError('option', 'room is a whole number of tokens, at least 1');
+  return room;
+}
+
+function toKv(kv: string | undefined): string | null {
+  if (kv !== undefined && !KEY_VALUE_TYPES.includes(kv)) throw new PalimpsestError('option', `kv is one of ${KEY_VALUE_TYPES.join(', ')}, not ${kv}`);
+  return kv ?? null;
 }
 
 function toHash(sha256: string | undefined): string | null {

@@ -1,14 +1,23 @@
 /** What page and worker say to each other.  Every call has an id; its answers carry the same id. */
 import type { EngineFiles } from './choose-engine.ts';
 import { PalimpsestError } from './errors.ts';
-import type { ErrorCode, LoadProgress, ModelInfo, PageToken, Pin, Score, ScoreProgress } from './types.ts';
+import type {
+  ErrorCode, FinishReason, GeneratedPiece, LoadProgress, ModelInfo, PageToken, Pin, Reading, Score, ScoreProgress, Surprise,
+} from './types.ts';
 
 export type Calls =
-  | { call: 'load'; source: string | Blob | Uint8Array; name: string; engines: EngineFiles; sha256: string | null; cache: boolean; lock: string }
+  | { call: 'load'; source: string | Blob | Uint8Array; name: string; engines: EngineFiles; sha256: string | null; cache: boolean; lock: string; room: number | null; kv: string | null }
   | { call: 'infill'; text: string; options: number[]; sampler: string | null; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }
-  | { call: 'score'; text: string; method: string; seed: bigint; standardError: number };
+  | { call: 'score'; text: string; method: string; seed: bigint; standardError: number }
+  | {
+      call: 'generate'; serial: number; prompt: string | number[] | Uint8Array; begin: number[]; options: number[]; seed: bigint;
+      biases: [number, number][]; stop: string[]; grammar: string;
+    }
+  | { call: 'save'; serial: number }
+  | { call: 'sequence'; what: 'append' | 'logits' | 'tokens' | 'rewind' | 'save' | 'restore'; ids: number[]; length: number; data: Uint8Array }
+  | { call: 'surprise'; text: string };
 
 export type Request = ({ id: number } & Calls) | { id: number; call: 'cancel' };
 
@@ -32,6 +41,24 @@ export interface FillDone {
   isa: string;
 }
 
+/** The end of a generation; `tokens`: in the window when it began, `known` of them to the sequence already. */
+export interface GenerateDone {
+  finish: FinishReason;
+  stop: number | null;
+  prompt: number;
+  tokens: number;
+  known: number;
+  drawn: number;
+  evaluations: number;
+  evaluated: number;
+  dropped: number;
+  room: number;
+  seconds: number;
+  firstSeconds: number;
+  laterSeconds: number;
+  isa: string;
+}
+
 export type Reply =
   | { ready: string } // the worker's build
   | { crash: string } // the engine can no longer be used
@@ -39,7 +66,12 @@ export type Reply =
   | { id: number; loading: LoadProgress }
   | { id: number; scoring: ScoreProgress }
   | { id: number; page: PageMessage }
-  | { id: number; result: ModelInfo | FillDone | number[] | string | Score; memoryBytes: number };
+  | { id: number; pieces: GeneratedPiece[] }
+  | { id: number; reading: Reading }
+  | { id: number; result: Result; memoryBytes: number };
+
+export type Result =
+  | ModelInfo | FillDone | GenerateDone | Score | Surprise | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 /** An error as it crosses from the worker. */
 export interface ErrorMessage {

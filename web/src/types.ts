@@ -39,7 +39,14 @@ export interface LoadOptions {
   base?: string | URL;
   /** `simd128`: not the build with relaxed SIMD, which otherwise runs where the browser has that (default: the best). */
   isa?: 'simd128';
+  /** Tokens of a generated text, its prompt included, that there is to be room for (default: the model's context, at
+   *  most 4096).  Takes memory when it is first used: see ModelInfo.roomBytes. */
+  room?: number;
+  /** How the keys and values of those tokens are kept (default: the engine's). */
+  kv?: KeyValueType;
 }
+
+export type KeyValueType = 'F32' | 'F16' | 'Q8_0';
 
 export interface ModelInfo {
   /** `general.architecture`, such as `llada`. */
@@ -65,6 +72,12 @@ export interface ModelInfo {
   canTokenize: boolean;
   canScore: boolean;
   canInfill: boolean;
+  /** Reads from left to right, and so can continue a text. */
+  canGenerate: boolean;
+  /** Tokens of a generated text, its prompt included, that there is room for; 0 where it cannot generate. */
+  room: number;
+  /** Bytes of memory that generating takes beside the model, from its first use on. */
+  roomBytes: number;
   /** Understands `[[?]]` and `[[a-b]]`. */
   freeLength: boolean;
   /** Why the network or the tokenizer cannot be used, or null. */
@@ -246,6 +259,184 @@ export interface Score {
   seconds: number;
 }
 
+/** Names as OpenAI and Hugging Face have them.  What is set works in this order: logitBias, repetitionPenalty,
+ *  frequencyPenalty and presencePenalty, grammar, temperature, topK, typicalP, topP, minP; mirostat takes the place of
+ *  the last four.  With the defaults tokens are drawn from the model's own law. */
+export interface GenerateOptions {
+  /** Most tokens generated, those of `begin` included (default: as many as there is room for). */
+  maxTokens?: number;
+  /** 0 to 2^64 - 1; drawn when absent, and told in the result. */
+  seed?: number | bigint;
+  /** Another draft of the same seed is another text (default 0). */
+  draft?: number;
+  /** Default 1; 0 is greedy, at most 100. */
+  temperature?: number;
+  /** 0: off. */
+  topK?: number;
+  /** Locally typical sampling; 1: off. */
+  typicalP?: number;
+  /** 1: off; the token that crosses stays. */
+  topP?: number;
+  /** 0: off; leaves out what is less likely than minP times the likeliest. */
+  minP?: number;
+  /** 1: off. */
+  repetitionPenalty?: number;
+  /** 0: off. */
+  frequencyPenalty?: number;
+  /** 0: off. */
+  presencePenalty?: number;
+  /** How many of the last tokens the penalties look at (default 64; -1: all). */
+  repeatLastN?: number;
+  /** 0: off; 2: mirostat v2. */
+  mirostat?: 0 | 2;
+  /** The surprise it aims at, bits a token (default 5), and how fast (default 0.1). */
+  mirostatTau?: number;
+  mirostatEta?: number;
+  /** Added to the logits of tokens by their ids; -Infinity: never this token. */
+  logitBias?: Readonly<Record<number, number>>;
+  /** Texts at which generation ends; they and what follows are no part of the text. */
+  stop?: string | readonly string[];
+  /** GBNF: the generated text follows it from its first byte.  A mistake in it is a `text` error with its offset. */
+  grammar?: string;
+  /** Tokens that end a text are never drawn (default false). */
+  ignoreEos?: boolean;
+  /** When there is no more room, the older half behind the first `keep` tokens is dropped (default false: the end). */
+  shift?: boolean;
+  /** How many tokens of the prompt are never dropped (default: all, up to half of the room). */
+  keep?: number;
+  /** How many alternatives each piece comes with, at most 20 (default 0). */
+  alternatives?: number;
+  /** Ids of generated tokens to begin with, in place of draws.  Where the text last begun on this model has the same
+   *  prompt and options (but for seed, draft and maxTokens), what it shares with these is not read again: so one goes
+   *  on from any token, or with another in its place. */
+  begin?: readonly number[];
+  /** While a prompt is read that is longer than one evaluation takes. */
+  onReading?: (reading: Reading) => void;
+  /** Stops between two steps; the model stays usable, and a call with `begin` goes on. */
+  signal?: AbortSignal;
+}
+
+/** A prompt being read. */
+export interface Reading {
+  /** Tokens in all, how many of them were known before, and how many are still to be read. */
+  tokens: number;
+  known: number;
+  unread: number;
+}
+
+export interface GeneratedAlternative {
+  id: number;
+  /** With the space before it where it begins a word. */
+  text: string;
+  /** In the model's own law: temperature 1, nothing cut. */
+  probability: number;
+  logprob: number;
+}
+
+/** A generated token, and the text that it let out. */
+export interface GeneratedPiece {
+  /** What can be shown now: whole characters, and nothing that might become a stop text.  All pieces' together are the text. */
+  text: string;
+  id: number;
+  /** Which generated token it is, from 0. */
+  index: number;
+  /** The token's own text (that of a character of several tokens is the last one's), and where it begins in the text. */
+  token: string;
+  start: number;
+  /** Of the token in the text, in UTF-8. */
+  bytes: number;
+  /** In the model's own law, temperature 1, nothing cut; null for a token of `begin` whose law was not computed. */
+  logprob: number | null;
+  /** In the law that it was drawn from; 1 for a token of `begin`. */
+  probability: number | null;
+  /** The likeliest tokens of the model's own law, likeliest first. */
+  alternatives: GeneratedAlternative[];
+  /** Of `begin`, not drawn by this call. */
+  given: boolean;
+  /** It ended the text and is no part of it; its id is -1 where no token did. */
+  ends: boolean;
+}
+
+export type FinishReason =
+  | 'stop' // a stop text
+  | 'length' // maxTokens
+  | 'eos' // a token that ends texts, or the end of the grammar
+  | 'context'; // no more room
+
+export interface GenerateResult {
+  /** The generated text, that of `begin` included. */
+  text: string;
+  /** Its tokens: what `begin` takes. */
+  ids: number[];
+  pieces: GeneratedPiece[];
+  finish: FinishReason;
+  /** Which stop text was met, or null. */
+  stop: number | null;
+  seed: number | bigint;
+  draft: number;
+  /** Tokens of prompt and `begin`, and how many of them the model had read already. */
+  tokens: number;
+  known: number;
+  /** Tokens that this call drew, and tokens that went through the network for it. */
+  drawn: number;
+  evaluated: number;
+  /** Tokens that a shift of the window dropped. */
+  dropped: number;
+  room: number;
+  /** Seconds of computing; until the first new token, waiting for other work on the model included (NaN: none came). */
+  seconds: number;
+  firstSeconds: number;
+  /** Between the first token and the last; null where there are not two. */
+  tokensPerSecond: number | null;
+  isa: string;
+  threads: number;
+}
+
+/** A text going on.  Iterate it for every token, or await result(); leaving the loop stops the work. */
+export interface Generation extends AsyncIterable<GeneratedPiece> {
+  result(): Promise<GenerateResult>;
+  /** The text as bytes, for `generate(bytes)`: tokens, keys and values, seed, mirostat and grammar.  As long as no other
+   *  text was begun on this model. */
+  save(): Promise<Uint8Array>;
+}
+
+/** What the model has read, token by token, for callers that choose tokens themselves.  generate() works on it too. */
+export interface Sequence {
+  /** Reads tokens behind those it has: many at once or one, with the same results.  Gives the length. */
+  append(ids: ArrayLike<number>, options?: { signal?: AbortSignal }): Promise<number>;
+  /** Of what follows the last token, one a token of the vocabulary: natural scale, unnormalised. */
+  logits(): Promise<Float32Array>;
+  tokens(): Promise<number[]>;
+  /** Forgets the tokens from `length` on.  Gives the length. */
+  rewind(length: number): Promise<number>;
+  /** Tokens, keys and values as bytes. */
+  save(): Promise<Uint8Array>;
+  /** Refused, and as before, are bytes cut short (`format`) or of another model (`option`).  Gives the length. */
+  restore(saved: Uint8Array): Promise<number>;
+}
+
+/** A token of a given text. */
+export interface ScoredToken {
+  id: number;
+  text: string;
+  /** Where it begins in the text. */
+  start: number;
+  /** -log2 of its probability after what stands before it; null where nothing does. */
+  bits: number | null;
+  /** The likeliest tokens in its place, likeliest first. */
+  expected: { id: number; text: string; probability: number }[];
+}
+
+export interface Surprise {
+  tokens: ScoredToken[];
+  bits: number;
+  /** Of the text in UTF-8. */
+  bytes: number;
+  bitsPerByte: number;
+  /** Seconds of computing. */
+  seconds: number;
+}
+
 export interface TokenizeOptions {
   /** The text does not begin a page: no dummy space before it. */
   inside?: boolean;
@@ -261,6 +452,13 @@ export interface Model {
   tokenize(text: string, options?: TokenizeOptions): Promise<number[]>;
   detokenize(ids: ArrayLike<number>, options?: TokenizeOptions): Promise<string>;
   score(text: string, options?: ScoreOptions): Promise<Score>;
+  /** Continues a text (`''`: from the beginning), ids of tokens exactly as they are, or what Generation.save() gave.
+   *  Causal models only.  Several at once take place one after the other. */
+  generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation;
+  readonly sequence: Sequence;
+  /** How surprising each token of a text is to a causal model.  The sum is what score() gives, except that a line
+   *  `<|endoftext|>` is text like any other. */
+  surprise(text: string, options?: { signal?: AbortSignal }): Promise<Surprise>;
   /** Ends the worker and frees its memory; calls under way reject. */
   dispose(): void;
 }

@@ -5,11 +5,12 @@ import { PalimpsestError } from './errors.ts';
 import { FILL_OPTIONS } from './fill-options.ts';
 import { takeIn } from './intake.ts';
 import { workerPort } from './platform.ts';
-import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request } from './protocol.ts';
+import { sequenceBytes } from './generator.ts';
+import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
 import type { ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
+import { Writer } from './writer.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
-type Result = Extract<Reply, { result: unknown }>['result'];
 
 /** Something that advances by at most one evaluation of the network; the result ends it. */
 interface Task {
@@ -20,6 +21,8 @@ interface Task {
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
 const REPORT_MS = 100;
+/** Of a model whose context is longer, a text under way remembers so many tokens unless told otherwise. */
+const ROOM = 4096;
 const MOST_TOGETHER = 8; // more would make the steps between two messages long
 
 const port = await workerPort();
@@ -29,6 +32,8 @@ const pieces = new Map<number, string>();
 let engine: Engine | null = null;
 let model = 0;
 let isa = '';
+let context = 0;
+let writer: Writer | null = null;
 
 function reply(message: Reply): void {
   port.postMessage(message);
@@ -36,7 +41,7 @@ function reply(message: Reply): void {
 
 // ---- calls
 
-async function load(id: number, { source, name, engines, sha256, cache, lock }: Call<'load'>): Promise<ModelInfo> {
+async function load(id: number, { source, name, engines, sha256, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
   holdLock(lock);
   const cancel = new AbortController();
   loading.set(id, cancel);
@@ -45,13 +50,26 @@ async function load(id: number, { source, name, engines, sha256, cache, lock }: 
     const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
     const taken = await takeIn(engine, { source, sha256, cache, signal: cancel.signal, progress });
     model = engine.openModel(taken.at, taken.bytes);
-    return describe(engine, name, taken);
+    return { ...describe(engine, name, taken), ...prepareWriter(engine, room, kv) };
   } finally {
     loading.delete(id);
   }
 }
 
-function describe(on: Engine, source: string, taken: { sha256: string; kept: boolean; keptWhyNot: string | null }): ModelInfo {
+/** What generating needs is reckoned here and taken when it is first used. */
+function prepareWriter(on: Engine, wanted: number | null, type: string | null): Pick<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'> {
+  const { causal, canScore, vocabulary, context: most } = on.modelNumbers(model);
+  context = most;
+  if (!causal || !canScore) return { canGenerate: false, room: 0, roomBytes: 0 };
+  const kv = type === null ? -1 : on.names('pal_kv_type_name').indexOf(type);
+  const room = Math.min(most, wanted ?? ROOM);
+  writer = new Writer(on, model, vocabulary, room, kv, piece);
+  return { canGenerate: true, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
+}
+
+type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'>;
+
+function describe(on: Engine, source: string, taken: { sha256: string; kept: boolean; keptWhyNot: string | null }): Described {
   const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, ...numbers } = on.modelNumbers(model);
   const { whyNot, ...texts } = on.modelTexts(model);
   isa = texts.isa ?? '';
@@ -171,6 +189,23 @@ function startScore(id: number, { text, method, seed, standardError }: Call<'sco
   };
 }
 
+// ---- generating
+
+/** Work on the model's one sequence: each waits for its turn, in the order of the calls. */
+const line: object[] = [];
+
+function inLine(start: (on: Writer) => () => Result | null): Task {
+  if (!writer) throw new PalimpsestError('unsupported', 'this model does not write forward: it cannot continue a text');
+  const on = writer;
+  let step: (() => Result | null) | null = null;
+  const task: Task = {
+    step: () => (line[0] === task ? (step ??= start(on))() : null),
+    end: () => void line.splice(line.indexOf(task), 1),
+  };
+  line.push(task);
+  return task;
+}
+
 // ---- taking turns
 
 /** Between two steps the worker hears its messages: that is how work is cancelled and how two fills share it. */
@@ -236,6 +271,14 @@ port.onmessage = ({ data }: { data: Request }) => {
       return begin(id, () => startFill(id, data));
     case 'score':
       return begin(id, () => startScore(id, data));
+    case 'generate':
+      return begin(id, () => inLine((on) => on.generate(id, data, isa, reply)));
+    case 'save':
+      return begin(id, () => inLine((on) => () => on.save(data.serial)));
+    case 'sequence':
+      return begin(id, () => inLine((on) => (data.what === 'append' ? on.append(data.ids) : () => on.read(data))));
+    case 'surprise':
+      return begin(id, () => inLine((on) => on.surprise(data.text, context)));
     case 'tokenize':
       return answer(id, () => ready().tokenize(model, data.text, data.flags));
     case 'detokenize':

@@ -10,7 +10,7 @@ import { choose, complaint, fill, filled, LONG, TINY, underWay, view, write } fr
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Presses Tab until the focus is where it should be. */
-async function tabTo(/** @type {any} */ tab, /** @type {string} */ selector, key = 'Tab') {
+export async function tabTo(/** @type {any} */ tab, /** @type {string} */ selector, key = 'Tab') {
   for (let i = 0; i < 60; i++) {
     if (await tab.evaluate((/** @type {string} */ s) => document.activeElement?.matches(s), selector)) return;
     await tab.press(key);
@@ -48,12 +48,12 @@ async function byKeyboard(/** @type {Kit} */ kit) {
   await filled(tab, () => tab.press('Control+Enter'));
 }
 
-/** Everything that can be used can be reached, in both views. */
+/** Everything that can be used can be reached, in all views. */
 async function everythingReached(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await tab.evaluate(() => document.querySelector('details')?.setAttribute('open', ''));
   await fill(tab);
-  for (const name of /** @type {const} */ (['Text', 'Models'])) {
+  for (const name of /** @type {const} */ (['Text', 'Continue', 'Models'])) {
     await view(tab, name);
     if (name === 'Models') await tab.until(() => document.querySelector('[data-part=kept] button') !== null, null, 'the kept copy is listed');
     const wanted = await tab.evaluate(() => {
@@ -74,7 +74,7 @@ async function everythingReached(/** @type {Kit} */ kit) {
   }
 }
 
-async function findings(/** @type {any} */ tab, /** @type {string} */ state) {
+export async function findings(/** @type {any} */ tab, /** @type {string} */ state) {
   await tab.until(() => document.getAnimations().every((one) => one.playState !== 'running' || one.effect?.getComputedTiming().iterations === Infinity), null, 'nothing fades');
   const found = await tab.evaluate(async (/** @type {string} */ code) => {
     const scope = /** @type {any} */ (globalThis);

@@ -2,7 +2,7 @@
 import { cache, type KeptModel, type ModelInfo } from 'palimpsest';
 import { announce } from '../announce.ts';
 import { byId, make } from '../dom.ts';
-import type { Engine, Offer } from '../engine.ts';
+import type { Engine, Engines, Offer } from '../engine.ts';
 import { complain, explain, remedies, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
 import { copyText } from '../textbox.ts';
@@ -17,12 +17,18 @@ export class ModelsView {
   private kept: KeptModel[] = [];
   private drawn = '';
 
-  constructor(private readonly engine: Engine) {
-    new OwnModel(engine);
-    new Status(byId('model-progress'), engine, true);
+  constructor(private readonly engines: Engines) {
+    new OwnModel(engines);
     byId('version').textContent = `Version ${__VERSION__}, build ${__BUILD__}.`;
-    engine.onChange(() => this.changed());
+    for (const [view, engine] of this.all) {
+      new Status(byId(`model-progress-${view}`), engine, true);
+      engine.onChange(() => this.changed());
+    }
     this.changed();
+  }
+
+  private get all(): [view: keyof Engines, engine: Engine][] {
+    return [['text', this.engines.text], ['continue', this.engines.continue]];
   }
 
   /** Called whenever the view is entered, too. */
@@ -35,8 +41,7 @@ export class ModelsView {
   }
 
   private changed(): void {
-    const { engine } = this;
-    const now = `${engine.model?.info.sha256} ${engine.loading?.offer.name} ${engine.failure?.offer.name}`;
+    const now = this.all.map(([, engine]) => `${engine.model?.info.sha256} ${engine.loading?.offer.name} ${engine.failure?.offer.name}`).join();
     if (now === this.drawn) return;
     this.drawn = now;
     this.drawError();
@@ -44,30 +49,34 @@ export class ModelsView {
   }
 
   private drawLoaded(): void {
-    const { model, name } = this.engine;
-    const place = byId('loaded');
-    const kept = this.kept.some((copy) => copy.sha256 === model?.info.sha256);
-    if (model) place.replaceChildren(facts(name, model.info, kept));
-    else place.replaceChildren(make('p', { class: 'note' }, this.engine.missing ?? 'No model is loaded.'));
+    const loaded = this.all.filter(([, engine]) => engine.model);
+    const blocks = loaded.flatMap(([view, { model, name }]) => {
+      if (!model) return [];
+      const kept = this.kept.some((copy) => copy.sha256 === model.info.sha256);
+      return [make('h4', {}, make('a', { href: `#${view}` }, USES[view])), facts(name, model.info, kept)];
+    });
+    const none = make('p', { class: 'note' }, this.engines.text.missing ?? 'No model is loaded.');
+    byId('loaded').replaceChildren(...(blocks.length ? blocks : [none]));
   }
 
   private drawError(): void {
-    const { failure, model, name } = this.engine;
     const place = byId('model-error');
-    if (!failure) return settle(place);
-    const complaint = explain(failure.error);
-    const detail = `“${failure.offer.name}” was not loaded. ${complaint.detail}${model ? ` ${name} stays in use.` : ''}`;
-    complain(place, { ...complaint, detail }, remedies(complaint.remedy, () => this.engine.retry()));
+    const failed = this.all.find(([, engine]) => engine.failure)?.[1];
+    if (!failed?.failure) return settle(place);
+    const complaint = explain(failed.failure.error);
+    const detail = `“${failed.failure.offer.name}” was not loaded. ${complaint.detail}${failed.model ? ` ${failed.name} stays in use.` : ''}`;
+    complain(place, { ...complaint, detail }, remedies(complaint.remedy, () => failed.retry()));
   }
 
   private drawShipped(): void {
     byId('shipped').replaceChildren(
       ...__MODELS__.map((shipped) => {
+        const engine = this.engines[shipped.view];
         const kept = this.kept.some((copy) => copy.sha256 === shipped.sha256);
-        const inUse = this.engine.model?.info.sha256 === shipped.sha256;
-        const coming = this.engine.loading?.offer.name === shipped.name;
-        const state = [megabytes(shipped.bytes), inUse ? 'in use' : coming ? 'on its way' : '', kept ? 'kept on this device' : 'not kept'];
-        const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${shipped.name}`, click: () => void this.engine.open(offerOf(shipped)) }, 'Load');
+        const inUse = engine.model?.info.sha256 === shipped.sha256;
+        const coming = engine.loading?.offer.name === shipped.name;
+        const state = [megabytes(shipped.bytes), PURPOSES[shipped.view], inUse ? 'in use' : coming ? 'on its way' : '', kept ? 'kept on this device' : 'not kept'];
+        const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${shipped.name}`, click: () => void engine.open(offerOf(shipped)) }, 'Load');
         return make('li', {}, row(shipped.name, state), ...(inUse || coming ? [] : [load]));
       }),
     );
@@ -97,6 +106,9 @@ export class ModelsView {
   }
 }
 
+const USES = { text: 'In Text', continue: 'In Continue' };
+const PURPOSES = { text: 'fills blanks', continue: 'continues texts' };
+
 const fileName = (copy: KeptModel): string => copy.urls[0]?.split('/').at(-1) ?? copy.sha256.slice(0, 12);
 
 function row(name: string, facts: readonly string[]): HTMLElement {
@@ -112,7 +124,9 @@ function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
     ['Weights', `${millions}, most of them ${info.weights}`],
     ['Vocabulary', `${info.vocabulary.toLocaleString('en')} tokens`],
     ['Longest text', `${info.context.toLocaleString('en')} tokens`],
-    ['Blanks', info.freeLength ? 'of given and of free length' : 'of given length only: write [[4]], not [[?]]'],
+    info.canGenerate
+      ? ['Continues', `up to ${info.room.toLocaleString('en')} tokens, for which ${megabytes(info.roomBytes)} more of memory are needed`]
+      : ['Blanks', info.freeLength ? 'of given and of free length' : 'of given length only: write [[4]], not [[?]]'],
     ['File', megabytes(info.fileBytes)],
     ['Memory', `${megabytes(info.memoryBytes)} now, ${info.isa}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`],
     ['Licence', info.license || 'not told by the file'],

@@ -1,17 +1,15 @@
 /** A model of one's own: dropped anywhere on the page or picked, looked at, and loaded when its owner says so. */
 import { byId, make } from '../dom.ts';
-import type { Engine } from '../engine.ts';
+import type { Engines } from '../engine.ts';
 import { complain, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
-
-/** What the engine needs beside the file itself. */
-const WORKING_BYTES = 32e6;
+import { glance, MOST_BYTES, type Glance } from '../glance.ts';
 
 export class OwnModel {
   private readonly pending = byId('pending');
   private readonly error = byId('model-error');
 
-  constructor(private readonly engine: Engine) {
+  constructor(private readonly engines: Engines) {
     const input = byId<HTMLInputElement>('file');
     byId('pick').addEventListener('click', () => input.click());
     input.addEventListener('change', () => {
@@ -48,26 +46,33 @@ export class OwnModel {
   private async consider(file: File): Promise<void> {
     settle(this.error);
     this.dismiss();
-    if (!(await isGguf(file))) {
+    const seen = await glance(file);
+    if (!seen.isGguf) {
       const detail = `Nothing was changed. A model file is a GGUF file, often named something.gguf; “${file.name}” is something else.`;
       complain(this.error, { title: 'This is no model.', detail, remedy: null });
       return;
     }
+    if (seen.bytes > MOST_BYTES) return this.refuse(file, seen);
     const name = file.name.replace(/\.gguf$/i, '');
-    const accept = make('button', { type: 'button', class: 'second', click: () => this.accept(name, file) }, 'Load it');
+    const accept = make('button', { type: 'button', class: 'second', click: () => this.accept(name, file, seen) }, 'Load it');
     const decline = make('button', { type: 'button', class: 'quiet', click: () => this.dismiss() }, 'Leave it');
     this.pending.replaceChildren(
-      make('p', {}, make('strong', {}, file.name), `: ${megabytes(file.size)}, needs about ${megabytes(file.size + WORKING_BYTES)} of memory.`),
+      make('p', {}, make('strong', {}, file.name), `: ${megabytes(file.size)}, needs about ${megabytes(seen.bytes)} of memory${useOf(seen)}.`),
       make('div', { class: 'actions' }, accept, decline),
     );
     this.pending.hidden = false;
     accept.focus();
   }
 
-  private accept(name: string, file: File): void {
+  private refuse(file: File, seen: Glance): void {
+    const detail = `Nothing was changed. “${file.name}” needs about ${megabytes(seen.bytes)} of memory, and a page can have ${megabytes(MOST_BYTES)} at most. A smaller model, or the same one with fewer bits a weight, may fit.`;
+    complain(this.error, { title: 'This model is too large for a page.', detail, remedy: null });
+  }
+
+  private accept(name: string, file: File, seen: Glance): void {
     this.dismiss();
     byId('pick').focus();
-    void this.engine.open({ name, source: file });
+    void this.engines[fillsBlanks(seen) ? 'text' : 'continue'].open({ name, source: file });
   }
 
   private dismiss(): void {
@@ -76,10 +81,10 @@ export class OwnModel {
   }
 }
 
-async function isGguf(file: File): Promise<boolean> {
-  try {
-    return (await file.slice(0, 4).text()) === 'GGUF';
-  } catch {
-    return false; // a folder, or a file that may not be read
-  }
+/** As far as the file's beginning tells; what it can really do shows when it is loaded. */
+const fillsBlanks = ({ architecture }: Glance): boolean => architecture === 'llada' || architecture === '';
+
+function useOf(seen: Glance): string {
+  if (!seen.architecture) return '';
+  return fillsBlanks(seen) ? '; it fills blanks, in the view Text' : '; it writes forward, in the view Continue';
 }

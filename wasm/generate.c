@@ -1,0 +1,256 @@
+/* generate.c - the second half of exports.c: sequences, generation and surprise as flat functions for JavaScript.
+ *
+ * web/src/generator.ts is the other side.  Functions of a pal_sequence and a pal_generator that are flat already are
+ * exported as they are. */
+#include "palimpsest.h"
+#include "core/math.h"
+#include "model.h"
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LN2 0.69314718055994530942
+
+/* ---- sequences --------------------------------------------------------------------------------------- */
+
+/* The first word is what pal_sequence_append and the like are given. */
+typedef struct {
+    pal_sequence *sequence;
+    void *block;
+} pw_sequence;
+
+static pal_sequence_options sequence_options(int32_t max_tokens, int32_t kv)
+{
+    pal_sequence_options o = pal_sequence_defaults();
+    o.max_tokens = max_tokens;
+    if (kv >= 0) o.kv = (pal_kv_type)kv;
+    return o;
+}
+
+/* Bytes that a sequence of max_tokens tokens takes; kv -1: the default type of keys and values.  Negative: an error. */
+double pw_sequence_bytes(const pal_model *model, int32_t max_tokens, int32_t kv, pal_error *err)
+{
+    pal_sequence_options o = sequence_options(max_tokens, kv);
+    size_t bytes;
+    return pal_sequence_bytes(model, &o, &bytes, err) ? -1.0 : (double)bytes;
+}
+
+void pw_sequence_end(pw_sequence *s)
+{
+    if (!s) return;
+    free(s->block);
+    free(s);
+}
+
+pw_sequence *pw_sequence_start(const pal_model *model, int32_t max_tokens, int32_t kv, pal_error *err)
+{
+    pal_sequence_options o = sequence_options(max_tokens, kv);
+    size_t bytes;
+    if (pal_sequence_bytes(model, &o, &bytes, err)) return NULL;
+    pw_sequence *s = calloc(1, sizeof *s);
+    if (s) s->block = malloc(bytes);
+    if (s && s->block && !pal_sequence_init(&s->sequence, model, &o, s->block, bytes, err)) return s;
+    if (!s || !s->block) *err = (pal_error){PAL_E_MEMORY, "no memory for what the model is to remember", SIZE_MAX};
+    pw_sequence_end(s);
+    return NULL;
+}
+
+/* ---- generation -------------------------------------------------------------------------------------- */
+
+/* Options as doubles; NaN stands for the default.  The last four are no options, but how much lies at the pointers
+ * of pw_generate_start. */
+enum {
+    DRAFT,
+    MAX_TOKENS,
+    TEMPERATURE,
+    TOP_K,
+    TYPICAL_P,
+    TOP_P,
+    MIN_P,
+    REPETITION_PENALTY,
+    FREQUENCY_PENALTY,
+    PRESENCE_PENALTY,
+    REPEAT_LAST_N,
+    MIROSTAT,
+    MIROSTAT_TAU,
+    MIROSTAT_ETA,
+    IGNORE_EOS,
+    SHIFT,
+    KEEP,
+    ALTERNATIVES,
+    SEED_LOW,
+    SEED_HIGH,
+    BIASES,
+    STOPS,
+    OPTIONS
+};
+
+static pal_generate_options options_of(const double v[OPTIONS])
+{
+    pal_generate_options o = pal_generate_defaults();
+    if (!isnan(v[DRAFT])) o.draft = (uint32_t)whole(v[DRAFT]);
+    take_int(&o.max_tokens, v[MAX_TOKENS]);
+    take_double(&o.temperature, v[TEMPERATURE]);
+    take_int(&o.top_k, v[TOP_K]);
+    take_double(&o.typical_p, v[TYPICAL_P]);
+    take_double(&o.top_p, v[TOP_P]);
+    take_double(&o.min_p, v[MIN_P]);
+    take_double(&o.repetition_penalty, v[REPETITION_PENALTY]);
+    take_double(&o.frequency_penalty, v[FREQUENCY_PENALTY]);
+    take_double(&o.presence_penalty, v[PRESENCE_PENALTY]);
+    take_int(&o.repeat_last_n, v[REPEAT_LAST_N]);
+    take_int(&o.mirostat, v[MIROSTAT]);
+    take_double(&o.mirostat_tau, v[MIROSTAT_TAU]);
+    take_double(&o.mirostat_eta, v[MIROSTAT_ETA]);
+    take_bool(&o.ignore_eos, v[IGNORE_EOS]);
+    take_bool(&o.shift, v[SHIFT]);
+    take_int(&o.keep, v[KEEP]);
+    take_int(&o.alternatives, v[ALTERNATIVES]);
+    o.seed = (uint64_t)v[SEED_HIGH] << 32 | (uint32_t)v[SEED_LOW];
+    return o;
+}
+
+/* The first word is what pal_generator_step and the like are given. */
+typedef struct {
+    pal_generator *generator;
+    pal_grammar *grammar;
+    void *block;
+} pw_generation;
+
+void pw_generate_end(pw_generation *g)
+{
+    if (!g) return;
+    pal_grammar_close(g->grammar);
+    free(g->block);
+    free(g);
+}
+
+static pal_status begin(pw_generation *g, pal_sequence *sequence, const pal_generate_options *options, pal_error *err)
+{
+    size_t bytes;
+    pal_status status = pal_generator_bytes(sequence, options, &bytes, err);
+    if (status) return status;
+    g->block = malloc(bytes);
+    if (g->block) return pal_generator_init(&g->generator, sequence, options, g->block, bytes, err);
+    *err = (pal_error){PAL_E_MEMORY, "no memory to generate with these options", SIZE_MAX};
+    return PAL_E_MEMORY;
+}
+
+/* biases lie as pal_logit_bias does in memory; stops[] are offsets into stop_text, one more than there are stop texts;
+ * grammar_bytes 0: no grammar. */
+pw_generation *pw_generate_start(pal_sequence *sequence, const double options[OPTIONS], const pal_logit_bias *biases,
+                                 const char *stop_text, const uint32_t *stops, const char *grammar,
+                                 size_t grammar_bytes, pal_error *err)
+{
+    pal_generate_options o = options_of(options);
+    size_t stop_count = (size_t)options[STOPS];
+    pw_generation *g = calloc(1, sizeof *g);
+    pal_stop_text *texts = calloc(stop_count + 1, sizeof *texts);
+    pal_status status = PAL_E_MEMORY;
+    if (g && texts) {
+        for (size_t i = 0; i < stop_count; i++)
+            texts[i] = (pal_stop_text){stop_text + stops[i], stops[i + 1] - stops[i]};
+        status = grammar_bytes ? pal_grammar_open(&g->grammar, grammar, grammar_bytes, err) : PAL_OK;
+        o.logit_bias = biases;
+        o.logit_bias_count = (size_t)options[BIASES];
+        o.stop = texts;
+        o.stop_count = stop_count;
+        o.grammar = g->grammar;
+        if (!status) status = begin(g, sequence, &o, err);
+    } else
+        *err = (pal_error){PAL_E_MEMORY, "no memory to generate", SIZE_MAX};
+    free(texts); /* copied */
+    if (!status) return g;
+    pw_generate_end(g);
+    return NULL;
+}
+
+void pw_generate_reseed(pal_generator *g, uint32_t seed_low, uint32_t seed_high, uint32_t draft)
+{
+    pal_generator_reseed(g, (uint64_t)seed_high << 32 | seed_low, draft);
+}
+
+enum { PROGRESS = 12 };
+void pw_generate_progress(const pal_generator *g, double out[PROGRESS])
+{
+    pal_generate_progress p = pal_generator_progress(g);
+    const double numbers[PROGRESS] = {p.prompt,  p.kept,        p.unread,    p.generated,          p.tokens, p.room,
+                                      p.dropped, p.evaluations, p.evaluated, (double)p.text_bytes, p.stop,   p.finish};
+    memcpy(out, numbers, sizeof numbers);
+}
+
+_Static_assert(sizeof(pal_generated) == 120 + 8 * PAL_CANDIDATES && offsetof(pal_generated, logprob) == 8 &&
+                   offsetof(pal_generated, probability) == 16 && offsetof(pal_generated, offset) == 24 &&
+                   offsetof(pal_generated, bytes) == 28 && offsetof(pal_generated, alternatives) == 32 &&
+                   offsetof(pal_generated, alternative_id) == 36 && offsetof(pal_generated, alternative_logprob) == 120,
+               "generator.ts reads generated tokens where they lie");
+_Static_assert(sizeof(pal_logit_bias) == 16 && offsetof(pal_logit_bias, bias) == 8, "generator.ts writes biases");
+
+/* The token that texts begin with, -1 where there is none. */
+int32_t pw_bos(const pal_model *model)
+{
+    return model->vocab ? pal_vocab_special(model->vocab)->bos : -1;
+}
+
+/* ---- surprise ---------------------------------------------------------------------------------------- */
+
+/* One token seen with what stands before it: how surprising it is, and what was likelier. */
+enum { EXPECTED = 5 };
+typedef struct {
+    double bits;                    /* -log2 of its probability */
+    double expected_bits[EXPECTED]; /* of the likeliest tokens, likeliest first */
+    int32_t expected_id[EXPECTED];
+    int32_t expected; /* how many of them there are */
+} pw_surprised;
+_Static_assert(sizeof(pw_surprised) == 72 && offsetof(pw_surprised, expected_id) == 48, "generator.ts reads them");
+
+/* Puts token id among the likeliest, if it is. */
+static void rank(pw_surprised *s, int32_t id, double logit)
+{
+    int32_t at = s->expected;
+    while (at > 0 && s->expected_bits[at - 1] < logit) at--;
+    if (at == EXPECTED) return;
+    if (s->expected < EXPECTED) s->expected++;
+    for (int32_t i = s->expected - 1; i > at; i--) {
+        s->expected_bits[i] = s->expected_bits[i - 1];
+        s->expected_id[i] = s->expected_id[i - 1];
+    }
+    s->expected_bits[at] = logit;
+    s->expected_id[at] = id;
+}
+
+/* The softmax in double, its maximum subtracted. */
+static void surprise_of(const float *logits, int32_t n, int32_t id, pw_surprised *out)
+{
+    *out = (pw_surprised){0};
+    for (int32_t i = 0; i < n; i++)
+        if (!isnan(logits[i])) rank(out, i, logits[i]);
+    double most = out->expected ? out->expected_bits[0] : 0.0, sum = 0.0;
+    for (int32_t i = 0; i < n; i++)
+        if (!isnan(logits[i])) sum += pal_exp(logits[i] - most);
+    const double whole_law = pal_log(sum) + most;
+    out->bits = (whole_law - logits[id]) / LN2;
+    for (int32_t i = 0; i < out->expected; i++) out->expected_bits[i] = (whole_law - out->expected_bits[i]) / LN2;
+}
+
+/* Of the tokens from..from + count - 1 of a text tokens[n], from at least 1: out[count].  One evaluation. */
+int pw_surprise(const pal_model *model, const int32_t *tokens, int32_t from, int32_t count, pw_surprised *out,
+                pal_error *err)
+{
+    const size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;
+    const bool fits = (size_t)count < SIZE_MAX / sizeof(float) / (vocabulary + 1);
+    float *logits = fits ? malloc((size_t)count * vocabulary * sizeof *logits) : NULL;
+    int32_t *at = fits ? malloc((size_t)count * sizeof *at) : NULL;
+    pal_status status = PAL_E_MEMORY;
+    if (logits && at) {
+        for (int32_t i = 0; i < count; i++) at[i] = from - 1 + i;
+        status = pal_logits(model, tokens, from + count - 1, at, count, logits, err);
+        for (int32_t i = 0; !status && i < count; i++)
+            surprise_of(logits + (size_t)i * vocabulary, (int32_t)vocabulary, tokens[from + i], out + i);
+    } else
+        *err = (pal_error){PAL_E_MEMORY, "no memory for the probabilities of this text", SIZE_MAX};
+    free(logits);
+    free(at);
+    return status;
+}

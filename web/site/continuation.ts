@@ -1,0 +1,122 @@
+/** A text that the model continues: what was given around it, and the words written so far. */
+import type { GeneratedPiece, GenerateOptions, GenerateResult, Model } from 'palimpsest';
+import type { Place } from './fill.ts';
+
+type Alternative = Place['alternatives'][number];
+
+/** A token of the continuation. */
+interface Word {
+  id: number;
+  text: string;
+  /** Where it begins in the continuation. */
+  start: number;
+  /** In the model's own law. */
+  probability: number;
+  alternatives: Alternative[];
+  /** A person chose it. */
+  chosen: boolean;
+}
+
+/** What stands around a continuation. */
+export interface Around {
+  before: string;
+  after: string;
+  /** What the model is shown of `before`. */
+  prompt: string;
+}
+
+export class Continuation {
+  private readonly words: Word[];
+  /** Length of the text that has come out. */
+  private length = 0;
+  result: GenerateResult | null = null;
+
+  /** `words`: those it begins with. */
+  constructor(readonly around: Around, words: readonly Word[], readonly seed: number | bigint) {
+    this.words = [...words];
+    this.length = words.reduce((sum, word) => sum + word.text.length, 0);
+  }
+
+  get count(): number {
+    return this.words.length;
+  }
+
+  get ids(): number[] {
+    return this.words.map((word) => word.id);
+  }
+
+  /** The same up to a word, to go on from there. */
+  upTo(index: number, seed = this.seed): Continuation {
+    return new Continuation(this.around, this.words.slice(0, index), seed);
+  }
+
+  /** Another word in the place of one, and nothing behind it; an empty one ends the text there. */
+  choosing(index: number, { id, text, probability, empty }: Alternative): Continuation {
+    const was = this.words[index];
+    const next = this.upTo(index);
+    if (!was || empty) return next;
+    next.words.push({ id, text, start: was.start, probability, alternatives: was.alternatives, chosen: true });
+    next.length += text.length;
+    return next;
+  }
+
+  /** Writes on, to `most` tokens more. */
+  async run(model: Model, options: GenerateOptions & { maxTokens: number }, advanced: () => void): Promise<void> {
+    const { ids } = this;
+    const job = model.generate(this.around.prompt, { ...options, maxTokens: ids.length + options.maxTokens, begin: ids, alternatives: 6 });
+    this.length = 0;
+    for await (const piece of job) {
+      this.take(piece);
+      advanced();
+    }
+    this.result = await job.result();
+    advanced();
+  }
+
+  private take(piece: GeneratedPiece): void {
+    this.length += piece.text.length;
+    if (piece.ends) return;
+    const known = this.words[piece.index];
+    const { id, token: text, start, logprob } = piece;
+    if (known) Object.assign(known, { text, start });
+    else this.words[piece.index] = { id, text, start, probability: Math.exp(logprob ?? 0), alternatives: piece.alternatives.map(toAlternative), chosen: false };
+  }
+
+  /** A space at the end of what is given is the one that the first word brings along. */
+  private get held(): number {
+    const { before, prompt } = this.around;
+    return before.endsWith(' ') && !prompt.endsWith(' ') && this.words[0]?.text.startsWith(' ') ? 1 : 0;
+  }
+
+  /** The words as they are shown: as far as they have come out. */
+  places(): Place[] {
+    return this.words.map((word, i) => {
+      const { id, probability, alternatives, chosen } = word;
+      const text = word.text.slice(i === 0 ? this.held : 0, Math.max(0, this.length - word.start));
+      return { token: i, blank: 0, index: i, text, open: false, empty: false, pinned: chosen, probability, id, alternatives };
+    });
+  }
+
+  get text(): string {
+    return this.places().map((place) => place.text).join('');
+  }
+
+  get whole(): string {
+    return this.around.before + this.text + this.around.after;
+  }
+}
+
+function toAlternative({ id, text, probability }: { id: number; text: string; probability: number }): Alternative {
+  return { id, text, probability, empty: text === '' };
+}
+
+/** What the model is shown of the text before the cursor.  It writes the space before a word itself. */
+export async function promptOf(model: Model, before: string, wanted: number, window: boolean): Promise<string> {
+  const text = before.replace(/ +$/, '');
+  const { room } = model.info;
+  if (!window || text.length < room) return text;
+  const ids = await model.tokenize(text);
+  if (ids.length + 1 + wanted <= room) return text;
+  const most = Math.max(room >> 1, room - wanted - 1);
+  return ids.length <= most ? text : model.detokenize(ids.slice(-most), { inside: true });
+}

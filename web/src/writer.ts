@@ -1,0 +1,276 @@
+/** The worker's part of generation: one sequence a model, and the text last begun on it, which is kept so that another
+ *  call can go on from any of its tokens. */
+import { MORE, type Engine, type Pointer } from './engine.ts';
+import { PalimpsestError } from './errors.ts';
+import { GENERATE_OPTIONS, LOOSE_OPTIONS } from './generate-options.ts';
+import { Generator, Sequence, surprise, type Generated, type GeneratorProgress } from './generator.ts';
+import type { Calls, GenerateDone, Reply } from './protocol.ts';
+import type { FinishReason, GeneratedPiece, ScoredToken, Surprise } from './types.ts';
+
+type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
+type Tell = (message: Reply) => void;
+
+const INSIDE = 1; // PAL_TOKENIZE_INSIDE
+/** Tokens that a low-level append reads between two looks at the messages. */
+const BATCH = 64;
+/** Room for the logits of one evaluation of a surprise. */
+const LOGITS_BYTES = 32e6;
+
+/** A text that has been begun, and all that was told of it. */
+interface Text {
+  serial: number;
+  /** What makes it another text than one with other options. */
+  key: string;
+  generator: Generator;
+  pieces: GeneratedPiece[];
+  spelling: Spelling;
+}
+
+/** Tokens as text, token by token: a character of several tokens appears at the last of them. */
+class Spelling {
+  #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  #units = 0;
+
+  constructor(private readonly spell: (id: number) => Uint8Array) {}
+
+  /** The token's own text and where it begins; `bytes`: how many of its bytes stand in the text, the last ones. */
+  next(id: number, bytes: number): { token: string; start: number } {
+    const all = this.spell(id);
+    const token = this.#decoder.decode(all.subarray(all.length - Math.min(bytes, all.length)), { stream: true });
+    const start = this.#units;
+    this.#units += token.length;
+    return { token, start };
+  }
+}
+
+export class Writer {
+  #sequence: Sequence | null = null;
+  #text: Text | null = null;
+  readonly #spelled = new Map<number, Uint8Array>();
+  readonly #finishes: string[];
+
+  constructor(
+    readonly engine: Engine,
+    readonly model: Pointer,
+    readonly vocabulary: number,
+    readonly room: number,
+    readonly kv: number,
+    readonly piece: (id: number) => string,
+  ) {
+    this.#finishes = engine.names('pal_finish_name');
+  }
+
+  sequence(): Sequence {
+    return (this.#sequence ??= new Sequence(this.engine, this.model, this.room, this.kv));
+  }
+
+  /** Of whatever is not begun by generate(). */
+  forget(): void {
+    this.#text?.generator.end();
+    this.#text = null;
+  }
+
+  #spelling(): Spelling {
+    return new Spelling((id) => {
+      let bytes = this.#spelled.get(id);
+      if (!bytes) this.#spelled.set(id, (bytes = this.engine.detokenizeBytes(this.model, [id], INSIDE).slice()));
+      return bytes;
+    });
+  }
+
+  // ---- a text goes on
+
+  /** Takes up the text that was kept, if it is the same but for its end, or begins a new one. */
+  begin(call: Call<'generate'>): Text {
+    const { prompt, options, biases, stop, grammar, begin, seed } = call;
+    const fixed = options.filter((_, i) => !LOOSE_OPTIONS.includes(GENERATE_OPTIONS[i]!));
+    // A restored text has a beginning that is not known here: no other call takes it up.
+    const key = prompt instanceof Uint8Array ? String(call.serial) : JSON.stringify([prompt, fixed, biases, stop, grammar]);
+    const [draft, maxTokens] = LOOSE_OPTIONS.map((name) => options[(GENERATE_OPTIONS as readonly string[]).indexOf(name)]!) as [number, number];
+    let text = this.#text?.key === key ? this.#text : null;
+    if (text && this.#goBack(text, begin)) {
+      text.generator.reseed(seed, Number.isNaN(draft) ? 0 : draft);
+      text.generator.limit(Number.isNaN(maxTokens) ? -1 : maxTokens);
+    } else text = this.#newText(call, key);
+    text.serial = call.serial;
+    for (const id of begin.slice(text.pieces.length)) {
+      text.generator.push(id);
+      text.pieces.push(this.#told(text, text.generator.token(), true));
+    }
+    return text;
+  }
+
+  #newText({ prompt, options, biases, stop, grammar, seed }: Call<'generate'>, key: string): Text {
+    const generator = new Generator(this.sequence(), { numbers: options, seed, biases, stop, grammar });
+    try {
+      if (prompt instanceof Uint8Array) generator.restore(prompt);
+      else generator.prompt(prompt);
+    } catch (error) {
+      generator.end();
+      throw error;
+    }
+    this.forget();
+    return (this.#text = { serial: 0, key, generator, pieces: [], spelling: this.#spelling() });
+  }
+
+  /** Back to where the text and `begin` part; false where that was dropped from the window. */
+  #goBack(text: Text, begin: readonly number[]): boolean {
+    let common = 0;
+    while (common < begin.length && text.pieces[common]?.id === begin[common] && !text.pieces[common]!.ends) common++;
+    try {
+      text.generator.rewind(common);
+    } catch {
+      return false;
+    }
+    text.pieces.length = common;
+    for (const piece of text.pieces) piece.given = true;
+    cutTo(text.pieces, text.generator.progress().textBytes);
+    text.spelling = this.#spelling();
+    for (const { id, bytes } of text.pieces) text.spelling.next(id, bytes);
+    return true;
+  }
+
+  #told(text: Text, token: Generated | null, given: boolean): GeneratedPiece {
+    const out = text.generator.text();
+    const { id, logprob, probability, bytes, alternatives } = token ?? { id: -1, logprob: NaN, probability: NaN, bytes: 0, alternatives: [] };
+    const ends = !token || (bytes === 0 && text.generator.progress().finish === this.#finishes.indexOf('eos'));
+    return {
+      text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(out),
+      id,
+      index: text.pieces.length,
+      ...text.spelling.next(id, bytes),
+      bytes,
+      logprob: Number.isNaN(logprob) ? null : logprob,
+      probability: Number.isNaN(probability) ? null : probability,
+      alternatives: alternatives.map((one) => ({ ...one, text: this.piece(one.id), probability: Math.exp(one.logprob) })),
+      given,
+      ends,
+    };
+  }
+
+  generate(id: number, call: Call<'generate'>, isa: string, tell: Tell): () => GenerateDone | null {
+    const clock = { began: performance.now(), first: NaN, seconds: 0, atFirst: NaN };
+    const text = this.begin(call);
+    const { generator, pieces } = text;
+    const start = generator.progress();
+    const evaluated = start.evaluated;
+    const known = start.tokens - start.unread;
+    tell({ id, pieces: [...pieces] });
+    const given = pieces.length;
+    return () => {
+      const began = performance.now();
+      const status = generator.step();
+      const piece = this.#step(text);
+      clock.seconds += (performance.now() - began) / 1000;
+      const progress = generator.progress();
+      if (piece) {
+        if (Number.isNaN(clock.first)) [clock.first, clock.atFirst] = [(performance.now() - clock.began) / 1000, clock.seconds];
+        tell({ id, pieces: [piece] });
+      } else tell({ id, reading: { tokens: progress.tokens, known, unread: progress.unread } });
+      if (status === MORE) return null;
+      return {
+        ...this.#figures(progress), known, evaluated: progress.evaluated - evaluated, tokens: start.tokens,
+        drawn: pieces.length - given - Number(pieces.at(-1)?.ends ?? false), seconds: clock.seconds, firstSeconds: clock.first,
+        laterSeconds: clock.seconds - clock.atFirst, isa,
+      };
+    };
+  }
+
+  /** What a step gave, if it gave anything. */
+  #step(text: Text): GeneratedPiece | null {
+    const token = text.generator.token();
+    if (!token && !text.generator.text().length) return null;
+    const piece = this.#told(text, token, false);
+    text.pieces.push(piece);
+    return piece;
+  }
+
+  #figures({ prompt, dropped, room, finish, stop, evaluations }: GeneratorProgress) {
+    return { prompt, dropped, room, evaluations, finish: this.#finishes[finish] as FinishReason, stop: stop < 0 ? null : stop };
+  }
+
+  /** The text of that call, as bytes. */
+  save(serial: number): Uint8Array<ArrayBuffer> {
+    if (this.#text?.serial !== serial) throw new PalimpsestError('option', 'another text has been begun on this model since');
+    return this.#text.generator.save();
+  }
+
+  // ---- the sequence itself
+
+  append(ids: readonly number[]): () => number | null {
+    const sequence = this.sequence();
+    const before = sequence.length;
+    let at = 0;
+    this.forget();
+    return () => {
+      try {
+        sequence.append(ids.slice(at, at + BATCH));
+      } catch (error) {
+        sequence.rewind(before);
+        throw error;
+      }
+      at += BATCH;
+      return at < ids.length ? null : sequence.length;
+    };
+  }
+
+  read({ what, length, data }: Call<'sequence'>): number | number[] | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer> {
+    const sequence = this.sequence();
+    if (what === 'tokens') return sequence.tokens();
+    if (what === 'logits') return sequence.logits(this.vocabulary);
+    if (what === 'save') return sequence.save();
+    this.forget();
+    if (what === 'rewind') sequence.rewind(length);
+    else sequence.restore(data);
+    return sequence.length;
+  }
+
+  // ---- surprise
+
+  /** Windows as a score has them: each begins with BOS and holds as much as the context does. */
+  surprise(text: string, context: number): () => Surprise | null {
+    const { engine, model } = this;
+    const ids = engine.tokenize(model, text, 0);
+    const bos = engine.fn('pw_bos')(model);
+    const first = bos < 0 || context < 2 ? [] : [bos];
+    const most = Math.max(1, Math.min(context, Math.floor(LOGITS_BYTES / 4 / this.vocabulary)));
+    const bytes = new TextEncoder().encode(text).length;
+    const tokens: ScoredToken[] = [];
+    const spelling = this.#spelling();
+    let [units, bits, seconds] = [0, 0, 0];
+    return () => {
+      const began = performance.now();
+      const at = tokens.length;
+      const begins = at - (at % (context - first.length));
+      const window = [...first, ...ids.slice(begins, begins + context - first.length)];
+      const from = at - begins + first.length;
+      const count = Math.min(most, window.length - from);
+      const blind = from === 0 && count > 0;
+      const seen = blind ? [null] : count ? surprise(engine, model, window, from, count) : [];
+      for (const one of seen) {
+        const id = ids[tokens.length]!;
+        const spelled = spelling.next(id, Infinity);
+        tokens.push({ id, text: spelled.token, start: 0, bits: one?.bits ?? null, expected: (one?.expected ?? []).map((other) => ({ id: other.id, text: this.piece(other.id), probability: 2 ** -other.bits })) });
+        bits += one?.bits ?? 0;
+      }
+      seconds += (performance.now() - began) / 1000;
+      if (tokens.length < ids.length) return null;
+      // The space that a tokenizer sets before a text is none of it.
+      const extra = tokens.reduce((sum, one) => sum + one.text.length, 0) - text.length;
+      if (extra > 0 && tokens[0]) tokens[0].text = tokens[0].text.slice(extra);
+      for (const one of tokens) [one.start, units] = [units, units + one.text.length];
+      return { tokens, bits, bytes, bitsPerByte: bytes ? bits / bytes : 0, seconds };
+    };
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** The pieces hold so many bytes of text together: what came out at an end that is lifted comes out again later. */
+function cutTo(pieces: GeneratedPiece[], bytes: number): void {
+  for (const piece of pieces) {
+    const text = encoder.encode(piece.text);
+    if (text.length > bytes) piece.text = new TextDecoder().decode(text.subarray(0, bytes));
+    bytes -= Math.min(bytes, text.length);
+  }
+}
