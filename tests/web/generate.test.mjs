@@ -225,7 +225,7 @@ test('a saved text goes on in another program as it would have here', { timeout 
   damaged[damaged.length >> 1] ^= 1;
   await fails(other.generate(damaged, options).result(), 'format');
   const stranger = await open(t, 'tales-ar');
-  await fails(stranger.generate(saved, options).result(), 'option');
+  await fails(stranger.generate(saved, options).result(), 'unsupported');
   assert.equal((await other.generate(saved, { ...options, maxTokens: 50 }).result()).text, rest.text, 'as before');
 });
 
