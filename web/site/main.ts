@@ -33,22 +33,26 @@ function loadFor(view: View): void {
   if (shipped) engines[wanted].begin(offerOf(shipped));
 }
 
-/** Views are built when they are first seen, so that the first of them is there as early as can be. */
-const built = new Set<View>();
+/** The view that is seen is built at once, so that it is there as early as can be; the others when that has been drawn. */
 const build: Record<View, () => void> = {
   text: () => new TextView(engines.text),
   continue: () => new ContinueView(engines.continue),
-  models: () => {},
+  models: () => (models = new ModelsView(engines)),
 };
-
+const built = new Set<View>();
+function need(view: View): void {
+  if (built.has(view)) return;
+  built.add(view);
+  build[view]();
+}
 let models: ModelsView | null = null;
+
 startRouter((view) => {
   loadFor(view);
-  if (!built.has(view)) build[view]();
-  built.add(view);
+  need(view);
   if (view === 'models') void models?.refresh();
 });
-models = new ModelsView(engines);
+for (const [i, view] of (['models', 'text', 'continue'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
 
 addEventListener('load', () => {
   // Without a service worker, or over file:, the page works as long as there is a network.
