@@ -131,7 +131,7 @@ static void half_panel_simd128(const pal_product *p, const unsigned char *panel,
     for (int first = 0; first < p->cols; first += FLOAT_TILE_COLS) {
         const int cols = p->cols - first < FLOAT_TILE_COLS ? p->cols - first : FLOAT_TILE_COLS;
         const unsigned char *w = panel + (size_t)first * PAL_PANEL * 2;
-        for (int c = 0; c < cols; c++, w += PAL_PANEL * 2) {
+        for (int c = 0; c < cols; c++, w += (size_t)PAL_PANEL * 2) {
             v128_t eight[2];
             pal_load_f16_simd128(eight, w);
             wasm_v128_store(t.w[c], eight[0]);
@@ -203,7 +203,7 @@ PAL_AVX2 static void half_panel_avx2(const pal_product *p, const unsigned char *
     for (int first = 0; first < p->cols; first += FLOAT_TILE_COLS) {
         const int cols = p->cols - first < FLOAT_TILE_COLS ? p->cols - first : FLOAT_TILE_COLS;
         const unsigned char *w = panel + (size_t)first * PAL_PANEL * 2;
-        for (int c = 0; c < cols; c++, w += PAL_PANEL * 2)
+        for (int c = 0; c < cols; c++, w += (size_t)PAL_PANEL * 2)
             _mm256_store_ps(t.w[c], _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)w)));
         span_all_rows_avx2(p, &(float_span){t.w, false, row, first, cols});
     }

@@ -40,7 +40,7 @@ static void multiply_panel(const pal_product *p, const unsigned char *block, int
         int32_t dot[PAL_PANEL] = {0};
         dot_panel(dot, block, x);
         for (int r = 0; r < PAL_PANEL; r++)
-            y[r] += (float)dot[r] * (pal_block_scale(block + r * PAL_SCALE_BYTES) * xs[b]);
+            y[r] += (float)dot[r] * (pal_block_scale(block + (size_t)r * PAL_SCALE_BYTES) * xs[b]);
     }
 }
 

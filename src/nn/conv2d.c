@@ -31,7 +31,7 @@ static void copy_row(float *to, const float *x, int row, int first, int count, i
 static void lay_out_patch(float *patch, const pal_conv2d *c, const float *x, int at_y, int at_x, int height, int width)
 {
     const int reach = c->size / 2;
-    for (int ky = 0; ky < c->size; ky++, patch += c->size * c->in)
+    for (int ky = 0; ky < c->size; ky++, patch += (size_t)c->size * (size_t)c->in)
         copy_row(patch, x, at_y * c->stride + ky - reach, at_x * c->stride - reach, c->size, height, width, c->in);
 }
 
