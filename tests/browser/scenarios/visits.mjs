@@ -62,7 +62,10 @@ async function twoTabs(/** @type {Kit} */ kit) {
 async function newBuild(/** @type {Kit} */ kit) {
   const folder = `${await kit.folder()}/site`;
   const { id, later } = await laterBuild(folder);
-  const build = (/** @type {any} */ tab) => tab.evaluate(() => document.querySelector('#version')?.textContent);
+  const build = async (/** @type {any} */ tab) => {
+    await tab.until(() => Boolean(document.querySelector('#version')?.textContent), null, 'the page tells its build');
+    return tab.evaluate(() => document.querySelector('#version')?.textContent);
+  };
   const tab = await kit.openReady();
   await kept(tab);
   assert.match(await build(tab), new RegExp(id));
