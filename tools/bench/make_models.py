@@ -3,8 +3,8 @@
 
 usage: make_models.py [--out build/bench/models] [--only NAME] [--force]      (needs requirements.txt)
 
-  llama-15m    288 wide, 6 layers, vocabulary 32000     F32, Q8_0, Q4_0
-  llama-110m   768 wide, 12 layers, vocabulary 32000    F32, Q8_0, Q4_0
+  llama-15m    288 wide, 6 layers, vocabulary 32000     F32, Q8_0 of 6 bits, Q4_0
+  llama-110m   768 wide, 12 layers, vocabulary 32000    F32, Q8_0 of 6 bits, Q4_0
   encoder-s    256 wide, 6 layers, vocabulary 4096      F32, Q8_0 of 6 bits; ONNX f32 and dynamic int8
   encoder-b    768 wide, 12 layers, vocabulary 50258    F32, Q8_0 of 6 bits; ONNX f32 and dynamic int8
 
@@ -138,9 +138,9 @@ def add_shape(writer, shape, architecture):
         writer.add_bool("diffusion.shift_logits", False)
 
 
-def quantize(shape, data, kind):
-    """Encoders get Q8_0 of 6 bits, as our infilling models ship (tools/train/export.py --bits 6)."""
-    if shape.causal or kind != gguf.GGMLQuantizationType.Q8_0:
+def quantize(data, kind):
+    """Q8_0 gets integers of 6 bits, as tales-infill ships (tools/train/export.py --bits 6); wllama reads the same file."""
+    if kind != gguf.GGMLQuantizationType.Q8_0:
         return gguf.quants.quantize(data, kind)
     blocks = data.reshape(-1, 32)
     scale = np.maximum(np.abs(blocks).max(1, keepdims=True), np.float32(1e-30)) / 31
@@ -168,7 +168,7 @@ def write_gguf(path, shape, type_name):
     writer.write_ti_data_to_file()
     for name, extent in extents(shape):
         kind = gguf.GGMLQuantizationType["F32" if len(extent) == 1 else type_name]
-        writer.write_tensor_data(quantize(shape, weight(shape, name), kind))
+        writer.write_tensor_data(quantize(weight(shape, name), kind))
     writer.close()
 
 
