@@ -138,7 +138,7 @@ def add_shape(writer, shape, architecture):
         writer.add_bool("diffusion.shift_logits", False)
 
 
-def quantize(data, kind):
+def quantize_rows(data, kind):
     """Q8_0 gets integers of 6 bits, as tales-infill ships (tools/train/export.py --bits 6); wllama reads the same file."""
     if kind != gguf.GGMLQuantizationType.Q8_0:
         return gguf.quants.quantize(data, kind)
@@ -168,7 +168,7 @@ def write_gguf(path, shape, type_name):
     writer.write_ti_data_to_file()
     for name, extent in extents(shape):
         kind = gguf.GGMLQuantizationType["F32" if len(extent) == 1 else type_name]
-        writer.write_tensor_data(quantize(weight(shape, name), kind))
+        writer.write_tensor_data(quantize_rows(weight(shape, name), kind))
     writer.close()
 
 
