@@ -19,9 +19,10 @@ const native = execFileSync(join(root, 'build/release/palimpsest'), ['infill', '
 
 async function served(use) {
   const server = createServer((request, response) => {
-    if (request.url !== '/models/tales-infill.gguf') return response.writeHead(404).end();
-    response.writeHead(200, { 'content-length': statSync(model).size });
-    createReadStream(model).pipe(response);
+    const file = request.url.match(/^\/models\/tales-(infill|ar)\.gguf$/) && join(root, request.url);
+    if (!file) return response.writeHead(404).end();
+    response.writeHead(200, { 'content-length': statSync(file).size });
+    createReadStream(file).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
@@ -31,14 +32,14 @@ async function served(use) {
   }
 }
 
-/** The five lines of the README, with the address of the model's server put in. */
+/** The lines of the README, with the address of the models' server put in. */
 function snippet(base) {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const code = readme.match(/```js\n(import \{ load \}[\s\S]*?)```/)?.[1];
   assert.ok(code, 'the README has a JavaScript snippet');
   assert.ok(code.includes("'models/tales-infill.gguf'"), 'it loads the model by URL');
-  const here = code.replace("'./palimpsest.js'", "'palimpsest'").replace("'models/tales-infill.gguf'", `'${base}models/tales-infill.gguf'`);
-  return `${here}\nmodel.dispose();\n`;
+  const here = code.replace("'./palimpsest.js'", "'palimpsest'").replace(/'(models\/[\w-]+\.gguf)'/g, `'${base}$1'`);
+  return `${here}\nmodel.dispose();\nar.dispose();\n`;
 }
 
 try {
@@ -58,7 +59,9 @@ try {
       execFile(process.execPath, ['snippet.mjs'], { cwd: project, encoding: 'utf8' }, (error, out) => (error ? reject(error) : resolve(out))),
     );
     console.log(`snippet: ${text.trim()}`);
-    assert.match(text, /^Once upon a time .* lived in .*\.\n$/s);
+    const [filled, ...continued] = text.split('\n');
+    assert.match(filled, /^Once upon a time .* lived in .*\.$/);
+    assert.ok(continued.join('').length > 40, 'the second half of the snippet writes on');
   });
 
   copyFileSync(join(root, 'web/examples/node.mjs'), join(project, 'node.mjs'));
