@@ -1,5 +1,5 @@
 /* model.c - opening a file: what it can do, and what it cannot and why. */
-#include "model.h"
+#include "networks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +42,10 @@ static void count_weights(pal_model *m)
     m->info.weights = best == TYPES ? "" : pal_tensor_type_name(best);
 }
 
-/* The vector code of attention takes heads in steps of 8; the reference takes any. */
 static void choose_kernels(pal_model *m, unsigned allowed)
 {
-    pal_kernels reference;
     pal_kernels_init(&m->kernels, allowed);
-    if (!m->has_net || m->net.head_dim % 8 == 0) return;
-    pal_kernels_init(&reference, PAL_ISA_REF);
-    m->kernels.attention = reference.attention;
+    if (m->kind) m->kind->kernels(m);
 }
 
 static pal_status belong_together(const pal_model *m, pal_error *err)
@@ -81,48 +77,27 @@ static void describe(pal_model *m, size_t bytes)
     m->info.heads = shape_value(m, "attention.head_count");
     m->info.kv_heads = shape_value(m, "attention.head_count_kv");
     m->info.hidden = shape_value(m, "feed_forward_length");
-    m->info.causal = m->has_net ? m->net.causal : strcmp(m->architecture, "llada") != 0;
+    m->info.causal = m->has_net ? m->net.causal : !m->has_unet && strcmp(m->architecture, "llada") != 0;
     m->info.can_tokenize = m->vocab != NULL;
     m->info.can_score = ready && special && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
     m->info.can_infill = ready && special && !m->net.causal && special->mask >= 0;
     m->info.free_length = m->info.can_infill && special->empty >= 0;
-    m->info.why_not = m->vocab_error.text ? m->vocab_error.text : m->net_error.text;
+    m->info.can_image = m->has_unet;
+    m->info.why_not = m->has_unet ? NULL : m->vocab_error.text ? m->vocab_error.text : m->net_error.text;
     count_weights(m);
 }
 
-static pal_status open_vocabulary(pal_model *m, pal_error *err)
-{
-    if (!pal_gguf_find(m->gguf, "tokenizer.ggml.model")) {
-        pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, "the file has no tokenizer", SIZE_MAX);
-        return PAL_OK;
-    }
-    pal_status s = pal_vocab_open(&m->vocab, m->gguf, &m->vocab_error);
-    if (s == PAL_E_UNSUPPORTED) return PAL_OK;
-    if (s) {
-        if (err) *err = m->vocab_error;
-        return s;
-    }
-    size_t size = (size_t)pal_vocab_size(m->vocab);
-    m->classes.of = malloc(size);
-    m->classes.byte = malloc(size);
-    if (!m->classes.of || !m->classes.byte)
-        return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
-    pal_classes_fill(&m->classes, m->vocab);
-    return PAL_OK;
-}
-
-/* A file of another kind opens without a network; a wrong one of our kind does not open. */
+/* The first kind of network that takes files of this architecture. */
 static pal_status open_network(pal_model *m, pal_error *err)
 {
-    if (!pal_gguf_tensors(m->gguf)) {
-        pal_fail(&m->net_error, PAL_E_UNSUPPORTED, "the file holds a vocabulary only, no network", SIZE_MAX);
-        return PAL_OK;
-    }
-    pal_status s = pal_transformer_bind(&m->net, m->gguf, &m->net_error);
-    m->has_net = s == PAL_OK;
-    if (s == PAL_OK || s == PAL_E_UNSUPPORTED) return PAL_OK;
-    if (err) *err = m->net_error;
-    return s;
+    static const char none[] = "this program has no networks of the file's architecture";
+    const pal_network_kind *const *kind = pal_network_kinds;
+    while (*kind && (*kind)->architecture && strcmp((*kind)->architecture, m->architecture) != 0) kind++;
+    m->kind = *kind;
+    if (m->kind) return m->kind->open(m, err);
+    pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
+    pal_fail(&m->net_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
+    return PAL_OK;
 }
 
 pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err)
@@ -135,11 +110,10 @@ pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned f
         copy_text(m->gguf, "general.name", m->name, sizeof m->name);
         copy_text(m->gguf, "general.license", m->license, sizeof m->license);
         copy_text(m->gguf, "tokenizer.ggml.model", m->tokenizer, sizeof m->tokenizer);
-        s = open_vocabulary(m, err);
+        s = open_network(m, err);
     }
-    if (!s) s = open_network(m, err);
     m->as_stored = flags & PAL_OPEN_AS_STORED;
-    if (!s && m->has_net && !m->as_stored) s = pal_transformer_pack(&m->net, err);
+    if (!s && m->kind && !m->as_stored) s = m->kind->pack(m, err);
     if (s) {
         pal_model_close(m);
         return s;
@@ -166,10 +140,7 @@ pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags
 void pal_model_close(pal_model *m)
 {
     if (!m) return;
-    if (m->has_net) pal_transformer_release(&m->net);
-    free(m->classes.of);
-    free(m->classes.byte);
-    if (m->vocab) pal_vocab_close(m->vocab);
+    if (m->kind) m->kind->close(m);
     if (m->gguf) pal_gguf_close(m->gguf);
     if (m->file.size) pal_file_unmap(&m->file);
     free(m);

@@ -1,4 +1,4 @@
-/* palimpsest.h - text filled in at any place by discrete diffusion; the one public header.
+/* palimpsest.h - text filled in at any place and pictures drawn, by diffusion; the one public header.
  *
  *   pal_error err;
  *   pal_model *model;
@@ -84,7 +84,7 @@ typedef struct {
     size_t values, tensors;                                              /* metadata values and tensors in the file */
     int32_t vocabulary, context, width, layers, heads, kv_heads, hidden; /* 0: not known */
     bool causal;                                                         /* attention sees only what stands before */
-    bool can_tokenize, can_score, can_infill, free_length;
+    bool can_tokenize, can_score, can_infill, free_length, can_image;
     const char *why_not; /* why the network or the tokenizer cannot be used, or NULL */
 } pal_info;
 const pal_info *pal_model_info(const pal_model *model);
@@ -505,6 +505,181 @@ pal_status pal_scoring_step(pal_scoring *job); /* PAL_MORE or PAL_OK */
 pal_score_progress pal_scoring_progress(const pal_scoring *job);
 pal_score_result pal_scoring_result(const pal_scoring *job); /* before the end: figures so far, NaN if none */
 void pal_scoring_end(pal_scoring *job);                      /* NULL is allowed */
+
+/* ---- pictures -------------------------------------------------------------------------------------- */
+
+/* Pictures are drawn out of noise by a network that predicts the noise in one (architecture unet), in any of the ways
+ * that follow; ARCHITECTURE.md has their equations' sources.
+ *
+ *   pal_image_options o = pal_image_defaults(PAL_IMAGE_SN_DDPM);
+ *   o.count = 16;
+ *   pal_image_bytes(model, &o, &bytes, &err);                                 // ask,
+ *   pal_image_init(&drawing, model, &o, malloc(bytes), bytes, &err);          // then lend
+ *   while (pal_image_step(drawing, &err) == PAL_MORE)                         // an evaluation of each picture
+ *       pal_image_pixels(drawing, PAL_IMAGE_PREDICTED, 0, pixels);
+ *
+ * Pixels are bytes, [height, width, channels]; -1 and 1 of the network are 0 and 255. */
+
+typedef struct {
+    int32_t width, height, channels; /* 1: grey, 3: red, green, blue */
+    int32_t labels;                  /* kinds of pictures that it knows by name; 0: none */
+    bool guidance;                   /* trained with labels left out, so that guidance other than 1 is possible */
+    bool second_moment, residual;    /* has the heads of the samplers sn and npr */
+    bool gamma;                      /* has the table of the analytic samplers */
+    const char *schedule;            /* "linear" or "cosine" */
+    int32_t schedule_steps;          /* steps of the noise schedule: no grid of times has more */
+    const char *neighbours;          /* a file beside the model with pictures it was trained on, or "" */
+} pal_image_info;
+
+/* NULL: the file holds no picture network, or one that cannot be used (pal_info.why_not). */
+const pal_image_info *pal_model_image(const pal_model *model);
+
+const char *pal_image_label(const pal_model *model, int32_t label); /* its name, at most 63 bytes; NULL: no such label */
+bool pal_image_label_find(const pal_model *model, const char *name, int32_t *out);
+
+/* eps is the predicted noise, x0 the picture predicted by it; K is options.steps. */
+typedef enum {
+    PAL_IMAGE_DDPM,                /* ancestral steps, variance beta-tilde or beta; K evaluations */
+    PAL_IMAGE_DDIM,                /* eta from 0 (deterministic) to 1 (as ddpm); K */
+    PAL_IMAGE_ANALYTIC_DDPM,       /* optimal variance, one for all elements; K */
+    PAL_IMAGE_ANALYTIC_DDIM,       /* the same around the steps of ddim; K */
+    PAL_IMAGE_NPR_DDPM,            /* optimal variance by element, for the mean as it was learnt; K */
+    PAL_IMAGE_NPR_DDIM,            /* K */
+    PAL_IMAGE_SN_DDPM,             /* optimal variance by element; K */
+    PAL_IMAGE_SN_DDIM,             /* K */
+    PAL_IMAGE_ANNEALED_LANGEVIN,   /* K >= 100 noise levels; K * iterations */
+    PAL_IMAGE_REVERSE_SDE,         /* Euler and Maruyama; K */
+    PAL_IMAGE_PREDICTOR_CORRECTOR, /* K * (1 + correctors) */
+    PAL_IMAGE_PROBABILITY_FLOW,    /* RK45: as many as the tolerance needs; Heun: 2 K - 1 */
+    PAL_IMAGE_DPM_SOLVER,          /* dpm-solver++ 2M; K */
+    PAL_IMAGE_SAMPLERS
+} pal_image_sampler;
+
+const char *pal_image_sampler_name(pal_image_sampler sampler); /* "ddpm", ..., "dpm-solver++"; NULL outside the enum */
+bool pal_image_sampler_find(const char *name, pal_image_sampler *out);
+
+/* Whether the model has what a sampler needs; if not and why is not NULL, *why says in a constant text what is missing
+ * and which samplers work without. */
+bool pal_image_can(const pal_model *model, pal_image_sampler sampler, const char **why);
+
+/* The sampler to take where nobody chose one: the first of sn-ddpm, npr-ddpm, analytic-ddpm and ddpm that the model can
+ * run. */
+pal_image_sampler pal_image_best(const pal_model *model);
+
+typedef enum { PAL_GRID_EVEN, PAL_GRID_QUADRATIC, PAL_GRID_GIVEN } pal_image_grid; /* which times a sampler visits;
+                                                            quadratic: more of them where there is little noise */
+typedef enum { PAL_VARIANCE_SMALL, PAL_VARIANCE_LARGE } pal_image_variance; /* beta-tilde; beta */
+typedef enum { PAL_PROCESS_VP, PAL_PROCESS_VE } pal_image_process;          /* x; x / sqrt(alpha) */
+typedef enum { PAL_FLOW_RK45, PAL_FLOW_HEUN } pal_image_solver;
+
+/* pal_image_defaults() fills in what is named here.  An option that the sampler has no use for must keep its default:
+ * PAL_E_OPTION says whose it is. */
+typedef struct {
+    pal_image_sampler sampler;
+    uint64_t seed;         /* 0 */
+    uint32_t first;        /* 0; number of the first picture: picture 17 of a seed is the same, however many are drawn,
+                              and in whatever batches */
+    int32_t count;         /* 1; pictures drawn together, at most 65536 */
+    int32_t label;         /* -1: none */
+    const int32_t *labels; /* NULL; [count] a label a picture, or -1, in place of `label`; copied */
+    double guidance;       /* 1: off; classifier-free, 0 to 100: more is more typical of the label, and no longer the
+                              network's law; twice the work */
+    const uint8_t *known;  /* NULL, or [height, width, channels]: a picture of which parts are kept; copied */
+    const uint8_t *mask;   /* [height, width], given together with known: not 0 where it is drawn again; copied */
+    int32_t resample;      /* 1; with known: how often each step is made (RePaint, Lugmayr et al. 2022, jumps of one
+                              step); (K - 1) * resample + 1 evaluations then */
+    int32_t steps;         /* 25 (annealed-langevin 100); 0 with RK45, which finds its own */
+    pal_image_grid grid;   /* even */
+    const double *times;   /* [steps] of the given grid, NULL otherwise: falling, in (0, 1], steps of the schedule; read
+                              when the drawing starts */
+    bool clip_x0;          /* on: predictions to [-1, 1], which -ddpm, -ddim and dpm-solver++ also compute with, and
+                              covariances of x0 to at most 1 */
+    double clip_pixel;     /* bound of the last noise in grey levels: 2 for -ddpm, 1 for -ddim with optimal variances,
+                              0 (off) for ddpm and ddim */
+    double eta;            /* 0; samplers -ddim alone */
+    pal_image_variance variance; /* small; ddpm alone */
+    pal_image_process process;   /* VP; reverse-sde and predictor-corrector */
+    double sigma_max;            /* annealed-langevin and VE: 0 is 50, or where the schedule ends if that is less */
+    double sigma_min;            /* annealed-langevin and VE: 0 is the schedule's least */
+    double langevin_step;        /* 0.5; annealed-langevin: a move's step in units of sigma^2 */
+    int32_t iterations;          /* 1; annealed-langevin: moves a level */
+    int32_t correctors;          /* 1; predictor-corrector: corrections a step */
+    double snr;                  /* 0.16; predictor-corrector: r of its step rule */
+    double tolerance;            /* 1e-4, absolute and relative; RK45 alone */
+    pal_image_solver solver;     /* RK45; probability-flow alone: with Heun steps must be given */
+} pal_image_options;
+pal_image_options pal_image_defaults(pal_image_sampler sampler);
+
+/* How many evaluations a drawing takes; 0: not known before (RK45). */
+int32_t pal_image_evaluations(const pal_image_options *options);
+
+/* What pal_image_bytes and pal_image_init refuse: PAL_E_OPTION: an option out of range or of no use, or a sampler, label
+ * or guidance that this network was not made for; PAL_E_UNSUPPORTED: not a picture model. */
+pal_status pal_image_check(const pal_model *model, const pal_image_options *options, pal_error *err);
+
+typedef struct pal_drawing pal_drawing; /* a batch of pictures being drawn */
+
+/* Ask for the size of its block, then lend it, 64-byte aligned or not; nothing to free. */
+pal_status pal_image_bytes(const pal_model *model, const pal_image_options *options, size_t *bytes, pal_error *err);
+pal_status pal_image_init(pal_drawing **out, const pal_model *model, const pal_image_options *options, void *block,
+                          size_t bytes, pal_error *err);
+
+/* One evaluation of each picture that is not finished.  PAL_MORE: there is more to do; PAL_OK: all are finished.
+ * PAL_E_FORMAT: the network gives what is not a number (the weights are damaged), and so does every later step. */
+pal_status pal_image_step(pal_drawing *drawing, pal_error *err);
+
+typedef enum {
+    PAL_IMAGE_PREDICTED, /* x0: what the picture would be by the last evaluation, grey before the first; known parts in
+                            their place */
+    PAL_IMAGE_STATE      /* x, with its noise; as the network sees it */
+} pal_image_view;
+
+/* pixels[height, width, channels] of picture number first + index; a finished one is the same in both views. */
+void pal_image_pixels(const pal_drawing *drawing, pal_image_view view, int32_t index, uint8_t *pixels);
+
+typedef struct {
+    int32_t evaluations, total; /* so far, which is the number of steps; in all, 0: not known */
+    int64_t passes;             /* single pictures that went through the network; guidance takes two an evaluation,
+                                   RK45 each picture its own number */
+    bool done;
+} pal_image_progress;
+pal_image_progress pal_drawing_progress(const pal_drawing *drawing);
+
+/* ---- likelihood of pictures ------------------------------------------------------------------------- */
+
+typedef enum {
+    PAL_LIKELIHOOD_FLOW, /* the probability-flow equation: estimates -log p of its law, cut at the schedule's least
+                            time, of pictures spread evenly over their bytes' intervals, an upper bound for bytes */
+    PAL_LIKELIHOOD_BOUND /* the variational bound of a stochastic sampler: ddpm, ddim with eta above 0, and their kin */
+} pal_image_method;
+
+/* pal_likelihood_defaults() fills in what is named here. */
+typedef struct {
+    pal_image_method method;
+    uint32_t draw;             /* 0; another draw is another estimate, of which the mean is meant */
+    double tolerance;          /* 1e-5; flow: of the solver, absolute and relative */
+    int32_t probes;            /* 1; flow: directions of Hutchinson's estimate of the divergence, two passes each; 0: all
+                                  unit vectors, which is exact */
+    double difference;         /* 0.02; flow: half of a central difference, in units of the noise; its error stands in
+                                  src/image/flow.c */
+    pal_image_options picture; /* seed, first, count, label and labels are of use in both methods; the others, which
+                                  say whose bound it is, in bound alone; default: pal_image_best with 100 steps */
+} pal_likelihood_options;
+pal_likelihood_options pal_likelihood_defaults(const pal_model *model, pal_image_method method);
+
+typedef struct pal_likelihood pal_likelihood; /* a batch of pictures being measured */
+
+/* As pal_image_bytes, pal_image_init and pal_image_step.  pixels[count, height, width, channels] need not stay.
+ * PAL_E_OPTION also: guidance other than 1, known parts. */
+pal_status pal_likelihood_bytes(const pal_model *model, const pal_likelihood_options *options, size_t *bytes,
+                                pal_error *err);
+pal_status pal_likelihood_init(pal_likelihood **out, const pal_model *model, const pal_likelihood_options *options,
+                               const uint8_t *pixels, void *block, size_t bytes, pal_error *err);
+pal_status pal_likelihood_step(pal_likelihood *job, pal_error *err);
+pal_image_progress pal_likelihood_progress(const pal_likelihood *job);
+
+/* Bits per dimension (a byte of a pixel) of picture number first + index; NaN until all are done. */
+double pal_likelihood_bits(const pal_likelihood *job, int32_t index);
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 

@@ -200,6 +200,7 @@ void mixture_start(mixture_drawing *w, mixture *m, const pal_image_options *o, u
     *w = (mixture_drawing){.d = {.predictor = mixture_predictor(m, false),
                                  .schedule = m->schedule,
                                  .options = *o,
+                                 .channels = 1,
                                  .first = first,
                                  .count = count,
                                  .normal = normal,

@@ -159,6 +159,24 @@ class Infill(CommandTest):
             out = self.good("infill", "-m", INFILL, "--seed", 3, "--window", *arguments, stdin=stdin)
             self.assertTrue(out.startswith(given[0]) and given[1] in out[len(given[0]):] and out.endswith(b"\n"))
 
+    def test_pages_of_a_file_are_filled_one_by_one(self):
+        pages = ["the [[3]] dog", "", "a [[2]]\n\nb [[1-3]]", "no blank"]
+        file = "\n<|endoftext|>\n".join(pages).encode() + b"\n"
+        expected = [self.fill(page, "--seed", 7 + n) for n, page in enumerate(pages)]
+        for text in (file, file.replace(b"|>\n", b"|>\r\n"), file + b"<|endoftext|>\n"):
+            out = self.good("infill", "-m", INFILL, "--pages", "-", "--seed", 7, stdin=text)
+            self.assertEqual(out, b"<|endoftext|>\n".join(expected))
+        found = self.objects("infill", "-m", INFILL, "--pages", "-", "--seed", 7, "--drafts", 2, stdin=file)
+        self.assertEqual([(d["page"], d["draft"], d["seed"]) for d in found],
+                         [(n, draft, 7 + n) for n in range(4) for draft in range(2)])
+        self.assertEqual([d["text"].encode() + b"\n" for d in found[::2]], expected)
+        self.assertEqual(self.good("infill", "-m", INFILL, "--pages", "--text", "", "--seed", 7), b"")
+
+    def test_pages_name_the_byte_in_the_file(self):
+        code, out, err = run("infill", "-m", INFILL, "--pages", "-", "--seed", 7, stdin=b"x\n<|endoftext|>\nab [[0]]")
+        self.assertEqual((code, out.splitlines()[0]), (1, b"x"))
+        self.assertIn("(byte 19)", err)
+
     def test_page_without_a_blank_or_empty_comes_back(self):
         for text in ("", "no blank", "\n", "x" * 5000):
             self.assertEqual(self.fill(text, "--seed", 1).decode(), text + "\n")
@@ -466,6 +484,17 @@ class Score(CommandTest):
         result, = self.objects("score", "-m", model, "--file", path, *arguments)
         return result
 
+    def test_documents_have_a_result_each(self):
+        texts = ["the dog\n", "A cat ran.\n\nIt was a cat.\n", "no"]
+        file = "<|endoftext|>\n".join([*texts[:2], "", texts[2]]).encode()
+        found = self.objects("score", "-m", AR, "--documents", "-", stdin=file)
+        alone = [self.objects("score", "-m", AR, "--text", text)[0] for text in texts]
+        whole, = self.objects("score", "-m", AR, "-", stdin=file)
+        self.assertEqual([d["nats_per_token"] for d in found], [d["nats_per_token"] for d in alone])
+        self.assertEqual([d["documents"] for d in found], [1, 1, 1])
+        for what in ("tokens", "bytes"):
+            self.assertEqual(sum(d[what] for d in found), whole[what])
+
     def test_documents_are_cut_and_separators_not_counted(self):
         one, other = self.score(self.TALE), self.score("the end")
         both = self.score(self.TALE + "<|endoftext|>\nthe end")
@@ -503,6 +532,7 @@ class Score(CommandTest):
         self.bad(2, "bound", "score", "-m", INFILL, "--text", "x", "--method", "exact")
         self.bad(2, "best", "score", "-m", INFILL, "--text", "x", "--method", "best")
         self.bad(1, "no text", "score", "-m", AR, "--text", "")
+        self.bad(1, "no text", "score", "-m", AR, "--documents", "--text", "<|endoftext|>\n<|endoftext|>\n")
         self.bad(1, "no text", "score", "-m", AR, "--text", "<|endoftext|>")
 
     @unittest.skipUnless(IS_NATIVE, "signals are the native command's")

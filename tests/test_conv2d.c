@@ -34,13 +34,16 @@ static conv_case conv_draw(uint32_t type, int in, int out, int size, int stride,
     pal_panels_pack(c.w.data, type, out, cols, eight.data);
     drop(&eight);
     c.conv = (pal_conv2d){
-        {.type = type, .rows = out, .cols = cols, .data = c.w.data}, out % 2 ? c.bias.data : NULL, in, size, stride};
+        {.type = type, .rows = out, .cols = cols, .data = c.w.data, .bias = out % 2 ? c.bias.data : NULL},
+        in,
+        size,
+        stride};
     pal_arena arena = {0};
-    pal_conv2d_layout(&c.room, (size_t)cols, &arena);
+    pal_conv2d_layout(&c.room, (size_t)cols, (size_t)(height * width * in), &arena);
     c.block = malloc(arena.used + PAL_ARENA_SLACK);
     assert_non_null(c.block);
     arena = pal_arena_in(c.block);
-    pal_conv2d_layout(&c.room, (size_t)cols, &arena);
+    pal_conv2d_layout(&c.room, (size_t)cols, (size_t)(height * width * in), &arena);
     return c;
 }
 
@@ -66,7 +69,7 @@ static double conv_at(const conv_case *c, int y, int x, int out, double *magnitu
 {
     const pal_conv2d *v = &c->conv;
     const float *pixels = c->x.data, *w = (const float *)c->plain.data + out * v->w.cols;
-    double sum = v->bias ? (double)v->bias[out] : 0.0;
+    double sum = v->w.bias ? (double)v->w.bias[out] : 0.0;
     *magnitude = fabs(sum);
     for (int ky = 0; ky < v->size; ky++)
         for (int kx = 0; kx < v->size; kx++)

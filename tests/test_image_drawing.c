@@ -41,7 +41,7 @@ static void check(const pal_image_options *o, const mixture *m)
     pal_error err = {PAL_OK, "", 0};
     mixture other = *m;
     const pal_noise_predictor p = mixture_predictor(&other, false);
-    if (pal_image_check(o, &p, m->schedule, &err)) fail_msg("%s: %s", pal_image_sampler_name(o->sampler), err.text);
+    if (pal_denoise_check(o, &p, m->schedule, &err)) fail_msg("%s: %s", pal_image_sampler_name(o->sampler), err.text);
 }
 
 static void steady_noise(void *context, const pal_denoise *d, pal_noise_purpose purpose, int32_t row, float *z)
@@ -128,8 +128,7 @@ static void draw(float *x, const pal_image_options *o, mixture *m, uint32_t firs
 static void pictures_do_not_depend_on_their_batch(void **state)
 {
     (void)state;
-    const float known[SIZE] = {0.5f, -0.25f};
-    const uint8_t mask[SIZE] = {1, 1};
+    const uint8_t known[SIZE] = {191, 96}, mask[SIZE] = {0, 0, 1, 1, 1, 1, 1, 1};
     for (int i = 0; i < 2 * KINDS; i++) {
         mixture m = two_modes();
         pal_image_options o = kind(i % KINDS);
@@ -187,9 +186,21 @@ static void samplers_start_from_the_same_noise(void **state)
 
 /* ---- known parts ------------------------------------------------------------------------------------ */
 
-/* Half of the elements are given, as the rarer mode has them. */
-static const float rare[SIZE] = {-0.7f, -0.65f, -0.8f, -0.7f};
-static const uint8_t half[SIZE] = {1, 1, 1, 1};
+/* Half of the elements are given, about as the rarer mode has them. */
+static const uint8_t rare[SIZE] = {38, 45, 26, 38};
+static const uint8_t half[SIZE] = {0, 0, 0, 0, 1, 1, 1, 1};
+
+static float value_of(uint8_t byte)
+{
+    return (float)byte / 127.5f - 1.0f;
+}
+
+static bool holds(const float *x, const uint8_t *bytes, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (x[i] < value_of(bytes[i]) || x[i] > value_of(bytes[i])) return false;
+    return true;
+}
 
 static void known_parts_are_kept_and_the_rest_agrees_with_them(void **state)
 {
@@ -209,8 +220,8 @@ static void known_parts_are_kept_and_the_rest_agrees_with_them(void **state)
         mixture_finish(&w);
         for (int32_t row = 0; row < ROWS; row++) {
             float sum = 0.0f;
-            assert_memory_equal(w.d.x + row * SIZE, rare, 4 * sizeof *rare);
-            assert_memory_equal(w.d.x0 + row * SIZE, rare, 4 * sizeof *rare);
+            assert_true(holds(w.d.x + row * SIZE, rare, 4));
+            assert_true(holds(w.d.x0 + row * SIZE, rare, 4));
             for (int j = 4; j < SIZE; j++) sum += w.d.x[row * SIZE + j];
             agree += fabsf(sum / 4.0f + 0.7f) < 0.3f;
         }
@@ -246,7 +257,7 @@ static void known_parts_have_the_noise_of_their_level(void **state)
                 noise = part * from + sqrt(noise * noise - part * part * from * from);
             }
             for (int j = 0; j < 4; j++) {
-                double wanted = scale * (double)rare[j] + noise;
+                double wanted = scale * (double)value_of(rare[j]) + noise;
                 assert_true(fabs((double)w.d.x[j] - wanted) < 1e-5 * (1.0 + wanted));
             }
             pal_denoise_step(&w.d);
@@ -282,8 +293,8 @@ static void resampling_brings_the_rest_closer_to_the_known(void **state)
 static void an_empty_mask_changes_nothing_and_a_full_one_everything(void **state)
 {
     (void)state;
-    const uint8_t none[SIZE] = {0}, all[SIZE] = {1, 1, 1, 1, 1, 1, 1, 1};
-    float picture[SIZE] = {0.1f, -0.2f, 0.3f, -0.4f, 0.5f, -0.6f, 1.5f, -1.0f};
+    const uint8_t none[SIZE] = {1, 1, 1, 1, 1, 1, 1, 1}, all[SIZE] = {0};
+    const uint8_t picture[SIZE] = {140, 102, 166, 77, 191, 51, 255, 0};
     for (int i = 0; i < KINDS; i++) {
         mixture m = two_modes();
         pal_image_options o = kind(i);
@@ -296,7 +307,7 @@ static void an_empty_mask_changes_nothing_and_a_full_one_everything(void **state
         assert_memory_equal(plain, masked, sizeof plain);
         o.mask = all;
         draw(masked, &o, &m, 0, 1);
-        assert_memory_equal(picture, masked, sizeof picture);
+        assert_true(holds(masked, picture, SIZE));
     }
 }
 
@@ -373,8 +384,7 @@ static void names_find_their_samplers(void **state)
     assert_false(pal_image_sampler_find("ddp", &found));
 }
 
-static const float picture_1[1] = {0.5f}, broken_1[1] = {INFINITY};
-static const uint8_t mask_1[1] = {1};
+static const uint8_t picture_1[1] = {191}, mask_1[1] = {0};
 static const double two_times[2] = {1.0, 0.5};
 
 /* Every option out of its range, and every one that its sampler has no use for.  `word` stands in the text. */
@@ -388,7 +398,7 @@ static const double two_times[2] = {1.0, 0.5};
 static void refused(const pal_image_options *o, const pal_noise_predictor *p, const char *word)
 {
     pal_error err = {PAL_OK, "", 0};
-    assert_int_equal(pal_image_check(o, p, &discrete, &err), PAL_E_OPTION);
+    assert_int_equal(pal_denoise_check(o, p, &discrete, &err), PAL_E_OPTION);
     assert_int_equal(err.status, PAL_E_OPTION);
     if (!strstr(err.text, word)) fail_msg("%s: %s", word, err.text);
 }
@@ -414,23 +424,22 @@ static void options_out_of_range_are_refused(void **state)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "correctors", o.correctors = -1)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "snr", o.snr = 0.0)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "snr", o.snr = (double)NAN)
-    REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "no such process", o.process = (pal_process)2)
+    REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "no such process", o.process = (pal_image_process)2)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "tolerance", o.tolerance = 0.0)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "tolerance", o.tolerance = (double)NAN)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "finds its own", o.steps = 10)
-    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "no such solver", o.solver = (pal_flow_solver)2)
+    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "no such solver", o.solver = (pal_image_solver)2)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "steps must lie", o.solver = PAL_FLOW_HEUN)
-    REFUSED(PAL_IMAGE_DDPM, "no such variance", o.variance = (pal_ddpm_variance)2)
+    REFUSED(PAL_IMAGE_DDPM, "no such variance", o.variance = (pal_image_variance)2)
     REFUSED(PAL_IMAGE_DDIM, "eta must", o.eta = -0.1)
     REFUSED(PAL_IMAGE_DDIM, "eta must", o.eta = 1.1)
     REFUSED(PAL_IMAGE_SN_DDPM, "clip-pixel must", o.clip_pixel = -1.0)
     REFUSED(PAL_IMAGE_SN_DDPM, "clip-pixel must", o.clip_pixel = (double)NAN)
-    REFUSED(PAL_IMAGE_DDPM, "no such grid", o.grid = (pal_grid)7)
+    REFUSED(PAL_IMAGE_DDPM, "no such grid", o.grid = (pal_image_grid)7)
     REFUSED(PAL_IMAGE_DDPM, "needs the times", (o.grid = PAL_GRID_GIVEN, o.steps = 2))
     REFUSED(PAL_IMAGE_DDPM, "the grid is another", (o.times = two_times, o.steps = 2))
     REFUSED(PAL_IMAGE_DDPM, "both", o.known = picture_1)
     REFUSED(PAL_IMAGE_DDPM, "both", o.mask = mask_1)
-    REFUSED(PAL_IMAGE_DDPM, "not finite", (o.known = broken_1, o.mask = mask_1))
     REFUSED(PAL_IMAGE_DDPM, "resample must", (o.known = picture_1, o.mask = mask_1, o.resample = 0))
 }
 
@@ -479,7 +488,7 @@ static void a_model_without_what_a_sampler_needs_is_refused_by_name(void **state
         } else if (strncmp(name, "analytic", 8) == 0) {
             refused(&o, &bare, "Gamma");
         } else {
-            assert_int_equal(pal_image_check(&o, &bare, &discrete, NULL), PAL_OK);
+            assert_int_equal(pal_denoise_check(&o, &bare, &discrete, NULL), PAL_OK);
         }
     }
 }

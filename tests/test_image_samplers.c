@@ -42,7 +42,7 @@ static void check(const pal_image_options *o, const mixture *m)
     pal_error err = {PAL_OK, "", 0};
     mixture other = *m;
     const pal_noise_predictor p = mixture_predictor(&other, false);
-    if (pal_image_check(o, &p, m->schedule, &err)) fail_msg("%s: %s", pal_image_sampler_name(o->sampler), err.text);
+    if (pal_denoise_check(o, &p, m->schedule, &err)) fail_msg("%s: %s", pal_image_sampler_name(o->sampler), err.text);
 }
 
 /* ---- the law of what is drawn ----------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void solvers_in_continuous_time_draw_the_data(void **state)
     mixture m = mixture_reference(&continuous);
     const struct {
         pal_image_sampler sampler;
-        pal_process process;
+        pal_image_process process;
         int32_t steps;
         double most;
     } runs[] = {
@@ -103,7 +103,7 @@ static void predictor_corrector_draws_the_data(void **state)
         m.size = 16;
         for (int32_t i = 1; i < m.size; i++)
             for (int32_t k = 0; k < m.components; k++) m.mean[k][i] = m.mean[k][0];
-        o.process = (pal_process)process;
+        o.process = (pal_image_process)process;
         o.steps = 50;
         check(&o, &m);
         mixture_start(&w, &m, &o, 0, SAMPLES, NULL, NULL);
@@ -121,7 +121,7 @@ static void more_steps_of_the_reverse_sde_come_closer(void **state)
     mixture m = mixture_reference(&continuous);
     for (int process = PAL_PROCESS_VP; process <= PAL_PROCESS_VE; process++) {
         pal_image_options o = unclipped(PAL_IMAGE_REVERSE_SDE);
-        o.process = (pal_process)process;
+        o.process = (pal_image_process)process;
         o.steps = 10;
         double few = distance_of(&o, &m, 4000);
         o.steps = 100;
@@ -245,7 +245,7 @@ static void corrector_takes_the_step_of_its_rule(void **state)
         pal_image_options o = unclipped(PAL_IMAGE_PREDICTOR_CORRECTOR);
         mixture_drawing w;
         double score[4], noise = 0.0, steep = 0.0;
-        o.process = (pal_process)process;
+        o.process = (pal_image_process)process;
         o.steps = 10;
         mixture_start(&w, &m, &o, 0, 1, steady_noise, (void *)z);
         memcpy(w.d.x, x, sizeof x);

@@ -169,8 +169,8 @@ static void grids_of_any_size_fall_strictly_from_1_to_the_least_time(void **stat
         for (int i = 0; i < 2; i++)
             for (int grid = PAL_GRID_EVEN; grid <= PAL_GRID_QUADRATIC; grid++)
                 for (int32_t k = 1; k <= n; k++) {
-                    assert_int_equal(pal_grid_check(&all[i], (pal_grid)grid, NULL, k, NULL), PAL_OK);
-                    pal_grid_levels(&all[i], (pal_grid)grid, NULL, k, level);
+                    assert_int_equal(pal_grid_check(&all[i], (pal_image_grid)grid, NULL, k, NULL), PAL_OK);
+                    pal_grid_levels(&all[i], (pal_image_grid)grid, NULL, k, level);
                     assert_true(level[0].time == 1.0);
                     if (k > 1) assert_true(near(level[k - 1].time, all[i].least, 1e-15));
                     for (int32_t j = 1; j < k; j++) assert_true(level[j].time < level[j - 1].time);
@@ -206,7 +206,7 @@ static void given_grid_is_taken_as_it_is_or_refused(void **state)
     assert_int_equal(pal_grid_check(&s, PAL_GRID_GIVEN, NULL, 2, NULL), PAL_E_OPTION);
     assert_int_equal(pal_grid_check(&s, PAL_GRID_EVEN, good, 3, NULL), PAL_E_OPTION);
     assert_int_equal(pal_grid_check(&s, PAL_GRID_EVEN, NULL, 11, NULL), PAL_E_OPTION);
-    assert_int_equal(pal_grid_check(&s, (pal_grid)3, NULL, 3, NULL), PAL_E_OPTION);
+    assert_int_equal(pal_grid_check(&s, (pal_image_grid)3, NULL, 3, NULL), PAL_E_OPTION);
 }
 
 static void geometric_levels_have_one_ratio(void **state)

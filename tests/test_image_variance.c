@@ -269,7 +269,7 @@ static double distance_after(const pal_image_options *o)
 
 typedef struct {
     pal_image_sampler sampler;
-    pal_ddpm_variance variance;
+    pal_image_variance variance;
     double distance[4]; /* after 5, 10, 25 and 50 steps, as the reference check prints them */
 } table_line;
 

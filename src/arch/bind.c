@@ -1,6 +1,7 @@
 #include "bind.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_LAYERS = 1024, MOST_HEADS = 4096, MOST_CONTEXT = 1 << 20, MOST_VOCAB = 1 << 24 };
@@ -84,6 +85,36 @@ pal_status pal_bind_refuse_variants(pal_binder *b)
 }
 
 /* ---- tensors ------------------------------------------------------------ */
+
+/* Elements of the vectors that the file has in half precision. */
+static size_t half_vectors(const pal_gguf *g)
+{
+    size_t count = 0; /* of elements that have two bytes each in the image: no overflow */
+    for (size_t i = 0; i < pal_gguf_tensors(g); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(g, i);
+        if (t->dims == 1 && (t->type == PAL_F16 || t->type == PAL_BF16)) count += (size_t)t->extent[0];
+    }
+    return count;
+}
+
+pal_status pal_bind_start(pal_binder *b, float **vectors)
+{
+    const size_t tensors = pal_gguf_tensors(b->g), halves = half_vectors(b->g);
+    b->bound = calloc(tensors, sizeof *b->bound);
+    b->vectors = *vectors = halves ? calloc(halves, sizeof **vectors) : NULL;
+    if ((tensors && !b->bound) || (halves && !*vectors))
+        return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
+    return PAL_OK;
+}
+
+pal_status pal_bind_rest(const pal_binder *b)
+{
+    for (size_t i = 0; i < pal_gguf_tensors(b->g); i++)
+        if (!b->bound[i])
+            return pal_fail(b->err, PAL_E_UNSUPPORTED, "the file holds a tensor that its network does not have here",
+                            pal_gguf_tensor_at(b->g, i)->offset);
+    return PAL_OK;
+}
 
 static const pal_gguf_tensor *find_tensor(const pal_binder *b, int layer, const char *name, const char *kind)
 {

@@ -30,6 +30,13 @@ pal_status pal_bind_shape(pal_binder *b, pal_transformer *net);
 /* Refuses keys of variants that no network here has, unless they are 0 or "none". */
 pal_status pal_bind_refuse_variants(pal_binder *b);
 
+/* Room for what is bound, which the caller frees, and for vectors in half precision, which is the network's to free;
+ * before the first tensor. */
+pal_status pal_bind_start(pal_binder *b, float **vectors);
+
+/* Refuses a tensor that was not bound: more than the network has would change its function. */
+pal_status pal_bind_rest(const pal_binder *b);
+
 /* Whether the file has blk.LAYER.NAME, or NAME for layer -1; `name` with ".weight" or ".bias". */
 bool pal_bind_has(const pal_binder *b, int layer, const char *name);
 

@@ -3,7 +3,6 @@
  * Everything a file can get wrong about a network is found here and in bind.c, llama_bind.c and gpt2_bind.c, once; the
  * forward pass checks nothing. */
 #include "bind.h"
-#include "../kernels/panels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,39 +17,14 @@ static const struct {
     {"gpt2", pal_gpt2_read, pal_gpt2_bind},
 };
 
-/* Elements of the vectors that the file has in half precision. */
-static size_t half_vectors(const pal_gguf *g)
-{
-    size_t count = 0; /* of elements that have two bytes each in the image: no overflow */
-    for (size_t i = 0; i < pal_gguf_tensors(g); i++) {
-        const pal_gguf_tensor *t = pal_gguf_tensor_at(g, i);
-        if (t->dims == 1 && (t->type == PAL_F16 || t->type == PAL_BF16)) count += (size_t)t->extent[0];
-    }
-    return count;
-}
-
-/* A tensor more than the network has would change its function. */
-static pal_status refuse_others(const pal_binder *b)
-{
-    for (size_t i = 0; i < pal_gguf_tensors(b->g); i++)
-        if (!b->bound[i])
-            return pal_fail(b->err, PAL_E_UNSUPPORTED, "the file holds a tensor that its network does not have here",
-                            pal_gguf_tensor_at(b->g, i)->offset);
-    return PAL_OK;
-}
-
 static pal_status allocate(pal_binder *b, pal_transformer *net)
 {
-    const size_t tensors = pal_gguf_tensors(b->g), halves = half_vectors(b->g);
     /* A file too small to hold this many layers is refused before anything is allocated for them. */
-    if ((size_t)net->layers > tensors)
+    if ((size_t)net->layers > pal_gguf_tensors(b->g))
         return pal_fail(b->err, PAL_E_FORMAT, "block_count is larger than the tensors of the file allow", SIZE_MAX);
     net->layer = calloc((size_t)net->layers, sizeof *net->layer);
-    b->bound = calloc(tensors, sizeof *b->bound);
-    b->vectors = net->vectors = halves ? calloc(halves, sizeof *net->vectors) : NULL;
-    if (!net->layer || !b->bound || (halves && !net->vectors))
-        return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
-    return PAL_OK;
+    if (!net->layer) return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
+    return pal_bind_start(b, &net->vectors);
 }
 
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err)
@@ -69,7 +43,7 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_err
     pal_status s = architectures[which].read(&b, net);
     if (!s) s = allocate(&b, net);
     if (!s) s = architectures[which].bind(&b, net);
-    if (!s) s = refuse_others(&b);
+    if (!s) s = pal_bind_rest(&b);
     free(b.bound);
     if (s) pal_transformer_release(net);
     return s;
@@ -77,9 +51,7 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_err
 
 static void pack(pal_matrix *m, void *room)
 {
-    if (!m->data) return;
-    pal_panels_pack((void *)(uintptr_t)m->data, m->type, m->rows, m->cols, room);
-    m->narrow = pal_panels_narrow(m->data, m->type, m->rows, m->cols);
+    if (m->data) pal_matrix_pack(m, room);
 }
 
 pal_status pal_transformer_pack(pal_transformer *net, pal_error *err)

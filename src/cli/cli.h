@@ -58,8 +58,13 @@ typedef struct {
 /* Exactly one of text, file and dash ("-") must be given; the file "-" is standard input too.  Returns -1 to go
  * on, otherwise the exit code, after printing what is wrong.  out->data is the caller's to free either way. */
 int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out);
-bool file_read(const char *path, bytes *out);        /* prints what is wrong */
-int report(const char *where, const pal_error *err); /* prints; returns the exit code */
+bool file_read(const char *path, bytes *out); /* prints what is wrong */
+
+/* The document at byte *at of a text cut at lines `<|endoftext|>`: its bytes point into the text, and *at moves behind
+ * the line.  False: the text ends here. */
+bool next_document(const bytes *text, size_t *at, bytes *out);
+size_t without_line_break(const char *text, size_t size); /* size less that of a line break at the end */
+int report(const char *where, const pal_error *err);      /* prints; returns the exit code */
 
 /* The model of -m; NULL after printing what is wrong, with the exit code in *code. */
 pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code);
@@ -102,6 +107,7 @@ void json_run(json *j, const pal_model *model, const char *path, double start);
 
 int command_infill(int argc, char **argv);
 int command_generate(int argc, char **argv);
+int command_image(int argc, char **argv);
 int command_score(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_detokenize(int argc, char **argv);

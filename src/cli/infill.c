@@ -12,8 +12,9 @@ typedef struct {
     const char *model, *isa, *text, *file, *dash;
     pal_infill_options fill;
     uint64_t seed;
-    bool has_seed, json, trace;
+    bool has_seed, json, trace, pages;
     int32_t drafts;
+    int64_t page; /* which of many, from 0; -1: the input is one page */
     pal_pin pins[MOST_PINS];
 } request;
 
@@ -71,6 +72,9 @@ static int parse(request *r, int argc, char **argv)
         {"m", "MODEL", "the model file (GGUF, a diffusion model)", OPTION_TEXT, &r->model, NULL},
         {"text", "T", "the page", OPTION_TEXT, &r->text, NULL},
         {"file", "F", "read the page from a file, or - for standard input", OPTION_TEXT, &r->file, NULL},
+        {"pages", NULL,
+         "the input is many pages between lines <|endoftext|>, each filled by itself: page n, from 0, with seed + n",
+         OPTION_FLAG, &r->pages, NULL},
         {"sampler", "S", "first-hitting, margin (default), entropy, confidence, ancestral, parallel, remask",
          OPTION_CALL, &o->sampler, set_sampler},
         {"steps", "K", "time steps of ancestral and remask (default 64)", OPTION_INT, &o->steps, NULL},
@@ -165,6 +169,7 @@ static void put_json(draft *d, int32_t number)
     pal_place *places = calloc(count + 1, sizeof *places);
     json_string(&d->out, "sampler", pal_sampler_name(d->r->fill.sampler));
     json_uint(&d->out, "seed", d->r->seed);
+    if (d->r->page >= 0) json_int(&d->out, "page", d->r->page);
     json_int(&d->out, "draft", number);
     json_bool(&d->out, "complete", p.open == 0);
     json_int(&d->out, "steps", p.step);
@@ -371,12 +376,31 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
     return s == PAL_E_MEMORY ? run_in_turn(r, model, page, err) : code;
 }
 
+/* ---- many pages --------------------------------------------------------------------------------------- */
+
+static int run_pages(request *r, const pal_model *model, const bytes *input, pal_error *err)
+{
+    bytes page;
+    size_t at = 0, from = 0;
+    uint64_t seed = r->seed;
+    int code = EXIT_GOOD;
+    for (r->page = 0; code == EXIT_GOOD && next_document(input, &at, &page); r->page++, from = at) {
+        if (r->page && !r->json) puts("<|endoftext|>");
+        r->seed = seed + (uint64_t)r->page;
+        page.size = without_line_break(page.data, page.size);
+        code = run_all(r, model, &page, err);
+        if (code == EXIT_BAD && err->text && err->status == PAL_E_TEXT) err->offset += from; /* in the whole input */
+    }
+    return code;
+}
+
 int command_infill(int argc, char **argv)
 {
     request *r = calloc(1, sizeof *r);
     if (!r) return EXIT_BAD;
     r->fill = pal_infill_defaults();
     r->drafts = 1;
+    r->page = -1;
     bytes page = {0};
     pal_error err = {0};
     pal_model *model = NULL;
@@ -389,7 +413,7 @@ int command_infill(int argc, char **argv)
     if (model && code < 0) {
         stop_on_interrupt();
         r->seed = seed_or_drawn(r->seed, r->has_seed);
-        code = run_all(r, model, &page, &err);
+        code = (r->pages ? run_pages : run_all)(r, model, &page, &err);
         if (code == EXIT_BAD && err.text) code = report(err.status == PAL_E_TEXT ? "the page" : "infill", &err);
     }
     pal_model_close(model);

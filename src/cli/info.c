@@ -10,22 +10,71 @@ static void put_line(const char *label, const char *text, const char *more)
     printf("%s\n", more);
 }
 
-static void put_plain(const pal_info *i)
+static void put_image_plain(const pal_model *model)
 {
-    put_line("name", i->name, "");
-    put_line("architecture", i->architecture, i->causal ? ", causal" : ", bidirectional");
-    put_line("license", i->license, "");
-    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values,
-           i->tensors, *i->weights ? i->weights : "none");
-    printf("network       %" PRIu64 " parameters, %d layers, width %d, hidden %d, %d heads, %d key heads, context %d\n",
-           i->parameters, i->layers, i->width, i->hidden, i->heads, i->kv_heads, i->context);
+    const pal_image_info *i = pal_model_image(model);
+    printf("pictures      %d x %d, %s, schedule %s, %d steps%s\n", i->width, i->height,
+           i->channels == 1 ? "grey" : "colour", i->schedule, i->schedule_steps, i->guidance ? ", guidance" : "");
+    for (int32_t label = 0; label < i->labels; label++)
+        put_line(label ? "" : "labels", pal_image_label(model, label), "");
+    printf("samplers      ");
+    for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++)
+        if (pal_image_can(model, (pal_image_sampler)s, NULL))
+            printf("%s ", pal_image_sampler_name((pal_image_sampler)s));
+    printf("\n");
+}
+
+static void put_text_plain(const pal_info *i)
+{
     printf("tokenizer     ");
     put_printable(stdout, i->tokenizer);
     printf(", %d pieces\n", i->vocabulary);
     printf("can           %s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
            i->can_infill ? "infill " : "", i->free_length ? "(blanks of free length)" : "");
+}
+
+static void put_plain(const pal_model *model)
+{
+    const pal_info *i = pal_model_info(model);
+    put_line("name", i->name, "");
+    put_line("architecture", i->architecture, i->can_image ? ", pictures" : i->causal ? ", causal" : ", bidirectional");
+    put_line("license", i->license, "");
+    printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values,
+           i->tensors, *i->weights ? i->weights : "none");
+    if (i->can_image)
+        printf("network       %" PRIu64 " parameters\n", i->parameters);
+    else
+        printf("network       %" PRIu64
+               " parameters, %d layers, width %d, hidden %d, %d heads, %d key heads, context %d\n",
+               i->parameters, i->layers, i->width, i->hidden, i->heads, i->kv_heads, i->context);
+    if (i->can_image)
+        put_image_plain(model);
+    else
+        put_text_plain(i);
     if (i->why_not) printf("cannot        %s\n", i->why_not);
     printf("kernels       %s\n", i->isa);
+}
+
+static void put_image_json(json *j, const pal_model *model)
+{
+    const pal_image_info *i = pal_model_image(model);
+    json_open(j, "image", '{');
+    json_int(j, "width", i->width);
+    json_int(j, "height", i->height);
+    json_int(j, "channels", i->channels);
+    json_open(j, "labels", '[');
+    for (int32_t label = 0; label < i->labels; label++) json_string(j, NULL, pal_image_label(model, label));
+    json_close(j, ']');
+    json_open(j, "samplers", '[');
+    for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++)
+        if (pal_image_can(model, (pal_image_sampler)s, NULL))
+            json_string(j, NULL, pal_image_sampler_name((pal_image_sampler)s));
+    json_close(j, ']');
+    json_bool(j, "guidance", i->guidance);
+    json_string(j, "schedule", i->schedule);
+    json_int(j, "schedule_steps", i->schedule_steps);
+    json_string(j, "neighbours", i->neighbours);
+    json_close(j, '}');
 }
 
 static void put_json(const pal_model *model, const char *path, double start)
@@ -54,6 +103,8 @@ static void put_json(const pal_model *model, const char *path, double start)
     json_bool(&j, "can_score", i->can_score);
     json_bool(&j, "can_infill", i->can_infill);
     json_bool(&j, "free_length", i->free_length);
+    json_bool(&j, "can_image", i->can_image);
+    if (i->can_image) put_image_json(&j, model);
     if (i->why_not) json_string(&j, "why_not", i->why_not);
     json_run(&j, model, path, start);
     json_close(&j, '}');
@@ -82,7 +133,7 @@ int command_info(int argc, char **argv)
     if (as_json)
         put_json(model, path, start);
     else
-        put_plain(pal_model_info(model));
+        put_plain(model);
     pal_model_close(model);
     return EXIT_GOOD;
 }

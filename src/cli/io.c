@@ -60,6 +60,29 @@ int input_read(const char *command, const char *text, const char *file, const ch
     return -1;
 }
 
+size_t without_line_break(const char *text, size_t size)
+{
+    if (!size || text[size - 1] != '\n') return size;
+    size--;
+    return size && text[size - 1] == '\r' ? size - 1 : size;
+}
+
+bool next_document(const bytes *text, size_t *at, bytes *out)
+{
+    static const char separator[] = "<|endoftext|>";
+    size_t from = *at, line = from, end = from;
+    if (from == text->size) return false;
+    for (; line < text->size; line = end) {
+        const char *newline = memchr(text->data + line, '\n', text->size - line);
+        end = newline ? (size_t)(newline - text->data) + 1 : text->size;
+        size_t size = without_line_break(text->data + line, end - line);
+        if (size == sizeof separator - 1 && memcmp(text->data + line, separator, size) == 0) break;
+    }
+    *at = end;
+    *out = (bytes){text->data + from, line - from};
+    return true;
+}
+
 int report(const char *where, const pal_error *err)
 {
     fprintf(stderr, "palimpsest: %s: %s", where, err->text);

@@ -9,6 +9,7 @@ static const struct {
 } commands[] = {
     {"infill", "fill the blanks of a text", command_infill},
     {"generate", "go on with a text", command_generate},
+    {"image", "draw pictures, or say how likely some are", command_image},
     {"score", "how likely a text is: bits per byte", command_score},
     {"tokenize", "text to tokens", command_tokenize},
     {"detokenize", "tokens to text", command_detokenize},
@@ -21,12 +22,13 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static void help(FILE *out)
 {
     fputs("usage: palimpsest COMMAND [options]\n\n"
-          "Fills blanks in text with a small diffusion model, or goes on with a text, offline.\n\n",
+          "Fills blanks in text with a small diffusion model, goes on with a text, or draws pictures, offline.\n\n",
           out);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n'palimpsest COMMAND --help' tells more.  For example:\n\n"
           "  palimpsest infill -m models/tales-infill.gguf --text 'Once upon a time [[?]] lived in [[4]].'\n"
-          "  palimpsest generate -m models/tales-ar.gguf --prompt 'Once upon a time' --max-tokens 100\n",
+          "  palimpsest generate -m models/tales-ar.gguf --prompt 'Once upon a time' --max-tokens 100\n"
+          "  palimpsest image -m models/fashion.gguf --count 16 -o pictures.png\n",
           out);
 }
 

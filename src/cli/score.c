@@ -76,21 +76,58 @@ static bool set_method(void *target, const char *value)
     return pal_score_method_find(value, target);
 }
 
+typedef struct {
+    const char *path; /* of the model */
+    bool json;
+    pal_score_options options; /* whose context is `watch` */
+    watch watch;
+} request;
+
+static int score_text(request *r, const pal_model *model, const bytes *text)
+{
+    pal_score_result result;
+    pal_error err;
+    pal_status s = pal_score(model, text->data, text->size, &r->options, &result, &err);
+    if (r->watch.terminal && r->watch.shown > 0.0) fputs("\r\033[K", stderr);
+    if (s < 0) return report("score", &err);
+    if (r->json)
+        put_json(&result, model, r->path, r->options.seed, r->watch.start, s == PAL_OK);
+    else
+        put_plain(&result, s == PAL_OK);
+    return s == PAL_OK ? EXIT_GOOD : EXIT_STOPPED;
+}
+
+static int score_documents(request *r, const pal_model *model, const bytes *text)
+{
+    bytes document;
+    size_t at = 0;
+    int code = -1; /* none yet */
+    while (code <= EXIT_GOOD && next_document(text, &at, &document)) {
+        if (!document.size) continue;
+        r->watch.start = seconds_now();
+        code = score_text(r, model, &document);
+    }
+    return code < 0 ? score_text(r, model, text) : code; /* which says that there is no text */
+}
+
 int command_score(int argc, char **argv)
 {
-    const char *path = NULL, *file = NULL, *text = NULL, *dash = NULL, *isa = NULL;
-    bool as_json = false;
-    pal_score_options o = {.seed = 1};
+    const char *file = NULL, *text = NULL, *dash = NULL, *isa = NULL;
+    bool documents = false;
+    request r = {.options = {.seed = 1, .progress = on_progress},
+                 .watch = {.terminal = isatty(2), .start = seconds_now()}};
+    pal_score_options *o = &r.options;
     const option options[] = {
-        {"m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL},
+        {"m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &r.path, NULL},
         {"file", "F", "the text", OPTION_TEXT, &file, NULL},
         {"text", "T", "the text itself", OPTION_TEXT, &text, NULL},
+        {"documents", NULL, "a result for each document of the text", OPTION_FLAG, &documents, NULL},
         {"method", "NAME", "exact (causal models); bound (default), margin, entropy, confidence (diffusion models)",
-         OPTION_CALL, &o.method, set_method},
+         OPTION_CALL, &o->method, set_method},
         {"standard-error", "X", "bound: go on until the error is X bits per byte (default 0.01)", OPTION_NUMBER,
-         &o.standard_error, NULL},
-        {"seed", "N", "of the estimate (default 1)", OPTION_UINT64, &o.seed, NULL},
-        {"json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL},
+         &o->standard_error, NULL},
+        {"seed", "N", "of the estimate (default 1)", OPTION_UINT64, &o->seed, NULL},
+        {"json", NULL, "one JSON object", OPTION_FLAG, &r.json, NULL},
         {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &isa, NULL},
     };
     const option_set set = {"score",
@@ -100,25 +137,17 @@ int command_score(int argc, char **argv)
                             options,
                             sizeof options / sizeof *options,
                             &dash};
-    watch w = {.terminal = isatty(2), .start = seconds_now()};
     bytes input = {0};
-    pal_error err;
-    pal_score_result r;
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    if (o.standard_error < 0.0) return usage_error("score", "standard-error must be positive", NULL);
-    pal_model *model = model_of("score", path, 0, isa, &code);
+    if (o->standard_error < 0.0) return usage_error("score", "standard-error must be positive", NULL);
+    pal_model *model = model_of("score", r.path, 0, isa, &code);
     if (!model) return code;
     code = input_read("score", text, file, dash, &input);
     if (code < 0) {
-        o.progress = on_progress;
-        o.context = &w;
+        o->context = &r.watch;
         stop_on_interrupt();
-        pal_status s = pal_score(model, input.data, input.size, &o, &r, &err);
-        if (w.terminal && w.shown > 0.0) fputs("\r\033[K", stderr);
-        code = s == PAL_OK ? EXIT_GOOD : s == PAL_MORE ? EXIT_STOPPED : report("score", &err);
-        if (s >= 0 && as_json) put_json(&r, model, path, o.seed, w.start, s == PAL_OK);
-        if (s >= 0 && !as_json) put_plain(&r, s == PAL_OK);
+        code = (documents ? score_documents : score_text)(&r, model, &input);
     }
     pal_model_close(model);
     free(input.data);

@@ -14,7 +14,7 @@
 pal_status pal_bound_check(const pal_bound *b, pal_error *err)
 {
     const pal_image_options *o = &b->options;
-    pal_status status = pal_image_check(o, &b->predictor, b->schedule, err);
+    pal_status status = pal_denoise_check(o, &b->predictor, b->schedule, err);
     if (status) return status;
     if (!pal_variance_of(o->sampler))
         return pal_fail(err, PAL_E_OPTION, "only ddpm, ddim and their kin have a variational bound", SIZE_MAX);

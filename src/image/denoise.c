@@ -34,6 +34,8 @@ void pal_denoise_layout(pal_denoise *d, pal_arena *arena)
     d->level = pal_take(arena, (size_t)o->steps + 1, sizeof *d->level);
     d->time = pal_take(arena, count, sizeof *d->time);
     d->picture = pal_take(arena, count, sizeof *d->picture);
+    d->known = o->known ? pal_take(arena, size, sizeof *d->known) : NULL;
+    d->kept = o->known ? pal_take(arena, size, sizeof *d->kept) : NULL;
     d->z = pal_take(arena, size, sizeof *d->z);
     d->variance = pal_take(arena, size, sizeof *d->variance);
 }
@@ -65,11 +67,21 @@ static void take_levels(pal_denoise *d)
     }
 }
 
+static void take_known(pal_denoise *d)
+{
+    for (int32_t i = 0; d->options.known && i < pal_denoise_size(d); i++) {
+        d->known[i] = (float)d->options.known[i] / 127.5f - 1.0f;
+        d->kept[i] = !d->options.mask[i / d->channels];
+    }
+    d->options.known = d->options.mask = NULL;
+}
+
 void pal_denoise_start(pal_denoise *d)
 {
     d->normal = d->normal ? d->normal : addressed;
     d->at = d->turn = d->again = d->evaluations = 0;
     d->done = false;
+    take_known(d);
     take_levels(d);
     double scale = d->exploding ? pal_level_sigma(&d->level[0]) : 1.0;
     for (int32_t row = 0; row < d->count; row++) {
@@ -101,11 +113,11 @@ void pal_denoise_predict(const pal_denoise *d, const pal_level *level, const flo
 /* Known parts in their place, once the prediction is no longer computed with: what is shown is the picture to come. */
 static void show_known(pal_denoise *d)
 {
-    if (!d->options.known) return;
+    if (!d->known) return;
     for (int32_t row = 0; row < d->count; row++) {
         float *x0 = d->x0 + pal_denoise_row(d, row);
         for (int32_t i = 0; i < pal_denoise_size(d); i++)
-            if (d->options.mask[i]) x0[i] = d->options.known[i];
+            if (d->kept[i]) x0[i] = d->known[i];
     }
 }
 
@@ -137,15 +149,15 @@ void pal_denoise_evaluate(pal_denoise *d, const pal_level *level, pal_noise_head
 
 void pal_denoise_put_back(pal_denoise *d, const pal_level *level)
 {
-    const pal_image_options *o = &d->options;
-    if (!o->known) return;
+    if (!d->known) return;
+    show_known(d);
     double scale = d->exploding ? 1.0 : sqrt(level->alpha);
     double noise = d->exploding ? pal_level_sigma(level) : sqrt(level->beta);
     for (int32_t row = 0; row < d->count; row++) {
         float *x = d->x + pal_denoise_row(d, row);
         pal_denoise_normal(d, PAL_NOISE_KNOWN, row);
         for (int32_t i = 0; i < pal_denoise_size(d); i++)
-            if (o->mask[i]) x[i] = (float)(scale * (double)o->known[i] + noise * (double)d->z[i]);
+            if (d->kept[i]) x[i] = (float)(scale * (double)d->known[i] + noise * (double)d->z[i]);
     }
 }
 
@@ -173,7 +185,6 @@ static void noise_again(pal_denoise *d, const pal_level *s, const pal_level *t)
 void pal_denoise_advance(pal_denoise *d)
 {
     const pal_level *t = &d->level[d->at], *s = t + 1;
-    show_known(d);
     pal_denoise_put_back(d, s);
     if (++d->again < d->options.resample) {
         noise_again(d, s, t);

@@ -106,7 +106,8 @@ static int32_t gather(pal_flow *f)
 static void direct(const pal_flow *f, int32_t row, int32_t which, float *v)
 {
     if (f->options.probes) {
-        pal_signs(f->options.seed, PAL_NOISE_PROBE, f->first + (uint32_t)row, (uint32_t)which, f->predictor.size, v);
+        pal_signs(f->options.seed, PAL_NOISE_PROBE, f->first + (uint32_t)row,
+                  f->draw * (uint32_t)f->options.probes + (uint32_t)which, f->predictor.size, v);
         return;
     }
     for (int32_t i = 0; i < f->predictor.size; i++) v[i] = i == which ? 1.0f : 0.0f;

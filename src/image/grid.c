@@ -4,7 +4,7 @@
 
 #define MAGIC 0x1.8p52 /* added and taken away: rounds to an integer, ties to even */
 
-pal_status pal_grid_check(const pal_schedule *s, pal_grid grid, const double *given, int32_t steps, pal_error *err)
+pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps, pal_error *err)
 {
     if ((unsigned)grid > PAL_GRID_GIVEN) return pal_fail(err, PAL_E_OPTION, "there is no such grid of times", SIZE_MAX);
     if (s->steps && steps > s->steps)
@@ -25,14 +25,14 @@ pal_status pal_grid_check(const pal_schedule *s, pal_grid grid, const double *gi
 }
 
 /* The k-th time of a grid without rounding, 0 for the least. */
-static double share(pal_grid grid, int32_t k, int32_t steps)
+static double share(pal_image_grid grid, int32_t k, int32_t steps)
 {
     double y = steps > 1 ? (double)k / (steps - 1) : 1.0;
     return grid == PAL_GRID_QUADRATIC ? y * y : y;
 }
 
 /* Rounded to a step; at least k + 1, at most so that those above it have room. */
-static double step_at(const pal_schedule *s, pal_grid grid, int32_t k, int32_t steps, double below)
+static double step_at(const pal_schedule *s, pal_image_grid grid, int32_t k, int32_t steps, double below)
 {
     double n = 1.0 + (s->steps - 1) * share(grid, k, steps) + MAGIC - MAGIC;
     double most = s->steps - (steps - 1 - k);
@@ -40,7 +40,7 @@ static double step_at(const pal_schedule *s, pal_grid grid, int32_t k, int32_t s
     return n < most ? n : most;
 }
 
-void pal_grid_levels(const pal_schedule *s, pal_grid grid, const double *given, int32_t steps, pal_level *level)
+void pal_grid_levels(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps, pal_level *level)
 {
     double n = 0.0;
     for (int32_t k = 0; k < steps; k++) { /* from the cleanest to the noisiest */

@@ -34,6 +34,7 @@ typedef struct {
     const pal_schedule *schedule;
     pal_flow_options options; /* checked */
     uint32_t first;           /* number of the picture in row 0 */
+    uint32_t draw;            /* another draw has other directions */
     int32_t count;
     pal_log_density_fn *end; /* NULL: a standard normal, which the end of a schedule only nearly is */
     void *end_context;

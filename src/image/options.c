@@ -68,6 +68,9 @@ pal_image_options pal_image_defaults(pal_image_sampler sampler)
                                .steps = sampler == PAL_IMAGE_PROBABILITY_FLOW    ? 0
                                         : sampler == PAL_IMAGE_ANNEALED_LANGEVIN ? 100
                                                                                  : 25,
+                               .count = 1,
+                               .label = -1,
+                               .guidance = 1.0,
                                .clip_x0 = true,
                                .clip_pixel = default_clip_pixel(sampler),
                                .iterations = 1,
@@ -112,12 +115,13 @@ static bool same(double a, double b)
     return !(a < b) && !(a > b);
 }
 
-/* What the sampler needs of the network. */
-static pal_status check_heads(const pal_image_options *o, const pal_noise_predictor *p, pal_error *err)
+pal_status pal_denoise_can(pal_image_sampler sampler, const pal_noise_predictor *p, pal_error *err)
 {
-    const pal_noise_head head = pal_image_head(o->sampler);
+    if ((unsigned)sampler >= PAL_IMAGE_SAMPLERS)
+        return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
+    const pal_noise_head head = pal_image_head(sampler);
     const rule rules[] = {
-        {!is_analytic(o->sampler) || p->gammas > 0,
+        {!is_analytic(sampler) || p->gammas > 0,
          "the model has no table Gamma for the analytic samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
          "predictor-corrector, probability-flow and dpm-solver++ work without"},
         {head != PAL_HEAD_SECOND_MOMENT || p->has_second_moment,
@@ -197,7 +201,7 @@ static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s
     return first_broken(rules, sizeof rules / sizeof *rules, err);
 }
 
-static pal_status check_known(const pal_image_options *o, const pal_noise_predictor *p, pal_error *err)
+static pal_status check_known(const pal_image_options *o, pal_error *err)
 {
     const bool given = o->known != NULL;
     const rule rules[] = {
@@ -215,22 +219,16 @@ static pal_status check_known(const pal_image_options *o, const pal_noise_predic
         {o->resample == 1 || o->sampler != PAL_IMAGE_PREDICTOR_CORRECTOR,
          "predictor-corrector resamples by correctors: resample has no use"},
     };
-    pal_status status = first_broken(rules, sizeof rules / sizeof *rules, err);
-    for (int32_t i = 0; !status && given && i < p->size; i++)
-        if (o->mask[i] && !isfinite(o->known[i]))
-            return pal_fail(err, PAL_E_OPTION, "the known picture has values that are not finite", (size_t)i);
-    return status;
+    return first_broken(rules, sizeof rules / sizeof *rules, err);
 }
 
-pal_status pal_image_check(const pal_image_options *o, const pal_noise_predictor *p, const pal_schedule *s,
-                           pal_error *err)
+pal_status pal_denoise_check(const pal_image_options *o, const pal_noise_predictor *p, const pal_schedule *s,
+                             pal_error *err)
 {
     pal_status status;
-    if ((unsigned)o->sampler >= PAL_IMAGE_SAMPLERS)
-        return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
-    if ((status = check_heads(o, p, err))) return status;
+    if ((status = pal_denoise_can(o->sampler, p, err))) return status;
     if ((status = check_sigmas(o, s, err))) return status;
     if ((status = check_steps(o, s, err))) return status;
     if ((status = check_variance(o, err))) return status;
-    return check_known(o, p, err);
+    return check_known(o, err);
 }

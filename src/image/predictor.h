@@ -5,15 +5,10 @@
 #ifndef PAL_IMAGE_PREDICTOR_H
 #define PAL_IMAGE_PREDICTOR_H
 
+#include "../arch/noise_head.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-/* What a second head tells, element by element. */
-typedef enum {
-    PAL_HEAD_NONE,
-    PAL_HEAD_SECOND_MOMENT, /* SN: E[eps^2 | x] */
-    PAL_HEAD_RESIDUAL       /* NPR: E[(eps - predicted eps)^2 | x] */
-} pal_noise_head;
 
 /* One evaluation of a batch.  Every state has its own time, because adaptive solvers give every picture its own clock,
  * so that it does not depend on the others; elsewhere all times are equal.  What is answered about a state must not

@@ -48,17 +48,12 @@ double pal_one_minus_exp(double x); /* 1 - e^x for x <= 0, a relative 4e-15 or b
 
 /* ---- which times a sampler visits ---- */
 
-typedef enum {
-    PAL_GRID_EVEN,      /* evenly from the first time to 1 */
-    PAL_GRID_QUADRATIC, /* squares: more of them where there is little noise */
-    PAL_GRID_GIVEN      /* the caller's */
-} pal_grid;
-
 /* level[steps + 1] := the times of a grid from 1 down to s->least, then the clean end.  On a discrete schedule times
  * are rounded to steps (ties to even) and kept apart.  given[steps]: falling, from 1 or below to above 0, multiples of
  * 1 / N on a discrete schedule. */
-pal_status pal_grid_check(const pal_schedule *s, pal_grid grid, const double *given, int32_t steps, pal_error *err);
-void pal_grid_levels(const pal_schedule *s, pal_grid grid, const double *given, int32_t steps, pal_level *level);
+pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps,
+                          pal_error *err);
+void pal_grid_levels(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps, pal_level *level);
 /* level[steps + 1] := sigma geometric from sigma_max to sigma_min, then the clean end. */
 void pal_grid_geometric(const pal_schedule *s, double sigma_max, double sigma_min, int32_t steps, pal_level *level);
 

@@ -47,7 +47,7 @@ const char *pal_isa_name(unsigned isa)
 
 void pal_kernels_init(pal_kernels *k, unsigned allowed)
 {
-    k->isa = allowed & pal_cpu_isa();
+    *k = (pal_kernels){.isa = allowed & pal_cpu_isa()};
     pal_pick_quantize(k);
     pal_pick_matmul_q8_0(k);
     pal_pick_matmul_q4_0(k);

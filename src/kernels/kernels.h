@@ -111,6 +111,15 @@ typedef struct {
     void (*expand_f16)(float *x, const uint16_t *half, size_t count);
     /* Blocks of Q8_0 of `lanes` (1 or 8) tokens side by side: x[d, lane] = q[d, lane] * scale[lane], d below dims. */
     void (*expand_q8_0)(float *x, const int8_t *q, const uint16_t *scale, int dims, int lanes);
+
+    /* What only networks of pictures use; pal_kernels_add_pictures fills it.  x, y [n, dim]; y may be x. */
+    void (*column_sums)(float *sum, const float *x, int n, int dim); /* sum[c] of x[i][c] over i, in order */
+    /* sum[c] of (x[i][c] - mean[c])^2 over i, in order */
+    void (*column_squares)(float *sum, const float *x, const float *mean, int n, int dim);
+    /* y[i][c] = v = x[i][c] * factor[c] + addend[c], and v / (1 + pal_expf(-v)) */
+    void (*scale_shift)(float *y, const float *x, const float *factor, const float *addend, int n, int dim);
+    void (*scale_shift_silu)(float *y, const float *x, const float *factor, const float *addend, int n, int dim);
+    void (*silu)(float *x, size_t count); /* x[i] = x[i] / (1 + pal_expf(-x[i])) */
 } pal_kernels;
 
 /* 2 sqrt(2 / pi), and that times 0.044715: GELU in its tanh form, 0.5 x (1 + tanh u), is x / (1 + e^-2u). */
@@ -122,6 +131,9 @@ const char *pal_isa_name(unsigned isa); /* "scalar", "simd128", "relaxed", "avx2
 
 /* Fills *k with the best variant of each kernel out of `allowed`. */
 void pal_kernels_init(pal_kernels *k, unsigned allowed);
+
+/* The entries for pictures, for k->isa; by itself, so that a program for texts alone does not carry them. */
+void pal_kernels_add_pictures(pal_kernels *k);
 
 bool pal_weights_known(uint32_t type); /* whether there are products with weights of this type */
 bool pal_weights_float(uint32_t type); /* whether they multiply activations as they are: F32, F16, BF16 */

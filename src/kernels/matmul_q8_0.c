@@ -41,8 +41,10 @@ static void multiply_panel(const pal_product *p, const unsigned char *block, int
     }
 }
 
+typedef int32_t dot_fn(const unsigned char *block, const int8_t *x);
+
 /* The rows behind the last panel, which lie as in the file. */
-static void multiply_rest(const pal_product *p)
+__attribute__((always_inline)) static inline void multiply_rest(const pal_product *p, dot_fn *dot)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     for (int i = 0; i < p->n; i++)
@@ -51,7 +53,7 @@ static void multiply_rest(const pal_product *p)
             const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
             float sum = 0.0f;
             for (size_t b = 0; b < blocks; b++, x += PAL_BLOCK, block += PAL_Q8_0_BYTES)
-                sum += (float)dot_row(block, x) * (pal_block_scale(block) * p->xq->scale[(size_t)i * blocks + b]);
+                sum += (float)dot(block, x) * (pal_block_scale(block) * p->xq->scale[(size_t)i * blocks + b]);
             p->y[(size_t)i * p->y_stride + (size_t)r] = sum;
         }
 }
@@ -62,7 +64,7 @@ static void matmul_q8_0_ref(const pal_product *p)
     const unsigned char *panel = p->w;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes)
         for (int i = 0; i < p->n; i++) multiply_panel(p, panel, row, i);
-    multiply_rest(p);
+    multiply_rest(p, dot_row);
 }
 
 /* ---- wasm simd128 ------------------------------------------------------- */
@@ -124,12 +126,33 @@ static void direct_all(const pal_product *p, int i, int count)
     }
 }
 
+/* Sixteen columns: pairs of products in 32 bits. */
+static inline v128_t dot_sixteen(const unsigned char *w, const int8_t *x)
+{
+    const v128_t a = wasm_v128_load(w), b = wasm_v128_load(x);
+    return wasm_i32x4_add(wasm_i32x4_dot_i16x8(wasm_i16x8_extend_low_i8x16(a), wasm_i16x8_extend_low_i8x16(b)),
+                          wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(a), wasm_i16x8_extend_high_i8x16(b)));
+}
+
+static inline int32_t dot_row_simd128(const unsigned char *block, const int8_t *x)
+{
+    const unsigned char *w = block + PAL_SCALE_BYTES;
+    v128_t s = wasm_i32x4_add(dot_sixteen(w, x), dot_sixteen(w + 16, x + 16));
+    s = wasm_i32x4_add(s, wasm_i32x4_shuffle(s, s, 2, 3, 0, 1));
+    return wasm_i32x4_extract_lane(s, 0) + wasm_i32x4_extract_lane(s, 1);
+}
+
+static void rest_simd128(const pal_product *p)
+{
+    multiply_rest(p, dot_row_simd128);
+}
+
 static void matmul_q8_0_simd128(const pal_product *p)
 {
     const int rest = p->n % TILE_ROWS;
     if (p->n >= TILE_ROWS) run_tiles(p, PAL_Q8_0_PANEL_BYTES, widen);
     if (rest) direct_all(p, p->n - rest, rest);
-    multiply_rest(p);
+    rest_simd128(p);
 }
 
 #endif
@@ -278,7 +301,7 @@ static void matmul_q8_0_relaxed(const pal_product *p)
             }
         }
     if (rest) direct_all_narrow(p, p->n - rest, rest);
-    multiply_rest(p);
+    rest_simd128(p);
 }
 
 #endif
@@ -318,10 +341,26 @@ PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel,
     if (i < p->n) panel_avx2(p, panel, row, i, 1);
 }
 
+PAL_AVX2_INLINE int32_t dot_row_avx2(const unsigned char *block, const int8_t *x)
+{
+    const __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(block + PAL_SCALE_BYTES));
+    const __m256i with_sign = _mm256_sign_epi8(_mm256_loadu_si256((const __m256i *)(const void *)x), w);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), with_sign);
+    const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
+PAL_AVX2 static void rest_avx2(const pal_product *p)
+{
+    multiply_rest(p, dot_row_avx2);
+}
+
 static void matmul_q8_0_avx2(const pal_product *p)
 {
     run_panels(p, PAL_Q8_0_PANEL_BYTES, rows_avx2);
-    multiply_rest(p);
+    rest_avx2(p);
 }
 
 /* ---- x86 avx-512 vnni, 256 bits wide ------------------------------------ */
@@ -356,7 +395,7 @@ PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel,
 static void matmul_q8_0_vnni(const pal_product *p)
 {
     run_panels(p, PAL_Q8_0_PANEL_BYTES, rows_vnni);
-    multiply_rest(p);
+    rest_avx2(p);
 }
 
 #endif

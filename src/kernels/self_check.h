@@ -12,4 +12,7 @@
  * the corners of the formats; true where all bits agree.  Takes about 100 KB of stack. */
 bool pal_self_check(unsigned isa);
 
+/* The same for what pal_kernels_add_pictures adds. */
+bool pal_self_check_pictures(unsigned isa);
+
 #endif

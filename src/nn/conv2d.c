@@ -2,10 +2,11 @@
 
 #include <string.h>
 
-void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, pal_arena *arena)
+void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, size_t values, pal_arena *arena)
 {
     room->patches = pal_take(arena, PAL_CONV_PIXELS * widest, sizeof *room->patches);
-    pal_quantized_layout(&room->room, PAL_CONV_PIXELS, widest, arena);
+    pal_quantized_layout(&room->rows, PAL_CONV_PIXELS, widest, arena);
+    pal_quantized_layout(&room->whole, 1, values, arena);
 }
 
 int pal_conv2d_extent(const pal_conv2d *c, int pixels)
@@ -13,48 +14,116 @@ int pal_conv2d_extent(const pal_conv2d *c, int pixels)
     return (pixels + c->stride - 1) / c->stride;
 }
 
-/* Pixels first .. first + count of row `row`, zeros where the picture ends. */
-static void copy_row(float *to, const float *x, int row, int first, int count, int height, int width, int in)
+/* What patches are cut from: floats, or one of the arrays of a quantised picture. */
+typedef struct {
+    unsigned char *to;         /* patches [.., size, size] of `bytes` */
+    const unsigned char *from; /* [height, width] of `bytes`; zeros are zero bytes */
+    size_t bytes;              /* of a pixel */
+    int height, width;
+} source;
+
+/* A few words: shorter than what calling memcpy is worth. */
+static inline void copy_words(unsigned char *to, const unsigned char *from, size_t bytes)
 {
-    const size_t channels = (size_t)in;
-    const int left = first < 0 ? -first : 0, right = first + count > width ? first + count - width : 0;
-    if (row < 0 || row >= height || left + right >= count) {
-        memset(to, 0, (size_t)count * channels * sizeof *to);
+    for (; bytes >= PAL_BLOCK; bytes -= PAL_BLOCK, to += PAL_BLOCK, from += PAL_BLOCK) memcpy(to, from, PAL_BLOCK);
+    for (; bytes; bytes -= sizeof(float), to += sizeof(float), from += sizeof(float)) memcpy(to, from, sizeof(float));
+}
+
+/* Pixels first .. first + count of row `row`, zeros where the picture ends. */
+static void copy_row(unsigned char *to, const source *s, int row, int first, int count)
+{
+    const int left = first < 0 ? -first : 0, right = first + count > s->width ? first + count - s->width : 0;
+    if (row < 0 || row >= s->height || left + right >= count) {
+        memset(to, 0, (size_t)count * s->bytes);
         return;
     }
-    memset(to, 0, (size_t)left * channels * sizeof *to);
-    memcpy(to + (size_t)left * channels, x + ((size_t)row * (size_t)width + (size_t)(first + left)) * channels,
-           (size_t)(count - left - right) * channels * sizeof *to);
-    memset(to + (size_t)(count - right) * channels, 0, (size_t)right * channels * sizeof *to);
+    const size_t kept = (size_t)(count - left - right) * s->bytes;
+    if (left) memset(to, 0, (size_t)left * s->bytes);
+    to += (size_t)left * s->bytes;
+    copy_words(to, s->from + ((size_t)row * (size_t)s->width + (size_t)(first + left)) * s->bytes, kept);
+    if (right) memset(to + kept, 0, (size_t)right * s->bytes);
 }
 
-static void lay_out_patch(float *patch, const pal_conv2d *c, const float *x, int at_y, int at_x, int height, int width)
+/* Patches of outputs done .. done + n. */
+static void lay_out(const pal_conv2d *c, const source *s, int done, int n)
 {
-    const int reach = c->size / 2;
-    for (int ky = 0; ky < c->size; ky++, patch += (size_t)c->size * (size_t)c->in)
-        copy_row(patch, x, at_y * c->stride + ky - reach, at_x * c->stride - reach, c->size, height, width, c->in);
+    const int reach = c->size / 2, columns = pal_conv2d_extent(c, s->width);
+    const size_t step = (size_t)c->size * s->bytes, line = (size_t)s->width * s->bytes;
+    unsigned char *to = s->to;
+    int row = done / columns, column = done % columns;
+    for (int i = 0; i < n; i++) {
+        const int top = row * c->stride - reach, left = column * c->stride - reach;
+        if (top >= 0 && top + c->size <= s->height && left >= 0 && left + c->size <= s->width) {
+            const unsigned char *from = s->from + (size_t)top * line + (size_t)left * s->bytes;
+            for (int ky = 0; ky < c->size; ky++, to += step, from += line) copy_words(to, from, step);
+        } else {
+            for (int ky = 0; ky < c->size; ky++, to += step) copy_row(to, s, top + ky, left, c->size);
+        }
+        if (++column == columns) row++, column = 0;
+    }
 }
 
-static void add_bias(const pal_kernels *k, float *y, const float *bias, int n, int out)
+/* The quantised values of a picture from its pixel `at` on, which is where a block starts. */
+static pal_quantized part_of(const pal_quantized *q, size_t at)
 {
-    for (int i = 0; bias && i < n; i++) k->add(y + (size_t)i * (size_t)out, bias, (size_t)out);
+    return (pal_quantized){.q = q->q + at,
+                           .scale = q->scale + at / PAL_BLOCK,
+                           .bias = q->bias + at / PAL_BLOCK,
+                           .wide = q->wide ? q->wide + at : NULL};
+}
+
+/* Patches of the quantised picture. */
+static void lay_out_quantized(const pal_conv2d *c, const pal_conv2d_room *room, int height, int width, int done, int n)
+{
+    const pal_quantized *from = &room->whole, *to = &room->rows;
+    const size_t channels = (size_t)c->in, blocks = channels / PAL_BLOCK;
+    const source parts[] = {
+        {(unsigned char *)to->q, (unsigned char *)from->q, channels, height, width},
+        {(unsigned char *)to->scale, (unsigned char *)from->scale, blocks * sizeof(float), height, width},
+        {(unsigned char *)to->bias, (unsigned char *)from->bias, blocks * sizeof(int32_t), height, width},
+        {(unsigned char *)to->wide, (unsigned char *)from->wide, channels * sizeof(int16_t), height, width},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].to) lay_out(c, &parts[i], done, n);
+}
+
+/* Outputs done .. done + n of a picture that is quantised already. */
+static void run_quantized(const pal_kernels *k, const pal_conv2d *c, float *y, int height, int width, int done, int n,
+                          const pal_conv2d_room *room)
+{
+    pal_quantized rows = room->rows;
+    if (c->size > 1 || c->stride > 1)
+        lay_out_quantized(c, room, height, width, done, n);
+    else
+        rows = part_of(&room->whole, (size_t)done * (size_t)c->in);
+    pal_linear(k, y, NULL, &c->w, n, &rows, false);
+}
+
+static void run_floats(const pal_kernels *k, const pal_conv2d *c, float *y, const float *x, int height, int width,
+                       int done, int n, const pal_conv2d_room *room)
+{
+    const float *rows = x + (size_t)done * (size_t)c->in; /* 1x1: the pixels themselves */
+    if (c->size > 1 || c->stride > 1) {
+        const source s = {(unsigned char *)room->patches, (const unsigned char *)x, (size_t)c->in * sizeof *x, height,
+                          width};
+        lay_out(c, &s, done, n);
+        rows = room->patches;
+    }
+    pal_linear(k, y, rows, &c->w, n, &room->rows, true);
 }
 
 void pal_conv2d_run(const pal_kernels *k, const pal_conv2d *c, float *y, const float *x, int height, int width,
                     const pal_conv2d_room *room)
 {
-    const int columns = pal_conv2d_extent(c, width), pixels = pal_conv2d_extent(c, height) * columns;
-    const size_t patch = (size_t)(c->size * c->size) * (size_t)c->in, out = (size_t)c->w.rows;
+    const int pixels = pal_conv2d_extent(c, height) * pal_conv2d_extent(c, width);
+    const bool once = !pal_weights_float(c->w.type) && c->in % PAL_BLOCK == 0;
+    if (once) k->quantize(&room->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
     for (int done = 0; done < pixels; done += PAL_CONV_PIXELS) {
         const int n = pixels - done < PAL_CONV_PIXELS ? pixels - done : PAL_CONV_PIXELS;
-        const float *rows = x + (size_t)done * patch; /* 1x1: the pixels themselves */
-        if (c->size > 1 || c->stride > 1) {
-            for (int i = 0; i < n; i++)
-                lay_out_patch(room->patches + (size_t)i * patch, c, x, (done + i) / columns, (done + i) % columns,
-                              height, width);
-            rows = room->patches;
-        }
-        pal_linear(k, y + (size_t)done * out, rows, &c->w, n, &room->room, true);
-        add_bias(k, y + (size_t)done * out, c->bias, n, c->w.rows);
+        float *out = y + (size_t)done * (size_t)c->w.rows;
+        if (once)
+            run_quantized(k, c, out, height, width, done, n, room);
+        else
+            run_floats(k, c, out, x, height, width, done, n, room);
     }
 }

@@ -3,7 +3,10 @@
  * Pictures are [height, width, channels], so a 1x1 convolution is a product as it stands, and the three pixels of a
  * patch's row lie side by side: a 3x3 patch is three copies.  Patches of a few pixels at a time are laid out as rows
  * and multiplied, which keeps the arithmetic that of every other product (an output is accumulated over ky, kx and
- * channel in that order, padding included) and the scratch memory small. */
+ * channel in that order, padding included) and the scratch memory small.
+ *
+ * For quantised weights, whose blocks of columns lie within a pixel where its channels are a multiple of 32, the
+ * picture is quantised once and the patches are copies of bytes: the same bits as patches quantised one by one. */
 #ifndef PAL_CONV2D_H
 #define PAL_CONV2D_H
 
@@ -12,19 +15,20 @@
 enum { PAL_CONV_PIXELS = 64 }; /* outputs computed together */
 
 typedef struct {
-    pal_matrix w;      /* [out, size * size * in], columns by ky, kx, channel; in panels */
-    const float *bias; /* [out], or NULL */
-    int in, size;      /* channels; 1 or 3: padded with zeros so that stride 1 keeps the picture's size */
-    int stride;        /* 1 or 2 */
+    pal_matrix w; /* [out, size * size * in], columns by ky, kx, channel; in panels */
+    int in, size; /* channels; 1 or 3: padded with zeros so that stride 1 keeps the picture's size */
+    int stride;   /* 1 or 2 */
 } pal_conv2d;
 
-/* Scratch for convolutions whose patches have up to `widest` = size * size * in values. */
+/* Scratch for convolutions whose patches have up to `widest` = size * size * in values, and whose inputs up to
+ * `values` = height * width * in. */
 typedef struct {
-    float *patches; /* [PAL_CONV_PIXELS, widest] */
-    pal_quantized room;
+    float *patches;      /* [PAL_CONV_PIXELS, widest] */
+    pal_quantized rows;  /* as many */
+    pal_quantized whole; /* [values] */
 } pal_conv2d_room;
 
-void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, pal_arena *arena);
+void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, size_t values, pal_arena *arena);
 
 /* Output height (or width) for an input of that many pixels. */
 int pal_conv2d_extent(const pal_conv2d *c, int pixels);

@@ -31,6 +31,12 @@ void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix
     for (int i = 0; w->bias && i < n; i++) k->add(y + (size_t)i * (size_t)w->rows, w->bias, (size_t)w->rows);
 }
 
+void pal_matrix_pack(pal_matrix *w, void *room)
+{
+    pal_panels_pack((void *)(uintptr_t)w->data, w->type, w->rows, w->cols, room);
+    w->narrow = pal_panels_narrow(w->data, w->type, w->rows, w->cols);
+}
+
 void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room)
 {
     pal_panels_row(room, w->data, w->type, w->rows, w->cols, row);

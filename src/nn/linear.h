@@ -12,6 +12,9 @@ void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_aren
 void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, const pal_quantized *room,
                 bool fresh);
 
+/* Puts w's data into the panels that products read, where they lie; `room` holds eight rows of the file's type. */
+void pal_matrix_pack(pal_matrix *w, void *room);
+
 /* Row `row` of w as f32: x[w.cols]; the row's bytes go through `room` of pal_row_bytes. */
 void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room);
 

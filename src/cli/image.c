@@ -1,0 +1,389 @@
+/* image.c - palimpsest image: pictures drawn, in a grid, as PNG or as bytes. */
+#include "image.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- drawing in batches ----------------------------------------------------------------------------- */
+
+typedef struct {
+    const image_request *r;
+    const pal_model *model;
+    const pal_image_info *info;
+    pal_image_options options; /* of the whole */
+    uint8_t *pixels;           /* [count, height, width, channels]; mid grey where nothing is drawn yet */
+    int32_t columns;           /* of the grid */
+    int64_t passes;
+    int32_t evaluations; /* of a picture, the most of all batches */
+    bool complete, progress;
+} canvas;
+
+static size_t picture_bytes(const pal_image_info *info)
+{
+    return (size_t)info->height * (size_t)info->width * (size_t)info->channels;
+}
+
+static bool grid_of(const canvas *c, bitmap *out)
+{
+    const int32_t gap = c->r->gap, rows = (c->options.count + c->columns - 1) / c->columns;
+    *out = (bitmap){c->columns * (c->info->width + gap) - gap, rows * (c->info->height + gap) - gap, c->info->channels,
+                    NULL};
+    const size_t line = (size_t)out->width * (size_t)out->channels;
+    const size_t row = (size_t)c->info->width * (size_t)c->info->channels;
+    out->pixels = malloc(line * (size_t)out->height);
+    if (!out->pixels) return false;
+    memset(out->pixels, 0xff, line * (size_t)out->height);
+    for (int32_t i = 0; i < c->options.count; i++) {
+        const uint8_t *from = c->pixels + (size_t)i * picture_bytes(c->info);
+        uint8_t *to = out->pixels + (size_t)(i / c->columns * (c->info->height + gap)) * line +
+                      (size_t)(i % c->columns * (c->info->width + gap)) * (size_t)c->info->channels;
+        for (int32_t y = 0; y < c->info->height; y++) memcpy(to + (size_t)y * line, from + (size_t)y * row, row);
+    }
+    return true;
+}
+
+static int put_grid(const canvas *c, const char *path)
+{
+    bitmap grid;
+    if (!grid_of(c, &grid)) {
+        fputs("palimpsest image: no memory for the grid\n", stderr);
+        return EXIT_BAD;
+    }
+    bool good = bitmap_write(path, &grid);
+    free(grid.pixels);
+    return good ? EXIT_GOOD : EXIT_BAD;
+}
+
+static void fetch(canvas *c, const pal_drawing *d, int32_t from, int32_t count, pal_image_view view)
+{
+    for (int32_t i = 0; i < count; i++)
+        pal_image_pixels(d, view, i, c->pixels + (size_t)(from + i) * picture_bytes(c->info));
+}
+
+static int put_trace(canvas *c, const pal_drawing *d, int32_t count)
+{
+    char path[4096];
+    const bool state = c->r->view && strcmp(c->r->view, "x") == 0;
+    const int length =
+        snprintf(path, sizeof path, "%s/step-%05d.png", c->r->trace, pal_drawing_progress(d).evaluations);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        fputs("palimpsest image: the name of the trace is too long\n", stderr);
+        return EXIT_BAD;
+    }
+    fetch(c, d, 0, count, state ? PAL_IMAGE_STATE : PAL_IMAGE_PREDICTED);
+    return put_grid(c, path);
+}
+
+static void show_progress(const canvas *c, const pal_drawing *d, int32_t from)
+{
+    const pal_image_progress p = pal_drawing_progress(d);
+    if (p.total)
+        fprintf(stderr, "\rpicture %d of %d, evaluation %d of %d ", from + 1, c->options.count, p.evaluations, p.total);
+    else
+        fprintf(stderr, "\rpicture %d of %d, evaluation %d ", from + 1, c->options.count, p.evaluations);
+}
+
+static int run_batch(canvas *c, pal_drawing *d, int32_t from, int32_t count)
+{
+    pal_error err = {0};
+    pal_status s = PAL_MORE;
+    int code = EXIT_GOOD;
+    while (s == PAL_MORE && code == EXIT_GOOD && !stop_requested()) {
+        s = pal_image_step(d, &err);
+        if (c->progress) show_progress(c, d, from);
+        if (s >= 0 && c->r->trace) code = put_trace(c, d, count);
+    }
+    const pal_image_progress p = pal_drawing_progress(d);
+    c->passes += p.passes;
+    if (p.evaluations > c->evaluations) c->evaluations = p.evaluations;
+    c->complete = s == PAL_OK;
+    fetch(c, d, from, count, PAL_IMAGE_PREDICTED);
+    return s < 0 ? report("image", &err) : code;
+}
+
+/* Pictures from .. from + count - 1; the block is used again by the batches that follow. */
+static int draw_batch(canvas *c, int32_t from, int32_t count, void **block, size_t *room)
+{
+    pal_image_options o = c->options;
+    pal_drawing *d;
+    pal_error err;
+    size_t needed = 0;
+    o.first += (uint32_t)from;
+    o.count = count;
+    if (o.labels) o.labels += from;
+    if (pal_image_bytes(c->model, &o, &needed, &err)) return image_refused(c->model, &o, &err);
+    if (needed > *room) {
+        free(*block);
+        *block = malloc(needed);
+        *room = *block ? needed : 0;
+    }
+    if (pal_image_init(&d, c->model, &o, *block, *room, &err)) return report("image", &err);
+    return run_batch(c, d, from, count);
+}
+
+static int draw_all(canvas *c)
+{
+    const int32_t together = c->r->trace ? c->options.count : IMAGE_TOGETHER;
+    void *block = NULL;
+    size_t room = 0;
+    int code = EXIT_GOOD;
+    c->complete = true;
+    for (int32_t from = 0; from < c->options.count && code == EXIT_GOOD && c->complete; from += together) {
+        int32_t left = c->options.count - from;
+        code = draw_batch(c, from, left < together ? left : together, &block, &room);
+    }
+    if (c->progress) fputs("\r\033[K", stderr);
+    free(block);
+    return code;
+}
+
+/* ---- results ---------------------------------------------------------------------------------------- */
+
+static int put_raw(const canvas *c)
+{
+    FILE *out = fopen(c->r->raw, "wb");
+    const size_t size = (size_t)c->options.count * picture_bytes(c->info);
+    bool good = out && fwrite(c->pixels, 1, size, out) == size;
+    if (out && fclose(out)) good = false;
+    if (!good) fprintf(stderr, "palimpsest: %s: %s\n", c->r->raw, strerror(errno));
+    return good ? EXIT_GOOD : EXIT_BAD;
+}
+
+static void put_json(const canvas *c, double start)
+{
+    const pal_image_options *o = &c->options;
+    const bool twice = o->guidance > 1.0 || (o->guidance > 0.0 && o->guidance < 1.0);
+    const int32_t total = pal_image_evaluations(o);
+    json j = {.out = stdout};
+    json_open(&j, NULL, '{');
+    json_string(&j, "sampler", pal_image_sampler_name(o->sampler));
+    json_int(&j, "steps", o->steps);
+    json_uint(&j, "seed", o->seed);
+    json_uint(&j, "first", o->first);
+    json_int(&j, "count", o->count);
+    image_put_labels(&j, c->model, o);
+    json_number(&j, "guidance", o->guidance);
+    json_bool(&j, "complete", c->complete);
+    if (total)
+        json_int(&j, "evaluations", c->evaluations);
+    else /* every picture its own number */
+        json_number(&j, "evaluations", (double)c->passes / (twice ? 2 : 1) / o->count);
+    json_int(&j, "passes", c->passes);
+    json_int(&j, "width", c->info->width);
+    json_int(&j, "height", c->info->height);
+    json_int(&j, "channels", c->info->channels);
+    json_int(&j, "columns", c->columns);
+    if (c->r->out) json_string(&j, "png", c->r->out);
+    if (c->r->raw) json_string(&j, "raw", c->r->raw);
+    json_run(&j, c->model, c->r->model, start);
+    json_close(&j, '}');
+    json_end_line(&j);
+}
+
+static int deliver(const canvas *c, double start)
+{
+    int code = c->r->out ? put_grid(c, c->r->out) : EXIT_GOOD;
+    if (code == EXIT_GOOD && c->r->raw) code = put_raw(c);
+    if (code == EXIT_GOOD && c->r->json) put_json(c, start);
+    return code == EXIT_GOOD && !c->complete ? EXIT_STOPPED : code;
+}
+
+/* ---- parts that are kept ---------------------------------------------------------------------------- */
+
+static int read_as_large(const char *path, const pal_image_info *info, int32_t channels, uint8_t **pixels)
+{
+    bitmap p;
+    if (!bitmap_read(path, channels, &p)) return EXIT_BAD;
+    if (p.width != info->width || p.height != info->height) {
+        fprintf(stderr, "palimpsest: %s: %d x %d pixels; the model draws %d x %d\n", path, p.width, p.height,
+                info->width, info->height);
+        free(p.pixels);
+        return EXIT_BAD;
+    }
+    *pixels = p.pixels;
+    return -1;
+}
+
+/* Reads both files; the arrays are the caller's to free. */
+static int read_known(const image_request *r, const pal_image_info *info, uint8_t **known, uint8_t **mask)
+{
+    if (!r->inpaint) return -1;
+    int code = read_as_large(r->inpaint, info, info->channels, known);
+    if (code < 0) code = read_as_large(r->mask, info, 1, mask);
+    for (int32_t i = 0; code < 0 && i < info->width * info->height; i++) (*mask)[i] = (*mask)[i] >= 128;
+    return code;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------ */
+
+static int prepare_trace(const char *directory)
+{
+    struct stat about;
+    if (!directory || (mkdir(directory, 0777) == 0)) return -1;
+    if (errno == EEXIST && stat(directory, &about) == 0 && S_ISDIR(about.st_mode)) return -1;
+    fprintf(stderr, "palimpsest: %s: %s\n", directory, errno == EEXIST ? "not a directory" : strerror(errno));
+    return EXIT_BAD;
+}
+
+static int draw(image_request *r, const pal_model *model)
+{
+    canvas c = {.r = r, .model = model, .info = pal_model_image(model), .progress = isatty(2)};
+    const double start = seconds_now();
+    int32_t *labels = NULL;
+    uint8_t *known = NULL, *mask = NULL;
+    pal_error err;
+    int code = image_options(r, model, r->count, &c.options, &labels);
+    if (code < 0) code = read_known(r, c.info, &known, &mask);
+    c.options.known = known;
+    c.options.mask = mask;
+    if (code < 0 && pal_image_check(model, &c.options, &err)) code = image_refused(model, &c.options, &err);
+    if (code < 0) code = prepare_trace(r->trace);
+    if (code < 0) {
+        const size_t size = (size_t)r->count * picture_bytes(c.info);
+        c.columns = r->columns ? r->columns : (int32_t)ceil(sqrt((double)r->count));
+        c.pixels = malloc(size);
+        if (c.pixels) memset(c.pixels, 128, size);
+        if (!r->has_seed) c.options.seed = seed_or_drawn(0, false);
+        stop_on_interrupt();
+        code = c.pixels ? draw_all(&c) : EXIT_BAD;
+        if (code == EXIT_GOOD) code = deliver(&c, start);
+    }
+    free(c.pixels);
+    free(labels);
+    free(known);
+    free(mask);
+    return code;
+}
+
+static int check_request(const image_request *r)
+{
+    const bool measured = r->files || r->likelihood_raw;
+    if (!measured && !r->out && !r->raw)
+        return usage_error("image", "no place for the pictures: give -o FILE.png or --raw FILE", NULL);
+    if (measured && (r->out || r->raw || r->inpaint || r->trace))
+        return usage_error("image", "a likelihood draws nothing: it takes no -o, --raw, --trace and --inpaint", NULL);
+    if (r->files && r->likelihood_raw)
+        return usage_error("image", "give --likelihood or --likelihood-raw, not both", NULL);
+    if (!r->inpaint != !r->mask) return usage_error("image", "--inpaint and --mask belong together", NULL);
+    if (r->view && strcmp(r->view, "x0") && strcmp(r->view, "x"))
+        return usage_error("image", "a view is x0 (the predicted picture) or x (the state)", r->view);
+    if (r->count != IMAGE_NO_INT && (r->count < 1 || r->count > 65536))
+        return usage_error("image", "count must lie between 1 and 65536", NULL);
+    if (r->columns < 0 || r->columns > 65536) return usage_error("image", "columns must not exceed 65536", NULL);
+    if (r->gap < 0 || r->gap > 256) return usage_error("image", "gap must lie between 0 and 256", NULL);
+    if (r->draws < 1 || r->draws > 10000) return usage_error("image", "draws must lie between 1 and 10000", NULL);
+    return r->first > UINT32_MAX ? usage_error("image", "first must not exceed 4294967295", NULL) : -1;
+}
+
+static bool set_seed(void *target, const char *value)
+{
+    image_request *r = target;
+    char *end;
+    errno = 0;
+    r->seed = strtoull(value, &end, 10);
+    r->has_seed = *value >= '0' && *value <= '9' && !*end && !errno;
+    return r->has_seed;
+}
+
+static bool add_file(void *target, const char *value)
+{
+    image_request *r = target;
+    if (r->files == IMAGE_FILES) return false;
+    r->likelihood[r->files++] = value;
+    return true;
+}
+
+static int parse(image_request *r, int argc, char **argv)
+{
+    const option options[] = {
+        {"m", "MODEL", "the model file (GGUF, architecture unet)", OPTION_TEXT, &r->model, NULL},
+        {"o", "FILE", "write the pictures as one PNG, in a grid", OPTION_TEXT, &r->out, NULL},
+        {"raw", "FILE", "write the bytes of the pictures, one after the other", OPTION_TEXT, &r->raw, NULL},
+        {"count", "N", "how many (default 1; with --likelihood: all)", OPTION_INT, &r->count, NULL},
+        {"first", "N", "number of the first picture (default 0): picture 17 of a seed is always the same",
+         OPTION_UINT64, &r->first, NULL},
+        {"columns", "N", "of the grid (default: as square as can be)", OPTION_INT, &r->columns, NULL},
+        {"gap", "N", "white pixels between pictures (default 0)", OPTION_INT, &r->gap, NULL},
+        {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
+        {"label", "L", "what to draw: a name or number ('info' lists them), none, or all: each in turn", OPTION_TEXT,
+         &r->label, NULL},
+        {"guidance", "X", "above 1: more typical of the label, at twice the work (default 1)", OPTION_NUMBER,
+         &r->guidance, NULL},
+        {"sampler", "S", "see above (default: the first that the model can)", OPTION_TEXT, &r->sampler, NULL},
+        {"steps", "K", "steps (default 25; annealed-langevin and bounds 100)", OPTION_INT, &r->steps, NULL},
+        {"grid", "G", "even (default) or quadratic: which times the steps visit", OPTION_TEXT, &r->grid, NULL},
+        {"eta", "X", "-ddim: noise added, 0 (default, none) to 1 (as -ddpm)", OPTION_NUMBER, &r->eta, NULL},
+        {"variance", "V", "ddpm: small (default) or large", OPTION_TEXT, &r->variance, NULL},
+        {"clip-x0", "on|off", "predictions to the range of pixels (default on)", OPTION_SWITCH, &r->clip_x0, NULL},
+        {"clip-pixel", "X", "bound of the last noise in grey levels, 0 is off", OPTION_NUMBER, &r->clip_pixel, NULL},
+        {"process", "P", "reverse-sde, predictor-corrector: vp (default) or ve", OPTION_TEXT, &r->process, NULL},
+        {"sigma-max", "X", "annealed-langevin, ve: the first noise level", OPTION_NUMBER, &r->sigma_max, NULL},
+        {"sigma-min", "X", "annealed-langevin, ve: the last", OPTION_NUMBER, &r->sigma_min, NULL},
+        {"langevin-step", "X", "annealed-langevin: in units of sigma squared (default 0.5)", OPTION_NUMBER,
+         &r->langevin_step, NULL},
+        {"iterations", "N", "annealed-langevin: moves a level (default 1)", OPTION_INT, &r->iterations, NULL},
+        {"correctors", "N", "predictor-corrector: corrections a step (default 1)", OPTION_INT, &r->correctors, NULL},
+        {"snr", "X", "predictor-corrector: of a correction (default 0.16)", OPTION_NUMBER, &r->snr, NULL},
+        {"solver", "S", "probability-flow: rk45 (default) or heun", OPTION_TEXT, &r->solver, NULL},
+        {"tolerance", "X", "rk45 (default 1e-4; of likelihoods 1e-5)", OPTION_NUMBER, &r->tolerance, NULL},
+        {"inpaint", "PNG", "keep this picture where the mask is black", OPTION_TEXT, &r->inpaint, NULL},
+        {"mask", "PNG", "white: drawn again; black: kept", OPTION_TEXT, &r->mask, NULL},
+        {"resample", "N", "with --inpaint: make each step N times (default 1)", OPTION_INT, &r->resample, NULL},
+        {"trace", "DIR", "write the grid after every step there", OPTION_TEXT, &r->trace, NULL},
+        {"view", "V", "what the trace shows: x0 (default, the predicted picture) or x (with its noise)", OPTION_TEXT,
+         &r->view, NULL},
+        {"likelihood", "PNG", "instead: bits per dimension of a picture, or of a grid without gaps; may be repeated",
+         OPTION_CALL, r, add_file},
+        {"likelihood-raw", "FILE", "the same for bytes as --raw writes them", OPTION_TEXT, &r->likelihood_raw, NULL},
+        {"method", "M", "flow (default) or bound (of a -ddpm, or a -ddim with --eta)", OPTION_TEXT, &r->method, NULL},
+        {"draws", "N", "mean over so many estimates (default 1)", OPTION_INT, &r->draws, NULL},
+        {"probes", "N", "flow: directions of the divergence (default 1; 0: exact)", OPTION_INT, &r->probes, NULL},
+        {"difference", "X", "flow: of central differences (default 0.02)", OPTION_NUMBER, &r->difference, NULL},
+        {"json", NULL, "one JSON object", OPTION_FLAG, &r->json, NULL},
+        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
+    };
+    const option_set set = {
+        "image",
+        "-m MODEL -o OUT.png [options]",
+        "Draws pictures out of noise, or says how likely given ones are.\n\n"
+        "samplers: ddpm, ddim; with the optimal variance analytic-ddpm, analytic-ddim, npr-ddpm, npr-ddim, sn-ddpm,\n"
+        "sn-ddim; annealed-langevin, reverse-sde, predictor-corrector; probability-flow; dpm-solver++.\n"
+        "'palimpsest info' says which of them a model can run.",
+        options,
+        sizeof options / sizeof *options,
+        NULL};
+    int code = options_parse(&set, argc, argv);
+    if (code < 0) code = check_request(r);
+    if (r->count == IMAGE_NO_INT) r->count = r->files || r->likelihood_raw ? 0 : 1; /* 0: all that there are */
+    return code;
+}
+
+int command_image(int argc, char **argv)
+{
+    image_request *r = calloc(1, sizeof *r);
+    int code = EXIT_BAD;
+    pal_error err;
+    if (!r) return EXIT_BAD;
+    r->draws = 1;
+    r->clip_x0 = true;
+    r->count = r->steps = r->resample = r->iterations = r->correctors = r->probes = IMAGE_NO_INT;
+    r->guidance = r->eta = r->clip_pixel = r->sigma_max = r->sigma_min = (double)NAN;
+    r->langevin_step = r->snr = r->tolerance = r->difference = (double)NAN;
+    code = parse(r, argc, argv);
+    if (code < 0) {
+        pal_model *model = model_of("image", r->model, 0, r->isa, &code);
+        if (model && !pal_model_image(model)) {
+            pal_image_options o = pal_image_defaults(PAL_IMAGE_DDPM);
+            pal_image_check(model, &o, &err);
+            code = report(r->model, &err);
+        } else if (model)
+            code = r->files || r->likelihood_raw ? image_likelihood(r, model) : draw(r, model);
+        pal_model_close(model);
+    }
+    free(r);
+    return code;
+}

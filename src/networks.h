@@ -1,0 +1,23 @@
+/* networks.h - the kinds of networks a program can open (internal).
+ *
+ * The choice is made by the linker: networks.c has all of them, and a program that defines pal_network_kinds itself
+ * holds only the code of those it names.  That is how the engine in a page is small for texts and for pictures. */
+#ifndef PAL_NETWORKS_H
+#define PAL_NETWORKS_H
+
+#include "model.h"
+
+struct pal_network_kind {
+    const char *architecture; /* general.architecture; NULL: every other one */
+    /* Binds what the file has of it.  PAL_OK and why not in m->net_error where it is of another kind or incomplete. */
+    pal_status (*open)(pal_model *m, pal_error *err);
+    pal_status (*pack)(pal_model *m, pal_error *err); /* weights into panels, if there is a network */
+    void (*kernels)(pal_model *m);                    /* what m->kernels needs beside pal_kernels_init */
+    void (*close)(pal_model *m);                      /* what open made; called after a failure too */
+};
+
+extern const pal_network_kind pal_texts, pal_pictures; /* network_texts.c, network_pictures.c */
+
+extern const pal_network_kind *const pal_network_kinds[]; /* tried in order; ends with NULL */
+
+#endif

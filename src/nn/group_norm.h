@@ -1,0 +1,32 @@
+/* group_norm.h - GroupNorm (Wu and He, "Group normalization", 2018) with what always follows it (internal).
+ *
+ * Groups are runs of consecutive channels; mean and variance (biased) are taken over a group's channels and all places
+ * of the picture.  Scale and shift of a time embedding and the norm's own gain and bias become one factor and one
+ * addend a channel, so that a picture is read twice for its statistics and once to be normalised. */
+#ifndef PAL_GROUP_NORM_H
+#define PAL_GROUP_NORM_H
+
+#include "../kernels/kernels.h"
+
+typedef struct {
+    const float *gain, *bias; /* [channels] */
+    int channels, groups;     /* groups divides channels */
+    float eps;
+} pal_group_norm;
+
+typedef struct {
+    float *sum, *factor, *addend; /* [widest] each */
+} pal_group_norm_room;
+
+/* Scratch for norms of up to `widest` channels. */
+void pal_group_norm_layout(pal_group_norm_room *room, size_t widest, pal_arena *arena);
+
+/* What comes after the norm's own gain and bias. */
+typedef enum { PAL_NORM_ONLY, PAL_NORM_SILU } pal_norm_end;
+
+/* y = end(norm(x) * (1 + scale) + shift) for x, y [places, channels]; y may be x.  modulation [2 * channels] holds
+ * scale, then shift; NULL: none. */
+void pal_group_norm_run(const pal_kernels *k, const pal_group_norm *norm, float *y, const float *x, int places,
+                        const float *modulation, pal_norm_end end, const pal_group_norm_room *room);
+
+#endif
