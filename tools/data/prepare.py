@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turns a folder of plain text into a vocabulary and token arrays for tools/train.
 
-usage: prepare.py TEXT_DIR OUT_DIR [--vocab-size 4096] [--weights NAME=W,...] [--vocab FILE]
+usage: prepare.py TEXT_DIR OUT_DIR [--vocab-size 4096] [--weights NAME=W,...] [--vocab FILE] [--expect FILE]
 
 TEXT_DIR holds NAME.train.txt and NAME.valid.txt, plain or .xz: one paragraph a line, documents
 separated by a line `<|endoftext|>`.  A folder that holds only other *.txt files works too: each
@@ -11,7 +11,10 @@ held out as validation.
 OUT_DIR receives
   vocab.model        SentencePiece BPE: byte fallback, control pieces <mask> and <empty>, "\\n" a piece
   NAME.SPLIT.npz     tokens and boundaries, see `encode_source`
-  sources.json       sizes, sha256 of every input, weights: what a model card needs
+  sources.json       sizes, weights, sha256 of every input, of the vocabulary and of the tokens: what a model card needs
+
+The same text, weights and size give the same sources.json.  --expect compares it with one that is kept
+(tools/data/tales.json is that of the shipped models) and names what differs.
 """
 import argparse
 import hashlib
@@ -142,6 +145,14 @@ def parse_weights(text, names):
     return weights
 
 
+def differences(expected, found, where=""):
+    """Paths of the values in which two reports differ."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return [path for key in {**expected, **found}
+                for path in differences(expected.get(key), found.get(key), f"{where}.{key}".removeprefix("."))]
+    return [] if expected == found else [f"{where}: {found}, expected {expected}"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=pathlib.Path)
@@ -149,6 +160,7 @@ def main():
     parser.add_argument("--vocab-size", type=int, default=4096)
     parser.add_argument("--weights", default="", help="how often each source is seen, e.g. tinystories=3,classic=1")
     parser.add_argument("--vocab", type=pathlib.Path, help="use this vocabulary instead of learning one")
+    parser.add_argument("--expect", type=pathlib.Path, help="a sources.json that this must give")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
@@ -168,10 +180,14 @@ def main():
             arrays = encode_source(source[split], vocab)
             np.savez(args.out / f"{name}.{split}.npz", **arrays)
             row[split] = {"documents": len(source[split]), "bytes": int(arrays["bytes"]),
-                          "tokens": len(arrays["tokens"])}
+                          "tokens": len(arrays["tokens"]),
+                          "tokens_sha256": hashlib.sha256(arrays["tokens"].astype("<u2").tobytes()).hexdigest()}
             print(f"{name}.{split}: {row[split]}, {row[split]['bytes'] / row[split]['tokens']:.3f} bytes a token")
         report["sources"][name] = row
     (args.out / "sources.json").write_text(json.dumps(report, indent=1) + "\n")
+    if args.expect:
+        wrong = differences(json.loads(args.expect.read_text()), report)
+        raise SystemExit("\n".join(["not what was expected:", *wrong]) if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 usage: card.py --name tales-infill --run build/train/tales-infill --model models/tales-infill.gguf
                --f16 build/models/tales-infill.f16.gguf --data build/data --text TEXT_DIR
                --palimpsest build/release/palimpsest --about FILE --commands FILE
-               [--samples FILE] [--comparison FILE] [--measures FILE]
+               [--samples FILE] [--measures build/measures --infill models/tales-infill.gguf --ar models/tales-ar.gguf]
 
 Every number in the card is measured here: bits per byte of the validation files by `palimpsest score`, for F16
 and for what ships, and samples with the seeds 1 to 5.  --about is the part of the card that a person writes
@@ -12,35 +12,30 @@ and for what ships, and samples with the seeds 1 to 5.  --about is the part of t
 """
 import argparse
 import concurrent.futures
-import hashlib
 import json
-import lzma
 import pathlib
 import shutil
 import subprocess
 import tempfile
 
+import compare_samplers
+import compare_types
+import held_out
+import measure
+from manifest import update_manifest
+
 PAGES = ("Once upon a time [[?]] lived in [[4]].",
          "The little dog was sad because [[?]]. Then his friend came and said, \"[[?]]\"",
          "[[8-16]] and they all lived happily ever after.")
-
-COMPARISON = ("Held-out paragraphs with one span of 1 to 12 words blanked, judged by `tales-ar` in nats per token of the whole "
-              "filled page (`tools/train/compare_samplers.py`). A fill that the judge likes better than the true words is not better: "
-              "low temperatures write what is common.")
 
 
 def run(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def plain_text(folder, name):
-    path = folder / f"{name}.valid.txt"
-    return path.read_bytes() if path.exists() else lzma.decompress((folder / f"{name}.valid.txt.xz").read_bytes())
-
-
 def score(args, model, name):
     with tempfile.NamedTemporaryFile(suffix=".txt") as file:
-        file.write(plain_text(args.text, name))
+        file.write(held_out.validation(args.text, name).encode())
         file.flush()
         return json.loads(run([args.palimpsest, "score", "-m", model, "--file", file.name, "--json"]))
 
@@ -71,11 +66,14 @@ def samples(args):
     return "\n".join(parts)
 
 
-def update_manifest(path, model):
-    digest, size = hashlib.sha256(model.read_bytes()).hexdigest(), model.stat().st_size
-    lines = [line for line in path.read_text().splitlines() if line.split()[-1] != model.name] if path.exists() else []
-    path.write_text("\n".join(sorted(lines + [f"{digest}  {size}  {model.name}"], key=lambda line: line.split()[-1])) + "\n")
-    return digest, size
+def measures(args, causal):
+    """What measure.py and its fellows left figures of; those of the pair stand in the diffusion model's card."""
+    models = {"infill": args.infill, "ar": args.ar}
+    parts = [("Fewer bits", compare_types.section(args.measures, args.name))]
+    if not causal:
+        parts += [("Samplers and temperatures", compare_samplers.section(args.measures, **models)),
+                  ("As a person meets it", measure.section(args.measures, **models))]
+    return "".join(f"\n## {title}\n\n{text}\n" for title, text in parts if text)
 
 
 def main():
@@ -85,8 +83,10 @@ def main():
     for name in ("run", "model", "f16", "data", "text", "about", "commands"):
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--samples", type=pathlib.Path, help="output of sample.py, for causal models")
-    p.add_argument("--comparison", type=pathlib.Path, help="table of compare_samplers.py")
-    p.add_argument("--measures", type=pathlib.Path, help="what measure.py printed, with headings of its own")
+    p.add_argument("--measures", type=pathlib.Path, help="folder of measure.py, compare_samplers.py, compare_types.py")
+    for name in ("infill", "ar"):
+        p.add_argument(f"--{name}", type=pathlib.Path, default=pathlib.Path(f"models/tales-{name}.gguf"),
+                       help="of the pair that was measured")
     args = p.parse_args()
     report = json.loads((args.data / "sources.json").read_text())
     info = json.loads(run([args.palimpsest, "info", "-m", args.model, "--json"]))
@@ -129,10 +129,8 @@ By `palimpsest score`; {kind}.
         card += f"\n## Samples\n\nSeeds 1 to 5 with the default options, none left out.\n\n{samples(args)}"
     if args.samples:
         card += f"\n## Samples\n\nBy `tools/train/sample.py`, seeds 1 to 5, none left out.\n\n{args.samples.read_text()}"
-    if args.comparison:
-        card += f"\n## Samplers and temperatures\n\n{COMPARISON}\n\n{args.comparison.read_text().strip()}\n"
     if args.measures:
-        card += f"\n{args.measures.read_text().strip()}\n"
+        card += measures(args, info["causal"])
     args.model.with_suffix(".md").write_text(card)
 
 

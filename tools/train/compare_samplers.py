@@ -1,74 +1,172 @@
 #!/usr/bin/env python3
-"""Which sampler and temperature serve a person best: fills held-out pages, the causal twin judges.
+"""Which sampler, temperature and number of evaluations serve a person best: the causal twin judges filled pages.
 
-usage: compare_samplers.py --palimpsest build/release/palimpsest --infill models/tales-infill.gguf
-                           --judge models/tales-ar.gguf --text TEXT_DIR [--pages 60]
+usage: compare_samplers.py fill|judge --data build/data --text TEXT_DIR --out build/measures
+                           --palimpsest build/release/palimpsest --infill models/tales-infill.gguf
+                           [--judge models/tales-ar.gguf] [--pages 200] [--sources tinystories,classic]
 
-From paragraphs of the tinystories validation text a span of 1 to 12 words is blanked; each cell fills all pages
-with the blank's true length in tokens and again with [[?]].  The judge gives nats per token of the whole filled
-page, beside that of the page as it was; `repeats` is the share of filled words equal to the word before them.
-Prints a Markdown table.
+fill   From paragraphs of the validation texts a span of 1 to 12 tokens is blanked; each cell (a sampler, its
+       options, a temperature) fills all pages with the blank's true length and again with [[?]].  Fills are kept in
+       OUT/fills, and a second run with more pages makes only what is missing.
+judge  The causal twin gives nats per token of the whole filled page.  Prints a Markdown table: the excess over the
+       pages as they were, with standard errors (bootstrap over pages), and beside it the entropy of the filled tokens
+       and the share of filled words equal to the word before them, since what is likely may be dull.
 """
 import argparse
 import json
-import lzma
 import pathlib
-import random
-import statistics
-import subprocess
 
-CELLS = [("margin", 0.6), ("margin", 0.8), ("margin", 1.0), ("entropy", 0.8), ("confidence", 0.8), ("first-hitting", 0.6),
-         ("first-hitting", 0.8), ("first-hitting", 1.0), ("parallel", 0.8), ("ancestral", 0.8), ("remask", 0.8)]
+import numpy as np
 
+import engine
+import held_out
+from windows import Corpus
 
-def run(*command):
-    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
-
-
-def pages_of(folder, count):
-    """(text before, blanked words, text after) of `count` paragraphs."""
-    path = folder / "tinystories.valid.txt"
-    raw = path.read_bytes() if path.exists() else lzma.decompress((folder / "tinystories.valid.txt.xz").read_bytes())
-    rng = random.Random(1)
-    lines = [line for line in raw.decode().split("\n") if 30 <= len(line.split()) <= 70]
-    for line in rng.sample(lines, count):
-        words = line.split(" ")
-        n = rng.randint(1, 12)
-        at = rng.randint(3, len(words) - n - 3)
-        yield " ".join(words[:at]) + " ", " ".join(words[at:at + n]), " " + " ".join(words[at + n:])
+SAMPLERS = ("first-hitting", "margin", "entropy", "confidence", "ancestral", "parallel", "remask")
+TEMPERATURES = (0.6, 0.8, 1.0)
+MORE = [("ancestral", "steps", 4), ("ancestral", "steps", 8), ("ancestral", "steps", 16), ("ancestral", "steps", 256),
+        ("remask", "steps", 16), ("remask", "steps", 32), ("remask", "steps", 128),
+        ("parallel", "threshold", 0.3), ("parallel", "threshold", 0.6), ("parallel", "entropy-bound", 0.5),
+        ("parallel", "entropy-bound", 2)]
+CELLS = [(s, t, None, None) for t in TEMPERATURES for s in SAMPLERS] + [(s, 0.6, option, x) for s, option, x in MORE]
+KINDS = ("true length", "[[?]]")
+ROUNDS = 2000                    # of the bootstrap
 
 
-def repeats(fill):
-    words = fill.lower().split()
-    return sum(a == b for a, b in zip(words, words[1:])), max(0, len(words) - 1)
+def cell_name(cell):
+    sampler, temperature, option, value = cell
+    return f"{sampler}-{temperature:g}" + (f"-{option}-{value:g}" if option else "")
+
+
+def pages_of(corpus, folder, sources, count):
+    """`count` pages, from each source in turn, so that more pages begin with the same ones."""
+    each = [held_out.spans(corpus, folder, name, -(-count // len(sources))) for name in sources]
+    return [page for row in zip(*each) for page in row][:count]
+
+
+def fill_cell(a, cell, kind, pages):
+    """Fills what of the pages is missing; [{"text", "ids", "evaluations"}] of all."""
+    path = a.out / "fills" / f"{cell_name(cell)}-{'exact' if kind == KINDS[0] else 'free'}.json"
+    have = json.loads(path.read_text()) if path.exists() else {}
+    if have.get("model") != a.infill_hash:
+        have = {"model": a.infill_hash, "fills": []}
+    done = len(have["fills"])
+    if a.what == "judge" or done >= len(pages):
+        return have["fills"][:len(pages)]
+    sampler, temperature, option, value = cell
+    blanked = [p.blank(p.tokens if kind == KINDS[0] else "?") for p in pages[done:]]
+    new = engine.fill(a.palimpsest, a.infill, blanked, done, "--sampler", sampler, "--temperature", temperature,
+                      *((f"--{option}", value) if option else ()))
+    have["fills"] += [{"text": f["text"], "ids": engine.filled(f), "evaluations": f["evaluations"]} for f in new]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(have))
+    return have["fills"]
+
+
+# ---- judging
+
+def nats_of(a, texts):
+    """[pages, 2]: nats and tokens of each."""
+    scores = engine.score(a.palimpsest, a.judge, texts)
+    return np.array([(s["nats_per_token"] * s["tokens"], s["tokens"]) for s in scores])
+
+
+def excess(rows, original, weights):
+    """Nats per token of `rows` beyond those of `original`, for each row of weights [rounds, pages]."""
+    a, b = weights @ rows, weights @ original
+    return a[..., 0] / a[..., 1] - b[..., 0] / b[..., 1]
+
+
+def entropy(ids):
+    """Of the distribution of tokens over all fills, in nats; the same number of tokens gives comparable figures."""
+    counts = np.unique(np.concatenate([np.asarray(i, int) for i in ids]), return_counts=True)[1]
+    p = counts / counts.sum()
+    return float(-(p * np.log(p)).sum())
+
+
+def repeated(fills, pages):
+    """The share of filled words that are equal to the word before them."""
+    same = total = 0
+    for f, page in zip(fills, pages):
+        words = f["text"][len(page.before):len(f["text"]) - len(page.after)].lower().split()
+        same, total = same + sum(x == y for x, y in zip(words, words[1:])), total + max(0, len(words) - 1)
+    return same / max(1, total)
+
+
+def judge_cell(a, fills, pages, original, weights):
+    """(figures of a cell and kind, the excess of each round)."""
+    drawn = excess(nats_of(a, [f["text"] for f in fills]), original, weights)
+    return {"evaluations": float(np.mean([f["evaluations"] for f in fills])), "excess": float(drawn[0]),
+            "error": float(drawn[1:].std()), "entropy": entropy([f["ids"] for f in fills]),
+            "tokens": float(np.mean([len(f["ids"]) for f in fills])), "repeats": repeated(fills, pages)}, drawn
+
+
+def judge(a, corpus, pages):
+    n = len(pages)
+    rounds = np.random.default_rng(1).multinomial(n, np.full(n, 1 / n), ROUNDS)
+    weights = np.concatenate([np.ones((1, n)), rounds])         # the first is the sample as it is
+    original = nats_of(a, [p.whole for p in pages])
+    cells = []
+    for cell in CELLS:
+        fills = {kind: fill_cell(a, cell, kind, pages) for kind in KINDS}
+        if all(len(f) == n for f in fills.values()):
+            cells.append((cell, {kind: judge_cell(a, f, pages, original, weights) for kind, f in fills.items()}))
+    rows = [dict(zip(("sampler", "temperature", "option", "value"), cell)) for cell, _ in cells]
+    for kind in KINDS:                      # how far each is from the best, page by page
+        best = min((found[kind][1] for _, found in cells), key=lambda drawn: drawn[0])
+        for row, (_, found) in zip(rows, cells):
+            figures, drawn = found[kind]
+            row[kind] = {**figures, "behind": float(drawn[0] - best[0]),
+                         "behind_error": float((drawn - best)[1:].std())}
+    hidden = [corpus.vocab_inside.encode(" " + p.hidden) for p in pages]
+    return {"pages": n, "original": float(original[:, 0].sum() / original[:, 1].sum()), "entropy": entropy(hidden),
+            "tokens": float(np.mean([p.tokens for p in pages])), "cells": rows}
+
+
+def show(r):
+    head = " | ".join(f"{k}: evaluations | excess | behind the best | entropy | repeats" for k in KINDS)
+    lines = [f"{r['pages']} pages with one blank of 1 to 12 tokens, filled at its true length and as `[[?]]`, judged "
+             "by `tales-ar` (`tools/train/compare_samplers.py`): nats per token of the whole page beyond the "
+             f"{r['original']:.3f} of the pages as they were. Standard errors by {ROUNDS:,} bootstrap rounds over the "
+             "pages, for \"behind the best\" of the paired difference. Entropy: of the filled tokens' distribution, in "
+             f"nats; of the hidden ones {r['entropy']:.2f}. A fill that the judge likes better than the true words is "
+             "not better: low temperatures write what is common, and the entropy shows it.\n",
+             f"| sampler | temperature | {head} | tokens |", f"|{'---|' * 13}"]
+    for row in sorted(r["cells"], key=lambda row: row[KINDS[0]]["excess"]):
+        what = row["sampler"] + (f", {row['option']} {row['value']:g}" if row["option"] else "")
+        cells = " | ".join(f"{x['evaluations']:.1f} | {x['excess']:+.3f} ± {x['error']:.3f} | "
+                           f"{x['behind']:.3f} ± {x['behind_error']:.3f} | {x['entropy']:.2f} | {x['repeats']:.3f}"
+                           for x in (row[k] for k in KINDS))
+        lines.append(f"| {what} | {row['temperature']:g} | {cells} | {row[KINDS[1]]['tokens']:.1f} |")
+    return "\n".join(lines)
+
+
+def section(folder, **models):
+    """The part of a card, if the cells were judged with these model files."""
+    record = engine.load(folder, "samplers", **models)
+    return show(record) if record else ""
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("palimpsest", "infill", "judge", "text"):
+    p.add_argument("what", choices=("fill", "judge"))
+    for name in ("data", "text", "out", "palimpsest", "infill"):
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
-    p.add_argument("--pages", type=int, default=60)
+    p.add_argument("--judge", type=pathlib.Path)
+    p.add_argument("--pages", type=int, default=200)
+    p.add_argument("--sources", default="tinystories,classic")
     a = p.parse_args()
-    judge = lambda text: run(a.palimpsest, "score", "-m", a.judge, "--text", text, "--json")
-    pages = list(pages_of(a.text, a.pages))
-    original = [judge(before + hidden + after) for before, hidden, after in pages]
-    mean = lambda rows: sum(r["nats_per_token"] * r["tokens"] for r in rows) / sum(r["tokens"] for r in rows)
-    print(f"| sampler | temperature | evaluations a page | nats per token, true length | nats per token, [[?]] | repeats |\n"
-          f"|---|---|---|---|---|---|\n| (the pages as they were) | | | {mean(original):.3f} | {mean(original):.3f} | |")
-    for sampler, temperature in CELLS:
-        rows, evaluations, again, pairs = {"exact": [], "free": []}, [], 0, 0
-        for number, (before, hidden, after) in enumerate(pages):
-            tokens = len(run(a.palimpsest, "tokenize", "-m", a.infill, "--inside", "--text", " " + hidden, "--json")["ids"])
-            for kind, blank in (("exact", f"[[{tokens}]]"), ("free", "[[?]]")):
-                filled = run(a.palimpsest, "infill", "-m", a.infill, "--text", before + blank + after, "--sampler", sampler,
-                             "--temperature", temperature, "--seed", number, "--json")
-                rows[kind].append(judge(filled["text"]))
-                evaluations.append(filled["evaluations"])
-                same, all_pairs = repeats(filled["text"][len(before):len(filled["text"]) - len(after)])
-                again, pairs = again + same, pairs + all_pairs
-        print(f"| {sampler} | {temperature} | {statistics.mean(evaluations):.1f} | {mean(rows['exact']):.3f} | "
-              f"{mean(rows['free']):.3f} | {again / max(1, pairs):.3f} |", flush=True)
+    a.infill_hash = engine.sha256(a.infill)
+    corpus = Corpus(a.data)
+    pages = pages_of(corpus, a.text, a.sources.split(","), a.pages)
+    if a.what == "fill":
+        for cell in CELLS:
+            for kind in KINDS:
+                fill_cell(a, cell, kind, pages)
+    elif a.judge is None:
+        p.error("judge needs --judge")
+    else:
+        print(show(engine.save(a.out, "samplers", judge(a, corpus, pages), infill=a.infill, ar=a.judge)))
 
 
 if __name__ == "__main__":

@@ -46,8 +46,13 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_add_(params, list(updates.unbind(0)), alpha=-scale)
 
 
-def make_optimisers(network, muon_lr, adam_lr, weight_decay):
-    matrices = [p for n, p in network.named_parameters() if p.ndim == 2 and n.startswith("blk.")]
+def in_block(name):
+    return name.startswith("blk.")
+
+
+def make_optimisers(network, muon_lr, adam_lr, weight_decay, hidden=in_block):
+    """`hidden` says by its name whether a matrix is one of Muon's: those of the hidden layers."""
+    matrices = [p for n, p in network.named_parameters() if p.ndim == 2 and hidden(n)]
     chosen = {id(p) for p in matrices}
     rest = [p for p in network.parameters() if id(p) not in chosen]
     return (Muon(matrices, lr=muon_lr, weight_decay=weight_decay),

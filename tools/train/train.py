@@ -9,10 +9,7 @@ the same shape.  A run stopped at any time goes on with --resume, with another -
 learning rate is constant after warm-up and falls linearly to zero over the last --decay of the tokens.
 """
 import argparse
-import json
-import math
 import pathlib
-import signal
 import time
 
 import numpy as np
@@ -21,6 +18,7 @@ import torch.nn.functional as F
 
 from checkpoint import load_weights
 from evaluate import validate
+from loop import Run, plain, stop_on_signals
 from model import Network, Shape
 from optim import make_optimisers
 from windows import EOS, IGNORED, Corpus, make_batch, split_batch
@@ -79,47 +77,20 @@ def flatten(group, multiple=256):
             torch.tensor([weights[i] for i in at] + [0.0] * spare), lengths)
 
 
-class Run:
-    """The state of a training run, and its files."""
+class Training(Run):
+    """A run of the text network: what its steps and its validation are."""
 
     def __init__(self, args, corpus):
         self.args, self.corpus, self.causal = args, corpus, args.attention == "causal"
         shape = Shape(vocab=corpus.size, dim=args.dim, layers=args.layers, heads=args.heads,
                       kv_heads=args.kv_heads or args.heads, hidden=args.hidden, context=args.context)
-        self.network = Network(shape, args.dropout)
-        self.network.reset(torch.Generator().manual_seed(args.seed))
+        network = Network(shape, args.dropout)
+        network.reset(torch.Generator().manual_seed(args.seed))
         if args.init:
-            load_weights(self.network, args.init)
-        self.optimisers = make_optimisers(self.network, args.muon_lr, args.adam_lr, args.weight_decay)
-        self.ema = [p.detach().clone() for p in self.network.parameters()]
-        self.step = self.seen = 0
-        self.best = math.inf
-        self.log = []
+            load_weights(network, args.init)
+        super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay))
         if args.resume:
             self.restore()
-
-    def restore(self):
-        state = torch.load(self.args.out / "last.pt", weights_only=True)
-        self.network.load_state_dict(state["network"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"]):
-            optimiser.load_state_dict(saved)
-        self.ema = state["ema"]
-        self.step, self.seen, self.best = state["step"], state["seen"], state["best"]
-        self.log = [json.loads(line) for line in (self.args.out / "log.jsonl").read_text().splitlines()]
-
-    def save(self):
-        torch.save({"network": self.network.state_dict(), "ema": self.ema, "step": self.step, "seen": self.seen,
-                    "best": self.best, "optimisers": [o.state_dict() for o in self.optimisers]},
-                   self.args.out / "last.tmp")
-        (self.args.out / "last.tmp").replace(self.args.out / "last.pt")
-        (self.args.out / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.log))
-
-    def save_best(self):
-        names = [name for name, _ in self.network.named_parameters()]
-        meta = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(self.args).items()}
-        torch.save({"shape": vars(self.network.shape), "causal": self.causal, "seen": self.seen, "step": self.step,
-                    "arguments": meta, "weights": dict(zip(names, self.ema))}, self.args.out / "best.tmp")
-        (self.args.out / "best.tmp").replace(self.args.out / "best.pt")
 
     def train_step(self):
         a = self.args
@@ -137,27 +108,17 @@ class Run:
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
         scale = rate(self.seen, a.tokens, a.warmup, a.decay)
-        for optimiser, lr in zip(self.optimisers, (a.muon_lr, a.adam_lr)):
-            for group in optimiser.param_groups:
-                group["lr"] = lr * scale
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        self.step += 1
+        self.update((a.muon_lr * scale, a.adam_lr * scale), a.ema)
         self.seen += sum(len(w.tokens) for w in windows)
-        keep = min(a.ema, self.step / (self.step + 9))
-        torch._foreach_lerp_(self.ema, [p.detach() for p in self.network.parameters()], 1 - keep)
         return total
 
     def validate(self):
         """Bits per byte of the EMA weights; keeps the best by the mean over the sources."""
-        live = [p.detach().clone() for p in self.network.parameters()]
-        torch._foreach_copy_([p.data for p in self.network.parameters()], self.ema)
-        result = validate(self.network, self.corpus, self.causal)
-        torch._foreach_copy_([p.data for p in self.network.parameters()], live)
+        result = self.with_average(lambda: validate(self.network, self.corpus, self.causal))
         mean = float(np.mean(list(result.values())))
         if mean < self.best:
             self.best = mean
-            self.save_best()
+            self.save_best(shape=vars(self.network.shape), causal=self.causal, arguments=plain(self.args))
         return result
 
 
@@ -187,14 +148,12 @@ def main():
     torch.set_flush_denormal(True)
     torch.manual_seed(args.seed)
     weights = {k: float(v) for k, _, v in (item.partition("=") for item in args.weights.split(",") if item)}
-    run = Run(args, Corpus(args.data, weights))
+    run = Training(args, Corpus(args.data, weights))
     run.network.train()
     print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.attention}, "
           f"{torch.get_num_threads()} threads, from token {run.seen:,}", flush=True)
 
-    stop = []
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.append(1))
+    stop = stop_on_signals()
     began, began_at, due, losses = time.time(), run.seen, run.seen + args.every, []
     while run.seen < args.tokens and not stop:
         losses.append(run.train_step())

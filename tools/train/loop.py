@@ -1,0 +1,75 @@
+"""What every training run keeps: network, optimisers, averaged weights, counters, log; and its files."""
+import json
+import math
+import pathlib
+import signal
+
+import torch
+
+
+def stop_on_signals():
+    """A list that becomes true at SIGINT or SIGTERM."""
+    stop = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.append(1))
+    return stop
+
+
+def plain(arguments):
+    return {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(arguments).items()}
+
+
+class Run:
+    """OUT/last.pt holds all that --resume needs, OUT/best.pt the averaged weights that ship, OUT/log.jsonl the log."""
+
+    def __init__(self, out, network, optimisers):
+        self.out, self.network, self.optimisers = out, network, optimisers
+        self.ema = [p.detach().clone() for p in network.parameters()]
+        self.step = self.seen = 0
+        self.hours = 0.0                    # spent by runs before this one
+        self.best = math.inf
+        self.log = []
+
+    def restore(self):
+        state = torch.load(self.out / "last.pt", weights_only=True)
+        self.network.load_state_dict(state["network"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"]):
+            optimiser.load_state_dict(saved)
+        self.ema = state["ema"]
+        self.step, self.seen, self.best = state["step"], state["seen"], state["best"]
+        self.hours = state.get("hours", 0.0)
+        path = self.out / "log.jsonl"
+        self.log = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def save(self, hours=0.0):
+        torch.save({"network": self.network.state_dict(), "ema": self.ema, "step": self.step, "seen": self.seen,
+                    "best": self.best, "hours": self.hours + hours, "optimisers": [o.state_dict() for o in self.optimisers]},
+                   self.out / "last.tmp")
+        (self.out / "last.tmp").replace(self.out / "last.pt")
+        (self.out / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.log))
+
+    def save_best(self, **about):
+        """The averaged weights by name, with what `about` says of them."""
+        names = [name for name, _ in self.network.named_parameters()]
+        torch.save({"seen": self.seen, "step": self.step, "weights": dict(zip(names, self.ema)), **about}, self.out / "best.tmp")
+        (self.out / "best.tmp").replace(self.out / "best.pt")
+
+    def update(self, rates, keep):
+        """One step of every optimiser at its rate, then the average; the counter `seen` is the caller's."""
+        for optimiser, lr in zip(self.optimisers, rates):
+            for group in optimiser.param_groups:
+                group["lr"] = lr
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        keep = min(keep, self.step / (self.step + 9))
+        torch._foreach_lerp_(self.ema, [p.detach() for p in self.network.parameters()], 1 - keep)
+
+    def with_average(self, measure):
+        """measure() while the network holds the averaged weights."""
+        parameters = [p.data for p in self.network.parameters()]
+        live = [p.clone() for p in parameters]
+        torch._foreach_copy_(parameters, self.ema)
+        result = measure()
+        torch._foreach_copy_(parameters, live)
+        return result
