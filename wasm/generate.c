@@ -1,4 +1,4 @@
-/* generate.c - the second half of exports.c: sequences, generation and surprise as flat functions for JavaScript.
+/* generate.c - the engine of texts: sequences, generation and surprise as flat functions for JavaScript.
  *
  * web/src/generator.ts is the other side.  Functions of a pal_sequence and a pal_generator that are flat already are
  * exported as they are. */

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-/* Builds the library into build/web and the page into build/site, from build/wasm/palimpsest-web.wasm and, where it
- * was built, build/wasm-relaxed/palimpsest-web.wasm.
+/* Builds the library into build/web and the page into build/site, from the engines palimpsest-web.wasm and
+ * palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed.
  *
- *   build/web    palimpsest.js, palimpsest-worker.js, the engine's .wasm files, types: what the npm tarball holds
+ *   build/web    palimpsest.js, palimpsest-worker.js and its part that draws, the engines, types: what the npm tarball
+ *                holds
  *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
  *
- * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet. */
+ * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet.
+ * PALIMPSEST_BUILD names another folder than build. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -16,13 +18,21 @@ import { build } from 'vite';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
-const web = join(root, 'build/web');
-const site = join(root, 'build/site');
-/** The engine's builds by the names they get. */
+const built = process.env.PALIMPSEST_BUILD ?? join(root, 'build');
+const web = join(built, 'web');
+const site = join(built, 'site');
+/** The engines' builds by the names they get; those with relaxed SIMD are all there, or none. */
+const relaxed = ['palimpsest-web.wasm', 'palimpsest-pictures.wasm'].every((name) => existsSync(join(built, 'wasm-relaxed', name)));
 const engines = [
-  ['palimpsest.wasm', join(root, 'build/wasm/palimpsest-web.wasm')],
-  ['palimpsest-relaxed.wasm', join(root, 'build/wasm-relaxed/palimpsest-web.wasm')],
-].filter(([name, file]) => name === 'palimpsest.wasm' || existsSync(file));
+  ['palimpsest.wasm', join(built, 'wasm/palimpsest-web.wasm')],
+  ['palimpsest-pictures.wasm', join(built, 'wasm/palimpsest-pictures.wasm')],
+  ...(relaxed
+    ? [
+        ['palimpsest-relaxed.wasm', join(built, 'wasm-relaxed/palimpsest-web.wasm')],
+        ['palimpsest-pictures-relaxed.wasm', join(built, 'wasm-relaxed/palimpsest-pictures.wasm')],
+      ]
+    : []),
+];
 const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
 
 /** A hash of everything that goes into the build. */
@@ -45,8 +55,15 @@ async function marked(wasm) {
 }
 
 const id = await buildId();
-const define = { __BUILD__: JSON.stringify(id), __VERSION__: JSON.stringify(version), __RELAXED__: String(engines.length > 1) };
+const define = { __BUILD__: JSON.stringify(id), __VERSION__: JSON.stringify(version), __RELAXED__: String(relaxed) };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
+
+/** The library's modules by the names they get.  The last is the worker's part of pictures, loaded where a model draws. */
+const modules = [
+  ['palimpsest.js', join(here, 'src/palimpsest.ts')],
+  ['palimpsest-worker.js', join(here, 'src/worker.ts')],
+  ['palimpsest-pictures.js', join(here, 'src/painter.ts')],
+];
 
 /** One self-contained ES module. */
 function module(entry, name, outDir, options = {}) {
@@ -69,10 +86,9 @@ function module(entry, name, outDir, options = {}) {
 async function library() {
   await rm(web, { recursive: true, force: true });
   await mkdir(web, { recursive: true });
-  await module(join(here, 'src/palimpsest.ts'), 'palimpsest.js', web);
-  await module(join(here, 'src/worker.ts'), 'palimpsest-worker.js', web);
+  for (const [name, entry] of modules) await module(entry, name, web);
   for (const [name, file] of engines) await writeFile(join(web, name), await marked(file));
-  execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json'], {
+  execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json', '--outDir', web], {
     cwd: here,
     stdio: 'inherit',
   });
@@ -90,7 +106,7 @@ async function publicTypes() {
 }
 
 /** The view that each model of the page is for, and that loads it. */
-const VIEWS = { 'tales-infill.gguf': 'text', 'tales-ar.gguf': 'continue' };
+const VIEWS = { 'tales-infill.gguf': 'text', 'tales-ar.gguf': 'continue', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
 
 /** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
 async function shippedModels() {
@@ -113,10 +129,16 @@ async function page() {
     define: { ...define, __MODELS__: JSON.stringify(models) },
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
-  const files = ['palimpsest.js', 'palimpsest-worker.js', ...engines.map(([name]) => name)];
+  const files = [...modules, ...engines].map(([name]) => name);
   for (const name of files) await copyFile(join(web, name), join(site, name));
   await mkdir(join(site, 'models'), { recursive: true });
-  for (const model of models) await cp(join(root, model.file), join(site, model.file));
+  for (const model of models) {
+    await cp(join(root, model.file), join(site, model.file));
+    for (const beside of ['neighbours.png', 'neighbours.json']) {
+      const file = `models/${model.name}.${beside}`; // what a picture is compared with
+      if (existsSync(join(root, file))) await cp(join(root, file), join(site, file));
+    }
+  }
   await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });
   const kept = await precached();
   const worker = join(site, 'sw.js');

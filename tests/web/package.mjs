@@ -7,11 +7,12 @@ import { copyFileSync, createReadStream, mkdtempSync, readFileSync, readdirSync,
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const tarball = join(root, 'build/package', readdirSync(join(root, 'build/package')).find((name) => name.endsWith('.tgz')));
 const model = join(root, 'models/tales-infill.gguf');
+const drawer = join(root, 'tests/models/unet-labels.gguf');
 const page = 'Once upon a time [[?]] lived in [[4]].';
 const project = mkdtempSync(join(tmpdir(), 'palimpsest-project-'));
 const run = (program, ...args) => execFileSync(program, args, { cwd: project, encoding: 'utf8' });
@@ -47,7 +48,8 @@ try {
   run('npm', 'install', '--no-audit', '--no-fund', '--offline', tarball);
   const files = readdirSync(join(project, 'node_modules/palimpsest'));
   assert.ok(!files.some((name) => name.endsWith('.gguf')), 'the tarball holds no model');
-  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest.wasm', 'palimpsest-relaxed.wasm', 'palimpsest.d.ts', 'README.md', 'LICENSE'])
+  const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]);
+  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest-pictures.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
     assert.ok(files.includes(name), `the tarball holds ${name}`);
   console.log(`installed: ${files.join(' ')}`);
 
@@ -68,7 +70,21 @@ try {
   assert.equal(run(process.execPath, 'node.mjs', model, page, '7'), native);
   console.log('the Node example gives the text of the command');
 
-  writeFileSync(join(project, 'typed.ts'), "import { load, type Model } from 'palimpsest';\nconst model: Model = await load('m.gguf');\nconst n: number = (await model.score('x')).bitsPerByte;\nexport { n };\n");
+  // What bundlers copy has an address.
+  const resolve = (name) => `console.log(import.meta.resolve('palimpsest/${name}'))`;
+  for (const name of ['palimpsest-pictures.js', 'palimpsest-pictures.wasm', 'palimpsest-pictures-relaxed.wasm'])
+    assert.ok(run(process.execPath, '--input-type=module', '-e', resolve(name)).trim().endsWith(`/palimpsest/${name}`));
+  const draw = `import { load } from 'palimpsest';
+    const model = await load(new URL(${JSON.stringify(pathToFileURL(drawer).href)}));
+    const { image } = await model.image({ count: 2, steps: 4, seed: 7, columns: 1 }).result();
+    console.log(Buffer.from(image.data.filter((_, i) => i % 4 === 0)).toString('hex'));
+    model.dispose();`;
+  const raw = join(project, 'native.raw');
+  execFileSync(join(root, 'build/release/palimpsest'), ['image', '-m', drawer, '--count', '2', '--steps', '4', '--seed', '7', '--raw', raw]);
+  assert.equal(run(process.execPath, '--input-type=module', '-e', draw).trim(), readFileSync(raw).toString('hex'));
+  console.log('it draws the pictures of the command');
+
+  writeFileSync(join(project, 'typed.ts'), "import { load, type ImageFrame, type Model } from 'palimpsest';\nconst model: Model = await load('m.gguf');\nconst n: number = (await model.score('x')).bitsPerByte;\nconst frame: ImageFrame = await model.image({ label: 0 }).result();\nexport { frame, n };\n");
   const tsc = join(root, 'web/node_modules/typescript/bin/tsc');
   run(process.execPath, tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom', 'typed.ts');
   console.log('its types hold in another project');

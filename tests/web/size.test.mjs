@@ -10,16 +10,18 @@ import { built, root } from './common.mjs';
 
 const KB = 1024;
 const MOST = 120 * KB;
-/** Of what only moves bytes between JavaScript and the engine: filling and scoring, generating. */
-const LINES_OF_GLUE = { 'engine.ts': 370, 'generator.ts': 250 };
+/** Of what only moves bytes between JavaScript and the engine: filling and scoring, generating, drawing. */
+const LINES_OF_GLUE = { 'engine.ts': 370, 'generator.ts': 250, 'painter.ts': 330 };
+const LIBRARY = ['palimpsest.js', 'palimpsest-worker.js'];
+const DRAWS = 'palimpsest-pictures.js';
 
-/** One of these is downloaded; the second may not have been built. */
-const engines = ['palimpsest.wasm', 'palimpsest-relaxed.wasm'].filter((name) => existsSync(join(built, name)));
+/** One of these is downloaded for texts, and one for pictures; those with relaxed SIMD may not have been built. */
+const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]).filter((name) => existsSync(join(built, name)));
 
 for (const engine of engines)
   test(`${engine}, glue and library take at most 120 KB together, compressed`, async (t) => {
     let sum = 0;
-    for (const name of ['palimpsest.js', 'palimpsest-worker.js', engine]) {
+    for (const name of [...LIBRARY, ...(engine.startsWith('palimpsest-pictures') ? [DRAWS] : []), engine]) {
       const { length } = gzipSync(await readFile(join(built, name)), { level: 9 });
       t.diagnostic(`${name}: ${(length / KB).toFixed(1)} KB`);
       sum += length;
@@ -33,14 +35,22 @@ for (const [file, most] of Object.entries(LINES_OF_GLUE))
     assert.ok(lines <= most, `${lines} lines`);
   });
 
-test('the engine asks its host for nothing but to hear of memory', async () => {
-  const module = new WebAssembly.Module(await readFile(join(built, 'palimpsest.wasm')));
-  const imports = WebAssembly.Module.imports(module).map(({ module: from, name, kind }) => `${kind} ${from}.${name}`);
-  assert.deepEqual(imports, ['function env.emscripten_notify_memory_growth']);
+for (const engine of engines)
+  test(`${engine} asks its host for nothing but to hear of memory`, async () => {
+    const module = new WebAssembly.Module(await readFile(join(built, engine)));
+    const imports = WebAssembly.Module.imports(module).map(({ module: from, name, kind }) => `${kind} ${from}.${name}`);
+    assert.deepEqual(imports, ['function env.emscripten_notify_memory_growth']);
+  });
+
+test('each engine has what the other has not', async () => {
+  const [text, pictures] = await Promise.all(['palimpsest.wasm', 'palimpsest-pictures.wasm'].map(async (name) =>
+    WebAssembly.Module.exports(new WebAssembly.Module(await readFile(join(built, name)))).map((one) => one.name)));
+  for (const name of ['pw_fill_start', 'pw_generate_start', 'pal_tokenize']) assert.deepEqual([text?.includes(name), pictures?.includes(name)], [true, false], name);
+  for (const name of ['pw_image_start', 'pw_likelihood_start']) assert.deepEqual([text?.includes(name), pictures?.includes(name)], [false, true], name);
 });
 
 test('the library names no other origin and evaluates no text', async () => {
-  for (const name of ['palimpsest.js', 'palimpsest-worker.js']) {
+  for (const name of [...LIBRARY, DRAWS]) {
     const code = await readFile(join(built, name), 'utf8');
     assert.doesNotMatch(code, /https?:\/\//);
     assert.doesNotMatch(code, /\beval\(|new Function\(/);
@@ -49,7 +59,7 @@ test('the library names no other origin and evaluates no text', async () => {
 
 test('types are shipped for everything that is exported', async () => {
   const types = await readFile(join(built, 'palimpsest.d.ts'), 'utf8');
-  for (const name of ['load', 'escape', 'supported', 'cache', 'samplers', 'version', 'PalimpsestError'])
+  for (const name of ['load', 'escape', 'supported', 'cache', 'samplers', 'imageSamplers', 'version', 'PalimpsestError'])
     assert.match(types, new RegExp(`\\b${name}\\b`));
   assert.match(types, /types(\.ts|\.js)?'/);
 });

@@ -22,6 +22,9 @@ export const fills: Suits = ({ canInfill, causal, whyNot }) =>
   canInfill ? null : (whyNot ?? (causal ? CAUSAL : 'It is a good model file, but the model was not made for filling blanks.'));
 export const continues: Suits = ({ canGenerate, whyNot }) => (canGenerate ? null : (whyNot ?? DIFFUSION));
 
+export const draws: Suits = ({ image, whyNot }) => (image ? null : (whyNot ?? TEXT));
+
+const TEXT = 'It is a good model file, but the model writes text: it draws no pictures.';
 const CAUSAL = 'It is a good model file, but the model only writes forward: it sees nothing of what comes after a gap.';
 const DIFFUSION = 'It is a good model file, but the model fills blanks: it was not made to write on from a text.';
 
@@ -29,6 +32,7 @@ const DIFFUSION = 'It is a good model file, but the model fills blanks: it was n
 export interface Engines {
   text: Engine;
   continue: Engine;
+  pictures: Engine;
 }
 
 export class Engine {
@@ -42,8 +46,8 @@ export class Engine {
   /** What was asked for last: what a retry loads. */
   private last: Offer | null = null;
   private readonly listeners = new Set<() => void>();
-  /** Takes the models that suit it and not this one. */
-  other: Engine | null = null;
+  /** Take the models that suit them and not this one. */
+  others: Engine[] = [];
 
   constructor(private readonly suits: Suits) {}
 
@@ -85,10 +89,11 @@ export class Engine {
   private place(model: Model, offer: Offer): void {
     const why = this.suits(model.info);
     if (!why) return this.take(model, offer.name);
-    if (this.other && !this.other.suits(model.info)) {
-      this.other.last = offer;
-      this.other.take(model, offer.name);
-      return this.other.changed();
+    const other = this.others.find((engine) => !engine.suits(model.info));
+    if (other) {
+      other.last = offer;
+      other.take(model, offer.name);
+      return other.changed();
     }
     model.dispose();
     throw new PalimpsestError('unsupported', why);
@@ -110,13 +115,13 @@ export class Engine {
     if (this.last) void this.open(this.last);
   }
 
-  /** The model in use, or as soon as it is there. */
-  ready(signal: AbortSignal): Promise<Model> {
-    if (this.model) return Promise.resolve(this.model);
+  /** The model in use, or as soon as it is there; `newest`: not while another one is on its way. */
+  ready(signal: AbortSignal, newest = false): Promise<Model> {
+    if (this.model && !(newest && this.loading)) return Promise.resolve(this.model);
     if (!this.loading) this.retry();
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        if (!this.model && this.loading && !signal.aborted) return;
+        if ((newest || !this.model) && this.loading && !signal.aborted) return;
         stop();
         signal.removeEventListener('abort', settle);
         if (signal.aborted) reject(signal.reason);

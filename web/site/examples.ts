@@ -1,17 +1,25 @@
-/** Beginnings of stories such as the model knows them; the first is in index.html too. */
+/** One of each kind of thing that the model does well, each tried with a dozen seeds; the first is in index.html too. */
 export const EXAMPLES: readonly string[] = [
-  'Once upon a time there was a little girl named [[1]]. She loved to play with her [[1]]. One day she [[6-12]] Her mother smiled and said, "[[4-10]]',
-  '[[8-16]] And they all lived happily ever after.',
-  'There was a little boy named [[1]]. [[1]] had a dog, and the dog was very [[1]]. They went to the [[1]] together.',
-  'Lily saw a cat in the tree. The cat was [[1]]. "[[4-8]]" said Lily. The cat came down and [[4-8]]',
-  'It was a cold day, and it was raining. [[8-14]] So Tom stayed at home and played with his toys.',
-  'In the big bag there was a red [[1]], a blue [[1]], a little [[1]] and a very old [[1]].',
-  'The sun is [[1]], the sky is [[1]],\nthe little bird is [[2-4]].\nGood night, my [[1]], good night, my [[1]],\n[[4-8]]',
-  'Once upon a time there was a [[1]] named [[1]] who lived in a little house by the [[1]]. One day he saw [[4-8]]',
-  'The princess opened the door. Behind it she saw [[?]]\n\n"Who are you?" she asked.\n\n"I am [[4-8]]',
-  'The [[1]] was hungry. He went to the [[1]] and ate all the [[1]]. Then he was not hungry any more, and he went to [[1]].',
-  'Ben lost his ball in the park. He was very [[1]]. [[10-16]] Ben was happy again and said, "[[4-8]]',
-  'There was once a king who had three [[1]]. The first was [[1]], the second was [[1]], and the third was [[3-6]]',
+  'Once upon a time, in a [[1]] forest, there lived a [[1]] [[1]] named Max. One day he met a little bird. "Can I play with you?" asked Max. "[[1]], you can," said the bird. They played together all [[1]]. From that day on, they [[4-8]]',
+  // Beginnings and endings.
+  '[[5]] there was a little girl named [[1]]. She loved to play outside with her [[1]].',
+  'They played together all day, and they were very [[1]]. When it was time to go [[1]], they said [[1]] to each other. The [[1]].',
+  'Tom said sorry and gave the ball back. Ben smiled and said, "It\'s [[1]]." They hugged and played together again. From that day on, they [[4-8]]',
+  // Talk.
+  '"I am so [[1]]," said the little bear. "Can I have some [[1]]?" "[[1]]," said his mother, and she gave him a big [[1]].',
+  '"Can I play with you?" asked Tim. "[[1]], you can," said Sue. "Let\'s [[2-4]]!" They played together all day and had a lot of [[1]].',
+  'Lily was very sad because she lost her doll. Her mom said, "Don\'t [[1]], Lily." They looked and looked, and at last they [[1]] the doll under the [[1]].',
+  // A name.
+  'Once upon a time, there was a boy named [[1]]. [[1]] loved to play with his red ball. One day, the ball fell into the [[1]], and [[1]] was very sad.',
+  // Lists.
+  'On Monday he went to the [[1]], on Tuesday he went to the [[1]], and on Sunday he went [[1]].',
+  'In the garden there were big trees, red [[1]], green [[1]] and blue [[1]].',
+  // Verse.
+  'Twinkle, twinkle, little star,\nhow I wonder what you [[1]]!\nUp above the [[1]] so high,\nlike a diamond in the [[1]].',
+  // Two blanks where one word would do.
+  'He was a very [[1]][[1]] boy, and everybody in the village liked him.',
+  // A whole sentence.
+  'Once upon a time, there was a little girl named Lily. [[8]] One day, Lily went to the park with her mom.',
 ];
 
 /** Any example but the one that stands in the box. */

@@ -78,9 +78,9 @@ export class Form<Key extends string, Flag extends string> {
     });
   }
 
-  seed(): HTMLElement {
+  seed(promise = 'the same seed writes the same text'): HTMLElement {
     const input = make('input', { type: 'text', inputmode: 'numeric', placeholder: 'drawn' });
-    return this.row('seed', 'Seed', make('span', { class: 'hint' }, 'the same seed writes the same text'), input);
+    return this.row('seed', 'Seed', make('span', { class: 'hint' }, promise), input);
   }
 
   toggles(): HTMLElement {
@@ -200,10 +200,16 @@ export class Form<Key extends string, Flag extends string> {
     return seed <= MOST_SEED ? seed : null;
   }
 
-  useSeed(seed: number | bigint): void {
-    this.input('seed').value = String(seed);
+  /** As if it had been typed. */
+  fill(key: string, value: string): void {
+    this.input(key).value = value;
     this.check();
     this.save();
+    this.changed();
+  }
+
+  useSeed(seed: number | bigint): void {
+    this.fill('seed', String(seed));
     this.show('seed').focus();
   }
 }

@@ -5,6 +5,9 @@
  *    data-part="view-continue"    the view Continue; its page, state, errors, statistics and popover:
  *    data-part="continued" "writer-progress" "continue-error" "continue-statistics" "continue-alternatives"
  *    data-part="surprise-legend"  what the tints of surprise mean
+ *    data-part="view-pictures"    the view Pictures; its state, errors, pictures, slider, statistics, what is chosen:
+ *    data-part="picture-progress" "picture-error" "gallery" "picture-replay" "picture-statistics" "chosen"
+ *    data-part="comparing"        the samplers to compare    data-part="pad"          where a part is marked
  *    data-part="page"             the page, given text and words; words have role button and data-token
  *    data-part="progress"         the model's state in Text; data-part="model-progress" in Models
  *    data-part="text-error"       a complaint or hint about the text, beside it
@@ -16,20 +19,23 @@
  *    data-part="drop"             shown while a file is dragged over the page
  *    data-part="polite" "assertive"   what is read out
  */
-import { continues, Engine, fills } from './engine.ts';
+import { continues, draws, Engine, fills } from './engine.ts';
+import { lastSet } from './pictures/sets.ts';
 import { startRouter, type View } from './router.ts';
 import { ContinueView } from './views/continue.ts';
 import { ModelsView, offerOf } from './views/models.ts';
+import { PicturesView } from './views/pictures.ts';
 import { TextView } from './views/text.ts';
 
-const engines = { text: new Engine(fills), continue: new Engine(continues) };
-engines.text.other = engines.continue;
-engines.continue.other = engines.text;
+const engines = { text: new Engine(fills), continue: new Engine(continues), pictures: new Engine(draws) };
+const all = Object.values(engines);
+for (const engine of all) engine.others = all.filter((other) => other !== engine);
 
-/** The model of a view is loaded when the view is first seen; that of Text also for Models, which speaks of it. */
+/** The model of a view is loaded when the view is first seen; that of Text also for Models, which speaks of it.  Pictures
+ *  has several and loads the one that was chosen. */
 function loadFor(view: View): void {
-  const wanted = view === 'continue' ? 'continue' : 'text';
-  const shipped = __MODELS__.find((model) => model.view === wanted);
+  const wanted = view === 'models' ? 'text' : view;
+  const shipped = wanted === 'pictures' ? lastSet() : __MODELS__.find((model) => model.view === wanted);
   if (shipped) engines[wanted].begin(offerOf(shipped));
 }
 
@@ -37,6 +43,7 @@ function loadFor(view: View): void {
 const build: Record<View, () => void> = {
   text: () => new TextView(engines.text),
   continue: () => new ContinueView(engines.continue),
+  pictures: () => new PicturesView(engines.pictures),
   models: () => (models = new ModelsView(engines)),
 };
 const built = new Set<View>();
@@ -52,7 +59,7 @@ startRouter((view) => {
   need(view);
   if (view === 'models') void models?.refresh();
 });
-for (const [i, view] of (['models', 'text', 'continue'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
+for (const [i, view] of (['models', 'text', 'continue', 'pictures'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
 
 addEventListener('load', () => {
   // Without a service worker, or over file:, the page works as long as there is a network.

@@ -1,17 +1,25 @@
-/** The slider that shows a page as it was after each step. */
+/** The slider that shows a page, or pictures, as they were after each step. */
 import { byId, setText } from './dom.ts';
 
 const WHOLE = 3000;
 const SHORTEST = 40;
 const LONGEST = 400;
 
+/** The slider's words for a place. */
+type Naming = (step: number, last: number) => string;
+const STEPS: Naming = (step, last) => `step ${step} of ${last}`;
+
 export class Replay {
-  private readonly slider = byId<HTMLInputElement>('step');
-  private readonly button = byId<HTMLButtonElement>('play');
-  private readonly now = byId('step-now');
+  private readonly slider: HTMLInputElement;
+  private readonly button: HTMLButtonElement;
+  private readonly now: HTMLElement;
   private timer = 0;
 
-  constructor(private readonly moved: () => void) {
+  /** `prefix`: before the ids of the slider's parts. */
+  constructor(private readonly moved: () => void, prefix = '', private readonly naming = STEPS) {
+    this.slider = byId<HTMLInputElement>(`${prefix}step`);
+    this.button = byId<HTMLButtonElement>(`${prefix}play`);
+    this.now = byId(`${prefix}step-now`);
     this.slider.addEventListener('input', () => {
       this.pause();
       this.tell();
@@ -45,7 +53,7 @@ export class Replay {
   }
 
   private tell(): void {
-    const text = `step ${this.step} of ${this.last}`;
+    const text = this.naming(this.step, this.last);
     setText(this.now, text);
     this.slider.setAttribute('aria-valuetext', text);
   }

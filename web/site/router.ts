@@ -3,11 +3,13 @@ import { byId, setText } from './dom.ts';
 
 const FILLING = 'Leave gaps anywhere in a text: a small language model writes them in, here in your browser, and nothing you type leaves it.';
 const WRITING = 'Begin a text: a small language model goes on with it, here in your browser, and nothing you type leaves it.';
+const DRAWING = 'Small networks draw pictures out of noise, here in your browser: by every sampler of score-based diffusion, side by side.';
 
 /** Title and subtitle of each. */
 const VIEWS = {
   text: ['Palimpsest', FILLING],
   continue: ['Continue – Palimpsest', WRITING],
+  pictures: ['Pictures – Palimpsest', DRAWING],
   models: ['Models – Palimpsest', FILLING],
 } as const;
 export type View = keyof typeof VIEWS;

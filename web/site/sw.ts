@@ -45,10 +45,13 @@ const precache = new PrecacheController({
   cacheName: PREFIX + __BUILD__,
   plugins: [{ handlerWillRespond: async ({ response }) => isolated(response) }],
 });
-/** Of the engine's two builds the one that this browser runs is kept.  The other is kept once it was asked for: when the
+/** Of each engine's two builds the one that this browser runs is kept.  The other is kept once it was asked for: when the
  *  first did not pass its self-check. */
-const unused = __RELAXED__ && hasRelaxed() ? 'palimpsest.wasm' : 'palimpsest-relaxed.wasm';
-precache.addToCacheList(self.__WB_MANIFEST.filter((entry) => (entry as PrecacheEntry).url !== unused));
+const unused =
+  __RELAXED__ && hasRelaxed()
+    ? ['palimpsest.wasm', 'palimpsest-pictures.wasm']
+    : ['palimpsest-relaxed.wasm', 'palimpsest-pictures-relaxed.wasm'];
+precache.addToCacheList(self.__WB_MANIFEST.filter((entry) => !unused.includes((entry as PrecacheEntry).url)));
 async function engine(request: Request): Promise<Response> {
   const cache = await caches.open(PREFIX + __BUILD__);
   const found = await cache.match(request, { ignoreSearch: true });
@@ -60,7 +63,7 @@ async function engine(request: Request): Promise<Response> {
 const ofAnother = (url: URL) => url.searchParams.has('v') && url.searchParams.get('v') !== __BUILD__;
 registerRoute(({ url, sameOrigin }) => sameOrigin && ofAnother(url), ({ request }) => earlier(request));
 registerRoute(new PrecacheRoute(precache, { ignoreURLParametersMatching: [/^v$/], directoryIndex: 'index.html' }));
-registerRoute(({ url, sameOrigin }) => sameOrigin && url.pathname.endsWith(`/${unused}`), ({ request }) => engine(request));
+registerRoute(({ url, sameOrigin }) => sameOrigin && unused.some((name) => url.pathname.endsWith(`/${name}`)), ({ request }) => engine(request));
 const assets = new URL('assets/', self.registration.scope).href;
 registerRoute(({ url }) => url.href.startsWith(assets), ({ request }) => earlier(request));
 

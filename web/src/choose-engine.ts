@@ -1,19 +1,30 @@
-/** Two builds of the engine give the same bits: one with relaxed SIMD, faster, and one that runs wherever there is
- *  SIMD at all.  Normally one of them is downloaded. */
+/** Which engine runs a model: of text or of pictures, by what the file says it is; and of either there are two builds that
+ *  give the same bits: one with relaxed SIMD, faster, and one that runs wherever there is SIMD at all.  Normally one of
+ *  the four is downloaded. */
 import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { hasRelaxed } from './relaxed.ts';
 
-/** Where the builds lie; null: not in this build of the library, or not wanted. */
-export interface EngineFiles {
-  simd128: string;
-  relaxed: string | null;
+/** Where the library's files lie, and whether builds with relaxed SIMD are among them and wanted. */
+export interface Files {
+  base: string;
+  relaxed: boolean;
+}
+
+export type Kind = 'text' | 'pictures';
+
+export const kindOf = (architecture: string | null): Kind => (architecture === 'unet' ? 'pictures' : 'text');
+
+export function fileOf({ base }: Files, name: string): string {
+  return new URL(`${name}?v=${__BUILD__}`, base).href;
 }
 
 /** The faster engine where the browser has the instructions and computes with them what it should: not every engine
  *  did (V8 11.3, behind a flag).  Whatever goes wrong with it, the other one is there. */
-export async function chooseEngine({ simd128, relaxed }: EngineFiles): Promise<Engine> {
-  return (relaxed && hasRelaxed() && (await checked(relaxed))) || Engine.create(await fetchEngine(simd128), __BUILD__);
+export async function chooseEngine(files: Files, kind: Kind): Promise<Engine> {
+  const name = kind === 'text' ? 'palimpsest' : 'palimpsest-pictures';
+  const relaxed = files.relaxed && hasRelaxed() && (await checked(fileOf(files, `${name}-relaxed.wasm`)));
+  return relaxed || Engine.create(await fetchEngine(fileOf(files, `${name}.wasm`)), __BUILD__);
 }
 
 async function checked(url: string): Promise<Engine | null> {

@@ -1,8 +1,8 @@
 /** A worker with a model in it, and the calls under way. */
 import { PalimpsestError } from './errors.ts';
 import { startWorker, type WorkerLink } from './platform.ts';
-import { fromMessage, type Calls, type PageMessage, type Reply, type Result } from './protocol.ts';
-import type { GeneratedPiece, LoadProgress, Reading, ScoreProgress } from './types.ts';
+import { fromMessage, type Calls, type FrameMessage, type PageMessage, type Reply, type Result } from './protocol.ts';
+import type { GeneratedPiece, ImageProgress, LoadProgress, Reading, ScoreProgress } from './types.ts';
 
 /** What a call may hear before its result. */
 export interface Hears {
@@ -11,6 +11,8 @@ export interface Hears {
   page?: (page: PageMessage) => void;
   pieces?: (pieces: GeneratedPiece[]) => void;
   reading?: (reading: Reading) => void;
+  frame?: (frame: FrameMessage) => void;
+  measured?: (progress: ImageProgress) => void;
 }
 
 interface Pending extends Hears {
@@ -66,6 +68,8 @@ export class Connection {
     if ('reading' in reply) return pending.reading?.(reply.reading);
     if ('loading' in reply) return pending.loading?.(reply.loading);
     if ('scoring' in reply) return pending.scoring?.(reply.scoring);
+    if ('frame' in reply) return pending.frame?.(reply.frame);
+    if ('measured' in reply) return pending.measured?.(reply.measured);
     this.#settle(reply.id);
     if ('error' in reply) return pending.reject(fromMessage(reply.error));
     this.memoryBytes = reply.memoryBytes;

@@ -1,6 +1,7 @@
 /** A model on its way into the engine's memory: from the network, the kept copy, a file or bytes.  Worker only.
  *
  *  Every byte is written once into its final place, hashed there, and written to the copy if one is kept. */
+import { findArchitecture } from './architecture.ts';
 import { Engine, megabytes } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { findCopy, openFolder, removeCopy, sweep, Writer } from './store.ts';
@@ -18,7 +19,11 @@ export interface Wanted {
   progress(progress: LoadProgress): void;
 }
 
+/** The engine for models of this architecture. */
+export type Choose = (architecture: string | null) => Promise<Engine>;
+
 export interface Taken {
+  engine: Engine;
   at: number;
   bytes: number;
   sha256: string;
@@ -33,21 +38,21 @@ interface Stream {
   pieces: AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
-export async function takeIn(engine: Engine, wanted: Wanted): Promise<Taken> {
+export async function takeIn(choose: Choose, wanted: Wanted): Promise<Taken> {
   const { source } = wanted;
   if (typeof source !== 'string') {
     const stream = source instanceof Uint8Array ? ofBytes(source) : ofBlob(source);
-    const taken = await receive(engine, wanted, stream, null);
+    const taken = await receive(choose, wanted, stream, null);
     return { ...taken, kept: false, keptWhyNot: null };
   }
-  if (!wanted.cache) return download(engine, wanted, source, null, null);
+  if (!wanted.cache) return download(choose, wanted, source, null, null);
   let folder: FileSystemDirectoryHandle;
   try {
     folder = await openFolder();
   } catch (error) {
-    return download(engine, wanted, source, null, reason(error));
+    return download(choose, wanted, source, null, reason(error));
   }
-  return alone(`palimpsest-load ${source}`, wanted, () => fromStore(engine, wanted, source, folder));
+  return alone(`palimpsest-load ${source}`, wanted, () => fromStore(choose, wanted, source, folder));
 }
 
 /** Two loads of one file, in one tab or two, are one download: the second finds the copy. */
@@ -62,11 +67,11 @@ async function alone<T>(name: string, wanted: Wanted, work: () => Promise<T>): P
   return navigator.locks.request(name, { signal: wanted.signal }, work) as Promise<T>;
 }
 
-async function fromStore(engine: Engine, wanted: Wanted, url: string, folder: FileSystemDirectoryHandle): Promise<Taken> {
+async function fromStore(choose: Choose, wanted: Wanted, url: string, folder: FileSystemDirectoryHandle): Promise<Taken> {
   const copy = await findCopy(folder, { sha256: wanted.sha256, url });
   if (copy && (wanted.sha256 || (await isCurrent(url, copy.validator, wanted.signal)))) {
     try {
-      const taken = await receive(engine, { ...wanted, sha256: copy.card.sha256 }, ofBlob(copy.file), null);
+      const taken = await receive(choose, { ...wanted, sha256: copy.card.sha256 }, ofBlob(copy.file), null);
       return { ...taken, kept: true, keptWhyNot: null };
     } catch (error) {
       const damaged = error instanceof PalimpsestError && error.code === 'integrity';
@@ -76,10 +81,10 @@ async function fromStore(engine: Engine, wanted: Wanted, url: string, folder: Fi
   }
   await sweep(folder);
   try {
-    return await download(engine, wanted, url, await Writer.create(folder), null);
+    return await download(choose, wanted, url, await Writer.create(folder), null);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    return download(engine, wanted, url, null, error.message);
+    return download(choose, wanted, url, null, error.message);
   }
 }
 
@@ -103,11 +108,11 @@ function validatorOf({ headers }: Response): string | null {
   return etag ?? (date ? `${date} ${headers.get('content-length') ?? ''}` : null);
 }
 
-async function download(engine: Engine, wanted: Wanted, url: string, writer: Writer | null, whyNot: string | null): Promise<Taken> {
+async function download(choose: Choose, wanted: Wanted, url: string, writer: Writer | null, whyNot: string | null): Promise<Taken> {
   let kept = false;
   try {
     const { stream, validator } = await open(url, wanted.signal, writer !== null);
-    const taken = await receive(engine, wanted, stream, writer);
+    const taken = await receive(choose, wanted, stream, writer);
     if (writer) {
       await writer.keep(taken.sha256, taken.bytes, { url, validator }).then(
         () => (kept = true),
@@ -187,10 +192,26 @@ async function ofPath(url: string): Promise<Stream> {
 
 // ---- where they go
 
-type Image = Pick<Taken, 'at' | 'bytes' | 'sha256'>;
+type Image = Pick<Taken, 'engine' | 'at' | 'bytes' | 'sha256'>;
 
-async function receive(engine: Engine, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
+async function receive(choose: Choose, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
   if (stream.total !== null) refuseTooLarge(stream.total);
+  const pieces = stream.pieces[Symbol.asyncIterator]();
+  try {
+    const first: Uint8Array<ArrayBuffer>[] = [];
+    const engine = await choose(await findArchitecture(pieces, first));
+    return await store(engine, wanted, { ...stream, pieces: chain(first, pieces) }, writer);
+  } finally {
+    await pieces.return?.();
+  }
+}
+
+async function* chain<T>(first: T[], rest: AsyncIterator<T>): AsyncGenerator<T, void> {
+  yield* first.splice(0);
+  yield* { [Symbol.asyncIterator]: () => rest };
+}
+
+async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
   const image = new Growing(engine, stream.total ?? PIECE);
   const hash = engine.hashStart();
   let sha256 = '';
@@ -205,7 +226,7 @@ async function receive(engine: Engine, wanted: Wanted, stream: Stream, writer: W
       wanted.signal.throwIfAborted();
       const at = image.append(piece);
       engine.hashAdd(hash, at, piece.length);
-      store(writer, piece);
+      keep(writer, piece);
     }
     wanted.signal.throwIfAborted();
   } catch (error) {
@@ -220,10 +241,10 @@ async function receive(engine: Engine, wanted: Wanted, stream: Stream, writer: W
     throw new PalimpsestError('integrity', `the file is not the expected one: its sha256 is ${sha256}, not ${wanted.sha256}`);
   }
   report();
-  return { at: image.at, bytes: image.length, sha256 };
+  return { engine, at: image.at, bytes: image.length, sha256 };
 }
 
-function store(writer: Writer | null, piece: Uint8Array<ArrayBuffer>): void {
+function keep(writer: Writer | null, piece: Uint8Array<ArrayBuffer>): void {
   try {
     writer?.write(piece);
   } catch (error) {

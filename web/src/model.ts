@@ -1,14 +1,14 @@
 /** A loaded model: its worker, kept alive across crashes, and the calls on it. */
-import type { EngineFiles } from './choose-engine.ts';
 import { Connection } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
 import { generate, sequence } from './generate.ts';
+import { image, imageLikelihood } from './image.ts';
 import { infill } from './infill.ts';
 import type { Calls } from './protocol.ts';
 import { checkText, takeSeed } from './values.ts';
 import type {
-  GenerateOptions, Generation, Infill, InfillOptions, LoadOptions, LoadProgress, Model, ModelInfo, Score, ScoreOptions, Sequence,
-  Source, Surprise, TokenizeOptions,
+  GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
+  LoadProgress, Model, ModelInfo, Picture, Score, ScoreOptions, Sequence, Source, Surprise, TokenizeOptions,
 } from './types.ts';
 
 const KEY_VALUE_TYPES = ['F32', 'F16', 'Q8_0'];
@@ -32,7 +32,7 @@ export class LoadedModel implements Model {
       call: 'load',
       source: toSource(source),
       name: toName(source),
-      engines: toEngines(options.isa, base),
+      files: { base: new URL('.', base).href, relaxed: toRelaxed(options.isa) },
       sha256: toHash(options.sha256),
       cache: options.cache ?? true,
       lock: '',
@@ -113,6 +113,14 @@ export class LoadedModel implements Model {
     return connection.call<Surprise>({ call: 'surprise', text }, {}, signal);
   }
 
+  image(options: ImageOptions = {}): ImageRun {
+    return image(() => this.#connect(), options);
+  }
+
+  imageLikelihood(pictures: Picture | readonly Picture[], options: ImageLikelihoodOptions = {}): Promise<ImageLikelihood> {
+    return imageLikelihood(() => this.#connect(), pictures, options);
+  }
+
   dispose(): void {
     this.#disposed = true;
     this.#live?.end(new PalimpsestError('disposed', 'the model was disposed'));
@@ -139,11 +147,10 @@ function toName(source: Source): string {
   return file ? source.name : typeof source === 'string' || source instanceof URL ? String(toSource(source)) : '';
 }
 
-/** The relaxed build is left out where it was not built. */
-function toEngines(isa: string | undefined, base: URL): EngineFiles {
+/** The relaxed builds are left out where they were not built. */
+function toRelaxed(isa: string | undefined): boolean {
   if (isa !== undefined && isa !== 'simd128') throw new PalimpsestError('option', `isa is simd128 or absent, not ${isa}`);
-  const file = (name: string) => new URL(`${name}?v=${__BUILD__}`, base).href;
-  return { simd128: file('palimpsest.wasm'), relaxed: __RELAXED__ && !isa ? file('palimpsest-relaxed.wasm') : null };
+  return __RELAXED__ && !isa;
 }
 
 function toRoom(room: number | undefined): number | null {

@@ -1,24 +1,27 @@
-/** Text filled in at any place by discrete diffusion, in the browser, without a server.
+/** Text filled in at any place and pictures drawn, by diffusion, in the browser, without a server.
  *
  *    import { load } from './palimpsest.js';
  *    const model = await load('models/tales-infill.gguf');
  *    const { text } = await model.infill('Once upon a time [[?]] lived in [[4]].').result();
  *
- *  The engine runs in a worker of its own, `palimpsest-worker.js`, which lies beside this file as
- *  the engine's two builds do, `palimpsest.wasm` and `palimpsest-relaxed.wasm`. */
+ *  The engine runs in a worker of its own, `palimpsest-worker.js`, which lies beside this file as the engine's builds do:
+ *  `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; for pictures `palimpsest-pictures.wasm`,
+ *  `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's part of them. */
 import { PalimpsestError } from './errors.ts';
+import { IMAGE_SAMPLERS } from './image.ts';
 import { SAMPLERS } from './infill.ts';
 import { LoadedModel } from './model.ts';
 import { isNode } from './platform.ts';
 import * as store from './store.ts';
 import * as values from './values.ts';
-import type { Cache, LoadOptions, Model, Sampler, Source } from './types.ts';
+import type { Cache, ImageSampler, LoadOptions, Model, Sampler, Source } from './types.ts';
 
 export { PalimpsestError } from './errors.ts';
 export type * from './types.ts';
 
 export const version: string = __VERSION__;
 export const samplers: readonly Sampler[] = SAMPLERS;
+export const imageSamplers: readonly ImageSampler[] = IMAGE_SAMPLERS;
 export const cache: Cache = store.cache;
 
 /** Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and backslashes

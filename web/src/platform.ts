@@ -17,7 +17,7 @@ interface Listener {
 
 /** The worker's end. */
 export interface WorkerPort {
-  postMessage(message: Reply): void;
+  postMessage(message: Reply, transfer: ArrayBuffer[]): void;
   onmessage: ((event: { data: Request }) => void) | null;
 }
 
@@ -50,7 +50,7 @@ export async function workerPort(): Promise<WorkerPort> {
   if (typeof WorkerGlobalScope !== 'undefined') return globalThis as unknown as WorkerPort;
   const { parentPort } = await import('node:worker_threads');
   if (!parentPort) throw new Error('palimpsest-worker.js is started by palimpsest.js');
-  const port: WorkerPort = { postMessage: (message) => parentPort.postMessage(message), onmessage: null };
+  const port: WorkerPort = { postMessage: (message, transfer) => parentPort.postMessage(message, transfer), onmessage: null };
   parentPort.on('message', (data) => port.onmessage?.({ data }));
   return port;
 }

@@ -1,12 +1,13 @@
 /** What page and worker say to each other.  Every call has an id; its answers carry the same id. */
-import type { EngineFiles } from './choose-engine.ts';
+import type { Files } from './choose-engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type {
-  ErrorCode, FinishReason, GeneratedPiece, LoadProgress, ModelInfo, PageToken, Pin, Reading, Score, ScoreProgress, Surprise,
+  ErrorCode, FinishReason, GeneratedPiece, ImageFrame, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageProgress, LoadProgress,
+  ModelInfo, PageToken, Picture, Pin, Reading, Score, ScoreProgress, Surprise,
 } from './types.ts';
 
 export type Calls =
-  | { call: 'load'; source: string | Blob | Uint8Array; name: string; engines: EngineFiles; sha256: string | null; cache: boolean; lock: string; room: number | null; kv: string | null }
+  | { call: 'load'; source: string | Blob | Uint8Array; name: string; files: Files; sha256: string | null; cache: boolean; lock: string; room: number | null; kv: string | null }
   | { call: 'infill'; text: string; options: number[]; sampler: string | null; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }
@@ -17,7 +18,9 @@ export type Calls =
     }
   | { call: 'save'; serial: number }
   | { call: 'sequence'; what: 'append' | 'logits' | 'tokens' | 'rewind' | 'save' | 'restore'; ids: number[]; length: number; data: Uint8Array }
-  | { call: 'surprise'; text: string };
+  | { call: 'surprise'; text: string }
+  | { call: 'image'; options: Omit<ImageOptions, 'signal'> }
+  | { call: 'imageLikelihood'; pictures: readonly Picture[]; options: Omit<ImageLikelihoodOptions, 'signal' | 'onProgress'> };
 
 export type Request = ({ id: number } & Calls) | { id: number; call: 'cancel' };
 
@@ -59,6 +62,14 @@ export interface GenerateDone {
   isa: string;
 }
 
+/** A frame, its pictures as they can be handed over: without ImageData. */
+export type FrameMessage = Omit<ImageFrame, 'image' | 'pictures' | 'states'> & {
+  image: Pixels;
+  pictures: Pixels[];
+  states?: Pixels[];
+};
+export type Pixels = { data: Uint8ClampedArray<ArrayBuffer>; width: number; height: number };
+
 export type Reply =
   | { ready: string } // the worker's build
   | { crash: string } // the engine can no longer be used
@@ -68,10 +79,12 @@ export type Reply =
   | { id: number; page: PageMessage }
   | { id: number; pieces: GeneratedPiece[] }
   | { id: number; reading: Reading }
+  | { id: number; frame: FrameMessage }
+  | { id: number; measured: ImageProgress }
   | { id: number; result: Result; memoryBytes: number };
 
 export type Result =
-  | ModelInfo | FillDone | GenerateDone | Score | Surprise | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+  | ModelInfo | FillDone | GenerateDone | Score | Surprise | ImageLikelihood | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 /** An error as it crosses from the worker. */
 export interface ErrorMessage {

@@ -8,8 +8,11 @@ export interface Stream<Step, Result> extends AsyncIterable<Step> {
  *  when the caller's options have been found good, so that a mistake in them is told rather than the abort. */
 type Work<Step, Result> = (push: (step: Step) => void, signal: AbortSignal, listen: () => void) => Promise<Result>;
 
-/** The work starts when it is first asked for: by iterating, or by result(). */
-export function stream<Step, Result>(steps: string, signal: AbortSignal | undefined, work: Work<Step, Result>): Stream<Step, Result> {
+/** The work starts when it is first asked for: by iterating, or by result().  `newest`: steps are large, so that those
+ *  that came before the first iteration are forgotten but for the last. */
+export function stream<Step, Result>(
+  steps: string, signal: AbortSignal | undefined, work: Work<Step, Result>, newest = false,
+): Stream<Step, Result> {
   let run: { queue: Queue<Step>; result: Promise<Result> } | null = null;
   const stop = new AbortController();
   const ended = new AbortController();
@@ -21,7 +24,7 @@ export function stream<Step, Result>(steps: string, signal: AbortSignal | undefi
 
   function begin() {
     if (run) return run;
-    const queue = new Queue<Step>();
+    const queue = new Queue<Step>(newest);
     const result = work((step) => queue.push(step), stop.signal, listen).finally(() => ended.abort());
     result.then(() => queue.close(), (error) => queue.close(error));
     return (run = { queue, result });
@@ -47,7 +50,10 @@ class Queue<T> {
   #end: { error: unknown } | null = null;
   #wake: (() => void) | null = null;
 
+  constructor(private newest: boolean) {}
+
   push(value: T): void {
+    if (this.newest) this.#values = [];
     this.#values.push(value);
     this.#wake?.();
   }
@@ -58,6 +64,7 @@ class Queue<T> {
   }
 
   async *drain(): AsyncGenerator<T, void> {
+    this.newest = false;
     for (;;) {
       while (this.#values.length) yield this.#values.shift()!;
       if (this.#end?.error) throw this.#end.error;

@@ -80,6 +80,8 @@ export interface ModelInfo {
   roomBytes: number;
   /** Understands `[[?]]` and `[[a-b]]`. */
   freeLength: boolean;
+  /** What a model that draws pictures can; null for any other. */
+  image: ImageInfo | null;
   /** Why the network or the tokenizer cannot be used, or null. */
   whyNot: string | null;
   sha256: string;
@@ -445,6 +447,179 @@ export interface TokenizeOptions {
   signal?: AbortSignal;
 }
 
+// ---- pictures
+
+/** eps is the predicted noise, x0 the picture predicted by it; K is `steps`. */
+export type ImageSampler =
+  | 'ddpm' // ancestral steps; K evaluations of each picture
+  | 'ddim' // deterministic at eta 0; K
+  | 'analytic-ddpm' // optimal variance, one for all elements; K
+  | 'analytic-ddim'
+  | 'npr-ddpm' // optimal variance by element, for the mean as it was learnt; K
+  | 'npr-ddim'
+  | 'sn-ddpm' // optimal variance by element; K
+  | 'sn-ddim'
+  | 'annealed-langevin' // at least 100 noise levels; K * iterations
+  | 'reverse-sde' // Euler and Maruyama; K
+  | 'predictor-corrector' // K * (1 + correctors)
+  | 'probability-flow' // RK45: as many as the tolerance needs; Heun: 2 K - 1
+  | 'dpm-solver++'; // 2M; K
+
+export interface ImageInfo {
+  width: number;
+  height: number;
+  /** 1: grey; 3: red, green, blue. */
+  channels: number;
+  /** Names of the kinds of pictures it knows. */
+  labels: string[];
+  /** What this file can run. */
+  samplers: ImageSampler[];
+  /** What it cannot, each with a sentence that says what is missing and what works without. */
+  missing: Partial<Record<ImageSampler, string>>;
+  /** The sampler and the number of steps where none are asked for. */
+  sampler: ImageSampler;
+  steps: number;
+  /** Trained with labels left out, so that `guidance` other than 1 is possible. */
+  guidance: boolean;
+  /** The noise schedule, `linear` or `cosine`, and its steps: no drawing has more. */
+  schedule: string;
+  scheduleSteps: number;
+  /** A file beside the model with pictures it was trained on, or null. */
+  neighbours: string | null;
+}
+
+/** A picture: red, green, blue, alpha, row by row.  An ImageData is one; where there is none (Node), frames have these
+ *  three fields alone. */
+export interface Picture {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Defaults are those of the sampler; an option that it has no use for is refused. */
+export interface ImageOptions {
+  /** Pictures drawn together (default 1). */
+  count?: number;
+  /** Number of the first (default 0): picture 17 of a seed is the same, however many are drawn, in whatever batches. */
+  first?: number;
+  /** Default: `info.image.sampler`. */
+  sampler?: ImageSampler;
+  /** Default 25, `annealed-langevin` 100; not for RK45, which finds its own. */
+  steps?: number;
+  /** 0 to 2^64 - 1; drawn when absent, and told in every frame. */
+  seed?: number | bigint;
+  /** Name or number of a kind of pictures; null (default): any.  An array: one a picture. */
+  label?: string | number | null | readonly (string | number | null)[];
+  /** Default 1: off.  More is more typical of the label, and no longer the network's law; twice the work. */
+  guidance?: number;
+  /** What frames show: the picture predicted so far (`x0`, the default), the noisy state (`x`), or the first as
+   *  `pictures` and the second as `states`. */
+  view?: 'x0' | 'x' | 'both';
+  /** Pictures in a row of ImageFrame.image (default: as square as possible). */
+  columns?: number;
+  /** A picture of the model's size of which parts are kept: the mask has one entry a pixel, not 0 (or true) where it is
+   *  drawn again. */
+  inpaint?: { image: Picture; mask: ArrayLike<number | boolean> };
+  /** With `inpaint`: how often each step is made (default 1). */
+  resample?: number;
+  /** Which times are visited (default `even`); `quadratic`: more of them where there is little noise. */
+  grid?: 'even' | 'quadratic';
+  /** The times themselves: falling, in (0, 1], steps of the schedule. */
+  times?: readonly number[];
+  /** Predictions are held within [-1, 1] (default true). */
+  clipX0?: boolean;
+  /** Bound of the last noise in grey levels; 0: off. */
+  clipPixel?: number;
+  /** Samplers -ddim: from 0 (default, deterministic) to 1. */
+  eta?: number;
+  /** `ddpm`: which of the two classical variances (default `small`). */
+  variance?: 'small' | 'large';
+  /** `reverse-sde`, `predictor-corrector`: variance preserving (default) or exploding. */
+  process?: 'vp' | 've';
+  /** `annealed-langevin` and `ve`: largest and smallest noise. */
+  sigmaMax?: number;
+  sigmaMin?: number;
+  /** `annealed-langevin`: a move's step in units of sigma^2 (default 0.5), and moves a level (default 1). */
+  langevinStep?: number;
+  iterations?: number;
+  /** `predictor-corrector`: corrections a step (default 1), and r of its step rule (default 0.16). */
+  correctors?: number;
+  snr?: number;
+  /** `probability-flow`: RK45 (default), which keeps to the tolerance (default 1e-4), or Heun, which needs steps. */
+  solver?: 'rk45' | 'heun';
+  tolerance?: number;
+  /** Stops between two steps; the model stays usable. */
+  signal?: AbortSignal;
+}
+
+/** The pictures after a step. */
+export interface ImageFrame {
+  /** All of them in one, without gaps. */
+  image: ImageData;
+  /** Each by itself. */
+  pictures: ImageData[];
+  /** With `view: 'both'`: each with its noise, as the network sees it. */
+  states?: ImageData[];
+  /** From 1. */
+  step: number;
+  /** Of each picture: so far, and in all (0: not known before). */
+  evaluations: number;
+  total: number;
+  /** Single pictures that went through the network: guidance takes two an evaluation. */
+  passes: number;
+  done: boolean;
+  /** Seconds of computing of this drawing. */
+  seconds: number;
+  sampler: ImageSampler;
+  seed: number | bigint;
+  first: number;
+  isa: string;
+  threads: number;
+}
+
+/** Pictures being drawn.  Iterate it for every step, or await result(), the last; leaving the loop stops the work.
+ *  Several at once take turns, step by step. */
+export interface ImageRun extends AsyncIterable<ImageFrame> {
+  result(): Promise<ImageFrame>;
+}
+
+export interface ImageLikelihoodOptions
+  extends Pick<
+    ImageOptions,
+    'sampler' | 'steps' | 'label' | 'eta' | 'grid' | 'times' | 'variance' | 'clipX0' | 'first' | 'signal'
+  > {
+  /** `flow` (default): the probability-flow equation, an estimate of an upper bound.  `bound`: the variational bound of a
+   *  sampler, whose options then count. */
+  method?: 'flow' | 'bound';
+  /** Of the estimate (default 1), and which draw of it (default 0). */
+  seed?: number | bigint;
+  draw?: number;
+  /** `flow`: of the solver (default 1e-5). */
+  tolerance?: number;
+  /** `flow`: random directions of the divergence's estimate (default 1; 0: exact, and very slow). */
+  probes?: number;
+  /** `flow`: half of a central difference, in units of the noise (default 0.02). */
+  difference?: number;
+  /** After each step: evaluations so far, and in all (0: not known before). */
+  onProgress?: (progress: ImageProgress) => void;
+}
+
+export interface ImageProgress {
+  evaluations: number;
+  total: number;
+}
+
+export interface ImageLikelihood {
+  /** The mean of `each`: of the pictures given, in their order. */
+  bitsPerDimension: number;
+  each: number[];
+  method: 'flow' | 'bound';
+  evaluations: number;
+  passes: number;
+  seconds: number;
+  seed: number | bigint;
+}
+
 export interface Model {
   readonly info: ModelInfo;
   infill(text: string, options?: InfillOptions): Infill;
@@ -459,6 +634,10 @@ export interface Model {
   /** How surprising each token of a text is to a causal model.  The sum is what score() gives, except that a line
    *  `<|endoftext|>` is text like any other. */
   surprise(text: string, options?: { signal?: AbortSignal }): Promise<Surprise>;
+  /** Draws pictures out of noise.  Models with `info.image` only. */
+  image(options?: ImageOptions): ImageRun;
+  /** How likely pictures of the model's size are to it, in bits per dimension (a byte of a pixel). */
+  imageLikelihood(pictures: Picture | readonly Picture[], options?: ImageLikelihoodOptions): Promise<ImageLikelihood>;
   /** Ends the worker and frees its memory; calls under way reject. */
   dispose(): void;
 }

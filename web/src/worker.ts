@@ -1,11 +1,12 @@
 /** The worker: one engine, one model, and the work under way on it, a step at a time in turn. */
-import { chooseEngine } from './choose-engine.ts';
+import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { FILL_OPTIONS } from './fill-options.ts';
 import { takeIn } from './intake.ts';
 import { workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
+import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
 import type { ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
 import { Writer } from './writer.ts';
@@ -13,7 +14,7 @@ import { Writer } from './writer.ts';
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 
 /** Something that advances by at most one evaluation of the network; the result ends it. */
-interface Task {
+export interface Task {
   step(): Result | null;
   end(): void;
   fill?: number; // a page being filled, which may be evaluated with others
@@ -34,23 +35,33 @@ let model = 0;
 let isa = '';
 let context = 0;
 let writer: Writer | null = null;
+let kind: Kind = 'text';
+let painter: Painter | null = null;
 
-function reply(message: Reply): void {
-  port.postMessage(message);
+/** What is in `transfer` is the other side's from now on. */
+function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
 }
 
 // ---- calls
 
-async function load(id: number, { source, name, engines, sha256, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
+async function load(id: number, { source, name, files, sha256, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
   holdLock(lock);
   const cancel = new AbortController();
+  let chosen: Promise<Engine> | null = null;
+  /** A copy that turns out to be damaged is followed by the file itself, which may be of the other kind. */
+  const choose = (architecture: string | null) => {
+    if (!chosen || kind !== kindOf(architecture)) chosen = chooseEngine(files, (kind = kindOf(architecture)));
+    return chosen;
+  };
   loading.set(id, cancel);
   try {
-    engine = await chooseEngine(engines);
     const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
-    const taken = await takeIn(engine, { source, sha256, cache, signal: cancel.signal, progress });
+    const taken = await takeIn(choose, { source, sha256, cache, signal: cancel.signal, progress });
+    engine = taken.engine;
     model = engine.openModel(taken.at, taken.bytes);
-    return { ...describe(engine, name, taken), ...prepareWriter(engine, room, kv) };
+    const image = kind === 'pictures' ? await preparePainter(engine, files) : null;
+    return { ...describe(engine, name, taken), ...prepareWriter(engine, room, kv), image };
   } finally {
     loading.delete(id);
   }
@@ -67,7 +78,19 @@ function prepareWriter(on: Engine, wanted: number | null, type: string | null): 
   return { canGenerate: true, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
 }
 
-type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'>;
+/** The part of the worker that draws is fetched when there is a model that can. */
+async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['image']> {
+  if (!on.fn('pal_model_image')(model)) return null;
+  const part: Promise<typeof import('./painter.ts')> = import(/* @vite-ignore */ fileOf(files, 'palimpsest-pictures.js'));
+  const { Painter: Part, build } = await part.catch((error) => {
+    throw new PalimpsestError('network', `palimpsest-pictures.js could not be loaded: ${error}`);
+  });
+  if (build !== __BUILD__) throw new PalimpsestError('version', `palimpsest-pictures.js is of build ${build}, the worker of ${__BUILD__}: reload the page`);
+  painter = new Part(on, model, on.modelTexts(model).isa ?? '', reply);
+  return painter.info;
+}
+
+type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes' | 'image'>;
 
 function describe(on: Engine, source: string, taken: { sha256: string; kept: boolean; keptWhyNot: string | null }): Described {
   const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, ...numbers } = on.modelNumbers(model);
@@ -88,7 +111,13 @@ function holdLock(name: string): void {
 
 function ready(): Engine {
   if (!engine || !model) throw new PalimpsestError('disposed', 'no model is loaded');
+  if (kind === 'pictures') throw new PalimpsestError('unsupported', 'this model draws pictures: it has no text');
   return engine;
+}
+
+function drawing(): Painter {
+  if (!painter) throw new PalimpsestError('unsupported', (model && engine?.modelTexts(model).whyNot) || 'this model does not draw pictures');
+  return painter;
 }
 
 /** The text of a token as it stands in the vocabulary, with its leading space. */
@@ -195,6 +224,7 @@ function startScore(id: number, { text, method, seed, standardError }: Call<'sco
 const line: object[] = [];
 
 function inLine(start: (on: Writer) => () => Result | null): Task {
+  ready();
   if (!writer) throw new PalimpsestError('unsupported', 'this model does not write forward: it cannot continue a text');
   const on = writer;
   let step: (() => Result | null) | null = null;
@@ -246,9 +276,10 @@ function answer(id: number, part: () => Result | null): void {
 }
 
 function fail(id: number, error: unknown): void {
-  if (error instanceof PalimpsestError) {
+  // By its name: that of painter.ts is another class.
+  if ((error as Error)?.name === 'PalimpsestError') {
     finish(id);
-    reply({ id, error: toMessage(error) });
+    reply({ id, error: toMessage(error as PalimpsestError) });
   } else if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
     reply({ crash: String(error) }); // a trap: the engine's memory is in no known state
   } else if (!(error instanceof DOMException && error.name === 'AbortError')) {
@@ -279,6 +310,10 @@ port.onmessage = ({ data }: { data: Request }) => {
       return begin(id, () => inLine((on) => (data.what === 'append' ? on.append(data.ids) : () => on.read(data))));
     case 'surprise':
       return begin(id, () => inLine((on) => on.surprise(data.text, context)));
+    case 'image':
+      return begin(id, () => drawing().draw(id, data));
+    case 'imageLikelihood':
+      return begin(id, () => drawing().measure(id, data));
     case 'tokenize':
       return answer(id, () => ready().tokenize(model, data.text, data.flags));
     case 'detokenize':

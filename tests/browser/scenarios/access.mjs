@@ -53,7 +53,7 @@ async function everythingReached(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await tab.evaluate(() => document.querySelector('details')?.setAttribute('open', ''));
   await fill(tab);
-  for (const name of /** @type {const} */ (['Text', 'Continue', 'Models'])) {
+  for (const name of /** @type {const} */ (['Text', 'Continue', 'Pictures', 'Models'])) {
     await view(tab, name);
     if (name === 'Models') await tab.until(() => document.querySelector('[data-part=kept] button') !== null, null, 'the kept copy is listed');
     const wanted = await tab.evaluate(() => {

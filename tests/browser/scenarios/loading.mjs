@@ -185,8 +185,33 @@ async function plainExample(/** @type {Kit} */ kit) {
   await tab.until(() => /^Once upon a time there was a [^_[]+ who lived in [^_[]+\.$/.test(document.querySelector('#page')?.textContent ?? ''), null, 'all blanks are filled');
 }
 
+/** web/examples/pictures.html, with a small model in the place of its own. */
+async function picturesExample(/** @type {Kit} */ kit) {
+  const folder = `${await kit.folder()}/site`;
+  await cp(site, folder, { recursive: true });
+  await copyFile(join(root, 'web/examples/pictures.html'), join(folder, 'pictures.html'));
+  await copyFile(join(root, 'tests/models/unet-plain.gguf'), join(folder, 'models/emoji.gguf'));
+  kit.server.folder = folder;
+  kit.noisy = true; // no icon, as above
+  const tab = await kit.tab();
+  await tab.goto(`${kit.server.url}pictures.html`);
+  await tab.until(() => !(/** @type {HTMLButtonElement} */ (document.querySelector('#draw')).disabled), null, 'the model is loaded');
+  await tab.click('#draw');
+  await tab.until(() => document.querySelector('#line')?.textContent === 'Done', null, 'all steps are made');
+  const { width, height, colours } = await tab.evaluate(() => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector('#canvas'));
+    const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).getImageData(0, 0, canvas.width, canvas.height);
+    return { width: canvas.width, height: canvas.height, colours: new Set(new Uint32Array(data.buffer)).size };
+  });
+  assert.deepEqual([width, height], [21, 27]);
+  assert.ok(colours > 50, `${colours} colours`);
+  const engines = ['palimpsest', 'palimpsest-relaxed'].map((name) => kit.server.count(`${name}.wasm`));
+  assert.deepEqual(engines, [0, 0], 'the engine of texts is not fetched');
+}
+
 export const scenarios = {
   'the example without a bundler': plainExample,
+  'the example that draws': picturesExample,
   'the page is usable while the model loads, and a fill waits for it': usableWhileLoading,
   'a download can be cancelled and begun again': cancelled,
   'a cut download is told, and Try again mends it': cut,

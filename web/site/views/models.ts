@@ -1,5 +1,5 @@
 /** The view Models: what is in use, what there is, what is kept. */
-import { cache, type KeptModel, type ModelInfo } from 'palimpsest';
+import { cache, type ImageInfo, type KeptModel, type ModelInfo } from 'palimpsest';
 import { announce } from '../announce.ts';
 import { byId, make } from '../dom.ts';
 import type { Engine, Engines, Offer } from '../engine.ts';
@@ -28,7 +28,7 @@ export class ModelsView {
   }
 
   private get all(): [view: keyof Engines, engine: Engine][] {
-    return [['text', this.engines.text], ['continue', this.engines.continue]];
+    return [['text', this.engines.text], ['continue', this.engines.continue], ['pictures', this.engines.pictures]];
   }
 
   /** Called whenever the view is entered, too. */
@@ -106,8 +106,8 @@ export class ModelsView {
   }
 }
 
-const USES = { text: 'In Text', continue: 'In Continue' };
-const PURPOSES = { text: 'fills blanks', continue: 'continues texts' };
+const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures' };
+const PURPOSES = { text: 'fills blanks', continue: 'continues texts', pictures: 'draws pictures' };
 
 const fileName = (copy: KeptModel): string => copy.urls[0]?.split('/').at(-1) ?? copy.sha256.slice(0, 12);
 
@@ -115,18 +115,33 @@ function row(name: string, facts: readonly string[]): HTMLElement {
   return make('div', {}, make('span', { class: 'name' }, name), make('span', { class: 'note' }, facts.filter(Boolean).join(', ')));
 }
 
-/** What the engine says of the model. */
-function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
-  const millions = `${(info.parameters / 1e6).toFixed(1)} million`;
-  const rows: [string, string][] = [
-    ['Name', info.name || name],
+function textFacts(info: ModelInfo): [string, string][] {
+  return [
     ['Network', `${info.architecture}, ${info.layers} layers of width ${info.width}, ${info.heads} heads`],
-    ['Weights', `${millions}, most of them ${info.weights}`],
     ['Vocabulary', `${info.vocabulary.toLocaleString('en')} tokens`],
     ['Longest text', `${info.context.toLocaleString('en')} tokens`],
     info.canGenerate
       ? ['Continues', `up to ${info.room.toLocaleString('en')} tokens, for which ${megabytes(info.roomBytes)} more of memory are needed`]
       : ['Blanks', info.freeLength ? 'of given and of free length' : 'of given length only: write [[4]], not [[?]]'],
+  ];
+}
+
+function pictureFacts({ width, height, channels, labels, samplers, schedule, scheduleSteps }: ImageInfo): [string, string][] {
+  return [
+    ['Pictures', `${width} by ${height} pixels, ${channels === 1 ? 'grey' : 'in colour'}`],
+    ['Kinds', labels.join(', ') || 'none told apart'],
+    ['Schedule', `${schedule}, ${scheduleSteps.toLocaleString('en')} steps`],
+    ['Samplers', samplers.join(', ')],
+  ];
+}
+
+/** What the engine says of the model. */
+function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
+  const millions = `${(info.parameters / 1e6).toFixed(1)} million`;
+  const rows: [string, string][] = [
+    ['Name', info.name || name],
+    ['Weights', `${millions}, most of them ${info.weights}`],
+    ...(info.image ? pictureFacts(info.image) : textFacts(info)),
     ['File', megabytes(info.fileBytes)],
     ['Memory', `${megabytes(info.memoryBytes)} now, ${info.isa}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`],
     ['Licence', info.license || 'not told by the file'],

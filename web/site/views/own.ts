@@ -37,9 +37,21 @@ export class OwnModel {
       event.preventDefault();
       const file = event.dataTransfer?.files[0];
       if (!file) return;
-      location.hash = '#models';
-      void this.consider(file);
+      void this.receive(file);
     });
+  }
+
+  /** Pictures go to the view Pictures when it is seen or they are nothing else; all other files are taken for models. */
+  private async receive(file: File): Promise<void> {
+    const pictures = byId('view-pictures');
+    const { isGguf } = await glance(file);
+    if (!isGguf && (!pictures.hidden || file.type.startsWith('image/'))) {
+      location.hash = '#pictures';
+      pictures.dispatchEvent(new CustomEvent('picture', { detail: file }));
+      return;
+    }
+    location.hash = '#models';
+    await this.consider(file);
   }
 
   /** Says what the file is before anything is loaded. */
@@ -72,7 +84,7 @@ export class OwnModel {
   private accept(name: string, file: File, seen: Glance): void {
     this.dismiss();
     byId('pick').focus();
-    void this.engines[fillsBlanks(seen) ? 'text' : 'continue'].open({ name, source: file });
+    void this.engines[viewOf(seen)].open({ name, source: file });
   }
 
   private dismiss(): void {
@@ -82,9 +94,11 @@ export class OwnModel {
 }
 
 /** As far as the file's beginning tells; what it can really do shows when it is loaded. */
-const fillsBlanks = ({ architecture }: Glance): boolean => architecture === 'llada' || architecture === '';
-
-function useOf(seen: Glance): string {
-  if (!seen.architecture) return '';
-  return fillsBlanks(seen) ? '; it fills blanks, in the view Text' : '; it writes forward, in the view Continue';
+function viewOf({ architecture }: Glance): keyof Engines {
+  if (architecture === 'unet') return 'pictures';
+  return architecture === 'llada' || architecture === '' ? 'text' : 'continue';
 }
+
+const USES = { text: 'it fills blanks, in the view Text', continue: 'it writes forward, in the view Continue', pictures: 'it draws, in the view Pictures' };
+
+const useOf = (seen: Glance): string => (seen.architecture ? `; ${USES[viewOf(seen)]}` : '');

@@ -1,0 +1,197 @@
+/* pages.c - the engine of texts: pages and scores as flat functions for JavaScript; generation is in generate.c. */
+#include "palimpsest.h"
+#include "kernels/kernels.h"
+#include "kernels/self_check.h"
+#include "networks.h"
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const pal_network_kind *const pal_network_kinds[] = {&pal_texts, NULL};
+
+/* Whether this machine computes with the best kernels of this build what it should. */
+int pw_self_check(void)
+{
+    return pal_self_check(pal_cpu_isa());
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------- */
+
+/* Options of a fill, as doubles; NaN stands for the default. */
+enum {
+    SAMPLER,
+    DRAFT,
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    MIN_P,
+    REPETITION_PENALTY,
+    BORDERS,
+    DOCUMENT,
+    WINDOW,
+    BYTE_PIECES,
+    STEPS,
+    THRESHOLD,
+    ENTROPY_BOUND,
+    REMASK,
+    FREE_MIN,
+    FREE_MAX,
+    OPTIONS
+};
+
+static pal_infill_options options_of(const double v[OPTIONS])
+{
+    pal_infill_options o = pal_infill_defaults();
+    if (!isnan(v[SAMPLER])) o.sampler = (pal_sampler)whole(v[SAMPLER]);
+    if (!isnan(v[DRAFT])) o.draft = (uint32_t)whole(v[DRAFT]);
+    take_double(&o.temperature, v[TEMPERATURE]);
+    take_int(&o.top_k, v[TOP_K]);
+    take_double(&o.top_p, v[TOP_P]);
+    take_double(&o.min_p, v[MIN_P]);
+    take_double(&o.repetition_penalty, v[REPETITION_PENALTY]);
+    take_bool(&o.borders, v[BORDERS]);
+    take_bool(&o.document, v[DOCUMENT]);
+    take_bool(&o.window, v[WINDOW]);
+    take_bool(&o.byte_pieces, v[BYTE_PIECES]);
+    take_int(&o.steps, v[STEPS]);
+    take_double(&o.threshold, v[THRESHOLD]);
+    take_double(&o.entropy_bound, v[ENTROPY_BOUND]);
+    take_double(&o.remask, v[REMASK]);
+    take_int(&o.free_min, v[FREE_MIN]);
+    take_int(&o.free_max, v[FREE_MAX]);
+    return o;
+}
+
+/* A page being filled and room to look at it. */
+typedef struct {
+    pal_session *session;
+    size_t count;
+    pal_place *places; /* [count] */
+    void *block;
+} pw_fill;
+
+void pw_fill_end(pw_fill *f)
+{
+    if (!f) return;
+    free(f->places);
+    free(f->block);
+    free(f);
+}
+
+/* pins[pin_count] are triples blank, index, id: pal_pin as it lies in memory. */
+pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_bytes, const double options[OPTIONS],
+                       uint32_t seed_low, uint32_t seed_high, const pal_pin *pins, size_t pin_count, pal_error *err)
+{
+    size_t bytes;
+    pal_infill_options o = options_of(options);
+    o.seed = (uint64_t)seed_high << 32 | seed_low;
+    o.pins = pins;
+    o.pin_count = pin_count;
+    if (pal_session_bytes(model, text, text_bytes, &o, &bytes, err)) return NULL;
+    pw_fill *f = calloc(1, sizeof *f);
+    if (f) f->block = malloc(bytes);
+    if (!f || !f->block) {
+        *err = (pal_error){PAL_E_MEMORY, "no memory to fill this page", SIZE_MAX};
+        pw_fill_end(f);
+        return NULL;
+    }
+    if (pal_session_init(&f->session, model, text, text_bytes, &o, f->block, bytes, err)) {
+        pw_fill_end(f);
+        return NULL;
+    }
+    f->count = pal_session_tokens(f->session, NULL, 0);
+    f->places = calloc(f->count + 1, sizeof *f->places);
+    if (f->places) return f;
+    *err = (pal_error){PAL_E_MEMORY, "no memory to fill this page", SIZE_MAX};
+    pw_fill_end(f);
+    return NULL;
+}
+
+int pw_fill_step(pw_fill *f)
+{
+    return pal_step(f->session);
+}
+
+/* Evaluates for all of fills[count] that need it as one batch, so that their next steps do not.  Where memory is short
+ * nothing happens, and each evaluates for itself. */
+int pw_fill_together(const pal_model *model, pw_fill *const *fills, int32_t count)
+{
+    int64_t tokens = 0;
+    size_t bytes = 0;
+    pal_session **sessions = malloc((size_t)count * sizeof *sessions);
+    for (int32_t i = 0; sessions && i < count; i++) {
+        sessions[i] = fills[i]->session;
+        tokens += pal_session_progress(sessions[i]).shown;
+    }
+    pal_status s = PAL_E_MEMORY;
+    if (sessions && tokens <= INT32_MAX) s = pal_together_bytes(model, (int32_t)tokens, &bytes, NULL);
+    void *block = s ? NULL : malloc(bytes);
+    if (block) s = pal_evaluate_together(model, sessions, count, block, bytes, NULL);
+    free(block);
+    free(sessions);
+    return s;
+}
+
+size_t pw_fill_text(const pw_fill *f, char *text, size_t capacity)
+{
+    return pal_session_text(f->session, text, capacity);
+}
+
+enum { PROGRESS = 8 };
+void pw_fill_progress(const pw_fill *f, int32_t out[PROGRESS])
+{
+    pal_progress p = pal_session_progress(f->session);
+    const int32_t words[PROGRESS] = {p.step, p.steps, p.evaluations, p.open, p.places, p.shown, p.tokens, p.windowed};
+    memcpy(out, words, sizeof words);
+}
+
+/* The text for a reader, and where the places stand in it. */
+size_t pw_fill_reading(pw_fill *f, char *text, size_t capacity)
+{
+    pal_session_tokens(f->session, f->places, f->count);
+    return pal_session_reading(f->session, text, capacity, f->places, f->count);
+}
+
+/* The places as pw_fill_reading left them.  engine.ts reads pal_place as it lies in memory. */
+const pal_place *pw_fill_places(const pw_fill *f)
+{
+    return f->places;
+}
+
+_Static_assert(sizeof(pal_place) == 4 * 19 && offsetof(pal_place, probability) == 16 &&
+                   offsetof(pal_place, empty) == 20 && offsetof(pal_place, space_given) == 21 &&
+                   offsetof(pal_place, offset) == 24 && offsetof(pal_place, alternatives) == 32 &&
+                   offsetof(pal_place, alternative_probability) == 36 + 4 * PAL_ALTERNATIVES,
+               "engine.ts reads places as 19 words");
+_Static_assert(sizeof(pal_pin) == 12, "engine.ts writes pins as three words");
+
+/* ---- scores ------------------------------------------------------------------------------------------ */
+
+pal_scoring *pw_score_start(const pal_model *model, const char *text, size_t bytes, int method, uint32_t seed_low,
+                            uint32_t seed_high, double standard_error, pal_error *err)
+{
+    pal_scoring *s;
+    pal_score_options o = {.method = (pal_score_method)method,
+                           .seed = (uint64_t)seed_high << 32 | seed_low,
+                           .standard_error = isnan(standard_error) ? 0.0 : standard_error};
+    return pal_scoring_start(&s, model, text, bytes, &o, err) ? NULL : s;
+}
+
+enum { FIGURES = 11 };
+void pw_score_figures(const pal_scoring *s, double out[FIGURES])
+{
+    pal_score_result r = pal_scoring_result(s);
+    const double figures[FIGURES] = {r.bits_per_byte,
+                                     r.nats_per_token,
+                                     r.perplexity,
+                                     r.standard_error,
+                                     r.estimated,
+                                     r.bound,
+                                     (double)r.tokens,
+                                     (double)r.bytes,
+                                     (double)r.evaluations,
+                                     r.method,
+                                     (double)pal_scoring_progress(s).expected_evaluations};
+    memcpy(out, figures, sizeof figures);
+}

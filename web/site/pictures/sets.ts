@@ -1,0 +1,79 @@
+/** Which pictures: the models that come with the page and one of a visitor's own, and the kinds each of them knows. */
+import type { Model } from 'palimpsest';
+import { byId, make } from '../dom.ts';
+import type { Engine } from '../engine.ts';
+import { recall, remember } from '../storage.ts';
+import { offerOf } from '../views/models.ts';
+
+type Shipped = (typeof __MODELS__)[number];
+
+const SHIPPED = __MODELS__.filter((model) => model.view === 'pictures');
+/** The one people enjoy comes first. */
+const FIRST = 'emoji';
+const TITLES: Record<string, string> = { emoji: 'Emoji', fashion: 'Clothes' };
+
+/** The one chosen at the last visit. */
+export function lastSet(): Shipped | undefined {
+  const last = recall('picture-set');
+  return SHIPPED.find(({ name }) => name === last) ?? SHIPPED.find(({ name }) => name === FIRST) ?? SHIPPED[0];
+}
+
+export class Sets {
+  private readonly set = byId<HTMLSelectElement>('picture-set');
+  private readonly kind = byId<HTMLSelectElement>('picture-label');
+  private drawn = '';
+  private model: Model | null = null;
+
+  constructor(private readonly engine: Engine, private readonly changed: () => void) {
+    this.set.addEventListener('change', () => this.load());
+    this.kind.addEventListener('change', () => {
+      remember('picture-labels', { ...labels(), [this.engine.name]: this.kind.value });
+      this.changed();
+    });
+    engine.onChange(() => this.sync());
+    this.sync();
+  }
+
+  private load(): void {
+    const shipped = SHIPPED.find(({ name }) => name === this.set.value);
+    if (!shipped) return;
+    remember('picture-set', shipped.name);
+    void this.engine.open(offerOf(shipped));
+  }
+
+  /** The model that is in use or on its way, and its kinds. */
+  private sync(): void {
+    const { engine } = this;
+    const now = engine.loading?.offer.name ?? (engine.model ? engine.name : (lastSet()?.name ?? ''));
+    const names = SHIPPED.map(({ name }) => name).sort((a, b) => Number(b === FIRST) - Number(a === FIRST));
+    if (now && !names.includes(now)) names.push(now);
+    const state = `${names.join('\n')}\n\n${now}`;
+    if (state === this.drawn && this.model === engine.model) return;
+    this.drawn = state;
+    this.model = engine.model;
+    this.set.replaceChildren(...names.map((name) => make('option', { value: name }, TITLES[name] ?? name)));
+    this.set.value = now;
+    this.set.disabled = names.length === 0;
+    this.showKinds();
+  }
+
+  private showKinds(): void {
+    const kinds = this.engine.model?.info.image?.labels ?? [];
+    const options = kinds.map((name) => make('option', { value: name }, name));
+    this.kind.replaceChildren(make('option', { value: '' }, 'any'), ...options);
+    this.kind.disabled = this.engine.model !== null && !kinds.length;
+    const last = labels()[this.engine.name];
+    this.kind.value = typeof last === 'string' && kinds.includes(last) ? last : '';
+    this.changed();
+  }
+
+  /** The kind chosen, or undefined. */
+  get label(): string | undefined {
+    return this.kind.value || undefined;
+  }
+}
+
+function labels(): Record<string, unknown> {
+  const kept = recall('picture-labels');
+  return typeof kept === 'object' && kept !== null ? (kept as Record<string, unknown>) : {};
+}

@@ -1,0 +1,18 @@
+/** Options of a drawing in the order of wasm/pictures.c; NaN stands for the default. */
+export const IMAGE_OPTIONS = [
+  'sampler', 'first', 'count', 'guidance', 'resample', 'steps', 'grid', 'clipX0', 'clipPixel', 'eta', 'variance', 'process', 'sigmaMax',
+  'sigmaMin', 'langevinStep', 'iterations', 'correctors', 'snr', 'tolerance', 'solver',
+] as const;
+
+/** Those that a likelihood has beside the drawing whose bound it may be. */
+export const LIKELIHOOD_OPTIONS = ['draw', 'tolerance', 'probes', 'difference'] as const;
+
+/** Options that are one of some words, in the order of C's enums. */
+export const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  grid: ['even', 'quadratic'],
+  variance: ['small', 'large'],
+  process: ['vp', 've'],
+  solver: ['rk45', 'heun'],
+};
+
+export const WHOLE: readonly string[] = ['first', 'count', 'resample', 'steps', 'iterations', 'correctors', 'draw', 'probes', 'columns'];
