@@ -15,14 +15,14 @@ struct pal_model {
     pal_file file; /* mapped by us; size 0 when the image is the caller's */
     pal_gguf *gguf;
     const pal_network_kind *kind; /* what opened it; NULL: nothing that this program has */
-    pal_vocab *vocab; /* NULL: why in vocab_error */
+    pal_vocab *vocab;             /* NULL: why in vocab_error */
     pal_classes classes;
     pal_transformer net; /* bound when has_net, else why in net_error */
     bool has_net;
     pal_unet unet; /* of pictures; bound when has_unet, else why in net_error */
     bool has_unet;
     pal_picture_model picture; /* what stands beside the unet */
-    bool as_stored; /* the weights are not in panels: nothing can be evaluated */
+    bool as_stored;            /* the weights are not in panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
     pal_kernels kernels;
     pal_info info;

@@ -534,7 +534,8 @@ typedef struct {
 /* NULL: the file holds no picture network, or one that cannot be used (pal_info.why_not). */
 const pal_image_info *pal_model_image(const pal_model *model);
 
-const char *pal_image_label(const pal_model *model, int32_t label); /* its name, at most 63 bytes; NULL: no such label */
+/* The name of a label, at most 63 bytes; NULL: there is no such label. */
+const char *pal_image_label(const pal_model *model, int32_t label);
 bool pal_image_label_find(const pal_model *model, const char *name, int32_t *out);
 
 /* eps is the predicted noise, x0 the picture predicted by it; K is options.steps. */
@@ -566,8 +567,12 @@ bool pal_image_can(const pal_model *model, pal_image_sampler sampler, const char
  * run. */
 pal_image_sampler pal_image_best(const pal_model *model);
 
-typedef enum { PAL_GRID_EVEN, PAL_GRID_QUADRATIC, PAL_GRID_GIVEN } pal_image_grid; /* which times a sampler visits;
-                                                            quadratic: more of them where there is little noise */
+/* Which times a sampler visits. */
+typedef enum {
+    PAL_GRID_EVEN,
+    PAL_GRID_QUADRATIC, /* more of them where there is little noise */
+    PAL_GRID_GIVEN      /* the caller's */
+} pal_image_grid;
 typedef enum { PAL_VARIANCE_SMALL, PAL_VARIANCE_LARGE } pal_image_variance; /* beta-tilde; beta */
 typedef enum { PAL_PROCESS_VP, PAL_PROCESS_VE } pal_image_process;          /* x; x / sqrt(alpha) */
 typedef enum { PAL_FLOW_RK45, PAL_FLOW_HEUN } pal_image_solver;
@@ -656,11 +661,11 @@ typedef enum {
 /* pal_likelihood_defaults() fills in what is named here. */
 typedef struct {
     pal_image_method method;
-    uint32_t draw;             /* 0; another draw is another estimate, of which the mean is meant */
-    double tolerance;          /* 1e-5; flow: of the solver, absolute and relative */
-    int32_t probes;            /* 1; flow: directions of Hutchinson's estimate of the divergence, two passes each; 0: all
+    uint32_t draw;     /* 0; another draw is another estimate, of which the mean is meant */
+    double tolerance;  /* 1e-5; flow: of the solver, absolute and relative */
+    int32_t probes;    /* 1; flow: directions of Hutchinson's estimate of the divergence, two passes each; 0: all
                                   unit vectors, which is exact */
-    double difference;         /* 0.02; flow: half of a central difference, in units of the noise; its error stands in
+    double difference; /* 0.02; flow: half of a central difference, in units of the noise; its error stands in
                                   src/image/flow.c */
     pal_image_options picture; /* seed, first, count, label and labels are of use in both methods; the others, which
                                   say whose bound it is, in bound alone; default: pal_image_best with 100 steps */
@@ -675,11 +680,11 @@ pal_status pal_likelihood_bytes(const pal_model *model, const pal_likelihood_opt
                                 pal_error *err);
 pal_status pal_likelihood_init(pal_likelihood **out, const pal_model *model, const pal_likelihood_options *options,
                                const uint8_t *pixels, void *block, size_t bytes, pal_error *err);
-pal_status pal_likelihood_step(pal_likelihood *job, pal_error *err);
-pal_image_progress pal_likelihood_progress(const pal_likelihood *job);
+pal_status pal_likelihood_step(pal_likelihood *likelihood, pal_error *err);
+pal_image_progress pal_likelihood_progress(const pal_likelihood *likelihood);
 
 /* Bits per dimension (a byte of a pixel) of picture number first + index; NaN until all are done. */
-double pal_likelihood_bits(const pal_likelihood *job, int32_t index);
+double pal_likelihood_bits(const pal_likelihood *likelihood, int32_t index);
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 

@@ -209,7 +209,7 @@ static void evaluate(pal_picture_runner *r, const pal_noise_query *q, bool label
         float *second = q->second ? q->second + at : NULL;
         pal_unet_forward(&r->model->unet, &r->model->kernels, &r->room, q->x + at, q->time[i],
                          labelled ? r->label[q->picture[i]] : -1, q->head, q->eps + at, second);
-        if (!all_finite(q->eps + at, size) || (q->head && !all_finite(second, size))) r->broken = true;
+        if (!all_finite(q->eps + at, size) || (second && !all_finite(second, size))) r->broken = true;
     }
     r->passes += q->count;
 }

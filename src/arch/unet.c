@@ -1,5 +1,5 @@
 /* unet.c - the U-Net from a picture and a time to the picture's noise; binding is in unet_bind.c. */
-#include "unet_sizes.h"
+#include "unet_bind.h"
 #include "../core/math.h"
 #include "../nn/resample.h"
 
@@ -34,7 +34,7 @@ size_t pal_unet_skips(const pal_unet *net)
 
 pal_block_sizes pal_unet_sizes(const pal_unet *net)
 {
-    const size_t cells = (size_t)(net->patch * net->patch * net->channels);
+    const size_t cells = (size_t)net->patch * (size_t)net->patch * (size_t)net->channels;
     pal_block_sizes sizes = {.values = larger(places_of(&net->level[0]) * cells,
                                               (size_t)net->embedding), /* both are quantised like pictures */
                              .widest = (size_t)net->embedding,

@@ -240,7 +240,7 @@ int image_likelihood(const image_request *r, const pal_model *model)
     int code = read_album(r, &a);
     if (code < 0) code = prepare(&m, a.count, &labels);
     if (code < 0) {
-        m.bits = calloc((size_t)a.count, sizeof *m.bits);
+        m.bits = calloc((size_t)a.count + 1, sizeof *m.bits);
         stop_on_interrupt();
         code = m.bits ? run_all(&m) : EXIT_BAD;
         if (code == EXIT_GOOD || code == EXIT_STOPPED) (r->json ? put_json(&m, start) : put_plain(&m));

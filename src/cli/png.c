@@ -5,7 +5,7 @@
 #include "png.h"
 
 #include <errno.h>
-#include <png.h>
+#include <png.h> /* NOLINT(readability-duplicate-include): libpng's */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -154,13 +154,13 @@ static void silu_simd128(float *x, size_t count)
 enum { MOST_GROUPS = 8 };
 
 /* 8 * groups (a constant) columns from x on. */
-PAL_AVX2_INLINE void sums_avx2(float *sum, const float *x, int n, int dim, const int groups)
+PAL_AVX2_INLINE void sums_avx2(float *sum, const float *x, int n, int dim, const size_t groups)
 {
     __m256 s[MOST_GROUPS];
-    for (int g = 0; g < groups; g++) s[g] = _mm256_setzero_ps();
+    for (size_t g = 0; g < groups; g++) s[g] = _mm256_setzero_ps();
     for (int i = 0; i < n; i++, x += dim)
-        for (int g = 0; g < groups; g++) s[g] = _mm256_add_ps(s[g], _mm256_loadu_ps(x + 8 * g));
-    for (int g = 0; g < groups; g++) _mm256_storeu_ps(sum + 8 * g, s[g]);
+        for (size_t g = 0; g < groups; g++) s[g] = _mm256_add_ps(s[g], _mm256_loadu_ps(x + 8 * g));
+    for (size_t g = 0; g < groups; g++) _mm256_storeu_ps(sum + 8 * g, s[g]);
 }
 
 PAL_AVX2 static void column_sums_avx2(float *sum, const float *x, int n, int dim)
@@ -171,16 +171,16 @@ PAL_AVX2 static void column_sums_avx2(float *sum, const float *x, int n, int dim
     if (c < dim) sums_from(sum, x, n, dim, c);
 }
 
-PAL_AVX2_INLINE void squares_avx2(float *sum, const float *x, const float *mean, int n, int dim, const int groups)
+PAL_AVX2_INLINE void squares_avx2(float *sum, const float *x, const float *mean, int n, int dim, const size_t groups)
 {
     __m256 s[MOST_GROUPS];
-    for (int g = 0; g < groups; g++) s[g] = _mm256_setzero_ps();
+    for (size_t g = 0; g < groups; g++) s[g] = _mm256_setzero_ps();
     for (int i = 0; i < n; i++, x += dim)
-        for (int g = 0; g < groups; g++) {
+        for (size_t g = 0; g < groups; g++) {
             __m256 d = _mm256_sub_ps(_mm256_loadu_ps(x + 8 * g), _mm256_loadu_ps(mean + 8 * g));
             s[g] = _mm256_add_ps(s[g], _mm256_mul_ps(d, d));
         }
-    for (int g = 0; g < groups; g++) _mm256_storeu_ps(sum + 8 * g, s[g]);
+    for (size_t g = 0; g < groups; g++) _mm256_storeu_ps(sum + 8 * g, s[g]);
 }
 
 PAL_AVX2 static void column_squares_avx2(float *sum, const float *x, const float *mean, int n, int dim)

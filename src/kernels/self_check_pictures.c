@@ -5,29 +5,31 @@
 
 #include <string.h>
 
-enum { ROWS = 3, MOST_DIM = 75, FLOATS = ROWS * MOST_DIM };
+enum { ROWS = 3, MOST_DIM = 75, FLOATS = ROWS * MOST_DIM, RESULTS = 2 * MOST_DIM + 3 * FLOATS };
 
-typedef struct {
-    float sums[MOST_DIM], squares[MOST_DIM], moved[FLOATS], silu[FLOATS], alone[FLOATS];
-} results;
-
-/* All kernels once. */
-static void run(const pal_kernels *k, results *r, const float *x, const float *factor, const float *addend, int dim)
+/* All kernels once, their results one after the other in y [RESULTS]. */
+static void run(const pal_kernels *k, float *y, const float *x, const float *factor, const float *addend, int dim)
 {
-    memset(r, 0, sizeof *r);
-    k->column_sums(r->sums, x, ROWS, dim);
-    k->column_squares(r->squares, x, addend, ROWS, dim);
-    k->scale_shift(r->moved, x, factor, addend, ROWS, dim);
-    k->scale_shift_silu(r->silu, x, factor, addend, ROWS, dim);
-    memcpy(r->alone, x, (size_t)(ROWS * dim) * sizeof *x);
-    k->silu(r->alone, (size_t)(ROWS * dim));
+    const size_t count = (size_t)ROWS * (size_t)dim;
+    float *squares = y + MOST_DIM, *moved = squares + MOST_DIM, *silu = moved + FLOATS, *alone = silu + FLOATS;
+    memset(y, 0, RESULTS * sizeof *y);
+    k->column_sums(y, x, ROWS, dim);
+    k->column_squares(squares, x, addend, ROWS, dim);
+    k->scale_shift(moved, x, factor, addend, ROWS, dim);
+    k->scale_shift_silu(silu, x, factor, addend, ROWS, dim);
+    memcpy(alone, x, count * sizeof *x);
+    k->silu(alone, count);
+}
+
+static bool same(const float *a, const float *b, size_t count)
+{
+    return memcmp(a, b, count * sizeof *a) == 0;
 }
 
 bool pal_self_check_pictures(unsigned isa)
 {
     pal_kernels best, reference;
-    results got, expected;
-    float x[FLOATS], factor[MOST_DIM], addend[MOST_DIM];
+    float got[RESULTS], expected[RESULTS], x[FLOATS], factor[MOST_DIM], addend[MOST_DIM];
     uint32_t state = 1; /* the generator of self_check.c */
     pal_kernels_init(&best, isa);
     pal_kernels_add_pictures(&best);
@@ -41,9 +43,9 @@ bool pal_self_check_pictures(unsigned isa)
             factor[i % MOST_DIM] = u * 1.5f;
             addend[i % MOST_DIM] = 0.5f - u;
         }
-        run(&best, &got, x, factor, addend, dim);
-        run(&reference, &expected, x, factor, addend, dim);
-        if (memcmp(&got, &expected, sizeof got) != 0) return false;
+        run(&best, got, x, factor, addend, dim);
+        run(&reference, expected, x, factor, addend, dim);
+        if (!same(got, expected, RESULTS)) return false;
     }
     return true;
 }

@@ -49,5 +49,6 @@ void bench_line(const char *name, const char *shape, unsigned isa, ceiling_kind 
 
 void bench_products(const pal_kernels *k, bench_wanted *wanted);
 void bench_rows(const pal_kernels *k, bench_wanted *wanted);
+void bench_pictures(const pal_kernels *k, bench_wanted *wanted);
 
 #endif

@@ -82,7 +82,7 @@ void bench_line(const char *name, const char *shape, unsigned isa, ceiling_kind 
 {
     const ceiling *top = bench_ceiling(kind, isa);
     double rate = units / seconds * 1e-9;
-    printf("%-12s %-26s %-10s %9.2f %-6s", name, shape, pal_isa_name(isa), rate, unit(kind));
+    printf("%-16s %-26s %-10s %9.2f %-6s", name, shape, pal_isa_name(isa), rate, unit(kind));
     if (top) printf(" %5.0f %% of %s", 100.0 * rate / top->rate, top->name);
     printf("\n");
     fflush(stdout);
@@ -119,9 +119,11 @@ int main(int argc, char **argv)
         pal_kernels k;
         if ((sets[i] & pal_cpu_isa()) != sets[i]) continue;
         pal_kernels_init(&k, sets[i]);
+        pal_kernels_add_pictures(&k);
         bench_wanted *choice = bench.count && wanted(pal_isa_name(k.isa)) ? all : wanted;
         bench_products(&k, choice);
         bench_rows(&k, choice);
+        bench_pictures(&k, choice);
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-/* Runs the kernel tests, and the engine's self-check, as WebAssembly in Node or in a browser.
+/* Runs the kernel tests, and the engines' self-checks, as WebAssembly in Node or in a browser.
  *
  *   node tests/engines/run.mjs [node|chromium|firefox] [--build simd128|relaxed] [--seed N]
  *   node tests/engines/run.mjs [node|chromium|firefox] [--build ...] --bench [WORD...]
@@ -54,8 +54,10 @@ async function testBuild(/** @type {Run} */ run, /** @type {string} */ folder, /
   const programs = (await readdir(join(folder, 'engines'))).filter((name) => /^test_.*\.wasm$/.test(name)).sort();
   if (!programs.length) report('failed', build, 'no test programs');
   for (const program of programs) await testProgram(run, join(folder, 'engines', program), `${program.slice(0, -5)}, ${build}`);
-  const { good, milliseconds } = await run(join(folder, 'palimpsest-web.wasm'), { task: 'check' }, () => {});
-  report(good ? 'passed' : 'failed', `self-check of the engine, ${build}`, `${milliseconds.toFixed(1)} ms`);
+  for (const [of, file] of Object.entries({ texts: 'palimpsest-web.wasm', pictures: 'palimpsest-pictures.wasm' })) {
+    const { good, milliseconds } = await run(join(folder, file), { task: 'check' }, () => {});
+    report(good ? 'passed' : 'failed', `self-check of the engine of ${of}, ${build}`, `${milliseconds.toFixed(1)} ms`);
+  }
 }
 
 /** @type {Run} */

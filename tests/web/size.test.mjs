@@ -36,8 +36,10 @@ for (const [file, most] of Object.entries(LINES_OF_GLUE))
   });
 
 for (const engine of engines)
-  test(`${engine} asks its host for nothing but to hear of memory`, async () => {
-    const module = new WebAssembly.Module(await readFile(join(built, engine)));
+  test(`${engine} asks its host for nothing but to hear of memory`, async (t) => {
+    const bytes = await readFile(join(built, engine));
+    if (engine.includes('relaxed') && !WebAssembly.validate(bytes)) return t.skip(`Node ${process.version} has no relaxed SIMD`);
+    const module = new WebAssembly.Module(bytes);
     const imports = WebAssembly.Module.imports(module).map(({ module: from, name, kind }) => `${kind} ${from}.${name}`);
     assert.deepEqual(imports, ['function env.emscripten_notify_memory_growth']);
   });

@@ -17,6 +17,7 @@ have_cmake() { have cmake && printf '3.21\n%s\n' "$(cmake --version | sed -n '1s
 # Node 16 is the first with WebAssembly SIMD without a flag.
 have_node() { have node && [ "$(node -p 'parseInt(process.versions.node)')" -ge 16 ]; }
 have_cc() { have cc && echo '#include <stdio.h>' | cc -fsyntax-only -x c - 2>/dev/null; }
+have_libpng() { echo '#include <png.h>' | cc -fsyntax-only -x c - 2>/dev/null; }
 have_cmocka() { have pkg-config && pkg-config --exists cmocka; }
 have_libfuzzer() { have clang && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-"$(uname -m)".a)" ]; }
 

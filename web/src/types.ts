@@ -594,11 +594,11 @@ export interface ImageLikelihoodOptions
   /** Of the estimate (default 1), and which draw of it (default 0). */
   seed?: number | bigint;
   draw?: number;
-  /** `flow`: of the solver (default 1e-5). */
+  /** `flow`: of the solver (default: the engine's, as of `difference`). */
   tolerance?: number;
   /** `flow`: random directions of the divergence's estimate (default 1; 0: exact, and very slow). */
   probes?: number;
-  /** `flow`: half of a central difference, in units of the noise (default 0.02). */
+  /** `flow`: half of a central difference, in units of the noise: larger where weights are coarse. */
   difference?: number;
   /** After each step: evaluations so far, and in all (0: not known before). */
   onProgress?: (progress: ImageProgress) => void;

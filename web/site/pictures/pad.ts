@@ -157,7 +157,7 @@ export class Pad {
     if (!context) return;
     const style = getComputedStyle(this.surface);
     const colour = (name: string): string => style.getPropertyValue(name);
-    this.drawMarks(context, scale, colour('--rubbed'), colour('--accent'));
+    this.drawMarks(context, scale, colour('--marked'), colour('--accent'));
     if (document.activeElement === this.surface) this.drawCursor(context, scale);
   }
 

@@ -71,7 +71,8 @@ export class Comparing {
       const lack = this.info ? lackOf(method, this.info) : null;
       const problem = problemOf(method, evaluations, this.info?.scheduleSteps);
       box.disabled = lack !== null || (problem !== null && !box.checked);
-      setText(hint, (lack ?? problem ?? '').split(';')[0] ?? ''); // what works without is seen here
+      // Its name stands there, and what works without it is seen here.
+      setText(hint, (lack ?? problem ?? '').replace(`${method.name} `, '').split(';')[0] ?? '');
     }
     const wrong = this.on && this.problemNow();
     this.problem.hidden = !wrong;
