@@ -1,6 +1,7 @@
 """The tools around pictures: emoji and sheets of tools/data, the measures of tools/train/pictures.
 
 Needs numpy (the sheets also Pillow, the list of emoji also fontTools); what is not installed is skipped."""
+import hashlib
 import importlib
 import json
 import pathlib
@@ -84,8 +85,9 @@ class SheetTest(unittest.TestCase):
         labels = np.arange(70, dtype=np.uint8) % 2
         np.savez(self.folder / "set.npz", images=images, labels=labels, label_names=np.array(["even", "odd"]), **more)
         out = self.folder / "out"
-        with mock.patch.object(sys, "argv", ["sheet.py", kind, "--data", str(self.folder / "set.npz"), "--out", str(out),
-                                             "--columns", "8", *options]):
+        words = ["sheet.py", kind, "--data", self.folder / "set.npz", "--out", out, "--columns", "8", *options]
+        words = [str(word) for word in words]
+        with mock.patch.object(sys, "argv", words):
             self.sheet.main()
         about = json.loads((self.folder / "out.json").read_text())
         pixels = np.asarray(self.image.open(f"{out}.png"))
@@ -112,6 +114,53 @@ class SheetTest(unittest.TestCase):
         for i, name in enumerate(about["names"]):
             wanted = images[int(name.split()[1])].astype(int)
             self.assertLessEqual(int(abs(self.cell(about, pixels, i) - wanted).max()), 2)
+
+
+class ReportTest(unittest.TestCase):
+    """Tables of a card from lines as measure.py writes them."""
+
+    def setUp(self):
+        self.report = needed(self, "report")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        (self.folder / "eye.pt").write_bytes(b"eye")
+        (self.folder / "eye.json").write_text('{"accuracy": 0.9, "sha256": "00"}')
+        self.eye = hashlib.sha256(b"eye").hexdigest()
+
+    def cell(self, name, distance, evaluations, **more):
+        return {"kind": "cell", "name": name, "sampler": name.split()[0], "count": 1000, "evaluations": evaluations,
+                "frechet": distance, "spread": 0.1, "agreement": 0.9, "near": 30.0, "nearer": 0.01, "model": "m",
+                "classifier": self.eye, **more}
+
+    def read(self, *rows):
+        (self.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return self.report.Report(self.folder / "rows.jsonl", "m", self.folder / "eye.pt")
+
+    def test_order_joins_what_errors_cannot_tell_apart(self):
+        r = self.read(self.cell("ddpm --steps 10", 9.0, 10), self.cell("analytic-ddpm --steps 10", 5.0, 10),
+                      self.cell("npr-ddpm --steps 10", 4.9, 10), self.cell("sn-ddpm --steps 10", 3.0, 10))
+        self.assertIn("| ddpm | sn < npr ~ analytic < plain |", self.report.order_table(r))
+
+    def test_columns_hold_neighbouring_evaluations_and_the_best_is_bold(self):
+        r = self.read(self.cell("ddim --steps 25", 4.0, 25), self.cell("predictor-corrector --steps 12", 2.0, 24),
+                      self.cell("probability-flow --solver heun --steps 25", 3.0, 49))
+        table = self.report.main_table(r).splitlines()
+        self.assertIn("| ddim |  | 4.00 ± 0.10 |  |  | 90.0% |  |", table)
+        self.assertIn("| predictor-corrector |  | **2.00** ± 0.10 |  |  | 90.0% |  |", table)
+        self.assertIn("| probability-flow heun |  |  | **3.00** ± 0.10 |  |  | 90.0% |", table)
+        self.assertEqual(self.report.other_table(r), "")
+
+    def test_tolerances_and_few_pictures_stand_apart(self):
+        r = self.read(self.cell("probability-flow --tolerance 1e-2", 4.0, 25.2),
+                      self.cell("ddpm --steps 1000", 2.0, 1000, count=200))
+        self.assertEqual(len(self.report.main_table(r).splitlines()), 2)
+        self.assertEqual(len(self.report.other_table(r).splitlines()), 4)
+
+    def test_other_models_and_classifiers_do_not_count_and_the_newest_line_does(self):
+        r = self.read(self.cell("ddim --steps 10", 1.0, 10, model="other"), self.cell("ddim --steps 10", 7.0, 10),
+                      self.cell("ddim --steps 10", 6.0, 10), self.cell("ddim --steps 10", 2.0, 10, classifier="other"))
+        self.assertEqual([row["frechet"] for row in r.of_kind("cell")], [6.0])
 
 
 LIST = """\

@@ -28,7 +28,8 @@ try:
 except ImportError as error:
     MISSING = f"{error.name} is not installed (tools/train/requirements.txt)"
 
-SHAPE = ("--widths", "8,16", "--attention", "1", "--heads", "2", "--groups", "4", "--sinusoids", "8", "--embedding", "8")
+SHAPE = ("--widths", "8,16", "--attention", "1", "--heads", "2", "--groups", "4", "--sinusoids", "8",
+         "--embedding", "8")
 
 
 def quietly(main, *arguments):
@@ -48,8 +49,8 @@ class Training(unittest.TestCase):
         np.savez(cls.data, images=cls.images, labels=rng.integers(0, 3, 40), label_names=np.array(["a", "b", "c"]),
                  source=np.array("random numbers"), valid=np.arange(40) % 8 == 0, may_flip=np.arange(40) % 2 == 0)
         cls.whole = cls.train("whole", 80)
-        quietly(heads.main, "--data", cls.data, "--run", cls.whole, "--pictures", 80, "--batch", 8, "--gamma-pictures", 1,
-                "--warmup", 16)
+        quietly(heads.main, "--data", cls.data, "--run", cls.whole, "--pictures", 80, "--batch", 8,
+                "--gamma-pictures", 1, "--warmup", 16)
 
     @classmethod
     def tearDownClass(cls):
@@ -57,8 +58,8 @@ class Training(unittest.TestCase):
 
     @classmethod
     def train(cls, name, count, *more):
-        quietly(train.main, "--data", cls.data, "--out", cls.path / name, "--pictures", count, "--batch", 8, "--every", 40,
-                "--warmup", 16, "--decay", 1e-9, "--shift", 1, "--hue", 0.1, *SHAPE, *more)
+        quietly(train.main, "--data", cls.data, "--out", cls.path / name, "--pictures", count, "--batch", 8,
+                "--every", 40, "--warmup", 16, "--decay", 1e-9, "--shift", 1, "--hue", 0.1, *SHAPE, *more)
         return cls.path / name
 
     def test_run_resumed_has_the_same_bits(self):
@@ -96,7 +97,8 @@ class Training(unittest.TestCase):
         checkpoint = torch.load(self.whole / "best.pt", weights_only=True)
         own = unet.Network(unet.Shape(**checkpoint["shape"]))
         own.load_state_dict(checkpoint["weights"])
-        x, t = torch.from_numpy(np.random.default_rng(2).standard_normal((2, 3, 12, 8), np.float32)), torch.tensor([0.3, 1.0])
+        x = torch.from_numpy(np.random.default_rng(2).standard_normal((2, 3, 12, 8), np.float32))
+        t = torch.tensor([0.3, 1.0])
         with torch.no_grad():
             self.assertTrue(torch.equal(network(x, t, torch.tensor([1, 3])), own(x, t, torch.tensor([1, 3]))))
 

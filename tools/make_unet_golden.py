@@ -3,8 +3,8 @@
 
 usage: make_unet_golden.py        (needs torch, numpy, gguf; writes tests/models/unet-*.gguf and tests/golden/unet)
 
-  unet-labels   14 x 14 grey, patches of 2 (7 x 7, then 4 x 4: odd extents), labels, both heads (sn with a block, npr without), Gamma;
-                Q8_0 and F16
+  unet-labels   14 x 14 grey, patches of 2 (7 x 7, then 4 x 4: odd extents), labels, both heads (sn with a block, npr
+                without), Gamma; Q8_0 and F16
   unet-plain    9 x 7 colour, patch 1, three levels, no labels, heads or Gamma; F32
 
 Everything is computed in float64 from the weights as the file stores them and kept as float32.
@@ -25,10 +25,10 @@ import files
 from diffusion import Schedule
 from unet import Head, Network, Shape
 
-LABELS = Shape(width=14, height=14, channels=1, patch=2, widths=(32, 64), blocks=1, up_blocks=1, attention=(1,), heads=4,
-               groups=8, sinusoids=32, embedding=32, labels=3)
-PLAIN = Shape(width=7, height=9, channels=3, patch=1, widths=(8, 8, 16), blocks=2, up_blocks=3, attention=(0, 2), heads=1,
-              groups=4, eps=1e-6, sinusoids=16, embedding=24, labels=0)
+LABELS = Shape(width=14, height=14, channels=1, patch=2, widths=(32, 64), blocks=1, up_blocks=1, attention=(1,),
+               heads=4, groups=8, sinusoids=32, embedding=32, labels=3)
+PLAIN = Shape(width=7, height=9, channels=3, patch=1, widths=(8, 8, 16), blocks=2, up_blocks=3, attention=(0, 2),
+              heads=1, groups=4, eps=1e-6, sinusoids=16, embedding=24, labels=0)
 
 
 def random_weights(module, rng, prefix=""):

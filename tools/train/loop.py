@@ -43,15 +43,16 @@ class Run:
 
     def save(self, hours=0.0):
         torch.save({"network": self.network.state_dict(), "ema": self.ema, "step": self.step, "seen": self.seen,
-                    "best": self.best, "hours": self.hours + hours, "optimisers": [o.state_dict() for o in self.optimisers]},
-                   self.out / "last.tmp")
+                    "best": self.best, "hours": self.hours + hours,
+                    "optimisers": [o.state_dict() for o in self.optimisers]}, self.out / "last.tmp")
         (self.out / "last.tmp").replace(self.out / "last.pt")
         (self.out / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.log))
 
     def save_best(self, **about):
         """The averaged weights by name, with what `about` says of them."""
         names = [name for name, _ in self.network.named_parameters()]
-        torch.save({"seen": self.seen, "step": self.step, "weights": dict(zip(names, self.ema)), **about}, self.out / "best.tmp")
+        weights = dict(zip(names, self.ema))
+        torch.save({"seen": self.seen, "step": self.step, "weights": weights, **about}, self.out / "best.tmp")
         (self.out / "best.tmp").replace(self.out / "best.pt")
 
     def update(self, rates, keep):

@@ -39,14 +39,16 @@ def run(*command):
 def draw(a, info, count, *options):
     """Pictures uint8 [count, height, width, channels], the labels in turn, drawn by the engine."""
     with tempfile.NamedTemporaryFile(suffix=".raw") as file:
-        run(a.palimpsest, "image", "-m", a.model, "--count", count, "--label", "all", "--seed", SEED, *options, "--raw", file.name)
+        run(a.palimpsest, "image", "-m", a.model, "--count", count, "--label", "all", "--seed", SEED, *options, "--raw",
+            file.name)
         return np.fromfile(file.name, np.uint8).reshape(count, info["height"], info["width"], info["channels"])
 
 
 def save_grid(rows, path, scale=2, gap=2):
     """rows: lists of pictures; drawn larger by whole pixels, with light gaps."""
     height, width, channels = rows[0][0].shape
-    sheet = np.full((len(rows) * (height + gap) - gap, max(map(len, rows)) * (width + gap) - gap, channels), 255, np.uint8)
+    size = len(rows) * (height + gap) - gap, max(map(len, rows)) * (width + gap) - gap
+    sheet = np.full((*size, channels), 255, np.uint8)
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
             sheet[y * (height + gap):, x * (width + gap):][:height, :width] = picture
@@ -91,11 +93,14 @@ def emoji_memory(a, pictures):
     lines = ["| to the nearest training picture | 5 % | 25 % | median | 75 % | 95 % |", "|---|---|---|---|---|---|"]
     for name, gaps in ((f"{len(drawn)} drawn pictures", drawn), (f"{len(real)} emoji held out of training", real),
                        ("200 training pictures, to the others unmoved", to_the_others(train))):
-        lines.append(f"| {name} | " + " | ".join(f"{q:.1f}" for q in np.quantile(gaps, (.05, .25, .5, .75, .95))) + " |")
-    return (f"Root mean square differences in grey levels (0 to 255). All {len(train):,} training pictures are searched, moved by "
-            f"up to a pixel and mirrored too. Of the drawn pictures {closest:.0%} are nearer to one than 95 % of the emoji that "
-            f"were held out.\n\n" + "\n".join(lines) + f"\n\n![drawn pictures above the nearest training pictures]"
-            f"({beside(a.model, 'nearest').name})")
+        shares = np.quantile(gaps, (.05, .25, .5, .75, .95))
+        lines.append(f"| {name} | " + " | ".join(f"{q:.1f}" for q in shares) + " |")
+    table = "\n".join(lines)
+    return f"""Root mean square differences in grey levels (0 to 255). All {len(train):,} training pictures are searched, moved by up to a pixel and mirrored too. Of the drawn pictures {closest:.0%} are nearer to one than 95 % of the emoji that were held out.
+
+{table}
+
+![drawn pictures above the nearest training pictures]({beside(a.model, 'nearest').name})"""
 
 
 # ---- Fashion-MNIST: what was measured
@@ -136,14 +141,20 @@ Published for CIFAR-10 (Bao et al. 2022, Analytic-DPM and Extended-Analytic-DPM)
 """)
     if a.remarks:
         parts.append(a.remarks.read_text().strip() + "\n")
-    parts.append(f"A row a sampler ({', '.join(kinds)}), 10 evaluations on the left, 25 on the right, the same noise in every row:\n\n"
-                 f"![eight samplers at 10 and 25 evaluations]({beside(a.model, 'samplers').name})\n")
-    parts.append(f"## Learnt by heart?\n\n{report.memory_text(r)}\n\n![drawn pictures above the nearest training pictures]"
-                 f"({beside(a.model, 'nearest').name})\n")
+    parts.append(f"""A row a sampler ({', '.join(kinds)}), 10 evaluations on the left, 25 on the right, the same noise in every row:
+
+![eight samplers at 10 and 25 evaluations]({beside(a.model, 'samplers').name})
+
+## Learnt by heart?
+
+{report.memory_text(r)}
+
+![drawn pictures above the nearest training pictures]({beside(a.model, 'nearest').name})
+""")
     if bits := report.bits_table(r):
         parts.append(f"""## Bits per dimension
 
-Of test pictures, 10 of each label or more, the label given. Probability flow: an estimate with uniform dequantisation, cut at the least time of the schedule, an upper bound of the bytes' in expectation; the others are variational bounds of the sampler with so many steps.
+Of test pictures, as many of each label, the label given. Probability flow: an estimate with uniform dequantisation, cut at the least time of the schedule, an upper bound of the bytes' in expectation; the others are variational bounds of the sampler with so many steps.
 
 {bits}
 """)

@@ -12,7 +12,8 @@ from diffusion import Schedule
 from unet import Head, Network, Shape
 
 KIND = gguf.GGMLQuantizationType
-FILE_TYPES = {"F32": gguf.LlamaFileType.ALL_F32, "F16": gguf.LlamaFileType.MOSTLY_F16, "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
+FILE_TYPES = {"F32": gguf.LlamaFileType.ALL_F32, "F16": gguf.LlamaFileType.MOSTLY_F16,
+              "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
 HEADS = ("sn", "npr")
 GAMMA = "analytic.one_minus_gamma"
 
@@ -41,7 +42,8 @@ def add_shape(writer, shape):
     numbers = (("image.width", shape.width), ("image.height", shape.height), ("image.channels", shape.channels),
                ("patch_size", shape.patch), ("blocks_per_level", shape.blocks), ("up_blocks", shape.up_blocks),
                ("attention.head_count", shape.heads), ("attention.group_norm_groups", shape.groups),
-               ("time_embedding_length", shape.sinusoids), ("embedding_length", shape.embedding), ("label_count", shape.labels))
+               ("time_embedding_length", shape.sinusoids), ("embedding_length", shape.embedding),
+               ("label_count", shape.labels))
     for key, value in numbers:
         writer.add_uint32(f"unet.{key}", value)
     add_array(writer, "unet.level_widths", shape.widths)
@@ -78,7 +80,8 @@ def write(path, checkpoint, wanted, name, license_text, neighbours=""):
     writer.add_string("palimpsest.training.arguments", json.dumps(checkpoint["arguments"], sort_keys=True))
     writer.add_string("palimpsest.training.sources", checkpoint["source"])
     if "head_arguments" in checkpoint:
-        writer.add_string("palimpsest.training.head_arguments", json.dumps(checkpoint["head_arguments"], sort_keys=True))
+        text = json.dumps(checkpoint["head_arguments"], sort_keys=True)
+        writer.add_string("palimpsest.training.head_arguments", text)
     if neighbours:
         writer.add_string("palimpsest.neighbours", neighbours)
     for tensor_name, tensor in checkpoint["weights"].items():
@@ -100,7 +103,8 @@ def read_back(path, checkpoint, wanted):
         kind = stored_type(name, data, wanted, shape)
         assert stored[name].tensor_type == kind, name
         got = gguf.quants.dequantize(stored[name].data, kind).reshape(data.shape)
-        assert np.array_equal(got, gguf.quants.dequantize(gguf.quants.quantize(data, kind), kind).reshape(data.shape)), name
+        wished = gguf.quants.dequantize(gguf.quants.quantize(data, kind), kind).reshape(data.shape)
+        assert np.array_equal(got, wished), name
         worst = max(worst, float(np.abs(got - data).max() / max(np.abs(data).max(), 1e-30)))
     return worst
 
@@ -112,9 +116,10 @@ def read(path):
     get = lambda key, default=None: field(f"unet.{key}", default)
     shape = Shape(width=get("image.width"), height=get("image.height"), channels=get("image.channels"),
                   patch=get("patch_size"), widths=tuple(get("level_widths")), blocks=get("blocks_per_level"),
-                  up_blocks=get("up_blocks"), attention=tuple(get("attention_levels", ())), heads=get("attention.head_count"),
-                  groups=get("attention.group_norm_groups"), eps=get("attention.group_norm_epsilon"),
-                  sinusoids=get("time_embedding_length"), embedding=get("embedding_length"), labels=get("label_count"))
+                  up_blocks=get("up_blocks"), attention=tuple(get("attention_levels", ())),
+                  heads=get("attention.head_count"), groups=get("attention.group_norm_groups"),
+                  eps=get("attention.group_norm_epsilon"), sinusoids=get("time_embedding_length"),
+                  embedding=get("embedding_length"), labels=get("label_count"))
     weights = {t.name: torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type), np.float32))
                for t in reader.tensors}
     gamma, heads = weights.pop(GAMMA, None), {}

@@ -6,8 +6,9 @@ usage: heads.py --data PICTURES.npz --run DIR --pictures 3e5 [--hours 0.15] ...
 DIR holds best.pt of train.py; heads.pt and heads.jsonl are written there.  The heads look at the last features and are
 trained side by side, as in Extended-Analytic-DPM (Bao et al. 2022):
   sn    E[eps^2 | x], by squared error
-  npr   E[(eps - predicted)^2 | x], by squared error relative to the mean of that residual at the time: a weight that
-        depends on nothing but the time changes no minimiser, and without it times with little residual learn nothing
+  npr   E[(eps - predicted)^2 | x], by squared error relative to FLOOR plus the mean of that residual at the time: a
+        weight that depends on nothing but the time changes no minimiser, and without it times with little residual
+        learn nothing
 Gamma_n = E[predicted^2], the mean over data and elements (Analytic-DPM, Bao et al. 2022), at n / steps, n = 1 .. steps:
 1 - Gamma_n is measured as the mean of eps^2 - predicted^2, which has the same expectation, since E[eps^2] = 1, and far
 less variance; then averaged over n - w .. n + w, w = min(10, n / 4, steps - n).
@@ -30,6 +31,7 @@ from train import VALIDATION, make_batch
 from unet import Head, Network, Shape, reset
 
 BINS = 32       # of time, for the mean residual
+FLOOR = 0.01    # residuals below it hardly move a sampler: variances are compared with 1
 
 
 def parse_arguments(argv=None):
@@ -105,13 +107,14 @@ class Training(Run):
     def errors(self, x, t, labels, eps):
         """Squared errors [n] of the two heads, as they are trained."""
         predicted, features, e = self.frozen.look(x, t, labels)
-        features.requires_grad_()       # unused, but PyTorch 2.13's GroupNorm crashes in backward where its input has none
-        residual, typical = (predicted - eps) ** 2, self.frozen.residual_at(t)
+        features.requires_grad_()       # unused, but GroupNorm's backward crashes without (PyTorch 2.13)
+        residual, usual = (predicted - eps) ** 2, self.frozen.residual_at(t)
+        weight = (usual + FLOOR) ** -2
         with torch.autocast("cpu", torch.bfloat16):
             sn, npr = (self.network[name](features, e).float() for name in HEADS)
         mean = lambda y: y.mean((1, 2, 3))
-        return {"sn": mean((sn - eps ** 2) ** 2), "npr": mean((npr / typical - residual / typical) ** 2),
-                "sn_constant": mean((1 - eps ** 2) ** 2), "npr_constant": mean((1 - residual / typical) ** 2)}
+        return {"sn": mean((sn - eps ** 2) ** 2), "npr": mean(weight * (npr - residual) ** 2),
+                "sn_constant": mean((1 - eps ** 2) ** 2), "npr_constant": mean(weight * (usual - residual) ** 2)}
 
     def train_step(self):
         a = self.args
@@ -164,7 +167,7 @@ def main(argv=None):
         run.train_step()
         if run.step % 500 == 0 or run.done() >= 1:
             log.append({"seen": run.seen, **run.with_average(run.validate)})
-            print("  ".join(f"{k} {v:,.5f}" if k != "seen" else f"{v:,} pictures" for k, v in log[-1].items()), flush=True)
+            print("  ".join(f"{name} {value:.6g}" for name, value in log[-1].items()), flush=True)
     if stop:
         raise SystemExit("stopped; nothing written")
     names = [name for name, _ in run.network.named_parameters()]
@@ -172,7 +175,7 @@ def main(argv=None):
     torch.save({"seen": checkpoint["seen"], "arguments": plain(args) | {"seen": run.seen},
                 "weights": dict(zip(names, run.ema)) | {GAMMA: gamma}}, args.run / "heads.pt")
     (args.run / "heads.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
-    print("1 - Gamma at 1, 10, 100, 300, 1000:", *(f"{gamma[min(n, len(gamma)) - 1]:.5f}" for n in (1, 10, 100, 300, 1000)))
+    print("1 - Gamma:", ", ".join(f"{gamma[n - 1]:.5f} at {n}" for n in (1, 10, 100, 300, 1000) if n <= len(gamma)))
 
 
 if __name__ == "__main__":

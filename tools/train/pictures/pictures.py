@@ -35,7 +35,8 @@ def to_network(images):
 
 
 def augment(images, may_flip, rng, flip, shift, hue):
-    """Mirrors a share `flip` of those that may, moves by up to `shift` pixels (the edge repeated), turns hues by up to `hue` of a circle."""
+    """Mirrors a share `flip` of those that may, moves by up to `shift` pixels (the edge repeated), turns hues by up to
+    `hue` of a circle."""
     images = images.copy()
     for i, turned in enumerate((rng.random(len(images)) < flip) & may_flip):
         if turned:

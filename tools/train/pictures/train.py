@@ -56,9 +56,9 @@ def parse_arguments(argv=None):
 
 def make_shape(args, data):
     height, width, channels = data.images.shape[1:]
-    return Shape(width=width, height=height, channels=channels, patch=args.patch, widths=args.widths, blocks=args.blocks,
-                 up_blocks=args.up_blocks, attention=args.attention, heads=args.heads, groups=args.groups,
-                 sinusoids=args.sinusoids, embedding=args.embedding, labels=len(data.label_names))
+    return Shape(width=width, height=height, channels=channels, patch=args.patch, widths=args.widths,
+                 blocks=args.blocks, up_blocks=args.up_blocks, attention=args.attention, heads=args.heads,
+                 groups=args.groups, sinusoids=args.sinusoids, embedding=args.embedding, labels=len(data.label_names))
 
 
 def is_hidden(name):
@@ -98,7 +98,8 @@ class Training(Run):
         self.args, self.data, self.schedule = args, data, Schedule()
         network = Network(make_shape(args, data))
         network.reset(torch.Generator().manual_seed(args.seed))
-        super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay, is_hidden))
+        optimisers = make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay, is_hidden)
+        super().__init__(args.out, network, optimisers)
         if args.resume:
             self.restore()
         self.began = time.time()
@@ -157,9 +158,9 @@ def main(argv=None):
         torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     run = Training(args, Pictures(args.data))
-    shape = run.network.shape
-    print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {multiply_adds(shape) / 1e6:.1f} M multiply-adds, "
-          f"{torch.get_num_threads()} threads, from picture {run.seen:,}", flush=True)
+    print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, "
+          f"{multiply_adds(run.network.shape) / 1e6:.1f} M multiply-adds, {torch.get_num_threads()} threads, "
+          f"from picture {run.seen:,}", flush=True)
     stop, began_at, due, losses = stop_on_signals(), run.seen, run.seen + args.every, []
     while run.done() < 1 and not stop:
         losses.append(run.train_step())
@@ -173,7 +174,8 @@ def main(argv=None):
             run.log.append(row | {"minutes": 60 * run.spent()})
             run.save(run.spent() - run.hours)
             draw_curve(run.log, args.out.name, args.out / "curve.png")
-            print(f"held-out {row['valid']:.5f}, by quarters " + " ".join(f"{v:.5f}" for v in row["quarters"]), flush=True)
+            quarters = " ".join(f"{v:.5f}" for v in row["quarters"])
+            print(f"held-out {row['valid']:.5f}, by quarters {quarters}", flush=True)
     if stop:
         run.save(run.spent() - run.hours)
         print(f"stopped at picture {run.seen:,}; --resume goes on", flush=True)

@@ -74,7 +74,7 @@ class Attention(nn.Module):
     def forward(self, x):
         h = self.norm(x)
         split = lambda y: y.flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)       # [n, heads, places, size]
-        q, k, v = split(self.q(h)), split(self.k(h)), split(self.v(h))      # a few dozen places: plain products are fastest
+        q, k, v = split(self.q(h)), split(self.k(h)), split(self.v(h))  # few places: plain products are fastest
         y = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(-1).to(v.dtype) @ v
         y = y.permute(0, 2, 1, 3).flatten(2).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
         return x + self.out(y)
@@ -126,7 +126,8 @@ class Network(nn.Module):
         widths, last = shape.widths, len(shape.widths) - 1
         cells = shape.patch ** 2 * shape.channels
         self.conv_in = Conv(widths[0], cells)
-        self.time = nn.ModuleList((nn.Linear(shape.sinusoids, shape.embedding), nn.Linear(shape.embedding, shape.embedding)))
+        width = shape.embedding
+        self.time = nn.ModuleList((nn.Linear(shape.sinusoids, width), nn.Linear(width, width)))
         self.label_embd = nn.Embedding(shape.labels + 1, shape.embedding) if shape.labels else None
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, width in enumerate(widths):
@@ -151,8 +152,8 @@ class Network(nn.Module):
         reset(self, generator)
 
     def features(self, x, t, labels, trace=None):
-        """The last features [n, widths[0], rows, columns] and silu(e) [n, embedding], of which output and heads are made;
-        `trace` receives (name, tensor) of every stage."""
+        """The last features [n, widths[0], rows, columns] and silu(e) [n, embedding], of which output and heads are
+        made; `trace` receives (name, tensor) of every stage."""
         note = (lambda name, y: trace.append((name, y))) if trace is not None else lambda name, y: None
         s = self.shape
         e = sinusoids(t, s.sinusoids).to(self.time[0].weight.dtype)
@@ -224,5 +225,6 @@ def multiply_adds(shape):
         elif isinstance(module, Attention):
             module.register_forward_hook(count_attention)
     with torch.no_grad():
-        network(torch.zeros(1, shape.channels, shape.height, shape.width), torch.ones(1), torch.zeros(1, dtype=torch.long))
+        picture = torch.zeros(1, shape.channels, shape.height, shape.width)
+        network(picture, torch.ones(1), torch.zeros(1, dtype=torch.long))
     return total[0]
