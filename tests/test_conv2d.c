@@ -33,11 +33,11 @@ static conv_case conv_draw(uint32_t type, int in, int out, int size, int stride,
     room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
     pal_panels_pack(c.w.data, type, out, cols, eight.data);
     drop(&eight);
-    c.conv = (pal_conv2d){
-        {.type = type, .rows = out, .cols = cols, .data = c.w.data, .bias = out % 2 ? c.bias.data : NULL},
-        in,
-        size,
-        stride};
+    c.conv =
+        (pal_conv2d){{.type = type, .rows = out, .cols = cols, .data = c.w.data, .bias = out % 2 ? c.bias.data : NULL},
+                     in,
+                     size,
+                     stride};
     pal_arena arena = {0};
     pal_conv2d_layout(&c.room, (size_t)cols, (size_t)(height * width * in), &arena);
     c.block = malloc(arena.used + PAL_ARENA_SLACK);

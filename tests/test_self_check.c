@@ -15,13 +15,14 @@ static void self_check_every_variant_passes(void **state)
     (void)state;
     skip_without_variants();
     pal_kernels k;
-    for (size_t at = 0; next_variant(&k, &at);) assert_true(pal_self_check(k.isa));
+    for (size_t at = 0; next_variant(&k, &at);) assert_true(pal_self_check(k.isa) && pal_self_check_pictures(k.isa));
 }
 
 static void self_check_all_of_the_machine_passes(void **state)
 {
     (void)state;
     assert_true(pal_self_check(pal_cpu_isa()));
+    assert_true(pal_self_check_pictures(pal_cpu_isa()));
 }
 
 int main(void)

@@ -10,6 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MODEL = HERE.parent / "models/unet-labels.gguf"
 WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 STRING, ARRAY = 8, 9
+DRAW = b"\0"     # left over: those that open also draw
 
 
 def fields(data):
@@ -43,13 +44,14 @@ def main():
     folder = HERE / "corpus/picture"
     folder.mkdir(parents=True, exist_ok=True)
     data = MODEL.read_bytes()
-    (folder / "whole").write_bytes(struct.pack("<HB", 0, data[0]) + b"\0")
+    (folder / "whole").write_bytes(struct.pack("<HB", 0, data[0]) + DRAW)
     for key, place, size in fields(data):
         if not key.startswith((b"unet.", b"palimpsest.diffusion")):
             continue
         for value in (0, 1, 3, 255):
-            (folder / f"{key.decode()}-{place}-{value}").write_bytes(struct.pack("<HB", place, value) + b"\0")
-        (folder / f"{key.decode()}-{place}-high").write_bytes(struct.pack("<HB", place + min(size, 4) - 1, 127) + b"\0")
+            (folder / f"{key.decode()}-{place}-{value}").write_bytes(
+                struct.pack("<HB", place, value) + (DRAW if value == 1 else b""))
+        (folder / f"{key.decode()}-{place}-high").write_bytes(struct.pack("<HB", place + min(size, 4) - 1, 127))
 
 
 if __name__ == "__main__":
