@@ -4,7 +4,8 @@
 
 #define MAGIC 0x1.8p52 /* added and taken away: rounds to an integer, ties to even */
 
-pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps, pal_error *err)
+pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps,
+                          pal_error *err)
 {
     if ((unsigned)grid > PAL_GRID_GIVEN) return pal_fail(err, PAL_E_OPTION, "there is no such grid of times", SIZE_MAX);
     if (s->steps && steps > s->steps)
