@@ -662,11 +662,11 @@ typedef enum {
 typedef struct {
     pal_image_method method;
     uint32_t draw;     /* 0; another draw is another estimate, of which the mean is meant */
-    double tolerance;  /* 1e-5; flow: of the solver, absolute and relative */
+    double tolerance;  /* 1e-3; flow: of the solver, absolute and relative */
     int32_t probes;    /* 1; flow: directions of Hutchinson's estimate of the divergence, two passes each; 0: all
                                   unit vectors, which is exact */
-    double difference; /* 0.02; flow: half of a central difference, in units of the noise; its error stands in
-                                  src/image/flow.c */
+    double difference; /* flow: half of a central difference, in units of the noise, at most 1; 0.02 where weights are
+                          floats; quantised ones round their input, and need 1 (errors: src/picture_likelihood.c) */
     pal_image_options picture; /* seed, first, count, label and labels are of use in both methods; the others, which
                                   say whose bound it is, in bound alone; default: pal_image_best with 100 steps */
 } pal_likelihood_options;

@@ -443,6 +443,7 @@ static pal_likelihood_options small_likelihood(pal_image_method method)
     o.picture.seed = 3;
     o.picture.steps = 5;
     o.tolerance = 0.05;
+    o.difference = 0.02;
     return o;
 }
 
@@ -462,6 +463,22 @@ static void measure(const pal_likelihood_options *o, const uint8_t *pixels, doub
     for (int32_t i = 0; i < o->picture.count; i++) bits[i] = pal_likelihood_bits(l.job, i);
     assert_int_equal(pal_likelihood_step(l.job, NULL), PAL_OK);
     end(&l);
+}
+
+static bool same(double a, double b)
+{
+    return !(a < b) && !(a > b);
+}
+
+static void differences_are_larger_for_quantised_weights(void **state)
+{
+    (void)state;
+    const pal_likelihood_options rounded = pal_likelihood_defaults(model, PAL_LIKELIHOOD_FLOW);
+    const pal_likelihood_options exact = pal_likelihood_defaults(plain, PAL_LIKELIHOOD_FLOW);
+    assert_true(same(rounded.difference, 1.0) && same(exact.difference, 0.02));
+    assert_true(same(rounded.tolerance, 1e-3) && rounded.probes == 1);
+    assert_int_equal(rounded.picture.sampler, PAL_IMAGE_SN_DDPM);
+    assert_int_equal(exact.picture.sampler, PAL_IMAGE_DDPM);
 }
 
 static void test_pictures(uint8_t *pixels, int32_t count)
@@ -492,8 +509,8 @@ static void likelihoods_are_the_stored_ones_in_any_batch(void **state)
         o.picture.labels = labels + 1;
         measure(&o, pixels + SIZE, part + 1);
         for (int i = 0; i < 3; i++) {
-            assert_true(!(whole[i] < part[i]) && !(whole[i] > part[i]));
-            if (!(whole[i] < stored[method][i]) && !(whole[i] > stored[method][i])) continue;
+            assert_true(same(whole[i], part[i]));
+            if (same(whole[i], stored[method][i])) continue;
             printf("method %d, picture %d: %a\n", method, i, whole[i]);
             good = false;
         }
@@ -743,6 +760,7 @@ int main(void)
         cmocka_unit_test(kept_pixels_are_kept_exactly_at_every_step_of_every_sampler),
         cmocka_unit_test(a_mask_of_all_draws_all_and_one_of_none_nothing),
         cmocka_unit_test(a_mask_is_about_pixels_of_all_colours),
+        cmocka_unit_test(differences_are_larger_for_quantised_weights),
         cmocka_unit_test(likelihoods_are_the_stored_ones_in_any_batch),
         cmocka_unit_test(another_draw_is_another_estimate),
         cmocka_unit_test(own_pictures_are_likelier_than_random_ones),

@@ -329,7 +329,7 @@ static int parse(image_request *r, int argc, char **argv)
         {"correctors", "N", "predictor-corrector: corrections a step (default 1)", OPTION_INT, &r->correctors, NULL},
         {"snr", "X", "predictor-corrector: of a correction (default 0.16)", OPTION_NUMBER, &r->snr, NULL},
         {"solver", "S", "probability-flow: rk45 (default) or heun", OPTION_TEXT, &r->solver, NULL},
-        {"tolerance", "X", "rk45 (default 1e-4; of likelihoods 1e-5)", OPTION_NUMBER, &r->tolerance, NULL},
+        {"tolerance", "X", "rk45 (default 1e-4; of likelihoods 1e-3)", OPTION_NUMBER, &r->tolerance, NULL},
         {"inpaint", "PNG", "keep this picture where the mask is black", OPTION_TEXT, &r->inpaint, NULL},
         {"mask", "PNG", "white: drawn again; black: kept", OPTION_TEXT, &r->mask, NULL},
         {"resample", "N", "with --inpaint: make each step N times (default 1)", OPTION_INT, &r->resample, NULL},
@@ -342,7 +342,8 @@ static int parse(image_request *r, int argc, char **argv)
         {"method", "M", "flow (default) or bound (of a -ddpm, or a -ddim with --eta)", OPTION_TEXT, &r->method, NULL},
         {"draws", "N", "mean over so many estimates (default 1)", OPTION_INT, &r->draws, NULL},
         {"probes", "N", "flow: directions of the divergence (default 1; 0: exact)", OPTION_INT, &r->probes, NULL},
-        {"difference", "X", "flow: of central differences (default 0.02)", OPTION_NUMBER, &r->difference, NULL},
+        {"difference", "X", "flow: of central differences (default 0.02; quantised weights 1)", OPTION_NUMBER,
+         &r->difference, NULL},
         {"json", NULL, "one JSON object", OPTION_FLAG, &r->json, NULL},
         {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
     };
