@@ -3,7 +3,7 @@
 
 usage: compare_types.py --data build/data --text TEXT_DIR --out build/measures --palimpsest build/release/palimpsest
                         --checkpoint build/train/tales-ar/best.pt --name tales-ar [--bytes 60000]
-                        [--sources tinystories,classic]
+                        [--standard-error 0.01] [--sources tinystories,classic]
 
 Q4_0 is what `palimpsest quantize` makes of the F16 file, the others what export.py writes.  Only the first --bytes of
 each validation text are scored, in whole documents (0: all).  A diffusion model's bound is estimated with the same
@@ -70,6 +70,7 @@ def main():
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--name", required=True)
     p.add_argument("--bytes", type=int, default=0)
+    p.add_argument("--standard-error", type=float, default=0.01, help="of the bound, bits per byte")
     p.add_argument("--sources", default="tinystories,classic")
     a = p.parse_args()
     rows = {}
@@ -80,7 +81,7 @@ def main():
             text = folder / "text"
             text.write_bytes(beginning(held_out.validation(a.text, source), a.bytes).encode())
             for kind, file in files.items():
-                score, = engine.run(a.palimpsest, "score", "-m", file, "--file", text)
+                score, = engine.run(a.palimpsest, "score", "-m", file, "--file", text, "--standard-error", a.standard_error)
                 rows.setdefault(kind, {"file_bytes": file.stat().st_size})[source] = {
                     key: score[key] for key in ("bits_per_byte", "standard_error", "bytes", "kind")}
         engine.save(a.out, f"types-{a.name}", {"types": rows, "name": a.name},

@@ -6,6 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.ticker import LogLocator  # noqa: E402
 
 FAMILIES = {"ddpm": ("ddpm", "analytic-ddpm", "npr-ddpm", "sn-ddpm"),
             "ddim": ("ddim", "analytic-ddim", "npr-ddim", "sn-ddim")}
@@ -141,8 +142,9 @@ def save_plot(r, path):
     axes.set(xscale="log", yscale="log", xlabel="evaluations of the network a picture", ylabel="Frechet distance")
     axes.set_xticks([10, 25, 50, 100, 200], ["10", "25", "50", "100", "200"])
     axes.xaxis.set_minor_formatter("")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.grid(alpha=.3, which="both")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
