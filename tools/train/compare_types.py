@@ -81,7 +81,8 @@ def main():
             text = folder / "text"
             text.write_bytes(beginning(held_out.validation(a.text, source), a.bytes).encode())
             for kind, file in files.items():
-                score, = engine.run(a.palimpsest, "score", "-m", file, "--file", text, "--standard-error", a.standard_error)
+                score, = engine.run(a.palimpsest, "score", "-m", file, "--file", text, "--standard-error",
+                                    a.standard_error)
                 rows.setdefault(kind, {"file_bytes": file.stat().st_size})[source] = {
                     key: score[key] for key in ("bits_per_byte", "standard_error", "bytes", "kind")}
         engine.save(a.out, f"types-{a.name}", {"types": rows, "name": a.name},
