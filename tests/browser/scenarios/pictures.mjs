@@ -436,7 +436,7 @@ async function shipped(/** @type {Kit} */ kit) {
   assert.equal(kit.server.count('models/tales-infill.gguf'), 0, 'only the model of this view is fetched');
   assert.equal(await tab.evaluate(() => /** @type {HTMLSelectElement} */ (document.querySelector('#picture-set')).value), first);
   const label = await tab.evaluate(() => /** @type {HTMLSelectElement} */ (document.querySelector('#picture-label')).options[2]?.value);
-  await choose(tab, { count: 2, seed: 1, sampler: 'ddim', evaluations: 4, label });
+  await choose(tab, { count: 2, seed: 1, sampler: 'ddim', evaluations: 4, label, guidance: 1 });
   await draw(tab);
   const drawn = await pixels(tab);
   assert.deepEqual(drawn, await native(kit, join(root, file), first === 'emoji' ? 3 : 1, { count: 2, seed: 1, sampler: 'ddim', steps: 4, label }));

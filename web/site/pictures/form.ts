@@ -9,7 +9,7 @@ type Key = 'count' | 'evaluations' | 'guidance' | 'tolerance';
 const FIELDS: readonly Field<Key>[] = [
   { key: 'count', label: 'How many', hint: '', initial: 9, least: 1, most: 16, step: 1 },
   { key: 'evaluations', label: 'Evaluations', hint: 'of the network for each picture: 10, 25, 50 or any number', initial: 25, least: 1, most: 1000, step: 1 },
-  { key: 'guidance', label: 'Guidance', hint: 'above 1 the kind counts for more; 1 is off', initial: 1, least: 0, most: 20, step: 'any' },
+  { key: 'guidance', label: 'Guidance', hint: 'above 1 the kind counts for more; 1 is off and half the work', initial: 2, least: 0, most: 20, step: 'any' },
   { key: 'tolerance', label: 'Tolerance', hint: 'of RK45: smaller is finer and takes longer', initial: 1e-3, least: 1e-6, most: 0.1, step: 'any' },
 ];
 const USUAL = [10, 25, 50, 100];

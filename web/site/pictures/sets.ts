@@ -11,6 +11,8 @@ const SHIPPED = __MODELS__.filter((model) => model.view === 'pictures');
 /** The one people enjoy comes first. */
 const FIRST = 'emoji';
 const TITLES: Record<string, string> = { emoji: 'Emoji', fashion: 'Clothes' };
+/** What a first visit draws; elsewhere any kind. */
+const KINDS: Record<string, string> = { emoji: 'faces' };
 
 /** The one chosen at the last visit. */
 export function lastSet(): Shipped | undefined {
@@ -62,7 +64,7 @@ export class Sets {
     const options = kinds.map((name) => make('option', { value: name }, name));
     this.kind.replaceChildren(make('option', { value: '' }, 'any'), ...options);
     this.kind.disabled = this.engine.model !== null && !kinds.length;
-    const last = labels()[this.engine.name];
+    const last = labels()[this.engine.name] ?? KINDS[this.engine.name];
     this.kind.value = typeof last === 'string' && kinds.includes(last) ? last : '';
     this.changed();
   }
