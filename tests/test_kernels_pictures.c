@@ -65,7 +65,7 @@ static void column_sums_reference_is_near_double(void **state)
             magnitude += fabs(x_i);
             square += d * d;
         }
-        expect_near(sum[c], total, N * HALF_ULP * magnitude, "column_sums");
+        expect_near(sum[c], total, (double)N * HALF_ULP * magnitude, "column_sums");
         expect_near(squares[c], square, (N + 3) * HALF_ULP * square, "column_squares");
     }
     drop(&x);

@@ -144,8 +144,8 @@ static void every_sampler_draws_the_stored_pixels(void **state)
 {
     (void)state;
     static const char *const stored[KINDS] = {
-        "29bd2c3f3e751830", "25ec81ce71fb7387", "36297981e1bb983b", "91fb35df36deb574", "b472ba29319a74cb",
-        "1c5b0ce4e99ecb9d", "45a83ed390fc7204", "9b762016e471bd30", "e05cd799af68c96f", "0242b3f950e0ffe0",
+        "29bd2c3f3e751830", "1593f13d60874855", "36297981e1bb983b", "abe4f2ba5c5afb12", "b472ba29319a74cb",
+        "5316cdd98e746079", "45a83ed390fc7204", "223811e37cc7f9da", "e05cd799af68c96f", "0242b3f950e0ffe0",
         "236596302fad629a", "12cd9dbf74286f3f", "6bb2d40f2451c388", "ca655528e88d91e8", "e0e24e40e6c017e8",
         "3f5f57e966461549", "e60665aed8e5f26b", "149fc0fac4ff9a88",
     };

@@ -89,7 +89,10 @@ static guess guess_at(const pal_bound *b, const pal_level *t, size_t at)
     double scale = 1.0 / sqrt(t->alpha), sigma = pal_level_sigma(t), noised = (double)b->noised[at];
     guess g = {.eps = (double)b->eps[at]};
     g.x0 = scale * noised - sigma * g.eps;
-    if (b->options.clip_x0) g.x0 = g.x0 < -1.0 ? -1.0 : g.x0 > 1.0 ? 1.0 : g.x0;
+    if (b->options.clip_x0) { /* as in transition.c */
+        g.x0 = g.x0 < -1.0 ? -1.0 : g.x0 > 1.0 ? 1.0 : g.x0;
+        g.eps = (noised - sqrt(t->alpha) * g.x0) / sqrt(t->beta);
+    }
     g.x0_error = g.x0 - (double)b->x[at];
     g.eps_error = g.eps - (noised - sqrt(t->alpha) * (double)b->x[at]) / sqrt(t->beta);
     return g;

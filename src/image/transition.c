@@ -2,7 +2,8 @@
  *
  * Clipping as in the published code of Analytic-DPM and of its extension (Bao et al. 2022a, b):
  * - x0 to [-1, 1] before it enters the mean; -ddpm then takes the mean from x0 and x_t, -ddim from x0 and the eps that
- *   was predicted;
+ *   belongs to it and to x_t.  (With the eps that was predicted, x0 and eps no longer make x_t: where much is clipped,
+ *   as with bright pictures at the first steps, the state left its law and came to nothing.)
  * - the covariance of x0 to [0, 1];
  * - the standard deviation of the last step that has noise to `clip_pixel` 2 / 255 sqrt(pi / 2), which bounds the mean
  *   absolute noise by that many grey levels. */
@@ -80,14 +81,18 @@ static void move_row(pal_denoise *d, const pal_transition *tr, int32_t row)
     bool ddim = pal_image_mean_by_eps(d->options.sampler);
     double by_x0 = ddim ? tr->x0_of_ddim : tr->x0_of_ddpm, by_other = ddim ? tr->eps_of_ddim : tr->x_of_ddpm;
     double most = greatest_variance(d);
+    const pal_level *t = &d->level[d->at];
+    const double scale = sqrt(t->alpha), spread = sqrt(t->beta);
     float *x = d->x + pal_denoise_row(d, row);
     const float *x0 = d->x0 + pal_denoise_row(d, row), *eps = d->eps + pal_denoise_row(d, row);
     const float *second = d->second ? d->second + pal_denoise_row(d, row) : NULL;
     pal_denoise_normal(d, PAL_NOISE_MOVE, row);
-    pal_variance_of(d->options.sampler)(&d->options, &d->predictor, tr, &d->level[d->at], eps, second, d->variance);
+    pal_variance_of(d->options.sampler)(&d->options, &d->predictor, tr, t, eps, second, d->variance);
     for (int32_t i = 0; i < pal_denoise_size(d); i++) {
         double v = d->variance[i] < most ? d->variance[i] : most;
-        double mean = by_x0 * (double)x0[i] + by_other * (double)(ddim ? eps[i] : x[i]);
+        double other = (double)(ddim ? eps[i] : x[i]);
+        if (ddim && d->options.clip_x0) other = ((double)x[i] - scale * (double)x0[i]) / spread;
+        double mean = by_x0 * (double)x0[i] + by_other * other;
         x[i] = (float)(mean + sqrt(v) * (double)d->z[i]);
     }
 }

@@ -67,7 +67,7 @@ static void run_conv(picture_state *s, uint32_t type, const char *name)
         arena = pal_arena_in(block);
         pal_conv2d_layout(&s->room, PATCH, VALUES, &arena);
         bench_line(name, "3x3 on 14 x 14, 64 to 64", s->k->isa, type == PAL_F32 ? FLOAT : INTEGER,
-                   (double)VALUES * PATCH, bench_seconds(convolve, s));
+                   (double)VALUES * (double)PATCH, bench_seconds(convolve, s));
     }
     free(weights);
     free(block);
@@ -75,7 +75,7 @@ static void run_conv(picture_state *s, uint32_t type, const char *name)
 
 void bench_pictures(const pal_kernels *k, bench_wanted *wanted)
 {
-    const double bytes = 4.0 * VALUES;
+    const double bytes = 4.0 * (double)VALUES;
     float *numbers = malloc((2 * VALUES + 3 * CHANNELS) * sizeof *numbers);
     if (!numbers) {
         printf("not enough memory for the pictures\n");
