@@ -44,6 +44,8 @@ async function usableWhileLoading(/** @type {Kit} */ kit) {
 async function cancelled(/** @type {Kit} */ kit) {
   kit.server.mishaps.hold = 3e6;
   const tab = await kit.open();
+  // Puppeteer clicks where a button was: the page must have come to rest.
+  await tab.until(() => /3\.0 of/.test(document.querySelector('[data-part=progress]')?.textContent ?? '') && document.fonts.status === 'loaded', null, 'the download is held');
   await tab.button('Cancel');
   await tab.until(() => /No model is loaded/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'it says so');
   kit.server.mishaps.hold = null;

@@ -427,7 +427,7 @@ async function shipped(/** @type {Kit} */ kit) {
   const tab = await kit.tab();
   kit.server.mishaps.hold = 1e6;
   await tab.goto(`${kit.server.url}#pictures`);
-  await tab.until(() => /Fetching/.test(document.querySelector('[data-part=picture-progress]')?.textContent ?? ''), null, 'progress is shown');
+  await tab.until(() => /Fetching .*1\.0 of/.test(document.querySelector('[data-part=picture-progress]')?.textContent ?? '') && document.fonts.status === 'loaded', null, 'progress is shown, and the page rests');
   await tab.button('Cancel');
   await tab.until(() => /No model is loaded/.test(document.querySelector('[data-part=picture-progress]')?.textContent ?? ''), null, 'it is cancelled');
   kit.server.mishaps.hold = null;
