@@ -2,7 +2,7 @@
  *
  * Clipping as in the published code of Analytic-DPM and of its extension (Bao et al. 2022a, b):
  * - x0 to [-1, 1] before it enters the mean; -ddpm then takes the mean from x0 and x_t, -ddim from x0 and the eps that
- *   belongs to it and to x_t.  (With the eps that was predicted, x0 and eps no longer make x_t: where much is clipped,
+ *   belongs to it and to x_t, which is our own choice and not theirs for certain.  (With the eps that was predicted, x0 and eps no longer make x_t: where much is clipped,
  *   as with bright pictures at the first steps, the state left its law and came to nothing.)
  * - the covariance of x0 to [0, 1];
  * - the standard deviation of the last step that has noise to `clip_pixel` 2 / 255 sqrt(pi / 2), which bounds the mean
