@@ -23,7 +23,7 @@ import engine
 
 TRAIN = pathlib.Path(__file__).resolve().parent
 SIZES = {"small": {"dim": 128, "layers": 4, "heads": 2, "hidden": 352, "batch": 2048, "parts": 2},
-         "tales": {"dim": 256, "layers": 8, "heads": 4, "hidden": 704, "batch": 8192, "parts": 4}}
+         "tales": {"dim": 256, "layers": 8, "heads": 4, "hidden": 704, "batch": 8192, "parts": 2}}
 VOCABULARY = {"small": 1024, "tales": 4096}
 TRIAL_STEPS = 25                 # the trainer tells its speed every 20
 

@@ -38,7 +38,7 @@ def parse_arguments():
                                 ("hidden", int, 704), ("context", int, 512)):
         p.add_argument(f"--{name}", type=kind, default=default)
     p.add_argument("--batch", type=int, default=8192, help="tokens a step")
-    p.add_argument("--parts", type=int, default=4, help="groups of windows a step goes through the network in")
+    p.add_argument("--parts", type=int, default=2, help="groups of windows a step goes through the network in")
     p.add_argument("--muon-lr", type=float, default=0.02)
     p.add_argument("--adam-lr", type=float, default=2e-3)
     p.add_argument("--weight-decay", type=float, default=0.01)
@@ -48,6 +48,10 @@ def parse_arguments():
     p.add_argument("--decay", type=float, default=0.4, help="share of the tokens over which the rate falls to zero")
     p.add_argument("--ema", type=float, default=0.99, help="per step; grows from 0 in the first steps")
     p.add_argument("--pages", type=float, default=0.3, help="share of windows that are pages with blanks (full only)")
+    p.add_argument("--padded", type=float, default=0.8, help="share of a page's holes that end in <empty>")
+    p.add_argument("--untouched", type=float, default=0.5, help="share of the pages whose holes are masked whole")
+    p.add_argument("--page-weight", type=float, default=3.0, help="factor of the loss in pages")
+    p.add_argument("--shortest", type=int, default=8, help="tokens of the shortest windows; lengths are log-uniform from here")
     p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
     p.add_argument("--threads", type=int, default=0)
     return p.parse_args()
@@ -56,20 +60,19 @@ def parse_arguments():
 def rate(seen, total, warmup, decay):
     if seen < warmup:
         return max(seen, 1) / warmup
-    left = (total - seen) / (decay * total)
-    return max(0.0, min(1.0, left))
+    return max(0.0, min(1.0, (total - seen) / (decay * total))) if decay else 1.0
 
 
-def flatten(group, multiple=256):
+def flatten(group, longest, multiple=256):
     """tokens [N], (positions, ids) of the targets, their weights, window lengths.
 
-    N and the number of targets are padded to multiples (by a window of its own; by weights of zero):
-    the CPU's matrix products compile a kernel for every new shape."""
+    N and the number of targets are padded to multiples (by windows of its own of `longest` tokens; by weights
+    of zero): the CPU's matrix products compile a kernel for every new shape."""
     flat = lambda name: [x for window in group for x in getattr(window, name)]
     tokens, targets, weights = flat("tokens"), flat("targets"), flat("weights")
     lengths = [len(window.tokens) for window in group]
-    if len(tokens) % multiple:
-        lengths.append(multiple - len(tokens) % multiple)
+    while len(tokens) % multiple:
+        lengths.append(min(longest, -len(tokens) % multiple))
         tokens += [EOS] * lengths[-1]
     at = [i for i, target in enumerate(targets) if target != IGNORED]
     spare = -len(at) % multiple
@@ -98,7 +101,7 @@ class Training(Run):
         norm = sum(sum(w.weights) for w in windows)
         total = 0.0
         for group in split_batch(windows, a.parts):
-            tokens, targets, weights, lengths = flatten(group)
+            tokens, targets, weights, lengths = flatten(group, a.context)
             with torch.autocast("cpu", torch.bfloat16):
                 hidden = self.network(tokens, lengths, self.causal)
                 logits = self.network.logits(hidden[targets[0]])

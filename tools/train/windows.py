@@ -20,6 +20,7 @@ from prepare import BOS, EMPTY, EOS, MASK, load_vocabulary  # noqa: E402
 
 IGNORED = -1
 SHORTEST = 8
+FREE_MOST = 16          # tokens that the engine shows for [[?]]
 SPACE = "\u2581"
 
 
@@ -54,11 +55,12 @@ class Corpus:
                           for n in self.names])
         self.share = share / share.sum()
 
-    def draw_window(self, rng, most):
-        """ids of a window of at most `most` tokens, and whether it touches its document's two ends."""
+    def draw_window(self, rng, most, shortest):
+        """ids of a window of `shortest` to `most` tokens (fewer at a document's end), and whether it touches
+        its document's two ends."""
         source = self.train[self.names[rng.choice(len(self.names), p=self.share)]]
         tokens, bounds = source["tokens"], source["documents"]
-        length = min(most, int(math.exp(rng.uniform(math.log(SHORTEST), math.log(most + 1)))))
+        length = min(most, int(math.exp(rng.uniform(math.log(min(shortest, most)), math.log(most + 1)))))
         head = []
         boundaries, documents = len(source["starts"]), len(bounds) - 1
         if rng.random() < 0.5 and boundaries + documents:
@@ -112,7 +114,7 @@ def hole_spans(rng, text):
     return sorted(spans)
 
 
-def cut_page(corpus, rng, ids, page_start, most):
+def cut_page(corpus, rng, ids, page_start, most, padded):
     """A page with blanks out of a window: (tokens, is_hole) or None when it does not work out."""
     try:
         text = corpus.text(ids)
@@ -137,8 +139,8 @@ def cut_page(corpus, rng, ids, page_start, most):
         if b > a:
             filled = encode(text[a:b], a)
             shown = len(filled)
-            if rng.random() < 0.6:
-                shown = max(shown, 16) if rng.random() < 0.4 else shown + int(rng.integers(0, 17))
+            if rng.random() < padded:
+                shown = max(shown, FREE_MOST) if rng.random() < 0.6 else shown + int(rng.integers(0, 17))
             tokens += filled + [EMPTY] * (shown - len(filled))
             hole += [1] * shown
         at = b
@@ -146,38 +148,42 @@ def cut_page(corpus, rng, ids, page_start, most):
 
 
 def diffusion_window(corpus, rng, most, options):
-    """(tokens, is_hole); which holes are masked is chosen for the whole batch, see mask_windows."""
-    ids, first, last = corpus.draw_window(rng, most)
+    """(tokens, is_hole, is_page); what is masked is chosen for the whole batch, see mask_windows."""
+    ids, first, last = corpus.draw_window(rng, most, options.shortest)
     page = None
     if rng.random() < options.pages and len(ids) >= SHORTEST:
-        page = cut_page(corpus, rng, ids, page_start=True, most=most)
+        page = cut_page(corpus, rng, ids, page_start=True, most=most, padded=options.padded)
     tokens, hole = page or (ids, [1] * len(ids))
     if first and rng.random() < 0.5 and len(tokens) < most:
         tokens, hole = [BOS] + tokens, [0] + hole
     if last and rng.random() < 0.5 and len(tokens) < most:
         tokens, hole = tokens + [EOS], hole + [0]
-    return tokens, hole
+    return tokens, hole, page is not None
 
 
-def mask_windows(rng, pages):
+def mask_windows(rng, drawn, options):
     """Chooses k of the n maskable positions of every window, k stratified over the batch, and weighs each
-    masked cross-entropy by n / k: an unbiased estimate of n times the bound per token."""
+    masked cross-entropy by n / k: an unbiased estimate of n times the bound per token.
+
+    Of the pages a share has all holes masked, k = n, as the engine starts: that is where lengths are learnt.
+    What is missing in a page is little beside a whole window; a factor makes up for it."""
     windows = []
-    levels = (rng.permutation(len(pages)) + rng.random(len(pages))) / len(pages)
-    for (tokens, hole), level in zip(pages, levels):
+    levels = (rng.permutation(len(drawn)) + rng.random(len(drawn))) / len(drawn)
+    for (tokens, hole, is_page), level in zip(drawn, levels):
         at = np.flatnonzero(hole)
-        k = 1 + int(level * len(at))
+        k = len(at) if is_page and rng.random() < options.untouched else 1 + int(level * len(at))
+        factor = options.page_weight if is_page else 1.0
         window = Window(list(tokens), [IGNORED] * len(tokens), [0.0] * len(tokens))
         for i in rng.choice(at, k, replace=False).tolist():
             window.targets[i] = tokens[i]
             window.tokens[i] = MASK
-            window.weights[i] = len(at) / k
+            window.weights[i] = factor * len(at) / k
         windows.append(window)
     return windows
 
 
 def causal_window(corpus, rng, most, options):
-    ids, _, last = corpus.draw_window(rng, most - 1)
+    ids, _, last = corpus.draw_window(rng, most - 1, options.shortest)
     tokens = [BOS] + ids + ([EOS] if last and len(ids) + 2 <= most else [])
     return Window(tokens, tokens[1:] + [IGNORED], [1.0] * (len(tokens) - 1) + [0.0])
 
@@ -189,7 +195,7 @@ def make_batch(corpus, seed, step, budget, context, causal, options):
     while left > 2 * SHORTEST:
         made.append(draw(corpus, rng, min(context, left), options))
         left -= len(made[-1].tokens if causal else made[-1][0])
-    return made if causal else mask_windows(rng, made)
+    return made if causal else mask_windows(rng, made, options)
 
 
 def split_batch(windows, parts):

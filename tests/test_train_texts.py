@@ -1,0 +1,169 @@
+"""tools/train: attention that keeps its probabilities, windows and masks, a run stopped and resumed.
+
+Needs the packages of tools/train/requirements.txt; without them every test is skipped."""
+import argparse
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TRAIN = ROOT / "tools/train"
+sys.path.append(str(TRAIN))         # behind: the trainer of the pictures has modules of the same names
+try:
+    import gguf                     # noqa: F401  the trainer's files want it
+    import matplotlib               # noqa: F401
+    import numpy as np
+    import sentencepiece            # noqa: F401
+    import torch
+    import torch.nn.functional as F
+
+    import model
+    import windows
+    MISSING = ""
+except ImportError as error:
+    MISSING = f"{error.name} is not installed (tools/train/requirements.txt)"
+
+TINY = ("--dim", "32", "--layers", "2", "--heads", "2", "--hidden", "64", "--context", "64", "--batch", "256",
+        "--parts", "2", "--warmup", "512", "--threads", "1")
+
+
+def options(**other):
+    return argparse.Namespace(**{"pages": 0.5, "padded": 1.0, "untouched": 0.0, "page_weight": 1.0, "shortest": 8,
+                                 **other})
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Attention(unittest.TestCase):
+    def inputs(self, n, dtype):
+        generator = torch.Generator().manual_seed(n)
+        return [torch.randn(3, n, 8, dtype=dtype, generator=generator, requires_grad=True) for _ in range(3)]
+
+    def test_is_pytorchs_own_forward_and_back(self):
+        for causal in (False, True):
+            for n in (1, 2, 17):
+                q, k, v = self.inputs(n, torch.float64)
+                mask = torch.full((n, n), -math.inf, dtype=q.dtype).triu(1) if causal else None
+                kept = model.KeptAttention.apply(q, k, v, mask)
+                own = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+                self.assertLess((kept - own).abs().max(), 1e-12)
+                weight = torch.randn(kept.shape, dtype=q.dtype, generator=torch.Generator().manual_seed(1))
+                for a, b in zip(torch.autograd.grad((kept * weight).sum(), (q, k, v)),
+                                torch.autograd.grad((own * weight).sum(), (q, k, v))):
+                    self.assertLess((a - b).abs().max(), 1e-12)
+
+    def test_network_computes_the_same_in_training_and_validation(self):
+        for causal in (False, True):
+            shape = model.Shape(vocab=40, dim=32, layers=2, heads=4, kv_heads=2, hidden=64, context=32)
+            network = model.Network(shape)
+            for p in network.parameters():
+                torch.nn.init.normal_(p, 0, 0.2, generator=torch.Generator().manual_seed(p.numel()))
+            tokens = torch.arange(30) % 40
+            with torch.no_grad():
+                training = network.train()(tokens, [19, 11], causal)
+                validation = network.eval()(tokens, [19, 11], causal)
+            self.assertLess((training - validation).abs().max(), 1e-5)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Masks(unittest.TestCase):
+    def drawn(self, is_page=False):
+        tokens = list(range(10, 30))
+        return [(tokens, [0] * 4 + [1] * 12 + [0] * 4, is_page)] * 400
+
+    def test_given_tokens_stay_and_masked_ones_are_targets(self):
+        for window in windows.mask_windows(np.random.default_rng(1), self.drawn(), options()):
+            for i, (token, target) in enumerate(zip(window.tokens, window.targets)):
+                if target == windows.IGNORED:
+                    self.assertEqual((token, window.weights[i]), (10 + i, 0.0))
+                else:
+                    self.assertEqual((token, target), (windows.MASK, 10 + i))
+                    self.assertTrue(4 <= i < 16)
+
+    def test_weights_are_an_unbiased_estimate(self):
+        total = np.array([w.weights for w in windows.mask_windows(np.random.default_rng(2), self.drawn(), options())])
+        self.assertTrue(np.allclose(total.sum(1), 12))             # every window counts its 12 places once
+        self.assertTrue(np.allclose(total.mean(0)[4:16], 1, atol=0.25))
+        counts = np.bincount((total > 0).sum(1), minlength=13)[1:]
+        self.assertTrue(all(abs(c - 400 / 12) < 2 for c in counts), counts)    # stratified
+
+    def test_untouched_pages_are_masked_whole_and_weighted(self):
+        made = windows.mask_windows(np.random.default_rng(3), self.drawn(True), options(untouched=1.0, page_weight=3.0))
+        self.assertTrue(all(w.weights == [0.0] * 4 + [3.0] * 12 + [0.0] * 4 for w in made))
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Run(unittest.TestCase):
+    """On the prose of this repository."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.path = pathlib.Path(cls.folder.name)
+        text = cls.path / "text"
+        text.mkdir()
+        (text / "docs.txt").write_text("\n".join((ROOT / name).read_text() for name in ("ARCHITECTURE.md", "README.md"))
+                                       .encode("ascii", "ignore").decode())
+        cls.python(ROOT / "tools/data/prepare.py", text, cls.path / "data", "--vocab-size", 600)
+        cls.corpus = windows.Corpus(cls.path / "data")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @staticmethod
+    def python(*arguments):
+        done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=False)
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        return done.stdout
+
+    def train(self, name, tokens, *more):
+        self.python(TRAIN / "train.py", "--data", self.path / "data", "--out", self.path / name, "--tokens", tokens,
+                    "--every", 512, *TINY, *more)
+        return torch.load(self.path / name / "best.pt", weights_only=True)
+
+    def test_stopped_and_resumed_is_the_run_that_was_not(self):
+        for attention in ("causal", "full"):
+            shared = ("--attention", attention, "--decay", 0, "--dropout", 0)
+            whole = self.train(f"whole-{attention}", 1024, *shared)
+            self.train(f"parts-{attention}", 512, *shared)
+            parts = self.train(f"parts-{attention}", 1024, *shared, "--resume")
+            self.assertEqual(parts["seen"], whole["seen"])
+            for name, value in whole["weights"].items():
+                self.assertTrue(torch.equal(value, parts["weights"][name]), name)
+            log = [json.loads(line) for line in (self.path / f"parts-{attention}/log.jsonl").read_text().splitlines()]
+            self.assertEqual(len(log), 2)
+
+    def test_pages_hold_the_text_in_holes_and_around_them(self):
+        rng, corpus, pages = np.random.default_rng(4), self.corpus, 0
+        for _ in range(200):
+            ids, _, _ = corpus.draw_window(rng, 64, 16)
+            page = windows.cut_page(corpus, rng, ids, page_start=True, most=128, padded=1.0)
+            if page is None:
+                continue
+            tokens, hole = page
+            pages += 1
+            kept = [t for t in tokens if t != windows.EMPTY]
+            # at the page's start the vocabulary's own space stands for the one that was taken away
+            self.assertEqual(corpus.text(kept).removeprefix(" "), corpus.text(ids).removeprefix(" "))
+            self.assertTrue(all(h for t, h in zip(tokens, hole) if t == windows.EMPTY))
+            for i, (t, h) in enumerate(zip(tokens[:-1], hole)):
+                if t == windows.EMPTY and hole[i + 1]:
+                    self.assertEqual(tokens[i + 1], windows.EMPTY)      # what is empty ends its hole
+        self.assertGreater(pages, 50)
+
+    def test_windows_are_as_long_as_asked(self):
+        rng = np.random.default_rng(5)
+        lengths = [len(self.corpus.draw_window(rng, 64, 32)[0]) for _ in range(200)]
+        self.assertLessEqual(max(lengths), 64)
+        self.assertGreater(np.mean(np.array(lengths) >= 32), 0.9)
+
+
+if __name__ == "__main__":
+    unittest.main()
