@@ -33,7 +33,8 @@ TINY = ("--dim", "32", "--layers", "2", "--heads", "2", "--hidden", "64", "--con
 
 
 def options(**other):
-    return argparse.Namespace(**{"pages": 0.5, "padded": 1.0, "untouched": 0.0, "page_weight": 1.0, "shortest": 8,
+    return argparse.Namespace(**{"pages": 0.5, "padded": 1.0, "untouched": 0.0, "page_weight": 1.0, "level_power": 1.0,
+                                 "shortest": 8,
                                  **other})
 
 
@@ -94,6 +95,11 @@ class Masks(unittest.TestCase):
     def test_untouched_pages_are_masked_whole_and_weighted(self):
         made = windows.mask_windows(np.random.default_rng(3), self.drawn(True), options(untouched=1.0, page_weight=3.0))
         self.assertTrue(all(w.weights == [0.0] * 4 + [3.0] * 12 + [0.0] * 4 for w in made))
+
+    def test_power_of_the_level_weighs_windows_by_what_is_masked(self):
+        for window in windows.mask_windows(np.random.default_rng(3), self.drawn(), options(level_power=0.5)):
+            masked = np.array(window.weights)[np.array(window.targets) != windows.IGNORED]
+            self.assertTrue(np.allclose(masked, (12 / len(masked)) ** 0.5))
 
 
 @unittest.skipIf(MISSING, MISSING)

@@ -163,7 +163,8 @@ def diffusion_window(corpus, rng, most, options):
 
 def mask_windows(rng, drawn, options):
     """Chooses k of the n maskable positions of every window, k stratified over the batch, and weighs each
-    masked cross-entropy by n / k: an unbiased estimate of n times the bound per token.
+    masked cross-entropy by n / k: an unbiased estimate of n times the bound per token.  A level_power below 1
+    of n / k is biased towards windows with much missing, and far less noisy: those with a single mask count less.
 
     Of the pages a share has all holes masked, k = n, as the engine starts: that is where lengths are learnt.
     What is missing in a page is little beside a whole window; a factor makes up for it."""
@@ -177,7 +178,7 @@ def mask_windows(rng, drawn, options):
         for i in rng.choice(at, k, replace=False).tolist():
             window.targets[i] = tokens[i]
             window.tokens[i] = MASK
-            window.weights[i] = factor * len(at) / k
+            window.weights[i] = factor * (len(at) / k) ** options.level_power
         windows.append(window)
     return windows
 
