@@ -145,6 +145,9 @@ class Run(unittest.TestCase):
                 self.assertTrue(torch.equal(value, parts["weights"][name]), name)
             log = [json.loads(line) for line in (self.path / f"parts-{attention}/log.jsonl").read_text().splitlines()]
             self.assertEqual(len(log), 2)
+        self.train("parts-full", 1280, *shared, "--resume", "--weight-decay", 0.5)
+        muon = torch.load(self.path / "parts-full/last.pt", weights_only=True)["optimisers"][0]
+        self.assertEqual(muon["param_groups"][0]["weight_decay"], 0.5)      # the command's, not the file's
 
     def test_pages_hold_the_text_in_holes_and_around_them(self):
         rng, corpus, pages = np.random.default_rng(4), self.corpus, 0

@@ -34,7 +34,10 @@ class Run:
         state = torch.load(self.out / "last.pt", weights_only=True)
         self.network.load_state_dict(state["network"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"]):
+            asked = [group["weight_decay"] for group in optimiser.param_groups]
             optimiser.load_state_dict(saved)
+            for group, decay in zip(optimiser.param_groups, asked):
+                group["weight_decay"] = decay           # as the command has it, not as it was
         self.ema = state["ema"]
         self.step, self.seen, self.best = state["step"], state["seen"], state["best"]
         self.hours = state.get("hours", 0.0)

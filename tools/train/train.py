@@ -48,7 +48,7 @@ def parse_arguments():
     p.add_argument("--decay", type=float, default=0.4, help="share of the tokens over which the rate falls to zero")
     p.add_argument("--ema", type=float, default=0.99, help="per step; grows from 0 in the first steps")
     p.add_argument("--pages", type=float, default=0.3, help="share of windows that are pages with blanks (full only)")
-    p.add_argument("--level-power", type=float, default=1.0, help="masked cross-entropies weigh (n / k) to this power")
+    p.add_argument("--level-power", type=float, default=0.5, help="masked cross-entropies weigh (n / k) to this power")
     p.add_argument("--padded", type=float, default=0.8, help="share of a page's holes that end in <empty>")
     p.add_argument("--untouched", type=float, default=0.5, help="share of the pages whose holes are masked whole")
     p.add_argument("--page-weight", type=float, default=3.0, help="factor of the loss in pages")

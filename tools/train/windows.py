@@ -107,8 +107,8 @@ def hole_spans(rng, text):
             a += int(rng.integers(1, 3))                    # inside the first word, or right behind its space
         if rng.random() < 0.12 and b < len(text) - 1:
             b -= int(rng.integers(0, min(3, b - a - 1) + 1)) if b - a > 1 else 0
-        if rng.random() < 0.15 and text[b - 1] in ".,!?;:\"":
-            b -= 1                                          # leave the punctuation standing
+        if rng.random() < 0.5 and text[b - 1] in ".,!?;:\"":
+            b -= 1                                          # leave the punctuation standing, as people do
         if b > a and all(b < c or a > d for c, d in spans):
             spans.append((a, b))
     return sorted(spans)
