@@ -79,7 +79,7 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
     s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
     s->page.text = pal_take(arena, page->bytes, 1);
     pal_layout_place(&s->layout, &s->scratch, page, m->vocab, arena);
-    pal_fill_layout(&s->fill, m->net.vocab, (int32_t)page->places, arena);
+    pal_fill_layout(&s->fill, m->net.vocab, shown, (int32_t)page->places, arena);
     pal_runner_layout(&s->runner, m, shown, arena);
     return s;
 }
@@ -134,6 +134,7 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     s->fill.options = s->options;
     s->fill.n = s->layout.shown;
     s->fill.tokens = s->layout.tokens + s->layout.shown_from;
+    s->fill.drops_empty = true;
     s->fill.blanks = (int32_t)s->page.blanks;
     s->fill.slots = s->layout.slots;
     s->fill.blank = s->layout.blank;

@@ -42,7 +42,7 @@ static int32_t tokens_of(const pal_model *model, pal_session *const *sessions, i
     int64_t tokens = 0;
     for (int32_t i = 0; i < count; i++) {
         if (sessions[i]->model != model) return -1;
-        if (pal_fill_asks(&sessions[i]->fill)) tokens += sessions[i]->fill.n;
+        if (pal_fill_asks(&sessions[i]->fill)) tokens += sessions[i]->fill.shown_n;
     }
     return tokens > INT32_MAX ? INT32_MAX : (int32_t)tokens;
 }
@@ -63,7 +63,7 @@ static void hand_out(pal_session *const *sessions, int32_t count, const float *x
         pal_session *s = sessions[i];
         const int asked = pal_fill_asks(&s->fill);
         if (!asked) continue;
-        const size_t size = (size_t)pal_runner_rows(&s->runner, s->fill.n, s->fill.asked, asked) * dim;
+        const size_t size = (size_t)pal_runner_rows(&s->runner, s->fill.shown_n, s->fill.asked, asked) * dim;
         memcpy(s->runner.activations.x, x, size * sizeof *x);
         x += size;
         pal_fill_answered(&s->fill);
@@ -90,11 +90,11 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
         pal_fill *f = &sessions[i]->fill;
         const int asked = pal_fill_asks(f);
         if (!asked) continue;
-        const int some = pal_runner_rows(&sessions[i]->runner, f->n, f->asked, asked);
+        const int some = pal_runner_rows(&sessions[i]->runner, f->shown_n, f->asked, asked);
         for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.rows[r];
-        memcpy(w.tokens + n, f->tokens, (size_t)f->n * sizeof *w.tokens);
-        w.part[parts++] = (int)f->n;
-        n += (int)f->n;
+        memcpy(w.tokens + n, f->shown, (size_t)f->shown_n * sizeof *w.tokens);
+        w.part[parts++] = (int)f->shown_n;
+        n += (int)f->shown_n;
     }
     pal_transformer_forward_parts(&model->net, &model->kernels, &w.activations, &w.cache, w.tokens, w.part, parts,
                                   w.rows, rows);

@@ -255,7 +255,7 @@ static void start(table_fill *t, pal_sampler sampler)
     f->blank = t->blank;
     f->slot = t->slot;
     place_slots(t);
-    pal_fill_layout(f, t->model.classes.vocab, f->slots, &arena);
+    pal_fill_layout(f, t->model.classes.vocab, f->n, f->slots, &arena);
     if (arena.used > sizeof t->block) abort();
     pal_fill_start(f);
 }

@@ -406,11 +406,11 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
     f.blank = &blank;
     f.slot = slot;
     pal_arena arena = {0};
-    pal_fill_layout(&f, classes.vocab, f.slots, &arena);
+    pal_fill_layout(&f, classes.vocab, f.n, f.slots, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     assert_non_null(block);
     arena = pal_arena_in(block);
-    pal_fill_layout(&f, classes.vocab, f.slots, &arena);
+    pal_fill_layout(&f, classes.vocab, f.n, f.slots, &arena);
     pal_fill_start(&f);
     while (pal_fill_step(&f) == PAL_MORE) {
     }

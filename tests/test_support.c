@@ -68,7 +68,7 @@ static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most
     for (int32_t i = 0; i < b->fill.slots; i++) b->slot[i] = (pal_slot){.at = i, .blank = i / most, .index = i % most};
     for (int32_t i = 0; i < blanks; i++)
         b->blank[i] = (pal_blank){.least = least, .most = most, .slot = i * most, .first = first};
-    pal_fill_layout(&b->fill, VOCAB, b->fill.slots, &arena);
+    pal_fill_layout(&b->fill, VOCAB, b->fill.n, b->fill.slots, &arena);
     assert_true(arena.used <= sizeof b->block);
     pal_fill_start(&b->fill);
 }

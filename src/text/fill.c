@@ -1,11 +1,13 @@
 /* fill.c - the books of a page being filled: reveal, mask, draw, measure. */
 #include "fill.h"
 #include "choose.h"
+#include "length.h"
 #include "support.h"
 
-void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena)
+void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pal_arena *arena)
 {
     size_t v = (size_t)vocab, s = (size_t)slots;
+    f->shown = pal_take(arena, (size_t)most, sizeof *f->shown);
     f->logits = pal_take(arena, PAL_FILL_ROWS * v, sizeof *f->logits);
     f->law = pal_take(arena, v, sizeof *f->law);
     f->rank = pal_take(arena, v, sizeof *f->rank);
@@ -57,11 +59,34 @@ void pal_fill_start(pal_fill *f)
     }
 }
 
+static bool is_shown(const pal_fill *f, int32_t slot)
+{
+    const pal_slot *s = &f->slot[slot];
+    return !f->drops_empty || f->tokens[s->at] != f->classes->empty ||
+           !pal_length_needs_no_empty(f, &f->blank[s->blank]);
+}
+
+/* A blank of n words is shown to the network as n places or more, in training as here; places that are known to be
+ * <empty> say no more than fewer places would, and keep the words from what follows them. */
+static void show(pal_fill *f)
+{
+    int32_t slot = 0;
+    f->shown_n = 0;
+    for (int32_t i = 0; i < f->n; i++) {
+        bool in_blank = slot < f->slots && f->slot[slot].at == i;
+        bool shown = !in_blank || is_shown(f, slot);
+        if (in_blank) f->slot[slot++].shown_at = f->shown_n;
+        if (shown) f->shown[f->shown_n++] = f->tokens[i];
+    }
+}
+
 int pal_fill_asks(pal_fill *f)
 {
     int count = 0;
-    for (int32_t i = 0; !f->fresh && i < f->slots; i++)
-        if (pal_fill_is_open(f, i)) f->asked[count++] = (int)f->slot[i].at;
+    if (f->fresh) return 0;
+    show(f);
+    for (int32_t i = 0; i < f->slots; i++)
+        if (pal_fill_is_open(f, i)) f->asked[count++] = (int)f->slot[i].shown_at;
     return count;
 }
 
@@ -76,7 +101,7 @@ void pal_fill_evaluate(pal_fill *f)
     const int count = pal_fill_asks(f);
     if (f->fresh) return;
     PAL_ASSERT(count > 0);
-    f->predictor.evaluate(f->predictor.context, f->tokens, f->n, f->asked, count);
+    f->predictor.evaluate(f->predictor.context, f->shown, f->shown_n, f->asked, count);
     pal_fill_answered(f);
 }
 
@@ -138,7 +163,7 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
         for (; i < f->slots && count < PAL_FILL_ROWS; i++)
             if (pal_fill_is_open(f, i)) {
                 slot[count] = i;
-                at[count++] = (int)f->slot[i].at;
+                at[count++] = (int)f->slot[i].shown_at;
             }
         if (!count) return;
         f->predictor.logits(f->predictor.context, at, count, f->logits);
@@ -169,35 +194,34 @@ static void note_alternatives(const pal_fill *f, pal_slot *s)
     }
 }
 
-/* Whether the blank ends at this place, by the model's own law: temperature and truncation shape the words, not the
- * length.  (A length is many small decisions, place by place; sharpened each, they would add up to blanks of a word
- * or none.)  If it does not, f->law becomes the law of the words and *u the uniform number left to draw one with. */
-static bool draw_end(pal_fill *f, double *u, double *end)
+double pal_fill_look_at(pal_fill *f, int32_t slot)
 {
-    int32_t empty = f->classes->empty;
-    *end = empty >= 0 ? f->law[empty] : 0.0;
-    if (*end <= 0.0) return false;
-    if (f->options.temperature == 0.0 ? *end > 0.5 : *u < *end) return true;
-    if (*end >= 1.0) return true;
-    f->law[empty] = 0.0;
-    for (int32_t id = 0; id < f->classes->vocab; id++) f->law[id] /= 1.0 - *end;
-    *u = *u > *end ? (*u - *end) / (1.0 - *end) : 0.0;
-    return false;
-}
-
-void pal_fill_draw(pal_fill *f, int32_t slot)
-{
-    if (!pal_fill_is_open(f, slot)) return; /* an <empty> drawn before it in this step decided it */
-    int at = (int)f->slot[slot].at;
+    int at = (int)f->slot[slot].shown_at;
     f->predictor.logits(f->predictor.context, &at, 1, f->logits);
     pal_fill_law(f, slot, f->logits);
+    return f->classes->empty >= 0 ? f->law[f->classes->empty] : 0.0;
+}
+
+void pal_fill_set_end(pal_fill *f, double end)
+{
+    int32_t empty = f->classes->empty;
+    double words = 1.0 - f->law[empty];
+    if (words <= 0.0) return;
+    for (int32_t id = 0; id < f->classes->vocab; id++) f->law[id] *= (1.0 - end) / words;
+    f->law[empty] = end;
+}
+
+void pal_fill_end_at(pal_fill *f, int32_t slot)
+{
     note_alternatives(f, &f->slot[slot]);
-    double end, u = pal_fill_uniform(f, PAL_DRAW_TOKEN, slot);
-    if (draw_end(f, &u, &end)) {
-        reveal(f, slot, f->classes->empty, end);
-        reveal_tail(f, slot);
-        return;
-    }
+    reveal(f, slot, f->classes->empty, f->law[f->classes->empty]);
+    reveal_tail(f, slot);
+}
+
+/* Draws among the words of f->law, in which the blank ends with probability `end`. */
+static void draw_word(pal_fill *f, int32_t slot, double u, double end)
+{
+    if (end > 0.0) pal_fill_set_end(f, 0.0);
     const pal_choice how = {.temperature = f->options.temperature,
                             .top_k = f->options.top_k,
                             .top_p = f->options.top_p,
@@ -208,6 +232,27 @@ void pal_fill_draw(pal_fill *f, int32_t slot)
     int32_t id =
         pal_choose(&how, f->law, f->logits, f->classes->vocab, f->tokens, f->n, f->present, f->rank, u, &law_of_id);
     reveal(f, slot, id, law_of_id * (1.0 - end));
+}
+
+/* The blank ends here by the model's own law: temperature and truncation shape the words, not the length.  (A length
+ * is many small decisions, place by place; sharpened each, they would add up to blanks of a word or none.) */
+void pal_fill_draw_by_law(pal_fill *f, int32_t slot)
+{
+    double end = f->classes->empty >= 0 ? f->law[f->classes->empty] : 0.0,
+           u = pal_fill_uniform(f, PAL_DRAW_TOKEN, slot);
+    if (end > 0.0 && (end >= 1.0 || (f->options.temperature == 0.0 ? end > 0.5 : u < end))) {
+        pal_fill_end_at(f, slot);
+        return;
+    }
+    note_alternatives(f, &f->slot[slot]);
+    draw_word(f, slot, u > end ? (u - end) / (1.0 - end) : 0.0, end);
+}
+
+void pal_fill_draw(pal_fill *f, int32_t slot)
+{
+    if (!pal_fill_is_open(f, slot)) return; /* an <empty> drawn before it in this step decided it */
+    pal_fill_look_at(f, slot);
+    pal_fill_draw_by_law(f, slot);
 }
 
 /* Remasking goes on to its last time step, since a full page may be opened again before that. */

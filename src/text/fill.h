@@ -21,7 +21,8 @@ typedef struct {
 
 /* A place of a blank. */
 typedef struct {
-    int32_t at; /* index in tokens */
+    int32_t at;       /* index in tokens */
+    int32_t shown_at; /* index in what the last evaluation was shown */
     int32_t blank, index;
     int32_t step; /* revealed at; -1: open; 0: pinned */
     bool pinned;
@@ -42,7 +43,9 @@ struct pal_fill {
     pal_predictor predictor;
     const pal_classes *classes;
     pal_infill_options options; /* checked */
-    int32_t n, *tokens;         /* [n], what the network is shown */
+    int32_t n, *tokens;         /* [n] */
+    int32_t shown_n, *shown;    /* [n], tokens as the network is shown them */
+    bool drops_empty;           /* it is not shown what is known to be <empty>, as if the blank were shorter */
     int32_t blanks, slots;
     pal_blank *blank; /* [blanks] */
     pal_slot *slot;   /* [slots], in order of position */
@@ -57,11 +60,12 @@ struct pal_fill {
     uint8_t *present; /* [vocab], scratch of the repetition penalty, all zero between uses */
     double *sureness; /* [slots], scratch of the samplers */
     int32_t *chosen;  /* [slots], the same */
-    int *asked;       /* [slots], positions whose logits an evaluation is for */
+    int *asked;       /* [slots], indices in `shown` whose logits an evaluation is for */
 };
 
-/* Places the scratch arrays (logits to chosen); tokens, blank and slot are the caller's. */
-void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t slots, pal_arena *arena);
+/* Places `shown` for up to `most` tokens and the scratch arrays (logits to asked); tokens, blank and slot are the
+ * caller's. */
+void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pal_arena *arena);
 
 /* Ready for the first step: every slot that is not pinned is masked. */
 void pal_fill_start(pal_fill *f);
@@ -75,8 +79,8 @@ pal_status pal_fill_step(pal_fill *f);
 /* Evaluates the network unless it has seen these tokens already. */
 void pal_fill_evaluate(pal_fill *f);
 
-/* For who evaluates several fills together: how many positions f->asked names whose logits the next step will look
- * at, 0 if it needs no evaluation; and afterwards, that the predictor has them. */
+/* For who evaluates several fills together: how many positions of f->shown f->asked names whose logits the next step
+ * will look at, 0 if it needs no evaluation; and afterwards, that the predictor has them. */
 int pal_fill_asks(pal_fill *f);
 void pal_fill_answered(pal_fill *f);
 static inline bool pal_fill_is_open(const pal_fill *f, int32_t slot)
@@ -96,6 +100,13 @@ pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; 
 /* Draws the token of an open slot at the present step and reveals it.  Must follow pal_fill_evaluate in
  * this step; slots drawn together are drawn in order of position. */
 void pal_fill_draw(pal_fill *f, int32_t slot);
+
+/* The parts of that, for who decides otherwise where a blank ends. */
+double pal_fill_look_at(pal_fill *f, int32_t slot);   /* f->law := its law; returns that of <empty> */
+void pal_fill_set_end(pal_fill *f, double end);       /* gives <empty> this probability, the words the rest */
+void pal_fill_end_at(pal_fill *f, int32_t slot);      /* reveals it and what follows in the blank as <empty> */
+void pal_fill_draw_by_law(pal_fill *f, int32_t slot); /* draws from f->law and reveals */
+
 void pal_fill_mask(pal_fill *f, int32_t slot); /* back to the mask */
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot);
 int32_t pal_fill_steps(const pal_fill *f); /* time steps of the samplers that have them */

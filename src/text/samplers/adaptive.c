@@ -2,8 +2,9 @@
  *
  * Kim et al., "Train for the worst, plan for the best" (2025).  The place depends on revealed tokens only,
  * never on the token about to be drawn, so that with true conditionals the joint law is reproduced
- * exactly; choosing by the probability of the drawn token (MaskGIT, LLaDA) does not. */
-#include "../fill.h"
+ * exactly; choosing by the probability of the drawn token (MaskGIT, LLaDA) does not.  Blanks of known length
+ * come first; when none is open, the length of the next is drawn (length.c). */
+#include "../length.h"
 #include "../../core/math.h"
 
 double pal_measure_margin(const double *law, int32_t vocab)
@@ -35,6 +36,18 @@ double pal_measure_confidence(const double *law, int32_t vocab)
     return most;
 }
 
+static int32_t surest(const pal_fill *f)
+{
+    int32_t best = -1;
+    for (int32_t i = 0; i < f->blanks; i++) {
+        const pal_blank *blank = &f->blank[i];
+        if (!pal_length_is_settled(f, blank)) continue;
+        for (int32_t slot = blank->slot; slot < blank->slot + blank->most; slot++) /* ties: the lowest position */
+            if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
+    }
+    return best;
+}
+
 bool pal_sample_adaptive(pal_fill *f)
 {
     f->step++;
@@ -42,9 +55,10 @@ bool pal_sample_adaptive(pal_fill *f)
     pal_fill_measure(f, f->options.sampler == PAL_MARGIN    ? pal_measure_margin
                         : f->options.sampler == PAL_ENTROPY ? pal_measure_entropy
                                                             : pal_measure_confidence);
-    int32_t best = -1;
-    for (int32_t slot = 0; slot < f->slots; slot++) /* ties stay with the lowest position */
-        if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
-    pal_fill_draw(f, best);
+    int32_t slot = surest(f);
+    if (slot >= 0)
+        pal_fill_draw(f, slot);
+    else
+        pal_length_settle(f, false);
     return true;
 }

@@ -4,8 +4,8 @@
  * Threshold (Wu et al., Fast-dLLM, 2025): all places whose likeliest token is more probable than the
  * threshold, at least the surest.  Entropy bound (Ben-Hamu et al., EB-sampler, 2025): by rising entropy,
  * the longest run whose sum of entropies less the largest stays within the bound, which bounds the
- * divergence of the independent draw from the joint one. */
-#include "../fill.h"
+ * divergence of the independent draw from the joint one.  The lengths of all free blanks are drawn first (length.c). */
+#include "../length.h"
 
 #define DEFAULT_THRESHOLD 0.9
 
@@ -58,6 +58,7 @@ bool pal_sample_parallel(pal_fill *f)
 {
     f->step++;
     pal_fill_evaluate(f);
+    if (pal_length_settle(f, true)) return true;
     int32_t count = f->options.entropy_bound > 0.0 ? choose_by_entropy(f) : choose_by_threshold(f);
     sort_by_position(f->chosen, count);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
