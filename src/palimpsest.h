@@ -4,7 +4,7 @@
  *   pal_model *model;
  *   if (pal_model_open_file(&model, "tales-infill.gguf", 0, &err)) report(err.text, err.offset);
  *   pal_infill_options options = pal_infill_defaults();
- *   const char *page = "Once upon a time [[?]] lived in [[4]].";
+ *   const char *page = "Once upon a time there was a [[?]] who lived in [[4]].";
  *   size_t bytes;
  *   pal_session *s;
  *   if (pal_session_bytes(model, page, strlen(page), &options, &bytes, &err)) ...    // ask,

@@ -20,10 +20,10 @@ typedef struct {
     pal_unet_common common;
 } parts;
 
-/* The name of a part of `whole`, in name. */
+/* The name of a part of `whole`, in name; the longest of ours have 25 bytes. */
 static const char *part_name(char name[NAME], const char *whole, const char *part)
 {
-    snprintf(name, NAME, "%s%s%s", whole, *whole ? "." : "", part);
+    snprintf(name, NAME, "%.40s%s%.22s", whole, *whole ? "." : "", part);
     return name;
 }
 

@@ -26,7 +26,8 @@ static void help(FILE *out)
           out);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n'palimpsest COMMAND --help' tells more.  For example:\n\n"
-          "  palimpsest infill -m models/tales-infill.gguf --text 'Once upon a time [[?]] lived in [[4]].'\n"
+          "  palimpsest infill -m models/tales-infill.gguf \\\n"
+          "      --text 'Once upon a time there was a [[?]] who lived in [[4]].'\n"
           "  palimpsest generate -m models/tales-ar.gguf --prompt 'Once upon a time' --max-tokens 100\n"
           "  palimpsest image -m models/fashion.gguf --count 16 -o pictures.png\n",
           out);

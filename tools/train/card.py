@@ -24,7 +24,7 @@ import held_out
 import measure
 from manifest import update_manifest
 
-PAGES = ("Once upon a time [[?]] lived in [[4]].",
+PAGES = ("Once upon a time there was a [[?]] who lived in [[4]].",
          "The little dog was sad because [[?]]. Then his friend came and said, \"[[?]]\"",
          "[[8-16]] and they all lived happily ever after.")
 

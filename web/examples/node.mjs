@@ -1,4 +1,4 @@
-// Fills a page in Node:  node node.mjs MODEL 'Once upon a time [[?]] lived in [[4]].' [SEED]
+// Fills a page in Node:  node node.mjs MODEL 'Once upon a time there was a [[?]] who lived in [[4]].' [SEED]
 import { pathToFileURL } from 'node:url';
 import { load } from 'palimpsest';
 

@@ -18,6 +18,9 @@ export const EXAMPLES: readonly string[] = [
   'Twinkle, twinkle, little star,\nhow I wonder what you [[1]]!\nUp above the [[1]] so high,\nlike a diamond in the [[1]].',
   // Two blanks where one word would do.
   'He was a very [[1]][[1]] boy, and everybody in the village liked him.',
+  // Lengths that the model chooses.
+  'The king [[?]] and gave the boy a bag of gold.',
+  'Once upon a time there was a [[?]] who lived in [[4]].',
   // A whole sentence.
   'Once upon a time, there was a little girl named Lily. [[8]] One day, Lily went to the park with her mom.',
 ];

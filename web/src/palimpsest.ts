@@ -2,7 +2,7 @@
  *
  *    import { load } from './palimpsest.js';
  *    const model = await load('models/tales-infill.gguf');
- *    const { text } = await model.infill('Once upon a time [[?]] lived in [[4]].').result();
+ *    const { text } = await model.infill('Once upon a time there was a [[?]] who lived in [[4]].').result();
  *
  *  The engine runs in a worker of its own, `palimpsest-worker.js`, which lies beside this file as the engine's builds do:
  *  `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; for pictures `palimpsest-pictures.wasm`,
