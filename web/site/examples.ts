@@ -1,10 +1,10 @@
 /** One of each kind of thing that the model does well, each tried with a dozen seeds; the first is in index.html too. */
 export const EXAMPLES: readonly string[] = [
-  'Once upon a time, in a [[1]] forest, there lived a [[1]] [[1]] named Max. One day he met a little bird. "Can I play with you?" asked Max. "[[1]], you can," said the bird. They played together all [[1]]. From that day on, they [[4-8]]',
+  'Once upon a time, in a [[1]] forest, there lived a [[1]] rabbit named Max. One day he met a little bird. "Can I play with you?" asked Max. "[[1]], you can," said the bird. They played together all [[1]]. From that day on, they [[4-8]].',
   // Beginnings and endings.
   '[[5]] there was a little girl named [[1]]. She loved to play outside with her [[1]].',
   'They played together all day, and they were very [[1]]. When it was time to go [[1]], they said [[1]] to each other. The [[1]].',
-  'Tom said sorry and gave the ball back. Ben smiled and said, "It\'s [[1]]." They hugged and played together again. From that day on, they [[4-8]]',
+  'Tom said sorry and gave the ball back. Ben smiled and said, "It\'s [[1]]." They hugged and played together again. From that day on, they [[?]].',
   // Talk.
   '"I am so [[1]]," said the little bear. "Can I have some [[1]]?" "[[1]]," said his mother, and she gave him a big [[1]].',
   '"Can I play with you?" asked Tim. "[[1]], you can," said Sue. "Let\'s [[2-4]]!" They played together all day and had a lot of [[1]].',
