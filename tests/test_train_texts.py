@@ -135,19 +135,38 @@ class Run(unittest.TestCase):
         return torch.load(self.path / name / "best.pt", weights_only=True)
 
     def test_stopped_and_resumed_is_the_run_that_was_not(self):
-        for attention in ("causal", "full"):
-            shared = ("--attention", attention, "--decay", 0, "--dropout", 0)
-            whole = self.train(f"whole-{attention}", 1024, *shared)
-            self.train(f"parts-{attention}", 512, *shared)
-            parts = self.train(f"parts-{attention}", 1024, *shared, "--resume")
+        for attention, processes in (("causal", 1), ("full", 2), ("full", 1)):
+            shared = ("--attention", attention, "--decay", 0, "--dropout", 0, "--processes", processes)
+            whole = self.train(f"whole-{attention}-{processes}", 1024, *shared)
+            self.train(f"parts-{attention}-{processes}", 512, *shared)
+            parts = self.train(f"parts-{attention}-{processes}", 1024, *shared, "--resume")
             self.assertEqual(parts["seen"], whole["seen"])
             for name, value in whole["weights"].items():
                 self.assertTrue(torch.equal(value, parts["weights"][name]), name)
-            log = [json.loads(line) for line in (self.path / f"parts-{attention}/log.jsonl").read_text().splitlines()]
+            log = (self.path / f"parts-{attention}-{processes}/log.jsonl").read_text().splitlines()
             self.assertEqual(len(log), 2)
-        self.train("parts-full", 1280, *shared, "--resume", "--weight-decay", 0.5)
-        muon = torch.load(self.path / "parts-full/last.pt", weights_only=True)["optimisers"][0]
+            self.assertEqual(json.loads(log[-1])["seen"], whole["seen"])
+        self.train("parts-full-1", 1280, *shared, "--resume", "--weight-decay", 0.5)
+        muon = torch.load(self.path / "parts-full-1/last.pt", weights_only=True)["optimisers"][0]
         self.assertEqual(muon["param_groups"][0]["weight_decay"], 0.5)      # the command's, not the file's
+
+    def test_processes_get_the_same_sums(self):
+        for size, first, last, numbers in ((1, 1.0, 0.25, [2, 0]), (3, 111.0, 3.75, [9, 1])):
+            folder = self.path / f"sum-{size}"
+            folder.mkdir()
+            self.python(ROOT / "tests/train_together.py", "sum", size, folder)
+            for rank in range(size):
+                gradients, got = torch.load(folder / str(rank), weights_only=True)
+                self.assertTrue((gradients[0] == first).all() and gradients[0].shape == (2, 3))
+                self.assertTrue((gradients[1] == last).all())
+                self.assertEqual(got, numbers)
+
+    def test_two_processes_take_the_steps_of_one(self):
+        (self.path / "step").mkdir()
+        first, second, moved = map(float, self.python(ROOT / "tests/train_together.py", "step", self.path / "data",
+                                                      self.path / "step").split())
+        self.assertEqual((first, second), (0, 0))
+        self.assertGreater(moved, 1e-3)
 
     def test_pages_hold_the_text_in_holes_and_around_them(self):
         rng, corpus, pages = np.random.default_rng(4), self.corpus, 0

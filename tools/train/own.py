@@ -7,7 +7,7 @@ usage: own.py TEXT_DIR OUT_DIR [--minutes 30] [--size small|tales] [--name mine]
 TEXT_DIR holds .txt files (see tools/data/prepare.py).  A third of the time goes to a causal model, which continues
 text, the rest to the diffusion model that starts from its weights and fills blanks.  OUT_DIR receives NAME-ar.gguf and
 NAME-infill.gguf, to be dropped onto the page's view Models or given to the command; data and runs stay beside them.
-With --palimpsest both are scored on the text that was held out, and a blank is filled.
+With --palimpsest both are scored on the text that was held out.
 
 `small` is for some minutes and some megabytes at most; `tales` is the shape of the shipped models, for hours.
 """

@@ -7,8 +7,10 @@ DIR of --data is what tools/data/prepare.py wrote.  --out receives last.pt (ever
 best.pt (EMA weights, best by validation), log.jsonl, curve.png.  --init takes a checkpoint or any GGUF of
 the same shape.  A run stopped at any time goes on with --resume, with another --tokens if wished; the
 learning rate is constant after warm-up and falls linearly to zero over the last --decay of the tokens.
+With --processes N every step's windows are shared out to N processes: faster than N threads of one.
 """
 import argparse
+import os
 import pathlib
 import time
 
@@ -21,6 +23,7 @@ from evaluate import validate
 from loop import Run, plain, stop_on_signals
 from model import Network, Shape
 from optim import make_optimisers
+from together import Group, start
 from windows import EOS, IGNORED, Corpus, make_batch, split_batch
 
 
@@ -54,7 +57,8 @@ def parse_arguments():
     p.add_argument("--page-weight", type=float, default=3.0, help="factor of the loss in pages")
     p.add_argument("--shortest", type=int, default=8, help="tokens of the shortest windows; lengths are log-uniform from here")
     p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
-    p.add_argument("--threads", type=int, default=0)
+    p.add_argument("--processes", type=int, default=1, help="that share every step, each with its part of --batch")
+    p.add_argument("--threads", type=int, default=0, help="of each process; 0: as many as there are cores for it")
     return p.parse_args()
 
 
@@ -84,8 +88,8 @@ def flatten(group, longest, multiple=256):
 class Training(Run):
     """A run of the text network: what its steps and its validation are."""
 
-    def __init__(self, args, corpus):
-        self.args, self.corpus, self.causal = args, corpus, args.attention == "causal"
+    def __init__(self, args, corpus, group=Group()):
+        self.args, self.corpus, self.causal, self.group = args, corpus, args.attention == "causal", group
         shape = Shape(vocab=corpus.size, dim=args.dim, layers=args.layers, heads=args.heads,
                       kv_heads=args.kv_heads or args.heads, hidden=args.hidden, context=args.context)
         network = Network(shape, args.dropout)
@@ -96,25 +100,31 @@ class Training(Run):
         if args.resume:
             self.restore()
 
-    def train_step(self):
+    def train_step(self, stop=False):
+        """One step; the mean loss of a target and whether one of the processes was told to stop."""
         a = self.args
-        windows = make_batch(self.corpus, a.seed, self.step, a.batch, a.context, self.causal, a)
-        norm = sum(sum(w.weights) for w in windows)
-        total = 0.0
-        for group in split_batch(windows, a.parts):
-            tokens, targets, weights, lengths = flatten(group, a.context)
-            with torch.autocast("cpu", torch.bfloat16):
-                hidden = self.network(tokens, lengths, self.causal)
-                logits = self.network.logits(hidden[targets[0]])
-            nats = F.cross_entropy(logits.float(), targets[1], reduction="none")
-            loss = (nats * weights).sum() / norm
-            loss.backward()
-            total += loss.item()
+        seed = (a.seed, self.step) + ((self.group.rank,) if self.group.rank else ())
+        windows = make_batch(self.corpus, seed, a.batch // self.group.size, a.context, self.causal, a)
+        total = sum(self.backward(group) for group in split_batch(windows, a.parts))
+        gradients = [p.grad for p in self.network.parameters()]
+        total, norm, seen, stop = self.group.sum(gradients, total, sum(sum(w.weights) for w in windows),
+                                                 sum(len(w.tokens) for w in windows), stop)
+        torch._foreach_div_(gradients, norm)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
         scale = rate(self.seen, a.tokens, a.warmup, a.decay)
         self.update((a.muon_lr * scale, a.adam_lr * scale), a.ema)
-        self.seen += sum(len(w.tokens) for w in windows)
-        return total
+        self.seen += int(seen)
+        return total / norm, bool(stop)
+
+    def backward(self, group):
+        """Adds the gradients of a group of windows' weighted sum of cross-entropies; the sum in nats."""
+        tokens, targets, weights, lengths = flatten(group, self.args.context)
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = self.network(tokens, lengths, self.causal)
+            logits = self.network.logits(hidden[targets[0]])
+        loss = (F.cross_entropy(logits.float(), targets[1], reduction="none") * weights).sum()
+        loss.backward()
+        return loss.item()
 
     def validate(self):
         """Bits per byte of the EMA weights; keeps the best by the mean over the sources."""
@@ -144,31 +154,33 @@ def draw_curve(log, title, path):
     plt.close(figure)
 
 
-def main():
-    args = parse_arguments()
-    args.out.mkdir(parents=True, exist_ok=True)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+def train(group, args):
+    """The whole run of one process; the first of them validates, writes and speaks."""
+    torch.set_num_threads(args.threads or max(1, (os.cpu_count() or 1) // group.size))
     torch.set_flush_denormal(True)
-    torch.manual_seed(args.seed)
+    torch.manual_seed(args.seed + group.rank)
     weights = {k: float(v) for k, _, v in (item.partition("=") for item in args.weights.split(",") if item)}
-    run = Training(args, Corpus(args.data, weights))
+    run = Training(args, Corpus(args.data, weights), group)
     run.network.train()
-    print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.attention}, "
-          f"{torch.get_num_threads()} threads, from token {run.seen:,}", flush=True)
+    say = print if group.rank == 0 else lambda *_, **__: None
+    say(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.attention}, "
+        f"{group.size} x {torch.get_num_threads()} threads, from token {run.seen:,}", flush=True)
 
-    stop = stop_on_signals()
+    asked, stop = stop_on_signals(), False
     began, began_at, due, losses = time.time(), run.seen, run.seen + args.every, []
     while run.seen < args.tokens and not stop:
-        losses.append(run.train_step())
+        loss, stop = run.train_step(bool(asked))
+        losses.append(loss)
         if run.step % 20 == 0:
             speed = (run.seen - began_at) / (time.time() - began)
             left = (args.tokens - run.seen) / speed / 60
-            print(f"step {run.step}  {run.seen / 1e6:.2f} M tokens  {np.mean(losses[-20:]):.4f} nats a token  "
-                  f"{speed:.0f} tokens/s  {left:.0f} min left", flush=True)
+            say(f"step {run.step}  {run.seen / 1e6:.2f} M tokens  {np.mean(losses[-20:]):.4f} nats a token  "
+                f"{speed:.0f} tokens/s  {left:.0f} min left", flush=True)
+        if group.rank:
+            continue
         if stop:
             run.save()
-            print(f"stopped at token {run.seen:,}; --resume goes on", flush=True)
+            say(f"stopped at token {run.seen:,}; --resume goes on", flush=True)
         elif run.seen >= due or run.seen >= args.tokens:
             due += args.every
             figures = run.validate()
@@ -176,7 +188,13 @@ def main():
                             "bits_per_byte": figures, "minutes": (time.time() - began) / 60})
             run.save()
             draw_curve(run.log, f"{args.out.name} ({args.attention} attention)", args.out / "curve.png")
-            print("valid bits per byte: " + ", ".join(f"{n} {v:.4f}" for n, v in figures.items()), flush=True)
+            say("valid bits per byte: " + ", ".join(f"{n} {v:.4f}" for n, v in figures.items()), flush=True)
+
+
+def main():
+    args = parse_arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    start(args.processes, train, args)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """From token arrays to training rows: windows, blanks, masks.
 
-Everything random comes from one generator per step, keyed by (seed, step), so that a run resumed at a
-step sees what the uninterrupted run would have seen.
+Everything random comes from one generator per step, keyed by (seed, step) and by the process where several
+share a step, so that a run resumed at a step sees what the uninterrupted run would have seen.
 
 Windows have log-uniform lengths; half of them start at a document or paragraph, as pages do.  BOS and
 EOS appear only where a window touches that end; the causal twin starts every window with BOS.  For
@@ -189,9 +189,9 @@ def causal_window(corpus, rng, most, options):
     return Window(tokens, tokens[1:] + [IGNORED], [1.0] * (len(tokens) - 1) + [0.0])
 
 
-def make_batch(corpus, seed, step, budget, context, causal, options):
-    """Windows of at most `context` tokens, `budget` tokens in all (a few less at the end)."""
-    rng = np.random.default_rng([seed, step])
+def make_batch(corpus, seed, budget, context, causal, options):
+    """Windows of at most `context` tokens, `budget` tokens in all (a few less at the end); `seed` is a sequence."""
+    rng = np.random.default_rng(seed)
     draw, made, left = causal_window if causal else diffusion_window, [], budget
     while left > 2 * SHORTEST:
         made.append(draw(corpus, rng, min(context, left), options))
