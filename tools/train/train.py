@@ -7,7 +7,7 @@ DIR of --data is what tools/data/prepare.py wrote.  --out receives last.pt (ever
 best.pt (EMA weights, best by validation), log.jsonl, curve.png.  --init takes a checkpoint or any GGUF of
 the same shape.  A run stopped at any time goes on with --resume, with another --tokens if wished; the
 learning rate is constant after warm-up and falls linearly to zero over the last --decay of the tokens.
-With --processes N every step's windows are shared out to N processes: faster than N threads of one.
+With --processes N every step's windows are shared out to N processes: a little faster than N threads of one.
 """
 import argparse
 import os
