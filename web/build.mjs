@@ -77,8 +77,9 @@ function module(entry, name, outDir, options = {}) {
       outDir,
       emptyOutDir: false,
       lib: { entry, formats: ['es'], fileName: () => name },
-      rollupOptions: { external: [/^node:/] },
-      minify: true,
+      // Vite leaves the white space of libraries; the bundler's own minifier does not.
+      rollupOptions: { external: [/^node:/], output: { minify: true } },
+      minify: false,
     },
   });
 }
