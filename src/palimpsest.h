@@ -112,10 +112,11 @@ const char *pal_token_piece(const pal_model *model, int32_t id, size_t *bytes);
 
 /* ---- pages with blanks ----------------------------------------------------------------------------- */
 
-/* Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and
- * backslashes before it are doubled; with before_blank also those at the end (a text that ends in one single
- * bracket cannot stand before a blank).  Returns the length, which
- * may exceed capacity. */
+/* Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and backslashes
+ * before it are doubled.  With before_blank, for text that a blank directly follows, backslashes at its end are
+ * doubled too, and those before a single bracket at its end (the bracket itself stays: in `a[[[2]]` only the last two
+ * open the blank).  Any text reads back as it was, alone or, with before_blank, before a blank.  Returns the length,
+ * at most twice bytes, which may exceed capacity. */
 size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity);
 
 typedef enum {
@@ -183,9 +184,8 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
                                  size_t bytes, pal_error *err);
 
 /* The page with what is filled so far; places still open are written as blanks `[[k]]`, and then all text is
- * escaped so that the result can be used as a page again.  (A token that ends in a bracket is written as open
- * where an open place follows: the notation has no form for a bracket directly before a blank.)  A full page is
- * the original bytes (unescaped) with the fills.  Returns the length, which may exceed capacity; not terminated. */
+ * escaped so that the result can be used as a page again.  A full page is the original bytes (unescaped) with the
+ * fills.  Returns the length, which may exceed capacity; not terminated. */
 size_t pal_session_text(const pal_session *session, char *text, size_t capacity);
 
 #define PAL_ALTERNATIVES 5

@@ -266,6 +266,7 @@ typedef struct {
     bool notation;
     size_t slashes;    /* how many backslashes end the text so far, not counting a run of brackets behind them */
     size_t pairs;      /* of that run, escaped */
+    char last;         /* byte written, while out may be too short to look it up */
     bool bracket;      /* its last one, which may be the first of a pair */
     pal_place *places; /* places[known] have their offsets */
     size_t known;
@@ -275,22 +276,21 @@ static void put_byte(writer *w, char c)
 {
     if (w->length < w->capacity) w->out[w->length] = c;
     w->length++;
+    w->last = c;
 }
 
-/* The second of two brackets: puts backslashes before the first, as pal_page_escape does. */
-static void put_second_bracket(writer *w)
+/* Puts backslashes before the last byte. */
+static void put_slashes(writer *w, size_t added)
 {
-    size_t first = w->length - 1, added = (w->pairs ? 0 : w->slashes) + 1;
-    w->length = first;
+    if (!added) return;
+    size_t last = w->length - 1, place = w->known;
+    char c = w->last;
+    w->length = last;
     for (size_t i = 0; i < added; i++) put_byte(w, '\\');
-    put_byte(w, '[');
-    put_byte(w, '[');
-    w->pairs++;
-    w->bracket = false;
-    size_t place = w->known; /* what stands behind the first bracket moves, what holds it grows */
-    while (place > 0 && w->places[place - 1].offset > first) w->places[--place].offset += added;
-    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > first)
-        w->places[place - 1].bytes += added;
+    put_byte(w, c);
+    while (place > 0 && w->places[place - 1].offset > last) w->places[--place].offset += added;
+    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > last)
+        w->places[place - 1].bytes += added; /* its text holds that byte */
 }
 
 static void put_text(writer *w, const char *text, size_t bytes)
@@ -298,7 +298,10 @@ static void put_text(writer *w, const char *text, size_t bytes)
     for (size_t i = 0; i < bytes; i++) {
         bool bracket = text[i] == '[';
         if (w->notation && w->bracket && bracket) {
-            put_second_bracket(w);
+            put_slashes(w, (w->pairs ? 0 : w->slashes) + 1); /* as pal_page_escape does */
+            put_byte(w, '[');
+            w->pairs++;
+            w->bracket = false;
             continue;
         }
         if (!bracket) {
@@ -310,17 +313,10 @@ static void put_text(writer *w, const char *text, size_t bytes)
     }
 }
 
-/* Before a blank backslashes are doubled, and the odd one of three or more brackets goes to the front of its
- * run (the only form the notation has); places that begin within such a run are then off by some bytes. */
+/* Backslashes directly before a blank, and before one bracket in front of it, are doubled. */
 static void end_before_blank(writer *w)
 {
-    if (w->bracket && w->pairs) {
-        w->length -= 2 * w->slashes + 1 + 3 * w->pairs;
-        for (size_t i = 0; i < w->slashes; i++) put_byte(w, '\\');
-        put_byte(w, '[');
-        for (size_t i = 0; i < 3 * w->pairs; i++) put_byte(w, "\\[["[i % 3]);
-    } else if (!w->bracket && !w->pairs)
-        for (size_t i = 0; i < w->slashes; i++) put_byte(w, '\\');
+    if (!w->pairs) put_slashes(w, w->slashes);
     w->slashes = w->pairs = 0;
     w->bracket = false;
 }
@@ -349,22 +345,6 @@ static size_t token_text(const pal_session *s, const pal_slot *slot, char text[L
     return bytes;
 }
 
-/* Whether a place is written as open.  The notation has no form for a bracket directly before a blank
- * (`[[[2]]` is a mistake), so that a token which ends in one is written as open if what follows is. */
-static bool written_open(const pal_session *s, size_t segment, int32_t slot)
-{
-    char text[LONGEST_PIECE];
-    for (int32_t i = slot; i < s->fill.slots; i++) {
-        const pal_slot *at = &s->fill.slot[i];
-        if (at->step < 0) return true;
-        size_t bytes = token_text(s, at, text);
-        if (bytes ? text[bytes - 1] != '[' : i == slot) return false;
-        bool ends = at->index + 1 == s->fill.blank[at->blank].most;
-        if (ends && (++segment == s->page.count || !s->page.segments[segment].blank)) return false;
-    }
-    return false;
-}
-
 /* In notation, open places are blanks and what would be read as one is escaped; otherwise they are nothing.
  * places[i], if given, learns where slot i stands in the text. */
 static size_t render(const pal_session *s, bool notation, char *out, size_t capacity, pal_place *places, size_t most)
@@ -376,7 +356,7 @@ static size_t render(const pal_session *s, bool notation, char *out, size_t capa
         const pal_segment *segment = &s->page.segments[i];
         if (!segment->blank) put_text(&w, s->page.text + segment->from, segment->bytes);
         for (int32_t end = segment->blank ? slot + segment->most : slot, open = 0; slot < end; slot++) {
-            bool hidden = notation ? written_open(s, i, slot) : s->fill.slot[slot].step < 0;
+            bool hidden = s->fill.slot[slot].step < 0;
             if (!hidden && open) {
                 if (notation) put_blank(&w, open);
                 open = 0;

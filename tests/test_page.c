@@ -145,6 +145,21 @@ static void page_backslashes_elsewhere_are_plain(void **state)
     assert_string_equal(shape_of("[[1]]\\\\[[2]]"), "(1-1)'\\'(2-2)");
 }
 
+/* Regression: a bracket directly before a blank was an error, and could not be written in any way. */
+static void page_brackets_in_front_of_a_blank_are_plain(void **state)
+{
+    (void)state;
+    assert_string_equal(shape_of("x = a[[[2]]]"), "'x = a['(2-2)']'");
+    assert_string_equal(shape_of("[[[5]]"), "'['(5-5)");
+    assert_string_equal(shape_of("[[[[?]]"), "'[['(1-16)");
+    assert_string_equal(shape_of("[[[[[3-8]]]]"), "'[[['(3-8)']]'");
+    assert_string_equal(shape_of("\\\\[[[5]]"), "'\\['(5-5)");
+    assert_string_equal(shape_of("\\\\\\\\[[[5]]"), "'\\\\['(5-5)");
+    assert_string_equal(shape_of("\\[[[[[5]]"), "'[[['(5-5)");
+    assert_string_equal(shape_of("[[1]][[[2]]"), "(1-1)'['(2-2)");
+    assert_string_equal(shape_of("\\[[[5]]"), "'[[[5]]'"); /* as it always was */
+}
+
 static void page_segments_know_where_they_stand(void **state)
 {
     (void)state;
@@ -180,8 +195,10 @@ static void page_mistakes_name_their_byte(void **state)
     expect_error("x[[3-?]]", PAL_E_TEXT, 1, "after the dash");
     expect_error("x[[??]]", PAL_E_TEXT, 1, "]]");
     expect_error("x[[word]]", PAL_E_TEXT, 1, "number");
-    expect_error("[[[5]]", PAL_E_TEXT, 0, "number");
-    expect_error("\\[[[[[5]]", PAL_E_TEXT, 3, "number");
+    expect_error("[[[x]]", PAL_E_TEXT, 1, "write \\[[ for two plain brackets");
+    expect_error("a[[[[[", PAL_E_TEXT, 4, "number");
+    expect_error("\\[[[[[x]]", PAL_E_TEXT, 4, "number");
+    expect_error("\\\\[[[5]", PAL_E_TEXT, 3, "]]");
     expect_error("\\\\[[x]]", PAL_E_TEXT, 2, "number");
     expect_error("[[5]] [[6]] [[", PAL_E_TEXT, 12, "number");
 }
@@ -190,6 +207,7 @@ static void page_lengths_out_of_range_are_refused(void **state)
 {
     (void)state;
     expect_error("a[[0]]", PAL_E_TEXT, 1, "at least 1");
+    expect_error("arr[[0]] = x[[12-3]]", PAL_E_TEXT, 3, "write \\[[ for two plain brackets");
     expect_error("a[[0-3]]", PAL_E_TEXT, 1, "at least 1");
     expect_error("a[[3-0]]", PAL_E_TEXT, 1, "at least 1");
     expect_error("a[[8-3]]", PAL_E_TEXT, 1, "wrong way round");
@@ -240,6 +258,8 @@ static void escape_known_texts_are_as_documented(void **state)
     assert_string_equal(escaped("[[[", false), "[\\[[");
     assert_string_equal(escaped("\\[[[", true), "\\[\\[[");
     assert_string_equal(escaped("[", true), "[");
+    assert_string_equal(escaped("x\\\\[", true), "x\\\\\\\\[");
+    assert_string_equal(escaped("x\\\\[", false), "x\\\\[");
     assert_string_equal(escaped("end\\", false), "end\\");
     assert_string_equal(escaped("end\\", true), "end\\\\");
     assert_string_equal(escaped("", true), "");
@@ -265,38 +285,59 @@ static uint32_t pick(uint32_t run, uint32_t draw, uint32_t below)
     return (uint32_t)(pal_uniform(5, PAL_DRAW_TOKEN, 0, run, draw) * below);
 }
 
-/* A text full of brackets and backslashes; without a single bracket at the end when a blank follows, for
- * which the notation has no form. */
-static size_t random_text(uint32_t run, bool before_blank, char *text)
+/* A text full of brackets and backslashes. */
+static size_t random_text(uint32_t run, char *text)
 {
     static const char letters[] = "[[[[\\\\\\]]5?-a\0\xe2";
-    size_t bytes = pick(run, 0, 24), brackets = 0;
+    size_t bytes = pick(run, 0, 24);
     for (uint32_t i = 0; i < bytes; i++) text[i] = letters[pick(run, i + 1, sizeof letters - 1)];
-    while (brackets < bytes && text[bytes - 1 - brackets] == '[') brackets++;
-    if (before_blank && brackets == 1) text[bytes++] = '.';
     return bytes;
+}
+
+/* Escaped, alone or with a blank directly behind it, it reads as it was. */
+static void check_comes_back(uint32_t run, const char *text, size_t bytes, bool before_blank)
+{
+    char source[128];
+    pal_page page;
+    pal_error err = {0};
+    size_t length = pal_page_escape(text, bytes, before_blank, source, sizeof source);
+    assert_true(length <= 2 * bytes);
+    if (before_blank) {
+        memcpy(source + length, "[[7]]", 5);
+        length += 5;
+    }
+    if (read_page(&page, source, length, &err)) fail_msg("run %u: %s at %u", run, err.text, (unsigned)err.offset);
+    assert_int_equal(page.blanks, before_blank);
+    assert_int_equal(page.count, (bytes > 0) + before_blank);
+    assert_int_equal(page.bytes, bytes);
+    assert_memory_equal(page.text, text, bytes);
+    if (before_blank) assert_int_equal(page.segments[page.count - 1].offset, length - 5);
+    free_page(&page);
 }
 
 static void escape_random_texts_come_back(void **state)
 {
     (void)state;
-    char text[32], source[128];
+    char text[32];
     for (uint32_t run = 0; run < 20000; run++) {
-        bool before_blank = run % 2;
-        size_t bytes = random_text(run, before_blank, text);
-        size_t length = pal_page_escape(text, bytes, before_blank, source, sizeof source);
-        if (before_blank) {
-            memcpy(source + length, "[[7]]", 5);
-            length += 5;
-        }
-        pal_page page;
-        pal_error err = {0};
-        if (read_page(&page, source, length, &err)) fail_msg("run %u: %s at %u", run, err.text, (unsigned)err.offset);
-        assert_int_equal(page.blanks, before_blank);
-        assert_int_equal(page.bytes, bytes);
-        assert_memory_equal(page.text, text, bytes);
-        free_page(&page);
+        size_t bytes = random_text(run, text);
+        check_comes_back(run, text, bytes, false);
+        check_comes_back(run, text, bytes, true);
     }
+}
+
+/* Every text of up to seven of these bytes. */
+static void escape_every_short_text_comes_back(void **state)
+{
+    (void)state;
+    static const char letters[] = "[\\]5";
+    char text[8];
+    for (size_t bytes = 0; bytes <= 7; bytes++)
+        for (uint32_t number = 0; number < 1u << 2 * bytes; number++) {
+            for (size_t i = 0; i < bytes; i++) text[i] = letters[number >> 2 * i & 3];
+            check_comes_back(number, text, bytes, false);
+            check_comes_back(number, text, bytes, true);
+        }
 }
 
 /* ---- the normalised view --------------------------------------------------------------------------- */
@@ -357,6 +398,7 @@ int main(void)
         cmocka_unit_test(page_even_backslashes_are_halved_before_a_blank),
         cmocka_unit_test(page_odd_backslashes_make_plain_brackets),
         cmocka_unit_test(page_backslashes_elsewhere_are_plain),
+        cmocka_unit_test(page_brackets_in_front_of_a_blank_are_plain),
         cmocka_unit_test(page_segments_know_where_they_stand),
         cmocka_unit_test(page_mistakes_name_their_byte),
         cmocka_unit_test(page_lengths_out_of_range_are_refused),
@@ -365,6 +407,7 @@ int main(void)
         cmocka_unit_test(escape_known_texts_are_as_documented),
         cmocka_unit_test(escape_length_does_not_depend_on_capacity),
         cmocka_unit_test(escape_random_texts_come_back),
+        cmocka_unit_test(escape_every_short_text_comes_back),
         cmocka_unit_test(normalise_typography_becomes_ascii),
         cmocka_unit_test(normalise_line_ends_become_lf),
         cmocka_unit_test(normalise_other_bytes_stay),

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Every such error may be text that was never meant as a blank: code, for one. */
+#define HOW_TO_ESCAPE " (write \\[[ for two plain brackets)"
+
 typedef struct {
     const char *source;
     size_t bytes, at; /* at: next byte to read */
@@ -12,6 +15,14 @@ typedef struct {
 static bool looking_at(const reader *r, size_t at, char c)
 {
     return at < r->bytes && r->source[at] == c;
+}
+
+/* How many bytes c stand at `at`, one after the other. */
+static size_t run_of(const reader *r, size_t at, char c)
+{
+    size_t end = at;
+    while (looking_at(r, end, c)) end++;
+    return end - at;
 }
 
 /* A decimal number at r->at; values above the longest blank become longest + 1, so that nothing overflows. */
@@ -36,15 +47,14 @@ static pal_status read_lengths(reader *r, pal_segment *blank)
         return PAL_OK;
     }
     if (!read_number(r, &blank->least))
-        return pal_fail(r->err, PAL_E_TEXT,
-                        "a blank must hold a number, two numbers with a dash, or ? "
-                        "(write \\[[ for two plain brackets)",
+        return pal_fail(r->err, PAL_E_TEXT, "a blank must hold a number, two numbers with a dash, or ?" HOW_TO_ESCAPE,
                         blank->offset);
     blank->most = blank->least;
     if (looking_at(r, r->at, '-')) {
         r->at++;
         if (!read_number(r, &blank->most))
-            return pal_fail(r->err, PAL_E_TEXT, "a number is missing after the dash of a blank", blank->offset);
+            return pal_fail(r->err, PAL_E_TEXT, "a number is missing after the dash of a blank" HOW_TO_ESCAPE,
+                            blank->offset);
     }
     return PAL_OK;
 }
@@ -58,16 +68,18 @@ static pal_status read_blank(reader *r, pal_segment *blank)
     if (s) return s;
     if (!looking_at(r, r->at, ']') || !looking_at(r, r->at + 1, ']'))
         return pal_fail(r->err, PAL_E_TEXT,
-                        r->at >= r->bytes ? "a blank is not closed: ]] is missing"
-                                          : "a blank must end with ]] right after its length",
+                        r->at >= r->bytes ? "a blank is not closed: ]] is missing" HOW_TO_ESCAPE
+                                          : "a blank must end with ]] right after its length" HOW_TO_ESCAPE,
                         blank->offset);
     r->at += 2;
     if (blank->least < 1 || blank->most < 1)
-        return pal_fail(r->err, PAL_E_TEXT, "a blank must be at least 1 token long", blank->offset);
+        return pal_fail(r->err, PAL_E_TEXT, "a blank must be at least 1 token long" HOW_TO_ESCAPE, blank->offset);
     if (blank->least > r->rules->longest || blank->most > r->rules->longest)
-        return pal_fail(r->err, PAL_E_TEXT, "a blank is longer than the context of the model", blank->offset);
+        return pal_fail(r->err, PAL_E_TEXT, "a blank is longer than the context of the model" HOW_TO_ESCAPE,
+                        blank->offset);
     if (blank->least > blank->most)
-        return pal_fail(r->err, PAL_E_TEXT, "the two lengths of a blank are the wrong way round", blank->offset);
+        return pal_fail(r->err, PAL_E_TEXT, "the two lengths of a blank are the wrong way round" HOW_TO_ESCAPE,
+                        blank->offset);
     return PAL_OK;
 }
 
@@ -94,10 +106,8 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
     page->count = page->blanks = page->bytes = 0;
     page->places = 0;
     while (r.at < bytes) {
-        size_t run = r.at; /* a run of backslashes, perhaps empty */
-        while (looking_at(&r, run, '\\')) run++;
-        size_t backslashes = run - r.at;
-        if (!looking_at(&r, run, '[') || !looking_at(&r, run + 1, '[')) {
+        size_t backslashes = run_of(&r, r.at, '\\'), run = r.at + backslashes, brackets = run_of(&r, run, '[');
+        if (brackets < 2) {
             size_t plain = backslashes ? backslashes : 1;
             add_text(page, source + r.at, plain, r.at, &open);
             r.at += plain;
@@ -110,6 +120,8 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
             r.at += 2;
             continue;
         }
+        add_text(page, source + run, brackets - 2, run, &open); /* the last two open the blank */
+        r.at += brackets - 2;
         pal_segment blank;
         pal_status s = read_blank(&r, &blank);
         if (s) return s;
@@ -139,9 +151,10 @@ size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *
         while (run < bytes && text[run] == '\\') run++;
         for (end = run; end < bytes && text[end] == '[';) end++;
         size_t slashes = run - at, pairs = (end - run) / 2;
-        bool odd = (end - run) % 2, last = run == bytes && before_blank;
-        /* Pairs are taken from the right and an odd bracket stays plain before them: a blank may follow. */
-        put(out, capacity, &length, '\\', pairs && !odd ? 2 * slashes + 1 : last ? 2 * slashes : slashes);
+        bool odd = (end - run) % 2, last = end == bytes && before_blank;
+        /* Pairs are taken from the right, and an odd bracket stays plain before them.  Without a pair the brackets
+         * of a blank that follows make a run with it, so that backslashes before it count. */
+        put(out, capacity, &length, '\\', pairs && !odd ? 2 * slashes + 1 : last && !pairs ? 2 * slashes : slashes);
         put(out, capacity, &length, '[', odd);
         for (size_t i = 0; i < pairs; i++) {
             put(out, capacity, &length, '\\', i || odd);

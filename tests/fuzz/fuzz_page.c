@@ -2,7 +2,7 @@
  *
  * The first byte gives the longest blank and what [[?]] stands for; the rest is the page.  A page is read in
  * two passes that must agree, and written again with its escapes it must be the same page.  Whatever the
- * bytes are, escaped they are a page of plain text. */
+ * bytes are, escaped they are a page of plain text, also directly before a blank. */
 #include "text/normal.h"
 #include "text/page.h"
 
@@ -78,6 +78,25 @@ static void compare(const pal_page *a, const pal_page *b)
     }
 }
 
+/* Escaped, alone or with a blank directly behind it, any bytes read as they were. */
+static void check_escaped(const char *source, size_t size, const pal_page_rules *rules, bool before_blank)
+{
+    static const char blank[] = "[[1]]";
+    char *written = room(2 * size + sizeof blank);
+    pal_page page;
+    size_t length = pal_page_escape(source, size, before_blank, written, 2 * size);
+    check(length <= 2 * size, "escaped text is longer than promised");
+    if (before_blank) {
+        memcpy(written + length, blank, sizeof blank - 1);
+        length += sizeof blank - 1;
+    }
+    check(read_page(&page, written, length, rules), "escaped text is not a page");
+    check(page.blanks == before_blank && page.count == (size_t)(size > 0) + before_blank, "escaped text is not plain");
+    check(page.bytes == size && memcmp(page.text, source, size) == 0, "escaped text is another text");
+    free_page(&page);
+    free(written);
+}
+
 static void check_view(const char *text, size_t size)
 {
     char *view = room(size);
@@ -110,11 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free_page(&again);
         free_page(&page);
     }
-    size_t length = pal_page_escape(source, size, false, written, capacity);
-    check(read_page(&again, written, length, &rules), "escaped text is not a page");
-    check(again.blanks == 0 && again.bytes == size, "escaped text is not plain");
-    check(memcmp(again.text, source, size) == 0, "escaped text is another text");
-    free_page(&again);
+    check_escaped(source, size, &rules, false);
+    check_escaped(source, size, &rules, true);
     check_view(source, size);
     free(written);
     return 0;

@@ -8,7 +8,8 @@ export interface Blank {
 /** Given text, unescaped, or a blank. */
 export type Piece = string | Blank;
 
-const BLANK = /(\\*)\[\[(?:(\?|\d{1,4}(?:-\d{1,4})?)\]\])?/g;
+// Pairs of backslashes; then an escaped `[[`, or a run of brackets of which the last two open a blank.
+const BLANK = /((?:\\\\)*)(?:(\\)\[\[|(\[*)\[\[(?:(\?|\d{1,4}(?:-\d{1,4})?)\]\])?)/g;
 
 /** The pieces of a text; what is no blank is shown as it is written (the engine says what is wrong with it). */
 export function pieces(text: string, free: Blank): Piece[] {
@@ -16,14 +17,12 @@ export function pieces(text: string, free: Blank): Piece[] {
   let given = '';
   let end = 0;
   for (const match of text.matchAll(BLANK)) {
-    const [whole, slashes = '', inside] = match;
-    given += text.slice(end, match.index) + '\\'.repeat(slashes.length >> 1);
+    const [whole, slashes = '', escaped, brackets = '', inside] = match;
+    given += text.slice(end, match.index) + '\\'.repeat(slashes.length >> 1) + brackets;
     end = match.index + whole.length;
     const blank = inside === undefined ? null : read(inside, free);
-    if (slashes.length % 2) {
-      end = match.index + slashes.length + 2;
-      given += '[[';
-    } else if (!blank) given += whole.slice(slashes.length);
+    if (escaped) given += '[[';
+    else if (!blank) given += whole.slice(slashes.length + brackets.length);
     else {
       if (given) found.push(given);
       found.push(blank);
@@ -45,6 +44,6 @@ export const isBlank = (piece: Piece): piece is Blank => typeof piece !== 'strin
 
 /** Whether there is nothing to fill: no blank, and nothing the engine would read as a wrong one. */
 export function nothingToFill(text: string): boolean {
-  for (const [, slashes = ''] of text.matchAll(BLANK)) if (slashes.length % 2 === 0) return false;
+  for (const [, , escaped] of text.matchAll(BLANK)) if (!escaped) return false;
   return true;
 }

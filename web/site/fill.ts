@@ -140,8 +140,8 @@ export function textOf(parts: readonly PagePart[], places: readonly Place[], giv
   };
   const flush = (before: boolean): void => {
     const text = given(words);
-    // Backslashes directly before a blank would be read as escaping it.
-    out += before && given !== asItIs ? text.replace(/\\+$/, (run) => run + run) : text;
+    // Backslashes directly before a blank, or before one bracket in front of it, would be read as escaping it.
+    out += before && given !== asItIs ? text.replace(/(\\+)(\[?)$/, '$1$1$2') : text;
     words = '';
   };
   for (const part of parts) {
