@@ -50,7 +50,7 @@ class Training(unittest.TestCase):
                  source=np.array("random numbers"), valid=np.arange(40) % 8 == 0, may_flip=np.arange(40) % 2 == 0)
         cls.whole = cls.train("whole", 80)
         quietly(heads.main, "--data", cls.data, "--run", cls.whole, "--pictures", 80, "--batch", 8,
-                "--gamma-pictures", 1, "--warmup", 16)
+                "--gamma-pictures", 1, "--warmup", 16, "--precision", "bf16")
 
     @classmethod
     def tearDownClass(cls):
@@ -59,7 +59,7 @@ class Training(unittest.TestCase):
     @classmethod
     def train(cls, name, count, *more):
         quietly(train.main, "--data", cls.data, "--out", cls.path / name, "--pictures", count, "--batch", 8,
-                "--every", 40, "--warmup", 16, "--decay", 1e-9, "--shift", 1, "--hue", 0.1, *SHAPE, *more)
+                "--every", 40, "--warmup", 16, "--decay", 1e-9, "--shift", 1, "--hue", 0.1, "--precision", "fp32", *SHAPE, *more)
         return cls.path / name
 
     def test_run_resumed_has_the_same_bits(self):

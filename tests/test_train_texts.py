@@ -130,7 +130,7 @@ class Run(unittest.TestCase):
         return done.stdout
 
     def train(self, name, tokens, *more):
-        self.python(TRAIN / "train.py", "--data", self.path / "data", "--out", self.path / name, "--tokens", tokens,
+        self.python(TRAIN / "train.py", "--data", self.path / "data", "--out", self.path / name, "--tokens", tokens, "--precision", "fp32",
                     "--every", 512, *TINY, *more)
         return torch.load(self.path / name / "best.pt", weights_only=True)
 

@@ -13,7 +13,7 @@ from together import Group, start  # noqa: E402
 from windows import Corpus, make_batch, split_batch  # noqa: E402
 
 TINY = ("--attention", "full", "--tokens", "1e9", "--dim", "32", "--layers", "2", "--heads", "2", "--hidden", "64",
-        "--context", "64", "--batch", "1024", "--warmup", "512", "--threads", "1")
+        "--context", "64", "--batch", "1024", "--warmup", "512", "--threads", "1", "--precision", "fp32")
 STEPS = 3
 
 

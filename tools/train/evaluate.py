@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from precision import autocast
 from windows import BOS, EOS, MASK
 
 
@@ -70,9 +71,9 @@ def bits_per_byte(network, corpus, name, causal, most=64, draws=4, seed=1):
     return nats / math.log(2) / text_bytes
 
 
-def validate(network, corpus, causal, **options):
+def validate(network, corpus, causal, precision="bf16", **options):
     network.eval()
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(precision):
         result = {name: bits_per_byte(network, corpus, name, causal, **options) for name in corpus.names}
     network.train()
     return result

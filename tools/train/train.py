@@ -23,6 +23,7 @@ from evaluate import validate
 from loop import Run, plain, stop_on_signals
 from model import Network, Shape
 from optim import make_optimisers
+from precision import add_option, autocast, choose, dtype_of
 from together import Group, start
 from windows import EOS, IGNORED, Corpus, make_batch, split_batch
 
@@ -59,6 +60,7 @@ def parse_arguments():
     p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
     p.add_argument("--processes", type=int, default=1, help="that share every step, each with its part of --batch")
     p.add_argument("--threads", type=int, default=0, help="of each process; 0: as many as there are cores for it")
+    add_option(p)
     return p.parse_args()
 
 
@@ -85,18 +87,37 @@ def flatten(group, longest, multiple=256):
             torch.tensor([weights[i] for i in at] + [0.0] * spare), lengths)
 
 
+def make_shape(args, corpus):
+    return Shape(vocab=corpus.size, dim=args.dim, layers=args.layers, heads=args.heads,
+                 kv_heads=args.kv_heads or args.heads, hidden=args.hidden, context=args.context)
+
+
+def trial_step(args, corpus, tokens=1024):
+    """A step of such a network on random tokens, forward and back, in a given precision."""
+    network, length = Network(make_shape(args, corpus), args.dropout).train(), min(256, args.context)
+    network.reset(torch.Generator().manual_seed(args.seed))
+    ids = torch.randint(corpus.size, (tokens // length * length,), generator=torch.Generator().manual_seed(args.seed))
+
+    def step(precision):
+        with autocast(precision):
+            hidden = network(ids, [length] * (tokens // length), args.attention == "causal")
+            logits = network.logits(hidden)
+        F.cross_entropy(logits.float(), ids).backward()
+        network.zero_grad()
+    return step
+
+
 class Training(Run):
     """A run of the text network: what its steps and its validation are."""
 
     def __init__(self, args, corpus, group=Group()):
         self.args, self.corpus, self.causal, self.group = args, corpus, args.attention == "causal", group
-        shape = Shape(vocab=corpus.size, dim=args.dim, layers=args.layers, heads=args.heads,
-                      kv_heads=args.kv_heads or args.heads, hidden=args.hidden, context=args.context)
-        network = Network(shape, args.dropout)
+        network = Network(make_shape(args, corpus), args.dropout)
         network.reset(torch.Generator().manual_seed(args.seed))
         if args.init:
             load_weights(network, args.init)
-        super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay))
+        super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay,
+                                                            dtype=dtype_of(args.precision)))
         if args.resume:
             self.restore()
 
@@ -119,7 +140,7 @@ class Training(Run):
     def backward(self, group):
         """Adds the gradients of a group of windows' weighted sum of cross-entropies; the sum in nats."""
         tokens, targets, weights, lengths = flatten(group, self.args.context)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(self.args.precision):
             hidden = self.network(tokens, lengths, self.causal)
             logits = self.network.logits(hidden[targets[0]])
         loss = (F.cross_entropy(logits.float(), targets[1], reduction="none") * weights).sum()
@@ -128,7 +149,7 @@ class Training(Run):
 
     def validate(self):
         """Bits per byte of the EMA weights; keeps the best by the mean over the sources."""
-        result = self.with_average(lambda: validate(self.network, self.corpus, self.causal))
+        result = self.with_average(lambda: validate(self.network, self.corpus, self.causal, self.args.precision))
         mean = float(np.mean(list(result.values())))
         if mean < self.best:
             self.best = mean
@@ -154,13 +175,22 @@ def draw_curve(log, title, path):
     plt.close(figure)
 
 
+def prepare(args):
+    """Threads and denormals of this process."""
+    torch.set_num_threads(args.threads or max(1, (os.cpu_count() or 1) // args.processes))
+    torch.set_flush_denormal(True)
+
+
+def read_corpus(args):
+    weights = {k: float(v) for k, _, v in (item.partition("=") for item in args.weights.split(",") if item)}
+    return Corpus(args.data, weights)
+
+
 def train(group, args):
     """The whole run of one process; the first of them validates, writes and speaks."""
-    torch.set_num_threads(args.threads or max(1, (os.cpu_count() or 1) // group.size))
-    torch.set_flush_denormal(True)
+    prepare(args)
     torch.manual_seed(args.seed + group.rank)
-    weights = {k: float(v) for k, _, v in (item.partition("=") for item in args.weights.split(",") if item)}
-    run = Training(args, Corpus(args.data, weights), group)
+    run = Training(args, read_corpus(args), group)
     run.network.train()
     say = print if group.rank == 0 else lambda *_, **__: None
     say(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.attention}, "
@@ -194,6 +224,8 @@ def train(group, args):
 def main():
     args = parse_arguments()
     args.out.mkdir(parents=True, exist_ok=True)
+    prepare(args)
+    args.precision = choose(args.precision, trial_step(args, read_corpus(args)))      # one for all processes
     start(args.processes, train, args)
 
 

@@ -12,12 +12,16 @@ import hashlib
 import json
 import math
 import pathlib
+import sys
 import time
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+from precision import add_option, autocast, choose
 
 FEATURES = 64
 
@@ -69,6 +73,18 @@ def moved(images, rng):
     return np.ascontiguousarray(wide[:, down:down + 28, right:right + 28])
 
 
+def trial_step(size, count=50):
+    """A step of such a network on grey pictures, forward and back, in a given precision."""
+    net, x, y = Classifier().to(memory_format=torch.channels_last), torch.rand(count, *size), torch.zeros(count).long()
+
+    def step(precision):
+        with autocast(precision):
+            loss = F.cross_entropy(net(x).float(), y)
+        loss.backward()
+        net.zero_grad()
+    return step
+
+
 def train(a, images, labels):
     torch.manual_seed(a.seed)
     rng = np.random.default_rng(a.seed)
@@ -85,7 +101,7 @@ def train(a, images, labels):
                 group["lr"] = a.rate * min(1, done / 0.1, 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9))
             rows = order[i * a.batch:(i + 1) * a.batch]
             x, y = torch.from_numpy(moved(images[rows], rng)), torch.from_numpy(labels[rows].astype(np.int64))
-            with torch.autocast("cpu", torch.bfloat16, enabled=a.bf16):
+            with autocast(a.precision):
                 loss = F.cross_entropy(net(x).float(), y, label_smoothing=0.02)
             optim.zero_grad(set_to_none=True)
             loss.backward()
@@ -104,16 +120,17 @@ def main():
     p.add_argument("--rate", type=float, default=3e-3)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--bf16", action="store_true", help="faster where the processor has it")
+    add_option(p)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     data = np.load(a.data)
+    a.precision = choose(a.precision, trial_step(data["images"].shape[1:3]))
     net = train(a, data["images"].squeeze(-1), data["labels"])
     _, answers = look(net, data["test_images"].squeeze(-1))
     accuracy = float((answers == data["test_labels"]).mean())
     a.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(net.state_dict(), a.out)
-    report = {"accuracy": accuracy, "epochs": a.epochs, "seed": a.seed,
+    report = {"accuracy": accuracy, "epochs": a.epochs, "seed": a.seed, "precision": a.precision,
               "sha256": hashlib.sha256(a.out.read_bytes()).hexdigest()}
     a.out.with_suffix(".json").write_text(json.dumps(report) + "\n")
     print(f"test accuracy {accuracy:.2%}")

@@ -27,6 +27,7 @@ from files import GAMMA, HEADS
 from loop import Run, plain, stop_on_signals
 from optim import make_optimisers
 from pictures import Pictures, augment, to_network
+from precision import add_option, autocast, choose, dtype_of
 from train import VALIDATION, make_batch
 from unet import Head, Network, Shape, reset
 
@@ -48,11 +49,12 @@ def parse_arguments(argv=None):
     p.add_argument("--warmup", type=float, default=1e4, help="pictures")
     p.add_argument("--ema", type=float, default=0.998)
     p.add_argument("--threads", type=int, default=0)
+    add_option(p)
     return p.parse_args(argv)
 
 
 class Frozen:
-    """The trained network: noise, residual and features of a batch, without gradients."""
+    """The trained network: noise, residual and features of a batch, without gradients.  `precision` is that of its products."""
 
     def __init__(self, checkpoint, data):
         self.data, self.schedule = data, Schedule(**checkpoint["schedule"])
@@ -60,11 +62,12 @@ class Frozen:
         self.network.load_state_dict(checkpoint["weights"])
         self.options = argparse.Namespace(**checkpoint["arguments"])
         self.residuals = np.ones(BINS)
+        self.precision = "fp32"
 
     @torch.no_grad()
     def look(self, x, t, labels):
-        """(predicted noise, features, e), the latter two detached and in 16 bits."""
-        with torch.autocast("cpu", torch.bfloat16):
+        """(predicted noise, features, e), the latter two detached and in `precision`."""
+        with autocast(self.precision):
             features, e = self.network.features(x, t, labels)
             return self.network.output(features).float(), features, e
 
@@ -88,6 +91,16 @@ class Frozen:
         return torch.from_numpy(values.astype(np.float32))[:, None, None, None]
 
 
+def trial_look(args, frozen, count=16):
+    """A look at some pictures, which is most of a step, in a given precision."""
+    x, t, labels, _ = frozen.batch(args.seed, 0, 0, count)
+
+    def step(precision):
+        frozen.precision = precision
+        frozen.look(x, t, labels)
+    return step
+
+
 class Training(Run):
     def __init__(self, args, frozen):
         self.args, self.frozen = args, frozen
@@ -98,7 +111,8 @@ class Training(Run):
             nn.init.zeros_(heads[name].conv.weight)
             nn.init.constant_(heads[name].conv.bias, start)
         hidden = lambda name: name.endswith(("conv1.weight", "conv2.weight"))
-        super().__init__(args.run, heads, make_optimisers(heads, args.muon_lr, args.adam_lr, 0.0, hidden))
+        super().__init__(args.run, heads, make_optimisers(heads, args.muon_lr, args.adam_lr, 0.0, hidden,
+                                                           dtype_of(frozen.precision)))
         self.began = time.time()
 
     def done(self):
@@ -110,7 +124,7 @@ class Training(Run):
         features.requires_grad_()       # unused, but GroupNorm's backward crashes without (PyTorch 2.13)
         residual, usual = (predicted - eps) ** 2, self.frozen.residual_at(t)
         weight = (usual + FLOOR) ** -2
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(self.frozen.precision):
             sn, npr = (self.network[name](features, e).float() for name in HEADS)
         mean = lambda y: y.mean((1, 2, 3))
         return {"sn": mean((sn - eps ** 2) ** 2), "npr": mean(weight * (npr - residual) ** 2),
@@ -161,6 +175,7 @@ def main(argv=None):
     torch.set_flush_denormal(True)
     checkpoint = torch.load(args.run / "best.pt", weights_only=True)
     frozen = Frozen(checkpoint, Pictures(args.data))
+    args.precision = frozen.precision = choose(args.precision, trial_look(args, frozen))
     frozen.measure_residuals(args.seed)
     run, stop, log = Training(args, frozen), stop_on_signals(), []
     while run.done() < 1 and not stop:

@@ -19,6 +19,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 from diffusion import Schedule, add_noise, stratified_times
 from loop import Run, plain, stop_on_signals
 from optim import make_optimisers
+from precision import add_option, autocast, choose, dtype_of
 from pictures import Pictures, augment, to_network
 from unet import Network, Shape, multiply_adds
 
@@ -51,6 +52,7 @@ def parse_arguments(argv=None):
     p.add_argument("--ema", type=float, default=0.998, help="per step; grows from 0 in the first steps")
     p.add_argument("--every", type=float, default=2e4, help="pictures between validations")
     p.add_argument("--threads", type=int, default=0)
+    add_option(p)
     return p.parse_args(argv)
 
 
@@ -78,7 +80,7 @@ def make_batch(data, schedule, seed, step, begin, count, options):
 
 
 @torch.no_grad()
-def validate(network, data, schedule):
+def validate(network, data, schedule, precision="bf16"):
     """Mean squared error per element on held-out pictures, all times and by quarters of time; always the same noise."""
     rng = np.random.default_rng(0)
     at = rng.permutation(len(data.test_images))[:VALIDATION]
@@ -86,11 +88,27 @@ def validate(network, data, schedule):
     x, eps = add_noise(schedule, to_network(data.test_images[at]), t, rng)
     labels, t, errors = torch.from_numpy(data.test_labels[at]), torch.from_numpy(t), []
     for part in torch.arange(len(at)).split(100):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(precision):
             predicted = network(x[part], t[part], labels[part])
         errors.append(((predicted.float() - eps[part]) ** 2).mean((1, 2, 3)))
     errors = torch.cat(errors)
     return {"valid": errors.mean().item(), "quarters": [q.mean().item() for q in errors.tensor_split(4)]}
+
+
+def trial_step(args, data, count=16):
+    """A step of such a network on random pictures, forward and back, in a given precision."""
+    shape = make_shape(args, data)
+    network, generator = Network(shape), torch.Generator().manual_seed(args.seed)
+    network.reset(generator)
+    x = torch.randn(count, shape.channels, shape.height, shape.width, generator=generator)
+    t, labels = torch.rand(count, generator=generator), torch.zeros(count, dtype=torch.int64)
+
+    def step(precision):
+        with autocast(precision):
+            predicted = network(x, t, labels)
+        (predicted.float() ** 2).mean().backward()
+        network.zero_grad()
+    return step
 
 
 class Training(Run):
@@ -98,7 +116,8 @@ class Training(Run):
         self.args, self.data, self.schedule = args, data, Schedule()
         network = Network(make_shape(args, data))
         network.reset(torch.Generator().manual_seed(args.seed))
-        optimisers = make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay, is_hidden)
+        optimisers = make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay, is_hidden,
+                                     dtype_of(args.precision))
         super().__init__(args.out, network, optimisers)
         if args.resume:
             self.restore()
@@ -115,7 +134,7 @@ class Training(Run):
     def train_step(self):
         a = self.args
         x, t, labels, eps = make_batch(self.data, self.schedule, a.seed, self.step, self.seen, a.batch, a)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(a.precision):
             predicted = self.network(x, t, labels)
         loss = ((predicted.float() - eps) ** 2).mean()
         loss.backward()
@@ -126,7 +145,8 @@ class Training(Run):
         return loss.item()
 
     def measure(self):
-        figures = self.with_average(lambda: validate(self.network, self.data, self.schedule))
+        figures = self.with_average(lambda: validate(self.network, self.data, self.schedule,
+                                                        self.args.precision))
         self.best = min(self.best, figures["valid"])
         self.save_best(shape=vars(self.network.shape), schedule=vars(self.schedule), arguments=plain(self.args),
                        labels=self.data.label_names, source=self.data.source)
@@ -157,7 +177,9 @@ def main(argv=None):
     if args.threads:
         torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    run = Training(args, Pictures(args.data))
+    data = Pictures(args.data)
+    args.precision = choose(args.precision, trial_step(args, data))
+    run = Training(args, data)
     print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, "
           f"{multiply_adds(run.network.shape) / 1e6:.1f} M multiply-adds, {torch.get_num_threads()} threads, "
           f"from picture {run.seen:,}", flush=True)
