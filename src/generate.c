@@ -1,6 +1,7 @@
 /* generate.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
 #include "generate.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,7 @@ static void layout_options(pal_generator *g, const pal_generate_options *o, pal_
 {
     g->options = *o;
     g->bias = pal_take(arena, o->logit_bias_count + PAL_ENDS, sizeof *g->bias);
+    g->banned = pal_take(arena, (size_t)g->model->net.vocab, 1);
     for (size_t i = 0; i < o->stop_count; i++) {
         char *text = pal_take(arena, o->stop[i].bytes, 1);
         if (text) memcpy(text, o->stop[i].text, o->stop[i].bytes);
@@ -107,6 +109,7 @@ static void layout_options(pal_generator *g, const pal_generate_options *o, pal_
     }
     pal_stop_layout(&g->stop, g->stop_text, o->stop_count, arena);
     g->text = pal_take(arena, PAL_TOKEN_TEXT + g->stop.held_most, 1);
+    g->window.dropped_held = pal_take(arena, g->stop.held_most, 1);
 }
 
 static void layout_grammar(pal_generator *g, pal_arena *arena)
@@ -168,6 +171,9 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
     for (size_t i = 0; o->ignore_eos && i < g->end_count; i++)
         g->bias[g->decode.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
     g->decode.logit_bias = g->bias;
+    memset(g->banned, 0, (size_t)g->model->net.vocab);
+    for (size_t i = 0; i < g->decode.logit_bias_count; i++)
+        if (g->bias[i].bias < -DBL_MAX) g->banned[g->bias[i].id] = 1;
     if (g->grammar) pal_pieces_fill(&g->pieces, piece_text, g->model->vocab);
     g->options.stop = NULL;
     g->options.logit_bias = NULL;
@@ -178,15 +184,14 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
 
 /* ---- text ------------------------------------------------------------------------------------------- */
 
-static bool is_end(const pal_generator *g, int32_t id)
+bool pal_generator_ends_at(const pal_generator *g, int32_t id)
 {
     for (size_t i = 0; i < g->end_count; i++)
         if (g->ends[i] == id) return true;
     return false;
 }
 
-/* The text of generated token number `index`. */
-static size_t text_of(const pal_generator *g, int32_t index, int32_t id, char text[PAL_TOKEN_TEXT])
+size_t pal_generator_text_of(const pal_generator *g, int32_t index, int32_t id, char text[PAL_TOKEN_TEXT])
 {
     size_t bytes = pal_vocab_decode_one(g->model->vocab, id, false, text, PAL_TOKEN_TEXT);
     if (index == 0 && g->drop_space && bytes && text[0] == ' ') memmove(text, text + 1, --bytes);
@@ -204,29 +209,27 @@ static void let_out(pal_generator *g, size_t bytes)
     if (g->shown < g->streamed) g->shown = g->streamed;
 }
 
-static void finish_with(pal_generator *g, pal_finish finish)
+void pal_generator_finish_with(pal_generator *g, pal_finish finish)
 {
     g->finish = finish;
     if (finish != PAL_FINISH_STOP) let_out(g, pal_stop_finish(&g->stop, g->text + g->text_bytes));
 }
 
-/* What the tokens in the window make of the finish, without those that end texts. */
-static pal_finish finish_of(const pal_generator *g)
+pal_finish pal_generator_finish_of(const pal_generator *g)
 {
     if (g->stop.found >= 0) return PAL_FINISH_STOP;
     if (g->options.max_tokens >= 0 && pal_generated_count(g) >= g->options.max_tokens) return PAL_FINISH_LENGTH;
-    if (g->window.count == g->window.room && !g->options.shift) return PAL_FINISH_CONTEXT;
+    if (pal_generator_full(g) && !pal_generator_can_shift(g)) return PAL_FINISH_CONTEXT;
     return PAL_FINISH_NONE;
 }
 
-static void begin_call(pal_generator *g)
+void pal_generator_begin_call(pal_generator *g)
 {
     g->has_token = false;
     g->text_bytes = 0;
 }
 
-/* A token that has been drawn or put there; the grammar has it already. */
-static void take_token(pal_generator *g, int32_t id, double mu)
+void pal_generator_take_token(pal_generator *g, int32_t id, double mu)
 {
     pal_window *w = &g->window;
     char text[PAL_TOKEN_TEXT];
@@ -235,21 +238,20 @@ static void take_token(pal_generator *g, int32_t id, double mu)
     g->token.index = pal_generated_count(g);
     g->token.offset = g->bytes;
     g->token.bytes = 0;
-    if (is_end(g, id)) {
-        finish_with(g, PAL_FINISH_EOS);
+    if (pal_generator_ends_at(g, id)) {
+        pal_generator_finish_with(g, PAL_FINISH_EOS);
         return;
     }
-    g->token.bytes = text_of(g, g->token.index, id, text);
+    g->token.bytes = pal_generator_text_of(g, g->token.index, id, text);
     g->bytes += g->token.bytes;
     if (w->mu) w->mu[w->count] = mu;
     w->tokens[w->count++] = id;
     let_out(g, pal_stop_push(&g->stop, text, g->token.bytes, g->text));
-    const pal_finish finish = finish_of(g);
-    if (finish) finish_with(g, finish);
+    const pal_finish finish = pal_generator_finish_of(g);
+    if (finish) pal_generator_finish_with(g, finish);
 }
 
-/* Tokens that the grammar has had before, window indices from .. to - 1. */
-static void follow_grammar(pal_generator *g, int32_t from, int32_t to)
+void pal_generator_follow_grammar(pal_generator *g, int32_t from, int32_t to)
 {
     for (int32_t i = from; i < to; i++) {
         pal_status status = pal_grammar_accept(g->grammar, g->window.tokens[i], NULL);
@@ -258,7 +260,7 @@ static void follow_grammar(pal_generator *g, int32_t from, int32_t to)
     }
 }
 
-static void grammar_to_base(pal_generator *g)
+void pal_generator_grammar_to_base(pal_generator *g)
 {
     if (g->window.dropped_generated)
         pal_grammar_restore(g->grammar, g->base, pal_grammar_state_bytes(g->base), NULL);
@@ -269,8 +271,8 @@ static void grammar_to_base(pal_generator *g)
 void pal_generator_replay_grammar(pal_generator *g)
 {
     if (!g->grammar) return;
-    grammar_to_base(g);
-    follow_grammar(g, g->window.prompt, g->window.count);
+    pal_generator_grammar_to_base(g);
+    pal_generator_follow_grammar(g, g->window.prompt, g->window.count);
 }
 
 void pal_generator_replay_text(pal_generator *g)
@@ -278,9 +280,12 @@ void pal_generator_replay_text(pal_generator *g)
     const pal_window *w = &g->window;
     char text[PAL_TOKEN_TEXT];
     pal_stop_reset(&g->stop);
-    g->bytes = g->streamed = w->dropped_bytes;
+    g->bytes = w->dropped_bytes;
+    g->streamed = w->dropped_bytes - w->dropped_holds;
+    for (size_t i = 0; i < w->dropped_holds; i++)
+        g->streamed += pal_stop_push(&g->stop, &w->dropped_held[i], 1, g->text);
     for (int32_t i = w->prompt; i < w->count; i++) {
-        const size_t bytes = text_of(g, w->dropped_generated + i - w->prompt, w->tokens[i], text);
+        const size_t bytes = pal_generator_text_of(g, w->dropped_generated + i - w->prompt, w->tokens[i], text);
         g->bytes += bytes;
         g->streamed += pal_stop_push(&g->stop, text, bytes, g->text);
     }
@@ -288,9 +293,7 @@ void pal_generator_replay_text(pal_generator *g)
 
 /* ---- prompts ---------------------------------------------------------------------------------------- */
 
-/* How much of the window the sequence has read, with the logits that are drawn from next; `all` where only those are
- * missing. */
-static int32_t known_tokens(const pal_generator *g)
+int32_t pal_generator_known(const pal_generator *g)
 {
     const pal_sequence *s = g->sequence;
     const pal_window *w = &g->window;
@@ -319,15 +322,15 @@ pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, 
     memmove(w->tokens, tokens, (size_t)n * sizeof *tokens);
     w->count = w->prompt = w->given = n;
     w->dropped = w->dropped_generated = 0;
-    w->dropped_bytes = 0;
+    w->dropped_bytes = w->dropped_holds = 0;
     g->drop_space = !g->grammar && pal_vocab_special(g->model->vocab)->add_space_prefix && !has_text(g, tokens, n);
     g->mirostat = pal_mirostat_start(g->options.mirostat_tau);
     for (int32_t i = 0; w->mu && i < n; i++) w->mu[i] = g->mirostat.mu;
-    g->kept = known_tokens(g);
+    g->kept = pal_generator_known(g);
     g->evaluations = g->evaluated = 0;
     g->shown = 0;
     g->finish = PAL_FINISH_NONE;
-    begin_call(g);
+    pal_generator_begin_call(g);
     pal_generator_replay_text(g);
     pal_generator_replay_grammar(g);
     return PAL_OK;
@@ -364,108 +367,6 @@ pal_status pal_generator_prompt(pal_generator *g, const char *text, size_t bytes
     return status;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------ */
-
-/* Drops the older half of what stands behind the first tokens; the grammar learns where the rest begins. */
-static void shift(pal_generator *g)
-{
-    pal_window *w = &g->window;
-    const int32_t limit = g->options.keep < 0 ? w->room / 2 : w->room - 2;
-    int32_t keep = g->options.keep < 0 ? w->given : g->options.keep;
-    if (keep > w->prompt) keep = w->prompt;
-    if (keep > limit) keep = limit;
-    const int32_t drop = (w->count - keep) / 2, of_prompt = w->prompt - keep < drop ? w->prompt - keep : drop;
-    const int32_t generated = drop - of_prompt;
-    char text[PAL_TOKEN_TEXT];
-    if (g->grammar && generated) {
-        grammar_to_base(g);
-        follow_grammar(g, w->prompt, w->prompt + generated);
-        const pal_grammar_state *state = pal_grammar_state_of(g->grammar);
-        memcpy(g->base, state, pal_grammar_state_bytes(state));
-        follow_grammar(g, w->prompt + generated, w->count);
-    }
-    for (int32_t i = 0; i < generated; i++)
-        w->dropped_bytes += text_of(g, w->dropped_generated + i, w->tokens[w->prompt + i], text);
-    const size_t rest = (size_t)(w->count - keep - drop);
-    memmove(w->tokens + keep, w->tokens + keep + drop, rest * sizeof *w->tokens);
-    if (w->mu) memmove(w->mu + keep, w->mu + keep + drop, rest * sizeof *w->mu);
-    w->count -= drop;
-    w->prompt -= of_prompt;
-    w->dropped += drop;
-    w->dropped_generated += generated;
-}
-
-/* Reads up to a batch of what the sequence has not; PAL_MORE if that was not all. */
-static pal_status read_some(pal_generator *g, pal_error *err)
-{
-    pal_sequence *s = g->sequence;
-    const pal_window *w = &g->window;
-    const int32_t known = known_tokens(g), left = w->count - known;
-    const int32_t some = left < s->activations.most ? left : s->activations.most;
-    if (!left) return PAL_OK;
-    pal_sequence_rewind(s, known);
-    pal_status status = pal_sequence_append(s, w->tokens + known, some, err);
-    if (status) return status;
-    g->evaluations++;
-    g->evaluated += some;
-    return some < left ? PAL_MORE : PAL_OK;
-}
-
-/* PAL_MORE: the grammar has ended, and there is nothing to draw. */
-static pal_status ask_grammar(pal_generator *g, pal_error *err)
-{
-    int32_t count;
-    const size_t ends = g->options.ignore_eos ? 0 : g->end_count;
-    pal_status status = pal_grammar_mask(g->grammar, g->ends, ends, g->allowed, &count, err);
-    return !status && count == 0 ? PAL_MORE : status;
-}
-
-static pal_status draw(pal_generator *g, pal_error *err)
-{
-    const pal_window *w = &g->window;
-    const pal_mirostat before = g->mirostat;
-    const pal_decode_context context = {.tokens = w->tokens,
-                                        .count = (size_t)w->count,
-                                        .allowed = g->grammar ? g->allowed : NULL,
-                                        .mirostat = &g->mirostat};
-    pal_drawn drawn;
-    pal_status status = pal_sequence_logits(g->sequence, g->logits, err);
-    if (!status && g->grammar) status = ask_grammar(g, err);
-    if (status == PAL_MORE) {
-        finish_with(g, PAL_FINISH_EOS);
-        return PAL_OK;
-    }
-    const double u = pal_decode_uniform(g->options.seed, g->options.draft, (uint32_t)w->dropped + (uint32_t)w->count);
-    if (!status) status = pal_decode_token(&g->law, &g->decode, g->logits, &context, u, &drawn, err);
-    if (!status && g->grammar && !is_end(g, drawn.id)) status = pal_grammar_accept(g->grammar, drawn.id, err);
-    if (status) {
-        g->mirostat = before;
-        return status;
-    }
-    g->token = (pal_generated){.logprob = drawn.logprob, .probability = drawn.probability};
-    if (g->options.alternatives)
-        g->token.alternatives = pal_decode_likeliest(&g->law, g->logits, g->options.alternatives,
-                                                     g->token.alternative_id, g->token.alternative_logprob);
-    take_token(g, drawn.id, before.mu);
-    return PAL_OK;
-}
-
-pal_status pal_generator_step(pal_generator *g, pal_error *err)
-{
-    pal_window *w = &g->window;
-    begin_call(g);
-    if (!w->count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
-    if (g->finish) return PAL_OK;
-    if (finish_of(g)) { /* no room for a token, or none wanted */
-        finish_with(g, finish_of(g));
-        return PAL_OK;
-    }
-    if (w->count == w->room) shift(g);
-    pal_status status = read_some(g, err);
-    if (!status) status = draw(g, err);
-    return status ? status : g->finish ? PAL_OK : PAL_MORE;
-}
-
 /* ---- going back, and elsewhere ---------------------------------------------------------------------- */
 
 pal_status pal_generator_rewind(pal_generator *g, int32_t generated, pal_error *err)
@@ -473,12 +374,12 @@ pal_status pal_generator_rewind(pal_generator *g, int32_t generated, pal_error *
     pal_window *w = &g->window;
     if (generated < 0 || generated > pal_generated_count(g))
         return pal_fail(err, PAL_E_OPTION, "there are not so many generated tokens", SIZE_MAX);
-    if (generated < w->dropped_generated)
+    if (generated < w->dropped_generated || (w->given && w->prompt + generated == w->dropped_generated))
         return pal_fail(err, PAL_E_OPTION, "that token is no longer in the window", SIZE_MAX);
     const int32_t count = w->prompt + generated - w->dropped_generated;
     if (w->mu && count < w->count) g->mirostat.mu = w->mu[count];
     w->count = count;
-    begin_call(g);
+    pal_generator_begin_call(g);
     pal_generator_replay_text(g);
     pal_generator_replay_grammar(g);
     g->shown = g->streamed;
@@ -486,32 +387,10 @@ pal_status pal_generator_rewind(pal_generator *g, int32_t generated, pal_error *
     return PAL_OK;
 }
 
-/* A text that has finished goes on: what was held back is out already. */
-static void lift_finish(pal_generator *g)
+void pal_generator_lift_finish(pal_generator *g)
 {
     if (g->finish) pal_generator_replay_text(g);
     g->finish = PAL_FINISH_NONE;
-}
-
-pal_status pal_generator_push(pal_generator *g, int32_t id, pal_error *err)
-{
-    pal_window *w = &g->window;
-    if (id < 0 || id >= g->model->net.vocab)
-        return pal_fail(err, PAL_E_OPTION, "the token id lies outside the vocabulary", SIZE_MAX);
-    if (!w->count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
-    if (g->finish == PAL_FINISH_STOP) return pal_fail(err, PAL_E_OPTION, "the text has ended at a stop text", SIZE_MAX);
-    if (w->count == w->room && !g->options.shift && !is_end(g, id))
-        return pal_fail(err, PAL_E_CONTEXT, "there is no more room for a token", SIZE_MAX);
-    if (g->grammar && is_end(g, id) && !pal_grammar_may_end(g->grammar))
-        return pal_fail(err, PAL_E_OPTION, "the grammar does not let the text end here", SIZE_MAX);
-    if (w->count == w->room && g->options.shift) shift(g);
-    pal_status status = g->grammar && !is_end(g, id) ? pal_grammar_accept(g->grammar, id, err) : PAL_OK;
-    if (status) return status;
-    lift_finish(g);
-    begin_call(g);
-    g->token = (pal_generated){.logprob = NAN, .probability = 1.0};
-    take_token(g, id, g->mirostat.mu);
-    return PAL_OK;
 }
 
 void pal_generator_reseed(pal_generator *g, uint64_t seed, uint32_t draft)
@@ -523,7 +402,7 @@ void pal_generator_reseed(pal_generator *g, uint64_t seed, uint32_t draft)
 void pal_generator_limit(pal_generator *g, int32_t max_tokens)
 {
     g->options.max_tokens = max_tokens < 0 ? -1 : max_tokens;
-    if (g->finish == PAL_FINISH_LENGTH && finish_of(g) != PAL_FINISH_LENGTH) lift_finish(g);
+    if (g->finish == PAL_FINISH_LENGTH && pal_generator_finish_of(g) != PAL_FINISH_LENGTH) pal_generator_lift_finish(g);
 }
 
 /* ---- looking at it ---------------------------------------------------------------------------------- */
@@ -550,7 +429,7 @@ pal_generate_progress pal_generator_progress(const pal_generator *g)
     const pal_window *w = &g->window;
     return (pal_generate_progress){.prompt = w->given,
                                    .kept = g->kept,
-                                   .unread = w->count - known_tokens(g),
+                                   .unread = w->count - pal_generator_known(g),
                                    .generated = pal_generated_count(g),
                                    .tokens = w->count,
                                    .room = w->room,

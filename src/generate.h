@@ -1,4 +1,4 @@
-/* generate.h - what a pal_generator holds (internal: for generate.c and generate_saved.c). */
+/* generate.h - what a pal_generator holds (internal: for generate.c, generate_step.c and generate_saved.c). */
 #ifndef PAL_GENERATE_H
 #define PAL_GENERATE_H
 
@@ -17,9 +17,12 @@ typedef struct {
     int32_t count, room; /* in the window; most */
     int32_t prompt;      /* of them of the prompt */
     int32_t given;       /* how many the prompt had */
-    int32_t dropped;     /* tokens dropped by shifts, and of them generated ones with their text's bytes: */
+    int32_t dropped;     /* tokens dropped by shifts, at most INT32_MAX - room; and of them generated ones: */
     int32_t dropped_generated;
-    size_t dropped_bytes;
+    size_t
+        dropped_bytes;  /* of their text; the last dropped_held[dropped_holds] of them were not let out there, since */
+    char *dropped_held; /* they may belong to a character or a stop text that goes on behind; [stop.held_most] */
+    size_t dropped_holds;
 } pal_window;
 
 struct pal_generator {
@@ -28,6 +31,7 @@ struct pal_generator {
     pal_generate_options options; /* but for its arrays, which are here: */
     pal_decode_options decode;    /* the same for processors.h */
     pal_logit_bias *bias;         /* options.logit_bias and, with ignore_eos, the ends */
+    uint8_t *banned;              /* [vocab] 1: `bias` bans the token */
     int32_t ends[PAL_ENDS];
     size_t end_count;
     pal_window window;
@@ -62,6 +66,44 @@ static inline int32_t pal_generated_count(const pal_generator *g)
 {
     return g->window.dropped_generated + g->window.count - g->window.prompt;
 }
+
+static inline bool pal_generator_full(const pal_generator *g)
+{
+    return g->window.count == g->window.room;
+}
+
+/* Shifts end before `dropped` could exceed its limit. */
+static inline bool pal_generator_can_shift(const pal_generator *g)
+{
+    return g->options.shift && g->window.dropped <= (int64_t)INT32_MAX - 2 * (int64_t)g->window.room;
+}
+
+/* ---- the text: generate.c ---------------------------------------------------------------------------- */
+
+bool pal_generator_ends_at(const pal_generator *g, int32_t id); /* a token that ends texts */
+
+/* The text of generated token number `index`; returns its bytes. */
+size_t pal_generator_text_of(const pal_generator *g, int32_t index, int32_t id, char text[PAL_TOKEN_TEXT]);
+
+/* A call that succeeds begins by forgetting what the one before gave. */
+void pal_generator_begin_call(pal_generator *g);
+
+/* A token that has been drawn or put there; the grammar has it already.  mu: mirostat's threshold before it. */
+void pal_generator_take_token(pal_generator *g, int32_t id, double mu);
+
+/* What the tokens in the window make of the finish, without those that end texts. */
+pal_finish pal_generator_finish_of(const pal_generator *g);
+void pal_generator_finish_with(pal_generator *g, pal_finish finish);
+void pal_generator_lift_finish(pal_generator *g); /* what was held back is out already */
+
+/* How much of the window the sequence has read, with the logits that are drawn from next; all but one where only those
+ * are missing. */
+int32_t pal_generator_known(const pal_generator *g);
+
+/* The grammar goes to where the dropped tokens end, then along tokens that it has had before: window indices from ..
+ * to - 1. */
+void pal_generator_grammar_to_base(pal_generator *g);
+void pal_generator_follow_grammar(pal_generator *g, int32_t from, int32_t to);
 
 /* Makes the stop texts, and the numbers of bytes, what they are after the tokens in the window. */
 void pal_generator_replay_text(pal_generator *g);

@@ -2,21 +2,24 @@
 #include "generate.h"
 #include "saved.h"
 
+#include <float.h>
 #include <string.h>
 
-/* In this order; then tokens, thresholds of mirostat, the grammar's base. */
+/* In this order; then tokens, thresholds of mirostat, the grammar's base, and to the end of the section the text that was
+ * held back where the dropped tokens end. */
 typedef struct {
     uint32_t flags, draft, count, prompt, given, dropped, dropped_generated, finish, base_bytes;
     uint64_t seed, dropped_bytes, shown;
     double mu;
 } fields;
 
-enum { HAS_MU = 1, DROPS_SPACE = 2, FLAGS = 3, FIELDS_BYTES = 9 * 4 + 3 * 8 + 8 };
+enum { HAS_MU = 1, DROPS_SPACE = 2, HAS_HELD = 4, FLAGS = 7, FIELDS_BYTES = 9 * 4 + 3 * 8 + 8 };
 
 static fields fields_of(const pal_generator *g)
 {
     const pal_window *w = &g->window;
-    return (fields){.flags = (w->mu ? HAS_MU : 0u) | (g->drop_space ? DROPS_SPACE : 0u),
+    return (fields){.flags =
+                        (w->mu ? HAS_MU : 0u) | (g->drop_space ? DROPS_SPACE : 0u) | (w->dropped_holds ? HAS_HELD : 0u),
                     .draft = g->options.draft,
                     .count = (uint32_t)w->count,
                     .prompt = (uint32_t)w->prompt,
@@ -35,7 +38,8 @@ size_t pal_generator_save(const pal_generator *g, void *out, size_t capacity)
 {
     const pal_window *w = &g->window;
     const fields f = fields_of(g);
-    const size_t content = FIELDS_BYTES + (size_t)f.count * (f.flags & HAS_MU ? 4 + sizeof(double) : 4) + f.base_bytes;
+    const size_t content =
+        FIELDS_BYTES + (size_t)f.count * (w->mu ? 4 + sizeof(double) : 4) + f.base_bytes + w->dropped_holds;
     const size_t own = pal_saved_bytes(content), all = own + pal_sequence_save(g->sequence, NULL, 0);
     const uint32_t words[] = {f.flags,  f.draft,     f.count, f.prompt, f.given, f.dropped, f.dropped_generated,
                               f.finish, f.base_bytes};
@@ -50,6 +54,7 @@ size_t pal_generator_save(const pal_generator *g, void *out, size_t capacity)
     pal_save_ids(&to, w->tokens, w->count);
     for (int32_t i = 0; w->mu && i < w->count; i++) pal_save_double(&to, w->mu[i]);
     pal_save_bytes(&to, g->base, f.base_bytes);
+    pal_save_bytes(&to, w->dropped_held, w->dropped_holds);
     pal_save_end(&to);
     pal_sequence_save(g->sequence, to.out, all - own);
     return all;
@@ -67,44 +72,86 @@ static void read_fields(pal_loading *l, fields *f)
     f->mu = pal_loaded_double(l);
 }
 
-/* Files may come from anywhere, with a right digest. */
-static bool plausible(const fields *f)
+static bool is_finite(double x)
 {
-    const uint32_t most = INT32_MAX;
-    return f->flags <= FLAGS && f->count <= most && f->prompt <= f->count && f->given <= most && f->dropped <= most &&
-           f->prompt <= f->given && f->dropped_generated <= f->dropped && f->finish < PAL_FINISHES &&
-           f->dropped_bytes <= f->shown + PAL_STOP_BYTES && f->shown <= SIZE_MAX / 2 && f->mu == f->mu;
+    return x >= -DBL_MAX && x <= DBL_MAX;
+}
+
+/* Files may come from anywhere, with a right digest: what the numbers say must be what some text can have led to.  All
+ * that later steps count up stays within 32 bits: see pal_generator_can_shift. */
+static bool plausible(const fields *f, const pal_generator *g)
+{
+    const uint64_t most = INT32_MAX, room = (uint64_t)g->window.room;
+    return f->flags <= FLAGS && f->count <= most && f->prompt <= f->count && f->prompt <= f->given &&
+           f->given <= most && (f->given || !f->count) && f->dropped + room <= most &&
+           f->dropped_generated <= f->dropped && f->given - f->prompt == f->dropped - f->dropped_generated &&
+           f->finish < PAL_FINISHES && (f->dropped_generated || !f->base_bytes) &&
+           f->dropped_bytes <= (uint64_t)f->dropped_generated * PAL_TOKEN_TEXT && f->dropped_bytes <= SIZE_MAX / 2 &&
+           is_finite(f->mu);
 }
 
 /* A saved generator's arrays, in place. */
 typedef struct {
     fields f;
     pal_loading tokens, mu;
-    const unsigned char *base;
+    const unsigned char *base, *held;
+    size_t held_bytes;
 } saved_generator;
+
+/* Ids of the vocabulary, whose text is not shorter than what came out of it. */
+static bool good_tokens(const saved_generator *saved, const pal_generator *g)
+{
+    const fields *f = &saved->f;
+    pal_loading ids = saved->tokens;
+    uint64_t bytes = f->dropped_bytes;
+    for (uint32_t i = 0; i < f->count; i++) {
+        const uint32_t id = pal_loaded_u32(&ids);
+        if (id >= (uint32_t)g->model->net.vocab) return false;
+        if (i >= f->prompt) bytes += pal_vocab_decode_one(g->model->vocab, (int32_t)id, false, NULL, 0);
+    }
+    return f->shown <= bytes;
+}
+
+static bool good_thresholds(const saved_generator *saved)
+{
+    pal_loading mu = saved->mu;
+    for (uint32_t i = 0; saved->f.flags & HAS_MU && i < saved->f.count; i++)
+        if (!is_finite(pal_loaded_double(&mu))) return false;
+    return true;
+}
+
+/* The arrays behind the fields; false: they are not as long as the fields say. */
+static bool read_arrays(saved_generator *saved, pal_loading *from)
+{
+    const fields *f = &saved->f;
+    saved->tokens = *from;
+    pal_loaded_bytes(from, 4 * (size_t)f->count);
+    saved->mu = *from;
+    if (f->flags & HAS_MU) pal_loaded_bytes(from, sizeof(double) * (size_t)f->count);
+    saved->base = pal_loaded_bytes(from, f->base_bytes);
+    saved->held_bytes = from->cut ? 0 : (size_t)(from->end - from->at);
+    saved->held = pal_loaded_bytes(from, saved->held_bytes);
+    return !from->cut && (saved->held_bytes > 0) == ((f->flags & HAS_HELD) != 0) &&
+           saved->held_bytes <= PAL_STOP_HELD && saved->held_bytes <= f->dropped_bytes;
+}
 
 static pal_status read_saved(saved_generator *saved, const pal_generator *g, const void *data, size_t bytes,
                              size_t *section, pal_error *err)
 {
+    static const char damaged[] = "the saved session is damaged";
     pal_loading from;
-    fields *f = &saved->f;
     pal_status status = pal_load_begin(&from, data, bytes, PAL_SAVED_GENERATOR, g->model, section, err);
     if (status) return status;
-    read_fields(&from, f);
-    if (!from.cut && plausible(f) && f->count > (uint32_t)g->window.room)
+    read_fields(&from, &saved->f);
+    if (from.cut || !plausible(&saved->f, g)) return pal_fail(err, PAL_E_FORMAT, damaged, SIZE_MAX);
+    if (saved->f.count > (uint32_t)g->window.room)
         return pal_fail(err, PAL_E_CONTEXT, "the saved session is longer than there is room for", SIZE_MAX);
-    saved->tokens = saved->mu = from;
-    const unsigned char *ids = pal_loaded_bytes(&from, 4 * (size_t)f->count);
-    saved->mu = from;
-    if (f->flags & HAS_MU) pal_loaded_bytes(&from, sizeof(double) * (size_t)f->count);
-    saved->base = pal_loaded_bytes(&from, f->base_bytes);
-    bool good = plausible(f) && !from.cut && from.at == from.end;
-    for (pal_loading l = saved->tokens; good && l.at < ids + 4 * (size_t)f->count;)
-        good = pal_loaded_u32(&l) < (uint32_t)g->model->net.vocab;
-    return good ? PAL_OK : pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
+    if (!read_arrays(saved, &from) || !good_tokens(saved, g) || !good_thresholds(saved))
+        return pal_fail(err, PAL_E_FORMAT, damaged, SIZE_MAX);
+    return PAL_OK;
 }
 
-/* The grammar goes through the saved text.  PAL_E_OPTION: it is none of the grammar's. */
+/* The grammar goes through the saved text.  PAL_E_OPTION: it does not match. */
 static pal_status follow(pal_generator *g, const saved_generator *saved, pal_error *err)
 {
     const fields *f = &saved->f;
@@ -121,8 +168,17 @@ static pal_status follow(pal_generator *g, const saved_generator *saved, pal_err
         const int32_t id = (int32_t)pal_loaded_u32(&ids);
         if (i >= f->prompt) status = pal_grammar_accept(g->grammar, id, err);
     }
-    if (status) return pal_fail(err, PAL_E_OPTION, "the text of the saved session is none of the grammar", SIZE_MAX);
+    if (status) return pal_fail(err, PAL_E_OPTION, "the saved text does not match the grammar", SIZE_MAX);
     return PAL_OK;
+}
+
+/* What the generator's own stop texts hold of it. */
+static void take_held(pal_generator *g, const saved_generator *saved)
+{
+    pal_stop_reset(&g->stop);
+    for (size_t i = 0; i < saved->held_bytes; i++) pal_stop_push(&g->stop, (const char *)saved->held + i, 1, g->text);
+    g->window.dropped_holds = g->stop.holds;
+    if (g->stop.holds) memcpy(g->window.dropped_held, g->stop.held, g->stop.holds);
 }
 
 static void take_saved(pal_generator *g, saved_generator *saved)
@@ -147,8 +203,8 @@ static void take_saved(pal_generator *g, saved_generator *saved)
     g->options.draft = f->draft;
     g->drop_space = f->flags & DROPS_SPACE;
     g->kept = g->evaluations = g->evaluated = 0;
-    g->has_token = false;
-    g->text_bytes = 0;
+    pal_generator_begin_call(g);
+    take_held(g, saved);
     pal_generator_replay_text(g);
     g->shown = f->shown > g->streamed ? (size_t)f->shown : g->streamed;
     g->finish = g->stop.found >= 0 ? PAL_FINISH_STOP : f->finish == PAL_FINISH_EOS ? PAL_FINISH_EOS : PAL_FINISH_NONE;

@@ -373,10 +373,11 @@ pal_status pal_generator_prompt(pal_generator *generator, const char *text, size
                                 pal_error *err);
 pal_status pal_generator_prompt_tokens(pal_generator *generator, const int32_t *tokens, int32_t n, pal_error *err);
 
-/* At most one evaluation of the network (without `shift`, of at most `batch` tokens of what is still to be read), and
- * if all is read then, one token more.  PAL_MORE: there is more to do; PAL_OK: the text is finished.  Errors leave all
- * as it was: PAL_E_FORMAT: the network gives what is not a number (the weights are damaged); PAL_E_OPTION: bans and
- * grammar leave no token; PAL_E_UNSUPPORTED: the grammar has too many ways to go on. */
+/* At most one evaluation of the network, of at most `batch` tokens of what is still to be read, and if all is read then,
+ * one token more; a step that shifts the window draws none.  PAL_MORE: there is more to do; PAL_OK: the text is finished.
+ * Errors leave all as it was, but that the sequence forgets its logits, and what it had read beyond the generator's text
+ * if that was to be replaced: PAL_E_FORMAT: the network gives what is not a number (the weights are damaged);
+ * PAL_E_OPTION: bans and grammar leave no token; PAL_E_UNSUPPORTED: the grammar has too many ways to go on. */
 pal_status pal_generator_step(pal_generator *generator, pal_error *err);
 
 typedef struct {
@@ -385,7 +386,8 @@ typedef struct {
     double logprob;     /* natural logarithm of its probability in the model's own law: temperature 1, nothing cut; NaN
                              if it was not drawn, but put there by pal_generator_push */
     double probability; /* in the law that it was drawn from; 1 if it was not drawn */
-    size_t offset, bytes; /* where its text stands in the generated text; no bytes for one that ends it */
+    size_t offset, bytes; /* where its text stands in the generated text, to which the bytes of a character that is not
+                             complete yet are counted here; no bytes for one that ends it */
     int32_t alternatives; /* how many of the following are set: the likeliest tokens of the model's own law */
     int32_t alternative_id[PAL_CANDIDATES];
     double alternative_logprob[PAL_CANDIDATES];
@@ -397,7 +399,9 @@ const pal_generated *pal_generator_token(const pal_generator *generator);
 /* The text that the last step or push let out, *bytes long, until the next call; it may be shorter or longer than the
  * token's: characters come out whole, what may become a stop text is held back until that is known, and the stop
  * text itself and all behind it never come out.  All of these together are the generated text, and where it
- * finishes in any other way, what was held back comes out then.  (After a rewind only what is new comes out.) */
+ * finishes in any other way, what was held back comes out then, but for a character that is not complete: its bytes are
+ * kept, in saved sessions too, and come out with the rest of it if the text goes on.  (After a rewind only what is new
+ * comes out.) */
 const char *pal_generator_text(const pal_generator *generator, size_t *bytes);
 
 typedef enum {

@@ -125,7 +125,7 @@ pal_status pal_load_begin(pal_loading *l, const void *data, size_t bytes, uint32
     const uint64_t length = pal_loaded_u64(l);
     const unsigned char *model = pal_loaded_bytes(l, PAL_SHA256_BYTES);
     if (!mark || memcmp(mark, magic, sizeof magic) != 0)
-        return pal_fail(err, PAL_E_FORMAT, "this is no saved session", SIZE_MAX);
+        return pal_fail(err, PAL_E_FORMAT, "not a saved session file", SIZE_MAX);
     if (!model) return pal_fail(err, PAL_E_FORMAT, "the saved session is cut short", bytes);
     if (version != PAL_SAVED_VERSION)
         return pal_fail(err, PAL_E_UNSUPPORTED, "the session was saved by another version", sizeof magic);

@@ -156,7 +156,29 @@ static void invalid_bytes_come_out_as_soon_as_no_character_can_become_of_them(vo
     expect(&s, "\xED\xA0", "\xED\xA0"); /* a surrogate */
     expect(&s, "\xF4\x90", "\xF4\x90"); /* above U+10FFFF */
     expect(&s, "\xF4\x8F", "");
-    expect_rest(&s, "\xF4\x8F");
+    close_stream(&s);
+}
+
+/* Regression: the bytes of a character that was not complete came out at the end. */
+static void text_never_ends_inside_of_a_character(void **state)
+{
+    (void)state;
+    const char *stops[] = {"END", "\xA9"};
+    stream s;
+    open_stream(&s, stops, 2);
+    expect(&s, "a\xF0\x9F\x98", "a");
+    expect_rest(&s, "");
+    assert_int_equal(s.stop.holds, 3); /* they wait for the rest */
+    expect(&s, "\x80", "\xF0\x9F\x98\x80");
+    expect(&s, "\xE2\x82\x45N", ""); /* no character can become of it, but the text may end here */
+    expect(&s, "D", "");
+    assert_int_equal(s.stop.found, 0);
+    pal_stop_reset(&s.stop);
+    expect(&s, "\xE2\x82\x45N", "");
+    expect(&s, "!", "\xE2\x82\x45N!");
+    expect(&s, "b\xC3\xA9", "b"); /* a stop string that is no text */
+    assert_int_equal(s.stop.found, 1);
+    expect_rest(&s, "");
     close_stream(&s);
 }
 
@@ -215,12 +237,29 @@ static size_t plain_end(const char *text, size_t bytes, const pal_str *stops, si
     return bytes;
 }
 
+/* The first bytes of text[bytes] that end with a whole character, or with bytes of which none can become. */
+static size_t whole_end(const char *text, size_t bytes)
+{
+    char longer[8];
+    for (size_t at = 0; at < bytes;) {
+        size_t n = pal_utf8_char(text + at, bytes - at), rest = bytes - at;
+        for (int fill = 0x80; fill <= 0xBF && n == 0 && rest < 4; fill += 0x3F) {
+            memcpy(longer, text + at, rest);
+            memset(longer + rest, fill, 4);
+            if (pal_utf8_char(longer, 4) > rest) return at;
+        }
+        at += n ? n : 1;
+    }
+    return bytes;
+}
+
 /* What is not shown could be part of a stop string or of a character: or it would be late. */
 static bool must_wait(const char *text, size_t bytes, size_t shown, const pal_str *stops, size_t count)
 {
     static const char *const ends[] = {"\x80", "\xBF", "\x80\x80", "\xBF\xBF", "\x80\x80\x80", "\xBF\xBF\xBF"};
     size_t waits = bytes - shown, n = pal_utf8_char(text + shown, waits);
-    for (size_t at = shown; at < shown + (n ? n : 1); at++) /* of which the first character may be a part */
+    for (size_t at = shown; at < bytes && (at < shown + (n ? n : 1) || whole_end(text + shown, at - shown) == 0); at++)
+        /* of which the first character may be a part, or not be complete before it */
         for (size_t i = 0; i < count; i++)
             if (bytes - at < stops[i].size && memcmp(text + at, stops[i].data, bytes - at) == 0) return true;
     for (size_t i = 0; i < sizeof ends / sizeof *ends && waits < 4; i++) {
@@ -268,7 +307,7 @@ static void check_random_stream(uint32_t test)
     }
     shown += pal_stop_finish(&s.stop, out + shown);
     assert_int_equal(s.stop.found, which);
-    assert_int_equal(shown, end);
+    assert_int_equal(shown, whole_end(text, end));
     assert_memory_equal(out, text, shown);
     close_stream(&s);
 }
@@ -289,6 +328,7 @@ int main(void)
         cmocka_unit_test(text_that_only_began_a_stop_string_comes_out_at_the_end),
         cmocka_unit_test(characters_are_never_split),
         cmocka_unit_test(invalid_bytes_come_out_as_soon_as_no_character_can_become_of_them),
+        cmocka_unit_test(text_never_ends_inside_of_a_character),
         cmocka_unit_test(a_character_before_a_stop_string_is_whole),
         cmocka_unit_test(empty_long_and_too_many_stop_strings_are_refused),
         cmocka_unit_test(random_streams_in_random_tokens_end_where_a_plain_search_says),

@@ -43,9 +43,9 @@ void pal_stop_layout(pal_stop *s, const pal_str *text, size_t count, pal_arena *
         s->fall[i] = fall;
         find_falls(text[i], fall);
     }
-    /* a stop string but for its last byte, behind a character that it cut, but for its last byte too; and one
-     * byte that has just come */
-    s->held_most = longest + CHARACTER_MOST;
+    /* a stop string but for its last byte, behind a character that it cut or that is not complete; and one byte that
+     * has just come */
+    s->held_most = longest + CHARACTER_MOST; /* at most PAL_STOP_HELD */
     s->held = pal_take(arena, s->held_most, 1);
     if (s->matched) pal_stop_reset(s);
 }
@@ -71,13 +71,14 @@ static bool may_become_character(const char *text, size_t bytes)
     return false;
 }
 
-/* How many of held[limit] are whole characters, or bytes that no character can become of. */
+/* How many of held[limit] are whole characters, or bytes that no character can become of.  What stands behind them may
+ * become a stop string: a character that is not complete there waits for it, since the text would end inside of it. */
 static size_t whole_characters(const pal_stop *s, size_t limit)
 {
     size_t at = 0;
     while (at < limit) {
         size_t n = pal_utf8_char(s->held + at, s->holds - at);
-        if (n == 0 && may_become_character(s->held + at, s->holds - at)) break;
+        if (n == 0 && may_become_character(s->held + at, limit - at)) break;
         if (n == 0) n = 1;
         if (at + n > limit) break;
         at += n;
@@ -117,7 +118,7 @@ size_t pal_stop_push(pal_stop *s, const char *bytes, size_t n, char *out)
         s->held[s->holds++] = bytes[i];
         size_t kept = follow_all(s, bytes[i]);
         if (s->found >= 0) {
-            written += release(s, s->holds - kept, out + written);
+            written += release(s, whole_characters(s, s->holds - kept), out + written);
             s->holds = 0;
         } else {
             written += release(s, whole_characters(s, s->holds - kept), out + written);
@@ -128,5 +129,5 @@ size_t pal_stop_push(pal_stop *s, const char *bytes, size_t n, char *out)
 
 size_t pal_stop_finish(pal_stop *s, char *out)
 {
-    return release(s, s->holds, out);
+    return release(s, whole_characters(s, s->holds), out);
 }

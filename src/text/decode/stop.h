@@ -2,15 +2,19 @@
  *
  * Bytes go in as tokens bring them; out comes what may be shown: not what could still become a stop string, and not
  * a part of a character that could still be completed.  Whatever the tokens were, the result is the same: the text
- * before the stop string that is the first to be complete (the longest, if several are at the same byte).  The
- * stop string itself and all behind it never come out.  Bytes that are not UTF-8 come out as they are, as soon as no
- * character can become of them. */
+ * before the stop string that is the first to be complete (the longest, if several are at the same byte), without a
+ * character that is not complete at its end.  The stop string itself and all behind it never come out.  Bytes that are
+ * not UTF-8 come out as they are, as soon as no character can become of them. */
 #ifndef PAL_STOP_H
 #define PAL_STOP_H
 
 #include "../../core/core.h"
 
-enum { PAL_STOP_STRINGS = 64, PAL_STOP_BYTES = 4096 }; /* at most so many strings, and bytes each */
+enum {
+    PAL_STOP_STRINGS = 64,             /* at most so many strings, */
+    PAL_STOP_BYTES = 4096,             /* and bytes each; */
+    PAL_STOP_HELD = PAL_STOP_BYTES + 4 /* and bytes that are held back */
+};
 
 typedef struct {
     size_t count;
@@ -35,7 +39,8 @@ void pal_stop_reset(pal_stop *s); /* a new stream */
  * bytes that is.  Once s->found is not -1, nothing more comes out. */
 size_t pal_stop_push(pal_stop *s, const char *bytes, size_t n, char *out);
 
-/* The stream has ended: what was held back, at most s->held_most bytes. */
+/* The stream has ended, or pauses: what was held back comes out, at most s->held_most bytes, but for a character that is
+ * not complete.  Its bytes, the last s->holds of the stream, stay held. */
 size_t pal_stop_finish(pal_stop *s, char *out);
 
 #endif

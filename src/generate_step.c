@@ -1,0 +1,221 @@
+/* generate_step.c - one token more: the window's shift, what is still to be read, the draw; or a token put there.
+ *
+ * A call that fails changes nothing.  So all that can be known without the network is asked first, a step that shifts
+ * the window draws nothing, and a draw that fails gives back what was read for it. */
+#include "generate.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- the window's shift ------------------------------------------------------------------------------ */
+
+/* The grammar and the text learn where the rest begins: behind so many generated tokens. */
+static void move_base(pal_generator *g, int32_t generated)
+{
+    pal_window *w = &g->window;
+    char text[PAL_TOKEN_TEXT];
+    if (g->grammar) {
+        pal_generator_grammar_to_base(g);
+        pal_generator_follow_grammar(g, w->prompt, w->prompt + generated);
+        const pal_grammar_state *state = pal_grammar_state_of(g->grammar);
+        memcpy(g->base, state, pal_grammar_state_bytes(state));
+        pal_generator_follow_grammar(g, w->prompt + generated, w->count);
+    }
+    pal_stop_reset(&g->stop);
+    for (size_t i = 0; i < w->dropped_holds; i++) pal_stop_push(&g->stop, &w->dropped_held[i], 1, g->text);
+    for (int32_t i = 0; i < generated; i++) {
+        const size_t bytes = pal_generator_text_of(g, w->dropped_generated + i, w->tokens[w->prompt + i], text);
+        pal_stop_push(&g->stop, text, bytes, g->text);
+        w->dropped_bytes += bytes;
+    }
+    w->dropped_holds = g->stop.holds;
+    if (w->dropped_holds) memcpy(w->dropped_held, g->stop.held, w->dropped_holds);
+}
+
+/* Drops the older half of what stands behind the first tokens. */
+static void shift(pal_generator *g)
+{
+    pal_window *w = &g->window;
+    const int32_t limit = g->options.keep < 0 ? w->room / 2 : w->room - 2;
+    int32_t keep = g->options.keep < 0 ? w->given : g->options.keep;
+    if (keep > w->prompt) keep = w->prompt;
+    if (keep > limit) keep = limit;
+    const int32_t drop = (w->count - keep) / 2, of_prompt = w->prompt - keep < drop ? w->prompt - keep : drop;
+    const int32_t generated = drop - of_prompt;
+    if (generated) move_base(g, generated);
+    const size_t rest = (size_t)(w->count - keep - drop);
+    memmove(w->tokens + keep, w->tokens + keep + drop, rest * sizeof *w->tokens);
+    if (w->mu) memmove(w->mu + keep, w->mu + keep + drop, rest * sizeof *w->mu);
+    w->count -= drop;
+    w->prompt -= of_prompt;
+    w->dropped += drop;
+    w->dropped_generated += generated;
+    if (generated) pal_generator_replay_text(g);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------- */
+
+/* What a step that fails makes as it was: see read_some. */
+typedef struct {
+    int32_t length, evaluations, evaluated; /* of the sequence before, or what of it is left; of the generator */
+    bool read;
+} reading;
+
+static int32_t count_up(int32_t count, int32_t by)
+{
+    return count > INT32_MAX - by ? INT32_MAX : count + by;
+}
+
+/* Reads up to a batch of what the sequence has not; PAL_MORE if that was not all. */
+static pal_status read_some(pal_generator *g, reading *before, pal_error *err)
+{
+    pal_sequence *s = g->sequence;
+    const pal_window *w = &g->window;
+    const int32_t known = pal_generator_known(g), left = w->count - known, length = s->length;
+    const int32_t some = left < s->activations.most ? left : s->activations.most;
+    /* Where the sequence has read the same, what is read again is what it had. */
+    const int32_t both = length < w->count ? length : w->count;
+    const bool same = both == known || (both == known + 1 && w->tokens[known] == s->tokens[known]);
+    *before = (reading){same ? length : known, g->evaluations, g->evaluated, left > 0};
+    if (!left) return PAL_OK;
+    pal_sequence_rewind(s, known);
+    pal_status status = pal_sequence_append(s, w->tokens + known, some, err);
+    if (status) return status;
+    g->evaluations = count_up(g->evaluations, 1);
+    g->evaluated = count_up(g->evaluated, some);
+    return some < left ? PAL_MORE : PAL_OK;
+}
+
+static void give_back(pal_generator *g, const reading *before)
+{
+    if (!before->read) return;
+    g->sequence->length = before->length;
+    g->sequence->fresh = false;
+    g->evaluations = before->evaluations;
+    g->evaluated = before->evaluated;
+}
+
+/* ---- the draw ---------------------------------------------------------------------------------------- */
+
+/* Whether grammar and bans leave a token; *ended: the grammar has ended, and there is nothing to draw. */
+static pal_status ask(pal_generator *g, bool *ended, pal_error *err)
+{
+    const size_t ends = g->options.ignore_eos ? 0 : g->end_count;
+    int32_t count = 1;
+    pal_status status = g->grammar ? pal_grammar_mask(g->grammar, g->ends, ends, g->allowed, &count, err) : PAL_OK;
+    *ended = count == 0;
+    if (status || *ended) return status;
+    for (int32_t id = 0; id < g->model->net.vocab; id++)
+        if ((!g->grammar || g->allowed[id]) && !g->banned[id]) return PAL_OK;
+    return pal_fail(err, PAL_E_OPTION, "no token is left: bans and grammar leave out all of them", SIZE_MAX);
+}
+
+/* Draws by the logits of the sequence and what `ask` found allowed. */
+static pal_status draw(pal_generator *g, pal_error *err)
+{
+    const pal_window *w = &g->window;
+    const pal_mirostat before = g->mirostat;
+    const pal_decode_context context = {.tokens = w->tokens,
+                                        .count = (size_t)w->count,
+                                        .allowed = g->grammar ? g->allowed : NULL,
+                                        .mirostat = &g->mirostat};
+    pal_drawn drawn;
+    const double u = pal_decode_uniform(g->options.seed, g->options.draft, (uint32_t)w->dropped + (uint32_t)w->count);
+    pal_status status = pal_sequence_logits(g->sequence, g->logits, err);
+    if (!status) status = pal_decode_token(&g->law, &g->decode, g->logits, &context, u, &drawn, err);
+    if (!status && g->grammar && !pal_generator_ends_at(g, drawn.id))
+        status = pal_grammar_accept(g->grammar, drawn.id, err);
+    if (status) {
+        g->mirostat = before;
+        return status;
+    }
+    g->token = (pal_generated){.logprob = drawn.logprob, .probability = drawn.probability};
+    if (g->options.alternatives)
+        g->token.alternatives = pal_decode_likeliest(&g->law, g->logits, g->options.alternatives,
+                                                     g->token.alternative_id, g->token.alternative_logprob);
+    pal_generator_begin_call(g);
+    pal_generator_take_token(g, drawn.id, before.mu);
+    return PAL_OK;
+}
+
+/* Reads, and draws if all is read then. */
+static pal_status read_and_draw(pal_generator *g, pal_error *err)
+{
+    const bool draws = g->window.count - pal_generator_known(g) <= g->sequence->activations.most;
+    reading before;
+    bool ended = false;
+    pal_status status = draws ? ask(g, &ended, err) : PAL_OK;
+    if (!status) status = read_some(g, &before, err);
+    if (status == PAL_MORE) pal_generator_begin_call(g);
+    if (status) return status;
+    if (ended) {
+        pal_generator_begin_call(g);
+        pal_generator_finish_with(g, PAL_FINISH_EOS);
+        return PAL_OK;
+    }
+    status = draw(g, err);
+    if (status) give_back(g, &before);
+    return status ? status : g->finish ? PAL_OK : PAL_MORE;
+}
+
+static pal_status shift_and_read(pal_generator *g, pal_error *err)
+{
+    reading before;
+    bool ended;
+    pal_status status = ask(g, &ended, err);
+    if (status) return status;
+    pal_generator_begin_call(g);
+    if (ended) {
+        pal_generator_finish_with(g, PAL_FINISH_EOS);
+        return PAL_OK;
+    }
+    shift(g);
+    status = read_some(g, &before, err);
+    return status < 0 ? status : PAL_MORE;
+}
+
+pal_status pal_generator_step(pal_generator *g, pal_error *err)
+{
+    if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
+    const pal_finish finish = pal_generator_finish_of(g);
+    if (g->finish || finish) { /* no room for a token, or none wanted */
+        pal_generator_begin_call(g);
+        if (!g->finish) pal_generator_finish_with(g, finish);
+        return PAL_OK;
+    }
+    return pal_generator_full(g) ? shift_and_read(g, err) : read_and_draw(g, err);
+}
+
+/* ---- a token put there ------------------------------------------------------------------------------- */
+
+static pal_status check_push(const pal_generator *g, int32_t id, pal_error *err)
+{
+    if (id < 0 || id >= g->model->net.vocab)
+        return pal_fail(err, PAL_E_OPTION, "the token id lies outside the vocabulary", SIZE_MAX);
+    if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
+    if (g->finish == PAL_FINISH_STOP) return pal_fail(err, PAL_E_OPTION, "the text has ended at a stop text", SIZE_MAX);
+    const bool ends = pal_generator_ends_at(g, id);
+    if (!ends && pal_generator_full(g) && !pal_generator_can_shift(g))
+        return pal_fail(err, PAL_E_CONTEXT, "there is no more room for a token", SIZE_MAX);
+    if (ends && g->grammar && !pal_grammar_may_end(g->grammar))
+        return pal_fail(err, PAL_E_OPTION, "the grammar does not let the text end here", SIZE_MAX);
+    return PAL_OK;
+}
+
+pal_status pal_generator_push(pal_generator *g, int32_t id, pal_error *err)
+{
+    const bool ends = pal_generator_ends_at(g, id);
+    pal_status status = check_push(g, id, err);
+    if (!status && g->grammar && !ends) status = pal_grammar_accept(g->grammar, id, err);
+    if (status) return status;
+    if (!ends && pal_generator_full(g)) {
+        shift(g); /* which leaves the grammar where the window ends */
+        if (g->grammar) status = pal_grammar_accept(g->grammar, id, err);
+        PAL_ASSERT(status == PAL_OK);
+    }
+    pal_generator_lift_finish(g);
+    pal_generator_begin_call(g);
+    g->token = (pal_generated){.logprob = NAN, .probability = 1.0};
+    pal_generator_take_token(g, id, g->mirostat.mu);
+    return status;
+}
