@@ -10,15 +10,39 @@
  * and keeps no state of its own. */
 #include "palimpsest.h"
 #include "core/sha256.h"
+#include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { FROM_SYSTEM = 1 << 30 }; /* bytes that malloc surely takes at once: from 2 GiB on it refuses */
+
+/* What malloc has taken and is given back it keeps at the end of its memory, where the next block can begin with it. */
+static void reserve(size_t bytes)
+{
+    void *volatile taken = malloc(bytes);
+    free(taken);
+}
 
 /* Where a model's image and everything JavaScript writes lies: 64-byte aligned; NULL when memory cannot grow. */
 void *pw_alloc(size_t bytes)
 {
     if (bytes > SIZE_MAX - 63) return NULL;
+    if (bytes > FROM_SYSTEM) reserve(bytes / 2);
     return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+}
+
+/* The block p of pw_alloc with another size, and what is in it; NULL when memory cannot grow, and the block is then gone.
+ * The last block stays where it is, so that a model whose length is not known before takes no more than its own memory. */
+void *pw_resize(void *p, size_t old_bytes, size_t bytes)
+{
+    if (bytes > old_bytes) reserve(bytes - old_bytes);
+    void *moved = realloc(p, bytes);
+    if (moved && (uintptr_t)moved % 64 == 0) return moved;
+    void *aligned = moved ? pw_alloc(bytes) : NULL;
+    if (aligned) memcpy(aligned, moved, old_bytes < bytes ? old_bytes : bytes);
+    free(moved ? moved : p);
+    return aligned;
 }
 
 void pw_free(void *p)

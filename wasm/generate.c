@@ -4,6 +4,7 @@
  * exported as they are. */
 #include "palimpsest.h"
 #include "core/math.h"
+#include "memory.h"
 #include "model.h"
 #include "options.h"
 
@@ -49,7 +50,7 @@ pw_sequence *pw_sequence_start(const pal_model *model, int32_t max_tokens, int32
     size_t bytes;
     if (pal_sequence_bytes(model, &o, &bytes, err)) return NULL;
     pw_sequence *s = calloc(1, sizeof *s);
-    if (s) s->block = malloc(bytes);
+    if (s) s->block = pw_alloc(bytes);
     if (s && s->block && !pal_sequence_init(&s->sequence, model, &o, s->block, bytes, err)) return s;
     if (!s || !s->block) *err = (pal_error){PAL_E_MEMORY, "no memory for what the model is to remember", SIZE_MAX};
     pw_sequence_end(s);
@@ -131,7 +132,7 @@ static pal_status begin(pw_generation *g, pal_sequence *sequence, const pal_gene
     size_t bytes;
     pal_status status = pal_generator_bytes(sequence, options, &bytes, err);
     if (status) return status;
-    g->block = malloc(bytes);
+    g->block = pw_alloc(bytes);
     if (g->block) return pal_generator_init(&g->generator, sequence, options, g->block, bytes, err);
     *err = (pal_error){PAL_E_MEMORY, "no memory to generate with these options", SIZE_MAX};
     return PAL_E_MEMORY;

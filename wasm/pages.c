@@ -2,6 +2,7 @@
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
+#include "memory.h"
 #include "networks.h"
 #include "options.h"
 
@@ -90,7 +91,7 @@ pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_byt
     o.pin_count = pin_count;
     if (pal_session_bytes(model, text, text_bytes, &o, &bytes, err)) return NULL;
     pw_fill *f = calloc(1, sizeof *f);
-    if (f) f->block = malloc(bytes);
+    if (f) f->block = pw_alloc(bytes);
     if (!f || !f->block) {
         *err = (pal_error){PAL_E_MEMORY, "no memory to fill this page", SIZE_MAX};
         pw_fill_end(f);
@@ -126,7 +127,7 @@ int pw_fill_together(const pal_model *model, pw_fill *const *fills, int32_t coun
     }
     pal_status s = PAL_E_MEMORY;
     if (sessions && tokens <= INT32_MAX) s = pal_together_bytes(model, (int32_t)tokens, &bytes, NULL);
-    void *block = s ? NULL : malloc(bytes);
+    void *block = s ? NULL : pw_alloc(bytes);
     if (block) s = pal_evaluate_together(model, sessions, count, block, bytes, NULL);
     free(block);
     free(sessions);

@@ -4,6 +4,7 @@
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
+#include "memory.h"
 #include "networks.h"
 #include "options.h"
 
@@ -152,7 +153,7 @@ static pal_status begin(pw_drawing *d, const pal_model *model, const pal_image_o
     size_t bytes;
     pal_status status = pal_image_bytes(model, o, &bytes, err);
     if (status) return status;
-    d->block = malloc(bytes);
+    d->block = pw_alloc(bytes);
     return d->block ? pal_image_init(&d->drawing, model, o, d->block, bytes, err) : no_memory(err);
 }
 
@@ -240,7 +241,7 @@ static pal_status begin_likelihood(pw_likelihood *l, const pal_model *model, con
     size_t bytes;
     pal_status status = pal_likelihood_bytes(model, o, &bytes, err);
     if (status) return status;
-    l->block = malloc(bytes);
+    l->block = pw_alloc(bytes);
     return l->block ? pal_likelihood_init(&l->job, model, o, pixels, l->block, bytes, err) : no_memory(err);
 }
 

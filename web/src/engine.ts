@@ -3,10 +3,10 @@
  *
  *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
 import { PalimpsestError } from './errors.ts';
+import { callsOf, type Call } from './exports.ts';
 import type { Alternative, ErrorCode, PageToken, Pin } from './types.ts';
 
 export type Pointer = number;
-type Call = (...values: number[]) => number;
 
 /** pal_status, from palimpsest.h. */
 const CODES: Record<number, ErrorCode> = {
@@ -53,7 +53,7 @@ export class Engine {
 
   private constructor(instance: WebAssembly.Instance) {
     this.#memory = instance.exports.memory as WebAssembly.Memory;
-    this.#call = instance.exports as unknown as Record<string, Call>;
+    this.#call = callsOf(instance.exports);
     this.fn('_initialize')();
     this.error = this.alloc(12);
   }
@@ -93,9 +93,13 @@ export class Engine {
   }
 
   alloc(length: number): Pointer {
-    const at = length < 0xffffffc0 ? this.fn('pw_alloc')(length) >>> 0 : 0;
-    if (!at) throw new PalimpsestError('memory', `${megabytes(length)} more of memory are needed than the browser gives`);
-    return at;
+    const at = length < 0xffffffc0 ? this.fn('pw_alloc')(length) : 0;
+    return at || refuseMemory(length);
+  }
+
+  /** A block of alloc() with another size, and what is in it; when that fails, the block is gone. */
+  resize(at: Pointer, length: number, wanted: number): Pointer {
+    return this.fn('pw_resize')(at, length, wanted) || refuseMemory(wanted);
   }
 
   free(at: Pointer): void {
@@ -135,13 +139,14 @@ export class Engine {
     }
   }
 
-  /** Calls write(pointer, capacity), which returns a length, until the room is large enough. */
+  /** Calls write(pointer, capacity), which gives a length, until the room is large enough.  A copy, which can be decoded:
+   *  not every browser does that in a buffer of more than 2 GiB. */
   collect(write: (at: Pointer, capacity: number) => number): Uint8Array {
     let capacity = 1024;
     for (;;) {
       const at = this.room(capacity);
-      const length = write(at, capacity) >>> 0;
-      if (length <= capacity) return this.bytes(at, length);
+      const length = write(at, capacity);
+      if (length <= capacity) return this.bytes(at, length).slice();
       capacity = length;
     }
   }
@@ -156,7 +161,7 @@ export class Engine {
   cString(at: Pointer): string | null {
     if (!at) return null;
     const all = new Uint8Array(this.#memory.buffer, at);
-    return this.#decoder.decode(all.subarray(0, all.indexOf(0)));
+    return this.#decoder.decode(all.slice(0, all.indexOf(0)));
   }
 
   // ---- errors
@@ -224,7 +229,6 @@ export class Engine {
     return this.#decoder.decode(this.detokenizeBytes(model, ids, flags));
   }
 
-  /** Lasts until the next call of room(). */
   detokenizeBytes(model: Pointer, ids: readonly number[], flags: number): Uint8Array {
     return this.lend(new Uint8Array(Int32Array.from(ids).buffer), (at) => {
       const counted = this.alloc(4);
@@ -285,9 +289,8 @@ export class Engine {
   }
 
   fillReading(fill: Pointer, places: number, piece: (id: number) => string): Reading {
-    // Copies: piece() below calls into the engine, whose memory may move.
-    const text = this.collect((at, capacity) => this.fn('pw_fill_reading')(fill, at, capacity)).slice();
-    const view = new DataView(this.bytes(this.fn('pw_fill_places')(fill), 4 * PLACE_WORDS * places).slice().buffer);
+    const text = this.collect((at, capacity) => this.fn('pw_fill_reading')(fill, at, capacity));
+    const view = new DataView(this.bytes(this.fn('pw_fill_places')(fill), 4 * PLACE_WORDS * places).slice().buffer); // piece() may move it
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     const given: string[] = [];
     const tokens: PageToken[] = [];
@@ -325,6 +328,10 @@ export class Engine {
   scoreEnd(scoring: Pointer): void {
     this.fn('pal_scoring_end')(scoring);
   }
+}
+
+function refuseMemory(bytes: number): never {
+  throw new PalimpsestError('memory', `a block of ${megabytes(bytes)} is needed, which is more memory than the browser gives`);
 }
 
 async function compile(wasm: Response | BufferSource): Promise<WebAssembly.Module> {

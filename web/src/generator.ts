@@ -17,7 +17,7 @@ const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(valu
 
 /** A pal_*_save, whose length is asked first: it is too large for room(). */
 function saved(engine: Engine, write: (at: Pointer, capacity: number) => number): Uint8Array<ArrayBuffer> {
-  const length = write(0, 0) >>> 0;
+  const length = write(0, 0);
   const at = engine.alloc(length);
   try {
     write(at, length);

@@ -212,8 +212,8 @@ async function* chain<T>(first: T[], rest: AsyncIterator<T>): AsyncGenerator<T, 
 }
 
 async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
-  const image = new Growing(engine, stream.total ?? PIECE);
   const hash = engine.hashStart();
+  const image = new Growing(engine, stream.total ?? PIECE); // the last block, so that it can grow where it lies
   let sha256 = '';
   let reported = -1;
   const report = () => {
@@ -240,6 +240,7 @@ async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Wri
     image.free();
     throw new PalimpsestError('integrity', `the file is not the expected one: its sha256 is ${sha256}, not ${wanted.sha256}`);
   }
+  image.fit();
   report();
   return { engine, at: image.at, bytes: image.length, sha256 };
 }
@@ -282,12 +283,19 @@ class Growing {
 
   #grow(needed: number): void {
     refuseTooLarge(needed);
-    const room = Math.min(Math.max(needed, 2 * this.#room), LARGEST);
-    const at = this.engine.alloc(room);
-    this.engine.bytes(at, this.length).set(this.engine.bytes(this.at, this.length));
-    this.free();
-    this.at = at;
+    this.#resize(Math.min(Math.max(needed, 2 * this.#room), LARGEST));
+  }
+
+  #resize(room: number): void {
+    const { at } = this;
+    this.at = 0; // should there be no memory, the block is gone
+    this.at = this.engine.resize(at, this.#room, room);
     this.#room = room;
+  }
+
+  /** Gives back what is not needed. */
+  fit(): void {
+    if (this.length < this.#room) this.#resize(Math.max(this.length, 1));
   }
 
   free(): void {

@@ -73,7 +73,7 @@ export class Writer {
   #spelling(): Spelling {
     return new Spelling((id) => {
       let bytes = this.#spelled.get(id);
-      if (!bytes) this.#spelled.set(id, (bytes = this.engine.detokenizeBytes(this.model, [id], INSIDE).slice()));
+      if (!bytes) this.#spelled.set(id, (bytes = this.engine.detokenizeBytes(this.model, [id], INSIDE)));
       return bytes;
     });
   }

@@ -128,6 +128,25 @@ async function bareHost(/** @type {Kit} */ kit) {
   await fillsRight(await kit.openReady());
 }
 
+/** Memory that is taken and never touched, before anything else is. */
+const RESERVED = `
+const start = WebAssembly.instantiate;
+WebAssembly.instantiate = async (...given) => {
+  const { exports } = await start(...given);
+  const _initialize = () => (exports._initialize(), exports.pw_alloc(1.1e9), exports.pw_alloc(1.1e9));
+  return { exports: { ...exports, _initialize } };
+};
+`;
+
+async function above2GiB(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = RESERVED;
+  const tab = await kit.openReady();
+  await view(tab, 'Models');
+  assert.match(await tab.text('[data-part=loaded]'), /22\d\d(\.\d)? MB|2\.2 GB/, 'so much memory is taken');
+  await view(tab, 'Text');
+  await fillsRight(tab);
+}
+
 /** Storage is asked for in the page and in its worker: both are denied it. */
 const DENIED = "StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('denied for the test', 'SecurityError'));\n";
 const FULL = "FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException('full for the test', 'QuotaExceededError'); };\n";
@@ -222,6 +241,7 @@ export const scenarios = {
   'a damaged copy is fetched again': damagedCopy,
   'two loads of one file are one download': loadedTwice,
   'a host without the media type of WebAssembly': bareHost,
+  'Regression: above 2 GiB of memory a page is filled as below': above2GiB,
   'storage denied: all works but the copy, and that is told': storageDenied,
   'storage full: all works but the copy, and that is told': storageFull,
   'no WebAssembly SIMD is told': noSimd,
