@@ -1,4 +1,4 @@
-/* model_testing.h - the small random models of tests/models, for test_session.c and test_model.c. */
+/* model_testing.h - the small random models of tests/models, for the tests that open one. */
 #ifndef PAL_MODEL_TESTING_H
 #define PAL_MODEL_TESTING_H
 
@@ -53,6 +53,17 @@ static inline int32_t piece_id(const pal_model *model, const char *piece)
 static inline uint32_t pick(uint32_t run, uint32_t draw, uint32_t below)
 {
     return (uint32_t)(pal_uniform(9, PAL_DRAW_TOKEN, 0, run, draw) * below);
+}
+
+#define TALE "Once upon a time a little dog ran.\nThe cat saw it and said: no!\n"
+
+static inline pal_score_result score_of(const pal_model *m, const char *text, size_t bytes, pal_score_method method)
+{
+    pal_score_options o = {.method = method, .seed = 3, .standard_error = 0.2};
+    pal_score_result r;
+    pal_error err = {0};
+    if (pal_score(m, text, bytes, &o, &r, &err)) fail_msg("%s", err.text);
+    return r;
 }
 
 #endif

@@ -1,10 +1,13 @@
-/* session_testing.h - sessions on tiny-infill between guard bytes, for test_session.c and test_session_control.c. */
+/* session_testing.h - sessions on tiny-infill between guard bytes, for test_session.c,
+ * test_session_control.c and test_session_limits.c. */
 #ifndef PAL_SESSION_TESTING_H
 #define PAL_SESSION_TESTING_H
 
 #include "model_testing.h"
 
 enum { GUARD = 64, MOST_TEXT = 8192, MOST_PLACES = 96 };
+
+#define STORY "Once upon a time the [[4]] was [[?]] and [[3-6]]."
 
 static pal_model *model; /* tiny-infill */
 

@@ -1,6 +1,6 @@
 """`palimpsest image` as programs and people use it: grids, traces, kept parts, likelihoods, hostile PNG files, Ctrl-C.
 
-Runs the same command as test_cli.py.  PNG files are read and written here by zlib alone, so that the command's libpng is
+Runs the command of cli_testing.py.  PNG files are read and written here by zlib alone, so that the command's libpng is
 held against something else."""
 import json
 import math
@@ -12,7 +12,7 @@ import time
 import unittest
 import zlib
 
-from test_cli import COMMAND, IS_NATIVE, MODELS, ROOT, WASM, CommandTest, run
+from cli_testing import COMMAND, IS_NATIVE, MODELS, ROOT, WASM, CommandTest, run
 
 LABELS, PLAIN = (str(MODELS / f"unet-{name}.gguf") for name in ("labels", "plain"))     # 14 x 14 grey, 7 x 9 colour
 SAMPLERS = ("ddpm ddim analytic-ddpm analytic-ddim npr-ddpm npr-ddim sn-ddpm sn-ddim annealed-langevin reverse-sde "

@@ -1,43 +1,16 @@
 /* test_processors.c - from logits to a token: against tests/golden/decode/processors.bin (made by
- * tools/make_decode_golden.py with numpy), by hand where a number says more, and the law of the draws. */
+ * tools/make_decode_golden.py with numpy), and by hand where a number says more. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/file.h"
-#include "text/decode/processors.h"
+#include "processors_testing.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-typedef struct {
-    pal_decode_room room;
-    void *block;
-} lent;
-
-static lent lend(int32_t vocab)
-{
-    lent l;
-    pal_arena arena = {0};
-    pal_decode_layout(&l.room, vocab, &arena);
-    assert_null(l.room.law);
-    l.block = malloc(arena.used + PAL_ARENA_SLACK);
-    assert_non_null(l.block);
-    arena = pal_arena_in(l.block);
-    pal_decode_layout(&l.room, vocab, &arena);
-    return l;
-}
-
-static void give_back(lent *l)
-{
-    for (int32_t id = 0; id < l->room.vocab; id++) assert_int_equal(l->room.seen[id], 0);
-    free(l->block);
-}
+#include <math.h>
+#include <string.h>
 
 /* ---- against numpy ---------------------------------------------------------------------------------- */
 
@@ -395,108 +368,6 @@ static void option_numbers_and_biases_out_of_range_are_refused(void **state)
     assert_int_equal(err.offset, 0);
 }
 
-/* ---- draws ------------------------------------------------------------------------------------------ */
-
-/* Pearson's chi-square over 8 tokens with every processor on; 7 degrees of freedom: above 24.3 once in a thousand. */
-static void draws_of_many_positions_follow_the_law(void **state)
-{
-    (void)state;
-    enum { N = 12, DRAWS = 200000 };
-    const float logits[N] = {0.3f, 1.2f, -0.4f, 0.9f, 0.1f, -2.0f, 0.7f, -0.2f, 1.1f, -9.0f, 0.2f, -0.6f};
-    const int32_t tokens[] = {1, 1, 8};
-    const pal_logit_bias bias[] = {{2, 0.5}, {6, -INFINITY}};
-    pal_decode_options o = pal_decode_defaults();
-    const pal_decode_context context = {.tokens = tokens, .count = 3};
-    pal_drawn drawn;
-    int32_t seen[N] = {0}, possible = 0;
-    double chi_square = 0.0, law[N];
-    lent l = lend(N);
-    o.temperature = 1.3;
-    o.repetition_penalty = 1.1;
-    o.frequency_penalty = 0.1;
-    o.logit_bias = bias;
-    o.logit_bias_count = 2;
-    o.top_k = 10;
-    o.typical_p = 0.97;
-    o.top_p = 0.93;
-    o.min_p = 0.05;
-    for (uint32_t i = 0; i < DRAWS; i++) {
-        double u = pal_decode_uniform(20240919, 3, i);
-        assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, u, &drawn, NULL), PAL_OK);
-        seen[drawn.id]++;
-    }
-    memcpy(law, l.room.law, sizeof law);
-    for (int32_t id = 0; id < N; id++) {
-        double expected = law[id] * DRAWS;
-        assert_true(expected > 0.0 || seen[id] == 0);
-        if (expected > 0.0) chi_square += (seen[id] - expected) * (seen[id] - expected) / expected;
-        possible += expected > 0.0;
-    }
-    assert_int_equal(possible, 8);
-    if (chi_square > 24.3) fail_msg("chi-square %g", chi_square);
-    assert_true(chi_square > 0.6); /* below: once in a thousand, too */
-    give_back(&l);
-}
-
-static void uniform_of_a_position_depends_on_seed_draft_and_position_alone(void **state)
-{
-    (void)state;
-    double u = pal_decode_uniform(7, 2, 30);
-    for (uint32_t i = 0; i < 30; i++) assert_true(pal_decode_uniform(7, 2, i) != u);
-    assert_true(pal_decode_uniform(7, 2, 30) == u);
-    assert_true(pal_decode_uniform(8, 2, 30) != u && pal_decode_uniform(7, 3, 30) != u);
-}
-
-/* ---- mirostat --------------------------------------------------------------------------------------- */
-
-/* On a Zipf law (whose likeliest token has 2.7 bits) the mean surprise of a long text comes to the target. */
-static void mirostat_on_a_zipf_law_reaches_its_target(void **state)
-{
-    (void)state;
-    enum { N = 5000, TEXT = 3000, WARM_UP = 500 };
-    static float logits[N];
-    pal_decode_options o = pal_decode_defaults();
-    const double targets[] = {3.5, 5.0, 6.0};
-    lent l = lend(N);
-    for (int32_t k = 0; k < N; k++) logits[k] = (float)(-1.1 * log(k + 1.0));
-    o.mirostat = 2;
-    for (size_t t = 0; t < COUNT(targets); t++) {
-        pal_mirostat mirostat = pal_mirostat_start(targets[t]);
-        const pal_decode_context context = {.mirostat = &mirostat};
-        pal_drawn drawn;
-        double sum = 0.0;
-        o.mirostat_tau = targets[t];
-        assert_true(mirostat.mu == 2.0 * targets[t]);
-        for (uint32_t i = 0; i < TEXT; i++) {
-            double u = pal_decode_uniform(11, 0, i);
-            assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, u, &drawn, NULL), PAL_OK);
-            if (i >= WARM_UP) sum += -drawn.logprob / log(2.0);
-        }
-        double mean = sum / (TEXT - WARM_UP);
-        if (fabs(mean - targets[t]) > 0.02) fail_msg("target %g bits, mean %g", targets[t], mean);
-    }
-    give_back(&l);
-}
-
-static void mirostat_from_any_saved_state_keeps_a_token(void **state)
-{
-    (void)state;
-    const double mus[] = {-INFINITY, -1e308, 0.0, 1e308, INFINITY, NAN};
-    const float logits[] = {0.0f, 1.0f, -1.0f};
-    pal_decode_options o = pal_decode_defaults();
-    lent l = lend(3);
-    o.mirostat = 2;
-    for (size_t i = 0; i < COUNT(mus); i++) {
-        pal_mirostat mirostat = {mus[i]};
-        const pal_decode_context context = {.mirostat = &mirostat};
-        pal_drawn drawn;
-        assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, 0.4, &drawn, NULL), PAL_OK);
-        assert_int_equal(drawn.id, 1);
-        assert_true(drawn.probability > 0.0 && drawn.probability <= 1.0);
-    }
-    give_back(&l);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,10 +379,6 @@ int main(void)
         cmocka_unit_test(bans_and_grammar_together_that_leave_nothing_are_an_error),
         cmocka_unit_test(options_out_of_range_are_refused),
         cmocka_unit_test(option_numbers_and_biases_out_of_range_are_refused),
-        cmocka_unit_test(draws_of_many_positions_follow_the_law),
-        cmocka_unit_test(uniform_of_a_position_depends_on_seed_draft_and_position_alone),
-        cmocka_unit_test(mirostat_on_a_zipf_law_reaches_its_target),
-        cmocka_unit_test(mirostat_from_any_saved_state_keeps_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what tests/test_processors.c and tests/test_grammar.c compare with.
+"""Writes what tests/test_processors.c and tests/test_grammar*.c compare with.
 
 usage: make_decode_golden.py      (needs numpy)
 

@@ -4,7 +4,7 @@
  * Functions, 1980), a polynomial by Horner's rule, reconstruction by the exponent's bits.  Polynomials are
  * Taylor series in double precision (their remainder is stated) and minimax fits in single precision
  * (the Remez exchange in 50 digits, coefficients then rounded to float).
- * Errors in ulp are the largest seen by tests/test_core.c and the sweeps it describes, rounded up. */
+ * Errors in ulp are the largest seen by tests/test_math.c and the sweeps it describes, rounded up. */
 #include "math.h"
 
 #include <float.h>

@@ -1,7 +1,7 @@
 /* math.h - elementary functions that give the same bits on every target (internal).
  *
  * Built from +, -, *, / and bit operations in a fixed order, never contracted; of libm only sqrt is used,
- * which IEEE 754 rounds correctly.  tests/test_core.c holds each to its stated error against a
+ * which IEEE 754 rounds correctly.  tests/test_math.c holds each to its stated error against a
  * long double reference.  The f32 functions are written so that a vector unit can repeat them lane by
  * lane with the same bits; kernels do. */
 #ifndef PAL_MATH_H

@@ -1,0 +1,42 @@
+/* product_inputs.h - quantised inputs of products, for test_kernels.c and test_kernels_products.c. */
+#ifndef PAL_PRODUCT_INPUTS_H
+#define PAL_PRODUCT_INPUTS_H
+
+#include "kernel_inputs.h"
+
+/* Quantised activations as a variant makes them; `wide` is there for WebAssembly alone, but any may write it. */
+typedef struct {
+    room q, scale, bias, wide;
+    pal_quantized x;
+} quantised;
+
+static inline quantised quantised_room(size_t count)
+{
+    quantised r = {.q = take(count, 1, 1),
+                   .scale = take(count / PAL_BLOCK, sizeof(float), sizeof(float)),
+                   .bias = take(count / PAL_BLOCK, sizeof(int32_t), sizeof(int32_t)),
+                   .wide = take(count, sizeof(int16_t), sizeof(int16_t))};
+    r.x = (pal_quantized){r.q.data, r.scale.data, r.bias.data, r.wide.data};
+    return r;
+}
+
+static inline void quantised_drop(quantised *r)
+{
+    drop(&r->q);
+    drop(&r->scale);
+    drop(&r->bias);
+    drop(&r->wide);
+}
+
+/* bias and wide as kernels.h defines them, from the integers. */
+static inline void derive(const pal_quantized *x, size_t count)
+{
+    static const int order[4] = {0, 2, 1, 3};
+    for (size_t b = 0; b < count / PAL_BLOCK; b++) {
+        x->bias[b] = 0;
+        for (size_t i = 0; i < PAL_BLOCK; i++) x->bias[b] -= 8 * x->q[b * PAL_BLOCK + i];
+    }
+    for (size_t i = 0; i < count; i++) x->wide[i] = x->q[i - i % 4 + (size_t)order[i % 4]];
+}
+
+#endif
