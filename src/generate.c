@@ -147,9 +147,8 @@ pal_status pal_generator_bytes(const pal_sequence *s, const pal_generate_options
     pal_status status = check(s, o, err);
     if (status) return status;
     lay_out(&measured, s, o, &arena);
-    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+    if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "the generator would not fit into memory", SIZE_MAX);
-    *bytes = arena.used + PAL_ARENA_SLACK;
     return PAL_OK;
 }
 

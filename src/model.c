@@ -302,8 +302,9 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     if (s) return s;
     pal_runner runner;
     pal_arena arena = {0};
+    size_t bytes;
     pal_runner_layout(&runner, m, n, &arena);
-    void *block = arena.overflow ? NULL : malloc(arena.used + PAL_ARENA_SLACK);
+    void *block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
     if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(block);
     pal_runner_layout(&runner, m, n, &arena);

@@ -217,7 +217,7 @@ typedef struct {
     int32_t evaluations;   /* of the network, since the session was made */
     int32_t open, places;  /* places still open, places in all */
     int32_t shown, tokens; /* tokens the network is shown; tokens of the whole page */
-    bool windowed;         /* shown < tokens: the model sees a part of the page */
+    bool windowed;         /* there are blanks and shown < tokens: the model sees a part of the page */
 } pal_progress;
 pal_progress pal_session_progress(const pal_session *session);
 

@@ -52,9 +52,8 @@ pal_status pal_image_bytes(const pal_model *m, const pal_image_options *o, size_
     pal_status status = pal_image_check(m, o, err);
     if (status) return status;
     lay_out(&measured, m, o, &arena);
-    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+    if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "so many pictures would not fit into memory", SIZE_MAX);
-    *bytes = arena.used + PAL_ARENA_SLACK;
     return PAL_OK;
 }
 

@@ -95,9 +95,8 @@ pal_status pal_likelihood_bytes(const pal_model *m, const pal_likelihood_options
     pal_status status = check(m, o, err);
     if (status) return status;
     lay_out(&measured, m, o, &arena);
-    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+    if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "so many pictures would not fit into memory", SIZE_MAX);
-    *bytes = arena.used + PAL_ARENA_SLACK;
     return PAL_OK;
 }
 

@@ -310,9 +310,10 @@ static pal_status choose_method(pal_scoring *j, pal_error *err)
 static pal_status make_room(pal_scoring *j, pal_error *err)
 {
     pal_arena arena = {0};
+    size_t bytes;
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->net.vocab, j->longest, &arena);
-    j->block = arena.overflow ? NULL : malloc(arena.used + PAL_ARENA_SLACK);
+    j->block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
     if (!j->block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(j->block);
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);

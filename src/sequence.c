@@ -59,9 +59,8 @@ pal_status pal_sequence_bytes(const pal_model *model, const pal_sequence_options
     pal_take(&arena, 1, sizeof(pal_sequence));
     pal_status s = layout(&measured, model, options, &arena, err);
     if (s) return s;
-    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+    if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "a sequence of this length does not fit into memory", SIZE_MAX);
-    *bytes = arena.used + PAL_ARENA_SLACK;
     return PAL_OK;
 }
 

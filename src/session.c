@@ -94,9 +94,8 @@ pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_b
     if (!s) s = count_page(&page, m, text, text_bytes, o, err);
     if (s) return s;
     lay_out(&measured, m, &page, &arena);
-    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+    if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "the session would not fit into memory", SIZE_MAX);
-    *bytes = arena.used + PAL_ARENA_SLACK;
     return PAL_OK;
 }
 
@@ -128,7 +127,10 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     s->options.pins = NULL;
     pal_page_read(&s->page, text, text_bytes, &rules, NULL);
     status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, m->net.context, err);
-    if (status) return status;
+    if (status) {
+        pal_arena_return(&arena);
+        return status;
+    }
     s->fill.predictor = pal_runner_start(&s->runner);
     s->fill.classes = &m->classes;
     s->fill.options = s->options;
@@ -141,7 +143,10 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     s->fill.slot = s->layout.slot;
     pal_fill_start(&s->fill);
     status = pin_all(s, o, err);
-    if (!status) *out = s;
+    if (status)
+        pal_arena_return(&arena);
+    else
+        *out = s;
     return status;
 }
 
@@ -420,5 +425,5 @@ pal_progress pal_session_progress(const pal_session *s)
                           .places = s->fill.slots,
                           .shown = s->layout.shown,
                           .tokens = s->layout.total,
-                          .windowed = s->layout.shown < s->layout.total};
+                          .windowed = s->fill.slots && s->layout.shown < s->layout.total};
 }

@@ -30,9 +30,8 @@ pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *by
     if (tokens < 1 || tokens > INT32_MAX / 2)
         return pal_fail(err, PAL_E_OPTION, "the number of tokens is out of range", SIZE_MAX);
     lay_out(&measured, model, tokens, &arena);
-    if (arena.overflow || arena.used > SIZE_MAX - PAL_ARENA_SLACK)
+    if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "so many tokens at once do not fit into memory", SIZE_MAX);
-    *bytes = arena.used + PAL_ARENA_SLACK;
     return PAL_OK;
 }
 
@@ -99,5 +98,6 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     pal_transformer_forward_parts(&model->net, &model->kernels, &w.activations, &w.cache, w.tokens, w.part, parts,
                                   w.rows, rows);
     hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
+    pal_arena_return(&arena); /* nothing is kept in it */
     return PAL_OK;
 }

@@ -239,7 +239,7 @@ static void place_slots(table_fill *t)
 static void start(table_fill *t, pal_sampler sampler)
 {
     pal_fill *f = &t->fill;
-    pal_arena arena = {.base = t->block};
+    pal_arena arena = {.base = t->block, .red_zones = true};
     t->start = table_page(&t->model, t->tokens);
     t->good = NULL;
     t->broken = 0;

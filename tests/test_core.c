@@ -52,16 +52,16 @@ static void arena_measured_and_placed_agrees(void **state)
 {
     (void)state;
     char *second;
-    pal_arena measure = {NULL, 0, false};
+    pal_arena measure = {0};
     assert_null(lay_out(&measure, &second));
     assert_null(second);
-    assert_int_equal(measure.used, 64 + 64);
+    assert_int_equal(measure.used, 64 + 64 + 3 * PAL_RED_ZONE);
 
     unsigned char *block = aligned_alloc(64, measure.used);
     assert_non_null(block);
-    pal_arena place = {block, 0, false};
+    pal_arena place = pal_arena_in(block);
     assert_true(lay_out(&place, &second) == block);
-    assert_true((unsigned char *)second == block + 64);
+    assert_true((unsigned char *)second == block + 64 + PAL_RED_ZONE);
     assert_int_equal(place.used, measure.used);
     assert_false(place.overflow);
     free(block);
@@ -72,13 +72,13 @@ static void arena_overflowing_says_so_and_keeps_saying_so(void **state)
     (void)state;
     const size_t hostile[][2] = {{SIZE_MAX, 2}, {SIZE_MAX / 2 + 1, 2}, {SIZE_MAX - 62, 1}, {SIZE_MAX, 1}};
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
-        pal_arena arena = {NULL, 0, false};
+        pal_arena arena = {0};
         assert_null(pal_take(&arena, hostile[i][0], hostile[i][1]));
         assert_true(arena.overflow);
         pal_take(&arena, 1, 1);
         assert_true(arena.overflow);
     }
-    pal_arena sum = {NULL, 0, false}; /* each fits, the sum does not */
+    pal_arena sum = {0}; /* each fits, the sum does not */
     pal_take(&sum, SIZE_MAX / 2, 1);
     assert_false(sum.overflow);
     pal_take(&sum, SIZE_MAX / 2, 1);

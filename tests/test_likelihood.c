@@ -31,7 +31,7 @@ static const struct {
 static pal_scorer scorer_of(table_model *m)
 {
     pal_scorer s = {.predictor = table_predictor(m), .classes = &m->classes};
-    pal_arena arena = {.base = block};
+    pal_arena arena = {.base = block, .red_zones = true};
     pal_scorer_layout(&s, m->classes.vocab, TABLE_PLACES + 1, &arena);
     assert_true(arena.used <= sizeof block);
     return s;

@@ -50,7 +50,7 @@ static void byte_evaluate(void *context, const int32_t *tokens, int32_t n, const
 
 static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most, pal_first first)
 {
-    pal_arena arena = {.base = b->block};
+    pal_arena arena = {.base = b->block, .red_zones = true};
     b->classes = (pal_classes){.vocab = VOCAB, .mask = MASK, .empty = EMPTY, .of = b->of, .byte = b->byte};
     for (int32_t id = 0; id < BYTES; id++) b->of[id] = PAL_CLASS_BYTE, b->byte[id] = edge_bytes[id];
     b->of[WORD] = PAL_CLASS_WORD;

@@ -113,11 +113,43 @@ static void together_in_too_small_a_block_changes_nothing(void **state)
     end(&b);
 }
 
+/* Regression: what the network is shown of such a page was written past the end of its array. */
+static void page_without_blanks_longer_than_the_context_asks_for_nothing(void **state)
+{
+    (void)state;
+    enum { LENGTH = 40000 };
+    static char text[LENGTH];
+    for (size_t i = 0; i < LENGTH; i++) text[i] = i % 4 < 3 ? (char)('a' + i % 26) : ' ';
+    const pal_infill_options o = options_of(PAL_MARGIN, 3);
+    lent plain = start_bytes(text, LENGTH, &o), other = start(pages[0], &o), alone = start(pages[0], &o);
+    pal_session *sessions[2] = {plain.session, other.session};
+    pal_error err = {0};
+    size_t bytes;
+    assert_int_equal(pal_evaluate_together(model, sessions, 1, NULL, 0, &err), PAL_OK);
+    assert_int_equal(pal_together_bytes(model, shown_by(sessions, 2), &bytes, &err), PAL_OK);
+    void *block = malloc(bytes);
+    assert_int_equal(pal_evaluate_together(model, sessions, 2, block, bytes, &err), PAL_OK);
+    assert_int_equal(pal_session_progress(plain.session).evaluations, 0);
+    assert_int_equal(pal_session_progress(other.session).evaluations, 1);
+    assert_int_equal(pal_step(plain.session), PAL_OK);
+    finish(&other);
+    finish(&alone);
+    expect_same_state(&other, &alone);
+    assert_int_equal(pal_session_text(plain.session, NULL, 0), LENGTH);
+    const pal_progress p = pal_session_progress(plain.session);
+    assert_true(p.tokens > p.shown && p.shown == pal_model_info(model)->context && !p.windowed);
+    free(block);
+    end(&plain);
+    end(&other);
+    end(&alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drafts_together_equal_drafts_alone),
         cmocka_unit_test(together_in_too_small_a_block_changes_nothing),
+        cmocka_unit_test(page_without_blanks_longer_than_the_context_asks_for_nothing),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#if PAL_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 enum { ARENA_ALIGN = 64 }; /* a cache line, and the widest vector load anyone may want */
 
 bool pal_str_is(pal_str s, const char *literal)
@@ -11,19 +15,72 @@ bool pal_str_is(pal_str s, const char *literal)
     return s.size == size && (size == 0 || memcmp(s.data, literal, size) == 0);
 }
 
+/* ---- red zones -------------------------------------------------------------------------------------- */
+
+#if PAL_ASAN
+static bool on_heap(void *block)
+{
+    void *region;
+    size_t size;
+    const char *kind = __asan_locate_address(block, NULL, 0, &region, &size);
+    return kind && strcmp(kind, "heap") == 0;
+}
+
+static void separate(const pal_arena *arena, unsigned char *place, size_t bytes, size_t whole)
+{
+    if (!arena->red_zones) return;
+    ASAN_UNPOISON_MEMORY_REGION(place, bytes); /* an earlier layout of the block may have had its gaps there */
+    ASAN_POISON_MEMORY_REGION(place + bytes, whole - bytes);
+}
+
+void pal_arena_return(const pal_arena *arena)
+{
+    if (arena->red_zones) ASAN_UNPOISON_MEMORY_REGION(arena->base, arena->used);
+}
+#else
+static bool on_heap(void *block)
+{
+    (void)block;
+    return false;
+}
+
+static void separate(const pal_arena *arena, unsigned char *place, size_t bytes, size_t whole)
+{
+    (void)arena, (void)place, (void)bytes, (void)whole;
+}
+
+void pal_arena_return(const pal_arena *arena)
+{
+    (void)arena;
+}
+#endif
+
+/* ---- the arena -------------------------------------------------------------------------------------- */
+
+pal_arena pal_arena_in(void *block)
+{
+    unsigned char *base = (unsigned char *)(((uintptr_t)block + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1));
+    return (pal_arena){.base = base, .red_zones = on_heap(block)};
+}
+
+bool pal_arena_bytes(const pal_arena *measured, size_t *bytes)
+{
+    if (measured->overflow || measured->used > SIZE_MAX - PAL_ARENA_SLACK) return false;
+    *bytes = measured->used + PAL_ARENA_SLACK;
+    return true;
+}
+
 void *pal_take(pal_arena *arena, size_t count, size_t size)
 {
-    size_t bytes, used;
-    if (arena->overflow || __builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - (ARENA_ALIGN - 1)) {
+    const size_t most = SIZE_MAX - (ARENA_ALIGN - 1) - PAL_RED_ZONE, bytes = pal_times(count, size);
+    const size_t whole = bytes > most ? 0 : ((bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1)) + PAL_RED_ZONE;
+    size_t used;
+    if (arena->overflow || bytes > most || __builtin_add_overflow(arena->used, whole, &used)) {
         arena->overflow = true;
         return NULL;
     }
-    bytes = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if (__builtin_add_overflow(arena->used, bytes, &used)) {
-        arena->overflow = true;
-        return NULL;
-    }
-    void *place = arena->base ? arena->base + arena->used : NULL;
+    unsigned char *place = arena->base ? arena->base + arena->used : NULL;
+    if (place) separate(arena, place, bytes, whole);
     arena->used = used;
     return place;
 }

@@ -83,7 +83,7 @@ static void show(pal_fill *f)
 int pal_fill_asks(pal_fill *f)
 {
     int count = 0;
-    if (f->fresh) return 0;
+    if (f->fresh || !f->open) return 0;
     show(f);
     for (int32_t i = 0; i < f->slots; i++)
         if (pal_fill_is_open(f, i)) f->asked[count++] = (int)f->slot[i].shown_at;

@@ -96,13 +96,14 @@ static size_t blank_beyond(const builder *b, int32_t end)
     return SIZE_MAX;
 }
 
-/* The part of a long page that is shown: all blanks, and as much on both sides as fits. */
+/* The part of a long page that is shown: all blanks, and as much on both sides as fits.  Never more than the context,
+ * for which alone there is space: a page without blanks may be longer, and is never evaluated. */
 static pal_status choose_window(const builder *b, pal_error *err)
 {
     pal_layout *l = b->l;
     int32_t context = b->context;
     l->shown_from = 0;
-    l->shown = l->total;
+    l->shown = l->total < context ? l->total : context;
     if (l->total <= context || !l->slots) return PAL_OK;
     if (!b->options->window)
         return pal_fail(err, PAL_E_CONTEXT,
@@ -119,7 +120,6 @@ static pal_status choose_window(const builder *b, pal_error *err)
     if (from > l->total - context) from = l->total - context;
     if (from < 0) from = 0;
     l->shown_from = from;
-    l->shown = context;
     for (int32_t i = 0; i < l->slots; i++) l->slot[i].at -= from;
     return PAL_OK;
 }

@@ -10,7 +10,7 @@
 typedef struct {
     int32_t *tokens; /* [total]: the whole page, masks in its blanks */
     int32_t total;
-    int32_t shown_from, shown; /* the window of `tokens` that the network sees */
+    int32_t shown_from, shown; /* the window of `tokens` that the network sees: at most the context */
     pal_blank *blank;          /* [page->blanks] */
     pal_slot *slot;            /* [page->places]; `at` counts from shown_from */
     int32_t slots;

@@ -329,9 +329,9 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
     pal_arena arena = {0};
     char *texts;
     layout(&arena, &src, &texts);
-    arena.base = arena.overflow ? NULL : aligned_alloc(64, arena.used); /* a multiple of 64 */
-    if (!arena.base) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
-    arena.used = 0;
+    void *block = arena.overflow ? NULL : aligned_alloc(64, arena.used); /* a multiple of 64 */
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
+    arena = pal_arena_in(block);
     pal_vocab *v = layout(&arena, &src, &texts);
 
     fill_pieces(v, &src, texts);
