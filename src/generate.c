@@ -77,18 +77,26 @@ static pal_status check(const pal_sequence *s, const pal_generate_options *o, pa
     return PAL_OK;
 }
 
-/* The tokens that end texts: what the file calls the end of a sequence, of a turn, of a message. */
-static size_t find_ends(const pal_model *m, int32_t ends[PAL_ENDS])
+/* The control tokens that stop texts name, then the tokens that end texts in any case. */
+static void find_ends(pal_generator *g)
 {
-    static const char *const keys[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
-    const int32_t eos = pal_vocab_special(m->vocab)->eos;
-    size_t count = 0;
-    if (eos >= 0) ends[count++] = eos;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        uint32_t id;
-        if (pal_gguf_get_u32(m->gguf, keys[i], &id) && id < (uint32_t)m->net.vocab) ends[count++] = (int32_t)id;
+    const pal_vocab *vocab = g->model->vocab;
+    const pal_special *special = pal_vocab_special(vocab);
+    for (size_t i = 0; i < g->options.stop_count; i++) {
+        const int32_t id = pal_vocab_find(vocab, g->stop_text[i]);
+        if (id < 0 || pal_vocab_type(vocab, id) != PAL_PIECE_CONTROL) continue;
+        g->named_by[g->named_count++] = (int32_t)i;
+        g->ends[g->end_count++] = id;
     }
-    return count;
+    for (size_t i = 0; i < special->end_count; i++) g->ends[g->end_count++] = special->ends[i];
+}
+
+/* Which stop text names this token, -1: none. */
+static int32_t stop_named(const pal_generator *g, int32_t id)
+{
+    for (size_t i = 0; i < g->named_count; i++)
+        if (g->ends[i] == id) return g->named_by[i];
+    return -1;
 }
 
 static size_t piece_text(const void *vocab, int32_t id, char *out, size_t capacity)
@@ -164,11 +172,12 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
     pal_arena arena = pal_arena_in(block);
     pal_generator *g = lay_out(&unplaced, s, o, &arena);
     g->sequence = s;
-    g->end_count = find_ends(g->model, g->ends);
+    find_ends(g);
     g->decode = decode_options(o);
     for (size_t i = 0; i < o->logit_bias_count; i++) g->bias[i] = o->logit_bias[i];
-    for (size_t i = 0; o->ignore_eos && i < g->end_count; i++)
-        g->bias[g->decode.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
+    for (size_t i = g->named_count; o->ignore_eos && i < g->end_count; i++)
+        if (stop_named(g, g->ends[i]) < 0)
+            g->bias[g->decode.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
     g->decode.logit_bias = g->bias;
     memset(g->banned, 0, (size_t)g->model->net.vocab);
     for (size_t i = 0; i < g->decode.logit_bias_count; i++)
@@ -239,6 +248,8 @@ void pal_generator_take_token(pal_generator *g, int32_t id, double mu)
     g->token.bytes = 0;
     if (pal_generator_ends_at(g, id)) {
         pal_generator_finish_with(g, PAL_FINISH_EOS);
+        g->stop.found = stop_named(g, id);
+        if (g->stop.found >= 0) g->finish = PAL_FINISH_STOP;
         return;
     }
     g->token.bytes = pal_generator_text_of(g, g->token.index, id, text);

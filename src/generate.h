@@ -7,7 +7,7 @@
 #include "text/decode/processors.h"
 #include "text/decode/stop.h"
 
-enum { PAL_ENDS = 3 }; /* EOS, EOT, EOM */
+enum { PAL_ENDS = PAL_STOP_STRINGS + PAL_TEXT_ENDS };
 
 /* The window is tokens[count]: first what is left of the prompt, then what is left of the generated tokens.  A shift of
  * the window drops some between the two or at the end of the first. */
@@ -28,12 +28,13 @@ typedef struct {
 struct pal_generator {
     const pal_model *model;
     pal_sequence *sequence;
-    pal_generate_options options; /* but for its arrays, which are here: */
-    pal_decode_options decode;    /* the same for processors.h */
-    pal_logit_bias *bias;         /* options.logit_bias and, with ignore_eos, the ends */
-    uint8_t *banned;              /* [vocab] 1: `bias` bans the token */
-    int32_t ends[PAL_ENDS];
-    size_t end_count;
+    pal_generate_options options;       /* but for its arrays, which are here: */
+    pal_decode_options decode;          /* the same for processors.h */
+    pal_logit_bias *bias;               /* options.logit_bias and, with ignore_eos, the ends that no stop text names */
+    uint8_t *banned;                    /* [vocab] 1: `bias` bans the token */
+    int32_t ends[PAL_ENDS];             /* [end_count] tokens that end texts; first those that stop texts name: */
+    int32_t named_by[PAL_STOP_STRINGS]; /* [named_count] which stop text it is */
+    size_t end_count, named_count;
     pal_window window;
     bool drop_space; /* the first generated token begins the page: its space mark is no space */
     pal_finish finish;

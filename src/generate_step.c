@@ -100,7 +100,7 @@ static void give_back(pal_generator *g, const reading *before)
 /* Whether grammar and bans leave a token; *ended: the grammar has ended, and there is nothing to draw. */
 static pal_status ask(pal_generator *g, bool *ended, pal_error *err)
 {
-    const size_t ends = g->options.ignore_eos ? 0 : g->end_count;
+    const size_t ends = g->options.ignore_eos ? g->named_count : g->end_count;
     int32_t count = 1;
     pal_status status = g->grammar ? pal_grammar_mask(g->grammar, g->ends, ends, g->allowed, &count, err) : PAL_OK;
     *ended = count == 0;

@@ -279,6 +279,19 @@ const char *pal_token_piece(const pal_model *m, int32_t id, size_t *bytes)
     return piece.data;
 }
 
+size_t pal_text_ends(const pal_model *m, int32_t *ids, size_t capacity)
+{
+    if (!m->vocab) return 0;
+    const pal_special *special = pal_vocab_special(m->vocab);
+    for (size_t i = 0; i < special->end_count && i < capacity; i++) ids[i] = special->ends[i];
+    return special->end_count;
+}
+
+const char *pal_vocabulary_note(const pal_model *m, size_t index)
+{
+    return m->vocab ? pal_vocab_note(m->vocab, index) : NULL;
+}
+
 static pal_status check_positions(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at,
                                   int32_t count, pal_error *err)
 {

@@ -110,6 +110,13 @@ pal_status pal_detokenize(const pal_model *model, const int32_t *ids, size_t cou
 /* The text of one token as it stands in the file (U+2581 for a space); *bytes its length.  NULL: no such id. */
 const char *pal_token_piece(const pal_model *model, int32_t id, size_t *bytes);
 
+/* The tokens that end texts, the lowest id first: those that the file names as its EOS, EOT and EOM, and control tokens
+ * with usual names such as <|im_end|>.  ids[capacity] receives at most `capacity`, returned is how many there are. */
+size_t pal_text_ends(const pal_model *model, int32_t *ids, size_t capacity);
+
+/* What in the file's vocabulary could not be used and was left aside, as constant texts; NULL behind the last. */
+const char *pal_vocabulary_note(const pal_model *model, size_t index);
+
 /* ---- pages with blanks ----------------------------------------------------------------------------- */
 
 /* Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and backslashes
@@ -338,14 +345,15 @@ typedef struct {
     int32_t mirostat;          /* 0: off; 2: mirostat v2 */
     double mirostat_tau;       /* 5: the surprise it aims at, bits a token */
     double mirostat_eta;       /* 0.1: how fast */
-    bool ignore_eos;           /* false; true: tokens that end a text are never drawn */
-    bool shift;                /* false; true: when there is no more room, the older half of the tokens behind the first
+    bool ignore_eos;      /* false; true: tokens that end a text are never drawn, but for those that `stop` names */
+    bool shift;           /* false; true: when there is no more room, the older half of the tokens behind the first
                                    `keep` is dropped and the rest read again, as if the text had begun so */
-    int32_t keep;              /* -1: all, up to half of the room; how many tokens of the prompt are never dropped */
-    int32_t alternatives;      /* 0; how many alternatives each token comes with, at most PAL_CANDIDATES */
+    int32_t keep;         /* -1: all, up to half of the room; how many tokens of the prompt are never dropped */
+    int32_t alternatives; /* 0; how many alternatives each token comes with, at most PAL_CANDIDATES */
     const pal_logit_bias *logit_bias; /* NULL; copied */
     size_t logit_bias_count;
-    const pal_stop_text *stop; /* NULL; texts at which generation ends, at most 64, up to 4096 bytes each; copied */
+    const pal_stop_text *stop; /* NULL; texts at which generation ends, at most 64, up to 4096 bytes each; copied.  One
+                                  that is a control token's name, such as <|im_end|>, also ends it at that token */
     size_t stop_count;
     const pal_grammar *grammar; /* NULL; must stay.  What is generated follows it from its first byte */
 } pal_generate_options;
@@ -354,7 +362,7 @@ pal_generate_options pal_generate_defaults(void);
 /* Goes on with texts, token by token: a prompt's tokens, those generated after it, and how to choose the next.  What
  * the network has read of them is in a pal_sequence, which a generator works on: with another generator made on the
  * same sequence (for other options) what is read already is not read again.  The sequence must stay; it may serve
- * several generators in turn.  A token that ends texts is the model's EOS, EOT or EOM. */
+ * several generators in turn.  The tokens that end texts are those of pal_text_ends. */
 typedef struct pal_generator pal_generator;
 
 /* Ask for the size of its block, then lend it; nothing to free.  PAL_E_OPTION: an option out of range (offset: which
@@ -406,7 +414,7 @@ const char *pal_generator_text(const pal_generator *generator, size_t *bytes);
 
 typedef enum {
     PAL_FINISH_NONE,    /* not finished */
-    PAL_FINISH_STOP,    /* a stop text */
+    PAL_FINISH_STOP,    /* a stop text, or the token that one names */
     PAL_FINISH_LENGTH,  /* max_tokens */
     PAL_FINISH_EOS,     /* a token that ends texts, or the end of the grammar where nothing may follow */
     PAL_FINISH_CONTEXT, /* no more room */

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void put_line(const char *label, const char *text, const char *more)
 {
@@ -22,6 +23,25 @@ static void put_image_plain(const pal_model *model)
         if (pal_image_can(model, (pal_image_sampler)s, NULL))
             printf("%s ", pal_image_sampler_name((pal_image_sampler)s));
     printf("\n");
+}
+
+enum { ENDS = 64 }; /* more than pal_text_ends gives */
+
+static void put_vocabulary_plain(const pal_model *model)
+{
+    int32_t ids[ENDS];
+    const size_t ends = pal_text_ends(model, ids, ENDS);
+    for (size_t i = 0; i < ends; i++) {
+        size_t size;
+        const char *piece = pal_token_piece(model, ids[i], &size);
+        printf("%s%d ", i ? ", " : "ends texts    ", ids[i]);
+        char name[64] = "";
+        memcpy(name, piece, size < sizeof name ? size : sizeof name - 1);
+        put_printable(stdout, name);
+    }
+    if (ends) printf("\n");
+    const char *note;
+    for (size_t i = 0; (note = pal_vocabulary_note(model, i)); i++) printf("note          %s\n", note);
 }
 
 static void put_text_plain(const pal_info *i)
@@ -51,6 +71,7 @@ static void put_plain(const pal_model *model)
         put_image_plain(model);
     else
         put_text_plain(i);
+    put_vocabulary_plain(model);
     if (i->why_not) printf("cannot        %s\n", i->why_not);
     printf("kernels       %s\n", i->isa);
 }
@@ -75,6 +96,26 @@ static void put_image_json(json *j, const pal_model *model)
     json_int(j, "schedule_steps", i->schedule_steps);
     json_string(j, "neighbours", i->neighbours);
     json_close(j, '}');
+}
+
+static void put_vocabulary_json(json *j, const pal_model *model)
+{
+    int32_t ids[ENDS];
+    const size_t ends = pal_text_ends(model, ids, ENDS);
+    const char *note;
+    json_open(j, "ends", '[');
+    for (size_t i = 0; i < ends; i++) {
+        size_t size;
+        const char *piece = pal_token_piece(model, ids[i], &size);
+        json_open(j, NULL, '{');
+        json_int(j, "id", ids[i]);
+        json_text(j, "piece", piece, size);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    json_open(j, "notes", '[');
+    for (size_t i = 0; (note = pal_vocabulary_note(model, i)); i++) json_string(j, NULL, note);
+    json_close(j, ']');
 }
 
 static void put_json(const pal_model *model, const char *path, double start)
@@ -104,6 +145,7 @@ static void put_json(const pal_model *model, const char *path, double start)
     json_bool(&j, "can_infill", i->can_infill);
     json_bool(&j, "free_length", i->free_length);
     json_bool(&j, "can_image", i->can_image);
+    if (i->can_tokenize) put_vocabulary_json(&j, model);
     if (i->can_image) put_image_json(&j, model);
     if (i->why_not) json_string(&j, "why_not", i->why_not);
     json_run(&j, model, path, start);

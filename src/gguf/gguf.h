@@ -89,6 +89,9 @@ pal_str pal_gguf_next_str(const pal_gguf_value *array, size_t *cursor);
 float pal_gguf_f32_at(const pal_gguf_value *array, uint64_t index);   /* arrays of F32 */
 int32_t pal_gguf_i32_at(const pal_gguf_value *array, uint64_t index); /* arrays of I32 or U32 */
 
+/* An element of an array of integers or floats of any type; false for other arrays.  (Integers above 2^53 are rounded.) */
+bool pal_gguf_number_at(const pal_gguf_value *array, uint64_t index, double *out);
+
 /* Elements in a block of a tensor type, and its bytes; 0 for an unknown type. */
 uint32_t pal_tensor_block(uint32_t type);
 uint32_t pal_tensor_block_bytes(uint32_t type);

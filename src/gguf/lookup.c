@@ -206,3 +206,23 @@ int32_t pal_gguf_i32_at(const pal_gguf_value *array, uint64_t index)
     PAL_ASSERT((array->type == PAL_GGUF_I32 || array->type == PAL_GGUF_U32) && index < array->count);
     return (int32_t)pal_load_u32(array->data + 4 * (size_t)index);
 }
+
+bool pal_gguf_number_at(const pal_gguf_value *array, uint64_t index, double *out)
+{
+    PAL_ASSERT(index < array->count);
+    if (array->type == PAL_GGUF_STRING) return false;
+    pal_gguf_value one = *array;
+    uint64_t magnitude;
+    bool negative;
+    one.size = array->size / (size_t)array->count;
+    one.data = array->data + one.size * (size_t)index;
+    if (one.type == PAL_GGUF_F32)
+        *out = (double)load_f32(one.data);
+    else if (one.type == PAL_GGUF_F64)
+        *out = load_f64(one.data);
+    else if (load_integer(&one, &magnitude, &negative))
+        *out = negative ? -(double)magnitude : (double)magnitude;
+    else
+        return false;
+    return true;
+}

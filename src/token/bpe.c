@@ -94,22 +94,21 @@ static int32_t find_result(const pal_vocab *v, pal_str left, pal_str right)
     return pal_vocab_find_text(v, (pal_str){bytes, left.size + right.size});
 }
 
-/* NULL, or what is wrong.  Of equal merges the first counts. */
-static const char *add_merge(pal_vocab *v, pal_str text, uint32_t rank)
+/* False if the table is crowded at this place.  Of equal merges the first counts.  *used is set to false for a merge of
+ * or to what is no piece: the format's own reader knows parts by their text alone, and would merge on. */
+static bool add_merge(pal_vocab *v, pal_str text, uint32_t rank, bool *used)
 {
     const char *space = text.size > 1 ? memchr(text.data + 1, ' ', text.size - 1) : NULL;
-    if (!space) return "a merge is not two parts with a space between them";
-    size_t first = (size_t)(space - text.data);
-    int32_t left = find_part(v, (pal_str){text.data, first});
-    int32_t right = find_part(v, (pal_str){space + 1, text.size - first - 1});
-    if (left < 0 || right < 0) return "a part of a merge is no piece of the vocabulary";
-    int32_t id = find_result(v, v->pieces[left].text, v->pieces[right].text);
-    if (id < 0) return "what a merge makes is no piece of the vocabulary";
-    pal_merge *place = find_merge(v, left, right);
-    if (!place) return "too many merges share a hash value";
-    if (place->left < 0) *place = (pal_merge){left, right, rank};
+    const size_t first = space ? (size_t)(space - text.data) : 0;
+    const int32_t left = space ? find_part(v, (pal_str){text.data, first}) : -1;
+    const int32_t right = space ? find_part(v, (pal_str){space + 1, text.size - first - 1}) : -1;
+    const int32_t id = left < 0 || right < 0 ? -1 : find_result(v, v->pieces[left].text, v->pieces[right].text);
     v->made[rank] = id;
-    return NULL;
+    *used = id >= 0;
+    if (id < 0) return true;
+    pal_merge *place = find_merge(v, left, right);
+    if (place && place->left < 0) *place = (pal_merge){left, right, rank};
+    return place;
 }
 
 /* A piece is a word if merging its bytes gives it; with the rule of Llama 3 it always is. */
@@ -122,7 +121,7 @@ static bool mark_words(pal_vocab *v)
     for (int32_t i = 0; i < v->size; i++) {
         pal_piece *p = &v->pieces[i];
         if (!p->merges || pal_vocab_find_text(v, p->text) != i) continue;
-        p->word = pal_split_is_llama3(v->rule);
+        p->word = pal_split_ignores_merges(v->rule);
         if (p->word) continue;
         merge_word(&m, p->text.data, (uint32_t)p->text.size);
         p->word = m.symbols[0].bytes == p->text.size && m.ids[0] == i;
@@ -131,15 +130,19 @@ static bool mark_words(pal_vocab *v)
     return true;
 }
 
-pal_status pal_bpe_read_merges(pal_vocab *v, const pal_gguf *g, const pal_gguf_value *merges, pal_error *err)
+pal_status pal_bpe_read_merges(pal_vocab *v, pal_source *src, pal_error *err)
 {
+    const pal_gguf_value *merges = src->merges;
     size_t cursor = 0;
     for (uint32_t i = 0; i < v->merge_slots; i++) v->merges[i].left = -1;
     for (uint32_t rank = 0; rank < merges->count; rank++) {
-        pal_str text = pal_gguf_next_str(merges, &cursor);
-        const char *wrong = add_merge(v, text, rank);
-        size_t offset = pal_gguf_value_offset(g, merges) + (size_t)(text.data - (const char *)merges->data);
-        if (wrong) return pal_fail(err, PAL_E_FORMAT, wrong, offset);
+        const pal_str text = pal_gguf_next_str(merges, &cursor);
+        const size_t offset =
+            pal_gguf_value_offset(src->gguf, merges) + (size_t)(text.data - (const char *)merges->data);
+        bool used;
+        if (!add_merge(v, text, rank, &used))
+            return pal_fail(err, PAL_E_FORMAT, "too many merges share a hash value", offset);
+        if (!used) src->notes |= PAL_NOTE_MERGES;
     }
     if (!mark_words(v)) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
     return PAL_OK;
@@ -164,12 +167,8 @@ static void put_word(void *context, size_t from, size_t to)
         return;
     }
     merge_word(&w->merger, word.data, (uint32_t)word.size);
-    for (uint32_t at = 0; at < w->merger.bytes; at += w->merger.symbols[at].bytes) {
-        if (w->merger.ids[at] >= 0)
-            pal_put_id(w->out, w->merger.ids[at]);
-        else
-            pal_put_unknown(w->out, v);
-    }
+    for (uint32_t at = 0; at < w->merger.bytes; at += w->merger.symbols[at].bytes)
+        if (w->merger.ids[at] >= 0) pal_put_id(w->out, w->merger.ids[at]); /* else it is left out, as llama.cpp does */
 }
 
 void pal_bpe_encode(const pal_vocab *v, const char *text, size_t bytes, bool special, pal_tokens *out, void *scratch)

@@ -129,7 +129,7 @@ void pal_vocab_index_whole(pal_vocab *v)
     for (int32_t i = 0; i < v->size; i++) {
         const pal_piece *p = &v->pieces[i];
         if (p->type != PAL_PIECE_USER && p->type != PAL_PIECE_CONTROL) continue;
-        if (p->name.size > 0 && pal_is_utf8(p->name))
+        if (p->text.size > 0 && pal_is_utf8(p->name))
             v->whole[n++] = (pal_whole){p->text, i, p->type == PAL_PIECE_CONTROL};
     }
     if (n > 1) qsort(v->whole, n, sizeof *v->whole, compare_whole);

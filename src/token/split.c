@@ -234,7 +234,12 @@ const pal_split_rule *pal_split_rule_of(pal_str name)
     return NULL;
 }
 
-bool pal_split_is_llama3(const pal_split_rule *rule)
+bool pal_split_ignores_merges(const pal_split_rule *rule)
+{
+    return rule->is_llama3;
+}
+
+bool pal_split_adds_bos(const pal_split_rule *rule)
 {
     return rule->is_llama3;
 }

@@ -14,8 +14,11 @@ typedef struct pal_split_rule pal_split_rule;
 /* The rule of this name, NULL if unknown. */
 const pal_split_rule *pal_split_rule_of(pal_str name);
 
-/* Llama 3: a word that is a piece becomes it, whatever merging would give, and BOS is added by default. */
-bool pal_split_is_llama3(const pal_split_rule *rule);
+/* A word that is a piece becomes it, whatever merging would give (Llama 3 and others). */
+bool pal_split_ignores_merges(const pal_split_rule *rule);
+
+/* BOS is added where the file does not say. */
+bool pal_split_adds_bos(const pal_split_rule *rule);
 
 /* Calls `word` for each word of text[from, to), in order.  Time grows with the length alone. */
 typedef void pal_word_fn(void *context, size_t from, size_t to);

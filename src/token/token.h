@@ -28,9 +28,9 @@ typedef struct pal_vocab pal_vocab;
 size_t pal_utf8_char(const char *text, size_t bytes);
 
 /* The image behind g must stay until pal_vocab_close, g itself need not.  Refused: other tokenizers and
- * rules (PAL_E_UNSUPPORTED), a piece longer than 1024 bytes (likewise), arrays that are missing or do not
- * fit together, merges of or to what is no piece of text.  Of equal pieces the first id is used; empty ones and
- * ones that are not UTF-8 match nothing, but decode. */
+ * rules (PAL_E_UNSUPPORTED), no list of pieces, byte-level BPE without merges.  All else that is odd is left aside,
+ * and pal_vocab_note says so.  Of equal pieces the first id is used; empty ones and ones that are not UTF-8 match
+ * nothing, but decode. */
 pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err);
 void pal_vocab_close(pal_vocab *v); /* NULL is allowed */
 
@@ -41,14 +41,21 @@ int pal_vocab_byte(const pal_vocab *v, int32_t id);         /* 0..255 of a byte 
 bool pal_vocab_begins_word(const pal_vocab *v, int32_t id); /* starts with a space */
 int32_t pal_vocab_find(const pal_vocab *v, pal_str piece);  /* exact piece -> id, or -1 */
 
+enum { PAL_TEXT_ENDS = 48 }; /* more than there can be */
+
 /* Ids named by the metadata, -1 where the file names none.  unknown is the first piece of that type where no
  * key names it; empty is the control piece "<empty>". */
 typedef struct {
     int32_t bos, eos, unknown, mask, empty;
+    int32_t ends[PAL_TEXT_ENDS]; /* [end_count] tokens that end texts, by key or by name (ends.c), the lowest first */
+    size_t end_count;
     bool add_bos;          /* tokenizer.ggml.add_bos_token; where absent, true for "llama" and for llama-bpe */
     bool add_space_prefix; /* tokenizer.ggml.add_space_prefix, true for "llama" where absent; never for "gpt2" */
 } pal_special;
 const pal_special *pal_vocab_special(const pal_vocab *v);
+
+/* What in the file's vocabulary was left aside, and what is done instead, each a constant text; NULL behind the last. */
+const char *pal_vocab_note(const pal_vocab *v, size_t index);
 
 enum {
     PAL_ENCODE_PREFIX = 1, /* the text starts a page: put the dummy space first (if the model has one) */
@@ -61,8 +68,9 @@ enum {
  * (above 2^31 - 2 bytes, or what the address space allows).  Empty text gives no tokens.  Time grows as n log n.
  *
  * Everything comes back: decoding (with prefixed, special as in encoding) gives the same bytes, as long as
- * the vocabulary has all byte pieces; characters that it can write in no other way become the unknown
- * token, one for a run of them, or nothing where a "gpt2" file has no such token. */
+ * the vocabulary has all byte pieces.  Where it has not, a "gpt2" file leaves out the bytes that no piece writes; in
+ * a "llama" file characters that it can write in no other way become the unknown token, one for a run of them, or
+ * nothing where it has no such token. */
 size_t pal_vocab_scratch_bytes(const pal_vocab *v, size_t bytes);
 size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsigned flags, int32_t *ids,
                         size_t capacity, void *scratch);

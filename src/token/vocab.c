@@ -1,156 +1,14 @@
-/* vocab.c - the vocabulary: read from metadata, asked, decoded.
+/* vocab.c - the vocabulary: placed, asked, decoded.
  *
- * What is checked here, once: arrays of equal length and the right kind, known types, scores that can be
- * compared, pieces of at most PAL_PIECE_MAX bytes, well-formed byte pieces, merges of pieces to pieces,
- * special ids in range, some token for any byte (SentencePiece).  Empty pieces and pieces that are not UTF-8
- * are harmless: they keep their id but match nothing.  Of two equal pieces the first is found. */
+ * What is odd in a file was judged by source.c.  Empty pieces and pieces that are not UTF-8 keep their id but match
+ * nothing; ones longer than PAL_PIECE_MAX have no text either.  Of two equal pieces the first is found. */
+#include "source.h"
 #include "vocab.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading the metadata ------------------------------------------------ */
-
-typedef struct {
-    const pal_gguf *gguf;
-    const pal_split_rule *rule; /* NULL: SentencePiece */
-    const pal_gguf_value *tokens;
-    const pal_gguf_value *scores;   /* SentencePiece only, else NULL */
-    const pal_gguf_value *types;    /* NULL where byte-level BPE has none: all are normal */
-    const pal_gguf_value *merges;   /* byte-level BPE only, else NULL */
-    size_t text_bytes, whole_count; /* counted before allocating */
-} source;
-
-static pal_status fail_at(pal_error *err, pal_status status, const char *text, const pal_gguf *g,
-                          const pal_gguf_value *value)
-{
-    return pal_fail(err, status, text, value ? pal_gguf_value_offset(g, value) : SIZE_MAX);
-}
-
-/* Which tokenizer it is. */
-static pal_status find_kind(source *src, pal_error *err)
-{
-    const pal_gguf *g = src->gguf;
-    const pal_gguf_value *model = pal_gguf_find(g, "tokenizer.ggml.model");
-    const pal_gguf_value *pre = pal_gguf_find(g, "tokenizer.ggml.pre");
-    pal_str name, rule = {"default", 7};
-    if (!model) return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.model is missing", g, NULL);
-    if (!pal_gguf_get_str(g, "tokenizer.ggml.model", &name))
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.model is not a string", g, model);
-    if (pal_str_is(name, "llama")) return PAL_OK;
-    if (!pal_str_is(name, "gpt2"))
-        return fail_at(err, PAL_E_UNSUPPORTED, "tokenizer.ggml.model is neither \"llama\" nor \"gpt2\"", g, model);
-    if (pre && !pal_gguf_get_str(g, "tokenizer.ggml.pre", &rule))
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.pre is not a string", g, pre);
-    src->rule = pal_split_rule_of(rule);
-    if (!src->rule)
-        return fail_at(err, PAL_E_UNSUPPORTED,
-                       "tokenizer.ggml.pre is none of gpt-2, mpt, llama-bpe, smollm, qwen2, deepseek-coder, starcoder, "
-                       "refact, falcon, default",
-                       g, pre);
-    return PAL_OK;
-}
-
-static pal_status find_tokens(source *src, pal_error *err)
-{
-    const pal_gguf *g = src->gguf;
-    src->tokens = pal_gguf_find(g, "tokenizer.ggml.tokens");
-    if (!src->tokens) return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.tokens is missing", g, NULL);
-    if (!src->tokens->is_array || src->tokens->type != PAL_GGUF_STRING)
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.tokens is not an array of strings", g, src->tokens);
-    if (src->tokens->count == 0 || src->tokens->count > INT32_MAX / 4)
-        return fail_at(err, PAL_E_FORMAT, "the vocabulary has no or too many pieces", g, src->tokens);
-    return PAL_OK;
-}
-
-static pal_status find_scores(source *src, pal_error *err)
-{
-    const pal_gguf *g = src->gguf;
-    if (src->rule) return PAL_OK;
-    src->scores = pal_gguf_find(g, "tokenizer.ggml.scores");
-    if (!src->scores) return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.scores is missing", g, NULL);
-    if (!src->scores->is_array || src->scores->type != PAL_GGUF_F32)
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.scores is not an array of f32", g, src->scores);
-    if (src->scores->count != src->tokens->count)
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.scores and tokens differ in length", g, src->scores);
-    return PAL_OK;
-}
-
-static pal_status find_types(source *src, pal_error *err)
-{
-    const pal_gguf *g = src->gguf;
-    src->types = pal_gguf_find(g, "tokenizer.ggml.token_type");
-    if (!src->types && src->rule) return PAL_OK;
-    if (!src->types) return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.token_type is missing", g, NULL);
-    if (!src->types->is_array || (src->types->type != PAL_GGUF_I32 && src->types->type != PAL_GGUF_U32))
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.token_type is not an array of i32", g, src->types);
-    if (src->types->count != src->tokens->count)
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.token_type and tokens differ in length", g, src->types);
-    return PAL_OK;
-}
-
-static pal_status find_merges(source *src, pal_error *err)
-{
-    const pal_gguf *g = src->gguf;
-    if (!src->rule) return PAL_OK;
-    src->merges = pal_gguf_find(g, "tokenizer.ggml.merges");
-    if (!src->merges) return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.merges is missing", g, NULL);
-    if (!src->merges->is_array || src->merges->type != PAL_GGUF_STRING)
-        return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.merges is not an array of strings", g, src->merges);
-    if (src->merges->count > INT32_MAX / 4)
-        return fail_at(err, PAL_E_FORMAT, "the vocabulary has too many merges", g, src->merges);
-    return PAL_OK;
-}
-
-/* The byte that "<0xNN>" names, or -1. */
-static int parse_byte(pal_str s)
-{
-    if (s.size != 6 || memcmp(s.data, "<0x", 3) != 0 || s.data[5] != '>') return -1;
-    int value = 0;
-    for (int i = 3; i < 5; i++) {
-        char c = s.data[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                           : -1;
-        if (digit < 0) return -1;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
-static int32_t type_at(const source *src, uint64_t i)
-{
-    return src->types ? pal_gguf_i32_at(src->types, i) : PAL_PIECE_NORMAL;
-}
-
-static float score_at(const source *src, uint64_t i)
-{
-    return src->scores ? pal_gguf_f32_at(src->scores, i) : 0;
-}
-
-/* Checks every element and counts what is to be allocated. */
-static pal_status check_pieces(source *src, pal_error *err)
-{
-    size_t cursor = 0;
-    for (uint64_t i = 0; i < src->tokens->count; i++) {
-        pal_str name = pal_gguf_next_str(src->tokens, &cursor);
-        size_t offset =
-            pal_gguf_value_offset(src->gguf, src->tokens) + (size_t)(name.data - (const char *)src->tokens->data);
-        int32_t type = type_at(src, i);
-        float score = score_at(src, i);
-        if (name.size > PAL_PIECE_MAX)
-            return pal_fail(err, PAL_E_UNSUPPORTED, "a piece of the vocabulary is longer than 1024 bytes", offset);
-        if (type < PAL_PIECE_NORMAL || type > PAL_PIECE_BYTE)
-            return pal_fail(err, PAL_E_FORMAT, "a type in tokenizer.ggml.token_type is not 1 to 6", offset);
-        if (score != score) return pal_fail(err, PAL_E_FORMAT, "a score of the vocabulary is not a number", offset);
-        if (type == PAL_PIECE_BYTE && parse_byte(name) < 0)
-            return pal_fail(err, PAL_E_FORMAT, "a byte piece is not written <0xNN>", offset);
-        src->text_bytes += name.size;
-        src->whole_count += type == PAL_PIECE_USER || type == PAL_PIECE_CONTROL;
-    }
-    return PAL_OK;
-}
+/* ---- placing it ---------------------------------------------------------- */
 
 /* A power of two, at least twice as many. */
 static size_t slots_for(uint64_t count)
@@ -161,7 +19,7 @@ static size_t slots_for(uint64_t count)
 }
 
 /* Run twice: without a base it measures, with one it places. */
-static pal_vocab *layout(pal_arena *arena, const source *src, char **texts)
+static pal_vocab *layout(pal_arena *arena, const pal_source *src, char **texts)
 {
     size_t size = (size_t)src->tokens->count, slots = slots_for(size);
     size_t merge_slots = src->merges ? slots_for(src->merges->count) : 0;
@@ -225,21 +83,21 @@ static void fill_bpe_text(pal_piece *p, char *texts)
     p->merges = whole && (p->type != PAL_PIECE_USER || pal_str_same(bytes, p->name));
 }
 
-static void fill_pieces(pal_vocab *v, const source *src, char *texts)
+static void fill_pieces(pal_vocab *v, const pal_source *src, char *texts)
 {
     size_t cursor = 0;
     for (int32_t i = 0; i < v->size; i++) {
         pal_piece *p = &v->pieces[i];
         *p = (pal_piece){.name = pal_gguf_next_str(src->tokens, &cursor), .byte = -1, .unused = -1};
-        p->score = score_at(src, (uint64_t)i);
-        p->type = (uint8_t)type_at(src, (uint64_t)i);
-        p->text = p->name;
+        p->score = src->rule ? 0 : pal_source_score(src, (uint64_t)i);
+        p->type = (uint8_t)pal_source_type(src, (uint64_t)i, p->name);
+        p->text = p->name.size > PAL_PIECE_MAX ? (pal_str){p->name.data, 0} : p->name;
         if (p->type == PAL_PIECE_UNUSED && !v->rule) p->unused = (int32_t)v->unused_count++;
         if (p->type == PAL_PIECE_BYTE) {
-            p->byte = (int16_t)parse_byte(p->name);
+            p->byte = (int16_t)pal_source_byte(p->name);
             *texts = (char)p->byte;
             p->text = (pal_str){texts, 1};
-        } else if (is_text_type(p->type)) {
+        } else if (is_text_type(p->type) && p->name.size <= PAL_PIECE_MAX) {
             if (v->rule)
                 fill_bpe_text(p, texts);
             else
@@ -250,39 +108,16 @@ static void fill_pieces(pal_vocab *v, const source *src, char *texts)
     }
 }
 
-static pal_status index_pieces(pal_vocab *v, const source *src, pal_error *err)
+static pal_status index_pieces(pal_vocab *v, pal_source *src, pal_error *err)
 {
     if (!pal_vocab_index_pieces(v))
-        return fail_at(err, PAL_E_FORMAT, "too many pieces of the vocabulary share a hash value", src->gguf,
-                       src->tokens);
+        return pal_fail(err, PAL_E_FORMAT, "too many pieces of the vocabulary share a hash value",
+                        pal_gguf_value_offset(src->gguf, src->tokens));
     pal_vocab_index_whole(v);
-    return v->rule ? pal_bpe_read_merges(v, src->gguf, src->merges, err) : PAL_OK;
+    return v->rule ? pal_bpe_read_merges(v, src, err) : PAL_OK;
 }
 
 /* ---- special tokens ------------------------------------------------------ */
-
-static pal_status read_id(int32_t *out, const pal_vocab *v, const pal_gguf *g, const char *key, pal_error *err)
-{
-    const pal_gguf_value *value = pal_gguf_find(g, key);
-    uint32_t id;
-    *out = -1;
-    if (!value) return PAL_OK;
-    if (!pal_gguf_get_u32(g, key, &id))
-        return fail_at(err, PAL_E_FORMAT, "a special token's id is not an unsigned number", g, value);
-    if (id >= (uint32_t)v->size)
-        return fail_at(err, PAL_E_FORMAT, "a special token's id is outside the vocabulary", g, value);
-    *out = (int32_t)id;
-    return PAL_OK;
-}
-
-/* *out keeps its value where the key is absent. */
-static pal_status read_flag(bool *out, const pal_gguf *g, const char *key, pal_error *err)
-{
-    const pal_gguf_value *value = pal_gguf_find(g, key);
-    if (value && !pal_gguf_get_bool(g, key, out))
-        return fail_at(err, PAL_E_FORMAT, "a flag of the tokenizer is not a boolean", g, value);
-    return PAL_OK;
-}
 
 static int32_t first_of_type(const pal_vocab *v, pal_piece_type type)
 {
@@ -291,39 +126,38 @@ static int32_t first_of_type(const pal_vocab *v, pal_piece_type type)
     return -1;
 }
 
-static pal_status read_special(pal_vocab *v, const source *src, pal_error *err)
+static int compare_ids(const void *left, const void *right)
 {
-    const pal_gguf *g = src->gguf;
+    const int32_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+static void read_special(pal_vocab *v, pal_source *src)
+{
     pal_special *s = &v->special;
-    s->add_bos = !v->rule || pal_split_is_llama3(v->rule);
+    s->add_bos = !v->rule || pal_split_adds_bos(v->rule);
     s->add_space_prefix = true;
-    if (read_id(&s->bos, v, g, "tokenizer.ggml.bos_token_id", err) ||
-        read_id(&s->eos, v, g, "tokenizer.ggml.eos_token_id", err) ||
-        read_id(&s->unknown, v, g, "tokenizer.ggml.unknown_token_id", err) ||
-        read_id(&s->mask, v, g, "tokenizer.ggml.mask_token_id", err) ||
-        read_flag(&s->add_bos, g, "tokenizer.ggml.add_bos_token", err) ||
-        read_flag(&s->add_space_prefix, g, "tokenizer.ggml.add_space_prefix", err))
-        return PAL_E_FORMAT;
+    s->bos = pal_source_id(src, "tokenizer.ggml.bos_token_id", PAL_NOTE_BOS);
+    s->eos = pal_source_id(src, "tokenizer.ggml.eos_token_id", PAL_NOTE_EOS);
+    s->unknown = pal_source_id(src, "tokenizer.ggml.unknown_token_id", PAL_NOTE_UNKNOWN);
+    s->mask = pal_source_id(src, "tokenizer.ggml.mask_token_id", PAL_NOTE_MASK);
+    pal_source_flag(src, "tokenizer.ggml.add_bos_token", PAL_NOTE_ADD_BOS, &s->add_bos);
+    pal_source_flag(src, "tokenizer.ggml.add_space_prefix", PAL_NOTE_ADD_SPACE, &s->add_space_prefix);
     if (v->rule) s->add_space_prefix = false; /* the format's own reader knows none for these either */
     if (s->unknown < 0) s->unknown = first_of_type(v, PAL_PIECE_UNKNOWN);
     s->empty = pal_vocab_find(v, (pal_str){"<empty>", 7});
     if (s->empty >= 0 && v->pieces[s->empty].type != PAL_PIECE_CONTROL) s->empty = -1;
     for (int b = 0; b < 256; b++)
-        if (v->bytes[b] < 0 && s->unknown < 0 && !v->rule)
-            return fail_at(err, PAL_E_FORMAT, "the vocabulary has neither all byte pieces nor an unknown token", g,
-                           src->tokens);
-    return PAL_OK;
+        if (v->bytes[b] < 0 && (s->unknown < 0 || v->rule)) src->notes |= PAL_NOTE_BYTES;
+    memcpy(s->ends, src->ends, sizeof s->ends);
+    s->end_count = src->end_count;
+    if (s->end_count > 1) qsort(s->ends, s->end_count, sizeof *s->ends, compare_ids);
 }
 
 pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
 {
-    source src = {.gguf = g};
-    pal_status status = find_kind(&src, err);
-    if (!status) status = find_tokens(&src, err);
-    if (!status) status = find_scores(&src, err);
-    if (!status) status = find_types(&src, err);
-    if (!status) status = find_merges(&src, err);
-    if (!status) status = check_pieces(&src, err);
+    pal_source src;
+    pal_status status = pal_source_find(&src, g, err);
     if (status) return status;
 
     pal_arena arena = {0};
@@ -336,11 +170,12 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
 
     fill_pieces(v, &src, texts);
     status = index_pieces(v, &src, err);
-    if (!status) status = read_special(v, &src, err);
     if (status) {
         pal_vocab_close(v);
         return status;
     }
+    read_special(v, &src);
+    v->notes = src.notes;
     *out = v;
     return PAL_OK;
 }
@@ -349,6 +184,37 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
 void pal_vocab_close(pal_vocab *v)
 {
     free(v);
+}
+
+/* ---- what was left aside ---------------------------------------------------- */
+
+#define NO_TOKEN(key) "tokenizer.ggml." key " is no token of the vocabulary: left aside"
+#define NO_FLAG(key)  "tokenizer.ggml." key " is neither true nor false: left aside"
+
+const char *pal_vocab_note(const pal_vocab *v, size_t index)
+{
+    static const char *const texts[PAL_NOTES] = {
+        NO_TOKEN("bos_token_id"),
+        NO_TOKEN("eos_token_id"),
+        NO_TOKEN("eot_token_id"),
+        NO_TOKEN("eom_token_id"),
+        NO_TOKEN("unknown_token_id"),
+        NO_TOKEN("mask_token_id"),
+        NO_TOKEN("fim_pad_token_id, fim_rep_token_id or fim_sep_token_id"),
+        NO_FLAG("add_bos_token"),
+        NO_FLAG("add_space_prefix"),
+        "tokenizer.ggml.scores is missing, too short or not numbers: pieces without a score merge last",
+        "a score in tokenizer.ggml.scores is not a number: that piece merges last",
+        "tokenizer.ggml.token_type is missing, too short or not numbers: pieces without a type are normal",
+        "a type in tokenizer.ggml.token_type is not 1 to 6: that piece is taken as normal",
+        "a byte piece is not written <0xNN>: that piece is taken as normal",
+        "a piece is longer than 1024 bytes: it matches no text and has none",
+        "merges of or to what is no piece of the vocabulary are left out",
+        "no piece writes some bytes: texts are read without them",
+    };
+    for (int note = 0; note < PAL_NOTES; note++)
+        if ((v->notes >> note & 1) && index-- == 0) return texts[note];
+    return NULL;
 }
 
 /* ---- what is known of a piece --------------------------------------------- */

@@ -8,11 +8,12 @@
 #ifndef PAL_VOCAB_H
 #define PAL_VOCAB_H
 
+#include "source.h"
 #include "split.h"
 #include "token.h"
 
 enum {
-    PAL_PIECE_MAX = 1024, /* bytes; longer pieces are refused, so that a lookup has a bounded cost */
+    PAL_PIECE_MAX = 1024, /* bytes; longer pieces match nothing, so that a lookup has a bounded cost */
     PAL_PROBE_MAX = 256   /* steps of a hash lookup; at half load honest files stay far below */
 };
 
@@ -56,6 +57,7 @@ struct pal_vocab {
     size_t longest;         /* text bytes of the longest piece that merges */
     size_t unused_count;
     pal_special special;
+    uint32_t notes; /* PAL_NOTE_* */
 };
 
 /* ---- lookup.c --------------------------------------------------------------------------- */
@@ -87,8 +89,9 @@ void pal_vocab_index_whole(pal_vocab *v);
  * for none.  out has room for name.size bytes and is overwritten in any case. */
 bool pal_bpe_bytes(pal_str name, char *out, size_t *bytes);
 
-/* Fills v->merges from the file's array of merges and marks the words; all else of v is ready. */
-pal_status pal_bpe_read_merges(pal_vocab *v, const pal_gguf *g, const pal_gguf_value *merges, pal_error *err);
+/* Fills v->merges from the file's array of merges and marks the words; all else of v is ready.  Merges that cannot be
+ * used are left out and noted. */
+pal_status pal_bpe_read_merges(pal_vocab *v, pal_source *src, pal_error *err);
 
 /* ---- encoding: encode.c chooses between spm.c and bpe.c ------------------------------------- */
 

@@ -296,7 +296,7 @@ export interface GenerateOptions {
   mirostatEta?: number;
   /** Added to the logits of tokens by their ids; -Infinity: never this token. */
   logitBias?: Readonly<Record<number, number>>;
-  /** Texts at which generation ends; they and what follows are no part of the text. */
+  /** Texts at which generation ends; they and what follows are no part of the text.  The name of a control token, such as <|im_end|>, ends it at that token too. */
   stop?: string | readonly string[];
   /** GBNF: the generated text follows it from its first byte.  A mistake in it is a `text` error with its offset. */
   grammar?: string;
