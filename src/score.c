@@ -117,8 +117,9 @@ static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
 {
     int32_t bos = pal_vocab_special(j->model->vocab)->bos, context = j->model->net.context;
     bool causal = j->model->net.causal;
-    for (size_t at = 0; at < count;) {
-        int32_t given = bos >= 0 && context > 1 && (causal || at == 0);
+    const bool written = count > 0 && bos >= 0 && ids[0] == bos; /* where BOS is a user-defined piece */
+    for (size_t at = written; at < count;) {
+        int32_t given = bos >= 0 && context > 1 && (causal || at == (size_t)written);
         size_t room = (size_t)(context - given), n = count - at < room ? count - at : room;
         if (!add_window(j, j->token_count, (int32_t)n + given, given)) return false;
         if (given) j->tokens[j->token_count++] = bos;

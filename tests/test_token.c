@@ -181,7 +181,7 @@ static void encode_control_piece_with_a_space_leaves_the_prefix_alone(void **sta
     (void)state;
     opened o = make_vocab((test_piece[]){{" x", 0, 3, 0}, {MARK, 0, 1, 0}}, 2, true);
     assert_encodes(o.vocab, "x", PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL, FIRST + 1, BYTE0 + 'x');
-    assert_encodes(o.vocab, " x", PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL, FIRST + 1, FIRST);
+    assert_encodes(o.vocab, " x", PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL, FIRST);
     assert_encodes(o.vocab, " x", PAL_ENCODE_SPECIAL, FIRST);
     assert_true(comes_back(o.vocab, "x x", 3, PAL_ENCODE_PREFIX | PAL_ENCODE_SPECIAL));
     close_vocab(&o);
@@ -311,7 +311,7 @@ static void decode_prefixed_drops_one_space_of_the_first_text(void **state)
     assert_decodes(o.vocab, (int32_t[]){mark, mark, a}, 3, true, false, "  a");
     assert_decodes(o.vocab, (int32_t[]){b, a}, 2, true, false, "b a");
     assert_decodes(o.vocab, (int32_t[]){1, a}, 2, true, false, "a");
-    assert_decodes(o.vocab, (int32_t[]){1, a}, 2, true, true, "<s>a");
+    assert_decodes(o.vocab, (int32_t[]){1, a}, 2, true, true, "<s> a"); /* what is encoded so; "<s>a" has no space */
     assert_decodes(o.vocab, (int32_t[]){BYTE0 + 'x', a, UNK, 2}, 4, true, true, "x a<unk></s>");
     assert_decodes(o.vocab, (int32_t[]){BYTE0 + 'x', a, UNK, 2}, 4, true, false, "x a");
     close_vocab(&o);

@@ -110,10 +110,27 @@ static void put_symbols(pal_merger *m, pal_tokens *out)
     }
 }
 
+/* Control pieces that begin the text, a written BOS above all: they stand where the dummy space would, and there is none.
+ * (So does the tokenizers package in its present form; older references put the space behind them.) */
+static size_t put_leading_control(const pal_vocab *v, const char *text, size_t bytes, pal_tokens *out)
+{
+    size_t at = 0;
+    while (at < bytes) {
+        const pal_whole *whole = pal_vocab_match_whole(v, text + at, bytes - at, true);
+        if (!whole || !whole->control) break;
+        pal_put_id(out, whole->id);
+        at += whole->text.size;
+    }
+    return at;
+}
+
 void pal_spm_encode(const pal_vocab *v, const char *text, size_t bytes, bool prefix, bool special, pal_tokens *out,
                     void *scratch)
 {
-    pal_merger m = place(v, text, bytes, prefix, scratch);
+    const size_t begin = special ? put_leading_control(v, text, bytes, out) : 0;
+    if (begin == bytes) return;
+    if (begin > 0) prefix = false;
+    pal_merger m = place(v, text + begin, bytes - begin, prefix, scratch);
     cut_into_symbols(&m, special, prefix);
     pal_merge_all(&m, price);
     put_symbols(&m, out);

@@ -58,7 +58,9 @@ const pal_special *pal_vocab_special(const pal_vocab *v);
 const char *pal_vocab_note(const pal_vocab *v, size_t index);
 
 enum {
-    PAL_ENCODE_PREFIX = 1, /* the text starts a page: put the dummy space first (if the model has one) */
+    PAL_ENCODE_PREFIX =
+        1, /* the text starts a page: put the dummy space (if the model has one) before it, behind control
+                              pieces that are written there */
     PAL_ENCODE_SPECIAL = 2 /* control pieces written in the text are matched too */
 };
 
@@ -81,7 +83,7 @@ size_t pal_vocab_encode(const pal_vocab *v, const char *text, size_t bytes, unsi
 size_t pal_vocab_decode_one(const pal_vocab *v, int32_t id, bool special, char *out, size_t capacity);
 
 /* Decodes a sequence; with `prefixed` one leading space that stands for the dummy prefix is dropped (from
- * the first token of text; control tokens may stand before it).  As above, writes at most capacity bytes
+ * the first token of text; control tokens that are not written may stand before it).  As above, writes at most capacity bytes
  * and returns how many there are; so capacity 0 measures. */
 size_t pal_vocab_decode(const pal_vocab *v, const int32_t *ids, size_t count, bool prefixed, bool special, char *out,
                         size_t capacity);

@@ -281,13 +281,14 @@ size_t pal_vocab_decode_one(const pal_vocab *v, int32_t id, bool special, char *
 size_t pal_vocab_decode(const pal_vocab *v, const int32_t *ids, size_t count, bool prefixed, bool special, char *out,
                         size_t capacity)
 {
-    /* The dummy space is at the start of the first token of text, or nowhere. */
+    /* The dummy space is at the start of the first token of text, or, behind a control piece that is written, nowhere. */
     bool first = prefixed && v->special.add_space_prefix;
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         const pal_piece *p = piece_at(v, ids[i]);
         bool hidden = is_hidden_type(p->type);
         if (hidden && !special) continue;
+        if (p->type == PAL_PIECE_CONTROL) first = false;
         pal_str text = p->text;
         if (first && !hidden) {
             first = false;
