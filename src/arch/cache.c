@@ -212,14 +212,22 @@ size_t pal_cache_bytes(const pal_cache *c, int positions)
     return (size_t)c->shape.layers * (round_up(positions) + (size_t)positions) * (numbers + scales);
 }
 
-/* What a layer's bytes are made of, in order: the same pieces on the way out and in. */
-typedef void piece_fn(void *context, void *memory, size_t bytes);
+/* The last panel of some: its bytes, those of a number, and of how many positions it holds numbers. */
+typedef struct {
+    size_t bytes, number, lanes;
+} last_panel;
 
-/* Keys of each head, whole panels. */
-static void panel_pieces(const pal_cache *c, char *data, size_t bytes, int positions, piece_fn *piece, void *context)
+/* What a layer's bytes are made of, in order: the same pieces on the way out and in; last is NULL for rows. */
+typedef void piece_fn(void *context, void *memory, size_t bytes, const last_panel *last);
+
+/* Keys of each head, whole panels, `bytes` a position and `number` a number. */
+static void panel_pieces(const pal_cache *c, char *data, size_t bytes, size_t number, int positions, piece_fn *piece,
+                         void *context)
 {
+    const size_t all = round_up(positions);
+    const last_panel last = {PAL_PANEL * bytes, number, PAL_PANEL - (all - (size_t)positions)};
     for (int head = 0; head < c->shape.kv_heads; head++)
-        piece(context, data + (size_t)head * (size_t)c->capacity * bytes, round_up(positions) * bytes);
+        piece(context, data + (size_t)head * (size_t)c->capacity * bytes, all * bytes, &last);
 }
 
 static void all_pieces(const pal_cache *c, int positions, piece_fn *piece, void *context)
@@ -229,24 +237,31 @@ static void all_pieces(const pal_cache *c, int positions, piece_fn *piece, void 
     const size_t scale = (size_t)c->blocks * sizeof(uint16_t), rows = (size_t)positions * (size_t)c->shape.kv_heads;
     char *k = plain ? (char *)c->k : c->kept_k.data, *v = plain ? (char *)c->v : c->kept_v.data;
     for (size_t layer = 0; layer < (size_t)c->shape.layers; layer++) {
-        panel_pieces(c, k + layer * layer_size(c) * bytes, head, positions, piece, context);
-        piece(context, v + layer * layer_size(c) * bytes, rows * head);
+        panel_pieces(c, k + layer * layer_size(c) * bytes, head, bytes, positions, piece, context);
+        piece(context, v + layer * layer_size(c) * bytes, rows * head, NULL);
         if (c->type != PAL_KV_Q8_0) continue;
-        panel_pieces(c, (char *)(c->kept_k.scale + layer * layer_scales(c)), scale, positions, piece, context);
-        piece(context, c->kept_v.scale + layer * layer_scales(c), rows * scale);
+        panel_pieces(c, (char *)(c->kept_k.scale + layer * layer_scales(c)), scale, sizeof(uint16_t), positions, piece,
+                     context);
+        piece(context, c->kept_v.scale + layer * layer_scales(c), rows * scale, NULL);
     }
 }
 
-static void put_piece(void *context, void *memory, size_t bytes)
+/* Where no position stands yet, or none any more, zeros are written: what is the same gives the same bytes. */
+static void put_piece(void *context, void *memory, size_t bytes, const last_panel *last)
 {
     unsigned char **out = context;
     memcpy(*out, memory, bytes);
     *out += bytes;
+    if (!last || bytes == 0 || last->lanes == PAL_PANEL) return;
+    unsigned char *panel = *out - last->bytes;
+    for (size_t at = 0; at < last->bytes; at += PAL_PANEL * last->number)
+        memset(panel + at + last->lanes * last->number, 0, (PAL_PANEL - last->lanes) * last->number);
 }
 
-static void get_piece(void *context, void *memory, size_t bytes)
+static void get_piece(void *context, void *memory, size_t bytes, const last_panel *last)
 {
     const unsigned char **in = context;
+    (void)last;
     memcpy(memory, *in, bytes);
     *in += bytes;
 }

@@ -51,7 +51,8 @@ void pal_cache_clear(pal_cache *c); /* once, before the first use */
 float *pal_cache_values(const pal_cache *c, int layer, int first);
 pal_cache_rows pal_cache_put(pal_cache *c, const pal_kernels *kernels, int layer, const float *k, int first, int n);
 
-/* All that is kept of the first `positions`, layer by layer, as bytes: how many, to bytes and back. */
+/* All that is kept of the first `positions`, layer by layer, as bytes: how many, to bytes and back.  The bytes depend on
+ * nothing else: panels are filled up with zeros. */
 size_t pal_cache_bytes(const pal_cache *c, int positions);
 void pal_cache_write(const pal_cache *c, int positions, unsigned char *out);
 void pal_cache_read(pal_cache *c, int positions, const unsigned char *in);
