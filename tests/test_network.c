@@ -185,6 +185,17 @@ static void check(const char *model, const char *golden_name, const char *type, 
     free(g.file.data);
 }
 
+/* With the sanitizers the scalar code takes most of a minute for the shipped model; there it runs the small one alone,
+ * and the shipped one where nothing slows it down. */
+static void check_scalar(const char *model, const char *golden_name, const char *type, double rms_bound,
+                         double most_bound)
+{
+#ifdef PAL_SANITIZED
+    if (strncmp(model, "models/", 7) == 0) return;
+#endif
+    check(model, golden_name, type, PAL_ISA_REF, rms_bound, most_bound);
+}
+
 #define SHIPPED "models/tales-ar.gguf", "tests/golden/network/tales-ar.bin"
 #define GROUPED "tests/models/grouped.gguf", "tests/golden/network/grouped.bin"
 
@@ -193,14 +204,14 @@ static void shipped_shape_in_f32_is_near_pytorch(void **state)
 {
     (void)state;
     check(SHIPPED, "F32", (unsigned)PAL_ISA_ALL, 2e-4, 2e-4);
-    check(SHIPPED, "F32", PAL_ISA_REF, 2e-4, 2e-4);
+    check_scalar(SHIPPED, "F32", 2e-4, 2e-4);
 }
 
 static void grouped_shape_in_f32_is_near_pytorch(void **state)
 {
     (void)state;
     check(GROUPED, "F32", (unsigned)PAL_ISA_ALL, 2e-4, 2e-4);
-    check(GROUPED, "F32", PAL_ISA_REF, 2e-4, 2e-4);
+    check_scalar(GROUPED, "F32", 2e-4, 2e-4);
 }
 
 /* Half precision keeps 11 bits: each weight is off by at most 2^-12 of itself, 2.4e-4; independent errors of
@@ -209,6 +220,7 @@ static void grouped_shape_in_f16_is_near_pytorch(void **state)
 {
     (void)state;
     check(GROUPED, "F16", (unsigned)PAL_ISA_ALL, 1e-3, 2e-3);
+    check_scalar(GROUPED, "F16", 1e-3, 2e-3);
 }
 
 /* Q8_0 rounds weights and activations to 1/127 of the largest of their block of 32: a uniform error of
@@ -220,13 +232,14 @@ static void shipped_shape_in_q8_0_is_within_rounding(void **state)
 {
     (void)state;
     check(SHIPPED, "Q8_0", (unsigned)PAL_ISA_ALL, 0.036, 0.072);
-    check(SHIPPED, "Q8_0", PAL_ISA_REF, 0.036, 0.072);
+    check_scalar(SHIPPED, "Q8_0", 0.036, 0.072);
 }
 
 static void grouped_shape_in_q8_0_is_within_rounding(void **state)
 {
     (void)state;
     check(GROUPED, "Q8_0", (unsigned)PAL_ISA_ALL, 0.036, 0.072);
+    check_scalar(GROUPED, "Q8_0", 0.036, 0.072);
 }
 
 /* Q4_0 has steps of an eighth of the block's largest: a deviation of 1 / (8 * sqrt(12)) = 3.6 % of it, 8 to 9 %
@@ -235,6 +248,7 @@ static void grouped_shape_in_q4_0_is_within_rounding(void **state)
 {
     (void)state;
     check(GROUPED, "Q4_0", (unsigned)PAL_ISA_ALL, 0.25, 0.4);
+    check_scalar(GROUPED, "Q4_0", 0.25, 0.4);
 }
 
 int main(void)
