@@ -13,78 +13,10 @@ static void copy_text(const pal_gguf *g, const char *key, char *out, size_t capa
     out[size] = '\0';
 }
 
-static int32_t shape_value(const pal_model *m, const char *name)
-{
-    char key[128];
-    uint32_t value = 0;
-    size_t length = strlen(m->architecture), extra = strlen(name) + 1;
-    if (length + extra + 1 > sizeof key) return 0;
-    memcpy(key, m->architecture, length);
-    key[length] = '.';
-    memcpy(key + length + 1, name, extra);
-    return pal_gguf_get_u32(m->gguf, key, &value) && value <= INT32_MAX ? (int32_t)value : 0;
-}
-
-/* The number of weights, and the type that most of those in matrices have. */
-static void count_weights(pal_model *m)
-{
-    enum { TYPES = 64 }; /* more than GGUF has */
-    uint64_t of_type[TYPES] = {0};
-    uint32_t best = TYPES;
-    for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
-        const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
-        uint64_t size = t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
-        m->info.parameters += size;
-        if (t->dims < 2 || t->type >= TYPES) continue;
-        of_type[t->type] += size;
-        if (best == TYPES || of_type[t->type] > of_type[best]) best = t->type;
-    }
-    m->info.weights = best == TYPES ? "" : pal_tensor_type_name(best);
-}
-
 static void choose_kernels(pal_model *m, unsigned allowed)
 {
     pal_kernels_init(&m->kernels, allowed);
     if (m->kind) m->kind->kernels(m);
-}
-
-static pal_status belong_together(const pal_model *m, pal_error *err)
-{
-    const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
-    if (why) return pal_fail(err, why->status, why->text, why->offset);
-    if (m->net.vocab != pal_vocab_size(m->vocab))
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the network and the tokenizer have vocabularies of different sizes",
-                        SIZE_MAX);
-    return PAL_OK;
-}
-
-static void describe(pal_model *m, size_t bytes)
-{
-    const pal_special *special = m->vocab ? pal_vocab_special(m->vocab) : NULL;
-    bool ready = belong_together(m, NULL) == PAL_OK;
-    m->info.architecture = m->architecture;
-    m->info.name = m->name;
-    m->info.license = m->license;
-    m->info.tokenizer = m->tokenizer;
-    m->info.isa = pal_isa_name(m->kernels.isa);
-    m->info.file_bytes = bytes;
-    m->info.values = pal_gguf_values(m->gguf);
-    m->info.tensors = pal_gguf_tensors(m->gguf);
-    m->info.vocabulary = m->vocab ? pal_vocab_size(m->vocab) : 0;
-    m->info.context = shape_value(m, "context_length");
-    m->info.width = shape_value(m, "embedding_length");
-    m->info.layers = shape_value(m, "block_count");
-    m->info.heads = shape_value(m, "attention.head_count");
-    m->info.kv_heads = shape_value(m, "attention.head_count_kv");
-    m->info.hidden = shape_value(m, "feed_forward_length");
-    m->info.causal = m->has_net ? m->net.causal : !m->has_unet && strcmp(m->architecture, "llada") != 0;
-    m->info.can_tokenize = m->vocab != NULL;
-    m->info.can_score = ready && special && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
-    m->info.can_infill = ready && special && !m->net.causal && special->mask >= 0;
-    m->info.free_length = m->info.can_infill && special->empty >= 0;
-    m->info.can_image = m->has_unet;
-    m->info.why_not = m->has_unet ? NULL : m->vocab_error.text ? m->vocab_error.text : m->net_error.text;
-    count_weights(m);
 }
 
 /* The first kind of network that takes files of this architecture. */
@@ -119,7 +51,7 @@ pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned f
         return s;
     }
     choose_kernels(m, (unsigned)PAL_ISA_ALL);
-    describe(m, bytes);
+    pal_model_describe(m, bytes);
     *out = m;
     return PAL_OK;
 }
@@ -174,8 +106,8 @@ static pal_status can_evaluate(const pal_model *m, pal_error *err)
 
 pal_status pal_model_ready(const pal_model *m, pal_error *err)
 {
-    pal_status s = belong_together(m, err);
-    return s ? s : can_evaluate(m, err);
+    const pal_error *why = &m->pair_error;
+    return why->status ? pal_fail(err, why->status, why->text, why->offset) : can_evaluate(m, err);
 }
 
 /* ---- a network behind the predictor's three fields -------------------------------------------------- */

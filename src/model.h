@@ -24,9 +24,12 @@ struct pal_model {
     pal_picture_model picture; /* what stands beside the unet */
     bool as_stored;            /* the weights are not in panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
+    pal_error pair_error;   /* why network and vocabulary do not belong together, or PAL_OK */
+    pal_error stored_error; /* why the file's tensors cannot be converted, or PAL_OK */
     pal_kernels kernels;
     pal_info info;
     char architecture[64], name[128], license[128], tokenizer[64];
+    char part_text[PAL_WHY], repeated_text[PAL_WHY], pair_text[PAL_WHY], stored_text[PAL_WHY], why_not[2 * PAL_WHY];
 };
 
 /* A network at work on sequences of up to `most` tokens. */

@@ -1,20 +1,26 @@
 /* network_texts.c - files with a transformer, a vocabulary or both. */
 #include "networks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+/* Keys that could not be read come before what they seem to leave out. */
+static pal_status find_vocabulary(pal_model *m)
+{
+    const pal_error *trouble = pal_gguf_trouble(m->gguf);
+    pal_error *why = &m->vocab_error;
+    pal_status s = pal_gguf_find(m->gguf, "tokenizer.ggml.model")
+                       ? pal_model_contradicts(m, "tokenizer.", why)
+                       : pal_fail(why, PAL_E_UNSUPPORTED, "the file has no tokenizer", SIZE_MAX);
+    if (!s) s = pal_vocab_open(&m->vocab, m->gguf, why);
+    if (s && s != PAL_E_MEMORY && trouble) *why = *trouble;
+    return s;
+}
 
 static pal_status open_vocabulary(pal_model *m, pal_error *err)
 {
-    if (!pal_gguf_find(m->gguf, "tokenizer.ggml.model")) {
-        pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, "the file has no tokenizer", SIZE_MAX);
-        return PAL_OK;
-    }
-    pal_status s = pal_vocab_open(&m->vocab, m->gguf, &m->vocab_error);
-    if (s == PAL_E_UNSUPPORTED) return PAL_OK;
-    if (s) {
-        if (err) *err = m->vocab_error;
-        return s;
-    }
+    pal_status s = find_vocabulary(m);
+    if (s) return s == PAL_E_MEMORY ? pal_fail(err, s, m->vocab_error.text, m->vocab_error.offset) : PAL_OK;
     size_t size = (size_t)pal_vocab_size(m->vocab);
     m->classes.of = malloc(size);
     m->classes.byte = malloc(size);
@@ -24,18 +30,33 @@ static pal_status open_vocabulary(pal_model *m, pal_error *err)
     return PAL_OK;
 }
 
-/* A file of another kind opens without a network; a wrong one of our kind does not open. */
+static pal_status bind_network(pal_model *m)
+{
+    const pal_error *trouble = pal_gguf_trouble(m->gguf);
+    char prefix[sizeof m->architecture + 1];
+    pal_status s;
+    if (trouble) return pal_fail(&m->net_error, trouble->status, trouble->text, trouble->offset);
+    snprintf(prefix, sizeof prefix, "%s.", m->architecture);
+    if ((s = pal_model_contradicts(m, "general.architecture", &m->net_error)) ||
+        (s = pal_model_contradicts(m, prefix, &m->net_error)) ||
+        (s = pal_model_contradicts(m, "diffusion.", &m->net_error)))
+        return s;
+    if (!pal_gguf_tensors(m->gguf))
+        return pal_fail(&m->net_error, PAL_E_UNSUPPORTED, "the file holds a vocabulary only, no network", SIZE_MAX);
+    return pal_transformer_bind(&m->net, m->gguf, &m->net_error);
+}
+
+/* What a part of a split model lacks is in the other parts. */
 static pal_status open_network(pal_model *m, pal_error *err)
 {
-    if (!pal_gguf_tensors(m->gguf)) {
-        pal_fail(&m->net_error, PAL_E_UNSUPPORTED, "the file holds a vocabulary only, no network", SIZE_MAX);
-        return PAL_OK;
-    }
-    pal_status s = pal_transformer_bind(&m->net, m->gguf, &m->net_error);
+    pal_status s = bind_network(m);
     m->has_net = s == PAL_OK;
-    if (s == PAL_OK || s == PAL_E_UNSUPPORTED) return PAL_OK;
-    if (err) *err = m->net_error;
-    return s;
+    if (s == PAL_E_MEMORY) return pal_fail(err, s, m->net_error.text, m->net_error.offset);
+    if (s == PAL_E_FORMAT || (s && (!pal_gguf_tensors(m->gguf) || !*m->architecture))) {
+        pal_model_is_part(m, &m->net_error);
+        if (!m->vocab) pal_model_is_part(m, &m->vocab_error);
+    }
+    return PAL_OK;
 }
 
 static pal_status open_text(pal_model *m, pal_error *err)

@@ -42,8 +42,9 @@ typedef enum {
     PAL_E_IO = -7           /* the file cannot be read or written */
 } pal_status;
 
-/* What went wrong, for a person.  text is a constant and never NULL after a failure; offset is the byte
- * in the file or text where it went wrong, SIZE_MAX where there is no such place. */
+/* What went wrong, for a person.  text is never NULL after a failure; it is a constant or, where it names keys and
+ * tensors of a model's file, the model's until that is closed.  offset is the byte in the file or text where it went
+ * wrong, SIZE_MAX where there is no such place. */
 typedef struct {
     pal_status status;
     const char *text;
@@ -62,8 +63,11 @@ enum {
 
 /* Opens a GGUF file that lies in memory at a 64-byte aligned address.  The block stays the caller's, but the weights
  * in it are rearranged for the kernels, where they lie: it is written to (unless flags say PAL_OPEN_AS_STORED or the
- * call fails), and holds no GGUF file any more.  Files of other architectures and vocabulary-only files open too:
- * what they cannot do says so then. */
+ * call fails), and holds no GGUF file any more.
+ *
+ * One odd value does not close a file: files of other architectures, vocabulary-only files, parts of split models and
+ * files with a key or tensor that cannot be used open too, and what they cannot do says why (pal_info.why_not).
+ * Refused are files that are no GGUF files, damaged, or cut short. */
 pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err);
 
 /* The same for a file, of which a private copy is mapped: the file itself is only read. */
@@ -81,11 +85,13 @@ typedef struct {
     const char *tokenizer;    /* tokenizer.ggml.model or "" */
     const char *isa;          /* instruction set of the kernels: "scalar", "simd128", "relaxed", "avx2", "avx512vnni" */
     uint64_t file_bytes, parameters;
-    size_t values, tensors;                                              /* metadata values and tensors in the file */
-    int32_t vocabulary, context, width, layers, heads, kv_heads, hidden; /* 0: not known */
-    bool causal;                                                         /* attention sees only what stands before */
-    bool can_tokenize, can_score, can_infill, free_length, can_image;
-    const char *why_not; /* why the network or the tokenizer cannot be used, or NULL */
+    size_t values, tensors; /* metadata values and tensors in the file */
+    /* Of the network as it is used; of one that cannot be used, what the file says.  0: not known, or not the same in
+     * all layers.  context is at most 2^20, whatever the file says of a network that is used. */
+    int32_t vocabulary, context, width, layers, heads, kv_heads, hidden;
+    bool causal; /* attention sees only what stands before */
+    bool can_tokenize, can_score, can_infill, free_length, can_generate, can_image;
+    const char *why_not; /* why the network or the tokenizer cannot be used, or NULL; the model's */
 } pal_info;
 const pal_info *pal_model_info(const pal_model *model);
 

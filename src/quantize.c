@@ -15,11 +15,6 @@ static const struct {
     {"Q8_0", PAL_Q8_0, 7},
 };
 
-static bool readable(uint32_t type)
-{
-    return pal_weights_known(type);
-}
-
 /* Vectors keep their type; rows that no block fits become F16. */
 static uint32_t type_for(const pal_gguf_tensor *t, uint32_t wanted)
 {
@@ -55,17 +50,13 @@ static pal_status write_tensor(const pal_model *m, const pal_gguf_tensor *t, uin
     return s;
 }
 
-static pal_status plan(const pal_model *m, uint32_t wanted, pal_gguf_tensor_plan *plans, pal_error *err)
+static void plan(const pal_model *m, uint32_t wanted, pal_gguf_tensor_plan *plans)
 {
     for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
-        uint32_t type = type_for(t, wanted);
-        if (type != t->type && !readable(t->type))
-            return pal_fail(err, PAL_E_UNSUPPORTED, "a tensor is of a type that cannot be converted from", t->offset);
-        plans[i] = (pal_gguf_tensor_plan){.name = t->name, .type = type, .dims = t->dims};
+        plans[i] = (pal_gguf_tensor_plan){.name = t->name, .type = type_for(t, wanted), .dims = t->dims};
         memcpy(plans[i].extent, t->extent, sizeof t->extent);
     }
-    return PAL_OK;
 }
 
 pal_status pal_model_quantize(const pal_model *m, const char *type, pal_sink_fn *sink, void *context, pal_error *err)
@@ -76,10 +67,12 @@ pal_status pal_model_quantize(const pal_model *m, const char *type, pal_sink_fn 
     while (which < sizeof types / sizeof *types && strcmp(types[which].name, type)) which++;
     if (which == sizeof types / sizeof *types)
         return pal_fail(err, PAL_E_OPTION, "the type must be F32, F16, Q8_0 or Q4_0", SIZE_MAX);
+    if (m->stored_error.status)
+        return pal_fail(err, m->stored_error.status, m->stored_error.text, m->stored_error.offset);
     pal_gguf_tensor_plan *plans = malloc((count + 1) * sizeof *plans);
     if (!plans) return pal_fail(err, PAL_E_MEMORY, "no memory for the list of tensors", SIZE_MAX);
-    pal_status s = plan(m, types[which].type, plans, err);
-    if (!s) s = pal_gguf_write_header(m->gguf, types[which].file_type, plans, count, sink, context, err);
+    plan(m, types[which].type, plans);
+    pal_status s = pal_gguf_write_header(m->gguf, types[which].file_type, plans, count, sink, context, err);
     for (size_t i = 0; !s && i < count; i++)
         s = write_tensor(m, pal_gguf_tensor_at(m->gguf, i), plans[i].type, sink, context, err);
     free(plans);

@@ -287,10 +287,10 @@ static void expect_refused(const file *f, pal_status status, const char *why)
     if (!s) {
         assert_false(m->has_net);
         err = m->net_error;
-        pal_model_close(m);
     }
     assert_int_equal(err.status, status);
     if (!strstr(err.text, why)) fail_msg("\"%s\" does not say \"%s\"", err.text, why);
+    pal_model_close(m); /* which the text is of */
 }
 
 /* Text in a file, of the same length each, and what is then said about it. */

@@ -37,7 +37,7 @@ static void open_with_a_flipped_bit_is_harmless(void **state)
             opened++;
         else
             refused++;
-        if (bit < 8 * 24 && bit != 32) assert_true(status < 0); /* magic, version (3 ^ 1 is 2) and counts */
+        if (bit < 8 * 8 && bit != 32) assert_true(status < 0); /* magic and version (3 ^ 1 is 2) */
     }
     print_message("%zu flipped bits opened, %zu were refused\n", opened, refused);
     assert_true(opened > 0 && refused > 0);
@@ -65,62 +65,30 @@ static const damage damages[] = {
     {AT(version), 4, 0x03000000, U, AT(version), "big-endian"},
     {AT(tensor_count), 8, UINT64_MAX, F, AT(tensor_count), "tensors than"},
     {AT(tensor_count), 8, 1000, F, AT(tensor_count), "tensors than"},
-    {AT(tensor_count), 8, SAMPLE_TENSORS + 1, F, AT(infos_end), "no name"},
     {AT(key_count), 8, UINT64_MAX, F, AT(key_count), "keys than"},
     {AT(key_count), 8, (uint64_t)1 << 63, F, AT(key_count), "keys than"},
     {AT(key_count), 8, 1000, F, AT(key_count), "keys than"},
     {AT(key_length), 8, UINT64_MAX, F, AT(key_length), "string"},
     {AT(key_length), 8, UINT64_MAX - 7, F, AT(key_length), "string"},
-    {AT(key_length), 8, 0, F, AT(key_length), "no name"},
-    {AT(type), 4, 13, F, AT(type), "unknown type"},
     {AT(type), 4, UINT32_MAX, F, AT(type), "unknown type"},
     {AT(string_length), 8, (uint64_t)1 << 63, F, AT(string_length), "string"},
     {AT(string_length), 8, 5000, F, AT(string_length), "string"},
-    {AT(array_type), 4, PAL_GGUF_ARRAY, U, AT(array_type), "arrays of arrays"},
-    {AT(array_type), 4, 13, F, AT(array_type), "unknown type"},
     {AT(array_count), 8, (uint64_t)1 << 62, F, AT(array_count), "array"}, /* times 4 it is 0 */
     {AT(array_count), 8, UINT64_MAX, F, AT(array_count), "array"},
     {AT(strings_count), 8, (uint64_t)1 << 61, F, AT(strings_count), "array"},
     {AT(strings_count), 8, 1000, F, AT(strings_count), "array"},
     {AT(element_length), 8, UINT64_MAX - 7, F, AT(element_length), "string"},
-    {AT(truth), 1, 2, F, AT(truth), "truth value"},
-    {AT(truth), 1, 255, F, AT(truth), "truth value"},
-    {AT(twin_key), 6, 0x612e6e697774, F, AT(twin_key), "key appears twice"}, /* "twin.a" */
-    {AT(alignment), 4, 0, F, AT(alignment), "alignment"},
-    {AT(alignment), 4, 1, F, AT(alignment), "alignment"},
-    {AT(alignment), 4, 4, F, AT(alignment), "alignment"},
-    {AT(alignment), 4, 96, F, AT(alignment), "alignment"},
-    {AT(alignment), 4, (uint64_t)1 << 17, F, AT(alignment), "alignment"},
-    {AT(alignment), 4, (uint64_t)1 << 31, F, AT(alignment), "alignment"},
-    {AT(alignment_type), 4, PAL_GGUF_I32, F, AT(alignment), "alignment"},
     {AT(name_length), 8, UINT64_MAX, F, AT(name_length), "string"},
-    {AT(name_length), 8, 0, F, AT(name_length), "no name"},
-    {AT(dims), 4, 0, F, AT(dims), "1 to 4"},
-    {AT(dims), 4, 5, F, AT(dims), "1 to 4"},
-    {AT(dims), 4, UINT32_MAX, F, AT(dims), "1 to 4"},
-    {AT(extent0), 8, 0, F, AT(extent0), "extent of 0"},
-    {AT(extent1), 8, 0, F, AT(extent1), "extent of 0"},
+    {AT(dims), 4, 9, F, AT(dims), "8 dimensions"},
+    {AT(dims), 4, UINT32_MAX, F, AT(dims), "8 dimensions"},
     {AT(extent0), 8, UINT64_MAX, F, AT(extent0), "larger"},
     {AT(extent1), 8, UINT64_MAX / 3 + 1, F, AT(extent0), "larger"}, /* 3 times this is 0 and something */
     {AT(extent1), 8, (uint64_t)1 << 62, F, AT(extent0), "larger"},  /* 12 times this is 0 */
     {AT(extent1), 8, 1000, F, AT(extent0), "larger"},
     {AT(extent1), 8, 40, F, AT(offset), "past the end"},
-    {AT(tensor_type), 4, 4, U, AT(tensor_type), "type"},
-    {AT(tensor_type), 4, 31, U, AT(tensor_type), "type"},
-    {AT(tensor_type), 4, UINT32_MAX, U, AT(tensor_type), "type"},
-    {AT(tensor_type), 4, PAL_Q8_0, F, AT(extent0), "blocks"},
-    {AT(row), 8, 33, F, AT(row), "blocks"},
-    {AT(row), 8, 31, F, AT(row), "blocks"},
-    {AT(offset), 8, 1, F, AT(offset), "aligned"},
-    {AT(third_offset), 8, 32, F, AT(third_offset), "aligned"},
     {AT(offset), 8, (uint64_t)1 << 40, F, AT(offset), "past the end"},
     {AT(offset), 8, UINT64_MAX - 63, F, AT(offset), "past the end"}, /* added to the start it would wrap */
     {AT(third_offset), 8, 320, F, AT(third_offset), "past the end"},
-    {AT(second_offset), 8, 0, F, AT(second_offset), "overlaps"},
-    {AT(third_offset), 8, 192, F, AT(third_offset), "overlaps"},
-    {AT(third_offset), 8, 0, F, AT(third_offset), "overlaps"},
-    {AT(twin_name), 6, 0x317473726966, F, AT(twin_name), "name appears twice"}, /* "first1" */
-    {AT(end), 1, 1, F, AT(end), "goes on"},
 };
 
 static void open_damaged_is_refused_at_the_place(void **state)
@@ -144,49 +112,18 @@ static void open_damaged_is_refused_at_the_place(void **state)
     }
 }
 
-static void open_overlap_of_one_byte_is_refused(void **state)
-{
-    (void)state;
-    const uint32_t bytes_type = 24; /* I8 */
-    for (uint64_t size = 64; size <= 65; size++) {
-        bytes b = {NULL, 0, 0};
-        pal_error err;
-        put(&b, "GGUF", 4), put_int(&b, 3, 4), put_int(&b, 2, 8), put_int(&b, 0, 8);
-        size_t second = put_info(&b, "behind", 1, (uint64_t[]){10}, bytes_type, 64);
-        put_info(&b, "before", 1, &size, bytes_type, 0);
-        pad(&b, 32);
-        for (int i = 0; i < 74; i++) put_int(&b, 1, 1);
-        pal_status status = try_open(b.data, b.size, &err);
-        assert_int_equal(status, size == 64 ? PAL_OK : PAL_E_FORMAT);
-        if (status != PAL_OK) assert_int_equal(err.offset, second);
-        free(b.data);
-    }
-}
-
-static void open_with_more_behind_the_last_tensor_is_refused(void **state)
-{
-    (void)state;
-    marks m;
-    bytes b = sample(3, &m);
-    pal_error err;
-    put_int(&b, 0, 1); /* padding is up to the alignment, not beyond */
-    assert_int_equal(try_open(b.data, b.size, &err), PAL_E_FORMAT);
-    assert_int_equal(err.offset, m.end);
-    free(b.data);
-}
-
-/* Whatever a count claims, only what is there is read: a sea of zeros ends at the first empty name. */
-static void open_with_a_claimed_million_keys_is_refused_at_the_first(void **state)
+/* Whatever a count claims, only what is there is read: a sea of zeros ends at the second empty name. */
+static void open_with_a_claimed_million_keys_is_refused_at_the_second(void **state)
 {
     (void)state;
     bytes b = {NULL, 0, 0};
     pal_error err;
     put(&b, "GGUF", 4), put_int(&b, 3, 4), put_int(&b, 0, 8), put_int(&b, 1000000, 8);
-    size_t first = b.size;
+    size_t second = b.size + 8 + 4 + 1;
     static const char zeros[4096];
     while (b.size < 14 * 1000000 + 24) put(&b, zeros, sizeof zeros);
     assert_int_equal(try_open(b.data, b.size, &err), PAL_E_FORMAT);
-    assert_int_equal(err.offset, first);
+    assert_int_equal(err.offset, second);
     free(b.data);
 }
 
@@ -209,11 +146,12 @@ static void open_many_keys_is_quick_and_finds_each(void **state)
         snprintf(key, sizeof key, "key.%06u", (i * 7919) % KEYS);
         assert_true(pal_gguf_get_u32(g, key, &value) && value == i);
     }
+    assert_null(pal_gguf_contradiction(g, "key."));
     pal_gguf_close(g);
     memcpy(b.data + 24 + 50000 * 26 + 8, b.data + 24 + 8, 10); /* one equals the first now */
-    pal_error err;
-    assert_int_equal(try_open(b.data, b.size, &err), PAL_E_FORMAT);
-    assert_int_equal(err.offset, 24 + 50000 * 26 + 8);
+    assert_int_equal(pal_gguf_open(&g, b.data, b.size, NULL), PAL_OK);
+    assert_true(pal_gguf_contradiction(g, "key.") == pal_gguf_value_at(g, 0));
+    pal_gguf_close(g);
     free(b.data);
 }
 
@@ -223,9 +161,7 @@ int main(void)
         cmocka_unit_test(open_truncated_is_refused),
         cmocka_unit_test(open_with_a_flipped_bit_is_harmless),
         cmocka_unit_test(open_damaged_is_refused_at_the_place),
-        cmocka_unit_test(open_overlap_of_one_byte_is_refused),
-        cmocka_unit_test(open_with_more_behind_the_last_tensor_is_refused),
-        cmocka_unit_test(open_with_a_claimed_million_keys_is_refused_at_the_first),
+        cmocka_unit_test(open_with_a_claimed_million_keys_is_refused_at_the_second),
         cmocka_unit_test(open_many_keys_is_quick_and_finds_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ const char *pw_model_text(const pal_model *model, int which)
     return texts[which];
 }
 
-enum { NUMBERS = 14 };
+enum { NUMBERS = 15 };
 void pw_model_numbers(const pal_model *model, double out[NUMBERS])
 {
     const pal_info *i = pal_model_info(model);
@@ -107,6 +107,7 @@ void pw_model_numbers(const pal_model *model, double out[NUMBERS])
                                      i->can_tokenize,
                                      i->can_score,
                                      i->can_infill,
-                                     i->free_length};
+                                     i->free_length,
+                                     i->can_generate};
     memcpy(out, numbers, sizeof numbers);
 }

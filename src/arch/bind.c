@@ -1,17 +1,31 @@
 #include "bind.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LAYERS = 1024, MOST_HEADS = 4096, MOST_CONTEXT = 1 << 20, MOST_VOCAB = 1 << 24 };
+enum { MOST_LAYERS = 1024, MOST_HEADS = 4096, MOST_CONTEXT = 1 << 20, MOST_VOCAB = 1 << 24, TENSOR_NAME = 80 };
 
 /* ---- hyperparameters ---------------------------------------------------- */
+
+pal_status pal_bind_say(pal_binder *b, pal_status status, size_t offset, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    vsnprintf(b->why, PAL_WHY, format, values);
+    va_end(values);
+    return pal_fail(b->err, status, b->why, offset);
+}
 
 pal_status pal_bind_fail(pal_binder *b, const char *key, pal_status status, const char *text)
 {
     const pal_gguf_value *v = pal_gguf_find(b->g, key);
-    return pal_fail(b->err, status, text, v ? pal_gguf_value_offset(b->g, v) : SIZE_MAX);
+    char value[64];
+    if (!*key) return pal_fail(b->err, status, text, SIZE_MAX);
+    if (!v) return pal_bind_say(b, status, SIZE_MAX, "%s (%s is absent)", text, key);
+    pal_gguf_describe(v, value, sizeof value);
+    return pal_bind_say(b, status, pal_gguf_value_offset(b->g, v), "%s (%s is %s)", text, key, value);
 }
 
 const char *pal_bind_key(const pal_binder *b, const char *name, char key[128])
@@ -23,13 +37,18 @@ const char *pal_bind_key(const pal_binder *b, const char *name, char key[128])
 pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, int *out, const char *text)
 {
     char key[128];
-    uint32_t value;
-    if (!pal_gguf_find(b->g, pal_bind_key(b, name, key)) && absent >= 0) {
+    uint64_t value;
+    const pal_gguf_value *v = pal_gguf_find(b->g, pal_bind_key(b, name, key));
+    if (!v && absent >= 0) {
         *out = absent;
         return PAL_OK;
     }
-    if (!pal_gguf_get_u32(b->g, key, &value) || value < 1 || value > (uint32_t)most)
+    if (!pal_gguf_get_common_u64(b->g, key, &value)) {
+        if (v && v->is_array && v->count > 1 && v->type != PAL_GGUF_STRING && v->type != PAL_GGUF_ARRAY)
+            return pal_bind_fail(b, key, PAL_E_UNSUPPORTED, "layers that differ in shape are not supported");
         return pal_bind_fail(b, key, PAL_E_FORMAT, text);
+    }
+    if (value < 1 || value > (uint64_t)most) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
     *out = (int)value;
     return PAL_OK;
 }
@@ -37,32 +56,46 @@ pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, i
 pal_status pal_bind_float(pal_binder *b, const char *name, float absent, float *out, const char *text)
 {
     char key[128];
-    if (!pal_gguf_find(b->g, pal_bind_key(b, name, key)) && absent >= 0) {
-        *out = absent;
+    double value = (double)absent;
+    if (pal_gguf_find(b->g, pal_bind_key(b, name, key)) || absent < 0)
+        if (!pal_gguf_get_f64(b->g, key, &value) || !(value > 0.0 && value < 1e30 && (float)value > 0.0f))
+            return pal_bind_fail(b, key, PAL_E_FORMAT, text);
+    *out = (float)value;
+    return PAL_OK;
+}
+
+/* A context longer than what is supported is one of which only so much is used. */
+static pal_status bind_context(pal_binder *b, pal_transformer *net)
+{
+    char key[128];
+    uint64_t stated;
+    if (pal_gguf_get_common_u64(b->g, pal_bind_key(b, "context_length", key), &stated) && stated > MOST_CONTEXT) {
+        net->context = MOST_CONTEXT;
         return PAL_OK;
     }
-    if (!pal_gguf_get_f32(b->g, key, out) || !(*out > 0.0f && *out < 1e30f))
-        return pal_bind_fail(b, key, PAL_E_FORMAT, text);
-    return PAL_OK;
+    return pal_bind_int(b, "context_length", MOST_CONTEXT, -1, &net->context,
+                        "context_length is missing or not a positive number");
 }
 
 pal_status pal_bind_shape(pal_binder *b, pal_transformer *net)
 {
+    char key[128];
     pal_status s;
     if ((s = pal_bind_int(b, "embedding_length", PAL_MOST_DIM, -1, &net->dim,
-                          "embedding_length is missing or out of range")) ||
-        (s = pal_bind_int(b, "block_count", MOST_LAYERS, -1, &net->layers, "block_count is missing or out of range")) ||
+                          "embedding_length is missing or not 1 to 65536")) ||
+        (s = pal_bind_int(b, "block_count", MOST_LAYERS, -1, &net->layers,
+                          "block_count is missing or not 1 to 1024")) ||
         (s = pal_bind_int(b, "attention.head_count", MOST_HEADS, -1, &net->heads,
-                          "attention.head_count is missing or out of range")) ||
+                          "attention.head_count is missing or not 1 to 4096")) ||
         (s = pal_bind_int(b, "attention.head_count_kv", MOST_HEADS, net->heads, &net->kv_heads,
-                          "attention.head_count_kv is out of range")) ||
+                          "attention.head_count_kv is not 1 to 4096")) ||
         (s = pal_bind_int(b, "feed_forward_length", 4 * PAL_MOST_DIM, -1, &net->hidden,
-                          "feed_forward_length is missing or out of range")) ||
-        (s = pal_bind_int(b, "context_length", MOST_CONTEXT, -1, &net->context,
-                          "context_length is missing or out of range")))
+                          "feed_forward_length is missing or not 1 to 262144")) ||
+        (s = bind_context(b, net)))
         return s;
     if (net->heads % net->kv_heads)
-        return pal_bind_fail(b, "", PAL_E_FORMAT, "attention.head_count is not a multiple of attention.head_count_kv");
+        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count_kv", key), PAL_E_FORMAT,
+                             "attention.head_count is not a multiple of attention.head_count_kv");
     net->head_dim = net->dim % net->heads == 0 ? net->dim / net->heads : 0;
     return PAL_OK;
 }
@@ -74,9 +107,9 @@ pal_status pal_bind_refuse_variants(pal_binder *b)
                                               "attn_logit_softcapping", "final_logit_softcapping"};
     char key[128];
     for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
-        float number;
+        double number;
         if (!pal_gguf_find(b->g, pal_bind_key(b, unsupported[i], key))) continue;
-        if (pal_gguf_get_f32(b->g, key, &number) && number == 0.0f) continue;
+        if (pal_gguf_get_f64(b->g, key, &number) && number == 0.0) continue;
         return pal_bind_fail(b, key, PAL_E_UNSUPPORTED,
                              "the model uses a variant of the network that is not supported "
                              "(experts, sliding window, or other scales, limits or biases of scores)");
@@ -107,28 +140,58 @@ pal_status pal_bind_start(pal_binder *b, float **vectors)
     return PAL_OK;
 }
 
-pal_status pal_bind_rest(const pal_binder *b)
+pal_status pal_bind_rest(pal_binder *b)
 {
-    for (size_t i = 0; i < pal_gguf_tensors(b->g); i++)
-        if (!b->bound[i])
-            return pal_fail(b->err, PAL_E_UNSUPPORTED, "the file holds a tensor that its network does not have here",
-                            pal_gguf_tensor_at(b->g, i)->offset);
+    char name[64];
+    for (size_t i = 0; i < pal_gguf_tensors(b->g); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(b->g, i);
+        if (b->bound[i]) continue;
+        pal_gguf_printable(t->name, name, sizeof name);
+        return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
+                            "the file holds a tensor that its network does not have here: %s", name);
+    }
     return PAL_OK;
 }
 
-static const pal_gguf_tensor *find_tensor(const pal_binder *b, int layer, const char *name, const char *kind)
+static const pal_gguf_tensor *find_tensor(const pal_binder *b, int layer, const char *name, const char *kind,
+                                          char whole[TENSOR_NAME])
 {
-    char whole[80];
     if (layer < 0)
-        snprintf(whole, sizeof whole, "%s%s", name, kind);
+        snprintf(whole, TENSOR_NAME, "%s%s", name, kind);
     else
-        snprintf(whole, sizeof whole, "blk.%d.%s%s", layer, name, kind);
+        snprintf(whole, TENSOR_NAME, "blk.%d.%s%s", layer, name, kind);
     return pal_gguf_find_tensor(b->g, whole);
+}
+
+/* The same where there must be one whose data can be read: NULL after a failure. */
+static const pal_gguf_tensor *need_tensor(pal_binder *b, int layer, const char *name, const char *kind,
+                                          char whole[TENSOR_NAME], pal_status *status)
+{
+    const pal_gguf_tensor *t = find_tensor(b, layer, name, kind, whole);
+    *status = PAL_OK;
+    if (!t)
+        *status = pal_bind_say(b, PAL_E_FORMAT, SIZE_MAX, "a tensor of the network is missing: %s", whole);
+    else if (t->trouble)
+        *status = pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset, "the tensor %s (type %u) cannot be read: %s", whole,
+                               (unsigned)t->type, t->trouble);
+    return *status ? NULL : t;
+}
+
+/* A number of dimensions or extents that the network does not have. */
+static pal_status wrong_shape(pal_binder *b, const pal_gguf_tensor *t, const char *name, int cols, int rows)
+{
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, rows ? "[%d, %d]" : "[%d]", cols, rows);
+    return pal_bind_say(b, PAL_E_FORMAT, t->offset,
+                        "a tensor of the network has the wrong shape: %s is [%llu, %llu] of %u dimensions, not %s",
+                        name, (unsigned long long)t->extent[0], (unsigned long long)t->extent[1], (unsigned)t->dims,
+                        wanted);
 }
 
 bool pal_bind_has(const pal_binder *b, int layer, const char *name)
 {
-    return find_tensor(b, layer, name, "") != NULL;
+    char whole[TENSOR_NAME];
+    return find_tensor(b, layer, name, "", whole) != NULL;
 }
 
 static void mark(pal_binder *b, const pal_gguf_tensor *t)
@@ -136,36 +199,29 @@ static void mark(pal_binder *b, const pal_gguf_tensor *t)
     b->bound[t - pal_gguf_tensor_at(b->g, 0)] = true;
 }
 
-static pal_status take_vector(pal_binder *b, const pal_gguf_tensor *t, int size, const float **out)
+static pal_status bind_vector(pal_binder *b, int layer, const char *name, const char *kind, int size, bool optional,
+                              const float **out)
 {
-    if (t->dims != 1 || t->extent[0] != (uint64_t)size)
-        return pal_fail(b->err, PAL_E_FORMAT, "a vector of the network has the wrong shape", t->offset);
+    char whole[TENSOR_NAME];
+    pal_status s;
+    *out = NULL;
+    if (optional && !find_tensor(b, layer, name, kind, whole)) return PAL_OK;
+    const pal_gguf_tensor *t = need_tensor(b, layer, name, kind, whole, &s);
+    if (!t) return s;
+    if (t->dims != 1 || t->extent[0] != (uint64_t)size) return wrong_shape(b, t, whole, size, 0);
     mark(b, t);
     if (t->type == PAL_F32) {
         *out = (const float *)(const void *)t->data;
         return PAL_OK;
     }
     if (t->type != PAL_F16 && t->type != PAL_BF16)
-        return pal_fail(b->err, PAL_E_UNSUPPORTED, "a norm or bias is of another type than F32, F16 and BF16",
-                        t->offset);
+        return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
+                            "a norm or bias is of another type than F32, F16 and BF16: %s is %s", whole,
+                            pal_tensor_type_name(t->type));
     pal_dequantize(b->vectors, t->data, t->type, (size_t)size);
     *out = b->vectors;
     b->vectors += size;
     return PAL_OK;
-}
-
-static pal_status missing(pal_binder *b)
-{
-    return pal_fail(b->err, PAL_E_FORMAT, "a tensor of the network is missing", SIZE_MAX);
-}
-
-static pal_status bind_vector(pal_binder *b, int layer, const char *name, const char *kind, int size, bool optional,
-                              const float **out)
-{
-    const pal_gguf_tensor *t = find_tensor(b, layer, name, kind);
-    *out = NULL;
-    if (!t) return optional ? PAL_OK : missing(b);
-    return take_vector(b, t, size, out);
 }
 
 pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size, bool optional, const float **out)
@@ -176,15 +232,17 @@ pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size,
 pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
                            pal_matrix *out)
 {
-    const pal_gguf_tensor *t = find_tensor(b, layer, name, ".weight");
-    if (!t) return missing(b);
+    char whole[TENSOR_NAME];
+    pal_status s;
+    const pal_gguf_tensor *t = need_tensor(b, layer, name, ".weight", whole, &s);
+    if (!t) return s;
     if (t->dims != 2 || t->extent[0] != (uint64_t)cols || t->extent[1] != (uint64_t)rows)
-        return pal_fail(b->err, PAL_E_FORMAT, "a matrix of the network has the wrong shape", t->offset);
+        return wrong_shape(b, t, whole, cols, rows);
     if (!pal_weights_known(t->type))
-        return pal_fail(b->err, PAL_E_UNSUPPORTED,
-                        "a matrix is of a type the engine does not compute with "
-                        "(F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
-                        t->offset);
+        return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
+                            "%s is %s, a type the engine does not compute with (F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
+                            "Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
+                            whole, pal_tensor_type_name(t->type));
     mark(b, t);
     *out = (pal_matrix){.type = t->type, .rows = rows, .cols = cols, .data = t->data};
     return bias == PAL_NO_BIAS ? PAL_OK
@@ -193,12 +251,15 @@ pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows,
 
 pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
 {
-    const pal_gguf_tensor *t = find_tensor(b, -1, "token_embd", ".weight");
-    if (!t) return missing(b);
+    char whole[TENSOR_NAME];
+    pal_status s;
+    const pal_gguf_tensor *t = need_tensor(b, -1, "token_embd", ".weight", whole, &s);
+    if (!t) return s;
     if (t->dims != 2 || t->extent[1] < 1 || t->extent[1] > MOST_VOCAB)
-        return pal_fail(b->err, PAL_E_FORMAT, "token_embd.weight has the wrong shape", t->offset);
+        return pal_bind_say(b, PAL_E_FORMAT, t->offset,
+                            "token_embd.weight has the wrong shape: it must be [embedding_length, 1 to 2^24 tokens]");
     net->vocab = (int)t->extent[1];
-    pal_status s = pal_bind_matrix(b, -1, "token_embd", net->vocab, net->dim, PAL_NO_BIAS, &net->token_embd);
+    s = pal_bind_matrix(b, -1, "token_embd", net->vocab, net->dim, PAL_NO_BIAS, &net->token_embd);
     net->output = net->token_embd;
     if (s || !pal_bind_has(b, -1, "output.weight")) return s;
     return pal_bind_matrix(b, -1, "output", net->vocab, net->dim, PAL_NO_BIAS, &net->output);

@@ -10,17 +10,26 @@ typedef struct {
     const pal_gguf *g;
     const char *architecture; /* prefix of the keys */
     pal_error *err;
+    char *why;      /* [PAL_WHY], the network's: what err->text points to */
     float *vectors; /* room for vectors in half precision, as far as it is not taken */
     bool *bound;    /* [tensors of the file]; NULL until tensors are bound */
 } pal_binder;
 
-/* A failure that says where the key's value stands, if it is there. */
+/* A failure that names the key, shows its value and says where it stands; or text alone if key is "". */
 pal_status pal_bind_fail(pal_binder *b, const char *key, pal_status status, const char *text);
+
+/* One of a tensor, or of any other place: `offset` in the image, or SIZE_MAX. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5)))
+#endif
+pal_status
+pal_bind_say(pal_binder *b, pal_status status, size_t offset, const char *format, ...);
 
 /* The whole name of a key, "llama.NAME", in key. */
 const char *pal_bind_key(const pal_binder *b, const char *name, char key[128]);
 
-/* A positive integer of at most `most`, and a positive number below 1e30; `absent` >= 0 is the default. */
+/* A positive integer of at most `most`, which the file may repeat for each layer, and a positive number below 1e30;
+ * `absent` >= 0 is the default. */
 pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, int *out, const char *text);
 pal_status pal_bind_float(pal_binder *b, const char *name, float absent, float *out, const char *text);
 
@@ -35,7 +44,7 @@ pal_status pal_bind_refuse_variants(pal_binder *b);
 pal_status pal_bind_start(pal_binder *b, float **vectors);
 
 /* Refuses a tensor that was not bound: more than the network has would change its function. */
-pal_status pal_bind_rest(const pal_binder *b);
+pal_status pal_bind_rest(pal_binder *b);
 
 /* Whether the file has blk.LAYER.NAME, or NAME for layer -1; `name` with ".weight" or ".bias". */
 bool pal_bind_has(const pal_binder *b, int layer, const char *name);

@@ -5,6 +5,7 @@
 
 pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net)
 {
+    char key[128];
     pal_status s;
     net->family = &pal_family_gpt2;
     net->causal = true;
@@ -12,9 +13,11 @@ pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net)
                                                             "attention.layer_norm_epsilon is out of range")))
         return s;
     if (!net->head_dim)
-        return pal_bind_fail(b, "", PAL_E_FORMAT, "embedding_length is not a multiple of attention.head_count");
+        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count", key), PAL_E_FORMAT,
+                             "embedding_length is not a multiple of attention.head_count");
     if (net->kv_heads != net->heads)
-        return pal_bind_fail(b, "", PAL_E_UNSUPPORTED, "gpt2 with grouped heads is not supported");
+        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count_kv", key), PAL_E_UNSUPPORTED,
+                             "gpt2 with grouped heads is not supported");
     return pal_bind_refuse_variants(b);
 }
 

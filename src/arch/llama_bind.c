@@ -23,11 +23,11 @@ static pal_status read_scaling(pal_binder *b, pal_rotary *r)
         return pal_bind_fail(b, key, PAL_E_UNSUPPORTED,
                              "rope.scaling.type is neither none nor linear (other scalings are supported where "
                              "the file has them as rope_freqs.weight)");
-    float number; /* 0 means none */
+    double number; /* 0 means none */
     const char *const names[] = {"rope.scaling.factor", "rope.scale_linear"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!pal_gguf_find(b->g, pal_bind_key(b, names[i], old))) continue;
-        if (pal_gguf_get_f32(b->g, old, &number) && number == 0.0f) return PAL_OK;
+        if (pal_gguf_get_f64(b->g, old, &number) && number == 0.0) return PAL_OK;
         return pal_bind_float(b, names[i], 1.0f, &r->scale, "the factor of rope.scaling is out of range");
     }
     return PAL_OK;
@@ -36,16 +36,20 @@ static pal_status read_scaling(pal_binder *b, pal_rotary *r)
 static pal_status read_rotary(pal_binder *b, pal_transformer *net)
 {
     pal_rotary *r = &net->rotary;
+    char key[128];
     pal_status s;
     if ((s = pal_bind_int(b, "rope.dimension_count", PAL_MOST_DIM, net->head_dim, &r->dims,
                           "rope.dimension_count is out of range")) ||
         (s = pal_bind_float(b, "rope.freq_base", 10000.0f, &r->base, "rope.freq_base is out of range")))
         return s;
+    if (r->base < 1.0f) /* angles would exceed what sine and cosine are exact for */
+        return pal_bind_fail(b, pal_bind_key(b, "rope.freq_base", key), PAL_E_FORMAT, "rope.freq_base is below 1");
     r->halves = is(b, "qwen2") || is(b, "qwen3");
+    pal_bind_key(b, "rope.dimension_count", key);
     if (r->dims % 2 || r->dims > net->head_dim)
-        return pal_bind_fail(b, "", PAL_E_FORMAT, "rope.dimension_count is odd, or wider than a head");
+        return pal_bind_fail(b, key, PAL_E_FORMAT, "rope.dimension_count is odd, or wider than a head");
     if (r->halves && r->dims != net->head_dim)
-        return pal_bind_fail(b, "", PAL_E_UNSUPPORTED,
+        return pal_bind_fail(b, key, PAL_E_UNSUPPORTED,
                              "rotary positions on a part of a head are supported for llama and llada only");
     return read_scaling(b, r);
 }
@@ -68,6 +72,7 @@ static pal_status read_attention(pal_binder *b, pal_transformer *net)
 
 pal_status pal_llama_read(pal_binder *b, pal_transformer *net)
 {
+    char key[128];
     int value_length;
     pal_status s;
     net->family = &pal_family_llama;
@@ -79,10 +84,13 @@ pal_status pal_llama_read(pal_binder *b, pal_transformer *net)
         (s = pal_bind_float(b, "attention.layer_norm_rms_epsilon", 1e-5f, &net->eps,
                             "attention.layer_norm_rms_epsilon is out of range")))
         return s;
+    const bool stated = pal_gguf_find(b->g, pal_bind_key(b, "attention.key_length", key));
     if (net->head_dim < 2 || net->head_dim % 2)
-        return pal_bind_fail(b, "", PAL_E_FORMAT, "the width of an attention head is not even");
+        return pal_bind_fail(b, pal_bind_key(b, stated ? "attention.key_length" : "attention.head_count", key),
+                             PAL_E_FORMAT, "the width of an attention head is not even");
     if (value_length != net->head_dim)
-        return pal_bind_fail(b, "", PAL_E_UNSUPPORTED, "values of another width than keys are not supported");
+        return pal_bind_fail(b, pal_bind_key(b, "attention.value_length", key), PAL_E_UNSUPPORTED,
+                             "values of another width than keys are not supported");
     if ((s = read_rotary(b, net)) || (s = pal_bind_refuse_variants(b))) return s;
     return read_attention(b, net);
 }

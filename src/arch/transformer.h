@@ -48,10 +48,12 @@ typedef struct {
     pal_norm output_norm;
     pal_layer *layer; /* [layers], owned */
     float *vectors;   /* owned: vectors that the file has in half precision */
+    char why[PAL_WHY];
 } pal_transformer;
 
 /* Reads hyperparameters and binds every tensor by name, type and shape.  PAL_E_UNSUPPORTED: a valid file
- * that these networks do not cover; PAL_E_FORMAT: a wrong one. */
+ * that these networks do not cover; PAL_E_FORMAT: a wrong one.  Failures name the key or tensor; their text is in
+ * net->why. */
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err);
 void pal_transformer_release(pal_transformer *net);
 

@@ -19,9 +19,11 @@ static const struct {
 
 static pal_status allocate(pal_binder *b, pal_transformer *net)
 {
+    char key[128];
     /* A file too small to hold this many layers is refused before anything is allocated for them. */
     if ((size_t)net->layers > pal_gguf_tensors(b->g))
-        return pal_fail(b->err, PAL_E_FORMAT, "block_count is larger than the tensors of the file allow", SIZE_MAX);
+        return pal_bind_fail(b, pal_bind_key(b, "block_count", key), PAL_E_FORMAT,
+                             "block_count is larger than the tensors of the file allow");
     net->layer = calloc((size_t)net->layers, sizeof *net->layer);
     if (!net->layer) return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
     return pal_bind_start(b, &net->vectors);
@@ -31,7 +33,7 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_err
 {
     const size_t known = sizeof architectures / sizeof *architectures;
     pal_str architecture = {"", 0};
-    pal_binder b = {.g = g, .err = err};
+    pal_binder b = {.g = g, .err = err, .why = net->why};
     size_t which = 0;
     *net = (pal_transformer){0};
     pal_gguf_get_str(g, "general.architecture", &architecture);

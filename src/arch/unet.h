@@ -70,6 +70,7 @@ typedef struct {
     pal_attention_block mid_attention;
     pal_unet_head head[3]; /* by pal_noise_head: NONE is eps itself, always present */
     float *vectors;        /* owned: vectors that the file has in half precision */
+    char why[PAL_WHY];     /* what failures of pal_unet_bind say */
 } pal_unet;
 
 /* Reads hyperparameters and binds every tensor by name, type and shape; the same statuses as pal_transformer_bind. */

@@ -192,7 +192,7 @@ static pal_status allocate(pal_binder *b, pal_unet *net)
 pal_status pal_unet_bind(pal_unet *net, const pal_gguf *g, pal_error *err)
 {
     pal_str architecture = {"", 0};
-    pal_binder b = {.g = g, .err = err, .architecture = "unet"};
+    pal_binder b = {.g = g, .err = err, .why = net->why, .architecture = "unet"};
     parts p = {.b = &b, .net = net};
     pal_status s;
     *net = (pal_unet){0};

@@ -21,11 +21,12 @@ static pal_status read_count(pal_binder *b, const char *name, int most, int *out
 static pal_status read_number(pal_binder *b, const char *key, double least, double most, double absent, double *out,
                               const char *text)
 {
-    float value = (float)absent;
-    if (pal_gguf_find(b->g, key) && !pal_gguf_get_f32(b->g, key, &value))
+    double value = absent;
+    if (pal_gguf_find(b->g, key) && !pal_gguf_get_f64(b->g, key, &value))
         return pal_bind_fail(b, key, PAL_E_FORMAT, text);
-    if (!((double)value >= least && (double)value <= most)) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
-    *out = (double)value;
+    if (value >= 0.0 && value <= 2.0 * most) value = (double)(float)value; /* as it is kept elsewhere */
+    if (!(value >= least && value <= most)) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
+    *out = value;
     return PAL_OK;
 }
 

@@ -49,8 +49,23 @@ static void put_text_plain(const pal_info *i)
     printf("tokenizer     ");
     put_printable(stdout, i->tokenizer);
     printf(", %d pieces\n", i->vocabulary);
-    printf("can           %s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
-           i->can_infill ? "infill " : "", i->free_length ? "(blanks of free length)" : "");
+    printf("can           %s%s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
+           i->can_generate ? "generate " : "", i->can_infill ? "infill " : "",
+           i->free_length ? "(blanks of free length)" : "");
+}
+
+/* What is not known, or differs between layers, is left out. */
+static void put_network_plain(const pal_info *i)
+{
+    const struct {
+        const char *form;
+        int32_t value;
+    } shape[] = {{", %d layers", i->layers}, {", width %d", i->width},        {", hidden %d", i->hidden},
+                 {", %d heads", i->heads},   {", %d key heads", i->kv_heads}, {", context %d", i->context}};
+    printf("network       %" PRIu64 " parameters", i->parameters);
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++)
+        if (shape[s].value) printf(shape[s].form, shape[s].value);
+    printf("\n");
 }
 
 static void put_plain(const pal_model *model)
@@ -64,9 +79,7 @@ static void put_plain(const pal_model *model)
     if (i->can_image)
         printf("network       %" PRIu64 " parameters\n", i->parameters);
     else
-        printf("network       %" PRIu64
-               " parameters, %d layers, width %d, hidden %d, %d heads, %d key heads, context %d\n",
-               i->parameters, i->layers, i->width, i->hidden, i->heads, i->kv_heads, i->context);
+        put_network_plain(i);
     if (i->can_image)
         put_image_plain(model);
     else
@@ -142,6 +155,7 @@ static void put_json(const pal_model *model, const char *path, double start)
     json_bool(&j, "causal", i->causal);
     json_bool(&j, "can_tokenize", i->can_tokenize);
     json_bool(&j, "can_score", i->can_score);
+    json_bool(&j, "can_generate", i->can_generate);
     json_bool(&j, "can_infill", i->can_infill);
     json_bool(&j, "free_length", i->free_length);
     json_bool(&j, "can_image", i->can_image);

@@ -21,14 +21,6 @@ static float load_f32(const unsigned char *p)
     return value;
 }
 
-static double load_f64(const unsigned char *p)
-{
-    uint64_t bits = pal_load_u64(p);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 size_t pal_gguf_type_size(uint32_t type)
 {
     static const unsigned char sizes[] = {
@@ -45,21 +37,19 @@ int pal_gguf_compare(pal_str a, pal_str b)
     return a.size ? memcmp(a.data, b.data, a.size) : 0;
 }
 
-/* Index into values or tensors, or count if there is no such name. */
+/* Index into values or tensors of the first of that name, or count if there is none. */
 static size_t find(const pal_gguf_name *names, size_t count, const char *literal)
 {
     pal_str wanted = {literal, strlen(literal)};
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = pal_gguf_compare(names[middle].text, wanted);
-        if (order == 0) return names[middle].index;
-        if (order < 0)
+        if (pal_gguf_compare(names[middle].text, wanted) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return count;
+    return low < count && pal_gguf_compare(names[low].text, wanted) == 0 ? names[low].index : count;
 }
 
 size_t pal_gguf_values(const pal_gguf *g)
@@ -106,19 +96,33 @@ size_t pal_gguf_value_offset(const pal_gguf *g, const pal_gguf_value *v)
     return (size_t)(v->data - g->image);
 }
 
+const pal_error *pal_gguf_trouble(const pal_gguf *g)
+{
+    return g->trouble.status ? &g->trouble : NULL;
+}
+
+const pal_gguf_value *pal_gguf_contradiction(const pal_gguf *g, const char *beginning)
+{
+    const size_t size = strlen(beginning);
+    for (size_t i = 0; i < g->value_count; i++) {
+        const pal_gguf_value *v = &g->values[i];
+        if (v->contradicted && v->key.size >= size && memcmp(v->key.data, beginning, size) == 0) return v;
+    }
+    return NULL;
+}
+
 static const pal_gguf_value *find_scalar(const pal_gguf *g, const char *key)
 {
     const pal_gguf_value *v = pal_gguf_find(g, key);
     return v && !v->is_array ? v : NULL;
 }
 
-/* An integer of any type as its magnitude and sign; false if the value is not an integer. */
-static bool load_integer(const pal_gguf_value *v, uint64_t *magnitude, bool *negative)
+bool pal_load_integer(pal_gguf_type type, const unsigned char *p, uint64_t *magnitude, bool *negative)
 {
     uint64_t bits = 0;
-    size_t size = v->size;
+    size_t size = pal_gguf_type_size(type);
     bool is_signed = false;
-    switch (v->type) {
+    switch (type) {
     case PAL_GGUF_I8:
     case PAL_GGUF_I16:
     case PAL_GGUF_I32:
@@ -129,50 +133,91 @@ static bool load_integer(const pal_gguf_value *v, uint64_t *magnitude, bool *neg
     case PAL_GGUF_U64: break;
     default: return false;
     }
-    for (size_t i = 0; i < size; i++) bits |= (uint64_t)v->data[i] << 8 * i;
-    *negative = is_signed && v->data[size - 1] & 0x80;
+    for (size_t i = 0; i < size; i++) bits |= (uint64_t)p[i] << 8 * i;
+    *negative = is_signed && p[size - 1] & 0x80;
     if (*negative) bits = 0 - (bits | (size < 8 ? UINT64_MAX << 8 * size : 0));
     *magnitude = bits;
     return true;
 }
 
-bool pal_gguf_get_u32(const pal_gguf *g, const char *key, uint32_t *out)
+bool pal_load_float(pal_gguf_type type, const unsigned char *p, double *out)
+{
+    if (type == PAL_GGUF_F32) {
+        *out = (double)load_f32(p);
+        return true;
+    }
+    if (type != PAL_GGUF_F64) return false;
+    uint64_t bits = pal_load_u64(p);
+    memcpy(out, &bits, sizeof *out);
+    return true;
+}
+
+bool pal_gguf_get_u64(const pal_gguf *g, const char *key, uint64_t *out)
 {
     const pal_gguf_value *v = find_scalar(g, key);
     uint64_t magnitude;
     bool negative;
-    if (!v || !load_integer(v, &magnitude, &negative) || negative || magnitude > UINT32_MAX) return false;
-    *out = (uint32_t)magnitude;
+    if (!v || !pal_load_integer(v->type, v->data, &magnitude, &negative) || negative) return false;
+    *out = magnitude;
+    return true;
+}
+
+bool pal_gguf_get_u32(const pal_gguf *g, const char *key, uint32_t *out)
+{
+    uint64_t value;
+    if (!pal_gguf_get_u64(g, key, &value) || value > UINT32_MAX) return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+bool pal_gguf_get_common_u64(const pal_gguf *g, const char *key, uint64_t *out)
+{
+    const pal_gguf_value *v = pal_gguf_find(g, key);
+    uint64_t first = 0, next;
+    bool negative;
+    if (!v || !v->is_array) return pal_gguf_get_u64(g, key, out);
+    for (uint64_t i = 0; i < v->count; i++) {
+        const unsigned char *p = v->data + (size_t)i * pal_gguf_type_size(v->type);
+        if (!pal_load_integer(v->type, p, &next, &negative) || negative || (i && next != first)) return false;
+        first = next;
+    }
+    if (v->count) *out = first;
+    return v->count > 0;
+}
+
+bool pal_gguf_get_f64(const pal_gguf *g, const char *key, double *out)
+{
+    const pal_gguf_value *v = find_scalar(g, key);
+    uint64_t magnitude;
+    bool negative;
+    if (!v) return false;
+    if (pal_load_float(v->type, v->data, out)) return true;
+    if (!pal_load_integer(v->type, v->data, &magnitude, &negative) || magnitude > (uint64_t)1 << 53) return false;
+    *out = negative ? -(double)magnitude : (double)magnitude;
     return true;
 }
 
 bool pal_gguf_get_f32(const pal_gguf *g, const char *key, float *out)
 {
     const pal_gguf_value *v = find_scalar(g, key);
-    uint64_t magnitude;
-    bool negative;
-    if (!v) return false;
+    double value;
+    if (!v || !pal_gguf_get_f64(g, key, &value)) return false;
     if (v->type == PAL_GGUF_F32) {
         *out = load_f32(v->data);
         return true;
     }
-    if (v->type == PAL_GGUF_F64) {
-        double value = load_f64(v->data);
-        /* The comparison first: converting what no float can hold would be undefined. */
-        if (!(value >= -0x1.fffffep127 && value <= 0x1.fffffep127) || (double)(float)value != value) return false;
-        *out = (float)value;
-        return true;
-    }
+    /* The comparison first: converting what no float can hold would be undefined. */
+    if (!(value >= -0x1.fffffep127 && value <= 0x1.fffffep127) || (double)(float)value != value) return false;
     /* Integers up to 2^24 are floats; of larger ones, which no model has, only some are. */
-    if (!load_integer(v, &magnitude, &negative) || magnitude > (uint64_t)1 << 24) return false;
-    *out = negative ? -(float)magnitude : (float)magnitude;
+    if (v->type != PAL_GGUF_F64 && !(value >= -0x1p24 && value <= 0x1p24)) return false;
+    *out = (float)value;
     return true;
 }
 
 bool pal_gguf_get_bool(const pal_gguf *g, const char *key, bool *out)
 {
     const pal_gguf_value *v = find_scalar(g, key);
-    if (!v || v->type != PAL_GGUF_BOOL) return false;
+    if (!v || v->type != PAL_GGUF_BOOL || v->data[0] > 1) return false;
     *out = v->data[0] != 0;
     return true;
 }
@@ -210,19 +255,11 @@ int32_t pal_gguf_i32_at(const pal_gguf_value *array, uint64_t index)
 bool pal_gguf_number_at(const pal_gguf_value *array, uint64_t index, double *out)
 {
     PAL_ASSERT(index < array->count);
-    if (array->type == PAL_GGUF_STRING) return false;
-    pal_gguf_value one = *array;
+    const unsigned char *p = array->data + pal_gguf_type_size(array->type) * (size_t)index;
     uint64_t magnitude;
     bool negative;
-    one.size = array->size / (size_t)array->count;
-    one.data = array->data + one.size * (size_t)index;
-    if (one.type == PAL_GGUF_F32)
-        *out = (double)load_f32(one.data);
-    else if (one.type == PAL_GGUF_F64)
-        *out = load_f64(one.data);
-    else if (load_integer(&one, &magnitude, &negative))
-        *out = negative ? -(double)magnitude : (double)magnitude;
-    else
-        return false;
+    if (pal_load_float(array->type, p, out)) return true;
+    if (!pal_load_integer(array->type, p, &magnitude, &negative)) return false;
+    *out = negative ? -(double)magnitude : (double)magnitude;
     return true;
 }

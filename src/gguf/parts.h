@@ -6,9 +6,10 @@
 
 enum {
     PAL_GGUF_VERSION = 3,
-    PAL_GGUF_ALIGNMENT = 32,         /* where general.alignment is absent */
-    PAL_GGUF_MIN_ALIGNMENT = 8,      /* of general.alignment, as the format has it */
-    PAL_GGUF_MAX_ALIGNMENT = 1 << 16 /* the largest page of any system in use */
+    PAL_GGUF_ALIGNMENT = 32,          /* where general.alignment is absent */
+    PAL_GGUF_MAX_ALIGNMENT = 1 << 16, /* the largest page of any system in use */
+    PAL_GGUF_DATA_ALIGNMENT = 8,      /* what reading tensors in place needs */
+    PAL_GGUF_TROUBLE = 192            /* bytes of the text of pal_gguf_trouble */
 };
 
 /* A key or a tensor's name, for the sorted tables in which they are looked up. */
@@ -19,7 +20,9 @@ typedef struct {
 
 struct pal_gguf {
     const unsigned char *image;
-    size_t size, alignment;
+    size_t size, alignment; /* 0: general.alignment is none, and where the tensors' data lie is not known */
+    pal_error trouble;      /* status PAL_OK: there is none */
+    char trouble_text[PAL_GGUF_TROUBLE];
     size_t value_count, tensor_count;
     pal_gguf_value *values;                    /* [value_count], in the order of the file */
     pal_gguf_tensor *tensors;                  /* [tensor_count], in the order of the file */
@@ -29,12 +32,19 @@ struct pal_gguf {
 /* Any total order serves: by length first, which most often needs no look at the bytes. */
 int pal_gguf_compare(pal_str a, pal_str b);
 
+/* What a file that is no GGUF file is, and what to do: a sentence for a person. */
+const char *pal_gguf_stranger(const unsigned char *image, size_t size);
+
 /* Bytes of one value, 0 for strings and arrays (whose size lies in the file) and for unknown types. */
 size_t pal_gguf_type_size(uint32_t type);
 
 /* Little-endian numbers at any address. */
 uint32_t pal_load_u32(const unsigned char *p);
 uint64_t pal_load_u64(const unsigned char *p);
+
+/* An integer of any type as its magnitude and sign, a float of either type; false: the type is another. */
+bool pal_load_integer(pal_gguf_type type, const unsigned char *p, uint64_t *magnitude, bool *negative);
+bool pal_load_float(pal_gguf_type type, const unsigned char *p, double *out);
 
 /* Bytes from n to the next multiple of alignment, which is a power of two. */
 static inline size_t pal_gguf_padding(size_t n, size_t alignment)

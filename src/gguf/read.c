@@ -9,22 +9,35 @@
  *    padding to the alignment, then the tensors' data, each starting at a multiple of the alignment
  *
  * Refused, with the byte at which it shows: another magic, version or byte order; an end anywhere before
- * the last tensor's; counts and lengths that the rest of the file has no room for; unknown types of values or
- * tensors; arrays of arrays; truth values other than 0 and 1; empty or repeated keys and names; 0 or more
- * than 4 dimensions, extents of 0, sizes that overflow, rows that are no whole number of blocks; an
- * alignment that is no power of two from 8 to 65536; tensors that are misaligned, overlap or reach past the
- * end; anything but padding after the last.  Memory grows with the keys and tensors that have been read and
- * found good, never with a count that the file merely claims. */
+ * the last tensor's; counts, lengths and sizes that the rest of the file has no space for; types of values that no
+ * version will have; arrays nested more than 8 deep; an empty key or name that comes again; more than 8 dimensions;
+ * sizes that overflow.  Memory grows with the keys and tensors that have been read and found good, never with a
+ * count that the file merely claims.
+ *
+ * Read as far as that goes, and noted: a value of a type newer than this reader, where the header ends for us; keys
+ * that stand there again with another value; tensors whose data cannot be read because of their type, more than 4
+ * dimensions, rows that are no whole number of blocks, a place that is not a multiple of 8, an alignment that is
+ * no power of two up to 65536, a name that comes again or another tensor in the same place.
+ *
+ * Nobody's concern: bytes behind the last tensor, truth values other than 0 and 1 that nobody asks for, extents of 0,
+ * keys that stand there twice with one value. */
 #include "parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    MIN_KEY = 8 + 1 + 4 + 1,            /* bytes of the shortest key with a value */
-    MIN_TENSOR = 8 + 1 + 4 + 8 + 4 + 8, /* and of the shortest tensor info */
-    COUNTS_AT = 8                       /* where the two counts of the header are */
+    MIN_KEY = 8 + 4 + 1,        /* bytes of the shortest key with a value */
+    MIN_TENSOR = 8 + 4 + 4 + 8, /* and of the shortest tensor info */
+    COUNTS_AT = 8,              /* where the two counts of the header are */
+    MOST_NESTED = 8,            /* arrays inside of arrays */
+    MOST_DIMS = 8,              /* of a tensor that is passed over; of others 4 */
+    NEWEST = 64                 /* types of values below this may come with a later version */
 };
+
+static const char cut[] = "the file ends inside its header: it was cut short, download it again",
+                  no_memory[] = "no memory for the file's header";
 
 /* A place in the image.  After the first failure, which is in *err and status, every call returns false. */
 typedef struct {
@@ -32,6 +45,9 @@ typedef struct {
     size_t size, at;
     pal_status status;
     pal_error *err;
+    bool unnamed;   /* a key or a tensor without a name has been seen */
+    uint32_t newer; /* the type of a value that no reading went beyond, which stands at `newer_at`; 0: none */
+    size_t newer_at;
 } reader;
 
 static bool refuse(reader *r, pal_status status, const char *text, size_t offset)
@@ -49,7 +65,7 @@ static bool damaged(reader *r, const char *text, size_t offset)
 
 static bool skip_bytes(reader *r, uint64_t bytes)
 {
-    if (bytes > r->size - r->at) return damaged(r, "the file ends inside its header", r->at);
+    if (bytes > r->size - r->at) return damaged(r, cut, r->at);
     r->at += (size_t)bytes;
     return true;
 }
@@ -75,66 +91,97 @@ static bool read_str(reader *r, pal_str *out)
     uint64_t length;
     size_t at = r->at;
     if (!read_u64(r, &length)) return false;
-    if (length > r->size - r->at) return damaged(r, "a string is longer than the rest of the file", at);
+    if (length > r->size - r->at)
+        return damaged(r, "a string is longer than the rest of the file, which was cut short or damaged", at);
     *out = (pal_str){(const char *)r->image + r->at, (size_t)length};
     r->at += (size_t)length;
     return true;
 }
 
-/* A key or a name, which unlike other strings is not empty. */
+/* A key or a name.  One may be empty; a stretch of zeros, which would be a thousand of them, is damage. */
 static bool read_name(reader *r, pal_str *out)
 {
     size_t at = r->at;
     if (!read_str(r, out)) return false;
-    return out->size > 0 || damaged(r, "a key or a tensor has no name", at);
+    if (out->size > 0) return true;
+    if (r->unnamed) return damaged(r, "keys or tensors have no name: the file is damaged", at);
+    return r->unnamed = true;
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-/* Passes over the elements of v, whose type and count are known and allowed. */
-static bool read_elements(reader *r, pal_gguf_value *v, size_t count_at)
+/* A type of which values can be passed over.  One that a later version may have is noted. */
+static bool known_type(reader *r, uint32_t type, size_t at)
 {
-    size_t start = r->at, each = pal_gguf_type_size(v->type);
-    if (v->count > (r->size - start) / (each ? each : 8)) {
-        return damaged(r, v->is_array ? "an array is longer than the rest of the file" : "the file ends inside a value",
-                       v->is_array ? count_at : start);
+    if (type <= PAL_GGUF_F64) return true;
+    if (type >= NEWEST) return damaged(r, "a value has an unknown type: the file is damaged", at);
+    r->newer = type;
+    r->newer_at = at;
+    return false;
+}
+
+static bool skip_array(reader *r, uint32_t *type, uint64_t *count, const unsigned char **data, int depth);
+
+/* Passes over `count` values of a type; count_at is where an array's count stands. */
+static bool skip_values(reader *r, uint32_t type, uint64_t count, size_t count_at, int depth)
+{
+    const size_t each = pal_gguf_type_size(type), least = each ? each : type == PAL_GGUF_STRING ? 8 : 12;
+    pal_str unused;
+    uint32_t inner;
+    uint64_t inner_count;
+    const unsigned char *data;
+    if (count > (r->size - r->at) / least)
+        return damaged(r, depth ? "an array is longer than the rest of the file, which was cut short or damaged" : cut,
+                       depth ? count_at : r->at);
+    if (each) {
+        r->at += (size_t)count * each;
+        return true;
     }
-    if (v->type == PAL_GGUF_STRING) {
-        pal_str unused;
-        for (uint64_t i = 0; i < v->count; i++) {
-            if (!read_str(r, &unused)) return false;
-        }
-    } else {
-        r->at += (size_t)v->count * each;
+    for (uint64_t i = 0; i < count; i++) {
+        const bool good =
+            type == PAL_GGUF_STRING ? read_str(r, &unused) : skip_array(r, &inner, &inner_count, &data, depth + 1);
+        if (!good) return false;
     }
-    if (v->type == PAL_GGUF_BOOL) {
-        for (size_t i = start; i < r->at; i++) {
-            if (r->image[i] > 1) return damaged(r, "a truth value is neither 0 nor 1", i);
-        }
-    }
-    v->data = r->image + start;
-    v->size = r->at - start;
     return true;
+}
+
+/* The type of its elements, how many there are and where they begin. */
+static bool skip_array(reader *r, uint32_t *type, uint64_t *count, const unsigned char **data, int depth)
+{
+    const size_t at = r->at;
+    if (depth > MOST_NESTED) return refuse(r, PAL_E_UNSUPPORTED, "arrays are nested more than 8 deep", at);
+    if (!read_u32(r, type) || !read_u64(r, count)) return false;
+    *data = r->image + r->at;
+    if (*count == 0) *type = *type <= PAL_GGUF_F64 ? *type : PAL_GGUF_U8; /* of nothing */
+    return known_type(r, *type, at) && skip_values(r, *type, *count, at + 4, depth);
 }
 
 static bool read_value(reader *r, pal_gguf_value *v)
 {
     uint32_t type;
+    *v = (pal_gguf_value){.count = 1};
     if (!read_name(r, &v->key)) return false;
-    size_t type_at = r->at;
+    const size_t type_at = r->at;
     if (!read_u32(r, &type)) return false;
     v->is_array = type == PAL_GGUF_ARRAY;
-    v->count = 1;
-    if (v->is_array) {
-        type_at = r->at;
-        if (!read_u32(r, &type)) return false;
-        if (type == PAL_GGUF_ARRAY) return refuse(r, PAL_E_UNSUPPORTED, "arrays of arrays are not supported", type_at);
-    }
-    if (type > PAL_GGUF_F64) return damaged(r, "a value has an unknown type", type_at);
+    v->data = r->image + r->at;
+    const bool good = v->is_array ? skip_array(r, &type, &v->count, &v->data, 1)
+                                  : known_type(r, type, type_at) && skip_values(r, type, 1, r->at, 0);
+    if (!good) return false;
     v->type = (pal_gguf_type)type;
-    size_t count_at = r->at;
-    if (v->is_array && !read_u64(r, &v->count)) return false;
-    return read_elements(r, v, count_at);
+    v->size = (size_t)(r->image + r->at - v->data);
+    return true;
+}
+
+/* What stands behind a value of a newer type is out of reach: where it would begin is not known. */
+static void note_newer(const reader *r, pal_gguf *g, pal_str key)
+{
+    char name[64];
+    pal_gguf_printable(key, name, sizeof name);
+    snprintf(g->trouble_text, sizeof g->trouble_text,
+             "the value of %s has type %u, which this version does not know: what follows it cannot be read", name,
+             (unsigned)r->newer);
+    pal_fail(&g->trouble, PAL_E_UNSUPPORTED, g->trouble_text, r->newer_at);
 }
 
 /* Room for one more element behind the `used` ones at *array, doubled as they come but never above `count`. */
@@ -144,7 +191,7 @@ static bool make_room(reader *r, void **array, size_t used, size_t *room, size_t
     size_t more = *room ? 2 * *room : 16;
     if (more > count) more = count;
     void *grown = more > SIZE_MAX / size ? NULL : realloc(*array, more * size);
-    if (!grown) return refuse(r, PAL_E_MEMORY, "no memory for the file's header", SIZE_MAX);
+    if (!grown) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
     *array = grown;
     *room = more;
     return true;
@@ -164,21 +211,25 @@ static bool read_values(reader *r, pal_gguf *g, size_t count)
             good = false;
     }
     g->value_count = used;
-    return good;
+    if (good || r->status || !r->newer) return good;
+    note_newer(r, g, g->values[used].key);
+    return true;
 }
 
 /* ---- tensors --------------------------------------------------------------------------------------- */
 
+/* Extents beyond the fourth go into the fourth: it is only their product that is of use. */
 static bool read_extents(reader *r, pal_gguf_tensor *t)
 {
     size_t at = r->at;
+    uint64_t extent, product = 1;
     if (!read_u32(r, &t->dims)) return false;
-    if (t->dims < 1 || t->dims > 4) return damaged(r, "a tensor does not have 1 to 4 dimensions", at);
-    for (uint32_t i = 0; i < 4; i++) {
-        t->extent[i] = 1;
-        at = r->at;
-        if (i < t->dims && !read_u64(r, &t->extent[i])) return false;
-        if (t->extent[i] == 0) return damaged(r, "a tensor has an extent of 0", at);
+    if (t->dims > MOST_DIMS) return damaged(r, "a tensor has more than 8 dimensions: the file is damaged", at);
+    for (uint32_t i = 0; i < t->dims; i++) {
+        if (!read_u64(r, &extent)) return false;
+        if (__builtin_mul_overflow(product, extent, &product))
+            return damaged(r, "a tensor is larger than the file, which was cut short or damaged", at + 4);
+        t->extent[i < 4 ? i : 3] *= extent;
     }
     return true;
 }
@@ -190,23 +241,30 @@ static size_t offset_field(const pal_gguf *g, const pal_gguf_tensor *t)
     return name_end + 4 + (size_t)8 * t->dims + 4;
 }
 
-static bool read_tensor(reader *r, pal_gguf_tensor *t)
+static void trouble(const pal_gguf *g, pal_gguf_tensor *t, const char *text)
 {
-    uint64_t bytes;
+    t->trouble = text;
+    t->data = NULL;
+    t->size = 0;
+    t->offset = (size_t)((const unsigned char *)t->name.data - g->image);
+}
+
+static bool read_tensor(reader *r, const pal_gguf *g, pal_gguf_tensor *t)
+{
+    uint64_t bytes = 0;
+    *t = (pal_gguf_tensor){.extent = {1, 1, 1, 1}};
     if (!read_name(r, &t->name)) return false;
     size_t extents_at = r->at + 4;
-    if (!read_extents(r, t)) return false;
-    size_t type_at = r->at;
-    if (!read_u32(r, &t->type)) return false;
-    uint32_t block = pal_tensor_block(t->type);
-    if (block == 0) {
-        return refuse(r, PAL_E_UNSUPPORTED, "a tensor is of a type this engine does not know, of unknown size",
-                      type_at);
-    }
-    if (t->extent[0] % block != 0) return damaged(r, "a tensor's rows are no whole number of blocks", extents_at);
-    if (!pal_tensor_bytes(t->type, t->dims, t->extent, &bytes) || bytes > r->size) {
-        return damaged(r, "a tensor is larger than the file", extents_at);
-    }
+    if (!read_extents(r, t) || !read_u32(r, &t->type)) return false;
+    const uint32_t block = pal_tensor_block(t->type);
+    if (block == 0)
+        trouble(g, t, "its type is unknown to this version");
+    else if (t->dims > 4)
+        trouble(g, t, "it has more than 4 dimensions");
+    else if (t->extent[0] % block != 0)
+        trouble(g, t, "its rows are not a whole number of blocks of its type");
+    else if (!pal_tensor_bytes(t->type, t->dims, t->extent, &bytes) || bytes > r->size)
+        return damaged(r, "a tensor is larger than the file, which was cut short or damaged", extents_at);
     t->size = (size_t)bytes;
     return skip_bytes(r, 8); /* the offset: place_tensors reads it, when the start of the data is known */
 }
@@ -219,7 +277,7 @@ static bool read_tensors(reader *r, pal_gguf *g, size_t count)
     while (good && used < count) {
         good = make_room(r, &array, used, &room, count, sizeof *g->tensors);
         if (good) g->tensors = array;
-        if (good && read_tensor(r, &g->tensors[used]))
+        if (good && read_tensor(r, g, &g->tensors[used]))
             used++;
         else
             good = false;
@@ -228,19 +286,20 @@ static bool read_tensors(reader *r, pal_gguf *g, size_t count)
     return good;
 }
 
-/* Sets data and offset of every tensor; `start` is where the data begins. */
+/* Sets data and offset of every tensor that can be read; `start` is where the data begins. */
 static bool place_tensors(reader *r, pal_gguf *g, size_t start)
 {
     for (size_t i = 0; i < g->tensor_count; i++) {
         pal_gguf_tensor *t = &g->tensors[i];
         size_t field = offset_field(g, t);
         uint64_t offset = pal_load_u64(r->image + field);
-        if (offset % g->alignment != 0) return damaged(r, "a tensor is not aligned", field);
-        if (offset > r->size - start || t->size > r->size - start - (size_t)offset) {
-            return damaged(r, "a tensor reaches past the end of the file", field);
-        }
+        if (offset > r->size - start || t->size > r->size - start - (size_t)offset)
+            return damaged(r, "a tensor reaches past the end of the file, which was cut short: download it again",
+                           field);
+        if (t->trouble) continue;
         t->offset = start + (size_t)offset;
         t->data = r->image + t->offset;
+        if (t->offset % PAL_GGUF_DATA_ALIGNMENT) trouble(g, t, "it does not start at a multiple of 8 bytes");
     }
     return true;
 }
@@ -249,66 +308,69 @@ static int by_offset(const void *a, const void *b)
 {
     const pal_gguf_tensor *x = *(const pal_gguf_tensor *const *)a, *y = *(const pal_gguf_tensor *const *)b;
     if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+    if (x->size != y->size) return x->size < y->size ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
-/* No two tensors share a byte; *end moves to the end of the last. */
-static bool check_overlap(reader *r, const pal_gguf *g, size_t *end)
+/* Of tensors that share a byte the later one cannot be read. */
+static bool check_overlap(reader *r, pal_gguf *g)
 {
-    const pal_gguf_tensor **order = malloc(g->tensor_count * sizeof *order);
-    if (!order) return refuse(r, PAL_E_MEMORY, "no memory for the file's header", SIZE_MAX);
-    for (size_t i = 0; i < g->tensor_count; i++) order[i] = &g->tensors[i];
-    qsort(order, g->tensor_count, sizeof *order, by_offset);
-    bool good = true;
-    for (size_t i = 0; good && i < g->tensor_count; i++) {
-        good = order[i]->offset >= *end || damaged(r, "a tensor overlaps another", offset_field(g, order[i]));
-        *end = order[i]->offset + order[i]->size;
+    pal_gguf_tensor **order = malloc(g->tensor_count * sizeof *order);
+    size_t count = 0, end = 0;
+    if (!order) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
+    for (size_t i = 0; i < g->tensor_count; i++)
+        if (!g->tensors[i].trouble) order[count++] = &g->tensors[i];
+    qsort(order, count, sizeof *order, by_offset);
+    for (size_t i = 0; i < count; i++) {
+        if (order[i]->offset < end)
+            trouble(g, order[i], "it overlaps another tensor");
+        else
+            end = order[i]->offset + order[i]->size;
     }
     free(order);
-    return good;
+    return true;
 }
 
-/* The data: where each tensor lies, and that the file ends with the last. */
+/* Where each tensor lies. */
 static bool check_data(reader *r, pal_gguf *g)
 {
-    size_t end = r->at;
-    if (g->tensor_count > 0) {
-        size_t padding = pal_gguf_padding(end, g->alignment);
-        if (padding > r->size - end) return damaged(r, "the file ends before its tensors", r->size);
-        end += padding;
-        if (!place_tensors(r, g, end) || !check_overlap(r, g, &end)) return false;
-    }
-    if (r->size - end > pal_gguf_padding(end, g->alignment)) {
-        return damaged(r, "the file goes on after its last tensor", end);
-    }
-    for (size_t i = end; i < r->size; i++) {
-        if (r->image[i] != 0) return damaged(r, "the file goes on after its last tensor", i);
-    }
-    return true;
+    if (g->tensor_count == 0) return true;
+    for (size_t i = 0; !g->alignment && i < g->tensor_count; i++)
+        if (!g->tensors[i].trouble)
+            trouble(g, &g->tensors[i],
+                    "its place is not known, because general.alignment is not a power of two up to 65536");
+    if (!g->alignment) return true;
+    const size_t padding = pal_gguf_padding(r->at, g->alignment);
+    if (padding > r->size - r->at)
+        return damaged(r, "the file ends before its tensors: it was cut short, download it again", r->size);
+    return place_tensors(r, g, r->at + padding) && check_overlap(r, g);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------- */
 
-static bool read_start(reader *r, size_t *tensors, size_t *keys)
+static bool read_version(reader *r)
 {
     uint32_t version;
-    uint64_t counts[2];
-    if (r->size < 4 || memcmp(r->image, "GGUF", 4) != 0) return damaged(r, "this is not a GGUF file", 0);
-    r->at = 4;
     if (!read_u32(r, &version)) return false;
-    if (version != 0 && (version & 0xffff) == 0) {
-        return refuse(r, PAL_E_UNSUPPORTED, "a big-endian GGUF file is not supported", 4);
-    }
-    if (version != 2 && version != PAL_GGUF_VERSION) {
-        return refuse(r, PAL_E_UNSUPPORTED, "of GGUF, only versions 2 and 3 are supported", 4);
-    }
-    if (!read_u64(r, &counts[0]) || !read_u64(r, &counts[1])) return false;
-    if (counts[0] > (r->size - r->at) / MIN_TENSOR) {
-        return damaged(r, "more tensors than the file has room for", COUNTS_AT);
-    }
-    if (counts[1] > (r->size - r->at) / MIN_KEY) {
-        return damaged(r, "more keys than the file has room for", COUNTS_AT + 8);
-    }
+    if (version == 2 || version == PAL_GGUF_VERSION) return true;
+    if (version != 0 && (version & 0xffff) == 0)
+        return refuse(r, PAL_E_UNSUPPORTED, "a big-endian GGUF file is not supported: convert it to little endian", 4);
+    return refuse(r, PAL_E_UNSUPPORTED,
+                  version == 1 ? "GGUF version 1 is not supported (versions 2 and 3 are): convert the model again"
+                               : "of GGUF, only versions 2 and 3 are supported",
+                  4);
+}
+
+static bool read_start(reader *r, size_t *tensors, size_t *keys)
+{
+    uint64_t counts[2];
+    if (r->size < 4 || memcmp(r->image, "GGUF", 4) != 0) return damaged(r, pal_gguf_stranger(r->image, r->size), 0);
+    r->at = 4;
+    if (!read_version(r) || !read_u64(r, &counts[0]) || !read_u64(r, &counts[1])) return false;
+    if (counts[0] > (r->size - r->at) / MIN_TENSOR)
+        return damaged(r, "more tensors than the file can hold: it was cut short or damaged", COUNTS_AT);
+    if (counts[1] > (r->size - r->at) / MIN_KEY)
+        return damaged(r, "more keys than the file can hold: it was cut short or damaged", COUNTS_AT + 8);
     *tensors = (size_t)counts[0];
     *keys = (size_t)counts[1];
     return true;
@@ -321,58 +383,72 @@ static int by_name(const void *a, const void *b)
     return order ? order : x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* Sorts the table; two neighbours that are equal are refused, at the second of them in the file. */
-static bool sort_names(reader *r, pal_gguf_name *names, size_t count, const char *repeated)
+static bool same_value(const pal_gguf_value *a, const pal_gguf_value *b)
 {
-    if (count > 0) qsort(names, count, sizeof *names, by_name);
-    for (size_t i = 1; i < count; i++) {
-        if (pal_gguf_compare(names[i - 1].text, names[i].text) == 0) {
-            return damaged(r, repeated, (size_t)((const unsigned char *)names[i].text.data - r->image));
-        }
-    }
-    return true;
+    return a->type == b->type && a->is_array == b->is_array && a->count == b->count && a->size == b->size &&
+           memcmp(a->data, b->data, a->size) == 0;
 }
 
 static bool index_values(reader *r, pal_gguf *g)
 {
-    g->value_names = malloc((g->value_count + 1) * sizeof *g->value_names);
-    if (!g->value_names) return refuse(r, PAL_E_MEMORY, "no memory for the file's header", SIZE_MAX);
-    for (size_t i = 0; i < g->value_count; i++) g->value_names[i] = (pal_gguf_name){g->values[i].key, i};
-    return sort_names(r, g->value_names, g->value_count, "a key appears twice");
+    pal_gguf_name *names = malloc((g->value_count + 1) * sizeof *names);
+    g->value_names = names;
+    if (!names) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
+    for (size_t i = 0; i < g->value_count; i++) names[i] = (pal_gguf_name){g->values[i].key, i};
+    if (g->value_count > 0) qsort(names, g->value_count, sizeof *names, by_name);
+    for (size_t i = 1, first = 0; i < g->value_count; i++) {
+        if (pal_gguf_compare(names[first].text, names[i].text) != 0)
+            first = i;
+        else if (!same_value(&g->values[names[first].index], &g->values[names[i].index]))
+            g->values[names[first].index].contradicted = true;
+    }
+    return true;
 }
 
 static bool index_tensors(reader *r, pal_gguf *g)
 {
-    g->tensor_names = malloc((g->tensor_count + 1) * sizeof *g->tensor_names);
-    if (!g->tensor_names) return refuse(r, PAL_E_MEMORY, "no memory for the file's header", SIZE_MAX);
-    for (size_t i = 0; i < g->tensor_count; i++) g->tensor_names[i] = (pal_gguf_name){g->tensors[i].name, i};
-    return sort_names(r, g->tensor_names, g->tensor_count, "a tensor's name appears twice");
+    pal_gguf_name *names = malloc((g->tensor_count + 1) * sizeof *names);
+    g->tensor_names = names;
+    if (!names) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
+    for (size_t i = 0; i < g->tensor_count; i++) names[i] = (pal_gguf_name){g->tensors[i].name, i};
+    if (g->tensor_count > 0) qsort(names, g->tensor_count, sizeof *names, by_name);
+    for (size_t i = 1; i < g->tensor_count; i++) {
+        if (pal_gguf_compare(names[i - 1].text, names[i].text) != 0) continue;
+        trouble(g, &g->tensors[names[i - 1].index], "its name appears twice");
+        trouble(g, &g->tensors[names[i].index], "its name appears twice");
+    }
+    return true;
 }
 
-static bool read_alignment(reader *r, pal_gguf *g)
+/* 0 where the key is there and gives none, or gives two. */
+static void read_alignment(pal_gguf *g)
 {
-    const pal_gguf_value *v = pal_gguf_find(g, "general.alignment");
-    g->alignment = PAL_GGUF_ALIGNMENT;
-    if (!v) return true;
-    uint32_t n = !v->is_array && v->type == PAL_GGUF_U32 ? pal_load_u32(v->data) : 0;
-    if (n < PAL_GGUF_MIN_ALIGNMENT || n > PAL_GGUF_MAX_ALIGNMENT || (n & (n - 1)) != 0) {
-        return damaged(r, "the alignment is no power of two from 8 to 65536", pal_gguf_value_offset(g, v));
-    }
-    g->alignment = n;
-    return true;
+    static const char key[] = "general.alignment";
+    uint64_t n = PAL_GGUF_ALIGNMENT;
+    if (pal_gguf_find(g, key) && !pal_gguf_get_u64(g, key, &n)) n = 0;
+    const bool good = n && n <= PAL_GGUF_MAX_ALIGNMENT && (n & (n - 1)) == 0 && !pal_gguf_contradiction(g, key);
+    g->alignment = good ? (size_t)n : 0;
+}
+
+/* Keys, then tensors, as far as the header can be read. */
+static bool read_all(reader *r, pal_gguf *g, size_t tensors, size_t keys)
+{
+    if (!read_values(r, g, keys) || !index_values(r, g)) return false;
+    read_alignment(g);
+    if (r->newer) tensors = 0;
+    return read_tensors(r, g, tensors) && index_tensors(r, g) && check_data(r, g);
 }
 
 pal_status pal_gguf_open(pal_gguf **out, const void *image, size_t size, pal_error *err)
 {
-    reader r = {image, size, 0, PAL_OK, err};
+    reader r = {.image = image, .size = size, .err = err};
     size_t tensors, keys;
     if (!read_start(&r, &tensors, &keys)) return r.status;
     pal_gguf *g = calloc(1, sizeof *g);
-    if (!g) return pal_fail(err, PAL_E_MEMORY, "no memory for the file's header", SIZE_MAX);
+    if (!g) return pal_fail(err, PAL_E_MEMORY, no_memory, SIZE_MAX);
     g->image = image;
     g->size = size;
-    if (read_values(&r, g, keys) && index_values(&r, g) && read_alignment(&r, g) && read_tensors(&r, g, tensors) &&
-        index_tensors(&r, g) && check_data(&r, g)) {
+    if (read_all(&r, g, tensors, keys)) {
         *out = g;
         return PAL_OK;
     }

@@ -122,7 +122,7 @@ pal_status pal_gguf_write_header(const pal_gguf *from, uint32_t file_type, const
     uint64_t total = 0, bytes;
     for (size_t i = 0; i < count; i++) {
         const pal_gguf_tensor_plan *t = &tensors[i];
-        PAL_ASSERT(t->dims >= 1 && t->dims <= 4);
+        PAL_ASSERT(t->dims <= 4);
         if (!pal_tensor_bytes(t->type, t->dims, t->extent, &bytes) || bytes > SIZE_MAX / 2 ||
             __builtin_add_overflow(total, bytes + from->alignment, &total)) {
             return pal_fail(err, PAL_E_UNSUPPORTED, "a tensor of this shape cannot have this type", SIZE_MAX);

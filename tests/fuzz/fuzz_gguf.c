@@ -1,5 +1,5 @@
-/* fuzz_gguf.c - any bytes as a GGUF file: refused in due form, or every view of it can be read, and a copy
- * that is written from it opens again and says the same. */
+/* fuzz_gguf.c - any bytes as a GGUF file: refused in due form, or every view of it can be read, every value can be
+ * shown, and a copy that is written from it opens again and says the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +53,13 @@ static unsigned walk_value(const pal_gguf *g, const pal_gguf_value *v, size_t im
         if (v->type == PAL_GGUF_I32 || v->type == PAL_GGUF_U32) sum += (unsigned)pal_gguf_i32_at(v, i);
     }
     REQUIRE(v->type != PAL_GGUF_STRING || cursor == v->size);
+    for (size_t capacity = 8; capacity < 40; capacity += 23) {
+        char shown[40];
+        memset(shown, 1, sizeof shown);
+        pal_gguf_describe(v, shown, capacity);
+        REQUIRE(memchr(shown, 0, capacity) && (capacity == sizeof shown || shown[capacity] == 1));
+        for (const char *c = shown; *c; c++) REQUIRE(*c >= 0x20 && *c < 0x7f);
+    }
     return sum;
 }
 
@@ -67,7 +74,13 @@ static void look_up(const pal_gguf *g, const pal_gguf_value *v)
     if (v->key.size >= sizeof key || memchr(v->key.data, 0, v->key.size)) return;
     memcpy(key, v->key.data, v->key.size);
     key[v->key.size] = 0;
-    REQUIRE(pal_gguf_find(g, key) == v);
+    const pal_gguf_value *first = pal_gguf_find(g, key); /* of those with this key, in the order of the file */
+    REQUIRE(first && first <= v && first->key.size == v->key.size && !memcmp(first->key.data, key, v->key.size));
+    if (first != v) return;
+    uint64_t common;
+    double number;
+    if (pal_gguf_get_u32(g, key, &u)) REQUIRE(pal_gguf_get_common_u64(g, key, &common) && common == u);
+    if (pal_gguf_get_f32(g, key, &f)) REQUIRE(pal_gguf_get_f64(g, key, &number));
     bool any = pal_gguf_get_u32(g, key, &u);
     any |= pal_gguf_get_f32(g, key, &f);
     any |= pal_gguf_get_bool(g, key, &truth) || pal_gguf_get_str(g, key, &s);
@@ -77,10 +90,14 @@ static void look_up(const pal_gguf *g, const pal_gguf_value *v)
 static void check_tensor(const pal_gguf *g, const pal_gguf_tensor *t, const uint8_t *image, size_t image_size)
 {
     uint64_t size;
-    REQUIRE(t->offset <= image_size && t->size > 0 && t->size <= image_size - t->offset);
-    REQUIRE(t->data == image + t->offset);
+    REQUIRE(t->offset <= image_size && t->size <= image_size - t->offset);
+    if (t->trouble) {
+        REQUIRE(!t->data && !t->size);
+        return;
+    }
+    REQUIRE(t->data == image + t->offset && t->offset % 8 == 0);
     REQUIRE(pal_tensor_bytes(t->type, t->dims, t->extent, &size) && size == t->size);
-    REQUIRE(pal_gguf_alignment(g) >= 8);
+    REQUIRE(pal_gguf_alignment(g) >= 1);
 }
 
 static bytes copy_of(const pal_gguf *g, uint32_t file_type)
@@ -149,7 +166,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_tensor(g, t, data, size);
         fuzz_sink += sum_of(t->data, t->size);
     }
-    check_copy(g);
+    bool whole = !pal_gguf_trouble(g);
+    for (size_t i = 0; i < pal_gguf_tensors(g); i++) whole = whole && !pal_gguf_tensor_at(g, i)->trouble;
+    if (whole && pal_gguf_alignment(g) >= 8) check_copy(g); /* the writer keeps the alignment, the reader wants 8 */
     pal_gguf_close(g);
     return 0;
 }

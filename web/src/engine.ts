@@ -21,7 +21,7 @@ const BUILD_SECTION = 'palimpsest.build';
 /** Numbers of a model, in the order of pw_model_numbers. */
 const MODEL_NUMBERS = [
   'fileBytes', 'parameters', 'vocabulary', 'context', 'width', 'layers', 'heads', 'kvHeads', 'hidden', 'causal',
-  'canTokenize', 'canScore', 'canInfill', 'freeLength',
+  'canTokenize', 'canScore', 'canInfill', 'freeLength', 'canGenerate',
 ] as const;
 const MODEL_TEXTS = ['architecture', 'name', 'license', 'weights', 'tokenizer', 'isa', 'whyNot'] as const;
 

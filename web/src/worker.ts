@@ -69,9 +69,9 @@ async function load(id: number, { source, name, files, sha256, cache, lock, room
 
 /** What generating needs is reckoned here and taken when it is first used. */
 function prepareWriter(on: Engine, wanted: number | null, type: string | null): Pick<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'> {
-  const { causal, canScore, vocabulary, context: most } = on.modelNumbers(model);
+  const { canGenerate, vocabulary, context: most } = on.modelNumbers(model);
   context = most;
-  if (!causal || !canScore) return { canGenerate: false, room: 0, roomBytes: 0 };
+  if (!canGenerate) return { canGenerate: false, room: 0, roomBytes: 0 };
   const kv = type === null ? -1 : on.names('pal_kv_type_name').indexOf(type);
   const room = Math.min(most, wanted ?? ROOM);
   writer = new Writer(on, model, vocabulary, room, kv, piece);
@@ -93,7 +93,7 @@ async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['imag
 type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes' | 'image'>;
 
 function describe(on: Engine, source: string, taken: { sha256: string; kept: boolean; keptWhyNot: string | null }): Described {
-  const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, ...numbers } = on.modelNumbers(model);
+  const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(model);
   const { whyNot, ...texts } = on.modelTexts(model);
   isa = texts.isa ?? '';
   return {

@@ -1,0 +1,88 @@
+/* describe.c - values and names for a person: short, printable, whatever the file holds. */
+#include "parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOWN = 4 }; /* elements of an array */
+
+void pal_gguf_printable(pal_str name, char *out, size_t capacity)
+{
+    size_t n = name.size < capacity ? name.size : capacity - 1;
+    for (size_t i = 0; i < n; i++) out[i] = name.data[i] >= 0x20 && name.data[i] < 0x7f ? name.data[i] : '?';
+    out[n] = '\0';
+    if (n < name.size && n > 3) memcpy(out + n - 3, "...", 3);
+}
+
+static void put_text(char *out, size_t capacity, pal_str s)
+{
+    out[0] = '"';
+    pal_gguf_printable(s, out + 1, capacity - 2);
+    size_t n = strlen(out);
+    out[n] = '"';
+    out[n + 1] = '\0';
+}
+
+/* Six places behind the point, without zeros at the end: printf's own %g would double what is downloaded. */
+static void put_number(char *out, size_t capacity, double value)
+{
+    const char *sign = value < 0 ? "-" : "", *special = NULL;
+    const double size = value < 0 ? -value : value;
+    if (value != value)
+        special = "not a number";
+    else if (size > 1e15)
+        special = size > 1.7e308 ? "infinity" : "above 1e15";
+    else if (size > 0 && size < 1e-6)
+        special = "almost 0";
+    if (special) {
+        snprintf(out, capacity, "%s%s", value != value || size < 1 ? "" : sign, special);
+        return;
+    }
+    unsigned long long whole = (unsigned long long)size,
+                       rest = (unsigned long long)((size - (double)whole) * 1e6 + 0.5);
+    snprintf(out, capacity, "%s%llu.%06llu", sign, whole + rest / 1000000, rest % 1000000);
+    size_t n = strlen(out);
+    while (n > 1 && out[n - 1] == '0') n--;
+    out[out[n - 1] == '.' ? n - 1 : n] = '\0';
+}
+
+/* The element at byte *at of v, which moves to the next; false: it is an array itself. */
+static bool put_element(const pal_gguf_value *v, size_t *at, char *out, size_t capacity)
+{
+    const unsigned char *p = v->data + *at;
+    uint64_t magnitude;
+    bool negative;
+    double number;
+    if (v->type == PAL_GGUF_STRING) {
+        put_text(out, capacity, pal_gguf_next_str(v, at));
+        return true;
+    }
+    *at += pal_gguf_type_size(v->type);
+    if (v->type == PAL_GGUF_BOOL)
+        snprintf(out, capacity, "%s", *p ? "true" : "false");
+    else if (pal_load_integer(v->type, p, &magnitude, &negative))
+        snprintf(out, capacity, "%s%llu", negative ? "-" : "", (unsigned long long)magnitude);
+    else if (pal_load_float(v->type, p, &number))
+        put_number(out, capacity, number);
+    else
+        return false;
+    return true;
+}
+
+void pal_gguf_describe(const pal_gguf_value *v, char *out, size_t capacity)
+{
+    char element[24];
+    size_t at = 0, n;
+    uint64_t i = 0;
+    if (!v->is_array) {
+        put_element(v, &at, out, capacity);
+        return;
+    }
+    snprintf(out, capacity, "[");
+    for (; i < v->count && i < SHOWN && put_element(v, &at, element, sizeof element); i++) {
+        n = strlen(out);
+        snprintf(out + n, capacity - n, "%s%s", i ? ", " : "", element);
+    }
+    n = strlen(out);
+    snprintf(out + n, capacity - n, "%s%s]", i && i < v->count ? ", " : "", i < v->count ? "..." : "");
+}

@@ -1,0 +1,176 @@
+/* model_info.c - what is said of an opened file: its shape, what can be done with it, and why the rest cannot.
+ *
+ * Shape and abilities are those of the network that was bound; of a file whose network cannot be used they are what its
+ * keys say. */
+#include "networks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- reasons ---------------------------------------------------------------------------------------- */
+
+pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *why)
+{
+    const pal_gguf_value *v = pal_gguf_contradiction(m->gguf, prefix);
+    char key[64];
+    if (!v) return PAL_OK;
+    pal_gguf_printable(v->key, key, sizeof key);
+    snprintf(m->repeated_text, sizeof m->repeated_text, "the key %s stands in the file twice, with different values",
+             key);
+    return pal_fail(why, PAL_E_FORMAT, m->repeated_text, pal_gguf_value_offset(m->gguf, v));
+}
+
+pal_status pal_model_is_part(pal_model *m, pal_error *why)
+{
+    uint64_t parts = 0, number = 0;
+    if (!pal_gguf_get_u64(m->gguf, "split.count", &parts) || parts < 2) return PAL_OK;
+    const bool known = pal_gguf_get_u64(m->gguf, "split.no", &number) && number < parts;
+    char which[48] = "one";
+    if (known) snprintf(which, sizeof which, "number %llu", (unsigned long long)number + 1);
+    snprintf(m->part_text, sizeof m->part_text,
+             "the file is %s of the %llu parts of a split model (split.count): join them with \"llama-gguf-split "
+             "--merge FIRST-PART OUTPUT\" of llama.cpp",
+             which, (unsigned long long)parts);
+    return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
+}
+
+static void check_pair(pal_model *m)
+{
+    const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
+    if (why) {
+        m->pair_error = *why;
+        return;
+    }
+    if (m->net.vocab == pal_vocab_size(m->vocab)) return;
+    snprintf(m->pair_text, sizeof m->pair_text,
+             "the network and the tokenizer have vocabularies of different sizes: token_embd.weight has %d tokens, "
+             "tokenizer.ggml.tokens %d",
+             m->net.vocab, (int)pal_vocab_size(m->vocab));
+    pal_fail(&m->pair_error, PAL_E_UNSUPPORTED, m->pair_text, SIZE_MAX);
+}
+
+/* The first tensor that has no values we could convert. */
+static void check_stored(pal_model *m)
+{
+    const pal_error *trouble = pal_gguf_trouble(m->gguf);
+    char name[64];
+    if (trouble)
+        m->stored_error = *trouble;
+    else if (pal_gguf_tensors(m->gguf) && pal_gguf_alignment(m->gguf) < 8)
+        pal_fail(&m->stored_error, PAL_E_UNSUPPORTED,
+                 "files in which general.alignment is not a power of two from 8 to 65536 cannot be converted",
+                 SIZE_MAX);
+    for (size_t i = 0; !m->stored_error.status && i < pal_gguf_tensors(m->gguf); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
+        if (!t->trouble && (t->dims < 2 || pal_weights_known(t->type))) continue;
+        pal_gguf_printable(t->name, name, sizeof name);
+        if (t->trouble)
+            snprintf(m->stored_text, sizeof m->stored_text, "the tensor %s (type %u) cannot be read: %s", name,
+                     (unsigned)t->type, t->trouble);
+        else
+            snprintf(m->stored_text, sizeof m->stored_text, "the tensor %s is %s, which cannot be converted from", name,
+                     pal_tensor_type_name(t->type));
+        pal_fail(&m->stored_error, PAL_E_UNSUPPORTED, m->stored_text, t->offset);
+    }
+}
+
+/* All that does not work, in one text; the same reason once. */
+static const char *why_not(pal_model *m)
+{
+    const char *vocab = m->vocab_error.text, *net = m->net_error.text;
+    if (m->has_unet) return NULL;
+    if (m->pair_error.text && m->vocab && m->has_net) return m->pair_error.text;
+    if (!vocab || !net || strcmp(vocab, net) == 0) return vocab ? vocab : net;
+    snprintf(m->why_not, sizeof m->why_not, "%s; %s", vocab, net);
+    return m->why_not;
+}
+
+/* ---- shape ------------------------------------------------------------------------------------------ */
+
+/* 0 where the key is absent, no number, or not the same for all layers. */
+static int32_t shape_value(const pal_model *m, const char *name)
+{
+    char key[128];
+    uint64_t value = 0;
+    snprintf(key, sizeof key, "%s.%s", m->architecture, name);
+    if (!pal_gguf_get_common_u64(m->gguf, key, &value)) return 0;
+    return value <= INT32_MAX ? (int32_t)value : INT32_MAX;
+}
+
+static void describe_keys(pal_model *m)
+{
+    char key[128];
+    m->info.context = shape_value(m, "context_length");
+    m->info.width = shape_value(m, "embedding_length");
+    m->info.layers = shape_value(m, "block_count");
+    m->info.heads = shape_value(m, "attention.head_count");
+    m->info.kv_heads = shape_value(m, "attention.head_count_kv");
+    m->info.hidden = shape_value(m, "feed_forward_length");
+    snprintf(key, sizeof key, "%s.attention.head_count_kv", m->architecture);
+    if (!pal_gguf_find(m->gguf, key)) m->info.kv_heads = m->info.heads; /* what its absence means */
+    m->info.causal = !m->has_unet && strcmp(m->architecture, "llada") != 0;
+}
+
+static void describe_network(pal_model *m)
+{
+    m->info.context = m->net.context;
+    m->info.width = m->net.dim;
+    m->info.layers = m->net.layers;
+    m->info.heads = m->net.heads;
+    m->info.kv_heads = m->net.kv_heads;
+    m->info.hidden = m->net.hidden;
+    m->info.causal = m->net.causal;
+}
+
+/* The number of weights, and the type that most of those in matrices have. */
+static void count_weights(pal_model *m)
+{
+    enum { TYPES = 64 }; /* more than GGUF has */
+    uint64_t of_type[TYPES] = {0};
+    uint32_t best = TYPES;
+    for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
+        uint64_t size = t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
+        m->info.parameters += size;
+        if (t->dims < 2 || t->type >= TYPES) continue;
+        of_type[t->type] += size;
+        if (best == TYPES || of_type[t->type] > of_type[best]) best = t->type;
+    }
+    m->info.weights = best == TYPES ? "" : pal_tensor_type_name(best);
+}
+
+/* ---- abilities -------------------------------------------------------------------------------------- */
+
+static void describe_abilities(pal_model *m)
+{
+    const pal_special *special = m->vocab ? pal_vocab_special(m->vocab) : NULL;
+    const bool ready = !m->pair_error.status;
+    m->info.can_tokenize = m->vocab != NULL;
+    m->info.can_score = ready && special && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
+    m->info.can_infill = ready && special && !m->net.causal && special->mask >= 0;
+    m->info.free_length = m->info.can_infill && special->empty >= 0;
+    m->info.can_generate = ready && m->net.causal;
+    m->info.can_image = m->has_unet;
+    m->info.why_not = why_not(m);
+}
+
+void pal_model_describe(pal_model *m, size_t bytes)
+{
+    check_pair(m);
+    check_stored(m);
+    m->info.architecture = m->architecture;
+    m->info.name = m->name;
+    m->info.license = m->license;
+    m->info.tokenizer = m->tokenizer;
+    m->info.isa = pal_isa_name(m->kernels.isa);
+    m->info.file_bytes = bytes;
+    m->info.values = pal_gguf_values(m->gguf);
+    m->info.tensors = pal_gguf_tensors(m->gguf);
+    m->info.vocabulary = m->vocab ? pal_vocab_size(m->vocab) : 0;
+    if (m->has_net)
+        describe_network(m);
+    else
+        describe_keys(m);
+    count_weights(m);
+    describe_abilities(m);
+}
