@@ -47,11 +47,29 @@ async function buildId() {
   return hash.digest('hex').slice(0, 12);
 }
 
-/** A file of the engine with the build id as a custom section, by which the worker knows it. */
+/** A file of the engine with the build id as its one custom section, by which the worker knows it.  The names of its
+ *  functions, which tests/engines needs, are not for download. */
 async function marked(wasm) {
   const text = (value) => [value.length, ...Buffer.from(value)];
   const section = [...text('palimpsest.build'), ...Buffer.from(id)];
-  return Buffer.concat([await readFile(wasm), Buffer.from([0, section.length, ...section])]);
+  return Buffer.concat([bare(await readFile(wasm)), Buffer.from([0, section.length, ...section])]);
+}
+
+/** WebAssembly without its custom sections. */
+function bare(bytes) {
+  const kept = [bytes.subarray(0, 8)];
+  for (let at = 8, next; at < bytes.length; at = next) {
+    let size = 0;
+    let behind = at + 1;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[behind++];
+      size += (byte & 127) * 2 ** shift;
+      if (byte < 128) break;
+    }
+    next = behind + size;
+    if (bytes[at] !== 0) kept.push(bytes.subarray(at, next));
+  }
+  return Buffer.concat(kept);
 }
 
 const id = await buildId();

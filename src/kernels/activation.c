@@ -12,12 +12,12 @@ static inline float gated(float gate, float up)
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void swiglu_ref(float *gate, const float *up, size_t count)
+PAL_REFERENCE static void swiglu_ref(float *gate, const float *up, size_t count)
 {
     for (size_t i = 0; i < count; i++) gate[i] = gated(gate[i], up[i]);
 }
 
-static void add_ref(float *x, const float *y, size_t count)
+PAL_REFERENCE static void add_ref(float *x, const float *y, size_t count)
 {
     for (size_t i = 0; i < count; i++) x[i] += y[i];
 }

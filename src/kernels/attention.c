@@ -91,7 +91,7 @@ static inline void scale_tail(float *score, float inverse, int from, int keys)
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void scores_ref(const attention_rows *a, int count)
+PAL_REFERENCE static void scores_ref(const attention_rows *a, int count)
 {
     for (int r = 0; r < count; r++)
         for (int j = 0; j < a->seen[r]; j++) {
@@ -102,7 +102,7 @@ static void scores_ref(const attention_rows *a, int count)
         }
 }
 
-static void softmax_ref(float *score, int keys)
+PAL_REFERENCE static void softmax_ref(float *score, int keys)
 {
     float lane[PAL_LANES] = {0};
     float top = max_tail(score[0], score, 0, keys);
@@ -110,7 +110,7 @@ static void softmax_ref(float *score, int keys)
     scale_tail(score, inverse, 0, keys);
 }
 
-static void mix_ref(const attention_rows *a, int count)
+PAL_REFERENCE static void mix_ref(const attention_rows *a, int count)
 {
     for (int r = 0; r < count; r++) {
         const float *v = a->v;
@@ -120,8 +120,8 @@ static void mix_ref(const attention_rows *a, int count)
     }
 }
 
-static void attention_ref(float *y, const float *q, const float *k, const float *v, float *scores,
-                          const pal_attention_shape *shape)
+PAL_REFERENCE static void attention_ref(float *y, const float *q, const float *k, const float *v, float *scores,
+                                        const pal_attention_shape *shape)
 {
     static const attention_steps steps = {scores_ref, softmax_ref, mix_ref};
     attend(y, q, k, v, scores, shape, &steps);
@@ -168,7 +168,7 @@ PAL_INLINE void all_scores_simd128(const attention_rows *a, const int count)
     const int keys = (a->most + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL, some = PAL_GROUPS(count) * PAL_PANEL;
     int first = 0;
     for (; first + some <= keys; first += some) panel_scores_simd128(a, first, count, PAL_GROUPS(count));
-    for (; first < keys; first += PAL_PANEL) panel_scores_simd128(a, first, count, 1);
+    for (; PAL_GROUPS(count) > 1 && first < keys; first += PAL_PANEL) panel_scores_simd128(a, first, count, 1);
 }
 
 static void scores_simd128(const attention_rows *a, int count)
@@ -245,7 +245,7 @@ PAL_INLINE void mix_all_simd128(const attention_rows *a, int row, int from, int 
     const int some = 8 * PAL_GROUPS(count);
     int d = 0;
     for (; d + some <= a->head_dim; d += some) mix_keys_simd128(a, row, d, from, to, count, PAL_GROUPS(count));
-    for (; d < a->head_dim; d += 8) mix_keys_simd128(a, row, d, from, to, count, 1);
+    for (; PAL_GROUPS(count) > 1 && d < a->head_dim; d += 8) mix_keys_simd128(a, row, d, from, to, count, 1);
 }
 
 /* What all queries see together, then what each sees beyond. */

@@ -4,12 +4,12 @@
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void expand_f16_ref(float *x, const uint16_t *half, size_t count)
+PAL_REFERENCE static void expand_f16_ref(float *x, const uint16_t *half, size_t count)
 {
     for (size_t i = 0; i < count; i++) x[i] = pal_f16_to_f32(half[i]);
 }
 
-static void expand_q8_0_ref(float *x, const int8_t *q, const uint16_t *scale, int dims, int lanes)
+PAL_REFERENCE static void expand_q8_0_ref(float *x, const int8_t *q, const uint16_t *scale, int dims, int lanes)
 {
     for (int lane = 0; lane < lanes; lane++) {
         const float s = pal_f16_to_f32(scale[lane]);

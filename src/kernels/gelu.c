@@ -12,7 +12,7 @@ static inline float gelu_of(float x)
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void gelu_ref(float *x, size_t count)
+PAL_REFERENCE static void gelu_ref(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) x[i] = gelu_of(x[i]);
 }

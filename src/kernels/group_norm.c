@@ -40,27 +40,29 @@ static inline void move_silu_from(float *y, const float *x, const float *factor,
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void column_sums_ref(float *sum, const float *x, int n, int dim)
+PAL_REFERENCE static void column_sums_ref(float *sum, const float *x, int n, int dim)
 {
     sums_from(sum, x, n, dim, 0);
 }
 
-static void column_squares_ref(float *sum, const float *x, const float *mean, int n, int dim)
+PAL_REFERENCE static void column_squares_ref(float *sum, const float *x, const float *mean, int n, int dim)
 {
     squares_from(sum, x, mean, n, dim, 0);
 }
 
-static void scale_shift_ref(float *y, const float *x, const float *factor, const float *addend, int n, int dim)
+PAL_REFERENCE static void scale_shift_ref(float *y, const float *x, const float *factor, const float *addend, int n,
+                                          int dim)
 {
     for (int i = 0; i < n; i++, x += dim, y += dim) move_from(y, x, factor, addend, dim, 0);
 }
 
-static void scale_shift_silu_ref(float *y, const float *x, const float *factor, const float *addend, int n, int dim)
+PAL_REFERENCE static void scale_shift_silu_ref(float *y, const float *x, const float *factor, const float *addend,
+                                               int n, int dim)
 {
     for (int i = 0; i < n; i++, x += dim, y += dim) move_silu_from(y, x, factor, addend, dim, 0);
 }
 
-static void silu_ref(float *x, size_t count)
+PAL_REFERENCE static void silu_ref(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) x[i] = silu_of(x[i]);
 }

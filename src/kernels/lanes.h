@@ -22,6 +22,14 @@
 #define PAL_AVX2      __attribute__((target("avx2,f16c")))
 #endif
 
+/* As WebAssembly there is always a faster variant, and a reference is small: what is downloaded counts.  Elsewhere it may
+ * be what runs. */
+#if defined(__wasm__)
+#define PAL_REFERENCE __attribute__((minsize))
+#else
+#define PAL_REFERENCE
+#endif
+
 /* x87 would keep intermediate results too precise, and with other bits. */
 _Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated as float");
 

@@ -30,7 +30,8 @@ static inline void finish(float *y, const float *x, const float *gain, const flo
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void layer_norm_ref(float *y, const float *x, const float *gain, const float *bias, float eps, int n, int dim)
+PAL_REFERENCE static void layer_norm_ref(float *y, const float *x, const float *gain, const float *bias, float eps,
+                                         int n, int dim)
 {
     for (int row = 0; row < n; row++, x += dim, y += dim) {
         float sums[PAL_LANES] = {0}, squares[PAL_LANES] = {0};

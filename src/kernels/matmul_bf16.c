@@ -30,7 +30,7 @@ static void multiply_rows(const pal_product *p, int from, int to)
         }
 }
 
-static void matmul_bf16_ref(const pal_product *p)
+PAL_REFERENCE static void matmul_bf16_ref(const pal_product *p)
 {
     multiply_rows(p, 0, p->rows);
 }

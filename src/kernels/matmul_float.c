@@ -55,12 +55,12 @@ static inline void multiply_all(const pal_product *p, load_fn *load)
     multiply_rest(p, load);
 }
 
-static void matmul_f32_ref(const pal_product *p)
+PAL_REFERENCE static void matmul_f32_ref(const pal_product *p)
 {
     multiply_all(p, load_f32);
 }
 
-static void matmul_f16_ref(const pal_product *p)
+PAL_REFERENCE static void matmul_f16_ref(const pal_product *p)
 {
     multiply_all(p, load_f16);
 }

@@ -28,21 +28,21 @@ typedef struct {
     void (*decode)(row_parts *d, const unsigned char *block);
 } part_form;
 
-static void decode_q4_1(row_parts *d, const unsigned char *block)
+PAL_REFERENCE static void decode_q4_1(row_parts *d, const unsigned char *block)
 {
     d->scale[0] = pal_block_scale(block);
     d->minimum[0] = pal_block_scale(block + 2);
     for (int i = 0; i < PAL_BLOCK; i++) d->q[i] = (int8_t)pal_nibble_at(block + 4, i);
 }
 
-static void decode_q5_0(row_parts *d, const unsigned char *block)
+PAL_REFERENCE static void decode_q5_0(row_parts *d, const unsigned char *block)
 {
     d->scale[0] = pal_block_scale(block);
     for (int i = 0; i < PAL_BLOCK; i++)
         d->q[i] = (int8_t)((pal_nibble_at(block + 6, i) | pal_fifth_bit(block + 2, i)) - 16);
 }
 
-static void decode_q5_1(row_parts *d, const unsigned char *block)
+PAL_REFERENCE static void decode_q5_1(row_parts *d, const unsigned char *block)
 {
     d->scale[0] = pal_block_scale(block);
     d->minimum[0] = pal_block_scale(block + 2);
@@ -50,8 +50,8 @@ static void decode_q5_1(row_parts *d, const unsigned char *block)
 }
 
 /* high: 32 bytes of fifth bits, or NULL. */
-static void decode_super(row_parts *d, const unsigned char *block, const unsigned char *high,
-                         const unsigned char *nibble_bytes)
+PAL_REFERENCE static void decode_super(row_parts *d, const unsigned char *block, const unsigned char *high,
+                                       const unsigned char *nibble_bytes)
 {
     for (int part = 0; part < PAL_SUPER / PAL_BLOCK; part++) {
         const unsigned char *low = nibble_bytes + (size_t)(part / 2) * PAL_BLOCK;
@@ -65,18 +65,18 @@ static void decode_super(row_parts *d, const unsigned char *block, const unsigne
     }
 }
 
-static void decode_q4_k(row_parts *d, const unsigned char *block)
+PAL_REFERENCE static void decode_q4_k(row_parts *d, const unsigned char *block)
 {
     decode_super(d, block, NULL, block + 4 + PAL_SUPER_SCALES);
 }
 
-static void decode_q5_k(row_parts *d, const unsigned char *block)
+PAL_REFERENCE static void decode_q5_k(row_parts *d, const unsigned char *block)
 {
     const unsigned char *high = block + 4 + PAL_SUPER_SCALES;
     decode_super(d, block, high, high + PAL_BLOCK);
 }
 
-static void decode_q6_k(row_parts *d, const unsigned char *block)
+PAL_REFERENCE static void decode_q6_k(row_parts *d, const unsigned char *block)
 {
     for (int i = 0; i < PAL_SUPER / 16; i++) d->scale[i] = pal_block_scale(block + 208) * (float)(int8_t)block[192 + i];
     for (int i = 0; i < PAL_SUPER; i++) d->q[i] = (int8_t)pal_q6_k_at(block, i);
@@ -141,7 +141,7 @@ static const part_form *form_of(uint32_t type)
     return &forms[i];
 }
 
-static void matmul_parts_ref(const pal_product *p)
+PAL_REFERENCE static void matmul_parts_ref(const pal_product *p)
 {
     multiply_rows(p, form_of(p->type), 0, p->rows);
 }

@@ -59,7 +59,7 @@ static void multiply_rest(const pal_product *p)
         }
 }
 
-static void matmul_q4_0_ref(const pal_product *p)
+PAL_REFERENCE static void matmul_q4_0_ref(const pal_product *p)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
     const unsigned char *panel = p->w;

@@ -58,7 +58,7 @@ __attribute__((always_inline)) static inline void multiply_rest(const pal_produc
         }
 }
 
-static void matmul_q8_0_ref(const pal_product *p)
+PAL_REFERENCE static void matmul_q8_0_ref(const pal_product *p)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q8_0_PANEL_BYTES;
     const unsigned char *panel = p->w;

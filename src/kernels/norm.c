@@ -19,7 +19,7 @@ static inline void scale_tail(float *y, const float *x, const float *gain, float
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void rms_norm_ref(float *y, const float *x, const float *gain, float eps, int n, int dim)
+PAL_REFERENCE static void rms_norm_ref(float *y, const float *x, const float *gain, float eps, int n, int dim)
 {
     for (int row = 0; row < n; row++, x += dim, y += dim) {
         float lane[PAL_LANES] = {0};

@@ -34,7 +34,7 @@ static int8_t round_to_even(float x)
     return (int8_t)(uint8_t)bits;
 }
 
-static void quantize_ref(const pal_quantized *to, const float *x, size_t count)
+PAL_REFERENCE static void quantize_ref(const pal_quantized *to, const float *x, size_t count)
 {
     int8_t *q = to->q;
     for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK, q += PAL_BLOCK) {

@@ -18,7 +18,7 @@ static inline void rotate_pairs(float *x, const float *cosine, const float *sine
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void rope_ref(float *x, const float *cosine, const float *sine, int n, int heads, int head_dim)
+PAL_REFERENCE static void rope_ref(float *x, const float *cosine, const float *sine, int n, int heads, int head_dim)
 {
     for (int i = 0; i < n; i++, cosine += head_dim / 2, sine += head_dim / 2)
         for (int h = 0; h < heads; h++, x += head_dim) rotate_pairs(x, cosine, sine, 0, head_dim);

@@ -16,7 +16,8 @@ static inline void rotate_pairs(float *low, float *high, const float *cosine, co
 
 /* ---- reference ---------------------------------------------------------- */
 
-static void rope_halves_ref(float *x, const float *cosine, const float *sine, int n, int heads, int head_dim)
+PAL_REFERENCE static void rope_halves_ref(float *x, const float *cosine, const float *sine, int n, int heads,
+                                          int head_dim)
 {
     const int half = head_dim / 2;
     for (int i = 0; i < n; i++, cosine += half, sine += half)

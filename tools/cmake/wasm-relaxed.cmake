@@ -33,5 +33,5 @@ set(CMAKE_C_FLAGS_INIT "-msimd128 -mrelaxed-simd -mllvm -disable-lsr")
 # The libraries that `emcc -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH=1` names.  The stack lies below everything else:
 # where it overflows, it leaves the memory and traps.
 set(CMAKE_C_LINK_EXECUTABLE "${PAL_WASM_LD} <LINK_FLAGS> <OBJECTS> -o <TARGET> <LINK_LIBRARIES> -L${PAL_SYSTEM_LIBRARIES} \
--lstandalonewasm-memgrow -lstubs -lnoexit -lc -ldlmalloc -lcompiler_rt --import-undefined --strip-all -O2 \
+-lstandalonewasm-memgrow -lstubs -lnoexit -lc -ldlmalloc -lcompiler_rt --import-undefined --strip-debug -O2 \
 --stack-first --initial-memory=16777216 --max-memory=4294967296")
