@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The nearest int32_t, so that absurd numbers stay absurd and are refused as such. */
+/* The nearest int32_t, so that absurd numbers stay absurd and are refused as such; so does NaN where there is no
+ * default. */
 static inline int32_t whole(double x)
 {
-    return x >= (double)INT32_MAX ? INT32_MAX : x <= (double)INT32_MIN ? INT32_MIN : (int32_t)x;
+    return x >= (double)INT32_MAX ? INT32_MAX : x > (double)INT32_MIN ? (int32_t)x : INT32_MIN;
 }
 
 static inline void take_int(int32_t *field, double x)

@@ -277,7 +277,7 @@ test('a mistake is refused with what would work', async (t) => {
     [{ variance: 'huge' }, /small, large/], [{ grid: 'given' }, /even, quadratic/], [{ process: 'xx' }, /vp, ve/], [{ solver: 'euler' }, /rk45, heun/],
     [{ clipX0: 1 }, /true or false/], [{ view: 'y' }, /x0, x, both/], [{ columns: 0 }, /columns/], [{ columns: 1.5 }, /columns/],
     [{ seed: -1 }, /seed/], [{ seed: 2n ** 64n }, /seed/], [{ seed: '1' }, /seed/],
-    [{ temperature: 1 }, /no option temperature/], [{ label: () => {} }, /cannot be given/],
+    [{ temperature: 1 }, /no option temperature/], [{ label: () => {} }, /label must be .* not a function/],
   ];
   for (const [options, pattern] of wrong) assert.match((await fails(model.image({ steps: 4, ...options }).result(), 'option')).message, pattern);
   const plain = await open(t, PLAIN);

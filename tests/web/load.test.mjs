@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdtemp, open as openFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
@@ -50,6 +50,21 @@ test('a URL, a path in a URL, a File, a Blob and bytes are all sources, and give
   }
   assert.equal(new Set(texts).size, 1);
   assert.equal(slice.length, bytes.length, "the caller's bytes stay the caller's");
+});
+
+// Regression: in Node a path was "not a URL".
+test('in Node a path is a source, absolute or from where the program runs', async () => {
+  const path = modelPath('tiny-infill');
+  for (const source of [path, relative(process.cwd(), path), `./${relative(process.cwd(), path)}`]) {
+    const model = await load(source);
+    assert.deepEqual([model.info.sha256, model.info.source], [hash, modelUrl('tiny-infill').href]);
+    model.dispose();
+  }
+  const odd = join(await mkdtemp(join(tmpdir(), 'palimpsest-')), 'a b%20#?ü.gguf');
+  await writeFile(odd, bytes);
+  const model = await load(odd);
+  assert.equal(model.info.source, pathToFileURL(odd).href);
+  model.dispose();
 });
 
 test('info tells what the model is', async (t) => {
@@ -109,8 +124,9 @@ test('a file larger than memory is refused before it is read', async (t) => {
 test('files and addresses that are not there are told', async () => {
   await fails(load(pathToFileURL(modelPath('absent'))), 'network');
   await fails(load('http://127.0.0.1:9/absent.gguf'), 'network');
-  await fails(load('absent.gguf'), 'option');
-  for (const source of [undefined, null, 5, {}, []]) await fails(load(/** @type {any} */ (source)), 'option');
+  assert.match((await fails(load('absent.gguf'), 'network')).message, /absent\.gguf cannot be read.*no such file/);
+  assert.match((await fails(load(tmpdir()), 'network')).message, /cannot be read/);
+  for (const source of ['', undefined, null, 5, {}, [], new Map(), 'http://']) await fails(load(/** @type {any} */ (source)), 'option');
   for (const sha256 of ['', 'abc', 'g'.repeat(64)]) await fails(load(modelUrl('tiny-infill'), { sha256 }), 'option');
 });
 

@@ -122,6 +122,6 @@ test('a score reports its progress and refuses what it cannot do', async (t) => 
 });
 
 test('escape leaves all but brackets alone', () => {
-  for (const [text, escaped] of [['', ''], ['a [b] c', 'a [b] c'], ['[[5]]', '\\[[5]]'], ['\\[[', '\\\\\\[['], ['[[[', '\\[[['], ['[[[[', '\\[[\\[['], ['\\', '\\']])
+  for (const [text, escaped] of [['', ''], ['a [b] c', 'a [b] c'], ['[[5]]', '\\[[5]]'], ['\\[[', '\\\\\\[['], ['[[[', '[\\[['], ['[[[[', '\\[[\\[['], ['\\', '\\']])
     assert.equal(escape(text), escaped);
 });

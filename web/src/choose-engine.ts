@@ -22,9 +22,22 @@ export function fileOf({ base }: Files, name: string): string {
 /** The faster engine where the browser has the instructions and computes with them what it should: not every engine
  *  did (V8 11.3, behind a flag).  Whatever goes wrong with it, the other one is there. */
 export async function chooseEngine(files: Files, kind: Kind): Promise<Engine> {
+  await allowed();
   const name = kind === 'text' ? 'palimpsest' : 'palimpsest-pictures';
   const relaxed = files.relaxed && hasRelaxed() && (await checked(fileOf(files, `${name}-relaxed.wasm`)));
   return relaxed || Engine.create(await fetchEngine(fileOf(files, `${name}.wasm`)), __BUILD__);
+}
+
+/** A module of nothing is compiled everywhere, unless a policy forbids it. */
+async function allowed(): Promise<void> {
+  try {
+    await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+  } catch (error) {
+    throw new PalimpsestError(
+      'environment',
+      `the Content-Security-Policy that palimpsest-worker.js is served with forbids WebAssembly: script-src must have 'wasm-unsafe-eval' (${error instanceof Error ? error.message : error})`,
+    );
+  }
 }
 
 async function checked(url: string): Promise<Engine | null> {

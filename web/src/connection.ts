@@ -1,6 +1,6 @@
 /** A worker with a model in it, and the calls under way. */
 import { PalimpsestError } from './errors.ts';
-import { startWorker, type WorkerLink } from './platform.ts';
+import { FROM_DISK, startWorker, type WorkerLink } from './platform.ts';
 import { fromMessage, type Calls, type FrameMessage, type PageMessage, type Reply, type Result } from './protocol.ts';
 import type { GeneratedPiece, ImageProgress, LoadProgress, Reading, ScoreProgress } from './types.ts';
 
@@ -129,7 +129,7 @@ export class Connection {
     if (this.#dead) return;
     const starting = this.#pending.has(0);
     const error = starting
-      ? new PalimpsestError('environment', `the worker could not be started: ${why}`)
+      ? new PalimpsestError('environment', `the worker could not be started: ${why}${FROM_DISK}`)
       : new PalimpsestError('crashed', `the worker died (${why}); the next call starts it again`);
     this.end(error);
     if (!starting) this.#onDeath();

@@ -8,11 +8,11 @@ export const IMAGE_OPTIONS = [
 export const LIKELIHOOD_OPTIONS = ['draw', 'tolerance', 'probes', 'difference'] as const;
 
 /** Options that are one of some words, in the order of C's enums. */
-export const CHOICES: Readonly<Record<string, readonly string[]>> = {
+export const CHOICES = {
   grid: ['even', 'quadratic'],
   variance: ['small', 'large'],
   process: ['vp', 've'],
   solver: ['rk45', 'heun'],
-};
+} as const;
 
-export const WHOLE: readonly string[] = ['first', 'count', 'resample', 'steps', 'iterations', 'correctors', 'draw', 'probes', 'columns'];
+export const LIKELIHOOD_METHODS = ['flow', 'bound'] as const;

@@ -1,5 +1,7 @@
-/** Pictures, seen from the page.  Options are checked in the worker, by the part of it that draws (painter.ts). */
+/** Pictures, seen from the page.  What depends on the model (labels, sizes) is checked in the worker, by painter.ts. */
+import { take, tableOf, type Table } from './check.ts';
 import type { Connection } from './connection.ts';
+import { CHOICES, IMAGE_OPTIONS, LIKELIHOOD_METHODS, LIKELIHOOD_OPTIONS } from './image-options.ts';
 import type { FrameMessage, Pixels } from './protocol.ts';
 import { stream } from './stream.ts';
 import type {
@@ -10,6 +12,16 @@ export const IMAGE_SAMPLERS: readonly ImageSampler[] = [
   'ddpm', 'ddim', 'analytic-ddpm', 'analytic-ddim', 'npr-ddpm', 'npr-ddim', 'sn-ddpm', 'sn-ddim', 'annealed-langevin', 'reverse-sde',
   'predictor-corrector', 'probability-flow', 'dpm-solver++',
 ];
+
+const OF_BOTH: Table = {
+  sampler: 'name', steps: 'whole', eta: 'number', grid: CHOICES.grid, variance: CHOICES.variance, clipX0: 'flag', first: 'whole',
+  seed: 'seed', label: 'labels', times: 'numbers', signal: 'signal',
+};
+const DRAWING = tableOf(IMAGE_OPTIONS, {
+  ...OF_BOTH, count: 'whole', columns: 'least1', view: ['x0', 'x', 'both'], inpaint: 'inpaint', resample: 'whole', process: CHOICES.process,
+  solver: CHOICES.solver, iterations: 'whole', correctors: 'whole',
+});
+const LIKELIHOOD = tableOf(LIKELIHOOD_OPTIONS, { ...OF_BOTH, method: LIKELIHOOD_METHODS, draw: 'whole', probes: 'whole', onProgress: 'callback' });
 
 type Connect = () => Promise<Connection>;
 
@@ -22,9 +34,10 @@ function toFrame({ image, pictures, states, ...rest }: FrameMessage): ImageFrame
   return { ...rest, image: toImage(image), pictures: pictures.map(toImage), ...(states && { states: states.map(toImage) }) };
 }
 
-export function image(connect: Connect, { signal, ...options }: ImageOptions): ImageRun {
-  return stream<ImageFrame, ImageFrame>('frames', signal, async (push, stop, listen) => {
-    listen();
+export function image(connect: Connect, given?: ImageOptions): ImageRun {
+  return stream<ImageFrame, ImageFrame>('frames', async (push, stop, listen) => {
+    const { signal, ...options } = take('image', given, DRAWING);
+    listen(signal);
     let last: ImageFrame;
     const connection = await connect();
     await connection.call<number>({ call: 'image', options }, { frame: (message) => push((last = toFrame(message))) }, stop);
@@ -33,10 +46,11 @@ export function image(connect: Connect, { signal, ...options }: ImageOptions): I
 }
 
 export async function imageLikelihood(
-  connect: Connect, pictures: Picture | readonly Picture[], { signal, onProgress, ...options }: ImageLikelihoodOptions,
+  connect: Connect, pictures: Picture | readonly Picture[], given?: ImageLikelihoodOptions,
 ): Promise<ImageLikelihood> {
+  const { signal, onProgress, ...options } = take('imageLikelihood', given, LIKELIHOOD);
   // What else a picture's object holds need not cross.
-  const given = [pictures].flat().map((one) => ({ data: one?.data, width: one?.width, height: one?.height })) as Picture[];
+  const all = [pictures].flat().map((one) => ({ data: one?.data, width: one?.width, height: one?.height })) as Picture[];
   const connection = await connect();
-  return connection.call<ImageLikelihood>({ call: 'imageLikelihood', pictures: given, options }, { measured: onProgress }, signal);
+  return connection.call<ImageLikelihood>({ call: 'imageLikelihood', pictures: all, options }, { measured: onProgress }, signal);
 }

@@ -182,7 +182,9 @@ async function ofPath(url: string): Promise<Stream> {
     const { openAsBlob, statSync } = await import('node:fs');
     const { fileURLToPath } = await import('node:url');
     const path = fileURLToPath(url);
-    refuseTooLarge(statSync(path).size); // openAsBlob counts in 32 bits
+    const found = statSync(path);
+    if (!found.isFile()) throw new Error('it is not a file');
+    refuseTooLarge(found.size); // openAsBlob counts in 32 bits
     return ofBlob(await openAsBlob(path));
   } catch (error) {
     if (error instanceof PalimpsestError) throw error;

@@ -1,9 +1,11 @@
 /** A loaded model: its worker, kept alive across crashes, and the calls on it. */
+import { check, take, told, type Table } from './check.ts';
 import { Connection } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
 import { generate, sequence } from './generate.ts';
 import { image, imageLikelihood } from './image.ts';
 import { infill } from './infill.ts';
+import { isNode } from './platform.ts';
 import type { Calls } from './protocol.ts';
 import { checkText, takeSeed } from './values.ts';
 import type {
@@ -11,8 +13,15 @@ import type {
   LoadProgress, Model, ModelInfo, Picture, Score, ScoreOptions, Sequence, Source, Surprise, TokenizeOptions,
 } from './types.ts';
 
-const KEY_VALUE_TYPES = ['F32', 'F16', 'Q8_0'];
-const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
+const LOAD: Table = {
+  base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal',
+};
+const SCORE: Table = {
+  method: ['exact', 'bound', 'margin', 'entropy', 'confidence'], seed: 'seed', standardError: 'positive', onProgress: 'callback', signal: 'signal',
+};
+const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
+
+export const takeLoad = (options?: LoadOptions): LoadOptions => take('load', options, LOAD);
 
 export class LoadedModel implements Model {
   readonly #load: Extract<Calls, { call: 'load' }>;
@@ -24,7 +33,7 @@ export class LoadedModel implements Model {
   readonly sequence: Sequence;
 
   constructor(source: Source, options: LoadOptions) {
-    const base = new URL(options.base ?? import.meta.url, globalThis.document?.baseURI ?? import.meta.url);
+    const base = toBase(options.base);
     // Not where it is declared: Node's guess whether a .js is a module trips over a private method used there.
     this.sequence = sequence(() => this.#connect());
     this.#worker = new URL(`palimpsest-worker.js?v=${__BUILD__}`, base);
@@ -32,12 +41,12 @@ export class LoadedModel implements Model {
       call: 'load',
       source: toSource(source),
       name: toName(source),
-      files: { base: new URL('.', base).href, relaxed: toRelaxed(options.isa) },
-      sha256: toHash(options.sha256),
+      files: { base: new URL('.', base).href, relaxed: __RELAXED__ && !options.isa },
+      sha256: options.sha256?.toLowerCase() ?? null,
       cache: options.cache ?? true,
       lock: '',
-      room: toRoom(options.room),
-      kv: toKv(options.kv),
+      room: options.room ?? null,
+      kv: options.kv ?? null,
     };
   }
 
@@ -75,49 +84,47 @@ export class LoadedModel implements Model {
     return { ...this.#info!, memoryBytes: this.#live?.memoryBytes || this.#info!.memoryBytes };
   }
 
-  infill(text: string, options: InfillOptions = {}): Infill {
+  infill(text: string, options?: InfillOptions): Infill {
     return infill(() => this.#connect(), text, options);
   }
 
-  async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+  async tokenize(text: string, options?: TokenizeOptions): Promise<number[]> {
     checkText(text);
+    const { signal, ...flags } = take('tokenize', options, TOKENIZE);
     const connection = await this.#connect();
-    return connection.call<number[]>({ call: 'tokenize', text, flags: toFlags(options) }, {}, options.signal);
+    return connection.call<number[]>({ call: 'tokenize', text, flags: toFlags(flags) }, {}, signal);
   }
 
-  async detokenize(ids: ArrayLike<number>, options: TokenizeOptions = {}): Promise<string> {
-    const list = Array.from(ids);
-    if (!list.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31))
-      throw new PalimpsestError('option', 'token ids are whole numbers from 0');
+  async detokenize(ids: ArrayLike<number>, options?: TokenizeOptions): Promise<string> {
+    check('ids', ids, 'ids');
+    const { signal, ...flags } = take('detokenize', options, TOKENIZE);
     const connection = await this.#connect();
-    return connection.call<string>({ call: 'detokenize', ids: list, flags: toFlags(options) }, {}, options.signal);
+    return connection.call<string>({ call: 'detokenize', ids: Array.from(ids), flags: toFlags(flags) }, {}, signal);
   }
 
-  async score(text: string, options: ScoreOptions = {}): Promise<Score> {
+  async score(text: string, options?: ScoreOptions): Promise<Score> {
     checkText(text);
-    const { method = 'default', seed = 1, standardError = NaN, onProgress, signal } = options;
-    if (!METHODS.includes(method)) throw new PalimpsestError('option', `there is no method ${method}; there are ${METHODS.slice(1).join(', ')}`);
-    if (standardError <= 0) throw new PalimpsestError('option', 'standardError must be above 0');
-    const taken = takeSeed(seed);
+    const { method = 'default', seed = 1, standardError = NaN, onProgress, signal } = take('score', options, SCORE);
     const connection = await this.#connect();
-    return connection.call<Score>({ call: 'score', text, method, seed: taken, standardError }, { scoring: onProgress }, signal);
+    return connection.call<Score>({ call: 'score', text, method, seed: takeSeed(seed), standardError }, { scoring: onProgress }, signal);
   }
 
-  generate(prompt: string | readonly number[] | Uint8Array, options: GenerateOptions = {}): Generation {
+  generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation {
     return generate(() => this.#connect(), prompt, options);
   }
 
-  async surprise(text: string, { signal }: { signal?: AbortSignal } = {}): Promise<Surprise> {
+  async surprise(text: string, options?: { signal?: AbortSignal }): Promise<Surprise> {
     checkText(text);
+    const { signal } = take('surprise', options, { signal: 'signal' });
     const connection = await this.#connect();
     return connection.call<Surprise>({ call: 'surprise', text }, {}, signal);
   }
 
-  image(options: ImageOptions = {}): ImageRun {
+  image(options?: ImageOptions): ImageRun {
     return image(() => this.#connect(), options);
   }
 
-  imageLikelihood(pictures: Picture | readonly Picture[], options: ImageLikelihoodOptions = {}): Promise<ImageLikelihood> {
+  imageLikelihood(pictures: Picture | readonly Picture[], options?: ImageLikelihoodOptions): Promise<ImageLikelihood> {
     return imageLikelihood(() => this.#connect(), pictures, options);
   }
 
@@ -128,46 +135,41 @@ export class LoadedModel implements Model {
   }
 }
 
+/** What relative addresses are relative to in a browser. */
+const here = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
+
+/** An address in full, or null.  In Node what has no scheme is the path of a file. */
+function addressOf(given: string | URL): string | null {
+  try {
+    if (isNode && typeof given === 'string' && !/^[a-z][a-z0-9+.-]+:/i.test(given))
+      return given && process.getBuiltinModule('node:url').pathToFileURL(given).href;
+    return new URL(given, here()).href;
+  } catch {
+    return null;
+  }
+}
+
+function toBase(base: string | URL = import.meta.url): URL {
+  const url = addressOf(base);
+  if (url === null) throw new PalimpsestError('option', `base must be a URL, not ${told(base)}`);
+  return new URL(url);
+}
+
 function toSource(source: Source): string | Blob | Uint8Array {
   if (source instanceof Blob) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  if (typeof source !== 'string' && !(source instanceof URL)) throw new PalimpsestError('option', 'a model comes from a URL, a File, a Blob or bytes');
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-  try {
-    return new URL(source, base).href;
-  } catch {
-    throw new PalimpsestError('option', `this is not a URL: ${source}`);
-  }
+  if (typeof source !== 'string' && !(source instanceof URL))
+    throw new PalimpsestError('option', `a model comes from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob or bytes, not from ${told(source)}`);
+  const url = addressOf(source);
+  if (!url) throw new PalimpsestError('option', `this is not the address of a model: ${told(source)}`);
+  return url;
 }
 
 /** A file's name is told apart: a worker of Node's gets a Blob without it. */
 function toName(source: Source): string {
   const file = typeof File !== 'undefined' && source instanceof File;
   return file ? source.name : typeof source === 'string' || source instanceof URL ? String(toSource(source)) : '';
-}
-
-/** The relaxed builds are left out where they were not built. */
-function toRelaxed(isa: string | undefined): boolean {
-  if (isa !== undefined && isa !== 'simd128') throw new PalimpsestError('option', `isa is simd128 or absent, not ${isa}`);
-  return __RELAXED__ && !isa;
-}
-
-function toRoom(room: number | undefined): number | null {
-  if (room === undefined) return null;
-  if (!Number.isInteger(room) || room < 1) throw new PalimpsestError('option', 'room is a whole number of tokens, at least 1');
-  return room;
-}
-
-function toKv(kv: string | undefined): string | null {
-  if (kv !== undefined && !KEY_VALUE_TYPES.includes(kv)) throw new PalimpsestError('option', `kv is one of ${KEY_VALUE_TYPES.join(', ')}, not ${kv}`);
-  return kv ?? null;
-}
-
-function toHash(sha256: string | undefined): string | null {
-  if (sha256 === undefined) return null;
-  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw new PalimpsestError('option', 'sha256 must have 64 hexadecimal digits');
-  return sha256.toLowerCase();
 }
 
 function toFlags({ inside = false, special = false }: TokenizeOptions): number {

@@ -1,9 +1,10 @@
 /** The worker's part of pictures, fetched when there is a model that draws: options in, frames out.
  *
- *  The other side of wasm/pictures.c.  Ranges are the engine's to check; here only what a value is. */
+ *  The other side of wasm/pictures.c.  What kind of value each option is has been checked by
+ *  image.ts, ranges are the engine's to check; here what depends on the model. */
 import { high, low, MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { CHOICES, IMAGE_OPTIONS, LIKELIHOOD_OPTIONS, WHOLE } from './image-options.ts';
+import { CHOICES, IMAGE_OPTIONS, LIKELIHOOD_METHODS, LIKELIHOOD_OPTIONS } from './image-options.ts';
 import type { Calls, Pixels, Reply } from './protocol.ts';
 import { asSeed, drawSeed, takeSeed } from './values.ts';
 import type { ImageFrame, ImageInfo, ImageLikelihood, ImageSampler, Picture } from './types.ts';
@@ -19,9 +20,6 @@ type Given = Readonly<Record<string, unknown>>;
 /** In the order of pw_image_info and pw_image_progress. */
 const INFO = ['width', 'height', 'channels', 'labels', 'guidance', 'scheduleSteps', 'best', 'steps'] as const;
 const PROGRESS = ['evaluations', 'total', 'passes', 'done'] as const;
-const OTHERS = ['seed', 'label', 'view', 'columns', 'inpaint', 'times'];
-const OF_LIKELIHOOD = ['sampler', 'steps', 'eta', 'grid', 'variance', 'clipX0', 'first'];
-const METHODS = ['flow', 'bound'];
 const PREDICTED = 0; // PAL_IMAGE_PREDICTED
 const STATE = 1;
 /** Rec. 601: what a colour is to a model of greys. */
@@ -31,18 +29,9 @@ function refuse(message: string): never {
   throw new PalimpsestError('option', message);
 }
 
+/** A checked option as the engine takes it: NaN stands for the default. */
 function asNumber(name: string, value: unknown): number {
-  if (value === undefined) return NaN;
-  const words = CHOICES[name];
-  if (words) return words.includes(value as string) ? words.indexOf(value as string) : refuse(`${name} is one of ${words.join(', ')}`);
-  if (name === 'clipX0') return typeof value === 'boolean' ? Number(value) : refuse(`${name} must be true or false`);
-  if (typeof value !== 'number' || Number.isNaN(value)) return refuse(`${name} must be a number`);
-  if (WHOLE.includes(name) && (!Number.isInteger(value) || value < 0)) return refuse(`${name} must be a whole number, 0 or more`);
-  return value;
-}
-
-function checkNames(options: Given, known: readonly string[]): void {
-  for (const name of Object.keys(options)) if (!known.includes(name)) refuse(`there is no option ${name}`);
+  return Object.hasOwn(CHOICES, name) && value !== undefined ? CHOICES[name as 'grid'].indexOf(value as 'even') : Number(value);
 }
 
 const bytesOf = (data: Float64Array | Int32Array) => new Uint8Array(data.buffer as ArrayBuffer);
@@ -134,8 +123,7 @@ export class Painter {
 
   #times(times: unknown): Float64Array {
     if (times === undefined) return new Float64Array();
-    const good = Array.isArray(times) && times.length && times.every((time) => typeof time === 'number');
-    return good ? Float64Array.from(times as number[]) : refuse('times must be an array of numbers');
+    return (times as number[]).length ? Float64Array.from(times as number[]) : refuse('times must be an array of at least one number');
   }
 
   /** What pw_image_start and pw_likelihood_start are given: numbers in the order of IMAGE_OPTIONS, how many times there
@@ -157,13 +145,10 @@ export class Painter {
 
   draw(id: number, { options }: Call<'image'>): Task {
     const given: Given = { ...options };
-    checkNames(given, [...IMAGE_OPTIONS, ...OTHERS]);
     const { engine, info } = this;
     const count = asNumber('count', given.count ?? 1);
     const view = (given.view ?? 'x0') as string;
-    if (!['x0', 'x', 'both'].includes(view)) refuse('view is one of x0, x, both');
     const columns = asNumber('columns', given.columns ?? (Math.ceil(Math.sqrt(count)) || 1));
-    if (columns < 1) refuse('columns must be at least 1');
     const sampler = this.#sampler(given.sampler ?? info.sampler);
     const seed = given.seed === undefined ? drawSeed() : takeSeed(given.seed);
     const first = asNumber('first', given.first ?? 0);
@@ -215,9 +200,7 @@ export class Painter {
   measure(id: number, { pictures, options }: Call<'imageLikelihood'>): Task {
     const { method: asked = 'flow', ...rest } = options;
     const given: Given = rest;
-    checkNames(given, [...OF_LIKELIHOOD, ...LIKELIHOOD_OPTIONS, 'seed', 'label', 'times']);
-    const method = METHODS.indexOf(asked);
-    if (method < 0) refuse(`there is no method ${asked}; there are ${METHODS.join(', ')}`);
+    const method = LIKELIHOOD_METHODS.indexOf(asked);
     if (!pictures.length) refuse('there are no pictures to measure');
     const seed = takeSeed(given.seed ?? 1);
     const job = this.#startMeasure(method, given, pictures, seed);

@@ -7,14 +7,15 @@
  *  The engine runs in a worker of its own, `palimpsest-worker.js`, which lies beside this file as the engine's builds do:
  *  `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; for pictures `palimpsest-pictures.wasm`,
  *  `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's part of them. */
+import { take } from './check.ts';
 import { PalimpsestError } from './errors.ts';
 import { IMAGE_SAMPLERS } from './image.ts';
 import { SAMPLERS } from './infill.ts';
-import { LoadedModel } from './model.ts';
+import { LoadedModel, takeLoad } from './model.ts';
 import { isNode } from './platform.ts';
 import * as store from './store.ts';
 import * as values from './values.ts';
-import type { Cache, ImageSampler, LoadOptions, Model, Sampler, Source } from './types.ts';
+import type { Cache, EscapeOptions, ImageSampler, LoadOptions, Model, Sampler, Source } from './types.ts';
 
 export { PalimpsestError } from './errors.ts';
 export type * from './types.ts';
@@ -25,9 +26,13 @@ export const imageSamplers: readonly ImageSampler[] = IMAGE_SAMPLERS;
 export const cache: Cache = store.cache;
 
 /** Writes text so that no part of it is read as a blank or an escape: every `[[` gets a backslash, and backslashes
- *  before it are doubled. */
-export function escape(text: string): string {
-  return values.escape(text);
+ *  before it are doubled.
+ *
+ *  With `beforeBlank`, for text that a blank directly follows, backslashes at its end are doubled too:
+ *  `escape('C:\\', { beforeBlank: true }) + '[[2]]'` is `C:\` and a blank. */
+export function escape(text: string, options: EscapeOptions = {}): string {
+  values.checkText(text);
+  return values.escape(text, take('escape', options, { beforeBlank: 'flag' }).beforeBlank ?? false);
 }
 
 /** A function with one SIMD instruction (i8x16.splat): a browser that cannot do SIMD does not validate it. */
@@ -48,8 +53,9 @@ export function supported(): { ok: boolean; why: string | null } {
  *
  *  A URL is downloaded once: a copy is kept on the device and found again by hash, or by URL (then asked about by a
  *  HEAD request while there is a network).  Rejects with a PalimpsestError, or with signal.reason when aborted. */
-export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
+export async function load(source: Source, options?: LoadOptions): Promise<Model> {
   const { ok, why } = supported();
   if (!ok) throw new PalimpsestError('environment', why!);
-  return new LoadedModel(source, options).open(options);
+  const taken = takeLoad(options);
+  return new LoadedModel(source, taken).open(taken);
 }

@@ -25,14 +25,34 @@ export const isNode = typeof process !== 'undefined' && !!process.versions?.node
 
 export async function startWorker(url: URL, listener: Listener): Promise<WorkerLink> {
   if (isNode) return startNodeWorker(url, listener);
+  const forbidden = watchPolicy(url);
   const worker = new Worker(url, { type: 'module', name: 'palimpsest' });
+  worker.addEventListener('message', forbidden.end, { once: true });
   worker.onmessage = ({ data }) => listener.message(data);
   worker.onmessageerror = () => listener.died('a message could not be read');
-  worker.onerror = (event) => {
+  worker.onerror = async (event) => {
     event.preventDefault();
-    listener.died(event.message || 'its file could not be loaded');
+    listener.died(event.message || (await forbidden.why()) || 'its file could not be loaded');
   };
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate(), hold: () => {} };
+}
+
+/** What to do about a page opened from a disk, from where browsers load no workers. */
+export const FROM_DISK =
+  globalThis.location?.protocol === 'file:'
+    ? '; the page was opened from a disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
+    : '';
+
+/** Why the page's policy forbids the worker: a worker that is blocked fails without a reason, which comes by itself, a
+ *  moment later. */
+function watchPolicy(url: URL): { why(): Promise<string | null>; end(): void } {
+  let why: string | null = null;
+  const hear = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
+    if (url.href.startsWith(blockedURI)) why = `the page's Content-Security-Policy forbids it: ${effectiveDirective} must allow ${url.origin}`;
+  };
+  const end = () => globalThis.document?.removeEventListener('securitypolicyviolation', hear);
+  globalThis.document?.addEventListener('securitypolicyviolation', hear);
+  return { end, why: async () => (await new Promise((resolve) => setTimeout(resolve, 100)), end(), why) };
 }
 
 async function startNodeWorker(url: URL, listener: Listener): Promise<WorkerLink> {

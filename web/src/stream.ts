@@ -4,20 +4,20 @@ export interface Stream<Step, Result> extends AsyncIterable<Step> {
   result(): Promise<Result>;
 }
 
-/** Does the work: push() hands a step over, `signal` ends it.  listen() makes the caller's signal count: it is called
- *  when the caller's options have been found good, so that a mistake in them is told rather than the abort. */
-type Work<Step, Result> = (push: (step: Step) => void, signal: AbortSignal, listen: () => void) => Promise<Result>;
+/** Does the work: push() hands a step over, `stop` ends it.  listen() makes the caller's signal count: it is called when
+ *  the caller's options have been found good, so that a mistake in them is told rather than the abort. */
+type Work<Step, Result> = (push: (step: Step) => void, stop: AbortSignal, listen: (signal?: AbortSignal) => void) => Promise<Result>;
 
 /** The work starts when it is first asked for: by iterating, or by result().  `newest`: steps are large, so that those
  *  that came before the first iteration are forgotten but for the last. */
 export function stream<Step, Result>(
-  steps: string, signal: AbortSignal | undefined, work: Work<Step, Result>, newest = false,
+  steps: string, work: Work<Step, Result>, newest = false,
 ): Stream<Step, Result> {
   let run: { queue: Queue<Step>; result: Promise<Result> } | null = null;
   const stop = new AbortController();
   const ended = new AbortController();
 
-  function listen(): void {
+  function listen(signal?: AbortSignal): void {
     signal?.throwIfAborted();
     signal?.addEventListener('abort', () => stop.abort(signal.reason), { once: true, signal: ended.signal });
   }

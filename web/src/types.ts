@@ -1,6 +1,6 @@
 /** The library's public types: what `palimpsest.d.ts` promises. */
 
-/** Where a model comes from: a URL, a picked file, or its bytes. */
+/** Where a model comes from: a URL, in Node also the path of a file, a picked file, or its bytes. */
 export type Source = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 export type ErrorCode =
@@ -44,6 +44,11 @@ export interface LoadOptions {
   room?: number;
   /** How the keys and values of those tokens are kept (default: the engine's). */
   kv?: KeyValueType;
+}
+
+export interface EscapeOptions {
+  /** A blank directly follows the text (default false). */
+  beforeBlank?: boolean;
 }
 
 export type KeyValueType = 'F32' | 'F16' | 'Q8_0';

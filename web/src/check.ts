@@ -1,0 +1,118 @@
+/** What callers give, checked by one table a call.  Ranges are the engine's to check; here only what a value is. */
+import { PalimpsestError } from './errors.ts';
+
+export function refuse(message: string): never {
+  throw new PalimpsestError('option', message);
+}
+
+/** Not `instanceof`: another frame's are as good. */
+const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** A value as an error names it; never throws. */
+export function told(value: unknown): string {
+  if (typeof value === 'string') return value.length < 40 ? JSON.stringify(value) : 'a long string';
+  if (typeof value === 'bigint') return `the bigint ${String(value).slice(0, 40)}`;
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  const kind = typeof value === 'object' ? kindOf(value) : typeof value;
+  return `${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind === 'Object' ? 'object' : kind}`;
+}
+
+const isWhole = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
+const isId = (value: unknown): boolean => isWhole(value) && value < 2 ** 31;
+const isNumber = (value: unknown): boolean => typeof value === 'number' && !Number.isNaN(value);
+const isObject = (value: unknown): value is Record<string, unknown> => kindOf(value) === 'Object' && typeof value === 'object';
+
+/** An array, or an array of the binary kinds, of which every entry is so. */
+function isListOf(value: unknown, good: (entry: unknown) => boolean): boolean {
+  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && 'length' in value)) return false;
+  const list = value as ArrayLike<unknown>;
+  for (let i = 0; i < list.length; i++) if (!good(list[i])) return false; // holes too
+  return true;
+}
+
+export function isSeed(value: unknown): value is number | bigint {
+  return typeof value === 'bigint' ? value >= 0n && value < 1n << 64n : Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener, throwIfAborted } = (value ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof throwIfAborted === 'function';
+}
+
+function isBiases(value: unknown): boolean {
+  return isObject(value) && Object.entries(value).every(([id, bias]) => /^\d{1,9}$/.test(id) && isNumber(bias));
+}
+
+const isPin = (pin: unknown): boolean => isObject(pin) && isId(pin.blank) && isId(pin.index) && isId(pin.id);
+/** Which of them a model has is the worker's to check. */
+const isName = (name: unknown): boolean => typeof name === 'string' || typeof name === 'number';
+const isLabel = (label: unknown): boolean => label === null || isName(label);
+
+/** Kinds of values: what is one, and what an error says that it must be. */
+const KINDS = {
+  number: [isNumber, 'a number'],
+  positive: [(value: unknown) => isNumber(value) && (value as number) > 0, 'a number above 0'],
+  integer: [Number.isInteger, 'a whole number'],
+  whole: [isWhole, 'a whole number, 0 or more'],
+  least1: [(value: unknown) => isWhole(value) && value > 0, 'a whole number, at least 1'],
+  flag: [(value: unknown) => typeof value === 'boolean', 'true or false'],
+  text: [(value: unknown) => typeof value === 'string', 'a string'],
+  texts: [(value: unknown) => typeof value === 'string' || (Array.isArray(value) && isListOf(value, (one) => typeof one === 'string')), 'a string or an array of strings'],
+  hash: [(value: unknown) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value), 'a string of 64 hexadecimal digits'],
+  address: [(value: unknown) => typeof value === 'string' || kindOf(value) === 'URL', 'a URL, as a string or an object'],
+  seed: [isSeed, 'a whole number from 0 (above 2^53 - 1 a bigint, below 2^64)'],
+  ids: [(value: unknown) => isListOf(value, isId), 'an array of token ids, which are whole numbers from 0'],
+  numbers: [(value: unknown) => isListOf(value, isNumber), 'an array of numbers'],
+  biases: [isBiases, 'an object that gives token ids a number each, such as { 42: -5 }'],
+  pins: [(value: unknown) => Array.isArray(value) && isListOf(value, isPin), 'an array of { blank, index, id }, whole numbers from 0'],
+  name: [isName, 'a name'],
+  labels: [(value: unknown) => isLabel(value) || isListOf(value, isLabel), 'a name, a number, null, or an array of them'],
+  inpaint: [(value: unknown) => isObject(value) && isListOf(value.mask, () => true), 'an object { image, mask }, its mask an array'],
+  callback: [(value: unknown) => typeof value === 'function', 'a function'],
+  signal: [isSignal, 'an AbortSignal'],
+} satisfies Record<string, [(value: unknown) => boolean, string]>;
+
+/** One of these kinds, or one of some words. */
+export type Kind = keyof typeof KINDS | readonly string[];
+export type Table = Readonly<Record<string, Kind>>;
+
+/** Numbers, but for those of which `others` says something else. */
+export const tableOf = (numbers: readonly string[], others: Table): Table => ({ ...Object.fromEntries(numbers.map((name) => [name, 'number' as const])), ...others });
+
+/** Refuses a value that is not what it must be. */
+export function check(name: string, value: unknown, kind: Kind): void {
+  const [good, must] = typeof kind === 'string' ? KINDS[kind] : [(one: unknown) => kind.includes(one as string), `one of ${kind.join(', ')}`];
+  if (!good(value)) refuse(`${name} must be ${must}, not ${told(value)}`);
+}
+
+/** The options of a call, each of them one that the table has; absent where undefined.  `null` is no options: it is told
+ *  like any other value that is not an object. */
+export function take<Options extends object>(call: string, given: Options | undefined, table: Table): Options {
+  const taken: Record<string, unknown> = {};
+  if (given === undefined) return taken as Options;
+  if (!isObject(given)) refuse(`the options of ${call} must be an object, not ${told(given)}`);
+  for (const name of Object.keys(given)) if (!Object.hasOwn(table, name)) refuse(`there is no option ${name}${meant(name, Object.keys(table))}`);
+  for (const [name, kind] of Object.entries(table)) {
+    const value = given[name];
+    if (value === undefined) continue;
+    check(name, value, kind);
+    taken[name] = value;
+  }
+  return taken as Options;
+}
+
+/** The option that a name is near to, as a question. */
+function meant(name: string, known: readonly string[]): string {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, '');
+  const distances = known.map((one) => apart(plain(name), plain(one)));
+  const least = Math.min(...distances);
+  return least < 3 ? `: is ${known[distances.indexOf(least)]} meant?` : `; there are ${known.join(', ')}`;
+}
+
+/** Letters to be put in, taken out or changed to make one word the other. */
+function apart(a: string, b: string): number {
+  let row = [...b, ''].map((_, i) => i);
+  for (let i = 0; i < a.length && i < 40; i++)
+    row = row.reduce<number[]>((next, above, j) => [...next, j ? Math.min(above + 1, next[j - 1]! + 1, row[j - 1]! + Number(a[i] !== b[j - 1])) : i + 1], []);
+  return row[b.length]!;
+}
