@@ -149,16 +149,18 @@ static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const 
                             rows);
 }
 
-static void run_logits(void *context, const int *at, int count, float *logits)
+static bool run_logits(void *context, const int *at, int count, float *logits)
 {
     enum { SOME = 64 };
     pal_runner *r = context;
+    const size_t vocab = (size_t)r->model->net.vocab;
     for (int done = 0; done < count; done += SOME) {
         int rows[SOME], some = count - done < SOME ? count - done : SOME;
         for (int i = 0; i < some; i++) rows[i] = r->row_of[source_of(r, at[done + i])];
         pal_transformer_logits(&r->model->net, &r->model->kernels, &r->activations, rows, some,
-                               logits + (size_t)done * (size_t)r->model->net.vocab);
+                               logits + (size_t)done * vocab);
     }
+    return pal_all_finite(logits, (size_t)count * vocab);
 }
 
 pal_predictor pal_runner_start(pal_runner *r)
@@ -255,9 +257,9 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     pal_runner_layout(&runner, m, n, &arena);
     pal_predictor p = pal_runner_start(&runner);
     if (count) p.evaluate(p.context, tokens, n, at, count);
-    p.logits(p.context, at, count, logits);
+    const bool finite = p.logits(p.context, at, count, logits);
     free(block);
-    return PAL_OK;
+    return finite ? PAL_OK : pal_fail_not_finite(err);
 }
 
 const char *pal_version(void)

@@ -9,7 +9,7 @@
  *   pal_session *s;
  *   if (pal_session_bytes(model, page, strlen(page), &options, &bytes, &err)) ...    // ask,
  *   if (pal_session_init(&s, model, page, strlen(page), &options, malloc(bytes), bytes, &err)) ... // then lend
- *   while (pal_step(s) == PAL_MORE) draw(s);                    // one evaluation of the network at most
+ *   while ((status = pal_step(s, &err)) == PAL_MORE) draw(s);   // one evaluation of the network at most
  *   length = pal_session_text(s, buffer, sizeof buffer);
  *
  * Memory: a model owns what it needs beside the file image and frees it in pal_model_close; a session
@@ -185,13 +185,16 @@ pal_status pal_session_bytes(const pal_model *model, const char *text, size_t te
 pal_status pal_session_init(pal_session **out, const pal_model *model, const char *text, size_t text_bytes,
                             const pal_infill_options *options, void *block, size_t bytes, pal_error *err);
 
-/* At most one evaluation of the network.  PAL_MORE while blanks are open, PAL_OK when the page is full. */
-pal_status pal_step(pal_session *session);
+/* At most one evaluation of the network.  PAL_MORE while blanks are open, PAL_OK when the page is full.  PAL_E_FORMAT: the
+ * network produced NaN or infinity (its weights are damaged); the session is as it was before the step, and can be
+ * read and changed. */
+pal_status pal_step(pal_session *session, pal_error *err);
 
 /* Several drafts, or pages, of one model at once: evaluates the network for all of sessions[count] that need it before
  * their next step, as one batch, in block[bytes] of pal_together_bytes for as many tokens as they show together
  * (pal_progress.shown).  The next pal_step of each then evaluates nothing and does what it would have done alone, to
- * the last bit.  PAL_E_OPTION: another model; PAL_E_MEMORY: the block is too small; nothing has then happened. */
+ * the last bit.  PAL_E_OPTION: another model; PAL_E_MEMORY: the block is too small; PAL_E_FORMAT: the network
+ * produced NaN or infinity; nothing has then happened. */
 pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err);
 pal_status pal_evaluate_together(const pal_model *model, pal_session *const *sessions, int32_t count, void *block,
                                  size_t bytes, pal_error *err);
@@ -246,7 +249,8 @@ void pal_session_reseed(pal_session *session, uint64_t seed, uint32_t draft);
 /* ---- measures -------------------------------------------------------------------------------------- */
 
 /* logits [count, vocabulary] of the network at the positions at[count] of tokens[n], n at most the context.
- * Natural scale, unnormalised.  Allocates its work space and frees it. */
+ * Natural scale, unnormalised.  Allocates its work space and frees it.  PAL_E_FORMAT: a logit is NaN or infinite (minus
+ * infinity too: no sum of finite weights is), and none of them is of use. */
 pal_status pal_logits(const pal_model *model, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
                       float *logits, pal_error *err);
 
@@ -289,7 +293,7 @@ pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const p
 pal_status pal_sequence_append(pal_sequence *sequence, const int32_t *tokens, int32_t n, pal_error *err);
 
 /* logits[vocabulary] of what follows the last token; PAL_E_OPTION while there is none, or after a rewind, which
- * forgets them. */
+ * forgets them; PAL_E_FORMAT as with pal_logits. */
 pal_status pal_sequence_logits(pal_sequence *sequence, float *logits, pal_error *err);
 
 int32_t pal_sequence_length(const pal_sequence *sequence);
@@ -390,7 +394,7 @@ pal_status pal_generator_prompt_tokens(pal_generator *generator, const int32_t *
 /* At most one evaluation of the network, of at most `batch` tokens of what is still to be read, and if all is read then,
  * one token more; a step that shifts the window draws none.  PAL_MORE: there is more to do; PAL_OK: the text is finished.
  * Errors leave all as it was, but that the sequence forgets its logits, and what it had read beyond the generator's text
- * if that was to be replaced: PAL_E_FORMAT: the network gives what is not a number (the weights are damaged);
+ * if that was to be replaced: PAL_E_FORMAT: the network produced NaN or infinity (its weights are damaged);
  * PAL_E_OPTION: bans and grammar leave no token; PAL_E_UNSUPPORTED: the grammar has too many ways to go on. */
 pal_status pal_generator_step(pal_generator *generator, pal_error *err);
 
@@ -519,7 +523,7 @@ pal_status pal_score(const pal_model *model, const char *text, size_t bytes, con
 typedef struct pal_scoring pal_scoring;
 pal_status pal_scoring_start(pal_scoring **out, const pal_model *model, const char *text, size_t bytes,
                              const pal_score_options *options, pal_error *err);
-pal_status pal_scoring_step(pal_scoring *job); /* PAL_MORE or PAL_OK */
+pal_status pal_scoring_step(pal_scoring *job, pal_error *err); /* PAL_MORE or PAL_OK; PAL_E_FORMAT as with pal_step */
 pal_score_progress pal_scoring_progress(const pal_scoring *job);
 pal_score_result pal_scoring_result(const pal_scoring *job); /* before the end: figures so far, NaN if none */
 void pal_scoring_end(pal_scoring *job);                      /* NULL is allowed */
@@ -648,7 +652,7 @@ pal_status pal_image_init(pal_drawing **out, const pal_model *model, const pal_i
                           size_t bytes, pal_error *err);
 
 /* One evaluation of each picture that is not finished.  PAL_MORE: there is more to do; PAL_OK: all are finished.
- * PAL_E_FORMAT: the network gives what is not a number (the weights are damaged), and so does every later step. */
+ * PAL_E_FORMAT: the network produced NaN or infinity (its weights are damaged), and so does every later step. */
 pal_status pal_image_step(pal_drawing *drawing, pal_error *err);
 
 typedef enum {

@@ -78,9 +78,7 @@ pal_status pal_image_init(pal_drawing **out, const pal_model *m, const pal_image
 pal_status pal_image_step(pal_drawing *d, pal_error *err)
 {
     pal_status status = d->runner.broken ? PAL_MORE : pal_denoise_step(&d->denoise);
-    if (d->runner.broken)
-        return pal_fail(err, PAL_E_FORMAT, "the network predicts what is not a number: its weights are damaged",
-                        SIZE_MAX);
+    if (d->runner.broken) return pal_fail_not_finite(err);
     return status;
 }
 

@@ -29,7 +29,7 @@ typedef struct {
     pal_unet_room room; /* for one picture at a time */
     int32_t *label;     /* [count], -1: none */
     int64_t passes;     /* single pictures evaluated so far */
-    bool broken;        /* it has predicted what is not a number */
+    bool broken;        /* it has predicted NaN or infinity */
 } pal_picture_runner;
 
 /* What the network is, without a way to evaluate it. */

@@ -139,9 +139,7 @@ pal_status pal_likelihood_step(pal_likelihood *l, pal_error *err)
     pal_status status = PAL_MORE;
     if (!l->runner.broken)
         status = l->method == PAL_LIKELIHOOD_FLOW ? pal_flow_step(&l->flow) : pal_bound_step(&l->bound);
-    if (l->runner.broken)
-        return pal_fail(err, PAL_E_FORMAT, "the network predicts what is not a number: its weights are damaged",
-                        SIZE_MAX);
+    if (l->runner.broken) return pal_fail_not_finite(err);
     return status;
 }
 

@@ -194,13 +194,6 @@ void pal_picture_start(pal_picture_runner *r, const pal_image_options *o)
     for (int32_t i = 0; i < o->count; i++) r->label[i] = o->labels ? o->labels[i] : o->label;
 }
 
-static bool all_finite(const float *v, size_t size)
-{
-    bool good = true;
-    for (size_t i = 0; i < size; i++) good = good && isfinite(v[i]);
-    return good;
-}
-
 static void evaluate(pal_picture_runner *r, const pal_noise_query *q, bool labelled)
 {
     const size_t size = (size_t)pal_picture_shape(r->model).size;
@@ -209,7 +202,7 @@ static void evaluate(pal_picture_runner *r, const pal_noise_query *q, bool label
         float *second = q->second ? q->second + at : NULL;
         pal_unet_forward(&r->model->unet, &r->model->kernels, &r->room, q->x + at, q->time[i],
                          labelled ? r->label[q->picture[i]] : -1, q->head, q->eps + at, second);
-        if (!all_finite(q->eps + at, size) || (second && !all_finite(second, size))) r->broken = true;
+        if (!pal_all_finite(q->eps + at, size) || (second && !pal_all_finite(second, size))) r->broken = true;
     }
     r->passes += q->count;
 }

@@ -357,13 +357,18 @@ pal_status pal_scoring_start(pal_scoring **out, const pal_model *model, const ch
     return s;
 }
 
-pal_status pal_scoring_step(pal_scoring *j)
+pal_status pal_scoring_step(pal_scoring *j, pal_error *err)
 {
+    const pal_scoring before = *j;
     if (j->done) return PAL_OK;
     if (j->result.estimated)
         step_estimate(j);
     else
         step_exactly(j);
+    if (j->scorer.broken) {
+        *j = before;
+        return pal_fail_not_finite(err);
+    }
     j->progress.evaluations = j->result.evaluations = j->scorer.evaluations;
     return j->done ? PAL_OK : PAL_MORE;
 }
@@ -396,11 +401,13 @@ pal_status pal_score(const pal_model *model, const char *text, size_t bytes, con
     if (s) return s;
     do {
         if (options->progress && !options->progress(options->context, &j->progress)) break;
-        s = pal_scoring_step(j);
+        s = pal_scoring_step(j, err);
     } while (s == PAL_MORE);
     if (s == PAL_OK && options->progress && j->done) options->progress(options->context, &j->progress);
-    *out = j->result;
-    s = j->done ? PAL_OK : PAL_MORE;
+    if (s >= 0) {
+        *out = j->result;
+        s = j->done ? PAL_OK : PAL_MORE;
+    }
     pal_scoring_end(j);
     return s;
 }

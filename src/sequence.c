@@ -107,7 +107,7 @@ pal_status pal_sequence_logits(pal_sequence *s, float *logits, pal_error *err)
     const int row = 0;
     if (!s->fresh) return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
     pal_transformer_logits(&s->model->net, &s->model->kernels, &s->activations, &row, 1, logits);
-    return PAL_OK;
+    return pal_all_finite(logits, (size_t)s->model->net.vocab) ? PAL_OK : pal_fail_not_finite(err);
 }
 
 int32_t pal_sequence_length(const pal_sequence *s)

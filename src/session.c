@@ -150,9 +150,9 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     return status;
 }
 
-pal_status pal_step(pal_session *s)
+pal_status pal_step(pal_session *s, pal_error *err)
 {
-    return pal_fill_step(&s->fill);
+    return pal_fill_step(&s->fill, err);
 }
 
 /* ---- pins and rewinds ------------------------------------------------------------------------------- */

@@ -97,6 +97,7 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     }
     pal_transformer_forward_parts(&model->net, &model->kernels, &w.activations, &w.cache, w.tokens, w.part, parts,
                                   w.rows, rows);
+    if (!pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->net.dim)) return pal_fail_not_finite(err);
     hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
     pal_arena_return(&arena); /* nothing is kept in it */
     return PAL_OK;

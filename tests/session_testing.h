@@ -70,10 +70,10 @@ static inline void end(lent *l)
 
 static inline void finish(lent *l)
 {
-    for (int steps = 0; pal_step(l->session) == PAL_MORE; steps++)
+    for (int steps = 0; pal_step(l->session, NULL) == PAL_MORE; steps++)
         if (steps > 5000) fail_msg("the session does not end");
     assert_int_equal(pal_session_progress(l->session).open, 0);
-    assert_int_equal(pal_step(l->session), PAL_OK);
+    assert_int_equal(pal_step(l->session, NULL), PAL_OK);
 }
 
 /* The text as a string (texts with NUL are compared by text_of's length). */

@@ -206,13 +206,14 @@ static const float *causal_row(const table_model *m, int32_t at)
     return m->logit[table_page(m, tokens)][at];
 }
 
-static void logits(void *context, const int *at, int count, float *out)
+static bool logits(void *context, const int *at, int count, float *out)
 {
     const table_model *m = context;
     for (int i = 0; i < count; i++) assert_true(m->asked >> at[i] & 1); /* no other row has been computed */
     for (int i = 0; i < count; i++)
         memcpy(out + (size_t)i * (size_t)m->classes.vocab, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
                (size_t)m->classes.vocab * sizeof *out);
+    return true;
 }
 
 pal_predictor table_predictor(table_model *m)
@@ -287,7 +288,7 @@ int32_t table_draw(table_fill *t, uint64_t seed, uint32_t draft)
     pal_fill_start(&t->fill);
     t->fill.options.seed = seed;
     t->fill.options.draft = draft;
-    while (pal_fill_step(&t->fill) == PAL_MORE) {
+    while (pal_fill_step(&t->fill, NULL) == PAL_MORE) {
     }
     return table_page(&t->model, t->tokens);
 }
@@ -396,7 +397,7 @@ static void push(table_fill *t, const double *before, double *after, int32_t ste
             t->model.evaluations = 0;
             set_page(t, page, step);
             if (!timed)
-                pal_fill_step(&t->fill);
+                pal_fill_step(&t->fill, NULL);
             else if (t->fill.options.sampler == PAL_REMASK)
                 pal_sample_remask(&t->fill);
             else

@@ -36,7 +36,7 @@ static page open_page(const pal_infill_options *o, int count)
     assert_int_equal(pal_session_bytes(model, text, strlen(text), o, &bytes, NULL), PAL_OK);
     p.block = malloc(bytes);
     assert_int_equal(pal_session_init(&p.session, model, text, strlen(text), o, p.block, bytes, NULL), PAL_OK);
-    while (count-- > 0 && pal_step(p.session) == PAL_MORE) {
+    while (count-- > 0 && pal_step(p.session, NULL) == PAL_MORE) {
     }
     return p;
 }
@@ -69,9 +69,9 @@ static void failed_calls_on_a_page_change_nothing(void **state)
             assert_true(observed_same(&before, &after));
             page whole = open_page(&o, count); /* and what follows is what would have */
             observation a = {0}, b = {0};
-            while (pal_step(p.session) == PAL_MORE) {
+            while (pal_step(p.session, NULL) == PAL_MORE) {
             }
-            while (pal_step(whole.session) == PAL_MORE) {
+            while (pal_step(whole.session, NULL) == PAL_MORE) {
             }
             observe_session(&a, p.session);
             observe_session(&b, whole.session);

@@ -136,13 +136,13 @@ static void empty_ends_its_blank_in_the_same_step(void **state)
     for (int32_t page = 0; page < t.model.pages; page++) t.model.logit[page][1][3] = 40.0f; /* and surely */
     for (pal_sampler sampler = PAL_MARGIN; sampler <= PAL_CONFIDENCE; sampler++) {
         table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, least, most);
-        assert_int_equal(pal_fill_step(&t.fill), PAL_MORE);
+        assert_int_equal(pal_fill_step(&t.fill, NULL), PAL_MORE);
         for (int32_t i = 1; i < 4; i++) {
             assert_int_equal(t.tokens[i], 3);
             assert_int_equal(t.slot[i].step, 1);
         }
         assert_true(t.slot[3].probability == 1.0f && t.slot[3].alternatives == 0);
-        assert_int_equal(pal_fill_step(&t.fill), PAL_OK);
+        assert_int_equal(pal_fill_step(&t.fill, NULL), PAL_OK);
         assert_int_equal(t.fill.evaluations, 2);
     }
 }
@@ -281,7 +281,7 @@ static void evaluation_is_skipped_when_nothing_changed(void **state)
             while (status == PAL_MORE) {
                 int32_t before = table_page(&t.model, t.tokens);
                 bool revealed = false;
-                status = pal_fill_step(&t.fill);
+                status = pal_fill_step(&t.fill, NULL);
                 if (status == PAL_MORE) assert_true(table_page(&t.model, t.tokens) != before);
                 for (int32_t i = 0; i < 4; i++) revealed = revealed || t.slot[i].step == t.fill.step;
                 evaluations += revealed;
@@ -329,10 +329,10 @@ static void place_opened_after_the_last_step_is_filled(void **state)
         table_draw(&t, SEED, 0);
         pal_fill_mask(&t.fill, 1);
         pal_fill_mask(&t.fill, 2);
-        for (int32_t step = 0; step < 2 && t.fill.open; step++) pal_fill_step(&t.fill);
+        for (int32_t step = 0; step < 2 && t.fill.open; step++) pal_fill_step(&t.fill, NULL);
         if (sampler == PAL_REMASK) assert_int_equal(t.slot[1].step, 4); /* of 3 */
         assert_int_equal(t.fill.open, 0);
-        assert_int_equal(pal_fill_step(&t.fill), PAL_OK);
+        assert_int_equal(pal_fill_step(&t.fill, NULL), PAL_OK);
     }
 }
 
@@ -346,7 +346,7 @@ static void slot_notes_probability_step_and_alternatives(void **state)
     t.fill.options.top_k = 2;
     for (int32_t step = 1; step <= 4; step++) {
         int32_t before = table_page(&t.model, t.tokens), place = 0;
-        pal_fill_step(&t.fill);
+        pal_fill_step(&t.fill, NULL);
         while (t.slot[place].step != step) place++;
         const pal_slot *slot = &t.slot[place];
         assert_true(fabs((double)slot->probability - table_conditional(&t.model, before, place, t.tokens[place])) <

@@ -110,12 +110,12 @@ static void blanks_of_known_length_come_first(void **state)
     learnt(SEED);
     for (int s = 0; s < 3; s++) {
         table_fill_blanks(&t, at_once[s], table_masked(&t.model), 2, from, least, most);
-        pal_fill_step(&t.fill);
+        pal_fill_step(&t.fill, NULL);
         assert_int_equal(t.slot[3].step, 1);
         assert_int_equal(t.fill.open, 3);
     }
     table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 2, from, least, most);
-    pal_fill_step(&t.fill);
+    pal_fill_step(&t.fill, NULL);
     assert_true(t.slot[2].step == 1 && t.slot[3].step < 0); /* lengths together, then words */
 }
 
@@ -137,12 +137,13 @@ static void note(void *context, const int32_t *tokens, int32_t n, const int *at,
     asked.count = count;
 }
 
-static void answer(void *context, const int *at, int count, float *logits)
+static bool answer(void *context, const int *at, int count, float *logits)
 {
     (void)context;
     for (int i = 0; i < count; i++)
         for (int32_t id = 0; id < TABLE_VOCAB; id++)
             logits[i * TABLE_VOCAB + id] = id == (at[i] - 1 >= asked.ends_at ? EMPTY : 1) ? 40.0f : 0.0f;
+    return true;
 }
 
 static void start_between(pal_sampler sampler, int32_t ends_at)
@@ -178,11 +179,11 @@ static void places_known_to_be_empty_are_not_shown(void **state)
     const int places[] = {1, 2, 3, 4};
     for (int s = 0; s < AT_ONCE; s++) {
         start_between(at_once[s], 2);
-        pal_fill_step(&t.fill);
+        pal_fill_step(&t.fill, NULL);
         assert_shown(all, 6, places, 4);
-        pal_fill_step(&t.fill);
+        pal_fill_step(&t.fill, NULL);
         assert_shown(two, 4, places, 2);
-        pal_fill_step(&t.fill);
+        pal_fill_step(&t.fill, NULL);
         assert_shown(one, 4, places, 1);
         assert_int_equal(t.fill.open, 0);
         assert_int_equal(t.fill.tokens[3], EMPTY); /* in the page it stays */
@@ -203,7 +204,7 @@ static void samplers_that_draw_place_by_place_are_shown_them(void **state)
                 int32_t hidden = 0, evaluations = t.fill.evaluations;
                 bool known = t.fill.tokens[2] == 1 && t.fill.tokens[3] == EMPTY; /* remask may open what is behind */
                 for (int32_t i = 3; i < 5 && known; i++) hidden += t.fill.tokens[i] == EMPTY;
-                more = pal_fill_step(&t.fill) == PAL_MORE;
+                more = pal_fill_step(&t.fill, NULL) == PAL_MORE;
                 if (t.fill.evaluations > evaluations) assert_int_equal(asked.n, SHOWN - hidden);
             }
         }
@@ -222,7 +223,7 @@ static void pinned_end_is_a_shorter_blank(void **state)
         t.fill.tokens[4] = EMPTY;
         pal_fill_start(&t.fill);
         t.slot[3].step = 0;
-        pal_fill_step(&t.fill);
+        pal_fill_step(&t.fill, NULL);
         assert_shown(three, 5, places, 3);
     }
 }

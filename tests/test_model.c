@@ -288,12 +288,12 @@ static void scoring_step_by_step_is_the_score(void **state)
         do {
             assert_int_equal(pal_scoring_progress(scoring).evaluations, done);
             done++;
-        } while (pal_scoring_step(scoring) == PAL_MORE);
+        } while (pal_scoring_step(scoring, NULL) == PAL_MORE);
         pal_score_result r = pal_scoring_result(scoring);
         assert_int_equal(r.evaluations, done);
         if (!r.estimated) assert_int_equal(done, expected);
         assert_true(r.bits_per_byte == whole.bits_per_byte && r.standard_error == whole.standard_error);
-        assert_int_equal(pal_scoring_step(scoring), PAL_OK); /* there is nothing left to do */
+        assert_int_equal(pal_scoring_step(scoring, NULL), PAL_OK); /* there is nothing left to do */
         pal_scoring_end(scoring);
         pal_model_close(m);
     }

@@ -89,7 +89,7 @@ static void random_peaked(int32_t places, uint64_t seed)
 static int32_t revealed_places(int32_t page, int32_t *place)
 {
     int32_t count = 0;
-    pal_fill_step(&t.fill);
+    pal_fill_step(&t.fill, NULL);
     for (int32_t i = 0; i < t.model.places; i++)
         if (table_token(&t.model, page, i) != t.tokens[i]) place[count++] = i;
     return count;

@@ -159,10 +159,13 @@ static void use_hostile(pal_model *m)
         assert_non_null(block);
         assert_int_equal(pal_session_init(&s, m, page, sizeof page - 1, &o, block, bytes, NULL), PAL_OK);
         int steps = 0;
-        while (pal_step(s) == PAL_MORE)
+        pal_status status;
+        while ((status = pal_step(s, NULL)) == PAL_MORE)
             if (++steps > 200) fail_msg("%s does not end", pal_sampler_name((pal_sampler)sampler));
         assert_int_equal(pal_session_tokens(s, places, 9), 9);
-        for (int i = 0; i < 9; i++) assert_false(m->classes.of[places[i].id] & PAL_CLASS_NO_FILL);
+        assert_true(status == PAL_OK || (status == PAL_E_FORMAT && pal_session_progress(s).open));
+        for (int i = 0; i < 9; i++)
+            if (places[i].id >= 0) assert_false(m->classes.of[places[i].id] & PAL_CLASS_NO_FILL);
         free(block);
     }
 }
@@ -183,8 +186,10 @@ static void weights_that_are_no_numbers_neither_crash_nor_break_rules(void **sta
                 spoil_tensor(pal_gguf_tensor_at(m->gguf, i), image, run);
         if (run % 4 == 2) pal_model_use_isa(m, "scalar", NULL);
         use_hostile(m);
-        pal_score_result r = score_of(m, TALE, 30, PAL_SCORE_MARGIN);
-        assert_true(r.evaluations > 0);
+        const pal_score_options margin = {.method = PAL_SCORE_MARGIN};
+        pal_score_result r;
+        const pal_status scored = pal_score(m, TALE, 30, &margin, &r, NULL);
+        assert_true(scored == PAL_E_FORMAT || (scored == PAL_OK && r.evaluations > 0));
         pal_model_close(m);
         free(block);
     }

@@ -146,7 +146,7 @@ static void adaptive_samplers_with_equal_places_take_the_first(void **state)
     for (size_t i = 1; i < COUNT(one_by_one); i++) {
         table_fill_start(&t, one_by_one[i], table_masked(&t.model));
         for (int32_t place = 0; place < 3; place++) {
-            pal_fill_step(&t.fill);
+            pal_fill_step(&t.fill, NULL);
             assert_int_equal(t.slot[place].step, place + 1);
         }
     }
@@ -361,11 +361,12 @@ static void zipf_evaluate(void *context, const int32_t *tokens, int32_t n, const
     (void)context, (void)tokens, (void)n, (void)at, (void)count;
 }
 
-static void zipf_logits(void *context, const int *at, int count, float *logits)
+static bool zipf_logits(void *context, const int *at, int count, float *logits)
 {
     (void)at;
     for (int i = 0; i < count; i++)
         memcpy(logits + (size_t)i * (ZIPF_WORDS + 1), context, (ZIPF_WORDS + 1) * sizeof *logits);
+    return true;
 }
 
 /* p(k) = 1 / k / H, and what a race of all tokens against the mask emits with 24-bit numbers at K steps. */
@@ -412,7 +413,7 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
     arena = pal_arena_in(block);
     pal_fill_layout(&f, classes.vocab, f.n, f.slots, &arena);
     pal_fill_start(&f);
-    while (pal_fill_step(&f) == PAL_MORE) {
+    while (pal_fill_step(&f, NULL) == PAL_MORE) {
     }
 
     double ideal, race;

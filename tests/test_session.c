@@ -265,7 +265,7 @@ static void partial_text_after_each_step_is_a_page_again(void **state)
         lent l = start_bytes(p.source, p.size, &o);
         do {
             if (pal_session_progress(l.session).open) check_partial(&p, &l);
-        } while (pal_step(l.session) == PAL_MORE);
+        } while (pal_step(l.session, NULL) == PAL_MORE);
         end(&l);
     }
 }
@@ -305,7 +305,7 @@ static void reading_after_each_step_holds_given_bytes_and_revealed_tokens(void *
         pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
         lent l = start_bytes(p.source, p.size, &o);
         do check_reading(&p, &l);
-        while (pal_step(l.session) == PAL_MORE);
+        while (pal_step(l.session, NULL) == PAL_MORE);
         check_reading(&p, &l);
         end(&l);
     }
@@ -340,7 +340,7 @@ static void text_length_does_not_depend_on_capacity(void **state)
     char whole[MOST_TEXT], part[MOST_TEXT];
     pal_infill_options o = options_of(PAL_MARGIN, 3);
     lent l = start("\\[[ the [[4]] of [[3]]", &o);
-    for (int i = 0; i < 3; i++) pal_step(l.session);
+    for (int i = 0; i < 3; i++) pal_step(l.session, NULL);
     size_t length = text_of(&l, whole);
     for (size_t capacity = 0; capacity <= length; capacity++) {
         memset(part, '#', sizeof part);

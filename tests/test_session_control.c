@@ -264,7 +264,7 @@ static void rewind_and_step_gives_the_same_text(void **state)
         pal_infill_options o = options_of((pal_sampler)sampler, 21);
         lent l = start(STORY, &o);
         int32_t step = 0;
-        for (int i = 0; i < 3 && sampler != PAL_REMASK; i++) pal_step(l.session);
+        for (int i = 0; i < 3 && sampler != PAL_REMASK; i++) pal_step(l.session, NULL);
         step = pal_session_progress(l.session).step;
         text_of(&l, halfway);
         finish(&l);

@@ -32,7 +32,7 @@ typedef struct {
 } byte_fill;
 
 /* Random logits for every page, place and token. */
-static void byte_logits(void *context, const int *at, int count, float *logits)
+static bool byte_logits(void *context, const int *at, int count, float *logits)
 {
     const byte_fill *b = context;
     uint64_t page = b->seed;
@@ -41,6 +41,7 @@ static void byte_logits(void *context, const int *at, int count, float *logits)
         for (int32_t id = 0; id < VOCAB; id++)
             logits[i * VOCAB + id] =
                 (float)(6.0 * pal_uniform(page, PAL_DRAW_SUBSET, 0, (uint32_t)at[i], (uint32_t)id));
+    return true;
 }
 
 static void byte_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
@@ -190,7 +191,7 @@ static void fills_of_random_networks_keep_all_rules(void **state)
             if (sampler == PAL_ANCESTRAL || sampler == PAL_REMASK) b.fill.options.steps = 3;
             if (sampler == PAL_REMASK) b.fill.options.remask = 1.0;
             if (sampler == PAL_PARALLEL) b.fill.options.threshold = 0.5;
-            while (pal_fill_step(&b.fill) == PAL_MORE) {
+            while (pal_fill_step(&b.fill, NULL) == PAL_MORE) {
             }
             assert_true(is_good_fill(b.tokens, least, 3, first));
             assert_true(is_good_fill(b.tokens + 3, least, 3, first));
@@ -205,7 +206,7 @@ static void byte_pieces_without_the_option_are_never_drawn(void **state)
         byte_start(&b, 2, 1, 3, PAL_FIRST_FREE);
         b.seed = SEED + draft;
         b.fill.options.byte_pieces = false;
-        while (pal_fill_step(&b.fill) == PAL_MORE) {
+        while (pal_fill_step(&b.fill, NULL) == PAL_MORE) {
         }
         for (int32_t i = 0; i < 6; i++) assert_true(b.tokens[i] >= WORD && b.tokens[i] < MASK);
     }
@@ -221,7 +222,7 @@ static void pin_that_breaks_a_character_leaves_the_rest_fillable(void **state)
     b.slot[0].pinned = true;
     b.slot[0].step = 0;
     b.fill.open--;
-    while (pal_fill_step(&b.fill) == PAL_MORE) {
+    while (pal_fill_step(&b.fill, NULL) == PAL_MORE) {
     }
     assert_int_equal(b.tokens[0], 1);
     for (int32_t i = 1; i < 3; i++) assert_true(b.tokens[i] == WORD || b.tokens[i] == INSIDE);
@@ -239,7 +240,7 @@ static void rules_that_the_vocabulary_cannot_keep_are_not_imposed(void **state)
     for (uint32_t draft = 0; draft < 200; draft++) {
         pal_fill_start(&b.fill);
         b.fill.options.draft = draft;
-        while (pal_fill_step(&b.fill) == PAL_MORE) {
+        while (pal_fill_step(&b.fill, NULL) == PAL_MORE) {
         }
         for (int32_t i = 0; i < 2; i++) assert_true(b.tokens[i] == INSIDE || b.tokens[i] == 0 /* 'A' */);
     }

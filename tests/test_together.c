@@ -48,7 +48,7 @@ static void run_together(const lent *batch, const lent *alone, int32_t count, vo
         if (pal_evaluate_together(model, sessions, count, block, bytes, &err)) fail_msg("%s", err.text);
         for (int32_t i = 0; i < count; i++) before[i] = pal_session_progress(sessions[i]).evaluations;
         for (int32_t i = 0; i < count; i++) {
-            const pal_status s = pal_step(sessions[i]), t = pal_step(alone[i].session);
+            const pal_status s = pal_step(sessions[i], NULL), t = pal_step(alone[i].session, NULL);
             assert_int_equal(s, t);
             more = more || s == PAL_MORE;
             /* The step found its evaluation done. */
@@ -131,7 +131,7 @@ static void page_without_blanks_longer_than_the_context_asks_for_nothing(void **
     assert_int_equal(pal_evaluate_together(model, sessions, 2, block, bytes, &err), PAL_OK);
     assert_int_equal(pal_session_progress(plain.session).evaluations, 0);
     assert_int_equal(pal_session_progress(other.session).evaluations, 1);
-    assert_int_equal(pal_step(plain.session), PAL_OK);
+    assert_int_equal(pal_step(plain.session, NULL), PAL_OK);
     finish(&other);
     finish(&alone);
     expect_same_state(&other, &alone);

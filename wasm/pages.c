@@ -109,9 +109,9 @@ pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_byt
     return NULL;
 }
 
-int pw_fill_step(pw_fill *f)
+int pw_fill_step(pw_fill *f, pal_error *err)
 {
-    return pal_step(f->session);
+    return pal_step(f->session, err);
 }
 
 /* Evaluates for all of fills[count] that need it as one batch, so that their next steps do not.  Where memory is short

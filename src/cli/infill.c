@@ -229,22 +229,26 @@ static int put_draft(draft *d, int32_t number)
     return EXIT_GOOD;
 }
 
-static int run_draft(draft *d, int32_t number)
+static int run_draft(draft *d, int32_t number, pal_error *err)
 {
     bool progress = isatty(2) && !d->r->trace;
     pal_status s = PAL_MORE;
     d->start = seconds_now();
     d->evaluations_before = pal_session_progress(d->session).evaluations;
     d->out = (json){.out = stdout};
-    if (d->r->json) json_open(&d->out, NULL, '{');
-    if (d->r->json && d->r->trace) json_open(&d->out, "trace", '[');
+    if (d->r->json && d->r->trace) {
+        json_open(&d->out, NULL, '{');
+        json_open(&d->out, "trace", '[');
+    }
     while (s == PAL_MORE && !stop_requested()) {
-        s = pal_step(d->session);
+        s = pal_step(d->session, err);
         if (progress) show_progress(d);
-        if (d->r->trace) put_trace(d);
+        if (d->r->trace && s >= 0) put_trace(d);
     }
     if (d->r->json && d->r->trace) json_close(&d->out, ']');
     if (progress) fputs("\r\033[K", stderr);
+    if (s < 0) return EXIT_BAD;
+    if (d->r->json && !d->r->trace) json_open(&d->out, NULL, '{');
     int code = put_draft(d, number);
     return code == EXIT_GOOD && s == PAL_MORE ? EXIT_STOPPED : code;
 }
@@ -311,7 +315,11 @@ static int drafts_run(drafts *all, pal_error *err)
         if (pal_evaluate_together(all->draft[0].model, all->session, all->count, all->together, all->together_bytes,
                                   err))
             return EXIT_BAD;
-        for (int32_t i = 0; i < all->count; i++) more = pal_step(all->session[i]) == PAL_MORE || more;
+        for (int32_t i = 0; i < all->count; i++) {
+            pal_status s = pal_step(all->session[i], err);
+            if (s < 0) return EXIT_BAD;
+            more = s == PAL_MORE || more;
+        }
         if (progress) show_progress(&all->draft[0]);
     }
     if (progress) fputs("\r\033[K", stderr);
@@ -349,9 +357,8 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
             pal_session_reseed(d.session, r->seed, (uint32_t)number);
             pal_session_rewind(d.session, 0, NULL);
         }
-        code = run_draft(&d, number);
+        code = run_draft(&d, number, err);
     }
-    err->text = NULL;
     free(d.text);
     free(block);
     return code;
@@ -370,7 +377,6 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
     if (!s) {
         say_if_windowed(all.session[0]);
         code = drafts_run(&all, err);
-        err->text = NULL;
     }
     drafts_end(&all);
     return s == PAL_E_MEMORY ? run_in_turn(r, model, page, err) : code;

@@ -1,4 +1,4 @@
-/* core.c - byte strings and the arena. */
+/* core.c - byte strings, numbers that are none, and the arena. */
 #include "core.h"
 
 #include <string.h>
@@ -13,6 +13,18 @@ bool pal_str_is(pal_str s, const char *literal)
 {
     size_t size = strlen(literal);
     return s.size == size && (size == 0 || memcmp(s.data, literal, size) == 0);
+}
+
+/* By the exponent, without a branch in the loop, so that it takes several at a time. */
+bool pal_all_finite(const float *values, size_t count)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        found |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return !found;
 }
 
 /* ---- red zones -------------------------------------------------------------------------------------- */

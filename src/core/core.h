@@ -22,6 +22,15 @@ static inline pal_status pal_fail(pal_error *err, pal_status status, const char 
     return status;
 }
 
+/* What a network gave is not all numbers: one status and one text for every kind of network. */
+static inline pal_status pal_fail_not_finite(pal_error *err)
+{
+    return pal_fail(err, PAL_E_FORMAT, "the network produced NaN or infinity; the model file is probably damaged",
+                    SIZE_MAX);
+}
+
+bool pal_all_finite(const float *values, size_t count);
+
 /* Bytes of someone else's: not terminated, may hold NUL. */
 typedef struct {
     const char *data;

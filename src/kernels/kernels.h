@@ -83,8 +83,8 @@ typedef struct {
 typedef struct {
     unsigned isa; /* what the entries were picked from */
     /* x [count], count = n * cols, a multiple of 32.  A scale is amax / 127, q is x * (127 / amax) rounded to
-     * even.  A block whose amax is below 2^-100 counts as zeros: scale 0, q 0.  Values that are not finite are
-     * harmless: they give some q. */
+     * even.  A block whose amax is below 2^-100 counts as zeros: scale 0, q 0.  A block with a value that is
+     * not finite gets such a scale, and some q: every product with it shows that. */
     void (*quantize)(const pal_quantized *to, const float *x, size_t count);
     pal_matmul_fn *matmul_q8_0, *matmul_q4_0, *matmul_f32, *matmul_f16;
     pal_matmul_fn *matmul_bf16, *matmul_parts; /* parts: Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, by p->type */

@@ -5,6 +5,8 @@
  * that product by less than 127 * 2^-23, so nothing leaves -127..127: the products rely on it, for -128
  * would overflow their 16-bit sums.
  *
+ * The largest magnitude is found among the bits, as integers: for numbers that is the same, and NaN is above all.
+ *
  * Blocks below 2^-100 are taken for zeros.  From 2^-121 down 127 / amax would no longer be finite, and no
  * activation that matters is anywhere near. */
 #include "kernels.h"
@@ -12,9 +14,10 @@
 
 #define SMALLEST 0x1p-100f
 
+/* NaN stays NaN: what is computed with the block must show it. */
 static inline float block_scale(float amax)
 {
-    return amax >= SMALLEST ? amax / 127.0f : 0.0f;
+    return amax < SMALLEST ? 0.0f : amax / 127.0f;
 }
 
 static inline float block_inverse(float amax)
@@ -34,16 +37,26 @@ static int8_t round_to_even(float x)
     return (int8_t)(uint8_t)bits;
 }
 
+PAL_REFERENCE static float largest_ref(const float *x)
+{
+    uint32_t most = 0;
+    for (int i = 0; i < PAL_BLOCK; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffffu;
+        most = bits > most ? bits : most;
+    }
+    float amax;
+    memcpy(&amax, &most, sizeof amax);
+    return amax;
+}
+
 PAL_REFERENCE static void quantize_ref(const pal_quantized *to, const float *x, size_t count)
 {
     int8_t *q = to->q;
     for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK, q += PAL_BLOCK) {
-        float amax = 0.0f;
+        float amax = largest_ref(x);
         int32_t sum = 0;
-        for (int i = 0; i < PAL_BLOCK; i++) {
-            float magnitude = x[i] < 0.0f ? -x[i] : x[i];
-            amax = magnitude > amax ? magnitude : amax;
-        }
         float inverse = block_inverse(amax);
         to->scale[b] = block_scale(amax);
         for (int i = 0; i < PAL_BLOCK; i++) {
@@ -74,9 +87,9 @@ static void quantize_simd128(const pal_quantized *to, const float *x, size_t cou
     int16_t *wide = to->wide;
     for (size_t b = 0; b < count / PAL_BLOCK; b++, x += PAL_BLOCK) {
         v128_t top = wasm_f32x4_splat(0.0f), sum = wasm_i32x4_splat(0);
-        for (int i = 0; i < PAL_BLOCK; i += 4) top = wasm_f32x4_pmax(top, wasm_f32x4_abs(wasm_v128_load(x + i)));
-        top = wasm_f32x4_pmax(top, wasm_i32x4_shuffle(top, top, 2, 3, 0, 1));
-        top = wasm_f32x4_pmax(top, wasm_i32x4_shuffle(top, top, 1, 0, 3, 2));
+        for (int i = 0; i < PAL_BLOCK; i += 4) top = wasm_i32x4_max(top, wasm_f32x4_abs(wasm_v128_load(x + i)));
+        top = wasm_i32x4_max(top, wasm_i32x4_shuffle(top, top, 2, 3, 0, 1));
+        top = wasm_i32x4_max(top, wasm_i32x4_shuffle(top, top, 1, 0, 3, 2));
         float amax = wasm_f32x4_extract_lane(top, 0);
         v128_t inverse = wasm_f32x4_splat(block_inverse(amax));
         to->scale[b] = block_scale(amax);
@@ -104,12 +117,12 @@ static void quantize_simd128(const pal_quantized *to, const float *x, size_t cou
 PAL_AVX2 static float largest_avx2(const __m256 x[4])
 {
     const __m256 sign = _mm256_set1_ps(-0.0f);
-    __m256 a = _mm256_max_ps(_mm256_andnot_ps(sign, x[0]), _mm256_andnot_ps(sign, x[1]));
-    __m256 b = _mm256_max_ps(_mm256_andnot_ps(sign, x[2]), _mm256_andnot_ps(sign, x[3]));
-    a = _mm256_max_ps(a, b);
-    __m128 top = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    top = _mm_max_ps(top, _mm_movehl_ps(top, top));
-    return _mm_cvtss_f32(_mm_max_ss(top, _mm_movehdup_ps(top)));
+    __m256i v[4];
+    for (int i = 0; i < 4; i++) v[i] = _mm256_castps_si256(_mm256_andnot_ps(sign, x[i]));
+    __m256i a = _mm256_max_epi32(_mm256_max_epi32(v[0], v[1]), _mm256_max_epi32(v[2], v[3]));
+    __m128i top = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    top = _mm_max_epi32(top, _mm_shuffle_epi32(top, 0x4e));
+    return _mm_cvtss_f32(_mm_castsi128_ps(_mm_max_epi32(top, _mm_shuffle_epi32(top, 0xb1))));
 }
 
 /* The sum of 32 signed bytes. */

@@ -120,6 +120,7 @@ static void reveal(pal_fill *f, int32_t slot, int32_t id, double probability)
     pal_slot *s = &f->slot[slot];
     f->tokens[s->at] = id;
     s->step = f->step;
+    s->drawn = true;
     s->probability = (float)probability;
     f->open--;
     f->fresh = false;
@@ -166,7 +167,7 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
                 at[count++] = (int)f->slot[i].shown_at;
             }
         if (!count) return;
-        f->predictor.logits(f->predictor.context, at, count, f->logits);
+        if (!f->predictor.logits(f->predictor.context, at, count, f->logits)) f->broken = true;
         for (int row = 0; row < count; row++) {
             pal_fill_law(f, slot[row], f->logits + (size_t)row * (size_t)f->classes->vocab);
             f->sureness[slot[row]] = measure(f->law, f->classes->vocab);
@@ -197,7 +198,7 @@ static void note_alternatives(const pal_fill *f, pal_slot *s)
 double pal_fill_look_at(pal_fill *f, int32_t slot)
 {
     int at = (int)f->slot[slot].shown_at;
-    f->predictor.logits(f->predictor.context, &at, 1, f->logits);
+    if (!f->predictor.logits(f->predictor.context, &at, 1, f->logits)) f->broken = true;
     pal_fill_law(f, slot, f->logits);
     return f->classes->empty >= 0 ? f->law[f->classes->empty] : 0.0;
 }
@@ -272,11 +273,22 @@ static bool sample(pal_fill *f)
     }
 }
 
-pal_status pal_fill_step(pal_fill *f)
+/* Samplers go on with whatever they are given, within bounds, so that only here is to be asked what it was worth. */
+pal_status pal_fill_step(pal_fill *f, pal_error *err)
 {
+    const int32_t step = f->step, evaluations = f->evaluations;
+    const bool fresh = f->fresh;
     bool changed = false;
-    while (!changed && !finished(f)) changed = sample(f); /* time steps without an event pass unseen */
-    return finished(f) ? PAL_OK : PAL_MORE;
+    f->broken = false;
+    for (int32_t i = 0; i < f->slots; i++) f->slot[i].drawn = false;
+    while (!changed && !f->broken && !finished(f)) changed = sample(f); /* time steps without an event pass unseen */
+    if (!f->broken) return finished(f) ? PAL_OK : PAL_MORE;
+    for (int32_t i = 0; i < f->slots; i++)
+        if (f->slot[i].drawn) pal_fill_mask(f, i);
+    f->step = step;
+    f->evaluations = evaluations;
+    f->fresh = fresh;
+    return pal_fail_not_finite(err);
 }
 
 /* ---- options ---------------------------------------------------------------------------------------- */

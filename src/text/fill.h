@@ -24,8 +24,8 @@ typedef struct {
     int32_t at;       /* index in tokens */
     int32_t shown_at; /* index in what the last evaluation was shown */
     int32_t blank, index;
-    int32_t step; /* revealed at; -1: open; 0: pinned */
-    bool pinned;
+    int32_t step;       /* revealed at; -1: open; 0: pinned */
+    bool pinned, drawn; /* drawn: by the present step */
     float probability;
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];
     float alternative_probability[PAL_ALTERNATIVES];
@@ -52,6 +52,7 @@ struct pal_fill {
     int32_t open;     /* slots not revealed */
     int32_t step, evaluations;
     bool fresh;              /* the predictor has seen the tokens as they stand */
+    bool broken;             /* it has given what is not a number: the present step is undone */
     pal_uniform_fn *uniform; /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
     void *uniform_context;
     float *logits;    /* [PAL_FILL_ROWS, vocab] */
@@ -71,8 +72,9 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pa
 void pal_fill_start(pal_fill *f);
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err);
 
-/* Goes on with the sampler named in the options until a place changes: at most one evaluation. */
-pal_status pal_fill_step(pal_fill *f);
+/* Goes on with the sampler named in the options until a place changes: at most one evaluation.  PAL_E_FORMAT: the
+ * predictor gave NaN or infinity; all is then as it was. */
+pal_status pal_fill_step(pal_fill *f, pal_error *err);
 
 /* ---- for samplers ---- */
 

@@ -39,7 +39,7 @@ static void each_law(pal_scorer *s, int32_t count, bool causal, visit_fn *visit,
 {
     for (int32_t done = 0; done < count; done += PAL_FILL_ROWS) {
         int rows = count - done < PAL_FILL_ROWS ? (int)(count - done) : PAL_FILL_ROWS;
-        s->predictor.logits(s->predictor.context, s->asked + done, rows, s->logits);
+        if (!s->predictor.logits(s->predictor.context, s->asked + done, rows, s->logits)) s->broken = true;
         for (int i = 0; i < rows; i++) {
             law_of(s, s->logits + (size_t)i * (size_t)s->classes->vocab, causal);
             visit(context, done + i, s->law);
@@ -158,6 +158,7 @@ double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, 
     adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
     evaluate(s, s->shown, n, s->open, 0);
     each_law(s, s->open, false, keep_surest, &c);
+    if (s->broken) return c.nats; /* with the page as it was */
     s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
     s->open--; /* keep the rest in order of position: ties depend on it */
     memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(s->open - c.best_index) * sizeof *s->order);
@@ -168,6 +169,6 @@ double pal_score_adaptive(pal_scorer *s, const int32_t *tokens, int32_t n, int32
 {
     double nats = 0.0;
     pal_score_adaptive_start(s, tokens, n, given);
-    while (s->open) nats += pal_score_adaptive_step(s, tokens, n, measure);
+    while (s->open && !s->broken) nats += pal_score_adaptive_step(s, tokens, n, measure);
     return nats;
 }

@@ -24,6 +24,7 @@ typedef struct {
     uint32_t set;     /* of an exact bound under way: the sets of positions below this one are done */
     double sum[PAL_SCORE_ENUMERATED + 1]; /* ... and their nats by the number of positions */
     uint64_t evaluations;
+    bool broken; /* the predictor has given NaN or infinity: what the last call returned means nothing */
 } pal_scorer;
 
 void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena);

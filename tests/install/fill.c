@@ -23,7 +23,9 @@ int main(int argc, char **argv)
     if (!(block = malloc(bytes))) goto done;
     if (pal_session_init(&session, model, page, strlen(page), &options, block, bytes, &err)) goto done; /* lend */
 
-    while (pal_step(session) == PAL_MORE) fputc('.', stderr); /* a program may draw or stop here */
+    pal_status status;
+    while ((status = pal_step(session, &err)) == PAL_MORE) fputc('.', stderr); /* a program may draw or stop here */
+    if (status) goto done;
 
     bytes = pal_session_text(session, NULL, 0);
     if (!(text = malloc(bytes + 1))) goto done;

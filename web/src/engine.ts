@@ -177,6 +177,12 @@ export class Engine {
     if (status < 0) this.#fail();
   }
 
+  /** The status of a step that did not fail. */
+  stepped(status: number): number {
+    this.check(status);
+    return status;
+  }
+
   made(pointer: Pointer): Pointer {
     return pointer || this.#fail();
   }
@@ -270,7 +276,7 @@ export class Engine {
   }
 
   fillStep(fill: Pointer): number {
-    return this.fn('pw_fill_step')(fill);
+    return this.stepped(this.fn('pw_fill_step')(fill, this.error));
   }
 
   fillEnd(fill: Pointer): void {
@@ -318,7 +324,7 @@ export class Engine {
   }
 
   scoreStep(scoring: Pointer): number {
-    return this.fn('pal_scoring_step')(scoring);
+    return this.stepped(this.fn('pal_scoring_step')(scoring, this.error));
   }
 
   scoreFigures(scoring: Pointer): Record<(typeof SCORE_FIGURES)[number], number> {

@@ -147,7 +147,6 @@ function startFill(id: number, { text, options, sampler, seed, pins }: Call<'inf
       seconds += (performance.now() - began) / 1000;
       reply({ id, page: pages.next() });
       if (status === MORE) return null;
-      if (status < 0) throw new PalimpsestError('option', 'the page could not be filled');
       return { sampler: sampler ?? samplers[1]!, seconds, isa } satisfies FillDone;
     },
     end: () => on.fillEnd(fill),

@@ -74,7 +74,7 @@ static pal_status take_logits(pal_decode_room *room, const float *logits, pal_er
     room->most = PAL_NEVER;
     for (int32_t id = 0; id < room->vocab; id++) {
         double logit = (double)logits[id];
-        if (logit != logit) return pal_fail(err, PAL_E_FORMAT, "the network gives what is not a number", (size_t)id);
+        if (logit != logit) return pal_fail_not_finite(err);
         room->law[id] = logit < -DBL_MAX ? PAL_NEVER : pal_bounded(logit);
         if (room->law[id] > room->most) room->most = room->law[id];
     }

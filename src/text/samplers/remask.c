@@ -39,6 +39,6 @@ bool pal_sample_remask(pal_fill *f)
     /* Tokens are drawn given the state at t: evaluate before anything is masked again. */
     if (count) pal_fill_evaluate(f);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
-    for (int32_t i = 0; i < remasked; i++) pal_fill_mask(f, f->chosen[f->slots - 1 - i]);
+    for (int32_t i = 0; i < remasked && !f->broken; i++) pal_fill_mask(f, f->chosen[f->slots - 1 - i]);
     return count || remasked;
 }
