@@ -108,7 +108,7 @@ static size_t piece_text(const void *vocab, int32_t id, char *out, size_t capaci
 static void layout_options(pal_generator *g, const pal_generate_options *o, pal_arena *arena)
 {
     g->options = *o;
-    g->bias = pal_take(arena, o->logit_bias_count + PAL_ENDS, sizeof *g->bias);
+    g->bias = pal_take(arena, pal_plus(o->logit_bias_count, PAL_ENDS), sizeof *g->bias);
     g->banned = pal_take(arena, (size_t)g->model->net.vocab, 1);
     for (size_t i = 0; i < o->stop_count; i++) {
         char *text = pal_take(arena, o->stop[i].bytes, 1);

@@ -116,6 +116,7 @@ void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_aren
 {
     r->model = m;
     pal_activations_layout(&r->activations, &m->net, most, most, arena);
+    pal_activations_table(&r->activations, &m->net, arena);
     const pal_cache_shape shape = pal_transformer_cache(&m->net);
     pal_cache_layout(&r->cache, &shape, most, false, PAL_KV_F32, arena);
     r->rows = pal_take(arena, (size_t)most, sizeof *r->rows);

@@ -96,7 +96,7 @@ pal_status pal_likelihood_bytes(const pal_model *m, const pal_likelihood_options
     if (status) return status;
     lay_out(&measured, m, o, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "so many pictures would not fit into memory", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "so many pictures do not fit into memory: measure fewer together", SIZE_MAX);
     return PAL_OK;
 }
 

@@ -69,7 +69,7 @@ pal_status pal_model_quantize(const pal_model *m, const char *type, pal_sink_fn 
         return pal_fail(err, PAL_E_OPTION, "the type must be F32, F16, Q8_0 or Q4_0", SIZE_MAX);
     if (m->stored_error.status)
         return pal_fail(err, m->stored_error.status, m->stored_error.text, m->stored_error.offset);
-    pal_gguf_tensor_plan *plans = malloc((count + 1) * sizeof *plans);
+    pal_gguf_tensor_plan *plans = malloc(pal_times(count + 1, sizeof *plans));
     if (!plans) return pal_fail(err, PAL_E_MEMORY, "no memory for the list of tensors", SIZE_MAX);
     plan(m, types[which].type, plans);
     pal_status s = pal_gguf_write_header(m->gguf, types[which].file_type, plans, count, sink, context, err);

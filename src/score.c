@@ -100,7 +100,7 @@ static bool add_window(pal_scoring *j, size_t from, int32_t n, int32_t given)
 {
     if (j->window_count == j->window_room) {
         size_t room = j->window_room ? 2 * j->window_room : 64;
-        window *grown = realloc(j->windows, room * sizeof *grown);
+        window *grown = realloc(j->windows, pal_times(room, sizeof *grown));
         if (!grown) return false;
         j->windows = grown;
         j->window_room = room;
@@ -136,9 +136,9 @@ static pal_status read_text(pal_scoring *j, const char *text, size_t bytes, pal_
     /* BOS once a window: at most one more token for every token. */
     size_t scratch_bytes = pal_vocab_scratch_bytes(j->model->vocab, bytes);
     bool fits = scratch_bytes < SIZE_MAX && bytes < SIZE_MAX / 16;
-    int32_t *ids = fits ? malloc((bytes + 1) * sizeof *ids) : NULL;
+    int32_t *ids = fits ? malloc(pal_times(bytes + 1, sizeof *ids)) : NULL;
     void *scratch = fits ? malloc(scratch_bytes + 1) : NULL;
-    j->tokens = fits ? malloc((2 * bytes + 2) * sizeof *j->tokens) : NULL;
+    j->tokens = fits ? malloc(pal_times(2 * bytes + 2, sizeof *j->tokens)) : NULL;
     bool good = ids && scratch && j->tokens;
     for (size_t from = 0, next; good && from < bytes; from = next) {
         size_t end = document_end(text, bytes, from, &next);
@@ -284,7 +284,7 @@ static pal_status start_estimate(pal_scoring *j, double target, pal_error *err)
     e->least = j->window_count >= MANY_WINDOWS ? ROUNDS_FEW : ROUNDS_MANY;
     e->target = target > 0.0 ? target : DEFAULT_STANDARD_ERROR;
     e->count = (size_t)e->draws * j->window_count;
-    e->strata = malloc(e->count * sizeof *e->strata);
+    e->strata = malloc(pal_times(e->count, sizeof *e->strata));
     if (!e->strata) return pal_fail(err, PAL_E_MEMORY, "no memory for the estimate", SIZE_MAX);
     j->result.estimated = true;
     j->progress.expected_evaluations = (uint64_t)e->least * e->count;

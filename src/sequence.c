@@ -46,6 +46,7 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
     s->most = max_tokens;
     s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
     pal_activations_layout(&s->activations, &m->net, max_tokens < o->batch ? max_tokens : o->batch, max_tokens, arena);
+    pal_activations_table(&s->activations, &m->net, arena);
     const pal_cache_shape shape = pal_transformer_cache(&m->net);
     pal_cache_layout(&s->cache, &shape, max_tokens, true, o->kv, arena);
     return PAL_OK;
@@ -60,7 +61,10 @@ pal_status pal_sequence_bytes(const pal_model *model, const pal_sequence_options
     pal_status s = layout(&measured, model, options, &arena, err);
     if (s) return s;
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "a sequence of this length does not fit into memory", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY,
+                        "not enough memory for the keys and values of so many tokens: a shorter context, or keys "
+                        "and values of type Q8_0, take less",
+                        SIZE_MAX);
     return PAL_OK;
 }
 

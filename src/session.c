@@ -95,7 +95,8 @@ pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_b
     if (s) return s;
     lay_out(&measured, m, &page, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "the session would not fit into memory", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY,
+                        "the page would need more memory than there can be: a shorter page needs less", SIZE_MAX);
     return PAL_OK;
 }
 

@@ -35,11 +35,11 @@ static inline unsigned char *load_test_model(const char *name, size_t *size, voi
     *size = (size_t)ftell(file);
     *block = malloc(*size + 63);
     assert_non_null(*block);
-    unsigned char *image = (unsigned char *)(((uintptr_t)*block + 63) & ~(uintptr_t)63);
+    unsigned char *aligned = (unsigned char *)(((uintptr_t)*block + 63) & ~(uintptr_t)63);
     rewind(file);
-    assert_int_equal(fread(image, 1, *size, file), *size);
+    assert_int_equal(fread(aligned, 1, *size, file), *size);
     fclose(file);
-    return image;
+    return aligned;
 }
 
 static inline int32_t piece_id(const pal_model *model, const char *piece)

@@ -140,12 +140,14 @@ static void check_layers(const pal_transformer *net, unsigned isa, const golden 
     pal_arena arena = {0};
     pal_kernels_init(&kernels, isa);
     pal_activations_layout(&a, net, g->n, g->n, &arena);
+    pal_activations_table(&a, net, &arena);
     pal_cache_layout(&cache, &shape, g->n, false, PAL_KV_F32, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     float *logits = malloc((size_t)g->count * (size_t)g->vocab * sizeof *logits);
     assert_true(block && logits);
     arena = pal_arena_in(block);
     pal_activations_layout(&a, net, g->n, g->n, &arena);
+    pal_activations_table(&a, net, &arena);
     pal_cache_layout(&cache, &shape, g->n, false, PAL_KV_F32, &arena);
     pal_activations_prepare(&a, net, &cache);
     size_t size = (size_t)g->n * (size_t)g->dim;

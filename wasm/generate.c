@@ -52,7 +52,12 @@ pw_sequence *pw_sequence_start(const pal_model *model, int32_t max_tokens, int32
     pw_sequence *s = calloc(1, sizeof *s);
     if (s) s->block = pw_alloc(bytes);
     if (s && s->block && !pal_sequence_init(&s->sequence, model, &o, s->block, bytes, err)) return s;
-    if (!s || !s->block) *err = (pal_error){PAL_E_MEMORY, "no memory for what the model is to remember", SIZE_MAX};
+    if (!s || !s->block)
+        *err = (pal_error){PAL_E_MEMORY,
+                           "not enough memory for the keys and values of so many tokens: a shorter context, or keys "
+                           "and values of type "
+                           "Q8_0, take less",
+                           SIZE_MAX};
     pw_sequence_end(s);
     return NULL;
 }

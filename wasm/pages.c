@@ -2,6 +2,7 @@
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
+#include "core/core.h"
 #include "memory.h"
 #include "networks.h"
 #include "options.h"
@@ -120,7 +121,7 @@ int pw_fill_together(const pal_model *model, pw_fill *const *fills, int32_t coun
 {
     int64_t tokens = 0;
     size_t bytes = 0;
-    pal_session **sessions = malloc((size_t)count * sizeof *sessions);
+    pal_session **sessions = malloc(pal_times((size_t)count, sizeof *sessions));
     for (int32_t i = 0; sessions && i < count; i++) {
         sessions[i] = fills[i]->session;
         tokens += pal_session_progress(sessions[i]).shown;

@@ -4,6 +4,7 @@
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
+#include "core/core.h"
 #include "memory.h"
 #include "networks.h"
 #include "options.h"
@@ -142,7 +143,7 @@ static pal_status no_memory(pal_error *err)
 /* A copy of times[count]; NULL where there is no memory for one. */
 static double *copy_times(const double *times, double count)
 {
-    const size_t bytes = (size_t)count * sizeof *times;
+    const size_t bytes = pal_times((size_t)count, sizeof *times);
     double *copy = malloc(bytes);
     if (copy) memcpy(copy, times, bytes);
     return copy;

@@ -13,18 +13,18 @@ static size_t round_up(int n)
 
 static size_t kv_dim(const pal_cache *c)
 {
-    return (size_t)c->shape.kv_heads * (size_t)c->shape.head_dim;
+    return pal_times((size_t)c->shape.kv_heads, (size_t)c->shape.head_dim);
 }
 
 /* Numbers of a layer, and scales of a layer. */
 static size_t layer_size(const pal_cache *c)
 {
-    return (size_t)c->capacity * kv_dim(c);
+    return pal_times((size_t)c->capacity, kv_dim(c));
 }
 
 static size_t layer_scales(const pal_cache *c)
 {
-    return (size_t)c->capacity * (size_t)c->shape.kv_heads * (size_t)c->blocks;
+    return pal_times((size_t)c->capacity, pal_times((size_t)c->shape.kv_heads, (size_t)c->blocks));
 }
 
 static size_t element_bytes(pal_kv_type type)
@@ -35,8 +35,8 @@ static size_t element_bytes(pal_kv_type type)
 static void kept_layout(pal_kept *kept, const pal_cache *c, pal_arena *arena)
 {
     const size_t layers = (size_t)c->shape.layers;
-    kept->data = pal_take(arena, layers * layer_size(c), element_bytes(c->type));
-    kept->scale = c->type == PAL_KV_Q8_0 ? pal_take(arena, layers * layer_scales(c), sizeof *kept->scale) : NULL;
+    kept->data = pal_take2(arena, layers, layer_size(c), element_bytes(c->type));
+    kept->scale = c->type == PAL_KV_Q8_0 ? pal_take2(arena, layers, layer_scales(c), sizeof *kept->scale) : NULL;
 }
 
 void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, bool keep, pal_kv_type type,
@@ -46,8 +46,8 @@ void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, 
     *c = (pal_cache){.shape = *shape, .type = type, .capacity = (int)round_up(capacity)};
     c->blocks = (shape->head_dim + PAL_BLOCK - 1) / PAL_BLOCK;
     c->held = keep && type == PAL_KV_F32 ? shape->layers : 1;
-    c->k = pal_take(arena, (size_t)c->held * layer_size(c), sizeof *c->k);
-    c->v = pal_take(arena, (size_t)c->held * layer_size(c), sizeof *c->v);
+    c->k = pal_take2(arena, (size_t)c->held, layer_size(c), sizeof *c->k);
+    c->v = pal_take2(arena, (size_t)c->held, layer_size(c), sizeof *c->v);
     if (type == PAL_KV_F32) return;
     kept_layout(&c->kept_k, c, arena);
     kept_layout(&c->kept_v, c, arena);
@@ -207,9 +207,12 @@ pal_cache_rows pal_cache_put(pal_cache *c, const pal_kernels *kernels, int layer
 
 size_t pal_cache_bytes(const pal_cache *c, int positions)
 {
-    const size_t numbers = kv_dim(c) * element_bytes(c->type);
-    const size_t scales = c->type == PAL_KV_Q8_0 ? (size_t)c->shape.kv_heads * (size_t)c->blocks * sizeof(uint16_t) : 0;
-    return (size_t)c->shape.layers * (round_up(positions) + (size_t)positions) * (numbers + scales);
+    const size_t numbers = pal_times(kv_dim(c), element_bytes(c->type));
+    const size_t scales = c->type == PAL_KV_Q8_0
+                              ? pal_times(pal_times((size_t)c->shape.kv_heads, (size_t)c->blocks), sizeof(uint16_t))
+                              : 0;
+    return pal_times(pal_times((size_t)c->shape.layers, round_up(positions) + (size_t)positions),
+                     pal_plus(numbers, scales));
 }
 
 /* The last panel of some: its bytes, those of a number, and of how many positions it holds numbers. */

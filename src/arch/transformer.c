@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-static int round_up(int n)
+static size_t round_up(int n)
 {
-    return (n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
+    return ((size_t)n + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
 }
 
 pal_cache_shape pal_transformer_cache(const pal_transformer *net)
@@ -17,29 +17,34 @@ pal_cache_shape pal_transformer_cache(const pal_transformer *net)
 
 void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena)
 {
-    size_t n = (size_t)most, q_dim = (size_t)net->heads * (size_t)net->head_dim;
-    size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
+    size_t n = (size_t)most, q_dim = pal_times((size_t)net->heads, (size_t)net->head_dim);
+    size_t kv_dim = pal_times((size_t)net->kv_heads, (size_t)net->head_dim);
     size_t dim = (size_t)net->dim, hidden = (size_t)net->hidden;
-    size_t angles = net->rotary.dims ? (size_t)positions * ((size_t)net->head_dim / 2) : 0;
     size_t widest = dim > hidden ? dim : hidden;
     if (q_dim > widest) widest = q_dim;
 
     a->most = most;
     a->positions = positions;
-    a->x = pal_take(arena, n * dim, sizeof(float));
-    a->h = pal_take(arena, n * dim, sizeof(float));
-    a->q = pal_take(arena, n * q_dim, sizeof(float));
-    a->attended = pal_take(arena, n * q_dim, sizeof(float));
-    a->k = pal_take(arena, n * kv_dim, sizeof(float));
-    a->gate = pal_take(arena, net->layer[0].gate.data ? n * hidden : 0, sizeof(float));
-    a->up = pal_take(arena, n * hidden, sizeof(float));
-    a->scores = pal_take(arena, (size_t)round_up(positions), PAL_ATTENTION_ROWS * sizeof(float));
+    a->x = pal_take2(arena, n, dim, sizeof(float));
+    a->h = pal_take2(arena, n, dim, sizeof(float));
+    a->q = pal_take2(arena, n, q_dim, sizeof(float));
+    a->attended = pal_take2(arena, n, q_dim, sizeof(float));
+    a->k = pal_take2(arena, n, kv_dim, sizeof(float));
+    a->gate = pal_take2(arena, net->layer[0].gate.data ? n : 0, hidden, sizeof(float));
+    a->up = pal_take2(arena, n, hidden, sizeof(float));
+    a->scores = pal_take(arena, round_up(positions), PAL_ATTENTION_ROWS * sizeof(float));
     a->seen = pal_take(arena, n, sizeof *a->seen);
     a->every = pal_take(arena, n, sizeof *a->every);
     a->position = pal_take(arena, n, sizeof *a->position);
-    a->cosine = pal_take(arena, angles, sizeof(float));
-    a->sine = pal_take(arena, angles, sizeof(float));
+    a->cosine = a->sine = NULL;
     pal_quantized_layout(&a->room, n, widest, arena);
+}
+
+void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_arena *arena)
+{
+    const size_t positions = net->rotary.dims ? (size_t)a->positions : 0, half = (size_t)net->head_dim / 2;
+    a->cosine = pal_take2(arena, positions, half, sizeof(float));
+    a->sine = pal_take2(arena, positions, half, sizeof(float));
 }
 
 /* cos and sin of each angle in double, rounded once.  Pairs beyond rotary.dims do not turn. */

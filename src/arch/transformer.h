@@ -78,8 +78,11 @@ typedef struct {
     pal_quantized room;   /* [most, the widest input] */
 } pal_activations;
 
-/* Places the arrays in `arena`, or measures them (see pal_arena). */
+/* Places the arrays but for the rotary table in `arena`, or measures them (see pal_arena). */
 void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena);
+
+/* Places, or measures, the rotary table too: for activations that are prepared and do not borrow another's. */
+void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_arena *arena);
 
 /* Fills the rotary table of placed activations and clears a placed cache; once, before the first forward pass. */
 void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c);

@@ -59,7 +59,7 @@ static void pack(pal_matrix *m, void *room)
 pal_status pal_transformer_pack(pal_transformer *net, pal_error *err)
 {
     const int q_dim = net->heads * net->head_dim, widest = net->hidden > net->dim ? net->hidden : net->dim;
-    void *room = malloc((size_t)(widest > q_dim ? widest : q_dim) * PAL_PANEL * sizeof(float));
+    void *room = malloc(pal_times((size_t)(widest > q_dim ? widest : q_dim), PAL_PANEL * sizeof(float)));
     if (!room) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
     for (int i = 0; i < net->layers; i++) {
         pal_layer *l = &net->layer[i];

@@ -16,7 +16,7 @@ typedef struct {
 
 static size_t places_of(const pal_unet_level *l)
 {
-    return (size_t)l->height * (size_t)l->width;
+    return pal_times((size_t)l->height, (size_t)l->width);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -28,24 +28,26 @@ size_t pal_unet_skips(const pal_unet *net)
 {
     size_t values = 0;
     for (int l = 0; l < net->levels; l++)
-        values += (size_t)net->blocks * places_of(&net->level[l]) * (size_t)net->level[l].channels;
+        values = pal_plus(values, pal_times(pal_times((size_t)net->blocks, places_of(&net->level[l])),
+                                            (size_t)net->level[l].channels));
     return values;
 }
 
 pal_block_sizes pal_unet_sizes(const pal_unet *net)
 {
-    const size_t cells = (size_t)net->patch * (size_t)net->patch * (size_t)net->channels;
-    pal_block_sizes sizes = {.values = larger(places_of(&net->level[0]) * cells,
+    const size_t cells = pal_times(pal_times((size_t)net->patch, (size_t)net->patch), (size_t)net->channels);
+    pal_block_sizes sizes = {.values = larger(pal_times(places_of(&net->level[0]), cells),
                                               (size_t)net->embedding), /* both are quantised like pictures */
                              .widest = (size_t)net->embedding,
-                             .patch = 9 * cells};
+                             .patch = pal_times(9, cells)};
     sizes.values = larger(sizes.values, (size_t)net->sinusoids);
     for (int l = 0; l < net->levels; l++) {
-        const size_t joined = 2 * (size_t)net->level[l].channels; /* with a skip beside */
-        const size_t finer = places_of(&net->level[l > 0 ? l - 1 : 0]) * (size_t)net->level[l].channels; /* doubled */
-        sizes.values = larger(sizes.values, larger(places_of(&net->level[l]) * joined, finer));
+        const size_t channels = (size_t)net->level[l].channels,
+                     joined = pal_times(2, channels);                                        /* with a skip beside */
+        const size_t finer = pal_times(places_of(&net->level[l > 0 ? l - 1 : 0]), channels); /* doubled */
+        sizes.values = larger(sizes.values, larger(pal_times(places_of(&net->level[l]), joined), finer));
         sizes.widest = larger(sizes.widest, joined);
-        sizes.patch = larger(sizes.patch, 9 * joined);
+        sizes.patch = larger(sizes.patch, pal_times(9, joined));
     }
     return sizes;
 }

@@ -251,7 +251,7 @@ pal_status pal_unet_pack(pal_unet *net, pal_error *err)
     const pal_block_sizes sizes = pal_unet_sizes(net);
     size_t widest = sizes.patch > sizes.widest ? sizes.patch : sizes.widest;
     if ((size_t)net->sinusoids > widest) widest = (size_t)net->sinusoids;
-    void *room = malloc(widest * PAL_PANEL * sizeof(float));
+    void *room = malloc(pal_times(widest, PAL_PANEL * sizeof(float)));
     if (!room) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
     pack_ends(net, room);
     for (int i = 0; i < net->levels * (net->blocks + net->up_blocks); i++) {

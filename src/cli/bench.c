@@ -1,5 +1,6 @@
 /* bench.c - palimpsest bench: evaluations a second, for every instruction set of this machine in one run. */
 #include "cli.h"
+#include "../core/core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,8 @@ int command_bench(int argc, char **argv)
     size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;
     s.ids = calloc((size_t)s.tokens, sizeof *s.ids);
     s.at = calloc((size_t)s.outputs, sizeof *s.at);
-    s.logits = malloc((size_t)s.outputs * (vocabulary + 1) * sizeof *s.logits);
-    code = s.ids && s.at && s.logits ? EXIT_GOOD : EXIT_BAD;
+    s.logits = malloc(pal_times(pal_times((size_t)s.outputs, vocabulary + 1), sizeof *s.logits));
+    code = s.ids && s.at && s.logits ? EXIT_GOOD : no_memory("bench", "so many outputs");
     for (int32_t i = 0; code == EXIT_GOOD && vocabulary && i < s.tokens; i++)
         s.ids[i] = (int32_t)((size_t)i * 7919u % vocabulary);
     for (int32_t i = 0; code == EXIT_GOOD && i < s.outputs; i++) s.at[i] = (int32_t)((int64_t)i * s.tokens / s.outputs);

@@ -1,5 +1,6 @@
 /* generate.c - palimpsest generate. */
 #include "cli.h"
+#include "../core/core.h"
 
 #include <errno.h>
 #include <math.h>
@@ -163,7 +164,7 @@ static bool keep_token(job *j, const pal_generated *token)
 {
     if (j->token_count == j->token_room) {
         size_t room = 2 * j->token_room + 64;
-        pal_generated *grown = realloc(j->tokens, room * sizeof *grown);
+        pal_generated *grown = realloc(j->tokens, pal_times(room, sizeof *grown));
         if (!grown) return false;
         j->tokens = grown;
         j->token_room = room;
@@ -331,7 +332,7 @@ static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *e
     const int32_t *tokens = pal_generator_tokens(j->generator, &n);
     const unsigned flags = PAL_TOKENIZE_INSIDE | (j->r->special ? PAL_TOKENIZE_SPECIAL : 0);
     size_t count = 0, room = (size_t)n + size + 1;
-    int32_t *all = malloc(room * sizeof *all);
+    int32_t *all = malloc(pal_times(room, sizeof *all));
     if (!all) {
         *err = (pal_error){PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX};
         return PAL_E_MEMORY;
@@ -466,8 +467,10 @@ static int make_generator(job *j, void **sequence, void **generator, pal_error *
     if (!kept.max_tokens && pal_model_info(j->model)->context > LONGEST_UNASKED) kept.max_tokens = LONGEST_UNASKED;
     pal_status s = pal_sequence_bytes(j->model, &kept, &size, err);
     if (!s && !(*sequence = malloc(size))) {
-        *err =
-            (pal_error){PAL_E_MEMORY, "no memory for keys and values: --context or --kv make them smaller", SIZE_MAX};
+        *err = (pal_error){
+            PAL_E_MEMORY,
+            "not enough memory for the keys and values of so many tokens: --context or --kv make them smaller",
+            SIZE_MAX};
         s = PAL_E_MEMORY;
     }
     if (!s) s = pal_sequence_init(&j->sequence, j->model, &kept, *sequence, size, err);

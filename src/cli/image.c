@@ -1,5 +1,6 @@
 /* image.c - palimpsest image: pictures drawn, in a grid, as PNG or as bytes. */
 #include "image.h"
+#include "../core/core.h"
 
 #include <errno.h>
 #include <math.h>
@@ -34,7 +35,7 @@ static bool grid_of(const canvas *c, bitmap *out)
                     NULL};
     const size_t line = (size_t)out->width * (size_t)out->channels;
     const size_t row = (size_t)c->info->width * (size_t)c->info->channels;
-    out->pixels = malloc(line * (size_t)out->height);
+    out->pixels = malloc(pal_times(line, (size_t)out->height));
     if (!out->pixels) return false;
     memset(out->pixels, 0xff, line * (size_t)out->height);
     for (int32_t i = 0; i < c->options.count; i++) {
@@ -120,6 +121,7 @@ static int draw_batch(canvas *c, int32_t from, int32_t count, void **block, size
         free(*block);
         *block = malloc(needed);
         *room = *block ? needed : 0;
+        if (!*block) return no_memory("image", "the pictures that are drawn together");
     }
     if (pal_image_init(&d, c->model, &o, *block, *room, &err)) return report("image", &err);
     return run_batch(c, d, from, count);
@@ -243,13 +245,13 @@ static int draw(image_request *r, const pal_model *model)
     if (code < 0 && pal_image_check(model, &c.options, &err)) code = image_refused(model, &c.options, &err);
     if (code < 0) code = prepare_trace(r->trace);
     if (code < 0) {
-        const size_t size = (size_t)r->count * picture_bytes(c.info);
+        const size_t size = pal_times((size_t)r->count, picture_bytes(c.info));
         c.columns = r->columns ? r->columns : (int32_t)ceil(sqrt((double)r->count));
         c.pixels = malloc(size);
         if (c.pixels) memset(c.pixels, 128, size);
         if (!r->has_seed) c.options.seed = seed_or_drawn(0, false);
         stop_on_interrupt();
-        code = c.pixels ? draw_all(&c) : EXIT_BAD;
+        code = c.pixels ? draw_all(&c) : no_memory("image", "so many pictures");
         if (code == EXIT_GOOD) code = deliver(&c, start);
     }
     free(c.pixels);

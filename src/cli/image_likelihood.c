@@ -1,5 +1,6 @@
 /* image_likelihood.c - palimpsest image --likelihood: bits per dimension of given pictures. */
 #include "image.h"
+#include "../core/core.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -35,10 +36,11 @@ static size_t picture_bytes(const pal_image_info *info)
 static uint8_t *next_picture(album *a)
 {
     if (a->count == a->room) {
-        a->room = a->room ? 2 * a->room : 64;
-        uint8_t *grown = realloc(a->pixels, (size_t)a->room * picture_bytes(a->info));
+        const int32_t room = a->room ? 2 * a->room : 64;
+        uint8_t *grown = realloc(a->pixels, pal_times((size_t)room, picture_bytes(a->info)));
         if (!grown) return NULL;
         a->pixels = grown;
+        a->room = room;
     }
     return a->pixels + (size_t)a->count++ * picture_bytes(a->info);
 }
@@ -86,8 +88,8 @@ static int add_raw(album *a, const char *path, int32_t most)
     }
     for (size_t at = 0; good && at < file.size && a->count < most; at += each) {
         uint8_t *to = next_picture(a);
-        if (!to) break;
-        memcpy(to, file.data + at, each);
+        good = to || no_memory(path, "the pictures") != EXIT_BAD;
+        if (good) memcpy(to, file.data + at, each);
     }
     free(file.data);
     return good ? -1 : EXIT_BAD;
@@ -138,6 +140,7 @@ static pal_status run_draws(measure *m, int32_t from, int32_t count, pal_error *
     pal_status s = pal_likelihood_bytes(m->model, &o, &needed, err);
     if (s) return s;
     void *block = malloc(needed);
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the pictures that are measured together", SIZE_MAX);
     const uint8_t *pixels = m->album->pixels + (size_t)from * picture_bytes(m->album->info);
     for (int32_t draw = 0; s == PAL_OK && draw < m->r->draws; draw++) {
         o.draw = (uint32_t)draw;
@@ -242,7 +245,7 @@ int image_likelihood(const image_request *r, const pal_model *model)
     if (code < 0) {
         m.bits = calloc((size_t)a.count + 1, sizeof *m.bits);
         stop_on_interrupt();
-        code = m.bits ? run_all(&m) : EXIT_BAD;
+        code = m.bits ? run_all(&m) : no_memory("image", "so many pictures");
         if (code == EXIT_GOOD || code == EXIT_STOPPED) (r->json ? put_json(&m, start) : put_plain(&m));
     }
     free(m.bits);

@@ -55,7 +55,7 @@ static int label_each(const pal_model *model, pal_image_options *o, int32_t **la
     const uint32_t kinds = (uint32_t)pal_model_image(model)->labels;
     if (!kinds) return no_such_label(model, "all");
     *labels = malloc((size_t)o->count * sizeof **labels);
-    if (!*labels) return EXIT_BAD;
+    if (!*labels) return no_memory("image", "the labels");
     for (int32_t i = 0; i < o->count; i++) (*labels)[i] = (int32_t)(((uint64_t)o->first + (uint64_t)i) % kinds);
     o->labels = *labels;
     return -1;

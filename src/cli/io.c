@@ -55,7 +55,7 @@ int input_read(const char *command, const char *text, const char *file, const ch
     if (file) return file_read(file, out) ? -1 : EXIT_BAD;
     out->size = strlen(text);
     out->data = malloc(out->size + 1);
-    if (!out->data) return EXIT_BAD;
+    if (!out->data) return no_memory(command, "the text");
     memcpy(out->data, text, out->size + 1);
     return -1;
 }
@@ -90,6 +90,12 @@ int report(const char *where, const pal_error *err)
         fprintf(stderr, " (%s %zu)", err->status == PAL_E_OPTION ? "number" : "byte", err->offset);
     fputc('\n', stderr);
     return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
+}
+
+int no_memory(const char *where, const char *what)
+{
+    fprintf(stderr, "palimpsest: %s: no memory for %s\n", where, what);
+    return EXIT_BAD;
 }
 
 pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code)

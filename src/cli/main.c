@@ -1,7 +1,17 @@
 /* main.c - palimpsest, the command. */
 #include "cli.h"
+#include "../core/core.h"
 
 #include <string.h>
+
+#if PAL_ASAN
+/* Blocks that are too large are NULL here, too, which the program answers. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+#endif
 
 static const struct {
     const char *name, *summary;

@@ -1,5 +1,6 @@
 /* tokens.c - palimpsest tokenize and detokenize. */
 #include "cli.h"
+#include "../core/core.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,10 +72,10 @@ int command_tokenize(int argc, char **argv)
     if (!model) return code;
     code = input_read("tokenize", text, file, dash, &input);
     if (code < 0) {
-        int32_t *ids = malloc((input.size + 1) * sizeof *ids);
+        int32_t *ids = malloc(pal_times(input.size + 1, sizeof *ids));
         unsigned flags = (special ? PAL_TOKENIZE_SPECIAL : 0) | (inside ? PAL_TOKENIZE_INSIDE : 0);
         if (!ids || pal_tokenize(model, input.data, input.size, flags, ids, input.size + 1, &count, &err))
-            code = ids ? report("tokenize", &err) : EXIT_BAD;
+            code = ids ? report("tokenize", &err) : no_memory("tokenize", "the tokens");
         else {
             code = EXIT_GOOD;
             if (as_json)
@@ -98,8 +99,11 @@ static bool read_ids(const char *text, size_t size, int32_t **out, size_t *count
 {
     size_t room = size / 2 + 1;
     *count = 0;
-    *out = malloc(room * sizeof **out);
-    if (!*out) return false;
+    *out = malloc(pal_times(room, sizeof **out));
+    if (!*out) {
+        no_memory("detokenize", "the ids");
+        return false;
+    }
     for (size_t at = 0; at < size;) {
         if (strchr(" ,\t\r\n", text[at]) && text[at]) {
             at++;
@@ -160,7 +164,8 @@ int command_detokenize(int argc, char **argv)
             fwrite(text, 1, size, stdout);
             fputc('\n', stdout);
             code = EXIT_GOOD;
-        }
+        } else
+            no_memory("detokenize", "the text");
         free(text);
     }
     free(ids);

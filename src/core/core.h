@@ -7,6 +7,9 @@
 
 #include "../palimpsest.h"
 
+/* Tensors of a file, panels and saved keys and values are read where they lie, and files are little-endian. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "this engine needs a little-endian machine");
+
 /* For mistakes of the caller or of this library, never for bad files or text. */
 #ifdef NDEBUG
 #define PAL_ASSERT(cond) ((void)0)

@@ -32,16 +32,16 @@ pal_status pal_bound_check(const pal_bound *b, pal_error *err)
 
 void pal_bound_layout(pal_bound *b, pal_arena *arena)
 {
-    const size_t count = (size_t)b->count, size = (size_t)b->predictor.size, row = size * sizeof(float);
-    b->x = pal_take(arena, count, row);
+    const size_t count = (size_t)b->count, size = (size_t)b->predictor.size;
+    b->x = pal_take2(arena, count, size, sizeof(float));
     b->nats = pal_take(arena, count, sizeof *b->nats);
     b->level = pal_take(arena, (size_t)b->options.steps + 1, sizeof *b->level);
     b->time = pal_take(arena, count, sizeof *b->time);
     b->picture = pal_take(arena, count, sizeof *b->picture);
-    b->noised = pal_take(arena, count, row);
-    b->noise = pal_take(arena, count, row);
-    b->eps = pal_take(arena, count, row);
-    b->second = pal_take(arena, count, row);
+    b->noised = pal_take2(arena, count, size, sizeof(float));
+    b->noise = pal_take2(arena, count, size, sizeof(float));
+    b->eps = pal_take2(arena, count, size, sizeof(float));
+    b->second = pal_take2(arena, count, size, sizeof(float));
     b->variance = pal_take(arena, size, sizeof *b->variance);
 }
 

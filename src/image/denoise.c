@@ -19,17 +19,17 @@ static bool has_clocks(const pal_image_options *o)
 void pal_denoise_layout(pal_denoise *d, pal_arena *arena)
 {
     const pal_image_options *o = &d->options;
-    const size_t count = (size_t)d->count, size = (size_t)pal_denoise_size(d), row = size * sizeof(float);
+    const size_t count = (size_t)d->count, size = (size_t)pal_denoise_size(d);
     const bool heun = o->sampler == PAL_IMAGE_PROBABILITY_FLOW && o->solver == PAL_FLOW_HEUN;
     d->exploding = has_sigmas(o);
-    d->x = pal_take(arena, count, row);
-    d->x0 = pal_take(arena, count, row);
-    d->eps = pal_take(arena, count, row);
-    d->second = pal_image_head(o->sampler) ? pal_take(arena, count, row) : NULL;
-    d->input = d->exploding || has_clocks(o) ? pal_take(arena, count, row) : NULL;
-    d->before = heun || o->sampler == PAL_IMAGE_DPM_SOLVER ? pal_take(arena, count, row) : NULL;
-    d->before_eps = heun ? pal_take(arena, count, row) : NULL;
-    d->stages = has_clocks(o) ? pal_take(arena, count, PAL_RK45_STAGES * row) : NULL;
+    d->x = pal_take2(arena, count, size, sizeof(float));
+    d->x0 = pal_take2(arena, count, size, sizeof(float));
+    d->eps = pal_take2(arena, count, size, sizeof(float));
+    d->second = pal_image_head(o->sampler) ? pal_take2(arena, count, size, sizeof(float)) : NULL;
+    d->input = d->exploding || has_clocks(o) ? pal_take2(arena, count, size, sizeof(float)) : NULL;
+    d->before = heun || o->sampler == PAL_IMAGE_DPM_SOLVER ? pal_take2(arena, count, size, sizeof(float)) : NULL;
+    d->before_eps = heun ? pal_take2(arena, count, size, sizeof(float)) : NULL;
+    d->stages = has_clocks(o) ? pal_take3(arena, count, PAL_RK45_STAGES, size, sizeof(float)) : NULL;
     d->clock = has_clocks(o) ? pal_take(arena, count, sizeof *d->clock) : NULL;
     d->level = pal_take(arena, (size_t)o->steps + 1, sizeof *d->level);
     d->time = pal_take(arena, count, sizeof *d->time);

@@ -45,20 +45,20 @@ pal_status pal_flow_check(const pal_flow_options *o, const pal_noise_predictor *
 
 void pal_flow_layout(pal_flow *f, pal_arena *arena)
 {
-    const size_t count = (size_t)f->count, row = (size_t)f->predictor.size * sizeof(float);
-    f->x = pal_take(arena, count, row);
+    const size_t count = (size_t)f->count, size = (size_t)f->predictor.size;
+    f->x = pal_take2(arena, count, size, sizeof(float));
     f->log_density = pal_take(arena, count, sizeof *f->log_density);
     f->clock = pal_take(arena, count, sizeof *f->clock);
     f->rate = pal_take(arena, count, sizeof *f->rate);
     f->trace = pal_take(arena, count, sizeof *f->trace);
     f->time = pal_take(arena, count, sizeof *f->time);
     f->picture = pal_take(arena, count, sizeof *f->picture);
-    f->stages = pal_take(arena, count, PAL_RK45_STAGES * row);
-    f->state = pal_take(arena, count, row);
-    f->shown = pal_take(arena, count, row);
-    f->along = pal_take(arena, count, row);
-    f->eps = pal_take(arena, count, row);
-    f->answer = pal_take(arena, count, row);
+    f->stages = pal_take3(arena, count, PAL_RK45_STAGES, size, sizeof(float));
+    f->state = pal_take2(arena, count, size, sizeof(float));
+    f->shown = pal_take2(arena, count, size, sizeof(float));
+    f->along = pal_take2(arena, count, size, sizeof(float));
+    f->eps = pal_take2(arena, count, size, sizeof(float));
+    f->answer = pal_take2(arena, count, size, sizeof(float));
 }
 
 void pal_flow_begin(pal_flow *f)

@@ -15,7 +15,7 @@ pal_status pal_guidance_check(const pal_guidance *g, pal_error *err)
 
 void pal_guidance_layout(pal_guidance *g, int32_t count, pal_arena *arena)
 {
-    g->eps = pal_take(arena, (size_t)count, (size_t)g->with.size * sizeof *g->eps);
+    g->eps = pal_take2(arena, (size_t)count, (size_t)g->with.size, sizeof *g->eps);
 }
 
 static void combine(const pal_guidance *g, const pal_noise_query *q)

@@ -6,14 +6,14 @@
 
 static size_t round_up(size_t places)
 {
-    return (places + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL;
+    return pal_times(pal_plus(places, PAL_PANEL - 1) / PAL_PANEL, PAL_PANEL);
 }
 
 void pal_attention_layout(pal_attention_room *room, size_t places, size_t widest, pal_arena *arena)
 {
-    room->q = pal_take(arena, places * widest, sizeof *room->q);
-    room->v = pal_take(arena, places * widest, sizeof *room->v);
-    room->keys = pal_take(arena, round_up(places) * widest, sizeof *room->keys);
+    room->q = pal_take2(arena, places, widest, sizeof *room->q);
+    room->v = pal_take2(arena, places, widest, sizeof *room->v);
+    room->keys = pal_take2(arena, round_up(places), widest, sizeof *room->keys);
     room->scores = pal_take(arena, round_up(places), PAL_ATTENTION_ROWS * sizeof *room->scores);
     room->seen = pal_take(arena, places, sizeof *room->seen);
 }

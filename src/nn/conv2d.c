@@ -4,7 +4,7 @@
 
 void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, size_t values, pal_arena *arena)
 {
-    room->patches = pal_take(arena, PAL_CONV_PIXELS * widest, sizeof *room->patches);
+    room->patches = pal_take2(arena, PAL_CONV_PIXELS, widest, sizeof *room->patches);
     pal_quantized_layout(&room->rows, PAL_CONV_PIXELS, widest, arena);
     pal_quantized_layout(&room->whole, 1, values, arena);
 }

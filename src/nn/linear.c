@@ -5,11 +5,11 @@ void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_aren
 {
     const size_t blocks = widest / PAL_BLOCK + 1;
     *room = (pal_quantized){0};
-    room->q = pal_take(arena, n * blocks, PAL_BLOCK * sizeof *room->q);
-    room->scale = pal_take(arena, n * blocks, sizeof *room->scale);
-    room->bias = pal_take(arena, n * blocks, sizeof *room->bias);
+    room->q = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *room->q);
+    room->scale = pal_take2(arena, n, blocks, sizeof *room->scale);
+    room->bias = pal_take2(arena, n, blocks, sizeof *room->bias);
 #if defined(__wasm__)
-    room->wide = pal_take(arena, n * blocks, PAL_BLOCK * sizeof *room->wide);
+    room->wide = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *room->wide);
 #endif
 }
 

@@ -26,7 +26,7 @@ typedef struct {
     pal_conv2d_room conv;
 } pal_block_room;
 
-/* The sizes of that: of the largest inputs and outputs of any part. */
+/* The sizes of that: of the largest inputs and outputs of any part; SIZE_MAX where a true one is larger. */
 typedef struct {
     size_t values; /* places * channels */
     size_t widest; /* channels, or the embedding */

@@ -8,7 +8,7 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pa
 {
     size_t v = (size_t)vocab, s = (size_t)slots;
     f->shown = pal_take(arena, (size_t)most, sizeof *f->shown);
-    f->logits = pal_take(arena, PAL_FILL_ROWS * v, sizeof *f->logits);
+    f->logits = pal_take2(arena, PAL_FILL_ROWS, v, sizeof *f->logits);
     f->law = pal_take(arena, v, sizeof *f->law);
     f->rank = pal_take(arena, v, sizeof *f->rank);
     f->present = pal_take(arena, v, sizeof *f->present);

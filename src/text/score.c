@@ -10,7 +10,7 @@ void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *ar
     s->order = pal_take(arena, (size_t)most, sizeof *s->order);
     s->asked = pal_take(arena, (size_t)most, sizeof *s->asked);
     s->sureness = pal_take(arena, (size_t)most, sizeof *s->sureness);
-    s->logits = pal_take(arena, PAL_FILL_ROWS * (size_t)vocab, sizeof *s->logits);
+    s->logits = pal_take2(arena, PAL_FILL_ROWS, (size_t)vocab, sizeof *s->logits);
     s->law = pal_take(arena, (size_t)vocab, sizeof *s->law);
 }
 
