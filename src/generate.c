@@ -1,5 +1,6 @@
 /* generate.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
 #include "generate.h"
+#include "core/ranges.h"
 
 #include <float.h>
 #include <math.h>
@@ -67,14 +68,13 @@ static pal_status check(const pal_sequence *s, const pal_generate_options *o, pa
     pal_status status = pal_decode_check(&decode, s->model->net.vocab, err);
     if (!status) status = check_stop(o, err);
     if (status) return status;
-    if (o->max_tokens < -1)
-        return pal_fail(err, PAL_E_OPTION, "the number of tokens to generate is negative", SIZE_MAX);
-    if (o->alternatives < 0 || o->alternatives > PAL_CANDIDATES)
-        return pal_fail(err, PAL_E_OPTION, "the number of alternatives is not between 0 and 20", SIZE_MAX);
-    if (o->keep < -1) return pal_fail(err, PAL_E_OPTION, "the number of tokens to keep is negative", SIZE_MAX);
-    if (o->shift && s->most < SHORTEST_TO_SHIFT)
-        return pal_fail(err, PAL_E_OPTION, "a window of less than 4 tokens cannot be shifted", SIZE_MAX);
-    return PAL_OK;
+    const pal_rule rules[] = {
+        {o->max_tokens >= -1, "max-tokens must not be negative (-1: as many as there is room for)"},
+        {o->alternatives >= 0 && o->alternatives <= PAL_CANDIDATES, "alternatives must lie between 0 and 20"},
+        {o->keep >= -1, "keep must not be negative (-1: the whole prompt, up to half of the room)"},
+        {!o->shift || s->most >= SHORTEST_TO_SHIFT, "a window of less than 4 tokens cannot be shifted"},
+    };
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 /* The control tokens that stop texts name, then the tokens that end texts in any case. */

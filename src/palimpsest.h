@@ -158,8 +158,9 @@ typedef struct {
     uint32_t draft;      /* 0; another draft of the same seed is another text */
     double temperature;  /* 0.6; 0 is greedy, at most 100; of words: the length of a blank keeps the model's law */
     int32_t top_k;       /* 0: off */
-    double top_p;        /* 1: off; the least likely tokens beyond this mass are left out, the one that crosses stays */
-    double min_p;        /* 0: off; leaves out what is less likely than min_p times the likeliest */
+    double top_p; /* 1: off; the least likely tokens beyond this mass are left out, the one that crosses stays, so
+                            that 0 is the likeliest token alone */
+    double min_p; /* 0: off; leaves out what is less likely than min_p times the likeliest */
     double repetition_penalty;  /* 1: off; of tokens that stand in the page already */
     bool borders;               /* true: the border rules of ARCHITECTURE.md; false: the model's exact law */
     bool document;              /* false; true: the page is a whole document (BOS and EOS are shown) */
@@ -346,7 +347,7 @@ typedef struct {
     double temperature;        /* 1; 0 is greedy, at most 100 */
     int32_t top_k;             /* 0: off */
     double typical_p;          /* 1: off; locally typical sampling */
-    double top_p;              /* 1: off; the token that crosses stays */
+    double top_p;              /* 1: off; the token that crosses stays, so that 0 is the likeliest token alone */
     double min_p;              /* 0: off; leaves out what is less likely than min_p times the likeliest */
     double repetition_penalty; /* 1: off */
     double frequency_penalty;  /* 0: off */

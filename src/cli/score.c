@@ -140,7 +140,6 @@ int command_score(int argc, char **argv)
     bytes input = {0};
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    if (o->standard_error < 0.0) return usage_error("score", "standard-error must be positive", NULL);
     pal_model *model = model_of("score", r.path, 0, isa, &code);
     if (!model) return code;
     code = input_read("score", text, file, dash, &input);

@@ -1,6 +1,7 @@
 /* options.c - names, defaults and checks of the samplers of pictures. */
 #include "denoise.h"
 #include "transition.h"
+#include "../core/ranges.h"
 
 #include <math.h>
 #include <string.h>
@@ -93,23 +94,6 @@ int32_t pal_image_evaluations(const pal_image_options *o)
 
 /* ---- checks ----------------------------------------------------------------------------------------- */
 
-typedef struct {
-    bool good;
-    const char *text;
-} rule;
-
-static pal_status first_broken(const rule *rules, size_t count, pal_error *err)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!rules[i].good) return pal_fail(err, PAL_E_OPTION, rules[i].text, SIZE_MAX);
-    return PAL_OK;
-}
-
-static bool between(double x, double low, double high)
-{
-    return x >= low && x <= high; /* false for NaN */
-}
-
 static bool same(double a, double b)
 {
     return !(a < b) && !(a > b);
@@ -120,7 +104,7 @@ pal_status pal_denoise_can(pal_image_sampler sampler, const pal_noise_predictor 
     if ((unsigned)sampler >= PAL_IMAGE_SAMPLERS)
         return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
     const pal_noise_head head = pal_image_head(sampler);
-    const rule rules[] = {
+    const pal_rule rules[] = {
         {!is_analytic(sampler) || p->gammas > 0,
          "the model has no table Gamma for the analytic samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
          "predictor-corrector, probability-flow and dpm-solver++ work without"},
@@ -131,23 +115,23 @@ pal_status pal_denoise_can(pal_image_sampler sampler, const pal_noise_predictor 
          "the model has no squared-residual head for the npr samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
          "predictor-corrector, probability-flow and dpm-solver++ work without"},
     };
-    return first_broken(rules, sizeof rules / sizeof *rules, err);
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 static pal_status check_steps(const pal_image_options *o, const pal_schedule *s, pal_error *err)
 {
     const bool langevin = o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN;
-    const rule rules[] = {
+    const pal_rule rules[] = {
         {(unsigned)o->solver <= PAL_FLOW_HEUN, "there is no such solver"},
         {!is_rk45(o) || o->steps == 0,
          "probability-flow by RK45 finds its own steps: give a tolerance, or solver heun"},
-        {is_rk45(o) || between(o->steps, 1, PAL_SCHEDULE_STEPS), "steps must lie between 1 and 65536"},
+        {is_rk45(o) || pal_between(o->steps, 1, PAL_SCHEDULE_STEPS), "steps must lie between 1 and 65536"},
         {!langevin || o->steps >= 100, "annealed-langevin needs at least 100 noise levels (steps)"},
-        {between(o->iterations, 1, 10000), "iterations must lie between 1 and 10000"},
+        {pal_between(o->iterations, 1, 10000), "iterations must lie between 1 and 10000"},
         {o->iterations == 1 || langevin, "iterations is an option of annealed-langevin alone"},
-        {between(o->langevin_step, 1e-6, 1.0), "the langevin step must lie between 1e-6 and 1 (of sigma squared)"},
+        {pal_between(o->langevin_step, 1e-6, 1.0), "the langevin step must lie between 1e-6 and 1 (of sigma squared)"},
         {langevin || same(o->langevin_step, 0.5), "the langevin step is an option of annealed-langevin alone"},
-        {between(o->correctors, 0, 100), "correctors must lie between 0 and 100"},
+        {pal_between(o->correctors, 0, 100), "correctors must lie between 0 and 100"},
         {o->correctors == 1 || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
          "correctors is an option of predictor-corrector alone"},
         {o->snr > 0.0 && o->snr <= 1.0, "snr must lie above 0 and at most at 1"},
@@ -155,12 +139,12 @@ static pal_status check_steps(const pal_image_options *o, const pal_schedule *s,
          "snr is an option of predictor-corrector alone"},
         {o->solver == PAL_FLOW_RK45 || o->sampler == PAL_IMAGE_PROBABILITY_FLOW,
          "solver is an option of probability-flow alone"},
-        {between(o->tolerance, 1e-6, 0.1), "tolerance must lie between 1e-6 and 0.1"},
+        {pal_between(o->tolerance, 1e-6, 0.1), "tolerance must lie between 1e-6 and 0.1"},
         {is_rk45(o) || same(o->tolerance, 1e-4), "tolerance is an option of probability-flow by RK45 alone"},
         {(!is_rk45(o) && !has_sigmas(o)) || o->grid == PAL_GRID_EVEN,
          "a grid of times has no use here: RK45 finds its own, annealed-langevin and VE take geometric noise levels"},
     };
-    pal_status status = first_broken(rules, sizeof rules / sizeof *rules, err);
+    pal_status status = pal_check_rules(rules, sizeof rules / sizeof *rules, err);
     if (status || is_rk45(o)) return status;
     /* Noise levels need not be steps of the schedule, so that there may be more of them. */
     return pal_grid_check(s, o->grid, o->times, has_sigmas(o) ? 1 : o->steps, err);
@@ -169,16 +153,16 @@ static pal_status check_steps(const pal_image_options *o, const pal_schedule *s,
 static pal_status check_variance(const pal_image_options *o, pal_error *err)
 {
     const bool ancestral = pal_variance_of(o->sampler) != NULL;
-    const rule rules[] = {
+    const pal_rule rules[] = {
         {(unsigned)o->variance <= PAL_VARIANCE_LARGE, "there is no such variance"},
         {o->variance == PAL_VARIANCE_SMALL || o->sampler == PAL_IMAGE_DDPM, "variance is an option of ddpm alone"},
-        {between(o->eta, 0.0, 1.0), "eta must lie between 0 and 1"},
+        {pal_between(o->eta, 0.0, 1.0), "eta must lie between 0 and 1"},
         {!(o->eta > 0.0) || pal_image_mean_by_eps(o->sampler),
          "eta is an option of ddim, analytic-ddim, npr-ddim and sn-ddim alone"},
-        {between(o->clip_pixel, 0.0, 255.0), "clip-pixel must lie between 0 and 255 (0 is off)"},
+        {pal_between(o->clip_pixel, 0.0, 255.0), "clip-pixel must lie between 0 and 255 (0 is off)"},
         {ancestral || !(o->clip_pixel > 0.0), "clip-pixel is an option of ddpm, ddim and their kin alone"},
     };
-    return first_broken(rules, sizeof rules / sizeof *rules, err);
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s, pal_error *err)
@@ -188,7 +172,7 @@ static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s
     const bool given = o->sigma_max > 0.0 || o->sigma_min > 0.0;
     const double high = o->sigma_max > 0.0 ? o->sigma_max : highest < 50.0 ? highest : 50.0;
     const double low = o->sigma_min > 0.0 ? o->sigma_min : lowest;
-    const rule rules[] = {
+    const pal_rule rules[] = {
         {(unsigned)o->process <= PAL_PROCESS_VE, "there is no such process"},
         {o->process == PAL_PROCESS_VP || is_stochastic_solver(o->sampler),
          "process is an option of reverse-sde and predictor-corrector alone"},
@@ -198,13 +182,13 @@ static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s
         {!has_sigmas(o) || low >= lowest, "sigma-min is less noise than the schedule of the model begins with"},
         {!has_sigmas(o) || low <= high, "sigma-min must not exceed sigma-max"},
     };
-    return first_broken(rules, sizeof rules / sizeof *rules, err);
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 static pal_status check_known(const pal_image_options *o, pal_error *err)
 {
     const bool given = o->known != NULL;
-    const rule rules[] = {
+    const pal_rule rules[] = {
         {given == (o->mask != NULL), "inpainting needs both a known picture and a mask"},
         {!given || o->sampler != PAL_IMAGE_PROBABILITY_FLOW,
          "probability-flow cannot keep known parts: what is put back does not lie on the path of its equation; take "
@@ -212,14 +196,14 @@ static pal_status check_known(const pal_image_options *o, pal_error *err)
         {!given || o->sampler != PAL_IMAGE_DPM_SOLVER,
          "dpm-solver++ cannot keep known parts: it extrapolates from predictions made before they were put back; take "
          "ddpm, ddim or their kin, reverse-sde, predictor-corrector or annealed-langevin"},
-        {between(o->resample, 1, 1000), "resample must lie between 1 and 1000"},
+        {pal_between(o->resample, 1, 1000), "resample must lie between 1 and 1000"},
         {o->resample == 1 || given, "resample has no use without known parts"},
         {o->resample == 1 || o->sampler != PAL_IMAGE_ANNEALED_LANGEVIN,
          "annealed-langevin resamples by iterations: resample has no use"},
         {o->resample == 1 || o->sampler != PAL_IMAGE_PREDICTOR_CORRECTOR,
          "predictor-corrector resamples by correctors: resample has no use"},
     };
-    return first_broken(rules, sizeof rules / sizeof *rules, err);
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 pal_status pal_denoise_check(const pal_image_options *o, const pal_noise_predictor *p, const pal_schedule *s,

@@ -20,7 +20,7 @@ const FIELDS: readonly Field<Key>[] = [
   { key: 'drafts', label: 'Drafts', hint: 'filled side by side', initial: 1, least: 1, most: 4, step: 1 },
   { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.6, least: 0, most: 100, step: 'any' },
   { key: 'topK', label: 'Top-k', hint: 'likeliest words only; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
-  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off', initial: 1, least: 0, most: 1, step: 'any', above: true },
+  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 1, least: 0, most: 1, step: 'any' },
   { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, least: 0, most: 1, step: 'any' },
   { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, least: 0, most: 100, step: 'any', above: true },
   { key: 'steps', label: 'Time steps', hint: 'of ancestral and remask', initial: 64, least: 1, most: 1 << 20, step: 1 },

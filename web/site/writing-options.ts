@@ -10,10 +10,10 @@ type Key =
 const FIELDS: readonly Field<Key>[] = [
   { key: 'maxTokens', label: 'Length', hint: 'tokens (words or pieces of words) at a time', initial: 80, least: 1, most: 4096, step: 1 },
   { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.7, least: 0, most: 100, step: 'any' },
-  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off', initial: 0.95, least: 0, most: 1, step: 'any', above: true },
+  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 0.95, least: 0, most: 1, step: 'any' },
   { key: 'topK', label: 'Top-k', hint: 'likeliest words only; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
   { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, least: 0, most: 1, step: 'any' },
-  { key: 'typicalP', label: 'Typical-p', hint: 'words about as surprising as usual; 1 is off', initial: 1, least: 0, most: 1, step: 'any', above: true },
+  { key: 'typicalP', label: 'Typical-p', hint: 'words about as surprising as usual; 1 is off', initial: 1, least: 0, most: 1, step: 'any' },
   { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, least: 0, most: 100, step: 'any', above: true },
   { key: 'frequencyPenalty', label: 'Frequency penalty', hint: 'for each time a word was used; 0 is off', initial: 0, least: -100, most: 100, step: 'any' },
   { key: 'presencePenalty', label: 'Presence penalty', hint: 'once a word was used; 0 is off', initial: 0, least: -100, most: 100, step: 'any' },

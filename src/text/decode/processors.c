@@ -2,6 +2,7 @@
 #include "processors.h"
 #include "../../core/math.h"
 #include "../../core/random.h"
+#include "../../core/ranges.h"
 
 #include <float.h>
 #include <string.h>
@@ -19,32 +20,27 @@ pal_decode_options pal_decode_defaults(void)
     };
 }
 
-static bool within(double x, double least, double most) /* false for NaN */
+static pal_status check_numbers(const pal_decode_options *o, pal_error *err)
 {
-    return x >= least && x <= most;
-}
-
-static const char *why_not(const pal_decode_options *o)
-{
-    if (!within(o->temperature, 0.0, 100.0)) return "the temperature is not between 0 and 100";
-    if (o->top_k < 0) return "top-k is negative";
-    if (!within(o->typical_p, 0.0, 1.0)) return "typical-p is not between 0 and 1";
-    if (!within(o->top_p, 0.0, 1.0)) return "top-p is not between 0 and 1";
-    if (!within(o->min_p, 0.0, 1.0)) return "min-p is not between 0 and 1";
-    if (!within(o->repetition_penalty, DBL_MIN, 100.0)) return "the repetition penalty is not above 0 and at most 100";
-    if (!within(o->frequency_penalty, -100.0, 100.0)) return "the frequency penalty is not between -100 and 100";
-    if (!within(o->presence_penalty, -100.0, 100.0)) return "the presence penalty is not between -100 and 100";
-    if (o->repeat_last_n < -1) return "the number of tokens that penalties look at is below -1";
-    if (o->mirostat != 0 && o->mirostat != 2) return "mirostat is not 0 (off) or 2";
-    if (!within(o->mirostat_tau, DBL_MIN, 100.0)) return "mirostat's target is not above 0 and at most 100 bits";
-    if (!within(o->mirostat_eta, DBL_MIN, 1.0)) return "mirostat's rate is not above 0 and at most 1";
-    return NULL;
+    const pal_rule rules[] = {
+        {pal_between(o->typical_p, 0.0, 1.0), "typical-p must lie between 0 and 1 (1 is off)"},
+        {pal_between(o->frequency_penalty, -100.0, 100.0),
+         "frequency-penalty must lie between -100 and 100 (0 is off)"},
+        {pal_between(o->presence_penalty, -100.0, 100.0), "presence-penalty must lie between -100 and 100 (0 is off)"},
+        {o->repeat_last_n >= -1, "repeat-last-n must not be below -1 (which is all tokens)"},
+        {o->mirostat == 0 || o->mirostat == 2, "mirostat must be 0 (off) or 2"},
+        {o->mirostat_tau > 0.0 && o->mirostat_tau <= 100.0, "mirostat-tau must lie above 0 and at most at 100 bits"},
+        {o->mirostat_eta > 0.0 && o->mirostat_eta <= 1.0, "mirostat-eta must lie above 0 and at most at 1"},
+    };
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 pal_status pal_decode_check(const pal_decode_options *o, int32_t vocab, pal_error *err)
 {
-    const char *why = why_not(o);
-    if (why) return pal_fail(err, PAL_E_OPTION, why, SIZE_MAX);
+    const pal_sampling shared = {o->temperature, o->top_k, o->top_p, o->min_p, o->repetition_penalty};
+    pal_status s = pal_check_sampling(&shared, err);
+    if (!s) s = check_numbers(o, err);
+    if (s) return s;
     for (size_t i = 0; i < o->logit_bias_count; i++) {
         const pal_logit_bias *b = &o->logit_bias[i];
         if (b->id < 0 || b->id >= vocab)

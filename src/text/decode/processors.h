@@ -21,7 +21,7 @@ typedef struct {
     double temperature;               /* 1; 0 to 100 */
     int32_t top_k;                    /* 0: off */
     double typical_p;                 /* 1: off */
-    double top_p;                     /* 1: off */
+    double top_p;                     /* 1: off; 0: the likeliest token alone */
     double min_p;                     /* 0: off */
     double repetition_penalty;        /* 1: off; above 0, at most 100 */
     double frequency_penalty;         /* 0: off; from -100 to 100 */
