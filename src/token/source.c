@@ -30,9 +30,7 @@ static pal_status find_kind(pal_source *src, pal_error *err)
     src->rule = pal_split_rule_of(rule);
     if (!src->rule)
         return fail_at(err, PAL_E_UNSUPPORTED,
-                       "tokenizer.ggml.pre is none of gpt-2, mpt, llama-bpe, smollm, qwen2, deepseek-coder, starcoder, "
-                       "refact, falcon, default",
-                       g, pre);
+                       "the rule for splitting words that tokenizer.ggml.pre names is not known here", g, pre);
     return PAL_OK;
 }
 

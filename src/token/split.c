@@ -1,151 +1,47 @@
-/* split.c - text to words.
+/* split.c - text to words: the rules, each a sequence of patterns, and going through them.
  *
- * The regular expressions are those that the models' tokenizers publish and that llama.cpp names; each is
- * written out here as a matcher over code points.  A matcher gets a segment's end and a place in it, and
- * returns the end of the match that starts there, or the place itself for none.  `\s` is White_Space. */
+ * The regular expressions are those that the models' tokenizers publish and that llama.cpp names; each is written out
+ * as a matcher over code points, the long ones in patterns.c. */
 #include "split.h"
 
-#include "unicode.h"
+#include "patterns.h"
 
-typedef size_t matcher(const char *text, size_t at, size_t end);
+#include <string.h>
 
-enum { STAGES_MAX = 5 };
+enum { STAGES_MAX = 6 };
 
 struct pal_split_rule {
-    const char *names[3]; /* of tokenizer.ggml.pre; unused ones are NULL */
-    bool is_llama3;
-    matcher *stages[STAGES_MAX + 1]; /* the one behind the last is NULL */
+    const char *names; /* of tokenizer.ggml.pre, with spaces between them */
+    bool ignore_merges, add_bos;
+    pal_matcher *stages[STAGES_MAX + 1]; /* the one behind the last is NULL */
 };
 
-/* ---- parts of patterns --------------------------------------------------------------------- */
+/* ---- patterns of one kind of character -------------------------------------------------------------- */
 
-static bool is(pal_char c, unsigned classes)
+/* [^\n]+|[\n]+ */
+static size_t line(const char *text, size_t at, size_t end)
 {
-    return (c.class & classes) != 0;
-}
-
-/* [^\s\p{L}\p{N}] */
-static bool is_other(pal_char c)
-{
-    return c.bytes > 0 && !is(c, PAL_LETTER | PAL_NUMBER | PAL_SPACE);
-}
-
-static bool is_line_break(pal_char c)
-{
-    return c.code == '\r' || c.code == '\n';
-}
-
-/* The end of the run of characters of these classes that starts at `at`. */
-static size_t run_of(const char *text, size_t at, size_t end, unsigned classes)
-{
-    for (pal_char c; is(c = pal_char_at(text, at, end), classes);) at += c.bytes;
+    const bool breaks = text[at] == '\n';
+    while (at < end && (text[at] == '\n') == breaks) at++;
     return at;
-}
-
-static size_t run_of_other(const char *text, size_t at, size_t end)
-{
-    for (pal_char c; is_other(c = pal_char_at(text, at, end));) at += c.bytes;
-    return at;
-}
-
-/* (?!\S) after \s+ gives the last space back where something stands behind it: it may be needed there.  A single
- * space with something behind it does not match. */
-static size_t spaces_not_before_text(const char *text, size_t at, size_t end)
-{
-    size_t last = at, stop = at;
-    for (pal_char c; is(c = pal_char_at(text, stop, end), PAL_SPACE);) {
-        last = stop;
-        stop += c.bytes;
-    }
-    return stop == end ? stop : last;
-}
-
-static uint32_t ascii_lower(uint32_t code)
-{
-    return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code;
-}
-
-/* 's|'t|'re|'ve|'m|'ll|'d, in either case if `fold`: then U+017F, the long s, is an s as well. */
-static size_t contraction(const char *text, size_t at, size_t end, bool fold)
-{
-    if (text[at] != '\'') return at;
-    pal_char first = pal_char_at(text, at + 1, end), second = pal_char_at(text, at + 1 + first.bytes, end);
-    uint32_t a = fold ? ascii_lower(first.code) : first.code, b = fold ? ascii_lower(second.code) : second.code;
-    if (fold && a == 0x17F) a = 's';
-    if (a == 's' || a == 't' || a == 'm' || a == 'd') return at + 1 + first.bytes;
-    bool two = (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l');
-    return two ? at + 1 + first.bytes + second.bytes : at;
-}
-
-/* ---- patterns ---------------------------------------------------------------------------------- */
-
-/* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- * The last alternative matches single spaces before text; they would be gaps of their own without it. */
-static size_t gpt2(const char *text, size_t at, size_t end)
-{
-    size_t stop = contraction(text, at, end, false), body = at + (text[at] == ' ');
-    if (stop > at) return stop;
-    pal_char c = pal_char_at(text, body, end);
-    if (is(c, PAL_LETTER)) return run_of(text, body, end, PAL_LETTER);
-    if (is(c, PAL_NUMBER)) return run_of(text, body, end, PAL_NUMBER);
-    if (is_other(c)) return run_of_other(text, body, end);
-    return spaces_not_before_text(text, at, end);
-}
-
-/* \s*[\r\n]+: up to the last line break of the run of spaces; `at` if it has none. */
-static size_t through_last_line_break(const char *text, size_t at, size_t end)
-{
-    size_t stop = at;
-    for (pal_char c; is(c = pal_char_at(text, at, end), PAL_SPACE); at += c.bytes)
-        if (is_line_break(c)) stop = at + 1;
-    return stop;
-}
-
-/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
- * with {1,digits} for {1,3}; the last alternative as above. */
-static size_t llama3_or_qwen2(const char *text, size_t at, size_t end, int digits)
-{
-    size_t stop = contraction(text, at, end, true);
-    if (stop > at) return stop;
-    pal_char c = pal_char_at(text, at, end);
-    if (is(c, PAL_NUMBER)) {
-        for (stop = at; digits > 0 && is(c = pal_char_at(text, stop, end), PAL_NUMBER); digits--) stop += c.bytes;
-        return stop;
-    }
-    size_t body = is(c, PAL_LETTER) || is_line_break(c) ? at : at + c.bytes;
-    stop = run_of(text, body, end, PAL_LETTER);
-    if (stop > body) return stop;
-    body = at + (c.code == ' ');
-    stop = run_of_other(text, body, end);
-    if (stop > body) {
-        while (stop < end && (text[stop] == '\r' || text[stop] == '\n')) stop++;
-        return stop;
-    }
-    stop = through_last_line_break(text, at, end);
-    return stop > at ? stop : spaces_not_before_text(text, at, end);
-}
-
-static size_t llama3(const char *text, size_t at, size_t end)
-{
-    return llama3_or_qwen2(text, at, end, 3);
-}
-
-static size_t qwen2(const char *text, size_t at, size_t end)
-{
-    return llama3_or_qwen2(text, at, end, 1);
 }
 
 /* \p{N} */
 static size_t one_number(const char *text, size_t at, size_t end)
 {
-    pal_char c = pal_char_at(text, at, end);
-    return is(c, PAL_NUMBER) ? at + c.bytes : at;
+    return pal_some_numbers(text, at, end, 1);
+}
+
+/* \p{N}{1,3} */
+static size_t three_numbers(const char *text, size_t at, size_t end)
+{
+    return pal_some_numbers(text, at, end, 3);
 }
 
 /* \p{N}+ */
 static size_t numbers(const char *text, size_t at, size_t end)
 {
-    return run_of(text, at, end, PAL_NUMBER);
+    return pal_run_of(text, at, end, PAL_NUMBER);
 }
 
 /* [0-9][0-9][0-9] */
@@ -159,14 +55,14 @@ static size_t three_digits(const char *text, size_t at, size_t end)
 /* [\r\n] */
 static size_t line_break(const char *text, size_t at, size_t end)
 {
-    return at + is_line_break(pal_char_at(text, at, end));
+    return at + pal_is_line_break(pal_char_at(text, at, end));
 }
 
 /* \s?X+ for a class X */
 static size_t run_after_space(const char *text, size_t at, size_t end, unsigned class)
 {
     pal_char c = pal_char_at(text, at, end);
-    size_t body = is(c, PAL_SPACE) ? at + c.bytes : at, stop = run_of(text, body, end, class);
+    size_t body = pal_is(c, PAL_SPACE) ? at + c.bytes : at, stop = pal_run_of(text, body, end, class);
     return stop > body ? stop : at;
 }
 
@@ -182,14 +78,85 @@ static size_t punctuation_after_space(const char *text, size_t at, size_t end)
     return run_after_space(text, at, end, PAL_PUNCTUATION);
 }
 
-/* [U+4E00-U+9FA5 U+0800-U+4E00 U+AC00-U+D7FF]+: Chinese, Japanese, Korean and what lies before them */
+typedef struct {
+    uint32_t first, last;
+} code_range;
+
+/* [...]+ for code points in ranges; {0} ends them. */
+static size_t run_in(const char *text, size_t at, size_t end, const code_range *ranges)
+{
+    for (pal_char c; c = pal_char_at(text, at, end), c.bytes; at += c.bytes) {
+        const code_range *r = ranges;
+        while (r->last && (c.code < r->first || c.code > r->last)) r++;
+        if (!r->last) break;
+    }
+    return at;
+}
+
+/* Chinese, Japanese, Korean and what lies before them */
 static size_t east_asian(const char *text, size_t at, size_t end)
 {
-    pal_char c;
-    while (c = pal_char_at(text, at, end),
-           (c.code >= 0x800 && c.code <= 0x9FA5) || (c.code >= 0xAC00 && c.code <= 0xD7FF))
-        at += c.bytes;
-    return at;
+    static const code_range ranges[] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}, {0, 0}};
+    return run_in(text, at, end, ranges);
+}
+
+/* Chinese and Japanese */
+static size_t chinese_or_kana(const char *text, size_t at, size_t end)
+{
+    static const code_range ranges[] = {{0x4E00, 0x9FA5}, {0x3040, 0x30FF}, {0, 0}};
+    return run_in(text, at, end, ranges);
+}
+
+/* Runs of Korean, of signs, of Bopomofo, of Chinese and Japanese */
+static size_t east_asian_scripts(const char *text, size_t at, size_t end)
+{
+    static const code_range korean[] = {{0xAC00, 0xD7A3}, {0x3131, 0x318E}, {0, 0}};
+    static const code_range signs[] = {
+        {0xFF01, 0xFF01}, {0x2026, 0x2026}, {0x201C, 0x201D}, {0x2018, 0x2019}, {0x2014, 0x2014},
+        {0xFF1A, 0xFF1B}, {0xFF0C, 0xFF0C}, {0x3001, 0x303F}, {0xFE30, 0xFE4F}, {0, 0}};
+    static const code_range bopomofo[] = {{0x3105, 0x312F}, {0, 0}};
+    size_t stop = run_in(text, at, end, korean);
+    if (stop == at) stop = run_in(text, at, end, signs);
+    if (stop == at) stop = run_in(text, at, end, bopomofo);
+    return stop > at ? stop : chinese_or_kana(text, at, end);
+}
+
+/* Letters with case, as far as the DeepSeek LLM rule lists them: not those of later versions of Unicode, of
+ * mathematics, and some of Georgian, Armenian and Latin. */
+static bool is_listed_letter(pal_char c)
+{
+    static const code_range left_out[] = {{0x560, 0x588},     {0x10C7, 0x10FF},   {0x1C80, 0x1C88},
+                                          {0x2D00, 0x2D2D},   {0xA790, 0xA7FA},   {0xAB30, 0xAB68},
+                                          {0x10570, 0x105BC}, {0x16E40, 0x16E7F}, {0x1D400, 0x1DF2A}};
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        if (c.code >= left_out[i].first && c.code <= left_out[i].last) return false;
+    return pal_is(c, PAL_UPPER | PAL_LOWER);
+}
+
+/* \s?[A-Za-z...]+ */
+static size_t listed_letters_after_space(const char *text, size_t at, size_t end)
+{
+    pal_char c = pal_char_at(text, at, end);
+    size_t body = pal_is(c, PAL_SPACE) ? at + c.bytes : at, stop = body;
+    while (is_listed_letter(c = pal_char_at(text, stop, end))) stop += c.bytes;
+    return stop > body ? stop : at;
+}
+
+/* \s?[!-/:-~！-／：-～‘-‟　-。]+; U+3000, which is in the class, may be the space too */
+static size_t signs_after_space(const char *text, size_t at, size_t end)
+{
+    static const code_range ranges[] = {
+        {'!', '/'}, {':', '~'}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF5E}, {0x2018, 0x201F}, {0x3000, 0x3002}, {0, 0}};
+    pal_char c = pal_char_at(text, at, end);
+    size_t body = pal_is(c, PAL_SPACE) ? at + c.bytes : at, stop = run_in(text, body, end, ranges);
+    return stop > body ? stop : run_in(text, at, end, ranges);
+}
+
+/* \s+$ */
+static size_t last_spaces(const char *text, size_t at, size_t end)
+{
+    size_t stop = pal_run_of(text, at, end, PAL_SPACE);
+    return stop == end ? stop : stop == at ? at : stop | PAL_NONE_BEFORE;
 }
 
 /* [\p{P}$+<=>^~|]+, with the backtick too where `backtick` is set; $+<=>^~|` are the symbols of ASCII. */
@@ -197,8 +164,8 @@ static size_t punctuation_run(const char *text, size_t at, size_t end, bool back
 {
     for (pal_char c;; at += c.bytes) {
         c = pal_char_at(text, at, end);
-        bool ascii_symbol = c.code < 128 && is(c, PAL_SYMBOL) && (backtick || c.code != '`');
-        if (!is(c, PAL_PUNCTUATION) && !ascii_symbol) return at;
+        bool ascii_symbol = c.code < 128 && pal_is(c, PAL_SYMBOL) && (backtick || c.code != '`');
+        if (!pal_is(c, PAL_PUNCTUATION) && !ascii_symbol) return at;
     }
 }
 
@@ -216,32 +183,74 @@ static size_t punctuation(const char *text, size_t at, size_t end)
 
 /* ---- rules ------------------------------------------------------------------------------------- */
 
+/* The names are all that llama.cpp maps to these rules (llama-vocab.cpp). */
 static const pal_split_rule rules[] = {
-    {{"default"}, false, {punctuation_but_backtick, gpt2, numbers, three_digits}},
-    {{"gpt-2", "mpt"}, false, {gpt2}},
-    {{"llama-bpe", "llama3", "llama-v3"}, true, {llama3}},
-    {{"qwen2"}, false, {qwen2}},
-    {{"smollm", "starcoder", "refact"}, false, {one_number, gpt2}},
-    {{"deepseek-coder"}, false, {line_break, letters_after_space, punctuation_after_space, east_asian, one_number}},
-    {{"falcon"}, false, {punctuation, gpt2, three_digits}},
+    {"default", false, false, {punctuation_but_backtick, pal_words_gpt2, numbers, three_digits}},
+    {"gpt-2 mpt phi-2 olmo jais trillion granite-docling exaone4 gigachat a.x-4.0 mellum modern-bert jina-es jina-de "
+     "jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe",
+     false,
+     false,
+     {pal_words_gpt2}},
+    {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano", true, true, {pal_words_llama3}},
+    {"glm4 glm5", true, false, {pal_words_llama3}},
+    {"smaug-bpe dbrx chatglm-bpe", false, false, {pal_words_llama3}},
+    {"minicpm5", true, false, {three_numbers, pal_words_llama3}},
+    {"qwen2 deepseek-r1-qwen kormo f2llmv2 megrez stablelm2 hunyuan solar-open grok-2 bailingmoe bailingmoe2 llada-moe",
+     false,
+     false,
+     {pal_words_qwen2}},
+    {"qwen35", false, false, {pal_words_qwen35}},
+    {"laguna", false, false, {line, pal_words_qwen2}},
+    {"seed-coder", false, false, {pal_words_seed_coder}},
+    {"ufakzeka", false, false, {pal_words_ufakzeka}},
+    {"smollm starcoder refact command-r codeshell exaone minerva-7b mellum2",
+     false,
+     false,
+     {one_number, pal_words_gpt2}},
+    {"deepseek-coder",
+     false,
+     false,
+     {line_break, letters_after_space, punctuation_after_space, east_asian, one_number}},
+    {"deepseek-llm",
+     false,
+     false,
+     {line_break, listed_letters_after_space, signs_after_space, last_spaces, east_asian, numbers}},
+    {"deepseek-v3 hunyuan-dense joyai-llm hy_v4", false, false, {three_numbers, chinese_or_kana, pal_words_deepseek3}},
+    {"falcon", false, false, {punctuation, pal_words_gpt2, three_digits}},
+    {"tekken", true, true, {pal_words_tekken}},
+    {"gpt-4o llama4 kanana2 talkie minimax-m2", false, false, {pal_words_gpt4o}},
+    {"granite-embed-multi-97m", true, false, {pal_words_gpt4o}},
+    {"youtu", true, false, {east_asian_scripts, pal_words_youtu}},
+    {"bloom poro-chat gpt3-finnish", false, false, {pal_words_bloom}},
+    {"viking", false, false, {pal_words_bloom, one_number}},
 };
+
+/* Whether a word of the list, with spaces between them, is the name. */
+static bool is_listed(const char *list, pal_str name)
+{
+    while (*list) {
+        const size_t bytes = strcspn(list, " ");
+        if (bytes == name.size && memcmp(list, name.data, bytes) == 0) return true;
+        list += bytes + (list[bytes] == ' ');
+    }
+    return false;
+}
 
 const pal_split_rule *pal_split_rule_of(pal_str name)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        for (size_t k = 0; k < sizeof rules->names / sizeof *rules->names; k++)
-            if (rules[i].names[k] && pal_str_is(name, rules[i].names[k])) return &rules[i];
+        if (is_listed(rules[i].names, name)) return &rules[i];
     return NULL;
 }
 
 bool pal_split_ignores_merges(const pal_split_rule *rule)
 {
-    return rule->is_llama3;
+    return rule->ignore_merges;
 }
 
 bool pal_split_adds_bos(const pal_split_rule *rule)
 {
-    return rule->is_llama3;
+    return rule->add_bos;
 }
 
 typedef struct {
@@ -251,7 +260,7 @@ typedef struct {
 } sink;
 
 /* As deep as there are stages. */
-static void split_stage(const sink *s, matcher *const *stage, size_t from, size_t to)
+static void split_stage(const sink *s, pal_matcher *const *stage, size_t from, size_t to)
 {
     if (!*stage) {
         s->word(s->context, from, to);
@@ -260,6 +269,10 @@ static void split_stage(const sink *s, matcher *const *stage, size_t from, size_
     size_t gap = from;
     for (size_t at = from; at < to;) {
         size_t stop = (*stage)(s->text, at, to);
+        if (stop & PAL_NONE_BEFORE) {
+            at = stop & ~PAL_NONE_BEFORE;
+            continue;
+        }
         if (stop == at) {
             at += pal_char_at(s->text, at, to).bytes;
             continue;

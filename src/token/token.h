@@ -2,8 +2,8 @@
  *
  * A vocabulary is read from GGUF metadata alone (tokenizer.ggml.*), so that it works for vocabulary-only
  * files and for every architecture.  `tokenizer.ggml.model` = "llama" is SentencePiece BPE with byte fallback,
- * "gpt2" is byte-level BPE with the rule to split words that `tokenizer.ggml.pre` names: gpt-2, mpt, llama-bpe
- * (llama3, llama-v3), smollm, qwen2, deepseek-coder, starcoder, refact, falcon, default (so where absent).  Text is
+ * "gpt2" is byte-level BPE with the rule to split words that `tokenizer.ggml.pre` names (split.c lists them; where absent,
+ * default).  Text is
  * not normalised.  All text is bytes; invalid UTF-8 becomes tokens of single bytes, or of what the vocabulary
  * makes of them, and comes back as it was. */
 #ifndef PAL_TOKEN_H

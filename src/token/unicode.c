@@ -19,20 +19,36 @@ size_t pal_utf8_char(const char *text, size_t bytes)
     return n;
 }
 
-/* The last entry that starts at or before the code point. */
+/* Of runs of cases in turn each code point has its own. */
+static unsigned class_in_run(unsigned class, uint32_t place)
+{
+    const unsigned both = PAL_UPPER | PAL_LOWER;
+    return (class & both) == both ? class & ~(place & 1 ? (unsigned)PAL_UPPER : (unsigned)PAL_LOWER) : class;
+}
+
+/* The last listed run that starts at or before the code point, and on from there. */
 unsigned pal_unicode_class(uint32_t code)
 {
-    size_t low = 0, high = sizeof classes_from / sizeof *classes_from;
+    size_t low = 0, high = sizeof run_code / sizeof *run_code;
     if (code < 128) return ascii_class[code];
     if (code > 0x10FFFF) return 0;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (classes_from[middle] >> 8 <= code)
+        if (run_code[middle] <= code)
             low = middle;
         else
             high = middle;
     }
-    return classes_from[low] & 0xFF;
+    uint32_t first = run_code[low];
+    for (const uint8_t *run = &runs[run_at[low]];; run++) {
+        uint32_t length = 0;
+        for (unsigned shift = 0;; shift += 7) {
+            length |= (*run & 127u) << shift;
+            if (!(*run++ & 128)) break;
+        }
+        if (code - first < length) return class_in_run(*run, code - first);
+        first += length;
+    }
 }
 
 pal_char pal_char_at(const char *text, size_t at, size_t end)

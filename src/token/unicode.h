@@ -4,8 +4,18 @@
 
 #include "token.h"
 
-/* Classes of a code point, as bits: general categories L*, N*, P*, S*, and the property White_Space. */
-enum { PAL_LETTER = 1, PAL_NUMBER = 2, PAL_PUNCTUATION = 4, PAL_SYMBOL = 8, PAL_SPACE = 16 };
+/* Classes of a code point, as bits: general categories L*, N*, P*, S*, M*, the property White_Space, and of letters the
+ * categories Lu and Lt, and Ll. */
+enum {
+    PAL_LETTER = 1,
+    PAL_NUMBER = 2,
+    PAL_PUNCTUATION = 4,
+    PAL_SYMBOL = 8,
+    PAL_SPACE = 16,
+    PAL_MARK = 32,
+    PAL_UPPER = 64,
+    PAL_LOWER = 128
+};
 
 unsigned pal_unicode_class(uint32_t code); /* 0 for one that has none of them, or is none */
 

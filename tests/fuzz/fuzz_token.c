@@ -52,9 +52,9 @@ static const test_piece fixed_bpe[] = {
 
 enum { FIXED = sizeof fixed / sizeof fixed[0], FIXED_BPE = sizeof fixed_bpe / sizeof fixed_bpe[0], MOST = 256 };
 
-static const char *const rules[16] = {NULL,     "default", "gpt-2",  "mpt",    "llama-bpe", "qwen2",
-                                      "smollm", "falcon",  "refact", "llama3", "starcoder", "deepseek-coder",
-                                      "gpt-2",  "qwen2",   "falcon", "unknown"};
+static const char *const rules[16] = {NULL,     "default",      "gpt-2",       "gpt-4o", "llama-bpe", "qwen2",
+                                      "smollm", "falcon",       "tekken",      "qwen35", "youtu",     "deepseek-coder",
+                                      "bloom",  "deepseek-llm", "deepseek-v3", "unknown"};
 
 static void check(bool holds, const char *what)
 {
