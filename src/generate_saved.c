@@ -213,15 +213,17 @@ static void take_saved(pal_generator *g, saved_generator *saved)
 pal_status pal_generator_restore(pal_generator *g, const void *data, size_t bytes, pal_error *err)
 {
     saved_generator saved;
+    pal_saved_sequence sequence;
     size_t section = 0;
     pal_status status = read_saved(&saved, g, data, bytes, &section, err);
-    const unsigned char *sequence = (const unsigned char *)data + section;
-    if (!status) status = pal_sequence_check_saved(g->sequence, sequence, bytes - section, err);
+    const unsigned char *behind = (const unsigned char *)data + section;
+    if (!status) status = pal_sequence_read_saved(&sequence, g->sequence, behind, bytes - section, err);
     if (!status && g->grammar) {
         status = follow(g, &saved, err);
         if (status) pal_generator_replay_grammar(g);
     }
     if (status) return status;
     take_saved(g, &saved);
-    return pal_sequence_restore(g->sequence, sequence, bytes - section, err);
+    pal_sequence_take_saved(g->sequence, &sequence);
+    return PAL_OK;
 }

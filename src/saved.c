@@ -1,3 +1,4 @@
+/* saved.c - sections of saved sessions: their heads, their digests, numbers. */
 #include "saved.h"
 
 #include <string.h>

@@ -1,6 +1,5 @@
 /* sequence.c - a causal model reading token by token, with its keys and values kept. */
 #include "sequence.h"
-#include "saved.h"
 
 #include <string.h>
 
@@ -163,15 +162,8 @@ size_t pal_sequence_save(const pal_sequence *s, void *out, size_t capacity)
     return pal_saved_bytes(content);
 }
 
-/* What a saved sequence holds, in place. */
-typedef struct {
-    int32_t length;
-    const unsigned char *cache;
-    pal_loading tokens;
-} saved_sequence;
-
-static pal_status read_saved(saved_sequence *saved, const pal_sequence *s, const void *data, size_t bytes,
-                             pal_error *err)
+pal_status pal_sequence_read_saved(pal_saved_sequence *saved, const pal_sequence *s, const void *data, size_t bytes,
+                                   pal_error *err)
 {
     const pal_cache_shape *shape = &s->cache.shape;
     pal_loading from;
@@ -197,20 +189,19 @@ static pal_status read_saved(saved_sequence *saved, const pal_sequence *s, const
     return known ? PAL_OK : pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
 }
 
-pal_status pal_sequence_restore(pal_sequence *s, const void *data, size_t bytes, pal_error *err)
+void pal_sequence_take_saved(pal_sequence *s, const pal_saved_sequence *saved)
 {
-    saved_sequence saved;
-    pal_status status = read_saved(&saved, s, data, bytes, err);
-    if (status) return status;
-    for (int32_t i = 0; i < saved.length; i++) s->tokens[i] = (int32_t)pal_loaded_u32(&saved.tokens);
-    pal_cache_read(&s->cache, saved.length, saved.cache);
-    s->length = saved.length;
+    pal_loading tokens = saved->tokens;
+    for (int32_t i = 0; i < saved->length; i++) s->tokens[i] = (int32_t)pal_loaded_u32(&tokens);
+    pal_cache_read(&s->cache, saved->length, saved->cache);
+    s->length = saved->length;
     s->fresh = false;
-    return PAL_OK;
 }
 
-pal_status pal_sequence_check_saved(const pal_sequence *s, const void *data, size_t bytes, pal_error *err)
+pal_status pal_sequence_restore(pal_sequence *s, const void *data, size_t bytes, pal_error *err)
 {
-    saved_sequence saved;
-    return read_saved(&saved, s, data, bytes, err);
+    pal_saved_sequence saved;
+    pal_status status = pal_sequence_read_saved(&saved, s, data, bytes, err);
+    if (!status) pal_sequence_take_saved(s, &saved);
+    return status;
 }

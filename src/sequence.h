@@ -2,7 +2,7 @@
 #ifndef PAL_SEQUENCE_H
 #define PAL_SEQUENCE_H
 
-#include "model.h"
+#include "saved.h"
 
 struct pal_sequence {
     const pal_model *model;
@@ -13,7 +13,16 @@ struct pal_sequence {
     pal_cache cache;
 };
 
-/* Whether pal_sequence_restore would take it. */
-pal_status pal_sequence_check_saved(const pal_sequence *s, const void *data, size_t bytes, pal_error *err);
+/* What a saved sequence holds, in place. */
+typedef struct {
+    int32_t length;
+    const unsigned char *cache;
+    pal_loading tokens;
+} pal_saved_sequence;
+
+/* pal_sequence_restore in two parts: everything that can be refused, and then what cannot fail. */
+pal_status pal_sequence_read_saved(pal_saved_sequence *saved, const pal_sequence *s, const void *data, size_t bytes,
+                                   pal_error *err);
+void pal_sequence_take_saved(pal_sequence *s, const pal_saved_sequence *saved);
 
 #endif

@@ -63,17 +63,15 @@ static inline void observe_token(observation *o, const pal_generated *t)
     observe_bytes(o, t->alternative_logprob, (size_t)t->alternatives * sizeof *t->alternative_logprob);
 }
 
-/* With its sequence, as a file and as it is. */
-static inline void observe_generator(observation *o, const pal_generator *g)
+/* All but what is saved. */
+static inline void observe_state(observation *o, const pal_generator *g)
 {
-    const size_t bytes = pal_generator_save(g, NULL, 0);
     const pal_generate_progress p = pal_generator_progress(g);
     const double numbers[] = {p.prompt, p.kept,    p.unread,      p.generated, p.tokens,
                               p.room,   p.dropped, p.evaluations, p.evaluated, (double)p.text_bytes,
                               p.stop,   p.draft,   p.finish};
     size_t length;
     int32_t n;
-    pal_generator_save(g, observe_room(o, bytes), bytes);
     observe_bytes(o, numbers, sizeof numbers);
     observe_bytes(o, &p.seed, sizeof p.seed);
     observe_token(o, pal_generator_token(g));
@@ -81,6 +79,14 @@ static inline void observe_generator(observation *o, const pal_generator *g)
     observe_bytes(o, text, length);
     const int32_t *tokens = pal_generator_tokens(g, &n);
     observe_bytes(o, tokens, (size_t)n * sizeof *tokens);
+}
+
+/* With its sequence, as a file and as it is. */
+static inline void observe_generator(observation *o, const pal_generator *g)
+{
+    const size_t bytes = pal_generator_save(g, NULL, 0);
+    pal_generator_save(g, observe_room(o, bytes), bytes);
+    observe_state(o, g);
 }
 
 static inline void observe_place(observation *o, const pal_place *p)

@@ -114,6 +114,33 @@ class Generate(CommandTest):
         self.assertTrue(d["text"].startswith(" Then Lily") and d["kept_tokens"] > 10 and d["seed"] == 3)
         self.assertTrue(first.startswith("Tom had a ball."))
 
+    def test_text_that_is_cut_inside_of_a_character_goes_on_with_all_of_it(self):
+        """Regression: the character was lost in both halves, or its bytes came out one by one."""
+        folder = self.folder()
+        grammar, path = folder / "emoji.gbnf", folder / "session"
+        grammar.write_text('root ::= [😀-🙏]{3,9} "."', "utf-8")
+        common = ("--grammar", grammar, "--seed", 3)
+        whole = self.write("A", *common, "--max-tokens", 12)[1:-1]
+        self.assertRegex(whole, "^[😀-🙏]{3}$")
+        for cut in range(1, 9):
+            path.unlink(missing_ok=True)
+            self.assertEqual(self.write("A", *common, "--max-tokens", cut), f"A{whole[:cut // 4]}\n")
+            first, = self.write_objects("A", *common, "--max-tokens", cut, "--session", path)
+            second, = self.write_objects("", "--grammar", grammar, "--max-tokens", 12 - cut, "--session", path)
+            self.assertEqual(first["continuation"], whole[:cut // 4])
+            self.assertEqual(first["continuation"] + second["continuation"], whole)
+            self.assertEqual(len(first["tokens"]), cut)
+        path.unlink()
+        self.write("A", *common, "--context", 8, "--session", path)
+        self.assertIn(whole[1:], self.write("", "--grammar", grammar, "--max-tokens", 9, "--session", path))
+        prompts = []
+        for cut in (4, 6, 7):  # what was not shown is not read before the next text either
+            path.unlink()
+            self.write("A", *common, "--max-tokens", cut, "--session", path)
+            asked, = self.write_objects("B", "--seed", 3, "--max-tokens", 1, "--session", path)
+            prompts.append(asked["prompt_tokens"])
+        self.assertEqual(prompts, prompts[:1] * 3)
+
     def test_sessions_that_do_not_fit_are_refused_and_kept(self):
         path = self.folder() / "session"
         self.write("Once", "--seed", 3, "--max-tokens", 20, "--session", path)

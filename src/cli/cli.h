@@ -58,7 +58,7 @@ typedef struct {
 /* Exactly one of text, file and dash ("-") must be given; the file "-" is standard input too.  Returns -1 to go
  * on, otherwise the exit code, after printing what is wrong.  out->data is the caller's to free either way. */
 int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out);
-bool file_read(const char *path, bytes *out); /* prints what is wrong */
+bool file_read(const char *path, bytes *out); /* prints what is wrong, and then out->data is NULL */
 
 /* The document at byte *at of a text cut at lines `<|endoftext|>`: its bytes point into the text, and *at moves behind
  * the line.  False: the text ends here. */

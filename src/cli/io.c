@@ -8,6 +8,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Nothing is left in *out where it fails. */
+static bool read_failed(const char *name, const char *why, bytes *out)
+{
+    fprintf(stderr, "palimpsest: %s: %s\n", name, why);
+    free(out->data);
+    *out = (bytes){0};
+    return false;
+}
+
 static bool stream_read(FILE *in, const char *name, bytes *out)
 {
     size_t room = 0;
@@ -16,17 +25,12 @@ static bool stream_read(FILE *in, const char *name, bytes *out)
         if (out->size == room) {
             room = room ? 2 * room : 1 << 16;
             char *grown = realloc(out->data, room);
-            if (!grown) {
-                fprintf(stderr, "palimpsest: %s: no memory for the text\n", name);
-                return false;
-            }
+            if (!grown) return read_failed(name, "no memory for the text", out);
             out->data = grown;
         }
         size_t got = fread(out->data + out->size, 1, room - out->size, in);
         out->size += got;
-        if (got) continue;
-        if (ferror(in)) fprintf(stderr, "palimpsest: %s: %s\n", name, strerror(errno));
-        return !ferror(in);
+        if (!got) return ferror(in) ? read_failed(name, strerror(errno), out) : true;
     }
 }
 

@@ -177,6 +177,13 @@ export class Generator {
     return this.#engine.bytes(at, this.#engine.view(counted, 4).getUint32(0, true)).slice();
   }
 
+  /** Those in the window, the prompt's included. */
+  tokens(): number[] {
+    const counted = this.#engine.room(4);
+    const at = this.#call('pal_generator_tokens', counted);
+    return this.#engine.ints(at, this.#engine.view(counted, 4).getInt32(0, true));
+  }
+
   progress(): GeneratorProgress {
     return this.#engine.numbers(PROGRESS, (at) => this.#call('pw_generate_progress', at));
   }

@@ -11,6 +11,8 @@ type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 type Tell = (message: Reply) => void;
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
+/** Tokens that a character can be made of, and some without text. */
+const LAST = 8;
 /** Tokens that a low-level append reads between two looks at the messages. */
 const BATCH = 64;
 /** Room for the logits of one evaluation of a surprise. */
@@ -23,8 +25,12 @@ interface Text {
   key: string;
   generator: Generator;
   pieces: GeneratedPiece[];
+  /** The bytes that each of them let out. */
+  out: Uint8Array[];
   spelling: Spelling;
 }
+
+const decode = (bytes: Uint8Array) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
 /** Tokens as text, token by token: a character of several tokens appears at the last of them. */
 class Spelling {
@@ -32,6 +38,11 @@ class Spelling {
   #units = 0;
 
   constructor(private readonly spell: (id: number) => Uint8Array) {}
+
+  /** Tokens before the text, the last of which may have begun a character. */
+  goOnFrom(ids: readonly number[]): void {
+    for (const id of ids) this.#decoder.decode(this.spell(id), { stream: true });
+  }
 
   /** The token's own text and where it begins; `bytes`: how many of its bytes stand in the text, the last ones. */
   next(id: number, bytes: number): { token: string; start: number } {
@@ -110,7 +121,10 @@ export class Writer {
       throw error;
     }
     this.forget();
-    return (this.#text = { serial: 0, key, generator, pieces: [], spelling: this.#spelling() });
+    const spelling = this.#spelling();
+    const { generated } = generator.progress();
+    if (generated) spelling.goOnFrom(generator.tokens().slice(-Math.min(generated, LAST)));
+    return (this.#text = { serial: 0, key, generator, pieces: [], out: [], spelling });
   }
 
   /** Back to where the text and `begin` part; false where that was dropped from the window. */
@@ -122,9 +136,9 @@ export class Writer {
     } catch {
       return false;
     }
-    text.pieces.length = common;
+    text.pieces.length = text.out.length = common;
     for (const piece of text.pieces) piece.given = true;
-    cutTo(text.pieces, text.generator.progress().textBytes);
+    cutTo(text, text.generator.progress().textBytes);
     text.spelling = this.#spelling();
     for (const { id, bytes } of text.pieces) text.spelling.next(id, bytes);
     return true;
@@ -132,10 +146,11 @@ export class Writer {
 
   #told(text: Text, token: Generated | null, given: boolean): GeneratedPiece {
     const out = text.generator.text();
+    text.out.push(out);
     const { id, logprob, probability, bytes, alternatives } = token ?? { id: -1, logprob: NaN, probability: NaN, bytes: 0, alternatives: [] };
     const ends = !token || (bytes === 0 && text.generator.progress().finish === this.#finishes.indexOf('eos'));
     return {
-      text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(out),
+      text: decode(out),
       id,
       index: text.pieces.length,
       ...text.spelling.next(id, bytes),
@@ -264,13 +279,10 @@ export class Writer {
   }
 }
 
-const encoder = new TextEncoder();
-
 /** The pieces hold so many bytes of text together: what came out at an end that is lifted comes out again later. */
-function cutTo(pieces: GeneratedPiece[], bytes: number): void {
-  for (const piece of pieces) {
-    const text = encoder.encode(piece.text);
-    if (text.length > bytes) piece.text = new TextDecoder().decode(text.subarray(0, bytes));
-    bytes -= Math.min(bytes, text.length);
+function cutTo({ pieces, out }: Text, bytes: number): void {
+  for (const [i, piece] of pieces.entries()) {
+    if (out[i]!.length > bytes) piece.text = decode((out[i] = out[i]!.subarray(0, bytes)));
+    bytes -= out[i]!.length;
   }
 }
