@@ -96,3 +96,13 @@ void *pal_take(pal_arena *arena, size_t count, size_t size)
     arena->used = used;
     return place;
 }
+
+void *pal_take2(pal_arena *arena, size_t a, size_t b, size_t size)
+{
+    return pal_take(arena, pal_times(a, b), size);
+}
+
+void *pal_take3(pal_arena *arena, size_t a, size_t b, size_t c, size_t size)
+{
+    return pal_take(arena, pal_times(pal_times(a, b), c), size);
+}

@@ -85,16 +85,9 @@ enum { PAL_RED_ZONE = PAL_ASAN ? 256 : 0 };
 /* Space for count elements of size bytes, aligned to 64; NULL while measuring or after overflow. */
 void *pal_take(pal_arena *arena, size_t count, size_t size);
 
-/* The same for a matrix or more: a * b, or a * b * c, elements. */
-static inline void *pal_take2(pal_arena *arena, size_t a, size_t b, size_t size)
-{
-    return pal_take(arena, pal_times(a, b), size);
-}
-
-static inline void *pal_take3(pal_arena *arena, size_t a, size_t b, size_t c, size_t size)
-{
-    return pal_take(arena, pal_times(pal_times(a, b), c), size);
-}
+/* The same for a * b, or a * b * c, elements. */
+void *pal_take2(pal_arena *arena, size_t a, size_t b, size_t size);
+void *pal_take3(pal_arena *arena, size_t a, size_t b, size_t c, size_t size);
 
 /* An arena that places in a lent block; the block has PAL_ARENA_SLACK bytes more than was measured, so that
  * it may start anywhere. */
