@@ -3,6 +3,7 @@
 import * as access from './scenarios/access.mjs';
 import * as continuing from './scenarios/continue.mjs';
 import * as filling from './scenarios/filling.mjs';
+import * as keeping from './scenarios/keeping.mjs';
 import * as loading from './scenarios/loading.mjs';
 import * as mistakes from './scenarios/mistakes.mjs';
 import * as models from './scenarios/models.mjs';
@@ -11,4 +12,4 @@ import * as morePictures from './scenarios/pictures_more.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, pictures, morePictures, visits, loading, models, mistakes, access].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, pictures, morePictures, visits, loading, keeping, models, mistakes, access].flatMap((group) => Object.entries(group.scenarios));

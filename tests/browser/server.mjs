@@ -33,6 +33,9 @@ export class Server {
   mishaps = none();
   /** Files that are not of the site, by their name in it.  @type {Record<string, string>} */
   extra = {};
+  /** What answers in the place of the files, by name: hosts that behave badly (host.mjs).
+   *  @type {Record<string, import('node:http').RequestListener>} */
+  routes = {};
   #server = createServer((request, answer) => {
     this.#answer(request, answer).catch(() => answer.destroy());
   });
@@ -62,6 +65,7 @@ export class Server {
     this.folder = folder;
     this.mishaps = none();
     this.extra = {};
+    this.routes = {};
     this.log = [];
   }
 
@@ -82,6 +86,8 @@ export class Server {
     const method = request.method ?? '';
     const path = decodeURIComponent(new URL(request.url ?? '', this.origin).pathname);
     this.log.push({ method, path });
+    const route = this.routes[path.slice(PATH.length)];
+    if (route) return void route(request, answer);
     const file = this.#fileOf(path);
     const found = file ? await stat(file).catch(() => null) : null;
     if (!file || !found?.isFile() || !['GET', 'HEAD'].includes(method)) return void answer.writeHead(404).end('not found');

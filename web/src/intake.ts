@@ -2,9 +2,11 @@
  *
  *  Every byte is written once into its final place, hashed there, and written to the copy if one is kept. */
 import { findArchitecture } from './architecture.ts';
+import { ask, ofAnswer, reason, STALL_MS, type Stream } from './download.ts';
 import { Engine, megabytes } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { findCopy, openFolder, removeCopy, sweep, Writer } from './store.ts';
+import { Keeping } from './keeping.ts';
+import { openFolder, type Writer } from './store.ts';
 import type { LoadProgress } from './types.ts';
 
 const LARGEST = 0xf0000000; // 32-bit memory less what the engine needs beside the file
@@ -19,156 +21,59 @@ export interface Wanted {
   progress(progress: LoadProgress): void;
 }
 
-/** The engine for models of this architecture. */
-export type Choose = (architecture: string | null) => Promise<Engine>;
-
-export interface Taken {
+/** A file in an engine's memory. */
+export interface Image {
   engine: Engine;
   at: number;
   bytes: number;
   sha256: string;
+}
+
+/** `whyNot`: what of it cannot be used, if anything. */
+export interface Opened extends Image {
+  model: number;
+  whyNot: string | null;
+}
+
+export interface Taken extends Opened {
   kept: boolean;
   keptWhyNot: string | null;
+  updateWhyNot: string | null;
 }
 
-/** Bytes as they come, with how many there will be if that is known. */
-interface Stream {
-  phase: LoadProgress['phase'];
-  total: number | null;
-  pieces: AsyncIterable<Uint8Array<ArrayBuffer>>;
+/** The worker's engines. */
+export interface Engines {
+  /** The one for models of this architecture. */
+  choose(architecture: string | null): Promise<Engine>;
+  open(image: Image): Opened;
+  /** Also frees the image. */
+  close(opened: Opened): void;
 }
 
-export async function takeIn(choose: Choose, wanted: Wanted): Promise<Taken> {
-  const { source } = wanted;
-  if (typeof source !== 'string') {
-    const stream = source instanceof Uint8Array ? ofBytes(source) : ofBlob(source);
-    const taken = await receive(choose, wanted, stream, null);
-    return { ...taken, kept: false, keptWhyNot: null };
-  }
-  if (!wanted.cache) return download(choose, wanted, source, null, null);
+export async function takeIn(engines: Engines, wanted: Wanted): Promise<Taken> {
+  const { source, signal, sha256 } = wanted;
+  const fresh = async (stream: Stream, keptWhyNot: string | null) =>
+    ({ ...(await bring(engines, wanted, stream, null)), kept: false, keptWhyNot, updateWhyNot: null });
+  if (typeof source !== 'string') return fresh(source instanceof Uint8Array ? ofBytes(source) : ofBlob(source), null);
+  const unkept = async (why: string | null) =>
+    fresh(source.startsWith('file:') ? await ofPath(source) : ofAnswer(await ask(source, {}, signal, STALL_MS), source, signal, sha256 !== null), why);
+  if (!wanted.cache) return unkept(null);
   let folder: FileSystemDirectoryHandle;
   try {
     folder = await openFolder();
   } catch (error) {
-    return download(choose, wanted, source, null, reason(error));
+    return unkept(reason(error));
   }
-  return alone(`palimpsest-load ${source}`, wanted, () => fromStore(choose, wanted, source, folder));
-}
-
-/** Two loads of one file, in one tab or two, are one download: the second finds the copy. */
-async function alone<T>(name: string, wanted: Wanted, work: () => Promise<T>): Promise<T> {
-  if (!navigator.locks) return work();
-  let result: { value: T } | null = null;
-  await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
-    if (lock) result = { value: await work() };
-  });
-  if (result) return (result as { value: T }).value;
-  wanted.progress({ phase: 'waiting', loaded: 0, total: null });
-  return navigator.locks.request(name, { signal: wanted.signal }, work) as Promise<T>;
-}
-
-async function fromStore(choose: Choose, wanted: Wanted, url: string, folder: FileSystemDirectoryHandle): Promise<Taken> {
-  const copy = await findCopy(folder, { sha256: wanted.sha256, url });
-  if (copy && (wanted.sha256 || (await isCurrent(url, copy.validator, wanted.signal)))) {
-    try {
-      const taken = await receive(choose, { ...wanted, sha256: copy.card.sha256 }, ofBlob(copy.file), null);
-      return { ...taken, kept: true, keptWhyNot: null };
-    } catch (error) {
-      const damaged = error instanceof PalimpsestError && error.code === 'integrity';
-      if (!damaged && !(error instanceof DOMException && error.name !== 'AbortError')) throw error;
-      await removeCopy(folder, copy.card); // damaged or unreadable: fetch it again
-    }
-  }
-  await sweep(folder);
-  try {
-    return await download(choose, wanted, url, await Writer.create(folder), null);
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    return download(choose, wanted, url, null, error.message);
-  }
-}
-
-/** The copy could not be written; the download itself is sound. */
-class StoreError extends Error {}
-
-/** Whether the server still has the file of the copy.  Offline the copy is what there is. */
-async function isCurrent(url: string, validator: string | null, signal: AbortSignal): Promise<boolean> {
-  try {
-    const answer = await fetch(url, { method: 'HEAD', cache: 'no-store', signal });
-    return answer.ok && validator !== null && validatorOf(answer) === validator;
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return true;
-  }
-}
-
-function validatorOf({ headers }: Response): string | null {
-  const etag = headers.get('etag');
-  const date = headers.get('last-modified');
-  return etag ?? (date ? `${date} ${headers.get('content-length') ?? ''}` : null);
-}
-
-async function download(choose: Choose, wanted: Wanted, url: string, writer: Writer | null, whyNot: string | null): Promise<Taken> {
-  let kept = false;
-  try {
-    const { stream, validator } = await open(url, wanted.signal, writer !== null);
-    const taken = await receive(choose, wanted, stream, writer);
-    if (writer) {
-      await writer.keep(taken.sha256, taken.bytes, { url, validator }).then(
-        () => (kept = true),
-        (error) => (whyNot = reason(error)),
-      );
-      writer = null;
-    }
-    return { ...taken, kept, keptWhyNot: kept ? null : whyNot };
-  } finally {
-    await writer?.discard();
-  }
-}
-
-async function open(url: string, signal: AbortSignal, keeping: boolean): Promise<{ stream: Stream; validator: string | null }> {
-  if (url.startsWith('file:')) return { stream: await ofPath(url), validator: null };
-  let answer: Response;
-  try {
-    // What is kept here need not be kept by the browser a second time.
-    answer = await fetch(url, { signal, cache: keeping ? 'no-store' : 'default' });
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw new PalimpsestError('network', `${url} could not be fetched: ${reason(error)}`);
-  }
-  if (!answer.ok || !answer.body) throw new PalimpsestError('network', `the server answered ${answer.status} for ${url}`);
-  const length = Number(answer.headers.get('content-length'));
-  const total = length > 0 && !answer.headers.get('content-encoding') ? length : null;
-  return { stream: { phase: 'download', total, pieces: ofBody(answer.body, total, url, signal) }, validator: validatorOf(answer) };
+  return new Keeping(engines, wanted, source, folder).take();
 }
 
 // ---- where bytes come from
-
-async function* ofBody(body: ReadableStream<Uint8Array>, total: number | null, url: string, signal: AbortSignal) {
-  const reader = body.getReader();
-  let loaded = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      loaded += value.length;
-      yield value as Uint8Array<ArrayBuffer>;
-    }
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw new PalimpsestError('network', `the download of ${url} was cut after ${megabytes(loaded)}: ${reason(error)}`);
-  } finally {
-    reader.cancel().catch(() => {}); // after an error the rest is not wanted
-  }
-  if (total !== null && loaded < total)
-    throw new PalimpsestError('network', `the download of ${url} was cut after ${megabytes(loaded)} of ${megabytes(total)}`);
-}
 
 async function* piecesOf(blob: Blob) {
   for (let at = 0; at < blob.size; at += PIECE) yield new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer());
 }
 
-function ofBlob(blob: Blob): Stream {
+export function ofBlob(blob: Blob): Stream {
   return { phase: 'read', total: blob.size, pieces: piecesOf(blob) };
 }
 
@@ -194,14 +99,24 @@ async function ofPath(url: string): Promise<Stream> {
 
 // ---- where they go
 
-type Image = Pick<Taken, 'engine' | 'at' | 'bytes' | 'sha256'>;
+/** Takes a file in and opens it.  `opening` is called before that, which may take a while. */
+export async function bring(engines: Engines, wanted: Wanted, stream: Stream, writer: Writer | null, opening = () => {}): Promise<Opened> {
+  const image = await receive(engines, wanted, stream, writer);
+  opening();
+  try {
+    return engines.open(image);
+  } catch (error) {
+    if (error instanceof PalimpsestError) image.engine.free(image.at); // else a trap: its memory is in no known state
+    throw error;
+  }
+}
 
-async function receive(choose: Choose, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
+async function receive(engines: Engines, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
   if (stream.total !== null) refuseTooLarge(stream.total);
   const pieces = stream.pieces[Symbol.asyncIterator]();
   try {
     const first: Uint8Array<ArrayBuffer>[] = [];
-    const engine = await choose(await findArchitecture(pieces, first));
+    const engine = await engines.choose(await findArchitecture(pieces, first));
     return await store(engine, wanted, { ...stream, pieces: chain(first, pieces) }, writer);
   } finally {
     await pieces.return?.();
@@ -219,7 +134,9 @@ async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Wri
   let sha256 = '';
   let reported = -1;
   const report = () => {
-    if (reported !== image.length) wanted.progress({ phase: stream.phase, loaded: (reported = image.length), total: stream.total });
+    if (reported === image.length) return;
+    const total = (stream.total ?? 0) < image.length ? null : stream.total; // it was that of the compressed file
+    wanted.progress({ phase: stream.phase, loaded: (reported = image.length), total });
   };
   const clock = setInterval(report, REPORT_MS);
   try {
@@ -228,7 +145,7 @@ async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Wri
       wanted.signal.throwIfAborted();
       const at = image.append(piece);
       engine.hashAdd(hash, at, piece.length);
-      keep(writer, piece);
+      writer?.write(piece);
     }
     wanted.signal.throwIfAborted();
   } catch (error) {
@@ -245,14 +162,6 @@ async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Wri
   image.fit();
   report();
   return { engine, at: image.at, bytes: image.length, sha256 };
-}
-
-function keep(writer: Writer | null, piece: Uint8Array<ArrayBuffer>): void {
-  try {
-    writer?.write(piece);
-  } catch (error) {
-    throw new StoreError(reason(error));
-  }
 }
 
 function refuseTooLarge(bytes: number): void {
@@ -303,8 +212,4 @@ class Growing {
   free(): void {
     this.engine.free(this.at);
   }
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

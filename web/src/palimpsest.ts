@@ -51,8 +51,9 @@ export function supported(): { ok: boolean; why: string | null } {
 
 /** Loads a model and the engine for it.
  *
- *  A URL is downloaded once: a copy is kept on the device and found again by hash, or by URL (then asked about by a
- *  HEAD request while there is a network).  Rejects with a PalimpsestError, or with signal.reason when aborted. */
+ *  A URL is downloaded once: a copy is kept on the device and found again by hash, or by URL (then the server is asked
+ *  whether it has another file).  The copy is replaced only by a file that could be opened.  Rejects with a
+ *  PalimpsestError, or with signal.reason when aborted. */
 export async function load(source: Source, options?: LoadOptions): Promise<Model> {
   const { ok, why } = supported();
   if (!ok) throw new PalimpsestError('environment', why!);

@@ -6,12 +6,23 @@
 import type { Cache } from './types.ts';
 
 const FOLDER = 'palimpsest-models';
+const CARDS = 'palimpsest-cards'; // a lock of who changes them
 const WRITING = 'palimpsest-writing'; // a lock that writers share, so that a sweep can tell when there is none
+
+/** What a host says of a file: its tag, its date, and how long it is (as sent, which may be compressed). */
+export interface Said {
+  etag: string | null;
+  date: string | null;
+  length: number | null;
+}
 
 export interface Origin {
   url: string;
-  /** ETag, or date and size: what the server said of the file when it was fetched; null when it said nothing. */
-  validator: string | null;
+  /** Of the file when it was fetched, and when that was, in milliseconds; cards of earlier versions lack them. */
+  said?: Said;
+  at?: number;
+  /** A later file that could not be used, why not, and when it was found. */
+  refused?: { said: Said; why: string; at: number };
 }
 
 export interface Card {
@@ -19,6 +30,15 @@ export interface Card {
   bytes: number;
   file: string;
   origins: Origin[];
+  /** Something does not work with it, such as the network of a file that has a vocabulary alone. */
+  limited?: boolean;
+}
+
+export interface Copy {
+  card: Card;
+  file: File;
+  /** The address that was asked for, if it was fetched from there. */
+  origin: Origin | null;
 }
 
 export async function openFolder(): Promise<FileSystemDirectoryHandle> {
@@ -46,26 +66,36 @@ export async function cards(folder: FileSystemDirectoryHandle): Promise<Card[]> 
   return found;
 }
 
-/** The copy with this hash, or from this URL; null when there is none whose data is all there. */
-export async function findCopy(folder: FileSystemDirectoryHandle, wanted: { sha256: string | null; url: string }) {
+/** The copy with this hash, or the latest from this URL; null when there is none whose data is all there. */
+export async function findCopy(folder: FileSystemDirectoryHandle, wanted: { sha256: string | null; url: string }): Promise<Copy | null> {
+  let found: Copy | null = null;
   for (const card of await cards(folder)) {
-    const origin = card.origins.find((o) => o.url === wanted.url);
-    if (wanted.sha256 ? card.sha256 !== wanted.sha256 : !origin) continue;
+    const origin = card.origins.find((o) => o.url === wanted.url) ?? null;
+    if (wanted.sha256 ? card.sha256 !== wanted.sha256 : !origin || (origin.at ?? 0) < (found?.origin?.at ?? 0)) continue;
     try {
       const file = await (await folder.getFileHandle(card.file)).getFile();
-      if (file.size === card.bytes) return { card, file, validator: origin?.validator ?? null };
+      if (file.size === card.bytes) found = { card, file, origin };
     } catch {
       // its data is gone: no copy
     }
   }
-  return null;
+  return found;
 }
 
-async function writeWhole(folder: FileSystemDirectoryHandle, name: string, data: Uint8Array<ArrayBuffer>): Promise<void> {
-  const access = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle();
+/** Changes cards while no other tab does. */
+export async function changing(work: () => Promise<void>): Promise<void> {
+  await (navigator.locks ? navigator.locks.request(CARDS, work) : work());
+}
+
+/** Writes a card.  Over the old one, at whose length it ends only then: there is always one that can be read. */
+export async function writeCard(folder: FileSystemDirectoryHandle, card: Card): Promise<void> {
+  const handle = await folder.getFileHandle(`${card.sha256}.json`, { create: true });
+  const text = JSON.stringify(card).padEnd((await handle.getFile()).size);
+  const data = new TextEncoder().encode(text);
+  const access = await handle.createSyncAccessHandle();
   try {
-    access.truncate(0);
     if (access.write(data, { at: 0 }) !== data.length) throw new Error('the storage is full');
+    access.truncate(data.length);
     access.flush();
   } finally {
     access.close();
@@ -91,78 +121,97 @@ export async function sweep(folder: FileSystemDirectoryHandle): Promise<void> {
   });
 }
 
-/** A copy being written while its model is downloaded.  Worker only. */
+/** A copy being written while its model is downloaded.  What fails here does not end the download: `whyNot` says what it
+ *  was, and nothing is kept.  Worker only. */
 export class Writer {
+  whyNot: string | null = null;
+  #access: FileSystemSyncAccessHandle | null = null;
   #at = 0;
   #done: () => void = () => {};
 
   private constructor(
     readonly folder: FileSystemDirectoryHandle,
     readonly file: string,
-    readonly access: FileSystemSyncAccessHandle,
   ) {}
 
   static async create(folder: FileSystemDirectoryHandle): Promise<Writer> {
-    let done = () => {};
-    const held = new Promise<void>((resolve) => (done = resolve));
+    const writer = new Writer(folder, `data-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`);
+    const held = new Promise<void>((resolve) => (writer.#done = resolve));
     await new Promise<void>((granted) => {
       if (!navigator.locks) return granted();
       void navigator.locks.request(WRITING, { mode: 'shared' }, () => (granted(), held));
     });
     try {
-      const name = `data-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
-      const handle = await folder.getFileHandle(name, { create: true });
-      const writer = new Writer(folder, name, await handle.createSyncAccessHandle());
-      writer.#done = done;
-      return writer;
+      const handle = await folder.getFileHandle(writer.file, { create: true });
+      writer.#access = await handle.createSyncAccessHandle();
     } catch (error) {
-      done();
-      throw error;
+      writer.#fail(error);
     }
+    return writer;
+  }
+
+  #fail(error: unknown): void {
+    this.whyNot ??= error instanceof Error ? error.message : String(error);
+    this.#close();
+  }
+
+  #close(): void {
+    const access = this.#access;
+    this.#access = null;
+    access?.close();
   }
 
   write(data: Uint8Array<ArrayBuffer>): void {
-    const written = this.access.write(data, { at: this.#at });
-    this.#at += written;
-    if (written !== data.length) throw new DOMException('the storage is full', 'QuotaExceededError');
-  }
-
-  /** Makes it a copy.  If there is one with this hash already, that one learns the URL and this one goes. */
-  async keep(sha256: string, bytes: number, origin: Origin): Promise<void> {
-    this.access.flush();
-    this.access.close();
     try {
-      const same = await findCopy(this.folder, { sha256, url: '' });
-      for (const other of await cards(this.folder))
-        if (other.sha256 !== sha256 && other.origins.some((o) => o.url === origin.url)) await forgetUrl(this.folder, other, origin.url);
-      const origins = (same?.card.origins ?? []).filter((o) => o.url !== origin.url);
-      const card: Card = { sha256, bytes, file: same?.card.file ?? this.file, origins: [...origins, origin] };
-      await writeCard(this.folder, card);
-      if (same) await removeQuietly(this.folder, this.file);
+      const written = this.#access?.write(data, { at: this.#at }) ?? data.length;
+      this.#at += written;
+      if (written !== data.length) throw new Error('the storage is full');
     } catch (error) {
-      await removeQuietly(this.folder, this.file);
-      throw error;
-    } finally {
-      this.#done();
+      this.#fail(error);
     }
   }
 
-  async discard(): Promise<void> {
-    this.access.close();
-    await removeQuietly(this.folder, this.file);
+  /** Makes it the copy of this URL, and only then lets go of the one before.  If there is one with this hash already,
+   *  that one learns the URL and this one goes; not if it is `damaged`, the name of a data file. */
+  async keep(model: Pick<Card, 'sha256' | 'bytes' | 'limited'>, origin: Origin, damaged: string | null): Promise<void> {
+    if (this.whyNot === null) await changing(() => this.#keep(model, origin, damaged));
+  }
+
+  async #keep(model: Pick<Card, 'sha256' | 'bytes' | 'limited'>, origin: Origin, damaged: string | null): Promise<void> {
+    const { folder } = this;
+    const same = (await findCopy(folder, { sha256: model.sha256, url: '' }).catch(() => null))?.card;
+    const file = same && same.file !== damaged ? same.file : this.file;
+    const origins = (same?.origins ?? []).filter((o) => o.url !== origin.url);
+    try {
+      this.#access?.flush();
+      this.#close();
+      await writeCard(folder, { ...model, file, origins: [...origins, origin] });
+    } catch (error) {
+      this.#fail(error);
+      if (!same) await removeQuietly(folder, `${model.sha256}.json`);
+      return;
+    }
+    await removeQuietly(folder, file !== this.file ? this.file : (same?.file ?? ''));
+    // Should this fail, the later of two copies counts.
+    await forgetUrl(folder, origin.url, model.sha256).catch(() => {});
+  }
+
+  /** Lets go; what is not kept is deleted. */
+  async end(kept: boolean): Promise<void> {
+    this.#close();
+    if (!kept) await removeQuietly(this.folder, this.file);
     this.#done();
   }
 }
 
-function writeCard(folder: FileSystemDirectoryHandle, card: Card): Promise<void> {
-  return writeWhole(folder, `${card.sha256}.json`, new TextEncoder().encode(JSON.stringify(card)));
-}
-
-/** The URL has another file now; a copy that no URL leads to is deleted. */
-async function forgetUrl(folder: FileSystemDirectoryHandle, card: Card, url: string): Promise<void> {
-  const origins = card.origins.filter((o) => o.url !== url);
-  if (origins.length) await writeCard(folder, { ...card, origins });
-  else await removeCopy(folder, card);
+/** The URL has another file now; copies that no URL leads to are deleted. */
+async function forgetUrl(folder: FileSystemDirectoryHandle, url: string, but: string): Promise<void> {
+  for (const card of await cards(folder)) {
+    const origins = card.origins.filter((o) => o.url !== url);
+    if (card.sha256 === but || origins.length === card.origins.length) continue;
+    if (origins.length) await writeCard(folder, { ...card, origins });
+    else await removeCopy(folder, card);
+  }
 }
 
 export async function removeCopy(folder: FileSystemDirectoryHandle, card: Card): Promise<void> {

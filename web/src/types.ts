@@ -97,6 +97,9 @@ export interface ModelInfo {
   /** Whether a copy is kept for the next visit, and if not, why. */
   kept: boolean;
   keptWhyNot: string | null;
+  /** Where the kept copy was taken although the server could not be asked for a newer file, or its file could not be
+   *  used: why, with the status that it answered.  Otherwise null. */
+  updateWhyNot: string | null;
 }
 
 export type Sampler =

@@ -3,7 +3,7 @@ import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-en
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { FILL_OPTIONS } from './fill-options.ts';
-import { takeIn } from './intake.ts';
+import { takeIn, type Engines, type Taken } from './intake.ts';
 import { workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
@@ -48,23 +48,41 @@ function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
 async function load(id: number, { source, name, files, sha256, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
   holdLock(lock);
   const cancel = new AbortController();
-  let chosen: Promise<Engine> | null = null;
-  /** A copy that turns out to be damaged is followed by the file itself, which may be of the other kind. */
-  const choose = (architecture: string | null) => {
-    if (!chosen || kind !== kindOf(architecture)) chosen = chooseEngine(files, (kind = kindOf(architecture)));
-    return chosen;
-  };
   loading.set(id, cancel);
   try {
     const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
-    const taken = await takeIn(choose, { source, sha256, cache, signal: cancel.signal, progress });
+    const taken = await takeIn(enginesOf(files), { source, sha256, cache, signal: cancel.signal, progress });
     engine = taken.engine;
-    model = engine.openModel(taken.at, taken.bytes);
+    model = taken.model;
     const image = kind === 'pictures' ? await preparePainter(engine, files) : null;
     return { ...describe(engine, name, taken), ...prepareWriter(engine, room, kv), image };
   } finally {
     loading.delete(id);
   }
+}
+
+/** A file that cannot be used is followed by another one, which may be of the other kind. */
+function enginesOf(files: Files): Engines {
+  let chosen: Promise<Engine> | null = null;
+  return {
+    choose(architecture) {
+      if (!chosen || kind !== kindOf(architecture)) chosen = chooseEngine(files, (kind = kindOf(architecture)));
+      return chosen;
+    },
+    open(image) {
+      try {
+        const opened = image.engine.openModel(image.at, image.bytes);
+        return { ...image, model: opened, whyNot: image.engine.modelTexts(opened).whyNot };
+      } catch (error) {
+        if (!(error instanceof PalimpsestError)) chosen = null; // a trap: this engine can no longer be used
+        throw error;
+      }
+    },
+    close({ engine: on, model: opened, at }) {
+      on.closeModel(opened);
+      on.free(at);
+    },
+  };
 }
 
 /** What generating needs is reckoned here and taken when it is first used. */
@@ -92,7 +110,7 @@ async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['imag
 
 type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes' | 'image'>;
 
-function describe(on: Engine, source: string, taken: { sha256: string; kept: boolean; keptWhyNot: string | null }): Described {
+function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, updateWhyNot }: Pick<Taken, 'sha256' | 'kept' | 'keptWhyNot' | 'updateWhyNot'>): Described {
   const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(model);
   const { whyNot, ...texts } = on.modelTexts(model);
   isa = texts.isa ?? '';
@@ -100,7 +118,7 @@ function describe(on: Engine, source: string, taken: { sha256: string; kept: boo
     ...numbers,
     ...(texts as Record<keyof typeof texts, string>),
     causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
-    whyNot, threads: 1, source, sha256: taken.sha256, memoryBytes: on.memoryBytes, kept: taken.kept, keptWhyNot: taken.keptWhyNot,
+    whyNot, threads: 1, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
   };
 }
 
