@@ -69,7 +69,7 @@ PAL_REFERENCE static void matmul_q4_0_ref(const pal_product *p)
 }
 
 /* ---- wasm simd128 ------------------------------------------------------- */
-#if defined(PAL_HAVE_SIMD128)
+#if defined(PAL_HAVE_SIMD128) && !defined(PAL_HAVE_RELAXED) /* a build has one of the two */
 
 /* The four pairs that 16 bytes of a panel hold: columns 0, 2 and 1, 3 of the low nibbles' group, then of the high
  * nibbles'. */
@@ -279,11 +279,10 @@ static void matmul_q4_0_vnni(const pal_product *p)
 void pal_pick_matmul_q4_0(pal_kernels *k)
 {
     k->matmul_q4_0 = matmul_q4_0_ref;
-#if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->matmul_q4_0 = matmul_q4_0_simd128;
-#endif
 #if defined(PAL_HAVE_RELAXED)
     if (k->isa & PAL_ISA_RELAXED) k->matmul_q4_0 = matmul_q4_0_relaxed;
+#elif defined(PAL_HAVE_SIMD128)
+    if (k->isa & PAL_ISA_SIMD128) k->matmul_q4_0 = matmul_q4_0_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
     if (k->isa & PAL_ISA_AVX2) k->matmul_q4_0 = matmul_q4_0_avx2;

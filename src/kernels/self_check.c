@@ -33,7 +33,7 @@ typedef struct {
     float keys[2 * KEYS * HEAD], values[2 * KEYS * HEAD], scores[PAL_ATTENTION_ROWS * KEYS];
 } bench;
 
-typedef enum { ORDINARY, EXTREME, INFINITE, NARROW, NARROW_EXTREME, KINDS } value_kind;
+typedef enum { ORDINARY, EXTREME, INFINITE, NARROW, NARROW_EXTREME, NARROW_INFINITE, KINDS } value_kind;
 
 /* The linear congruential generator of Numerical Recipes, upper bits: any inputs do, the same in every run. */
 static uint32_t next(bench *b)
@@ -99,6 +99,7 @@ static void put_block(bench *b, unsigned char *at, uint32_t type, value_kind kin
         case NARROW: at[i] = (unsigned char)(next(b) % 63 - 31); break;
         case NARROW_EXTREME: at[i] = (unsigned char)(i % 2 ? -31 : 31); break;
         case INFINITE: at[i] = 0x7f; break;
+        case NARROW_INFINITE: at[i] = 31; break;
         default: at[i] = (unsigned char)next(b); break;
         }
     put_half(at + scale_at, scale);
@@ -110,7 +111,7 @@ static void put_block(bench *b, unsigned char *at, uint32_t type, value_kind kin
 static float some_weight(bench *b, value_kind kind, bool infinite)
 {
     const float u = (float)next(b) * 0x1p-23f - 1.0f;
-    if (kind != INFINITE) return u;
+    if (kind != INFINITE && kind != NARROW_INFINITE) return u;
     return infinite ? -__builtin_inff() : u > 0.0f ? -u : u;
 }
 
@@ -135,7 +136,7 @@ static void make_activations(bench *b, int count, value_kind kind)
 {
     fill(b, b->x, count, 1.0f);
     for (int i = 0; i < count; i++)
-        if (kind == INFINITE)
+        if (kind == INFINITE || kind == NARROW_INFINITE)
             b->x[i] = b->x[i] < 0.0f ? -b->x[i] : b->x[i];
         else if (kind == EXTREME || kind == NARROW_EXTREME)
             b->x[i] = i % 2 ? -127.0f : 127.0f;
@@ -205,12 +206,26 @@ static void run_large(bench *b, uint32_t type, value_kind kind)
     run_product(b, type, SOME, rows, cols, kind);
 }
 
+/* Which weights are taken for such of 6 bits: none with an integer beyond them, wherever in a panel that is. */
+static void run_narrow(bench *b)
+{
+    make_weights(b, PAL_Q8_0, PAL_PANEL, PAL_BLOCK, NARROW);
+    for (int i = 0; i < 8; i++) {
+        unsigned char *at = b->weights + PAL_SCALES_BYTES + 17 * i, kept = *at;
+        for (int beyond = 128 - 32; beyond <= 128 + 32; beyond += 64) {
+            *at = (unsigned char)beyond;
+            b->digest = mix(b->digest, pal_panels_narrow(b->weights, PAL_Q8_0, PAL_PANEL, PAL_BLOCK));
+        }
+        *at = kept;
+    }
+}
+
 static void run_products(bench *b, uint32_t type)
 {
     const value_kind end = type == PAL_Q8_0 ? KINDS : NARROW;
     for (value_kind kind = ORDINARY; kind < end; kind++) run_small(b, type, kind);
     run_large(b, type, ORDINARY);
-    if (type == PAL_Q8_0) run_large(b, type, NARROW);
+    if (type == PAL_Q8_0) run_large(b, type, NARROW), run_narrow(b);
 }
 
 /* ---- rows --------------------------------------------------------------- */
