@@ -559,6 +559,7 @@ const pal_image_info *pal_model_image(const pal_model *model);
 
 /* The name of a label, at most 63 bytes; NULL: there is no such label. */
 const char *pal_image_label(const pal_model *model, int32_t label);
+/* By its name, or the only one that differs from it in the case of letters a to z alone.  false: there is none. */
 bool pal_image_label_find(const pal_model *model, const char *name, int32_t *out);
 
 /* eps is the predicted noise, x0 the picture predicted by it; K is options.steps. */

@@ -93,14 +93,29 @@ const char *pal_image_label(const pal_model *m, int32_t label)
     return m->has_unet && label >= 0 && label < m->picture.info.labels ? m->picture.label[label] : NULL;
 }
 
+/* Whether two names differ by the case of their letters a to z at most. */
+static bool alike(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        const int x = *a >= 'A' && *a <= 'Z' ? *a + ('a' - 'A') : *a,
+                  y = *b >= 'A' && *b <= 'Z' ? *b + ('a' - 'A') : *b;
+        if (x != y) return false;
+    }
+    return *a == *b;
+}
+
 bool pal_image_label_find(const pal_model *m, const char *name, int32_t *out)
 {
+    int32_t found = -1, count = 0;
     for (int32_t i = 0; m->has_unet && i < m->picture.info.labels; i++) {
-        if (strcmp(m->picture.label[i], name) != 0) continue;
-        *out = i;
-        return true;
+        const bool exact = strcmp(m->picture.label[i], name) == 0;
+        if (!exact && !alike(m->picture.label[i], name)) continue;
+        found = i;
+        count = exact ? 1 : count + 1;
+        if (exact) break;
     }
-    return false;
+    if (count == 1) *out = found;
+    return count == 1;
 }
 
 bool pal_image_can(const pal_model *m, pal_image_sampler sampler, const char **why)

@@ -40,7 +40,7 @@ class Usage(CommandTest):
         for name, value in (
             ("--seed", "x"), ("--seed", "-1"), ("--seed", "18446744073709551616"), ("--seed", ""), ("--drafts", "0"),
             ("--drafts", "2.5"), ("--drafts", "99999999999"), ("--temperature", "warm"), ("--temperature", "nan"),
-            ("--temperature", "-1"), ("--temperature", "1e400"), ("--top-k", "-1"), ("--top-p", "0"), ("--top-p", "2"),
+            ("--temperature", "-1"), ("--temperature", "1e400"), ("--top-k", "-1"), ("--top-p", "-0.1"), ("--top-p", "2"),
             ("--min-p", "2"), ("--borders", "maybe"), ("--sampler", "best"), ("--steps", "8"), ("--threshold", "0.5"),
             ("--remask", "0.5"), ("--free", "8"), ("--free", "8-3"), ("--free", "0-3"), ("--free", "1-99999999999"),
             ("--free", "-1-3"), ("--pin", "1:2"), ("--pin", "0:0:x"), ("--pin", "0:0:5:1"), ("--pin", "9:0:300"),

@@ -219,9 +219,39 @@ static void label_names_are_found(void **state)
     assert_null(pal_image_label(plain, 0));
     assert_true(pal_image_label_find(model, "beta", &label));
     assert_int_equal(label, 1);
-    assert_false(pal_image_label_find(model, "Beta", &label));
+    assert_false(pal_image_label_find(model, "bet", &label));
+    assert_false(pal_image_label_find(model, "betas", &label));
+    assert_int_equal(label, 1);
+    assert_true(pal_image_label_find(model, "GAMMA", &label)); /* Regression: only "gamma" was found */
+    assert_int_equal(label, 2);
+    assert_true(pal_image_label_find(model, "Beta", &label));
     assert_false(pal_image_label_find(plain, "beta", &label));
     assert_int_equal(label, 1);
+}
+
+/* Two that differ by case alone: what is written exactly so is found, anything between is not. */
+static void label_names_alike_are_told_apart(void **state)
+{
+    (void)state;
+    static const char third[] = "\5\0\0\0\0\0\0\0gamma";
+    size_t size, at = 0;
+    void *block;
+    pal_model *alike;
+    int32_t label = 77;
+    unsigned char *image = load_test_model("unet-labels", &size, &block);
+    while (memcmp(image + at, third, sizeof third - 1) != 0) at++;
+    memcpy(image + at + 8, "ALPHA", 5);
+    assert_int_equal(pal_model_open(&alike, image, size, 0, NULL), PAL_OK);
+    assert_false(pal_image_label_find(alike, "Alpha", &label));
+    assert_int_equal(label, 77);
+    assert_true(pal_image_label_find(alike, "ALPHA", &label));
+    assert_int_equal(label, 2);
+    assert_true(pal_image_label_find(alike, "alpha", &label));
+    assert_int_equal(label, 0);
+    assert_true(pal_image_label_find(alike, "bEta", &label));
+    assert_int_equal(label, 1);
+    pal_model_close(alike);
+    free(block);
 }
 
 static void guidance_1_is_none_and_0_forgets_the_label(void **state)
@@ -350,6 +380,7 @@ int main(void)
         cmocka_unit_test(views_are_grey_and_noise_at_first_and_the_picture_at_last),
         cmocka_unit_test(labels_make_the_picture),
         cmocka_unit_test(label_names_are_found),
+        cmocka_unit_test(label_names_alike_are_told_apart),
         cmocka_unit_test(guidance_1_is_none_and_0_forgets_the_label),
         cmocka_unit_test(kept_pixels_are_kept_exactly_at_every_step_of_every_sampler),
         cmocka_unit_test(a_mask_of_all_draws_all_and_one_of_none_nothing),

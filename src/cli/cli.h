@@ -60,6 +60,18 @@ typedef struct {
 int input_read(const char *command, const char *text, const char *file, const char *dash, bytes *out);
 bool file_read(const char *path, bytes *out); /* prints what is wrong, and then out->data is NULL */
 
+/* A file to be written.  It appears under its name only when it is whole, and until then what stood there stays; devices
+ * and pipes, and files in folders where nothing can be put beside them, are written in place.  All print what is wrong. */
+typedef struct {
+    FILE *file;
+    const char *path;
+    char *target, *beside; /* behind links; where it is written meanwhile; NULL: in place */
+} output;
+
+bool output_possible(const char *path);        /* asked before the work; NULL is possible */
+bool output_open(output *o, const char *path); /* path must stay until output_close */
+bool output_close(output *o, bool good);       /* good: all was written; says whether the file is there */
+
 /* The document at byte *at of a text cut at lines `<|endoftext|>`: its bytes point into the text, and *at moves behind
  * the line.  False: the text ends here. */
 bool next_document(const bytes *text, size_t *at, bytes *out);

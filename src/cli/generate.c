@@ -424,25 +424,19 @@ static pal_status load_session(job *j, const char *path, pal_error *err)
     return s;
 }
 
-/* By way of a second file, so that the one before stays whole until the new one is. */
+/* The one before stays whole until the new one is. */
 static bool store_session(const job *j, const char *path)
 {
-    const size_t size = pal_generator_save(j->generator, NULL, 0), length = strlen(path);
-    char *data = malloc(size), *beside = malloc(length + 5);
-    bool good = data && beside;
+    const size_t size = pal_generator_save(j->generator, NULL, 0);
+    char *data = malloc(size);
+    output o;
+    if (!data) fprintf(stderr, "palimpsest: %s: no memory to write the session\n", path);
+    bool good = data && output_open(&o, path);
     if (good) {
-        memcpy(beside, path, length);
-        memcpy(beside + length, ".new", 5);
         pal_generator_save(j->generator, data, size);
-        FILE *out = fopen(beside, "wb");
-        good = out && fwrite(data, 1, size, out) == size;
-        if (out && fclose(out)) good = false;
-        if (good && rename(beside, path)) good = false;
-        if (!good && out) remove(beside);
+        good = output_close(&o, fwrite(data, 1, size, o.file) == size || ferror(o.file));
     }
-    if (!good) fprintf(stderr, "palimpsest: %s: the session cannot be written: %s\n", path, strerror(errno));
     free(data);
-    free(beside);
     return good;
 }
 
@@ -550,6 +544,7 @@ int command_generate(int argc, char **argv)
     r->sequence = pal_sequence_defaults();
     r->drafts = 1;
     int code = parse(r, argc, argv);
+    if (code < 0 && !output_possible(r->session)) code = EXIT_BAD;
     pal_model *model = code < 0 ? model_of("generate", r->model, 0, r->isa, &code) : NULL;
     if (model) {
         j.model = model;

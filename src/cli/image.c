@@ -147,12 +147,11 @@ static int draw_all(canvas *c)
 
 static int put_raw(const canvas *c)
 {
-    FILE *out = fopen(c->r->raw, "wb");
+    output o;
     const size_t size = (size_t)c->options.count * picture_bytes(c->info);
-    bool good = out && fwrite(c->pixels, 1, size, out) == size;
-    if (out && fclose(out)) good = false;
-    if (!good) fprintf(stderr, "palimpsest: %s: %s\n", c->r->raw, strerror(errno));
-    return good ? EXIT_GOOD : EXIT_BAD;
+    if (!output_open(&o, c->r->raw)) return EXIT_BAD;
+    fwrite(c->pixels, 1, size, o.file);
+    return output_close(&o, true) ? EXIT_GOOD : EXIT_BAD;
 }
 
 static void put_json(const canvas *c, double start)
@@ -196,10 +195,11 @@ static int deliver(const canvas *c, double start)
 
 /* ---- parts that are kept ---------------------------------------------------------------------------- */
 
-static int read_as_large(const char *path, const pal_image_info *info, int32_t channels, uint8_t **pixels)
+static int read_as_large(const char *path, const pal_image_info *info, int32_t channels, uint8_t behind,
+                         uint8_t **pixels)
 {
     bitmap p;
-    if (!bitmap_read(path, channels, &p)) return EXIT_BAD;
+    if (!bitmap_read(path, channels, behind, &p)) return EXIT_BAD;
     if (p.width != info->width || p.height != info->height) {
         fprintf(stderr, "palimpsest: %s: %d x %d pixels; the model draws %d x %d\n", path, p.width, p.height,
                 info->width, info->height);
@@ -210,12 +210,13 @@ static int read_as_large(const char *path, const pal_image_info *info, int32_t c
     return -1;
 }
 
-/* Reads both files; the arrays are the caller's to free. */
+/* Reads both files; the arrays are the caller's to free.  What is transparent is white in pictures, as everywhere, and
+ * black in masks, which may be painted on an empty layer: kept. */
 static int read_known(const image_request *r, const pal_image_info *info, uint8_t **known, uint8_t **mask)
 {
     if (!r->inpaint) return -1;
-    int code = read_as_large(r->inpaint, info, info->channels, known);
-    if (code < 0) code = read_as_large(r->mask, info, 1, mask);
+    int code = read_as_large(r->inpaint, info, info->channels, 255, known);
+    if (code < 0) code = read_as_large(r->mask, info, 1, 0, mask);
     for (int32_t i = 0; code < 0 && i < info->width * info->height; i++) (*mask)[i] = (*mask)[i] >= 128;
     return code;
 }
@@ -226,9 +227,17 @@ static int prepare_trace(const char *directory)
 {
     struct stat about;
     if (!directory || (mkdir(directory, 0777) == 0)) return -1;
-    if (errno == EEXIST && stat(directory, &about) == 0 && S_ISDIR(about.st_mode)) return -1;
-    fprintf(stderr, "palimpsest: %s: %s\n", directory, errno == EEXIST ? "not a directory" : strerror(errno));
+    const bool there = errno == EEXIST && stat(directory, &about) == 0 && S_ISDIR(about.st_mode);
+    if (there && access(directory, W_OK | X_OK) == 0) return -1;
+    fprintf(stderr, "palimpsest: %s: %s\n", directory, !there && errno == EEXIST ? "not a folder" : strerror(errno));
     return EXIT_BAD;
+}
+
+/* Nothing is drawn that could not be put anywhere. */
+static int check_outputs(const image_request *r)
+{
+    if ((r->out || r->trace) && !bitmap_possible(r->out ? r->out : r->trace)) return EXIT_BAD;
+    return output_possible(r->out) && output_possible(r->raw) ? -1 : EXIT_BAD;
 }
 
 static int draw(image_request *r, const pal_model *model)
@@ -243,6 +252,7 @@ static int draw(image_request *r, const pal_model *model)
     c.options.known = known;
     c.options.mask = mask;
     if (code < 0 && pal_image_check(model, &c.options, &err)) code = image_refused(model, &c.options, &err);
+    if (code < 0) code = check_outputs(r);
     if (code < 0) code = prepare_trace(r->trace);
     if (code < 0) {
         const size_t size = pal_times((size_t)r->count, picture_bytes(c.info));
@@ -268,6 +278,8 @@ static int check_request(const image_request *r)
         return usage_error("image", "no place for the pictures: give -o FILE.png or --raw FILE", NULL);
     if (measured && (r->out || r->raw || r->inpaint || r->trace))
         return usage_error("image", "a likelihood draws nothing: it takes no -o, --raw, --trace and --inpaint", NULL);
+    if (r->out && r->raw && strcmp(r->out, r->raw) == 0)
+        return usage_error("image", "-o and --raw are the same file", r->out);
     if (r->files && r->likelihood_raw)
         return usage_error("image", "give --likelihood or --likelihood-raw, not both", NULL);
     if (!r->inpaint != !r->mask) return usage_error("image", "--inpaint and --mask belong together", NULL);
@@ -332,8 +344,9 @@ static int parse(image_request *r, int argc, char **argv)
         {"snr", "X", "predictor-corrector: of a correction (default 0.16)", OPTION_NUMBER, &r->snr, NULL},
         {"solver", "S", "probability-flow: rk45 (default) or heun", OPTION_TEXT, &r->solver, NULL},
         {"tolerance", "X", "rk45 (default 1e-4; of likelihoods 1e-3)", OPTION_NUMBER, &r->tolerance, NULL},
-        {"inpaint", "PNG", "keep this picture where the mask is black", OPTION_TEXT, &r->inpaint, NULL},
-        {"mask", "PNG", "white: drawn again; black: kept", OPTION_TEXT, &r->mask, NULL},
+        {"inpaint", "PNG", "keep this picture where the mask is black; transparent parts of it are white", OPTION_TEXT,
+         &r->inpaint, NULL},
+        {"mask", "PNG", "white: drawn again; black or transparent: kept", OPTION_TEXT, &r->mask, NULL},
         {"resample", "N", "with --inpaint: make each step N times (default 1)", OPTION_INT, &r->resample, NULL},
         {"trace", "DIR", "write the grid after every step there", OPTION_TEXT, &r->trace, NULL},
         {"view", "V", "what the trace shows: x0 (default, the predicted picture) or x (with its noise)", OPTION_TEXT,

@@ -62,7 +62,7 @@ static int add_file(album *a, const char *path, int32_t columns, int32_t most)
 {
     const pal_image_info *i = a->info;
     bitmap p;
-    if (!bitmap_read(path, i->channels, &p)) return EXIT_BAD;
+    if (!bitmap_read(path, i->channels, 255, &p)) return EXIT_BAD;
     int code = -1;
     if (p.width % i->width || p.height % i->height || (columns && p.width != columns * i->width)) {
         fprintf(stderr, "palimpsest: %s: %d x %d pixels; the model's pictures have %d x %d, and a grid of them ", path,

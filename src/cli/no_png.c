@@ -12,9 +12,15 @@ static bool refuse(const char *path)
     return false;
 }
 
-bool bitmap_read(const char *path, int32_t channels, bitmap *out)
+bool bitmap_read(const char *path, int32_t channels, uint8_t behind, bitmap *out)
 {
+    (void)behind;
     *out = (bitmap){.channels = channels};
+    return refuse(path);
+}
+
+bool bitmap_possible(const char *path)
+{
     return refuse(path);
 }
 

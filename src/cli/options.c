@@ -92,6 +92,44 @@ static const option *find(const option_set *set, const char *name, size_t length
     return NULL;
 }
 
+/* How many letters have to be put in, left out or changed to make b[0 .. n) of a; more than `most` is most + 1. */
+static int distance(const char *a, const char *b, size_t n, int most)
+{
+    if (most < 0) return 0;
+    while (*a && n && *a == *b) a++, b++, n--;
+    if (!*a && !n) return 0;
+    int best = most + 1, d;
+    if (*a && (d = 1 + distance(a + 1, b, n, most - 1)) < best) best = d;
+    if (n && (d = 1 + distance(a, b + 1, n - 1, most - 1)) < best) best = d;
+    if (*a && n && (d = 1 + distance(a + 1, b + 1, n - 1, most - 1)) < best) best = d;
+    return best;
+}
+
+/* The only option nearest to what was written, by two letters at most; or the only one that begins so. */
+static const option *nearest(const option_set *set, const char *name, size_t length)
+{
+    enum { MOST = 2 };
+    const option *found = NULL, *begun = NULL;
+    int best = MOST + 1, beginnings = 0;
+    for (size_t i = 0; length > 2 && i < set->count; i++) {
+        const option *o = &set->options[i];
+        if (!o->name[1]) continue;
+        if (strncmp(o->name, name, length) == 0) begun = o, beginnings++;
+        const int d = distance(o->name, name, length, MOST);
+        if (d < best) best = d, found = o;
+    }
+    return beginnings == 1 ? begun : found;
+}
+
+static int unknown_option(const option_set *set, const char *argument, const char *name, size_t length)
+{
+    const option *o = find(set, name, length), *near = o ? o : nearest(set, name, length);
+    fprintf(stderr, "palimpsest %s: unknown option: %s", set->command, argument);
+    if (near) fprintf(stderr, "; did you mean %s%s?", near->name[1] ? "--" : "-", near->name);
+    fprintf(stderr, "\nTry 'palimpsest %s --help'.\n", set->command);
+    return EXIT_USAGE;
+}
+
 /* One argument that begins with a dash, its value perhaps the next one. */
 static int parse_option(const option_set *set, int argc, char **argv, int *at)
 {
@@ -100,7 +138,7 @@ static int parse_option(const option_set *set, int argc, char **argv, int *at)
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const option *o = find(set, name, length);
     bool dashes_fit = o && (argument[1] == '-') == (o->name[1] != '\0');
-    if (!dashes_fit) return usage_error(set->command, "unknown option", argument);
+    if (!dashes_fit) return unknown_option(set, argument, name, length);
     if (o->kind == OPTION_FLAG) {
         if (equals) return usage_error(set->command, "this option takes no value", argument);
         store(o, NULL);

@@ -3,6 +3,7 @@
  * libpng reports errors by longjmp, so that everything it may leave behind is in a structure that outlives the jump,
  * and the functions that call setjmp keep nothing else. */
 #include "png.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <png.h> /* NOLINT(readability-duplicate-include): libpng's */
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct {
     FILE *file;
@@ -93,20 +93,20 @@ static bool decode(codec *c)
     return c->pixels && lay_out_rows(c, c->pixels, 4) && read_pixels(c);
 }
 
-/* On white. */
-static unsigned composed(const png_byte *pixel, int channel)
+static unsigned composed(const png_byte *pixel, int channel, unsigned behind)
 {
     unsigned alpha = pixel[3];
-    return (pixel[channel] * alpha + 255 * (255 - alpha) + 127) / 255;
+    return (pixel[channel] * alpha + behind * (255 - alpha) + 127) / 255;
 }
 
-static uint8_t *converted(const codec *c, int32_t channels)
+static uint8_t *converted(const codec *c, int32_t channels, unsigned behind)
 {
     const size_t places = (size_t)c->width * c->height;
     uint8_t *out = malloc(places * (size_t)channels);
     for (size_t i = 0; out && i < places; i++) {
         const png_byte *pixel = c->pixels + 4 * i;
-        const unsigned red = composed(pixel, 0), green = composed(pixel, 1), blue = composed(pixel, 2);
+        const unsigned red = composed(pixel, 0, behind), green = composed(pixel, 1, behind);
+        const unsigned blue = composed(pixel, 2, behind);
         if (channels == 1) {
             out[i] = (uint8_t)((299 * red + 587 * green + 114 * blue + 500) / 1000);
             continue;
@@ -118,7 +118,7 @@ static uint8_t *converted(const codec *c, int32_t channels)
     return out;
 }
 
-bool bitmap_read(const char *path, int32_t channels, bitmap *out)
+bool bitmap_read(const char *path, int32_t channels, uint8_t behind, bitmap *out)
 {
     codec c = {.file = fopen(path, "rb")};
     *out = (bitmap){0};
@@ -127,7 +127,7 @@ bool bitmap_read(const char *path, int32_t channels, bitmap *out)
     if (!good) snprintf(c.message, sizeof c.message, "not a PNG file");
     good = good && decode(&c);
     if (good) {
-        *out = (bitmap){(int32_t)c.width, (int32_t)c.height, channels, converted(&c, channels)};
+        *out = (bitmap){(int32_t)c.width, (int32_t)c.height, channels, converted(&c, channels, behind)};
         good = out->pixels != NULL;
         if (!good) snprintf(c.message, sizeof c.message, "no memory to convert it");
     }
@@ -152,28 +152,23 @@ static bool write_all(codec *c, const bitmap *p)
     return true;
 }
 
-/* Takes away what was written in part; not a device. */
-static void take_away(const char *path)
+bool bitmap_possible(const char *path)
 {
-    struct stat about;
-    if (stat(path, &about) == 0 && S_ISREG(about.st_mode)) remove(path);
+    (void)path;
+    return true;
 }
 
 bool bitmap_write(const char *path, const bitmap *p)
 {
-    codec c = {.file = fopen(path, "wb"), .width = (png_uint_32)p->width, .height = (png_uint_32)p->height};
-    if (!c.file) return complain(path, strerror(errno));
+    output o;
+    if (!output_open(&o, path)) return false;
+    codec c = {.file = o.file, .width = (png_uint_32)p->width, .height = (png_uint_32)p->height};
     snprintf(c.message, sizeof c.message, "no memory to write it");
     c.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &c, on_error, on_warning);
     c.info = c.png ? png_create_info_struct(c.png) : NULL;
     bool good = c.info && lay_out_rows(&c, p->pixels, (size_t)p->channels) && write_all(&c, p);
     png_destroy_write_struct(&c.png, &c.info);
     free(c.rows);
-    if (fclose(c.file) && good) {
-        snprintf(c.message, sizeof c.message, "%s", strerror(errno));
-        good = false;
-    }
-    if (good) return true;
-    take_away(path);
-    return complain(path, c.message);
+    if (!good && !ferror(o.file)) complain(path, c.message); /* otherwise output_close knows why */
+    return output_close(&o, good || ferror(o.file));
 }

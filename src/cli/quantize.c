@@ -1,44 +1,22 @@
 /* quantize.c - palimpsest quantize. */
 #include "cli.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 static bool write_file(void *context, const void *data, size_t size)
 {
     return !stop_requested() && fwrite(data, 1, size, context) == size;
 }
 
-/* The file appears under its name only when it is whole. */
 static int write_model(const pal_model *model, const char *out, const char *type)
 {
     pal_error err;
-    size_t length = strlen(out);
-    char *partial = malloc(length + 6);
-    if (!partial) return EXIT_BAD;
-    memcpy(partial, out, length);
-    memcpy(partial + length, ".part", 6);
-    FILE *file = fopen(partial, "wb");
-    if (!file) {
-        fprintf(stderr, "palimpsest: %s: %s\n", partial, strerror(errno));
-        free(partial);
-        return EXIT_BAD;
-    }
+    output o;
+    if (!output_open(&o, out)) return EXIT_BAD;
     stop_on_interrupt();
-    pal_status s = pal_model_quantize(model, type, write_file, file, &err);
-    int code = stop_requested() ? EXIT_STOPPED : s ? report(s == PAL_E_IO ? partial : "quantize", &err) : EXIT_GOOD;
-    if (fclose(file) && !s) {
-        fprintf(stderr, "palimpsest: %s: %s\n", partial, strerror(errno));
-        code = EXIT_BAD;
-    }
-    if (code == EXIT_GOOD && rename(partial, out)) {
-        fprintf(stderr, "palimpsest: %s: %s\n", out, strerror(errno));
-        code = EXIT_BAD;
-    }
-    if (code != EXIT_GOOD) remove(partial);
-    free(partial);
-    return code;
+    pal_status s = pal_model_quantize(model, type, write_file, o.file, &err);
+    const bool full = s == PAL_E_IO && !stop_requested(); /* output_close knows why */
+    const bool good = output_close(&o, s == PAL_OK || full);
+    if (stop_requested()) return EXIT_STOPPED;
+    return s && !full ? report("quantize", &err) : good ? EXIT_GOOD : EXIT_BAD;
 }
 
 int command_quantize(int argc, char **argv)
@@ -60,6 +38,7 @@ int command_quantize(int argc, char **argv)
     if (code >= 0) return code;
     if (!out) return usage_error("quantize", "no output: give one with -o", NULL);
     if (!type) return usage_error("quantize", "no type: give one with --type", NULL);
+    if (!output_possible(out)) return EXIT_BAD;
     pal_model *model = model_of("quantize", path, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
     code = write_model(model, out, type);

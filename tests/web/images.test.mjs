@@ -102,7 +102,7 @@ test('every option is that of the command', { skip: noImage, timeout }, async (t
   /** @type {[import('../../web/src/types.ts').ImageOptions, (string | number)[]][]} */
   const same = [
     [{ steps: 4 }, ['--steps', 4]],
-    [{ steps: 4, label: 'beta', guidance: 2.5 }, ['--steps', 4, '--label', 'beta', '--guidance', 2.5]],
+    [{ steps: 4, label: 'Beta', guidance: 2.5 }, ['--steps', 4, '--label', 'beta', '--guidance', 2.5]],
     [{ steps: 4, label: 2 }, ['--steps', 4, '--label', 2]],
     [{ steps: 4, label: [0, 1, 2] }, ['--steps', 4, '--label', 'all']],
     [{ steps: 4, grid: 'quadratic', clipX0: false, clipPixel: 0 }, ['--steps', 4, '--grid', 'quadratic', '--clip-x0', 'off', '--clip-pixel', 0]],

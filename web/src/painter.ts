@@ -85,9 +85,18 @@ export class Painter {
     if (label === undefined || label === null) return -1;
     const { labels } = this.info;
     const most = labels.length;
-    const at = typeof label === 'string' ? labels.indexOf(label) : label;
+    const at = typeof label === 'string' ? this.#labelAt(label) : label;
     if (typeof at === 'number' && Number.isInteger(at) && at >= 0 && at < most) return at;
     return refuse(most ? `there is no label ${label}; there are ${labels.join(', ')}, or 0 to ${most - 1}` : 'this model knows no labels');
+  }
+
+  /** -1: there is none of this name. */
+  #labelAt(name: string): number {
+    const { engine, model } = this;
+    return engine.lendText(`${name}\0`, (text) => {
+      const out = engine.room(4);
+      return engine.fn('pal_image_label_find')(model, text, out) ? engine.ints(out, 1)[0]! : -1;
+    });
   }
 
   /** One a picture. */
