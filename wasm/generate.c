@@ -1,7 +1,7 @@
 /* generate.c - the engine of texts: sequences, generation and surprise as flat functions for JavaScript.
  *
- * web/src/generator.ts is the other side.  Functions of a pal_sequence and a pal_generator that are flat already are
- * exported as they are. */
+ * web/src/generator.ts and surprise.ts are the other side.  Functions of a pal_sequence and a pal_generator that are flat
+ * already are exported as they are. */
 #include "palimpsest.h"
 #include "core/math.h"
 #include "memory.h"
@@ -209,7 +209,7 @@ typedef struct {
     int32_t expected_id[EXPECTED];
     int32_t expected; /* how many of them there are */
 } pw_surprised;
-_Static_assert(sizeof(pw_surprised) == 72 && offsetof(pw_surprised, expected_id) == 48, "generator.ts reads them");
+_Static_assert(sizeof(pw_surprised) == 72 && offsetof(pw_surprised, expected_id) == 48, "surprise.ts reads them");
 
 /* Puts token id among the likeliest, if it is. */
 static void rank(pw_surprised *s, int32_t id, double logit)

@@ -1,11 +1,9 @@
-/** The other side of wasm/generate.c: a sequence of tokens that the model has read, texts that go on, surprise.
+/** The other side of wasm/generate.c: a sequence of tokens that the model has read, texts that go on (surprise.ts: surprise).
  *
  *  Everything is decided in C; here bytes are moved. */
 import { high, low, type Engine, type Pointer } from './engine.ts';
 
 const CANDIDATES = 20;
-const EXPECTED = 5;
-const SURPRISED_BYTES = 72;
 
 /** In the order of pw_generate_progress. */
 const PROGRESS = [
@@ -13,7 +11,7 @@ const PROGRESS = [
 ] as const;
 export type GeneratorProgress = Record<(typeof PROGRESS)[number], number>;
 
-const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer);
+export const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer);
 
 /** A pal_*_save, whose length is asked first: it is too large for room(). */
 function saved(engine: Engine, write: (at: Pointer, capacity: number) => number): Uint8Array<ArrayBuffer> {
@@ -225,31 +223,4 @@ function biasBytes(biases: readonly (readonly [number, number])[]): Uint8Array {
     view.setFloat64(16 * i + 8, bias, true);
   });
   return new Uint8Array(view.buffer);
-}
-
-/** A token seen with what stands before it: its surprise in bits, and the likeliest tokens in its place. */
-export interface Surprised {
-  bits: number;
-  expected: { id: number; bits: number }[];
-}
-
-/** Of `count` tokens of a text from the one at `from` on, which is at least 1. */
-export function surprise(engine: Engine, model: Pointer, ids: readonly number[], from: number, count: number): Surprised[] {
-  const out = engine.alloc(SURPRISED_BYTES * count);
-  try {
-    engine.lend(words(ids), (at) => engine.check(engine.fn('pw_surprise')(model, at, from, count, out, engine.error)));
-    const view = engine.view(out, SURPRISED_BYTES * count);
-    return Array.from({ length: count }, (_, i) => readSurprised(view, SURPRISED_BYTES * i));
-  } finally {
-    engine.free(out);
-  }
-}
-
-function readSurprised(view: DataView, at: number): Surprised {
-  const count = view.getInt32(at + 8 + 12 * EXPECTED, true);
-  const expected = Array.from({ length: count }, (_, i) => ({
-    id: view.getInt32(at + 8 + 8 * EXPECTED + 4 * i, true),
-    bits: view.getFloat64(at + 8 + 8 * i, true),
-  }));
-  return { bits: view.getFloat64(at, true), expected };
 }

@@ -345,7 +345,8 @@ export interface GeneratedAlternative {
 
 /** A generated token, and the text that it let out. */
 export interface GeneratedPiece {
-  /** What can be shown now: whole characters, and nothing that might become a stop text.  All pieces' together are the text. */
+  /** What can be shown now: whole characters, and nothing that might become a stop text.  All pieces' together are the text.
+   *  One that ends inside of a character ends before it: with `begin`, or saved and gone on with, it comes whole. */
   text: string;
   id: number;
   /** Which generated token it is, from 0. */

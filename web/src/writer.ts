@@ -3,8 +3,9 @@
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { GENERATE_OPTIONS, LOOSE_OPTIONS } from './generate-options.ts';
-import { Generator, Sequence, surprise, type Generated, type GeneratorProgress } from './generator.ts';
+import { Generator, Sequence, type Generated, type GeneratorProgress } from './generator.ts';
 import type { Calls, GenerateDone, Reply } from './protocol.ts';
+import { surprise } from './surprise.ts';
 import type { FinishReason, GeneratedPiece, ScoredToken, Surprise } from './types.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
