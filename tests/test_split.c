@@ -192,18 +192,8 @@ static void splitting_long_runs_is_quick(void **state)
 {
     (void)state;
     enum { BYTES = 1 << 18 };
-    static const char *const units[] = {" ",
-                                        "a",
-                                        "A",
-                                        "\xE4\xB8\xAD"
-                                        "A",
-                                        "\xCC\x81",
-                                        "!",
-                                        "1",
-                                        "\n",
-                                        "\xFF",
-                                        "\x01 ",
-                                        "/"};
+    static const char *const units[] = {" ",    "a",     "A", "\xE4\xB8\xAD\x41", "\xCC\x81", "!", "1", "\n",
+                                        "\xFF", "\x01 ", "/"};
     static const char *const ends[] = {"", "1", "a", "A", "!", "\x01"};
     char *text = malloc(BYTES + 8);
     assert_non_null(text);

@@ -253,7 +253,7 @@ export class Writer {
     const bytes = new TextEncoder().encode(text).length;
     const tokens: ScoredToken[] = [];
     const spelling = this.#spelling();
-    let [units, bits, seconds] = [0, 0, 0];
+    let [bits, seconds] = [0, 0];
     return () => {
       const began = performance.now();
       const at = tokens.length;
@@ -271,12 +271,23 @@ export class Writer {
       }
       seconds += (performance.now() - began) / 1000;
       if (tokens.length < ids.length) return null;
-      // The space that a tokenizer sets before a text is none of it.
-      const extra = tokens.reduce((sum, one) => sum + one.text.length, 0) - text.length;
-      if (extra > 0 && tokens[0]) tokens[0].text = tokens[0].text.slice(extra);
-      for (const one of tokens) [one.start, units] = [units, units + one.text.length];
+      place(tokens, text);
       return { tokens, bits, bytes, bitsPerByte: bytes ? bits / bytes : 0, seconds };
     };
+  }
+}
+
+/** Where each token stands: the space that a tokenizer sets before a text is none of it, and what no token writes (bytes
+ * that the vocabulary lacks) lies between two. */
+function place(tokens: ScoredToken[], text: string): void {
+  const [first] = tokens;
+  const extra = tokens.reduce((sum, one) => sum + one.text.length, 0) - text.length;
+  if (first && (extra > 0 || (first.text.startsWith(' ') && !text.startsWith(first.text)))) first.text = first.text.slice(Math.max(extra, 1));
+  let at = 0;
+  for (const one of tokens) {
+    if (!text.startsWith(one.text, at)) at = Math.max(at, text.indexOf(one.text, at));
+    one.start = at;
+    at += one.text.length;
   }
 }
 
