@@ -29,7 +29,8 @@ struct pal_model {
     pal_kernels kernels;
     pal_info info;
     char architecture[64], name[128], license[128], tokenizer[64];
-    char part_text[PAL_WHY], repeated_text[PAL_WHY], pair_text[PAL_WHY], stored_text[PAL_WHY], why_not[2 * PAL_WHY];
+    char part_text[PAL_WHY], vocab_text[PAL_WHY], repeated_text[PAL_WHY], pair_text[PAL_WHY], stored_text[PAL_WHY],
+        why_not[2 * PAL_WHY];
 };
 
 /* A network at work on sequences of up to `most` tokens. */

@@ -34,6 +34,18 @@ pal_status pal_model_is_part(pal_model *m, pal_error *why)
     return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
 }
 
+void pal_model_name_value(pal_model *m)
+{
+    pal_error *why = &m->vocab_error;
+    const pal_gguf_value *v = pal_gguf_value_behind(m->gguf, why->offset);
+    char key[64], value[64];
+    if (!v) return;
+    pal_gguf_printable(v->key, key, sizeof key);
+    pal_gguf_describe(v, value, sizeof value);
+    snprintf(m->vocab_text, sizeof m->vocab_text, "%s (%s is %s)", why->text, key, value);
+    why->text = m->vocab_text;
+}
+
 static void check_pair(pal_model *m)
 {
     const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;

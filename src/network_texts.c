@@ -12,7 +12,7 @@ static pal_status find_vocabulary(pal_model *m)
     pal_status s = pal_gguf_find(m->gguf, "tokenizer.ggml.model")
                        ? pal_model_contradicts(m, "tokenizer.", why)
                        : pal_fail(why, PAL_E_UNSUPPORTED, "the file has no tokenizer", SIZE_MAX);
-    if (!s) s = pal_vocab_open(&m->vocab, m->gguf, why);
+    if (!s && (s = pal_vocab_open(&m->vocab, m->gguf, why))) pal_model_name_value(m);
     if (s && s != PAL_E_MEMORY && trouble) *why = *trouble;
     return s;
 }

@@ -24,6 +24,9 @@ extern const pal_network_kind pal_texts, pal_pictures; /* network_texts.c, netwo
 pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *why);
 pal_status pal_model_is_part(pal_model *m, pal_error *why);
 
+/* Adds the name and the value of the key that m->vocab_error is about. */
+void pal_model_name_value(pal_model *m);
+
 /* Fills m->info, m->pair_error and m->stored_error once the file is open. */
 void pal_model_describe(pal_model *m, size_t bytes);
 

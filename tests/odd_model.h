@@ -68,7 +68,7 @@ static inline void odd_vocabulary(image *m, const odd *o)
     image_tokens(m, pieces, ODD_PIECES);
     image_scores(m, pieces, ODD_PIECES);
     image_types(m, pieces, ODD_PIECES);
-    image_key_u32(m, "tokenizer.ggml.bos_token_id", 1);
+    odd_u32(m, o, "tokenizer.ggml.bos_token_id", 1);
     image_key_u32(m, "tokenizer.ggml.eos_token_id", 2);
 }
 

@@ -145,9 +145,15 @@ static void part_of_a_split_model_says_so(void **state)
     free(m.data);
 }
 
-static void put_bytes_pieces(image *m)
+static void put_no_pieces(image *m)
 {
+    image_key_str(m, "tokenizer.ggml.model", "llama");
     image_array(m, "tokenizer.ggml.tokens", PAL_GGUF_STRING, 0);
+}
+
+static void put_other_tokenizer(image *m)
+{
+    image_key_str(m, "tokenizer.ggml.model", "t5");
 }
 
 /* Regression: a tokenizer that cannot be read closed the file, a vocabulary of another size was not explained. */
@@ -162,11 +168,18 @@ static void tokenizer_that_cannot_be_read_says_so(void **state)
     assert_int_equal(evaluate(&f, &err), PAL_OK);
     assert_int_equal(pal_tokenize(f.model, "a", 1, 0, NULL, 0, &count, &err), PAL_E_UNSUPPORTED);
     close_odd(&f);
-    f = open_odd(&(odd){.without = "tokenizer", .put = put_bytes_pieces, .first = put_gemma});
-    assert_int_equal(f.status, PAL_OK);
-    assert_false(pal_model_info(f.model)->can_tokenize);
-    assert_non_null(pal_model_info(f.model)->why_not);
-    close_odd(&f);
+    void (*const puts[])(image *) = {put_other_tokenizer, put_no_pieces};
+    const char *const words[][3] = {{"tokenizer.ggml.model", "is \"t5\""}, {"tokenizer.ggml.tokens", "is []"}};
+    for (size_t i = 0; i < COUNT(puts); i++) {
+        f = open_odd(&(odd){.without = "tokenizer", .put = puts[i]});
+        assert_int_equal(f.status, PAL_OK);
+        assert_false(pal_model_info(f.model)->can_tokenize);
+        expect_words(pal_model_info(f.model)->why_not, words[i]);
+        assert_true(pal_tokenize(f.model, "a", 1, 0, NULL, 0, &count, &err) < 0);
+        expect_words(err.text, words[i]);
+        assert_int_equal(evaluate(&f, &err), PAL_OK);
+        close_odd(&f);
+    }
 }
 
 static void put_no_base(image *m)
@@ -200,6 +213,20 @@ static void info_shows_what_the_network_uses(void **state)
     f = open_odd(&(odd){.without = "blk.0.ffn_up.weight"}); /* keys alone tell it */
     info = pal_model_info(f.model);
     assert_true(info->layers == ODD_LAYERS && info->heads == ODD_HEADS && info->context == ODD_CONTEXT);
+    close_odd(&f);
+}
+
+/* Regression: that a text can be continued was decided elsewhere, by whether it can be scored, which needs a BOS. */
+static void model_without_a_first_token_generates(void **state)
+{
+    (void)state;
+    opened f = open_odd(&(odd){.without = "tokenizer.ggml.bos_token_id"});
+    assert_int_equal(f.status, PAL_OK);
+    const pal_info *info = pal_model_info(f.model);
+    assert_true(info->can_generate && !info->can_score && !info->can_infill);
+    close_odd(&f);
+    f = open_odd(&(odd){.without = "tokenizer"});
+    assert_false(pal_model_info(f.model)->can_generate);
     close_odd(&f);
 }
 
@@ -340,6 +367,7 @@ int main(void)
         cmocka_unit_test(tokenizer_that_cannot_be_read_says_so),
         cmocka_unit_test(info_gives_both_reasons),
         cmocka_unit_test(info_shows_what_the_network_uses),
+        cmocka_unit_test(model_without_a_first_token_generates),
         cmocka_unit_test(files_of_other_kinds_are_told_what_they_are),
         cmocka_unit_test(truncated_files_are_told_so),
         cmocka_unit_test(quantize_names_what_cannot_be_converted),

@@ -23,7 +23,9 @@ static pal_status map_descriptor(pal_file *out, int descriptor, pal_error *err)
 {
     struct stat info;
     if (fstat(descriptor, &info)) return pal_fail(err, PAL_E_IO, "the file cannot be examined", SIZE_MAX);
-    if (S_ISDIR(info.st_mode)) return pal_fail(err, PAL_E_IO, "this is a folder, not a file", SIZE_MAX);
+    if (S_ISDIR(info.st_mode))
+        return pal_fail(err, PAL_E_IO, "this is a folder, not a file: give the path of the .gguf file itself",
+                        SIZE_MAX);
     if (!S_ISREG(info.st_mode)) return pal_fail(err, PAL_E_IO, "this is not a regular file", SIZE_MAX);
     if (info.st_size <= 0) return pal_fail(err, PAL_E_IO, "the file is empty", SIZE_MAX);
     if ((uintmax_t)info.st_size > SIZE_MAX) return pal_fail(err, PAL_E_IO, "the file is too large", SIZE_MAX);
@@ -60,7 +62,8 @@ static pal_status read_stream(pal_file *out, FILE *stream, pal_error *err)
 {
     /* A folder can be opened on some systems and even has an end to seek to, but no byte can be read. */
     if (fgetc(stream) == EOF) {
-        const char *text = ferror(stream) ? "the file cannot be read; is it a folder?" : "the file is empty";
+        const char *text =
+            ferror(stream) ? "the file cannot be read; is it a folder?" : "the file is empty";
         return pal_fail(err, PAL_E_IO, text, SIZE_MAX);
     }
     long end = fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;

@@ -91,6 +91,9 @@ const pal_gguf_value *pal_gguf_contradiction(const pal_gguf *g, const char *begi
 size_t pal_gguf_alignment(const pal_gguf *g);                             /* of tensor data, bytes; 0: not known */
 size_t pal_gguf_value_offset(const pal_gguf *g, const pal_gguf_value *v); /* in the image, for errors */
 
+/* The value at such an offset, or NULL: which one an error is about. */
+const pal_gguf_value *pal_gguf_value_behind(const pal_gguf *g, size_t offset);
+
 /* Scalars: u32 and u64 from any integer type, f32 from any integer or float type, where the result holds the value
  * exactly; f64 likewise, from integers up to 2^53.  A bool is 0 or 1.  false: absent, of another kind, or not exact;
  * *out then keeps its value. */

@@ -111,6 +111,13 @@ const pal_gguf_value *pal_gguf_contradiction(const pal_gguf *g, const char *begi
     return NULL;
 }
 
+const pal_gguf_value *pal_gguf_value_behind(const pal_gguf *g, size_t offset)
+{
+    for (size_t i = 0; i < g->value_count; i++)
+        if (pal_gguf_value_offset(g, &g->values[i]) == offset) return &g->values[i];
+    return NULL;
+}
+
 static const pal_gguf_value *find_scalar(const pal_gguf *g, const char *key)
 {
     const pal_gguf_value *v = pal_gguf_find(g, key);

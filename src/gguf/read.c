@@ -33,7 +33,7 @@ enum {
     COUNTS_AT = 8,              /* where the two counts of the header are */
     MOST_NESTED = 8,            /* arrays inside of arrays */
     MOST_DIMS = 8,              /* of a tensor that is passed over; of others 4 */
-    NEWEST = 64                 /* types of values below this may come with a later version */
+    NEWEST = 1 << 16            /* types of values below this may come with a later version */
 };
 
 static const char cut[] = "the file ends inside its header: it was cut short, download it again",

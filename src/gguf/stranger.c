@@ -30,7 +30,7 @@ static const char html[] =
                   packed[] = "this is a compressed file or an archive: unpack it first",
                   picture[] = "this is a picture, not a model file",
                   zeros[] = "this file begins with zeros: its download was not finished, " AGAIN,
-                  text[] = "this is a text file, not a model file",
+                  text[] = "this is a text file, such as the error message of a server, not a model file",
                   saved[] = "this is a saved session, not a model file: give it with --session",
                   empty[] = "the file is empty: " AGAIN, unknown[] = "this is not a GGUF file";
 

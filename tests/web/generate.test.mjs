@@ -1,6 +1,7 @@
 // @ts-check
 /* Texts that go on: pieces and results, going on from any token, stopping, saving, the sequence itself, surprise. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import { command, fails, load, modelPath, modelUrl, noCommand, open, run } from './common.mjs';
@@ -334,6 +335,17 @@ test('keys and values of other types, and what they take', { timeout }, async (t
   const texts = await Promise.all([plain, half, eighth].map(async (model) => (await model.generate(PROMPT, { temperature: 0, maxTokens: 12 }).result()).text));
   assert.equal(texts[0], texts[1]);
   assert.ok(texts[2].length > 10);
+});
+
+// Regression: the library took a model that cannot be scored, for want of a token to begin with, for one that cannot write.
+test('a model without a token that texts begin with continues a prompt', { timeout }, async (t) => {
+  const bytes = await readFile(modelPath('tiny-ar'));
+  bytes.set(new TextEncoder().encode('Bos'), bytes.indexOf('tokenizer.ggml.bos_token_id') + 'tokenizer.ggml.'.length);
+  const model = await load(bytes);
+  t.after(() => model.dispose());
+  assert.deepEqual([model.info.canGenerate, model.info.canScore], [true, false]);
+  const { pieces } = await model.generate('the dog', { temperature: 0, maxTokens: 3 }).result();
+  assert.equal(pieces.length, 3);
 });
 
 test('a model that fills blanks does not continue, and says so', { timeout }, async (t) => {
