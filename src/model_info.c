@@ -3,8 +3,8 @@
  * Shape and abilities are those of the network that was bound; of a file whose network cannot be used they are what its
  * keys say. */
 #include "networks.h"
+#include "core/say.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- reasons ---------------------------------------------------------------------------------------- */
@@ -15,8 +15,8 @@ pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *wh
     char key[64];
     if (!v) return PAL_OK;
     pal_gguf_printable(v->key, key, sizeof key);
-    snprintf(m->repeated_text, sizeof m->repeated_text, "the key %s stands in the file twice, with different values",
-             key);
+    pal_say(m->repeated_text, sizeof m->repeated_text, "the key %s stands in the file twice, with different values",
+            key);
     return pal_fail(why, PAL_E_FORMAT, m->repeated_text, pal_gguf_value_offset(m->gguf, v));
 }
 
@@ -26,11 +26,23 @@ pal_status pal_model_is_part(pal_model *m, pal_error *why)
     if (!pal_gguf_get_u64(m->gguf, "split.count", &parts) || parts < 2) return PAL_OK;
     const bool known = pal_gguf_get_u64(m->gguf, "split.no", &number) && number < parts;
     char which[48] = "one";
-    if (known) snprintf(which, sizeof which, "number %llu", (unsigned long long)number + 1);
-    snprintf(m->part_text, sizeof m->part_text,
-             "the file is %s of the %llu parts of a split model (split.count): join them with \"llama-gguf-split "
-             "--merge FIRST-PART OUTPUT\" of llama.cpp",
-             which, (unsigned long long)parts);
+    if (known) pal_say(which, sizeof which, "number %llu", (unsigned long long)number + 1);
+    pal_say(m->part_text, sizeof m->part_text,
+            "the file is %s of the %llu parts of a split model (split.count): join them with \"llama-gguf-split "
+            "--merge FIRST-PART OUTPUT\" of llama.cpp",
+            which, (unsigned long long)parts);
+    return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
+}
+
+pal_status pal_model_is_adapter(pal_model *m, pal_error *why)
+{
+    pal_str type = {"model", 5};
+    char name[32];
+    pal_gguf_get_str(m->gguf, "general.type", &type);
+    if (pal_str_is(type, "model") || pal_str_is(type, "vocab")) return PAL_OK;
+    pal_gguf_printable(type, name, sizeof name);
+    pal_say(m->part_text, sizeof m->part_text,
+            "the file is not a model but belongs to one (general.type is \"%s\"): give the model itself", name);
     return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
 }
 
@@ -42,7 +54,7 @@ void pal_model_name_value(pal_model *m)
     if (!v) return;
     pal_gguf_printable(v->key, key, sizeof key);
     pal_gguf_describe(v, value, sizeof value);
-    snprintf(m->vocab_text, sizeof m->vocab_text, "%s (%s is %s)", why->text, key, value);
+    pal_say(m->vocab_text, sizeof m->vocab_text, "%s (%s is %s)", why->text, key, value);
     why->text = m->vocab_text;
 }
 
@@ -54,10 +66,10 @@ static void check_pair(pal_model *m)
         return;
     }
     if (m->net.vocab == pal_vocab_size(m->vocab)) return;
-    snprintf(m->pair_text, sizeof m->pair_text,
-             "the network and the tokenizer have vocabularies of different sizes: token_embd.weight has %d tokens, "
-             "tokenizer.ggml.tokens %d",
-             m->net.vocab, (int)pal_vocab_size(m->vocab));
+    pal_say(m->pair_text, sizeof m->pair_text,
+            "the network and the tokenizer have vocabularies of different sizes: token_embd.weight has %d tokens, "
+            "tokenizer.ggml.tokens %d",
+            m->net.vocab, (int)pal_vocab_size(m->vocab));
     pal_fail(&m->pair_error, PAL_E_UNSUPPORTED, m->pair_text, SIZE_MAX);
 }
 
@@ -77,11 +89,11 @@ static void check_stored(pal_model *m)
         if (!t->trouble && (t->dims < 2 || pal_weights_known(t->type))) continue;
         pal_gguf_printable(t->name, name, sizeof name);
         if (t->trouble)
-            snprintf(m->stored_text, sizeof m->stored_text, "the tensor %s (type %u) cannot be read: %s", name,
-                     (unsigned)t->type, t->trouble);
+            pal_say(m->stored_text, sizeof m->stored_text, "the tensor %s (type %u) cannot be read: %s", name,
+                    (unsigned)t->type, t->trouble);
         else
-            snprintf(m->stored_text, sizeof m->stored_text, "the tensor %s is %s, which cannot be converted from", name,
-                     pal_tensor_type_name(t->type));
+            pal_say(m->stored_text, sizeof m->stored_text, "the tensor %s is %s, which cannot be converted from", name,
+                    pal_tensor_type_name(t->type));
         pal_fail(&m->stored_error, PAL_E_UNSUPPORTED, m->stored_text, t->offset);
     }
 }
@@ -93,7 +105,7 @@ static const char *why_not(pal_model *m)
     if (m->has_unet) return NULL;
     if (m->pair_error.text && m->vocab && m->has_net) return m->pair_error.text;
     if (!vocab || !net || strcmp(vocab, net) == 0) return vocab ? vocab : net;
-    snprintf(m->why_not, sizeof m->why_not, "%s; %s", vocab, net);
+    pal_say(m->why_not, sizeof m->why_not, "%s; %s", vocab, net);
     return m->why_not;
 }
 
@@ -104,7 +116,7 @@ static int32_t shape_value(const pal_model *m, const char *name)
 {
     char key[128];
     uint64_t value = 0;
-    snprintf(key, sizeof key, "%s.%s", m->architecture, name);
+    pal_say(key, sizeof key, "%s.%s", m->architecture, name);
     if (!pal_gguf_get_common_u64(m->gguf, key, &value)) return 0;
     return value <= INT32_MAX ? (int32_t)value : INT32_MAX;
 }
@@ -118,7 +130,7 @@ static void describe_keys(pal_model *m)
     m->info.heads = shape_value(m, "attention.head_count");
     m->info.kv_heads = shape_value(m, "attention.head_count_kv");
     m->info.hidden = shape_value(m, "feed_forward_length");
-    snprintf(key, sizeof key, "%s.attention.head_count_kv", m->architecture);
+    pal_say(key, sizeof key, "%s.attention.head_count_kv", m->architecture);
     if (!pal_gguf_find(m->gguf, key)) m->info.kv_heads = m->info.heads; /* what its absence means */
     m->info.causal = !m->has_unet && strcmp(m->architecture, "llada") != 0;
 }

@@ -1,7 +1,7 @@
 /* network_texts.c - files with a transformer, a vocabulary or both. */
 #include "networks.h"
+#include "core/say.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Keys that could not be read come before what they seem to leave out. */
@@ -36,13 +36,15 @@ static pal_status bind_network(pal_model *m)
     char prefix[sizeof m->architecture + 1];
     pal_status s;
     if (trouble) return pal_fail(&m->net_error, trouble->status, trouble->text, trouble->offset);
-    snprintf(prefix, sizeof prefix, "%s.", m->architecture);
+    pal_say(prefix, sizeof prefix, "%s.", m->architecture);
     if ((s = pal_model_contradicts(m, "general.architecture", &m->net_error)) ||
         (s = pal_model_contradicts(m, prefix, &m->net_error)) ||
         (s = pal_model_contradicts(m, "diffusion.", &m->net_error)))
         return s;
     if (!pal_gguf_tensors(m->gguf))
-        return pal_fail(&m->net_error, PAL_E_UNSUPPORTED, "the file holds a vocabulary only, no network", SIZE_MAX);
+        return pal_fail(&m->net_error, PAL_E_UNSUPPORTED,
+                        m->vocab ? "the file holds a vocabulary only, no network" : "the file holds no network",
+                        SIZE_MAX);
     return pal_transformer_bind(&m->net, m->gguf, &m->net_error);
 }
 
@@ -54,6 +56,7 @@ static pal_status open_network(pal_model *m, pal_error *err)
     if (s == PAL_E_MEMORY) return pal_fail(err, s, m->net_error.text, m->net_error.offset);
     if (s == PAL_E_FORMAT || (s && (!pal_gguf_tensors(m->gguf) || !*m->architecture))) {
         pal_model_is_part(m, &m->net_error);
+        pal_model_is_adapter(m, &m->net_error);
         if (!m->vocab) pal_model_is_part(m, &m->vocab_error);
     }
     return PAL_OK;

@@ -23,6 +23,7 @@ extern const pal_network_kind pal_texts, pal_pictures; /* network_texts.c, netwo
  * part of a split model: reasons that the binding does not see.  The text is the model's. */
 pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *why);
 pal_status pal_model_is_part(pal_model *m, pal_error *why);
+pal_status pal_model_is_adapter(pal_model *m, pal_error *why); /* or another file that stands beside a model */
 
 /* Adds the name and the value of the key that m->vocab_error is about. */
 void pal_model_name_value(pal_model *m);

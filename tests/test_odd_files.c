@@ -117,6 +117,11 @@ static void put_split(image *m)
     image_put(m, "\3\0", 2);
 }
 
+static void put_adapter(image *m)
+{
+    image_key_str(m, "general.type", "adapter");
+}
+
 static void put_unsplit(image *m)
 {
     image_key(m, "split.count", PAL_GGUF_U16);
@@ -131,6 +136,9 @@ static void part_of_a_split_model_says_so(void **state)
     expect_tokens_only(&(odd){.without = "blk.1.ffn_up.weight", .put = put_split}, words);
     expect_tokens_only(&(odd){.no_tensors = true, .put = put_split}, words);
     expect_works(&(odd){.put = put_unsplit});
+    expect_tokens_only(&(odd){.without = "token_embd.weight", .put = put_adapter},
+                       (const char *const[3]){"general.type", "adapter"});
+    expect_works(&(odd){.put = put_adapter}); /* a network that is whole is used */
     /* The later parts have neither an architecture nor a tokenizer. */
     image m;
     opened f = {0};

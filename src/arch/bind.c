@@ -1,7 +1,7 @@
 #include "bind.h"
+#include "../core/say.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ pal_status pal_bind_say(pal_binder *b, pal_status status, size_t offset, const c
 {
     va_list values;
     va_start(values, format);
-    vsnprintf(b->why, PAL_WHY, format, values);
+    pal_say_list(b->why, PAL_WHY, format, values);
     va_end(values);
     return pal_fail(b->err, status, b->why, offset);
 }
@@ -30,7 +30,7 @@ pal_status pal_bind_fail(pal_binder *b, const char *key, pal_status status, cons
 
 const char *pal_bind_key(const pal_binder *b, const char *name, char key[128])
 {
-    snprintf(key, 128, "%s.%s", b->architecture, name);
+    pal_say(key, 128, "%s.%s", b->architecture, name);
     return key;
 }
 
@@ -157,9 +157,9 @@ static const pal_gguf_tensor *find_tensor(const pal_binder *b, int layer, const 
                                           char whole[TENSOR_NAME])
 {
     if (layer < 0)
-        snprintf(whole, TENSOR_NAME, "%s%s", name, kind);
+        pal_say(whole, TENSOR_NAME, "%s%s", name, kind);
     else
-        snprintf(whole, TENSOR_NAME, "blk.%d.%s%s", layer, name, kind);
+        pal_say(whole, TENSOR_NAME, "blk.%d.%s%s", layer, name, kind);
     return pal_gguf_find_tensor(b->g, whole);
 }
 
@@ -181,7 +181,7 @@ static const pal_gguf_tensor *need_tensor(pal_binder *b, int layer, const char *
 static pal_status wrong_shape(pal_binder *b, const pal_gguf_tensor *t, const char *name, int cols, int rows)
 {
     char wanted[32];
-    snprintf(wanted, sizeof wanted, rows ? "[%d, %d]" : "[%d]", cols, rows);
+    pal_say(wanted, sizeof wanted, rows ? "[%d, %d]" : "[%d]", cols, rows);
     return pal_bind_say(b, PAL_E_FORMAT, t->offset,
                         "a tensor of the network has the wrong shape: %s is [%llu, %llu] of %u dimensions, not %s",
                         name, (unsigned long long)t->extent[0], (unsigned long long)t->extent[1], (unsigned)t->dims,

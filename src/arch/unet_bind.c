@@ -3,9 +3,9 @@
  * Everything a file can get wrong about the network is found here and in unet_read.c, once: the forward pass checks
  * nothing. */
 #include "unet_bind.h"
+#include "../core/say.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ typedef struct {
 /* The name of a part of `whole`, in name; the longest of ours have 25 bytes. */
 static const char *part_name(char name[NAME], const char *whole, const char *part)
 {
-    snprintf(name, NAME, "%.40s%s%.22s", whole, *whole ? "." : "", part);
+    pal_say(name, NAME, "%s%s%s", whole, *whole ? "." : "", part);
     return name;
 }
 
@@ -79,7 +79,7 @@ static pal_status bind_block(const parts *p, const char *way, int level, int ind
 {
     const pal_unet_level *l = &p->net->level[level];
     char name[NAME], attention[NAME];
-    snprintf(name, sizeof name, "%s.%d.%d", way, level, index);
+    pal_say(name, sizeof name, "%s.%d.%d", way, level, index);
     pal_status s = bind_residual(p, name, in, l->channels, &block->residual);
     if (s || !l->attends) return s;
     return bind_attention(p, part_name(attention, name, "attn"), l->channels, &block->attention);
@@ -98,11 +98,11 @@ static pal_status bind_level(const parts *p, pal_unet *net, int index)
     for (int i = 0; !s && i < net->up_blocks; i++)
         s = bind_block(p, "up", index, i, i < net->blocks ? 2 * channels : channels, &l->up[i]);
     if (!s && index < net->levels - 1) {
-        snprintf(way, sizeof way, "down.%d", index);
+        pal_say(way, sizeof way, "down.%d", index);
         s = bind_conv(p, way, "sample", 3, 2, channels, channels, &l->shrink);
     }
     if (!s && index > 0) {
-        snprintf(way, sizeof way, "up.%d", index);
+        pal_say(way, sizeof way, "up.%d", index);
         s = bind_conv(p, way, "sample", 3, 1, channels, l[-1].channels, &l->grow);
     }
     return s;

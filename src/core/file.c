@@ -62,8 +62,7 @@ static pal_status read_stream(pal_file *out, FILE *stream, pal_error *err)
 {
     /* A folder can be opened on some systems and even has an end to seek to, but no byte can be read. */
     if (fgetc(stream) == EOF) {
-        const char *text =
-            ferror(stream) ? "the file cannot be read; is it a folder?" : "the file is empty";
+        const char *text = ferror(stream) ? "the file cannot be read; is it a folder?" : "the file is empty";
         return pal_fail(err, PAL_E_IO, text, SIZE_MAX);
     }
     long end = fseek(stream, 0, SEEK_END) == 0 ? ftell(stream) : -1;

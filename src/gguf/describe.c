@@ -1,7 +1,7 @@
 /* describe.c - values and names for a person: short, printable, whatever the file holds. */
 #include "parts.h"
+#include "../core/say.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { SHOWN = 4 }; /* elements of an array */
@@ -23,7 +23,7 @@ static void put_text(char *out, size_t capacity, pal_str s)
     out[n + 1] = '\0';
 }
 
-/* Six places behind the point, without zeros at the end: printf's own %g would double what is downloaded. */
+/* Six places behind the point, without zeros at the end. */
 static void put_number(char *out, size_t capacity, double value)
 {
     const char *sign = value < 0 ? "-" : "", *special = NULL;
@@ -35,12 +35,14 @@ static void put_number(char *out, size_t capacity, double value)
     else if (size > 0 && size < 1e-6)
         special = "almost 0";
     if (special) {
-        snprintf(out, capacity, "%s%s", value != value || size < 1 ? "" : sign, special);
+        pal_say(out, capacity, "%s%s", value != value || size < 1 ? "" : sign, special);
         return;
     }
     unsigned long long whole = (unsigned long long)size,
                        rest = (unsigned long long)((size - (double)whole) * 1e6 + 0.5);
-    snprintf(out, capacity, "%s%llu.%06llu", sign, whole + rest / 1000000, rest % 1000000);
+    char places[8]; /* of a number with a 1 before its six digits */
+    pal_say(places, sizeof places, "%llu", 1000000 + rest % 1000000);
+    pal_say(out, capacity, "%s%llu.%s", sign, whole + rest / 1000000, places + 1);
     size_t n = strlen(out);
     while (n > 1 && out[n - 1] == '0') n--;
     out[out[n - 1] == '.' ? n - 1 : n] = '\0';
@@ -59,9 +61,9 @@ static bool put_element(const pal_gguf_value *v, size_t *at, char *out, size_t c
     }
     *at += pal_gguf_type_size(v->type);
     if (v->type == PAL_GGUF_BOOL)
-        snprintf(out, capacity, "%s", *p ? "true" : "false");
+        pal_say(out, capacity, "%s", *p ? "true" : "false");
     else if (pal_load_integer(v->type, p, &magnitude, &negative))
-        snprintf(out, capacity, "%s%llu", negative ? "-" : "", (unsigned long long)magnitude);
+        pal_say(out, capacity, "%s%llu", negative ? "-" : "", (unsigned long long)magnitude);
     else if (pal_load_float(v->type, p, &number))
         put_number(out, capacity, number);
     else
@@ -78,11 +80,11 @@ void pal_gguf_describe(const pal_gguf_value *v, char *out, size_t capacity)
         put_element(v, &at, out, capacity);
         return;
     }
-    snprintf(out, capacity, "[");
+    pal_say(out, capacity, "[");
     for (; i < v->count && i < SHOWN && put_element(v, &at, element, sizeof element); i++) {
         n = strlen(out);
-        snprintf(out + n, capacity - n, "%s%s", i ? ", " : "", element);
+        pal_say(out + n, capacity - n, "%s%s", i ? ", " : "", element);
     }
     n = strlen(out);
-    snprintf(out + n, capacity - n, "%s%s]", i && i < v->count ? ", " : "", i < v->count ? "..." : "");
+    pal_say(out + n, capacity - n, "%s%s]", i && i < v->count ? ", " : "", i < v->count ? "..." : "");
 }

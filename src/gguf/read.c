@@ -22,8 +22,8 @@
  * Nobody's concern: bytes behind the last tensor, truth values other than 0 and 1 that nobody asks for, extents of 0,
  * keys that stand there twice with one value. */
 #include "parts.h"
+#include "../core/say.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,9 +178,9 @@ static void note_newer(const reader *r, pal_gguf *g, pal_str key)
 {
     char name[64];
     pal_gguf_printable(key, name, sizeof name);
-    snprintf(g->trouble_text, sizeof g->trouble_text,
-             "the value of %s has type %u, which this version does not know: what follows it cannot be read", name,
-             (unsigned)r->newer);
+    pal_say(g->trouble_text, sizeof g->trouble_text,
+            "the value of %s has type %u, which this version does not know: what follows it cannot be read", name,
+            (unsigned)r->newer);
     pal_fail(&g->trouble, PAL_E_UNSUPPORTED, g->trouble_text, r->newer_at);
 }
 

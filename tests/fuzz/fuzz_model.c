@@ -58,7 +58,7 @@ static bool evaluate(const pal_model *m)
     const int n = pal_model_info(m)->context < TOKENS ? 1 : TOKENS;
     pal_status s = pal_logits(m, tokens, n, at, n < TOKENS ? 1 : 2, logits, &err);
     free(logits);
-    REQUIRE(s == PAL_OK || s == PAL_E_MEMORY);
+    REQUIRE(s == PAL_OK || s == PAL_E_MEMORY || s == PAL_E_FORMAT); /* the last of damaged weights */
     return s == PAL_OK;
 }
 
@@ -79,7 +79,8 @@ static void generate(const pal_model *m)
     if (bytes > LARGEST) return;
     void *block = malloc(bytes);
     REQUIRE(block && pal_sequence_init(&sequence, m, &o, block, bytes, &err) == PAL_OK);
-    REQUIRE(pal_sequence_append(sequence, tokens, o.max_tokens < TOKENS ? 1 : TOKENS, &err) == PAL_OK);
+    s = pal_sequence_append(sequence, tokens, o.max_tokens < TOKENS ? 1 : TOKENS, &err);
+    REQUIRE(s == PAL_OK || s == PAL_E_FORMAT);
     free(block);
 }
 
@@ -100,7 +101,7 @@ static void infill(const pal_model *m)
     REQUIRE(block);
     s = pal_session_init(&session, m, page, sizeof page - 1, &o, block, bytes, &err);
     if (s) must_fail(s, &err);
-    for (int i = 0; !s && i < 8; i++) s = pal_step(session) == PAL_MORE ? PAL_OK : PAL_MORE;
+    for (int i = 0; !s && i < 8; i++) s = pal_step(session, &err) == PAL_MORE ? PAL_OK : PAL_MORE;
     free(block);
 }
 
