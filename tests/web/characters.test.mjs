@@ -26,6 +26,22 @@ test('a text that is cut at any token goes on from what was saved, with the whol
   }
 });
 
+/** Regression: the worker is ahead of the loop, and what it had written then was in no part of the text. */
+test('a text that is left at any piece goes on from there', { timeout }, async (t) => {
+  const model = await open(t, STORIES);
+  const whole = await model.generate('A', { ...OPTIONS, maxTokens: TOKENS }).result();
+  for (const last of [0, 2, 5, 7, 20]) {
+    const generation = model.generate('A', { ...OPTIONS, maxTokens: TOKENS });
+    let text = '';
+    for await (const piece of generation) {
+      text += piece.text;
+      if (piece.index === last) break;
+    }
+    const { text: rest } = await model.generate(await generation.save(), { ...OPTIONS, maxTokens: TOKENS }).result();
+    assert.equal(text + rest, whole.text);
+  }
+});
+
 test('a text that fills the room inside of a character goes on where there is more', { timeout }, async (t) => {
   const model = await open(t, STORIES);
   const whole = await model.generate('A', { ...OPTIONS, maxTokens: TOKENS }).result();

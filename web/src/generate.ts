@@ -55,19 +55,32 @@ function toCall(prompt: unknown, options: GenerateOptions, serial: number, seed:
 /** The work starts when it is first asked for: by iterating, or by result(). */
 export function generate(connect: Connect, prompt: unknown, given?: GenerateOptions): Generation {
   const serial = ++serials;
+  /** What the caller was told, and how much of it a loop took before it was left. */
+  const all: GeneratedPiece[] = [];
+  let seen = Infinity;
   const work = stream<GeneratedPiece, GenerateResult>('pieces', async (push, stop, listen) => {
     const options = take('generate', given, OPTIONS);
     const seed = options.seed === undefined ? drawSeed() : takeSeed(options.seed);
     const call = toCall(prompt, options, serial, seed);
     listen(options.signal);
-    const all: GeneratedPiece[] = [];
     const pieces = (some: GeneratedPiece[]) => some.forEach((piece) => (all.push(piece), push(piece)));
     const connection = await connect();
     const done = await connection.call<GenerateDone>(call, { pieces, reading: options.onReading }, stop);
     return resultOf(done, all, seed, options.draft ?? 0);
   });
-  const save = async () => (await connect()).call<Uint8Array<ArrayBuffer>>({ call: 'save', serial });
-  return Object.assign(work, { save });
+  async function* iterate(): AsyncGenerator<GeneratedPiece, void> {
+    let count = 0;
+    try {
+      for await (const piece of work) {
+        count++;
+        yield piece;
+      }
+    } finally {
+      seen = count; // the worker may be further
+    }
+  }
+  const save = async () => (await connect()).call<Uint8Array<ArrayBuffer>>({ call: 'save', serial, pieces: Math.min(seen, all.length) });
+  return { result: work.result, save, [Symbol.asyncIterator]: iterate };
 }
 
 function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, draft: number): GenerateResult {

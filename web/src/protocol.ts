@@ -16,7 +16,7 @@ export type Calls =
       call: 'generate'; serial: number; prompt: string | number[] | Uint8Array; begin: number[]; options: number[]; seed: bigint;
       biases: [number, number][]; stop: string[]; grammar: string;
     }
-  | { call: 'save'; serial: number }
+  | { call: 'save'; serial: number; pieces: number } // how many of them were told: the worker may be ahead
   | { call: 'sequence'; what: 'append' | 'logits' | 'tokens' | 'rewind' | 'save' | 'restore'; ids: number[]; length: number; data: Uint8Array }
   | { call: 'surprise'; text: string }
   | { call: 'image'; options: Omit<ImageOptions, 'signal'> }

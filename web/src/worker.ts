@@ -322,7 +322,7 @@ port.onmessage = ({ data }: { data: Request }) => {
     case 'generate':
       return begin(id, () => inLine((on) => on.generate(id, data, isa, reply)));
     case 'save':
-      return begin(id, () => inLine((on) => () => on.save(data.serial)));
+      return begin(id, () => inLine((on) => () => on.save(data.serial, data.pieces)));
     case 'sequence':
       return begin(id, () => inLine((on) => (data.what === 'append' ? on.append(data.ids) : () => on.read(data))));
     case 'surprise':

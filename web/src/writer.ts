@@ -205,10 +205,12 @@ export class Writer {
     return { prompt, dropped, room, evaluations, finish: this.#finishes[finish] as FinishReason, stop: stop < 0 ? null : stop };
   }
 
-  /** The text of that call, as bytes. */
-  save(serial: number): Uint8Array<ArrayBuffer> {
-    if (this.#text?.serial !== serial) throw new PalimpsestError('option', 'another text has been begun on this model since');
-    return this.#text.generator.save();
+  /** The text of that call as its caller knows it, with so many pieces, as bytes. */
+  save(serial: number, pieces: number): Uint8Array<ArrayBuffer> {
+    const text = this.#text;
+    if (text?.serial !== serial) throw new PalimpsestError('option', 'another text has been begun on this model since');
+    if (pieces < text.pieces.length) this.#goBack(text, text.pieces.slice(0, pieces).map(({ id }) => id));
+    return text.generator.save();
   }
 
   // ---- the sequence itself
