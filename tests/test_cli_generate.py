@@ -172,7 +172,7 @@ class Generate(CommandTest):
         data[-172 * 64 * 2:] = b"\xff" * (172 * 64 * 2)
         path = self.folder() / "nan.gguf"
         path.write_bytes(data)
-        self.bad(1, "not a number", "generate", "-m", path, "--prompt", "x", "--seed", 1)
+        self.bad(1, "NaN or infinity", "generate", "-m", path, "--prompt", "x", "--seed", 1)
 
     def test_lines_go_on_one_after_the_other(self):
         out = self.good("generate", "-m", STORIES, "--interactive", "--seed", 4, "--max-tokens", 8,

@@ -229,7 +229,7 @@ static int prepare_trace(const char *directory)
     if (!directory || (mkdir(directory, 0777) == 0)) return -1;
     const bool there = errno == EEXIST && stat(directory, &about) == 0 && S_ISDIR(about.st_mode);
     if (there && access(directory, W_OK | X_OK) == 0) return -1;
-    fprintf(stderr, "palimpsest: %s: %s\n", directory, !there && errno == EEXIST ? "not a folder" : strerror(errno));
+    fprintf(stderr, "palimpsest: %s: %s\n", directory, !there && errno == EEXIST ? "not a directory" : strerror(errno));
     return EXIT_BAD;
 }
 

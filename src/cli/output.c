@@ -41,7 +41,7 @@ static void forget_names(output *o)
 /* What stands there may be written to, or nothing does.  Prints if not. */
 static bool may_stand(const char *path, bool exists, const struct stat *about)
 {
-    if (exists && S_ISDIR(about->st_mode)) return complain(path, "is a folder, not a file");
+    if (exists && S_ISDIR(about->st_mode)) return complain(path, "cannot be written: it is a folder");
     return !exists || access(path, W_OK) == 0 || complain(path, strerror(errno));
 }
 
