@@ -26,10 +26,12 @@ import sys
 import tempfile
 
 import numpy as np
+import torch
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools/convert"))
 import convert    # noqa: E402
+import read_back  # noqa: E402
 import reference  # noqa: E402
 import samples    # noqa: E402
 
@@ -48,13 +50,15 @@ def store(path, tokens, columns, logits):
 
 def make(folder, name, seed):
     config, pre = samples.NETWORKS[name]
-    tensors, path = samples.random_tensors(config, seed), folder / f"{name}.gguf"
+    generator = torch.Generator().manual_seed(seed)
+    tensors = samples.random_tensors(config, seed, lambda shape: torch.randn(shape, generator=generator).numpy())
+    path = folder / f"{name}.gguf"
     with tempfile.TemporaryDirectory() as source:
         samples.write(pathlib.Path(source) / name, config, pre, tensors)
         words = [f"{source}/{name}", "-o", str(path), "--type", "F32", "--name", name, "--license", "MIT"]
         assert convert.main(words) == 0
     tokens = np.random.default_rng(seed).integers(0, config["vocab_size"], POSITIONS)
-    g = reference.Gguf(path)
+    g = read_back.Gguf(path)
     logits, before = reference.gguf_logits(g, tokens), reference.checkpoint_logits(config, tensors, tokens)
     agree = AGREE_FACTORS if "rope_freqs.weight" in g.tensors else AGREE
     assert (logits - before).abs().max() < agree * logits.abs().max(), name
@@ -62,7 +66,7 @@ def make(folder, name, seed):
 
 
 def make_tiny_random(folder, shared, seed=77):
-    g = reference.Gguf(shared / "fixtures/gguf-tiny/llama-2-tiny-random.gguf")
+    g = read_back.Gguf(shared / "fixtures/gguf-tiny/llama-2-tiny-random.gguf")
     vocab = len(g.tensors["token_embd.weight"])
     rng = np.random.default_rng(seed)
     tokens, columns = rng.integers(0, vocab, 24), np.arange(0, vocab, 251)

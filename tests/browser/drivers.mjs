@@ -4,7 +4,8 @@
  * A profile is a fresh one: no storage, no service worker; tabs of one profile share them. */
 import { setTimeout as pause } from 'node:timers/promises';
 
-export const PATIENCE = 30_000;
+/** Long, since the browsers run beside builds and other tests: what happens ends the waiting, whatever it took. */
+export const PATIENCE = 90_000;
 const VIEWPORT = { width: 1100, height: 800 };
 
 /** Runs in every document before its own code: what no driver tells in both browsers. */

@@ -15,7 +15,7 @@ import { inNode } from './pages.mjs';
 import { scenarios } from './scenarios.mjs';
 import { Server } from './server.mjs';
 
-const LONGEST = 120_000;
+const LONGEST = 400_000;
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
 const target = positionals[0] ?? 'chromium';
 if (!['chromium', 'firefox', 'node'].includes(target)) throw new Error(`unknown target: ${target}`);

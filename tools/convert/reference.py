@@ -11,8 +11,6 @@ published code.
 """
 import math
 
-import gguf
-import numpy as np
 import torch
 
 F64 = torch.float64
@@ -64,41 +62,26 @@ def frequencies(dim, base):
 
 # ---- GGUF ------------------------------------------------------------------
 
-class Gguf:
-    """Metadata by key, tensors by name as float64."""
-
-    def __init__(self, path):
-        reader = gguf.GGUFReader(path)
-        self.keys = {name: field.contents() for name, field in reader.fields.items()}
-        self.types = {t.name: t.tensor_type for t in reader.tensors}
-        self.tensors = {t.name: torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type), np.float64))
-                        for t in reader.tensors}
-        self.architecture = self.keys["general.architecture"]
-
-    def get(self, name, absent=None):
-        return self.keys.get(f"{self.architecture}.{name}", absent)
-
-
 def gguf_logits(g, tokens):
-    """[n, vocabulary] of all positions, for `llama`, `qwen2`, `qwen3` and `gpt2`."""
-    tokens = torch.as_tensor(tokens)
-    return gpt2_gguf(g, tokens) if g.architecture == "gpt2" else rotary_gguf(g, tokens)
+    """[n, vocabulary] of all positions of a read_back.Gguf, for `llama`, `qwen2`, `qwen3` and `gpt2`."""
+    tokens, w = torch.as_tensor(tokens), {name: torch.from_numpy(t) for name, t in g.tensors.items()}
+    return (gpt2_gguf if g.architecture == "gpt2" else rotary_gguf)(g, w, tokens)
 
 
-def rotary_angles(g, n, dim):
+def rotary_angles(g, w, n, dim):
     base, scaling = g.get("rope.freq_base", 10000.0), g.get("rope.scaling.type", "none")
-    factors = g.tensors.get("rope_freqs.weight", torch.ones(dim // 2, dtype=F64))
+    factors = w.get("rope_freqs.weight", torch.ones(dim // 2, dtype=F64))
     assert scaling in ("none", "linear")
     scale = g.get("rope.scaling.factor") if scaling == "linear" else 1.0
     return torch.arange(n, dtype=F64)[:, None] * frequencies(dim, base) / factors / scale
 
 
-def rotary_gguf(g, tokens):
-    w, n = g.tensors, len(tokens)
+def rotary_gguf(g, w, tokens):
+    n = len(tokens)
     heads, eps = g.get("attention.head_count"), g.get("attention.layer_norm_rms_epsilon")
     kv_heads = g.get("attention.head_count_kv", heads)
     dim = g.get("attention.key_length", g.get("embedding_length") // heads)
-    angle, rotate = rotary_angles(g, n, dim), rotate_pairs if g.architecture == "llama" else rotate_halves
+    angle, rotate = rotary_angles(g, w, n, dim), rotate_pairs if g.architecture == "llama" else rotate_halves
     x = w["token_embd.weight"][tokens]
     for i in range(g.get("block_count")):
         def part(name, kind="weight"):
@@ -118,8 +101,8 @@ def rotary_gguf(g, tokens):
     return linear(rms_norm(x, w["output_norm.weight"], eps), w.get("output.weight", w["token_embd.weight"]))
 
 
-def gpt2_gguf(g, tokens):
-    w, n, heads, eps = g.tensors, len(tokens), g.get("attention.head_count"), g.get("attention.layer_norm_epsilon")
+def gpt2_gguf(g, w, tokens):
+    n, heads, eps = len(tokens), g.get("attention.head_count"), g.get("attention.layer_norm_epsilon")
     x = w["token_embd.weight"][tokens] + w["position_embd.weight"][:n]
     for i in range(g.get("block_count")):
         def both(name):
@@ -138,7 +121,7 @@ def gpt2_gguf(g, tokens):
 
 def checkpoint_logits(config, tensors, tokens):
     """The same from config.json and its tensors (by their own names)."""
-    tokens, w = torch.as_tensor(tokens), {name: t.to(F64) for name, t in tensors.items()}
+    tokens, w = torch.as_tensor(tokens), {name: torch.as_tensor(t).to(F64) for name, t in tensors.items()}
     return (gpt2_checkpoint if config["model_type"] == "gpt2" else rotary_checkpoint)(config, w, tokens)
 
 
@@ -206,14 +189,3 @@ def greedy(g, count):
     for _ in range(count):
         tokens.append(int(gguf_logits(g, tokens)[-1].argmax()))
     return tokens[1:]
-
-
-def spm_text(g, tokens):
-    """What SentencePiece tokens say; the space before the first word is the dummy prefix."""
-    out, pieces, types = b"", g.keys["tokenizer.ggml.tokens"], g.keys["tokenizer.ggml.token_type"]
-    for token in tokens:
-        if types[token] == gguf.TokenType.BYTE:
-            out += bytes([int(pieces[token][3:5], 16)])
-        elif types[token] != gguf.TokenType.CONTROL:
-            out += pieces[token].replace("\u2581", " ").encode()
-    return out.decode("utf-8", "replace").removeprefix(" ")

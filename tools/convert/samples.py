@@ -5,8 +5,8 @@ out moves them by far more than rounding does.
 """
 import json
 
-import safetensors.torch
-import torch
+import numpy as np
+import safetensors.numpy
 
 from pretokenizer import LLAMA3, QWEN2
 from tokenizer import MARK, byte_symbols
@@ -86,11 +86,12 @@ def gpt2_shapes(c):
     yield "ln_f.bias", (dim,)
 
 
-def random_tensors(config, seed):
-    generator = torch.Generator().manual_seed(seed)
+def random_tensors(config, seed, normal=None):
+    """float32 by name; normal(shape) draws from the standard normal law instead of numpy's generator."""
+    normal = normal or (lambda shape, rng=np.random.default_rng(seed): rng.standard_normal(shape, np.float32))
     tensors = {}
     for name, shape in gpt2_shapes(config) if config["model_type"] == "gpt2" else rotary_shapes(config):
-        x = torch.randn(shape, generator=generator)
+        x = normal(shape)
         if len(shape) == 2:
             x *= 1.0 if name.startswith(("model.embed", "wte", "wpe")) else 1.4 / max(shape) ** 0.5
         elif name.endswith("bias"):
@@ -191,13 +192,13 @@ def write_json(path, value):
 
 def write_tensors(folder, tensors, shards=1):
     if shards == 1:
-        safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        safetensors.numpy.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
         return
     names, places = sorted(tensors), {}
     for i in range(shards):
         file = f"model-{i + 1:05}-of-{shards:05}.safetensors"
         part = {name: tensors[name] for name in names[i::shards]}
-        safetensors.torch.save_file(part, folder / file, metadata={"format": "pt"})
+        safetensors.numpy.save_file(part, folder / file, metadata={"format": "pt"})
         places |= {name: file for name in part}
     write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": places})
 

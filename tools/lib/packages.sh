@@ -21,6 +21,9 @@ have_libpng() { echo '#include <png.h>' | cc -fsyntax-only -x c - 2>/dev/null; }
 have_cmocka() { have pkg-config && pkg-config --exists cmocka; }
 have_libfuzzer() { have clang && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-"$(uname -m)".a)" ]; }
 
+have_chromium() { have chromium || have chromium-browser || have google-chrome; }
+have_firefox() { have firefox-esr || have firefox; }
+
 # need PACKAGE WHAT_FOR COMMAND...: notes the package as missing where the command fails.
 need() {
     local package=$1 purpose=$2
@@ -28,6 +31,21 @@ need() {
     "$@" >/dev/null 2>&1 && return
     missing_packages+=("$package")
     missing_notes+=("$(printf '%-20s %s' "$package" "$purpose")")
+}
+
+# What tools/demo and tools/test both want: natively and as WebAssembly, and the page.
+need_to_build() {
+    need gcc "C compiler" have_cc
+    need libc6-dev "C library headers" have_cc
+    need cmake "build, 3.21 or newer" have_cmake
+    need ninja-build "build" have ninja
+    need libpng-dev "PNG files in the command" have_libpng
+    need emscripten "C to WebAssembly" have emcc
+    need clang-19 "C to WebAssembly with relaxed SIMD" have clang-19
+    need lld-19 "C to WebAssembly with relaxed SIMD" have wasm-ld-19
+    need nodejs "runs WebAssembly, 16 or newer" have_node
+    need npm "the page's build tools" have_npm
+    need python3 "runs Emscripten and tests, serves the page" have python3
 }
 
 find_missing() {
