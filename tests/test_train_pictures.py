@@ -1,6 +1,7 @@
 """tools/train/pictures: a run stopped and resumed is the run that was not, and its files hold what was trained.
 
-Needs the packages of tools/train/requirements.txt; without them every test is skipped."""
+Needs packages of tests/requirements.txt; without them every test is skipped.  needs_torch and needs_training mark those
+that compute with PyTorch."""
 import contextlib
 import io
 import json
@@ -9,24 +10,26 @@ import sys
 import tempfile
 import unittest
 
+from torch_testing import needs_torch, needs_training, torch
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools/train/pictures"))
 try:
-    import gguf
-    import matplotlib
+    import gguf             # noqa: F401  what the trainer's files are written with
     import numpy as np
-    import torch
 
     import diffusion
-    import export
     import files
-    import heads
     import pictures
-    import train
-    import unet
+    import shape
     MISSING = ""
 except ImportError as error:
-    MISSING = f"{error.name} is not installed (tools/train/requirements.txt)"
+    MISSING = f"{error.name} is not installed (tests/requirements.txt)"
+if torch and not MISSING:
+    import export
+    import heads
+    import train
+    import unet
 
 SHAPE = ("--widths", "8,16", "--attention", "1", "--heads", "2", "--groups", "4", "--sinusoids", "8",
          "--embedding", "8")
@@ -37,24 +40,30 @@ def quietly(main, *arguments):
         main([str(a) for a in arguments])
 
 
-@unittest.skipIf(MISSING, MISSING)
-class Training(unittest.TestCase):
+class WithData(unittest.TestCase):
+    """A folder with a set of random pictures."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
         cls.path = pathlib.Path(cls.folder.name)
         rng = np.random.default_rng(1)
         cls.images = rng.integers(0, 256, (40, 12, 8, 3), np.uint8)
         cls.data = cls.path / "data.npz"
         np.savez(cls.data, images=cls.images, labels=rng.integers(0, 3, 40), label_names=np.array(["a", "b", "c"]),
                  source=np.array("random numbers"), valid=np.arange(40) % 8 == 0, may_flip=np.arange(40) % 2 == 0)
+
+
+@unittest.skipIf(MISSING, MISSING)
+@needs_training
+class Training(WithData):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
         cls.whole = cls.train("whole", 80)
         quietly(heads.main, "--data", cls.data, "--run", cls.whole, "--pictures", 80, "--batch", 8,
                 "--gamma-pictures", 1, "--warmup", 16, "--precision", "bf16")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
     @classmethod
     def train(cls, name, count, *more):
@@ -102,21 +111,15 @@ class Training(unittest.TestCase):
         with torch.no_grad():
             self.assertTrue(torch.equal(network(x, t, torch.tensor([1, 3])), own(x, t, torch.tensor([1, 3]))))
 
-    def test_quantised_file_keeps_blocks_within_places(self):
-        shape = unet.Shape(widths=(32, 64), embedding=32)
-        kind = lambda name, rows, columns: files.stored_type(name, np.zeros((rows, columns)), "Q8_0", shape).name
-        self.assertEqual(kind("down.0.0.conv1.weight", 32, 288), "Q8_0")
-        self.assertEqual(kind("conv_in.weight", 32, 36), "F16")
-        self.assertEqual(kind("conv_in.weight", 32, 288), "F16")        # 9 places of 4 channels would fill blocks
-        self.assertEqual(kind("up.0.0.conv1.weight", 32, 9 * 16), "F16")
-        self.assertEqual(kind("mid.attn.q.weight", 64, 64), "Q8_0")
-
     def test_heads_of_another_network_are_refused(self):
         other = self.train("other", 40)
         (other / "heads.pt").write_bytes((self.whole / "heads.pt").read_bytes())
         with self.assertRaises(SystemExit):
             export.load(other)
 
+
+@unittest.skipIf(MISSING, MISSING)
+class Data(WithData):
     def test_held_out_pictures_are_not_trained_on(self):
         data = pictures.Pictures(self.data)
         self.assertEqual((len(data.images), len(data.test_images)), (35, 5))
@@ -129,6 +132,15 @@ class Training(unittest.TestCase):
 
 @unittest.skipIf(MISSING, MISSING)
 class Pieces(unittest.TestCase):
+    def test_quantised_file_keeps_blocks_within_places(self):
+        own = shape.Shape(widths=(32, 64), embedding=32)
+        kind = lambda name, rows, columns: files.stored_type(name, np.zeros((rows, columns)), "Q8_0", own).name
+        self.assertEqual(kind("down.0.0.conv1.weight", 32, 288), "Q8_0")
+        self.assertEqual(kind("conv_in.weight", 32, 36), "F16")
+        self.assertEqual(kind("conv_in.weight", 32, 288), "F16")        # 9 places of 4 channels would fill blocks
+        self.assertEqual(kind("up.0.0.conv1.weight", 32, 9 * 16), "F16")
+        self.assertEqual(kind("mid.attn.q.weight", 64, 64), "Q8_0")
+
     def test_augmentation_flips_only_what_may_and_moves_by_pixels(self):
         images = np.random.default_rng(3).integers(0, 256, (6, 8, 8, 1), np.uint8)
         may = np.array([True, False] * 3)
@@ -146,6 +158,7 @@ class Pieces(unittest.TestCase):
         self.assertEqual(turned[0, 0, 0].tolist(), [60, 200, 10])
         self.assertEqual(turned[0, 0, 1].tolist(), [90, 90, 90])
 
+    @needs_torch
     def test_patches_are_laid_as_the_contract_says_and_back(self):
         x = torch.arange(2 * 3 * 4 * 6, dtype=torch.float32).view(2, 3, 4, 6)
         y = unet.to_patches(x, 2)

@@ -1,28 +1,25 @@
 """tools/train/precision.py: every trainer measures bf16 and fp32 and takes the faster one.
 
-Needs PyTorch; without it every test is skipped."""
+needs_torch marks the tests that compute with PyTorch."""
 import argparse
 import pathlib
 import sys
 import unittest
 
+from torch_testing import needs_torch, torch
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tools/train"))         # behind: the trainer of the pictures has modules of the same names
-try:
-    import torch
+import precision  # noqa: E402
 
+if torch:
     import optim
-    import precision
-    MISSING = ""
-except ImportError as error:
-    MISSING = f"{error.name} is not installed (tools/train/requirements.txt)"
 
 
 def step(_):
     """Stands for a training step: told apart from the small product by what it is."""
 
 
-@unittest.skipIf(MISSING, MISSING)
 class Choice(unittest.TestCase):
     def choose(self, asked, product, network):
         """What is chosen where a product and a step take these times (bf16, fp32); what was measured; what was said."""
@@ -51,6 +48,7 @@ class Choice(unittest.TestCase):
         for asked in precision.CHOICES:
             self.assertEqual(self.choose(asked, (1, 1), (1, 1)), (asked, [], []))
 
+    @needs_torch
     def test_measured_for_real_it_is_one_of_both(self):
         layer, x = torch.nn.Linear(256, 256), torch.ones(512, 256)
 
@@ -69,7 +67,7 @@ class Choice(unittest.TestCase):
         self.assertEqual(parser.parse_args(["--precision", "fp32"]).precision, "fp32")
 
 
-@unittest.skipIf(MISSING, MISSING)
+@needs_torch
 class Products(unittest.TestCase):
     def test_network_computes_in_the_precision_it_is_told(self):
         layer, x = torch.nn.Linear(64, 64), torch.randn(8, 64, generator=torch.Generator().manual_seed(1))

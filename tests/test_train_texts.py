@@ -1,6 +1,7 @@
 """tools/train: attention that keeps its probabilities, windows and masks, a run stopped and resumed.
 
-Needs the packages of tools/train/requirements.txt; without them every test is skipped."""
+Needs packages of tests/requirements.txt; without them every test is skipped.  needs_torch and needs_training mark those
+that compute with PyTorch."""
 import argparse
 import json
 import math
@@ -11,22 +12,23 @@ import sys
 import tempfile
 import unittest
 
+from torch_testing import needs_torch, needs_training, torch
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TRAIN = ROOT / "tools/train"
 sys.path.append(str(TRAIN))         # behind: the trainer of the pictures has modules of the same names
 try:
-    import gguf                     # noqa: F401  the trainer's files want it
-    import matplotlib               # noqa: F401
     import numpy as np
-    import sentencepiece            # noqa: F401
-    import torch
-    import torch.nn.functional as F
+    import sentencepiece            # noqa: F401  tools/data/prepare.py wants it
 
-    import model
     import windows
     MISSING = ""
 except ImportError as error:
-    MISSING = f"{error.name} is not installed (tools/train/requirements.txt)"
+    MISSING = f"{error.name} is not installed (tests/requirements.txt)"
+if torch and not MISSING:
+    import torch.nn.functional as F
+
+    import model
 
 TINY = ("--dim", "32", "--layers", "2", "--heads", "2", "--hidden", "64", "--context", "64", "--batch", "256",
         "--parts", "2", "--warmup", "512", "--threads", "1")
@@ -39,6 +41,7 @@ def options(**other):
 
 
 @unittest.skipIf(MISSING, MISSING)
+@needs_torch
 class Attention(unittest.TestCase):
     def inputs(self, n, dtype):
         generator = torch.Generator().manual_seed(n)
@@ -134,6 +137,7 @@ class Run(unittest.TestCase):
                     "--every", 512, *TINY, *more)
         return torch.load(self.path / name / "best.pt", weights_only=True)
 
+    @needs_training
     def test_stopped_and_resumed_is_the_run_that_was_not(self):
         for attention, processes in (("causal", 1), ("full", 2), ("full", 1)):
             shared = ("--attention", attention, "--decay", 0, "--dropout", 0, "--processes", processes)
@@ -150,6 +154,7 @@ class Run(unittest.TestCase):
         muon = torch.load(self.path / "parts-full-1/last.pt", weights_only=True)["optimisers"][0]
         self.assertEqual(muon["param_groups"][0]["weight_decay"], 0.5)      # the command's, not the file's
 
+    @needs_torch
     def test_processes_get_the_same_sums(self):
         for size, first, last, numbers in ((1, 1.0, 0.25, [2, 0]), (3, 111.0, 3.75, [9, 1])):
             folder = self.path / f"sum-{size}"
@@ -161,6 +166,7 @@ class Run(unittest.TestCase):
                 self.assertTrue((gradients[1] == last).all())
                 self.assertEqual(got, numbers)
 
+    @needs_torch
     def test_two_processes_take_the_steps_of_one(self):
         (self.path / "step").mkdir()
         first, second, moved = map(float, self.python(ROOT / "tests/train_together.py", "step", self.path / "data",

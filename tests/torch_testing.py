@@ -1,4 +1,5 @@
-"""PyTorch where it is installed, and the mark of the tests that compute with it: tools/test counts those that wait."""
+"""What the tests of the trainers and converters need: tools/test counts those that wait for PyTorch by this reason."""
+import importlib.util
 import unittest
 
 try:
@@ -7,3 +8,9 @@ except ImportError:
     torch = None
 
 needs_torch = unittest.skipUnless(torch, "PyTorch is not installed (tools/train/requirements.txt)")
+
+
+def needs_training(test):
+    """A run of a trainer computes with PyTorch and draws its curve with matplotlib."""
+    has_curve = importlib.util.find_spec("matplotlib") is not None
+    return needs_torch(unittest.skipUnless(has_curve, "matplotlib is not installed (tools/train/requirements.txt)")(test))

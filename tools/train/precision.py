@@ -5,8 +5,6 @@ number first and are a hundred times slower.  So nothing is assumed: every train
 """
 import time
 
-import torch
-
 CHOICES = ("bf16", "fp32")
 HOPELESS = 4            # times slower in a small product: the network is not tried
 
@@ -17,15 +15,21 @@ def add_option(parser):
 
 
 def dtype_of(precision):
+    import torch        # in the functions that compute: what is chosen from times needs none
+
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
 
 
 def autocast(precision):
     """The context in which a network computes with this precision; its weights stay fp32."""
+    import torch
+
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
 
 
 def small_product(precision):
+    import torch
+
     x = torch.ones(256, 256, dtype=dtype_of(precision))
     x @ x
 

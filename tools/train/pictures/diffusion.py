@@ -4,7 +4,6 @@ The same law as src/image/schedule.c: step n of N lies at t = n / N."""
 import dataclasses
 
 import numpy as np
-import torch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Schedule:
     def levels(self, t):
         """t [n] -> sqrt(alpha), sqrt(beta), each float32 [n, 1, 1, 1]."""
         log_alpha = np.interp(np.asarray(t, np.float64) * self.steps, np.arange(self.steps + 1), self.log_alphas())
-        column = lambda v: torch.from_numpy(np.sqrt(v).astype(np.float32))[:, None, None, None]
+        column = lambda v: np.sqrt(v).astype(np.float32)[:, None, None, None]
         return column(np.exp(log_alpha)), column(-np.expm1(log_alpha))
 
 
@@ -30,7 +29,9 @@ def stratified_times(rng, n, steps):
 
 
 def add_noise(schedule, pictures, t, rng):
-    """(x, eps) at the times t."""
-    keep, noise = schedule.levels(t)
+    """(x, eps) of tensors at the times t."""
+    import torch                        # here alone: schedules are computed without it
+
+    keep, noise = map(torch.from_numpy, schedule.levels(t))
     eps = torch.from_numpy(rng.standard_normal(tuple(pictures.shape), np.float32))
     return keep * pictures + noise * eps, eps

@@ -5,11 +5,10 @@ import sys
 
 import gguf
 import numpy as np
-import torch
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 from diffusion import Schedule
-from unet import Head, Network, Shape
+from shape import Shape
 
 KIND = gguf.GGMLQuantizationType
 FILE_TYPES = {"F32": gguf.LlamaFileType.ALL_F32, "F16": gguf.LlamaFileType.MOSTLY_F16,
@@ -111,6 +110,9 @@ def read_back(path, checkpoint, wanted):
 
 def read(path):
     """(network, {name: head}, one minus gamma or None, labels) of a GGUF file, with its weights dequantised."""
+    import torch                        # here alone: files are written and described without it
+    from unet import Head, Network
+
     reader = gguf.GGUFReader(path)
     field = lambda key, default=None: reader.fields[key].contents() if key in reader.fields else default
     get = lambda key, default=None: field(f"unet.{key}", default)

@@ -5,7 +5,6 @@ is either test_images and test_labels, or those of the images that `valid` marks
 are still themselves in a mirror; without it, all are.
 """
 import numpy as np
-import torch
 
 
 class Pictures:
@@ -31,6 +30,8 @@ class Pictures:
 
 def to_network(images):
     """uint8 [n, h, w, c] -> float32 [n, c, h, w] in [-1, 1], channels last in memory."""
+    import torch                        # here alone: sets are read and changed without it
+
     return torch.from_numpy(images.astype(np.float32) / 127.5 - 1).permute(0, 3, 1, 2)
 
 

@@ -2,12 +2,6 @@
 import hashlib
 import json
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.ticker import LogLocator  # noqa: E402
-
 FAMILIES = {"ddpm": ("ddpm", "analytic-ddpm", "npr-ddpm", "sn-ddpm"),
             "ddim": ("ddim", "analytic-ddim", "npr-ddim", "sn-ddim")}
 OTHERS = ("ddpm large", "dpm-solver++", "probability-flow heun", "reverse-sde", "predictor-corrector")
@@ -126,6 +120,11 @@ def bits_table(r):
 
 
 def save_plot(r, path):
+    import matplotlib                   # here alone: tables are made without it
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
+
     figure, axes = plt.subplots(figsize=(9, 5), dpi=110)
     groups = {}
     for c in r.of_kind("cell"):

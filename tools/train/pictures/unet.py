@@ -3,30 +3,13 @@
 Parameter names and shapes are those of the GGUF file: a convolution is a matrix [out, size * size * in] with its
 columns in the order ky, kx, channel, which PyTorch sees as a channels-last weight without copying.
 """
-import dataclasses
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    width: int = 28
-    height: int = 28
-    channels: int = 1
-    patch: int = 2                      # space-to-depth at the entrance, depth-to-space at the exit
-    widths: tuple = (64, 128)           # channels of the levels, from fine to coarse
-    blocks: int = 1                     # of a level on the way down
-    up_blocks: int = 1                  # of a level on the way up
-    attention: tuple = (1,)             # levels with attention after each block
-    heads: int = 4
-    groups: int = 8                     # of every GroupNorm
-    eps: float = 1e-5
-    sinusoids: int = 64                 # length of the time embedding
-    embedding: int = 128                # what the blocks see
-    labels: int = 10                    # 0: a network without labels
+from shape import Shape  # noqa: F401  whoever has a network needs its shape
 
 
 def sinusoids(t, length):
