@@ -18,28 +18,19 @@ typedef struct {
     void *block;
 } file;
 
-static inline bool read_path(const char *path, file *f)
+static inline file aligned_file(buffer b)
 {
-    FILE *in = fopen(path, "rb");
-    if (!in) return false;
-    fseek(in, 0, SEEK_END);
-    f->size = (size_t)ftell(in);
-    f->block = malloc(f->size + 63);
-    assert_non_null(f->block);
-    f->data = (unsigned char *)(((uintptr_t)f->block + 63) & ~(uintptr_t)63);
-    rewind(in);
-    assert_int_equal(fread(f->data, 1, f->size, in), f->size);
-    fclose(in);
-    return true;
+    file f = {.size = b.size};
+    f.data = aligned_copy(&f.block, b.data, b.size);
+    free(b.data);
+    return f;
 }
 
 static inline file read_golden(const char *name, const char *extension)
 {
-    char path[1024];
-    file f;
-    snprintf(path, sizeof path, "%s/tests/golden/arch/%s.%s", PAL_SOURCE_DIR, name, extension);
-    if (!read_path(path, &f)) fail_msg("cannot open %s", path);
-    return f;
+    char path[256];
+    snprintf(path, sizeof path, "tests/golden/arch/%s.%s", name, extension);
+    return aligned_file(read_whole(path));
 }
 
 /* Of a .bin file. */

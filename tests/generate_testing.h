@@ -2,9 +2,10 @@
 #ifndef PAL_GENERATE_TESTING_H
 #define PAL_GENERATE_TESTING_H
 
+#include "guard_testing.h"
 #include "model_testing.h"
 
-enum { GUARD = 64, MOST_TEXT = 4096 };
+enum { MOST_TEXT = 4096 };
 
 /* What llama2.c documents for this model at temperature 0 from an empty prompt, 256 tokens. */
 static const char documented[] =
@@ -44,10 +45,7 @@ typedef struct {
 
 static inline unsigned char *lend(lent *l, int which)
 {
-    l->memory[which] = malloc(l->bytes[which] + 2 * GUARD);
-    assert_non_null(l->memory[which]);
-    memset(l->memory[which], 0xa5, l->bytes[which] + 2 * GUARD);
-    return l->memory[which] + GUARD;
+    return lend_guarded(&l->memory[which], l->bytes[which]);
 }
 
 static inline void start_on(lent *l, const pal_model *m, const pal_sequence_options *s, const pal_generate_options *o)
@@ -68,13 +66,7 @@ static inline void start(lent *l, const pal_generate_options *o)
 
 static inline void end(lent *l)
 {
-    for (int which = 0; which < 2; which++) {
-        for (size_t i = 0; i < GUARD; i++) {
-            assert_int_equal(l->memory[which][i], 0xa5);
-            assert_int_equal(l->memory[which][GUARD + l->bytes[which] + i], 0xa5);
-        }
-        free(l->memory[which]);
-    }
+    for (int which = 0; which < 2; which++) end_guarded(l->memory[which], l->bytes[which]);
 }
 
 static inline void prompt(lent *l, const char *text)

@@ -143,4 +143,10 @@ static inline void kernel_inputs_init(void)
     pal_kernels_init(&reference, PAL_ISA_REF);
 }
 
+static inline void put_half(unsigned char *bytes, uint16_t half)
+{
+    bytes[0] = (unsigned char)(half & 255);
+    bytes[1] = (unsigned char)(half >> 8);
+}
+
 #endif

@@ -224,7 +224,7 @@ void mixture_free(mixture_drawing *w)
     free(w->block);
 }
 
-static int by_value(const void *a, const void *b)
+int mixture_by_value(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
@@ -236,7 +236,7 @@ double mixture_distance(const mixture *m, float *samples, int32_t count)
     const pal_level clean = {.alpha = 1.0};
     double sum = 0.0;
     int32_t below = 0;
-    qsort(samples, (size_t)count, sizeof *samples, by_value);
+    qsort(samples, (size_t)count, sizeof *samples, mixture_by_value);
     for (int32_t i = -2000; i < 2000; i++) {
         double x = (i + 0.5) * 0.005;
         while (below < count && (double)samples[below] < x) below++;

@@ -53,6 +53,8 @@ void mixture_start(mixture_drawing *w, mixture *m, const pal_image_options *o, u
 void mixture_finish(mixture_drawing *w); /* to the end */
 void mixture_free(mixture_drawing *w);
 
+/* For qsort: floats in ascending order. */
+int mixture_by_value(const void *a, const void *b);
 /* Wasserstein-1 distance between the samples (sorted on return) and element 0 of the data. */
 double mixture_distance(const mixture *m, float *samples, int32_t count);
 

@@ -3,11 +3,8 @@
 #define PAL_MODEL_TESTING_H
 
 #include "core/random.h"
+#include "file_testing.h"
 #include "model.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static inline pal_model *open_test_model_as(const char *name, unsigned flags)
 {
@@ -27,18 +24,12 @@ static inline pal_model *open_test_model(const char *name)
 /* The bytes of a test model in a 64-byte aligned block, to be changed and opened; free(*block). */
 static inline unsigned char *load_test_model(const char *name, size_t *size, void **block)
 {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tests/models/%s.gguf", PAL_SOURCE_DIR, name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    *block = malloc(*size + 63);
-    assert_non_null(*block);
-    unsigned char *aligned = (unsigned char *)(((uintptr_t)*block + 63) & ~(uintptr_t)63);
-    rewind(file);
-    assert_int_equal(fread(aligned, 1, *size, file), *size);
-    fclose(file);
+    char path[256];
+    snprintf(path, sizeof path, "tests/models/%s.gguf", name);
+    const buffer file = read_whole(path);
+    unsigned char *aligned = aligned_copy(block, file.data, file.size);
+    *size = file.size;
+    free(file.data);
     return aligned;
 }
 

@@ -2,9 +2,10 @@
 #ifndef PAL_PICTURE_TESTING_H
 #define PAL_PICTURE_TESTING_H
 
+#include "guard_testing.h"
 #include "model_testing.h"
 
-enum { GUARD = 64, SIDE = 14, SIZE = SIDE * SIDE };
+enum { SIDE = 14, SIZE = SIDE * SIDE };
 
 static pal_model *model; /* unet-labels: 14 x 14 grey, 3 labels, both heads, Gamma, guidance, a schedule of 20 steps */
 static pal_model *plain; /* unet-plain: 7 x 9 colour, nothing of these */
@@ -34,19 +35,12 @@ typedef struct {
 
 static inline unsigned char *lend(lent *l)
 {
-    l->memory = malloc(l->bytes + 2 * GUARD);
-    assert_non_null(l->memory);
-    memset(l->memory, 0xa5, l->bytes + 2 * GUARD);
-    return l->memory + GUARD;
+    return lend_guarded(&l->memory, l->bytes);
 }
 
 static inline void end(lent *l)
 {
-    for (size_t i = 0; i < GUARD; i++) {
-        assert_int_equal(l->memory[i], 0xa5);
-        assert_int_equal(l->memory[GUARD + l->bytes + i], 0xa5);
-    }
-    free(l->memory);
+    end_guarded(l->memory, l->bytes);
 }
 
 static inline lent start(const pal_model *m, const pal_image_options *o)

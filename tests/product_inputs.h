@@ -1,8 +1,10 @@
-/* product_inputs.h - quantised inputs of products, for test_kernels.c and test_kernels_products.c. */
+/* product_inputs.h - quantised inputs of products, for test_kernels.c,
+ * test_kernels_products.c and test_kernels_parts.c. */
 #ifndef PAL_PRODUCT_INPUTS_H
 #define PAL_PRODUCT_INPUTS_H
 
 #include "kernel_inputs.h"
+#include "kernels/panels.h"
 
 /* Quantised activations as a variant makes them; `wide` is there for WebAssembly alone, but any may write it. */
 typedef struct {
@@ -37,6 +39,14 @@ static inline void derive(const pal_quantized *x, size_t count)
         for (size_t i = 0; i < PAL_BLOCK; i++) x->bias[b] -= 8 * x->q[b * PAL_BLOCK + i];
     }
     for (size_t i = 0; i < count; i++) x->wide[i] = x->q[i - i % 4 + (size_t)order[i % 4]];
+}
+
+/* Weights [rows, cols] of the file, into panels. */
+static inline void pack(room *w, uint32_t type, int rows, int cols)
+{
+    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
+    pal_panels_pack(w->data, type, rows, cols, eight.data);
+    drop(&eight);
 }
 
 #endif

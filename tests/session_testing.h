@@ -3,9 +3,10 @@
 #ifndef PAL_SESSION_TESTING_H
 #define PAL_SESSION_TESTING_H
 
+#include "guard_testing.h"
 #include "model_testing.h"
 
-enum { GUARD = 64, MOST_TEXT = 8192, MOST_PLACES = 96 };
+enum { MOST_TEXT = 8192, MOST_PLACES = 96 };
 
 #define STORY "Once upon a time the [[4]] was [[?]] and [[3-6]]."
 
@@ -38,10 +39,7 @@ static inline pal_status try_start(lent *l, const pal_model *m, const char *page
     *l = (lent){0};
     pal_status s = pal_session_bytes(m, page, size, o, &l->bytes, err);
     if (s) return s;
-    l->memory = malloc(l->bytes + 2 * GUARD);
-    assert_non_null(l->memory);
-    memset(l->memory, 0xa5, l->bytes + 2 * GUARD);
-    s = pal_session_init(&l->session, m, page, size, o, l->memory + GUARD, l->bytes, err);
+    s = pal_session_init(&l->session, m, page, size, o, lend_guarded(&l->memory, l->bytes), l->bytes, err);
     if (s) free(l->memory);
     return s;
 }
@@ -61,11 +59,7 @@ static inline lent start(const char *page, const pal_infill_options *o)
 
 static inline void end(lent *l)
 {
-    for (size_t i = 0; i < GUARD; i++) {
-        assert_int_equal(l->memory[i], 0xa5);
-        assert_int_equal(l->memory[GUARD + l->bytes + i], 0xa5);
-    }
-    free(l->memory);
+    end_guarded(l->memory, l->bytes);
 }
 
 static inline void finish(lent *l)

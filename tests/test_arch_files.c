@@ -17,7 +17,7 @@
 
 enum { DIM = 256, HEADS = 4, KV_HEADS = 2, HEAD = DIM / HEADS, LAYERS = 2, VOCAB = 100, LENGTH = 12 };
 
-static bool append(void *context, const void *data, size_t size)
+static bool append_image(void *context, const void *data, size_t size)
 {
     image_put(context, data, size);
     return true;
@@ -120,8 +120,8 @@ static void random_network(uint32_t type, image *typed, image *plain)
     *typed = *plain = (image){0};
     plan_network(plain_plans, names, PAL_F32);
     assert_int_equal(pal_gguf_open(&g, keys.data, keys.size, NULL), PAL_OK);
-    assert_int_equal(pal_gguf_write_header(g, UINT32_MAX, plans, count, append, typed, NULL), PAL_OK);
-    assert_int_equal(pal_gguf_write_header(g, UINT32_MAX, plain_plans, count, append, plain, NULL), PAL_OK);
+    assert_int_equal(pal_gguf_write_header(g, UINT32_MAX, plans, count, append_image, typed, NULL), PAL_OK);
+    assert_int_equal(pal_gguf_write_header(g, UINT32_MAX, plain_plans, count, append_image, plain, NULL), PAL_OK);
     for (size_t i = 0; i < count; i++) {
         const size_t elements = (size_t)(plans[i].extent[0] * plans[i].extent[1]);
         const size_t block = pal_tensor_block_bytes(plans[i].type), blocks = elements / pal_tensor_block(plans[i].type);
@@ -133,8 +133,9 @@ static void random_network(uint32_t type, image *typed, image *plain)
                 random_block(bytes + b * block, type);
         }
         pal_dequantize(values, bytes, plans[i].type, elements);
-        assert_int_equal(pal_gguf_write_tensor(g, bytes, blocks * block, append, typed, NULL), PAL_OK);
-        assert_int_equal(pal_gguf_write_tensor(g, values, elements * sizeof *values, append, plain, NULL), PAL_OK);
+        assert_int_equal(pal_gguf_write_tensor(g, bytes, blocks * block, append_image, typed, NULL), PAL_OK);
+        assert_int_equal(pal_gguf_write_tensor(g, values, elements * sizeof *values, append_image, plain, NULL),
+                         PAL_OK);
     }
     pal_gguf_close(g);
     free(keys.data);
@@ -219,7 +220,7 @@ static image with_half_vectors(const file *f, uint32_t type, bool as_f32)
         plans[i] = (pal_gguf_tensor_plan){t->name, t->dims == 1 && !as_f32 ? type : t->type, t->dims, {0}};
         memcpy(plans[i].extent, t->extent, sizeof t->extent);
     }
-    assert_int_equal(pal_gguf_write_header(g, UINT32_MAX, plans, count, append, &out, NULL), PAL_OK);
+    assert_int_equal(pal_gguf_write_header(g, UINT32_MAX, plans, count, append_image, &out, NULL), PAL_OK);
     for (size_t i = 0; i < count; i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(g, i);
         unsigned char half[2 * 256];
@@ -233,7 +234,7 @@ static image with_half_vectors(const file *f, uint32_t type, bool as_f32)
             data = as_f32 ? (const void *)values : half;
             if (!as_f32) size /= 2;
         }
-        assert_int_equal(pal_gguf_write_tensor(g, data, size, append, &out, NULL), PAL_OK);
+        assert_int_equal(pal_gguf_write_tensor(g, data, size, append_image, &out, NULL), PAL_OK);
     }
     free(plans);
     pal_gguf_close(g);

@@ -5,16 +5,6 @@
 
 static const test_piece three[] = {{"a", 0, 1, 0}, {"b", 0, 1, 0}, {"ab", 0, 1, 0}};
 
-static void assert_refused(image *m, pal_status status, const char *text)
-{
-    opened o;
-    pal_error err = {0};
-    assert_int_equal(open_image(&o, m, &err), status);
-    assert_int_equal(err.status, status);
-    assert_string_equal(err.text, text);
-    assert_null(o.vocab);
-}
-
 static void open_other_rule_is_unsupported(void **state)
 {
     (void)state;

@@ -10,28 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-static pal_image_options unclipped(pal_image_sampler sampler)
-{
-    pal_image_options o = pal_image_defaults(sampler);
-    o.clip_x0 = false;
-    o.clip_pixel = 0.0;
-    return o;
-}
-
-static void check(const pal_image_options *o, const mixture *m)
-{
-    pal_error err = {PAL_OK, "", 0};
-    mixture other = *m;
-    const pal_noise_predictor p = mixture_predictor(&other, false);
-    if (pal_denoise_check(o, &p, m->schedule, &err)) fail_msg("%s: %s", pal_image_sampler_name(o->sampler), err.text);
-}
-
-static void steady_noise(void *context, const pal_denoise *d, pal_noise_purpose purpose, int32_t row, float *z)
-{
-    (void)purpose, (void)row;
-    for (int32_t i = 0; i < d->predictor.size; i++) z[i] = ((const float *)context)[i];
-}
-
 /* ---- the interface ---------------------------------------------------------------------------------- */
 
 /* All samplers, with options that reach all of their parts, on pictures of 8 elements. */

@@ -10,39 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drawing_testing.h"
 #include "image/rk45.h"
-#include "mixture.h"
 
-static unsigned char block[1 << 14];
-static pal_schedule discrete, continuous;
-static mixture data; /* the reference data on 1000 linear steps, with its table */
+static pal_schedule continuous;
 
-static int set_up(void **state)
+static int set_up_both(void **state)
 {
-    (void)state;
-    pal_arena arena = pal_arena_in(block);
-    if (pal_schedule_layout(&discrete, 1000, &arena, NULL) || pal_schedule_linear(&discrete, 1e-4, 0.02, NULL))
-        return 1;
-    if (pal_schedule_vp(&continuous, 0.1, 20.0, 1e-3, NULL)) return 1;
-    data = mixture_reference(&discrete);
-    mixture_measure_gamma(&data);
-    return 0;
-}
-
-static pal_image_options unclipped(pal_image_sampler sampler)
-{
-    pal_image_options o = pal_image_defaults(sampler);
-    o.clip_x0 = false;
-    o.clip_pixel = 0.0;
-    return o;
-}
-
-static void check(const pal_image_options *o, const mixture *m)
-{
-    pal_error err = {PAL_OK, "", 0};
-    mixture other = *m;
-    const pal_noise_predictor p = mixture_predictor(&other, false);
-    if (pal_denoise_check(o, &p, m->schedule, &err)) fail_msg("%s: %s", pal_image_sampler_name(o->sampler), err.text);
+    return set_up(state) || pal_schedule_vp(&continuous, 0.1, 20.0, 1e-3, NULL);
 }
 
 /* ---- the law of what is drawn ----------------------------------------------------------------------- */
@@ -169,12 +144,6 @@ static void annealed_langevin_by_default_draws_the_data_roughly(void **state)
 
 /* ---- the corrector ---------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* x := the law of the data at a level, a fifth of the rows in the first mode exactly. */
 static void put_marginal(const mixture *m, const pal_level *l, int32_t count, float *x)
 {
@@ -196,7 +165,7 @@ static double ks(const mixture *m, const pal_level *l, const float *x, int32_t n
     double most = 0.0;
     if (!sorted) abort();
     memcpy(sorted, x, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    qsort(sorted, (size_t)n, sizeof *sorted, mixture_by_value);
     for (int32_t i = 0; i < n; i++) {
         double gap = fabs(mixture_cumulative(m, l, (double)sorted[i]) - (i + 0.5) / n);
         if (gap > most) most = gap;
@@ -228,12 +197,6 @@ static void corrector_alone_keeps_the_marginal(void **state)
     double after = ks(&m, &l, w.d.x, ROWS * 64);
     if (!(after < 0.015)) fail_msg("%.4f", after);
     mixture_free(&w);
-}
-
-static void steady_noise(void *context, const pal_denoise *d, pal_noise_purpose purpose, int32_t row, float *z)
-{
-    (void)purpose, (void)row;
-    for (int32_t i = 0; i < d->predictor.size; i++) z[i] = ((const float *)context)[i];
 }
 
 static void corrector_takes_the_step_of_its_rule(void **state)
@@ -376,5 +339,5 @@ int main(void)
         cmocka_unit_test(flow_solvers_converge_with_their_orders),
         cmocka_unit_test(rk45_keeps_its_tolerance),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, set_up_both, NULL);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "image/likelihood.h"
+#include "mixture.h"
 
 static unsigned char block[1 << 20];
 
@@ -225,12 +226,6 @@ static void geometric_levels_have_one_ratio(void **state)
 enum { DRAWS = 200000 };
 static float drawn[DRAWS];
 
-static int by_value(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* Kolmogorov and Smirnov's distance stays below 1.95 / sqrt(n) with probability 0.999; the seed is fixed. */
 static void normals_follow_the_normal_law(void **state)
 {
@@ -238,7 +233,7 @@ static void normals_follow_the_normal_law(void **state)
     double most = 0.0, neighbours = 0.0;
     pal_normals(7, PAL_NOISE_START, 3, 5, DRAWS, drawn);
     for (int32_t i = 1; i < DRAWS; i++) neighbours += (double)drawn[i] * (double)drawn[i - 1] / DRAWS;
-    qsort(drawn, DRAWS, sizeof *drawn, by_value);
+    qsort(drawn, DRAWS, sizeof *drawn, mixture_by_value);
     for (int32_t i = 0; i < DRAWS; i++) {
         double p = 0.5 * erfc(-(double)drawn[i] / sqrt(2.0));
         if (fabs(p - (i + 0.5) / DRAWS) > most) most = fabs(p - (i + 0.5) / DRAWS);

@@ -11,23 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drawing_testing.h"
 #include "image/transition.h"
-#include "mixture.h"
-
-static unsigned char block[1 << 14];
-static pal_schedule schedule;
-static mixture data;
-
-static int set_up(void **state)
-{
-    (void)state;
-    pal_arena arena = pal_arena_in(block);
-    if (pal_schedule_layout(&schedule, 1000, &arena, NULL) || pal_schedule_linear(&schedule, 1e-4, 0.02, NULL))
-        return 1;
-    data = mixture_reference(&schedule);
-    mixture_measure_gamma(&data);
-    return 0;
-}
 
 static pal_level level_with(double alpha)
 {
@@ -153,7 +138,7 @@ static void eta_1_with_all_steps_is_ddpm(void **state)
 {
     (void)state;
     for (int32_t n = 2; n <= 1000; n++) {
-        const pal_level t = pal_level_at(&schedule, n / 1000.0), s = pal_level_at(&schedule, (n - 1) / 1000.0);
+        const pal_level t = pal_level_at(&discrete, n / 1000.0), s = pal_level_at(&discrete, (n - 1) / 1000.0);
         const pal_transition tr = pal_transition_of(&t, &s, 1.0);
         double beta = 1e-4 + (0.02 - 1e-4) * (n - 1) / 999;
         assert_true(fabs(tr.beta - beta) < 1e-13);

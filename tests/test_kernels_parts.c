@@ -7,8 +7,7 @@
 
 #include <cmocka.h>
 
-#include "kernel_inputs.h"
-#include "kernels/panels.h"
+#include "product_inputs.h"
 
 static const uint32_t types[] = {PAL_Q4_1, PAL_Q5_0, PAL_Q5_1, PAL_Q4_K, PAL_Q5_K, PAL_Q6_K};
 
@@ -89,13 +88,6 @@ static void drop_activations(activations *a)
     drop(&a->scale);
     drop(&a->bias);
     drop(&a->wide);
-}
-
-static void pack(room *w, uint32_t type, int rows, int cols)
-{
-    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
-    pal_panels_pack(w->data, type, rows, cols, eight.data);
-    drop(&eight);
 }
 
 /* Outputs [n, rows] with `gap` floats between rows, which must stay as they are. */

@@ -34,12 +34,6 @@ static uint16_t fill_half(fill kind)
     }
 }
 
-static void put_half(unsigned char *bytes, uint16_t half)
-{
-    bytes[0] = (unsigned char)(half & 255);
-    bytes[1] = (unsigned char)(half >> 8);
-}
-
 static room quantised_weights(fill kind, uint32_t type, size_t count)
 {
     size_t block = pal_tensor_block_bytes(type);
@@ -70,14 +64,6 @@ static pal_matmul_fn *entry_of(const pal_kernels *k, uint32_t type)
     case PAL_F16: return k->matmul_f16;
     default: return k->matmul_f32;
     }
-}
-
-/* Weights [rows, cols] of the file, into panels. */
-static void pack(room *w, uint32_t type, int rows, int cols)
-{
-    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
-    pal_panels_pack(w->data, type, rows, cols, eight.data);
-    drop(&eight);
 }
 
 /* Outputs [n, rows] with `gap` floats between them that must stay as they are: the caller's neighbours. */

@@ -2,10 +2,6 @@
  *
  * tools/make_network_golden.py wrote them, from the weights as the files hold them; here the same files are
  * run as F32 (the exact dequantised weights), F16, Q8_0 and Q4_0. */
-#include "../src/arch/transformer.h"
-#include "../src/core/core.h"
-#include "../src/palimpsest.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,15 +9,10 @@
 
 #include <cmocka.h>
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "arch/transformer.h"
+#include "file_testing.h"
 
-typedef struct {
-    unsigned char *data;
-    size_t size, room;
-} buffer;
+#include <math.h>
 
 typedef struct {
     int32_t n, dim, layers, vocab, count;
@@ -30,31 +21,6 @@ typedef struct {
     const float *logits; /* [count, vocab] */
     buffer file;
 } golden;
-
-static bool append(void *context, const void *data, size_t size)
-{
-    buffer *b = context;
-    if (b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        b->data = realloc(b->data, b->room);
-        assert_non_null(b->data);
-    }
-    memcpy(b->data + b->size, data, size);
-    b->size += size;
-    return true;
-}
-
-static buffer read_whole(const char *name)
-{
-    char path[512], chunk[4096];
-    buffer b = {0};
-    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
-    FILE *in = fopen(path, "rb");
-    if (!in) fail_msg("cannot open %s", path);
-    for (size_t got; (got = fread(chunk, 1, sizeof chunk, in)) > 0;) append(&b, chunk, got);
-    fclose(in);
-    return b;
-}
 
 static golden read_golden(const char *name)
 {
@@ -71,20 +37,6 @@ static golden read_golden(const char *name)
     g.logits = g.hidden + (size_t)(g.layers + 1) * g.n * g.dim;
     assert_int_equal(g.file.size, 4 * (5 + g.n + g.count + (g.layers + 1) * g.n * g.dim + g.count * g.vocab));
     return g;
-}
-
-/* The model of `name` with its matrices converted to `type`, as a file in memory. */
-static buffer converted(const char *name, const char *type)
-{
-    char path[512];
-    pal_model *model;
-    pal_error err;
-    buffer out = {0};
-    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
-    if (pal_model_open_file(&model, path, PAL_OPEN_AS_STORED, &err)) fail_msg("%s: %s", path, err.text);
-    assert_int_equal(pal_model_quantize(model, type, append, &out, &err), PAL_OK);
-    pal_model_close(model);
-    return out;
 }
 
 /* Root mean square of a - b over that of b, and the largest difference over the largest value. */

@@ -13,20 +13,6 @@
 
 #include <math.h>
 
-/* The model of `name` with its matrices converted to `type`, as a file in memory. */
-static buffer converted(const char *name, const char *type)
-{
-    char path[512];
-    pal_model *model;
-    pal_error err;
-    buffer out = {0};
-    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
-    if (pal_model_open_file(&model, path, PAL_OPEN_AS_STORED, &err)) fail_msg("%s: %s", path, err.text);
-    assert_int_equal(pal_model_quantize(model, type, append, &out, &err), PAL_OK);
-    pal_model_close(model);
-    return out;
-}
-
 /* ---- golden stages ------------------------------------------------------ */
 
 typedef struct {

@@ -48,16 +48,6 @@ static void our_vocabulary_marks_the_mask_only_when_asked(void **state)
 /* ---- files that lie --------------------------------------------------------------------- */
 
 /* Opens a vocabulary that must be refused. */
-static void assert_refused(image *m, pal_status status, const char *text)
-{
-    opened o;
-    pal_error err = {0};
-    assert_int_equal(open_image(&o, m, &err), status);
-    assert_int_equal(err.status, status);
-    assert_string_equal(err.text, text);
-    assert_null(o.vocab);
-}
-
 static const test_piece small[] = {{"<unk>", 0, 2, 0}, {"a", -1, 1, 0}, {"b", -2, 1, 0}};
 
 static void open_other_tokenizer_is_unsupported(void **state)

@@ -7,28 +7,8 @@
 
 #include <cmocka.h>
 
+#include "file_testing.h"
 #include "kernel_inputs.h"
-
-static void put_half(unsigned char *bytes, uint16_t half)
-{
-    bytes[0] = (unsigned char)(half & 255);
-    bytes[1] = (unsigned char)(half >> 8);
-}
-
-static unsigned char *read_golden(const char *path, const char *magic, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_true(fseek(file, 0, SEEK_END) == 0);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    unsigned char *bytes = malloc(*size);
-    assert_non_null(bytes);
-    assert_int_equal(fread(bytes, 1, *size, file), *size);
-    fclose(file);
-    assert_memory_equal(bytes, magic, 8);
-    return bytes;
-}
 
 static uint32_t read_u32(const unsigned char **at)
 {
@@ -41,9 +21,9 @@ static uint32_t read_u32(const unsigned char **at)
 static void weights_of_golden_file_are_equal_both_ways(void **state)
 {
     (void)state;
-    size_t size;
-    unsigned char *file = read_golden(PAL_SOURCE_DIR "/tests/golden/kernels.bin", "PALGOLD1", &size);
-    const unsigned char *at = file + 8;
+    const buffer file = read_whole("tests/golden/kernels.bin");
+    assert_memory_equal(file.data, "PALGOLD1", 8);
+    const unsigned char *at = file.data + 8;
     uint32_t sections = read_u32(&at);
     assert_int_equal(sections, 3);
     while (sections--) {
@@ -63,8 +43,8 @@ static void weights_of_golden_file_are_equal_both_ways(void **state)
         drop(&back);
         drop(&w);
     }
-    assert_true(at == file + size);
-    free(file);
+    assert_true(at == file.data + file.size);
+    free(file.data);
 }
 
 /* Equal bits, or both not a number. */
@@ -79,9 +59,9 @@ static void expect_equal_or_nan(const float *got, const float *expected, size_t 
 static void dequantize_every_type_equals_the_gguf_package(void **state)
 {
     (void)state;
-    size_t size;
-    unsigned char *file = read_golden(PAL_SOURCE_DIR "/tests/golden/dequantize.bin", "PALDEQT1", &size);
-    const unsigned char *at = file + 8;
+    const buffer file = read_whole("tests/golden/dequantize.bin");
+    assert_memory_equal(file.data, "PALDEQT1", 8);
+    const unsigned char *at = file.data + 8;
     uint32_t sections = read_u32(&at), types = 0;
     while (sections--) {
         uint32_t type = read_u32(&at), count = read_u32(&at), bytes = read_u32(&at);
@@ -98,9 +78,9 @@ static void dequantize_every_type_equals_the_gguf_package(void **state)
         drop(&got);
         drop(&expected);
     }
-    assert_true(at == file + size);
+    assert_true(at == file.data + file.size);
     assert_int_equal(types, 0x800071cf); /* F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16 */
-    free(file);
+    free(file.data);
 }
 
 /* Each part of a K block has a scale, a minimum and a fifth bit of its own: one part set, the others stay zero. */

@@ -207,4 +207,15 @@ static inline void check_llama_cpp_vectors(const char *name, unsigned flags)
     close_vocab(&o);
 }
 
+/* The image is no vocabulary, for this reason; it is freed. */
+static inline void assert_refused(image *m, pal_status status, const char *text)
+{
+    opened o;
+    pal_error err = {0};
+    assert_int_equal(open_image(&o, m, &err), status);
+    assert_int_equal(err.status, status);
+    assert_string_equal(err.text, text);
+    assert_null(o.vocab);
+}
+
 #endif

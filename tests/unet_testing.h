@@ -2,46 +2,11 @@
 #ifndef PAL_UNET_TESTING_H
 #define PAL_UNET_TESTING_H
 
-#include "../src/arch/unet.h"
-#include "../src/core/core.h"
-#include "../src/palimpsest.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "arch/unet.h"
+#include "file_testing.h"
 
 #define LABELS "tests/models/unet-labels.gguf"
 #define PLAIN  "tests/models/unet-plain.gguf"
-
-typedef struct {
-    unsigned char *data;
-    size_t size, room;
-} buffer;
-
-static inline bool append(void *context, const void *data, size_t size)
-{
-    buffer *b = context;
-    if (b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        b->data = realloc(b->data, b->room);
-        assert_non_null(b->data);
-    }
-    memcpy(b->data + b->size, data, size);
-    b->size += size;
-    return true;
-}
-
-static inline buffer read_whole(const char *name)
-{
-    char path[512], chunk[4096];
-    buffer b = {0};
-    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
-    FILE *in = fopen(path, "rb");
-    if (!in) fail_msg("cannot open %s", path);
-    for (size_t got; (got = fread(chunk, 1, sizeof chunk, in)) > 0;) append(&b, chunk, got);
-    fclose(in);
-    return b;
-}
 
 typedef struct {
     void *image, *block;
@@ -52,13 +17,6 @@ typedef struct {
     float *eps, *second;
     size_t size; /* values of a picture */
 } loaded;
-
-static inline void *aligned_copy(void **block, const unsigned char *data, size_t size)
-{
-    *block = malloc(size + PAL_ARENA_SLACK);
-    assert_non_null(*block);
-    return memcpy((void *)(((uintptr_t)*block + 63) & ~(uintptr_t)63), data, size);
-}
 
 static inline loaded load(const buffer *file, unsigned isa)
 {
