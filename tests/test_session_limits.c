@@ -150,7 +150,7 @@ static void options_out_of_range_are_refused(void **state)
         case 2: o.temperature = not_a_number; break;
         case 3: o.temperature = 1e9; break;
         case 4: o.top_k = -1; break;
-        case 5: o.top_p = 0.0; break;
+        case 5: o.top_p = -0.1; break; /* 0 is the likeliest token */
         case 6: o.top_p = 1.5; break;
         case 7: o.min_p = -0.1; break;
         case 8: o.min_p = not_a_number; break;

@@ -55,6 +55,8 @@ async function everythingReached(/** @type {Kit} */ kit) {
   await fill(tab);
   for (const name of /** @type {const} */ (['Text', 'Continue', 'Pictures', 'Models'])) {
     await view(tab, name);
+    // A button to cancel that is gone again when Tab would have reached it is not missed.
+    await tab.until(() => ![...document.querySelectorAll('button')].some((one) => one.textContent === 'Cancel' && one.checkVisibility()), null, 'nothing is being fetched');
     if (name === 'Models') await tab.until(() => document.querySelector('[data-part=kept] button') !== null, null, 'the kept copy is listed');
     const wanted = await tab.evaluate(() => {
       const all = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]'));
