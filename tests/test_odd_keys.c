@@ -99,6 +99,24 @@ static void huge_context_is_used_as_far_as_it_goes(void **state)
     }
 }
 
+static void put_fast_turns(image *m)
+{
+    image_key(m, "llama.rope.scaling.factor", PAL_GGUF_F32);
+    put_number(m, PAL_GGUF_F32, 0.25);
+    image_key_u32(m, "llama.context_length", 10000000);
+}
+
+/* Regression: such a context was refused for its factor, although most of it can be used. */
+static void context_is_as_long_as_angles_are_exact(void **state)
+{
+    (void)state;
+    const odd o = {.without = "llama.context_length", .put = put_fast_turns};
+    expect_works(&o);
+    opened f = open_odd(&o);
+    assert_int_equal(pal_model_info(f.model)->context, 1 << 18);
+    close_odd(&f);
+}
+
 /* Regression: each of these closed the file, or (freq_base) was taken. */
 static void keys_that_cannot_be_used_are_named_with_their_value(void **state)
 {
@@ -261,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_in_another_form_mean_the_same),
         cmocka_unit_test(huge_context_is_used_as_far_as_it_goes),
+        cmocka_unit_test(context_is_as_long_as_angles_are_exact),
         cmocka_unit_test(keys_that_cannot_be_used_are_named_with_their_value),
         cmocka_unit_test(rotary_base_that_is_no_number_is_refused),
         cmocka_unit_test(keys_that_nobody_reads_may_be_odd),

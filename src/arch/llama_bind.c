@@ -123,16 +123,19 @@ static pal_status bind_layer(pal_binder *b, const pal_transformer *net, int inde
     return pal_bind_vector(b, index, "ffn_norm.weight", dim, false, &l->ffn_norm.gain);
 }
 
-/* Angles stay where sine and cosine are exact: up to 2^20. */
+/* Angles stay where sine and cosine are exact, up to 2^20: where pairs turn faster than usual the context is shorter. */
 static pal_status bind_factors(pal_binder *b, pal_transformer *net)
 {
     pal_rotary *r = &net->rotary;
     pal_status s = pal_bind_vector(b, -1, "rope_freqs.weight", r->dims / 2, true, &r->factors);
     for (int i = 0; !s && i < r->dims / 2; i++) {
-        float slower = r->scale * (r->factors ? r->factors[i] : 1.0f);
-        if (!(slower > 0.0f && (float)net->context / slower <= 0x1p20f))
+        float slower = r->scale * (r->factors ? r->factors[i] : 1.0f), longest = slower * 0x1p20f;
+        if (!(longest >= 1.0f))
             s = pal_fail(b->err, PAL_E_UNSUPPORTED,
-                         "a rotary factor is not positive, or too small for a context of this length", SIZE_MAX);
+                         "a rotary factor (rope.scaling.factor, rope_freqs.weight) is not positive, or below 2^-20",
+                         SIZE_MAX);
+        else if ((float)net->context > longest)
+            net->context = (int)longest;
     }
     return s;
 }
