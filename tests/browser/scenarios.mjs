@@ -9,7 +9,8 @@ import * as mistakes from './scenarios/mistakes.mjs';
 import * as models from './scenarios/models.mjs';
 import * as pictures from './scenarios/pictures.mjs';
 import * as morePictures from './scenarios/pictures_more.mjs';
+import * as policies from './scenarios/policies.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, pictures, morePictures, visits, loading, keeping, models, mistakes, access].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access].flatMap((group) => Object.entries(group.scenarios));

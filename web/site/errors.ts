@@ -14,7 +14,7 @@ const TITLES: Record<ErrorCode, [title: string, remedy: Remedy]> = {
   memory: ['There is not enough memory.', 'retry'],
   network: ['The model could not be fetched.', 'retry'],
   integrity: ['The model file is damaged or not the one expected.', 'retry'],
-  environment: ['This browser lacks something the engine needs.', null],
+  environment: ['The engine cannot run here.', null],
   version: ['The page has been renewed since it was opened.', 'reload'],
   crashed: ['The engine stopped unexpectedly; your text is untouched.', 'retry'],
   disposed: ['The model was put away before it was done.', 'retry'],

@@ -129,7 +129,7 @@ export class Connection {
     if (this.#dead) return;
     const starting = this.#pending.has(0);
     const error = starting
-      ? new PalimpsestError('environment', `the worker could not be started: ${why}${FROM_DISK}`)
+      ? new PalimpsestError('environment', `the worker could not be started: ${why}${FROM_DISK && `; ${FROM_DISK}`}`)
       : new PalimpsestError('crashed', `the worker died (${why}); the next call starts it again`);
     this.end(error);
     if (!starting) this.#onDeath();

@@ -37,10 +37,10 @@ export async function startWorker(url: URL, listener: Listener): Promise<WorkerL
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate(), hold: () => {} };
 }
 
-/** What to do about a page opened from a disk, from where browsers load no workers. */
+/** What to do about a page opened from a disk, from where browsers load no workers or no engines; otherwise `''`. */
 export const FROM_DISK =
   globalThis.location?.protocol === 'file:'
-    ? '; the page was opened from a disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
+    ? 'the page was opened from a disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
     : '';
 
 /** Why the page's policy forbids the worker: a worker that is blocked fails without a reason, which comes by itself, a

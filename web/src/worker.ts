@@ -4,7 +4,7 @@ import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { FILL_OPTIONS } from './fill-options.ts';
 import { takeIn, type Engines, type Taken } from './intake.ts';
-import { workerPort } from './platform.ts';
+import { FROM_DISK, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
@@ -46,6 +46,7 @@ function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
 // ---- calls
 
 async function load(id: number, { source, name, files, sha256, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
+  if (FROM_DISK) throw new PalimpsestError('environment', FROM_DISK);
   holdLock(lock);
   const cancel = new AbortController();
   loading.set(id, cancel);
