@@ -171,6 +171,7 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
         return pal_fail(err, PAL_E_MEMORY, "the block lent to the generator is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_generator *g = lay_out(&unplaced, s, o, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     g->sequence = s;
     find_ends(g);
     g->decode = decode_options(o);

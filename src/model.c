@@ -256,6 +256,7 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(block);
     pal_runner_layout(&runner, m, n, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);
     pal_predictor p = pal_runner_start(&runner);
     if (count) p.evaluate(p.context, tokens, n, at, count);
     const bool finite = p.logits(p.context, at, count, logits);

@@ -15,6 +15,8 @@
  * Memory: a model owns what it needs beside the file image and frees it in pal_model_close; a session
  * lives in the caller's block, and nothing is allocated during a step.  The image and the block must
  * stay where they are until the last call on them; a session has nothing to free.
+ * (In a library built with AddressSanitizer the gaps between the arrays of a block from malloc stay poisoned until
+ * it is freed or lent again.)
  * Threads: a model may be shared by threads, a session may not.
  * Errors: PAL_OK is 0, failures are negative, and a call that fails changes nothing.  Files and text
  * may be hostile; pointers and sizes given by the caller are trusted.

@@ -68,6 +68,7 @@ pal_status pal_image_init(pal_drawing **out, const pal_model *m, const pal_image
         return pal_fail(err, PAL_E_MEMORY, "the block lent to the pictures is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_drawing *d = lay_out(&unplaced, m, o, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     pal_picture_start(&d->runner, o);
     d->denoise.predictor = is_guided(o) ? pal_guidance_predictor(&d->guidance) : pal_picture_labelled(&d->runner);
     pal_denoise_start(&d->denoise);

@@ -127,6 +127,7 @@ pal_status pal_likelihood_init(pal_likelihood **out, const pal_model *m, const p
         return pal_fail(err, PAL_E_MEMORY, "the block lent to the likelihood is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_likelihood *l = lay_out(&unplaced, m, o, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     pal_picture_start(&l->runner, &o->picture);
     l->flow.predictor = l->bound.predictor = pal_picture_labelled(&l->runner);
     begin(l, pixels);

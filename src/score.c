@@ -320,6 +320,7 @@ static pal_status make_room(pal_scoring *j, pal_error *err)
     arena = pal_arena_in(j->block);
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->net.vocab, j->longest, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);
     j->scorer.predictor = pal_runner_start(&j->runner);
     j->scorer.classes = &j->model->classes;
     return PAL_OK;

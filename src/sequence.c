@@ -79,6 +79,7 @@ pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const p
     pal_sequence *s = pal_take(&arena, 1, sizeof *s);
     *s = (pal_sequence){0};
     layout(s, model, options, &arena, NULL);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     pal_activations_prepare(&s->activations, &model->net, &s->cache);
     *out = s;
     return PAL_OK;

@@ -122,6 +122,7 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     pal_arena arena = pal_arena_in(block);
     count_page(&page, m, text, text_bytes, o, NULL);
     pal_session *s = lay_out(&unplaced, m, &page, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     const pal_page_rules rules = {.longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max};
     s->model = m;
     s->options = *o;

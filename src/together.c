@@ -84,6 +84,7 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
         return pal_fail(err, PAL_E_MEMORY, "the block is too small for these sessions", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     lay_out(&w, model, most, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     pal_activations_borrow(&w.activations, longest(sessions, count), &w.cache);
     for (int32_t i = 0; i < count; i++) {
         pal_fill *f = &sessions[i]->fill;
@@ -97,8 +98,8 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     }
     pal_transformer_forward_parts(&model->net, &model->kernels, &w.activations, &w.cache, w.tokens, w.part, parts,
                                   w.rows, rows);
-    if (!pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->net.dim)) return pal_fail_not_finite(err);
-    hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
+    const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->net.dim);
+    if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
     pal_arena_return(&arena); /* nothing is kept in it */
-    return PAL_OK;
+    return finite ? PAL_OK : pal_fail_not_finite(err);
 }

@@ -66,7 +66,7 @@ static inline size_t pal_plus(size_t a, size_t b)
 #endif
 
 /* Memory asked for and lent: with base NULL it measures, with a base it places, and because one layout
- * function runs both ways the two cannot disagree.
+ * function runs both ways the two cannot disagree; whoever places asserts that they do not.
  *
  * All arrays of an arena lie in one block, of which the sanitizer knows the ends alone.  So in sanitized builds each
  * array is followed by PAL_RED_ZONE bytes that belong to nobody, and where the block is on the heap they are poisoned:

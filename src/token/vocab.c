@@ -163,10 +163,12 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
     pal_arena arena = {0};
     char *texts;
     layout(&arena, &src, &texts);
-    void *block = arena.overflow ? NULL : aligned_alloc(64, arena.used); /* a multiple of 64 */
+    const size_t bytes = arena.used; /* a multiple of 64 */
+    void *block = arena.overflow ? NULL : aligned_alloc(64, bytes);
     if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
     arena = pal_arena_in(block);
     pal_vocab *v = layout(&arena, &src, &texts);
+    PAL_ASSERT(arena.used == bytes);
 
     fill_pieces(v, &src, texts);
     status = index_pieces(v, &src, err);
