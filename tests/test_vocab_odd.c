@@ -128,6 +128,33 @@ static void open_without_scores_and_types_works(void **state)
     }
 }
 
+/* llama.cpp finds bytes by their names, whatever their types; a file that calls some pieces bytes means those. */
+static void bytes_are_known_by_their_names_where_none_is_called_so(void **state)
+{
+    (void)state;
+    static const int types[] = {0, 1, 7};
+    test_piece pieces[259] = {{"<unk>", 0, 2, 0}, {"a", 0, 1, 0}, {"\xC3", 0, 1, 0}};
+    char names[256][7];
+    make_byte_pieces(pieces + 3, names);
+    for (size_t t = 0; t < COUNT(types); t++) {
+        image m;
+        for (size_t i = 3; i < COUNT(pieces); i++) pieces[i].type = types[t];
+        image_begin_vocab(&m, pieces, COUNT(pieces));
+        image_key_bool(&m, "tokenizer.ggml.add_space_prefix", false);
+        opened o = open_odd(&m);
+        assert_encodes(o.vocab, "a\n", 0, 1, 3 + '\n');
+        assert_true(comes_back(o.vocab, "<0x0A>a\n\xC3", 9, 0));
+        close_vocab(&o);
+    }
+    for (size_t i = 3; i < COUNT(pieces); i++) pieces[i].type = i == 3 + 'b' ? 6 : 1;
+    image m;
+    image_begin_vocab(&m, pieces, COUNT(pieces));
+    image_key_bool(&m, "tokenizer.ggml.add_space_prefix", false);
+    opened o = open_odd(&m);
+    assert_encodes(o.vocab, "abc", 0, 1, 3 + 'b', 0);
+    close_vocab(&o);
+}
+
 static void open_short_or_other_arrays_take_what_is_there(void **state)
 {
     (void)state;
@@ -308,6 +335,7 @@ int main(void)
         cmocka_unit_test(open_special_id_of_any_integer_type_is_taken),
         cmocka_unit_test(open_flags_as_numbers_are_taken),
         cmocka_unit_test(open_without_scores_and_types_works),
+        cmocka_unit_test(bytes_are_known_by_their_names_where_none_is_called_so),
         cmocka_unit_test(open_short_or_other_arrays_take_what_is_there),
         cmocka_unit_test(open_odd_piece_keeps_the_others),
         cmocka_unit_test(open_empty_and_double_pieces_keep_all_ids),

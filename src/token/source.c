@@ -101,17 +101,26 @@ static bool is_end_by_name(const pal_source *src, uint64_t i)
     return false;
 }
 
-/* SentencePiece's pieces for bytes without a type are known by their names.  What ends texts is a
- * control piece by its name, whatever the file says (many call <|im_end|> user-defined): no plain text becomes it. */
+/* SentencePiece's pieces for bytes are known by their names where the file gives them no type, or calls none so.  What ends
+ * texts is a control piece by its name, whatever the file says (many call <|im_end|> user-defined): no plain text becomes
+ * it. */
 pal_piece_type pal_source_type(const pal_source *src, uint64_t i, pal_str name)
 {
     const double given = type_as_given(src, i);
-    int type = given >= PAL_PIECE_NORMAL && given <= PAL_PIECE_BYTE ? (int)given : PAL_PIECE_NORMAL;
-    const bool untyped = !src->types || i >= src->types->count;
-    if (untyped && !src->rule && pal_source_byte(name) >= 0) type = PAL_PIECE_BYTE;
-    if (type == PAL_PIECE_BYTE && pal_source_byte(name) < 0) type = PAL_PIECE_NORMAL;
+    const bool known = given >= PAL_PIECE_NORMAL && given <= PAL_PIECE_BYTE;
+    const bool byte = pal_source_byte(name) >= 0;
+    int type = known ? (int)given : PAL_PIECE_NORMAL;
+    if (!src->rule && byte && (!known || (type == PAL_PIECE_NORMAL && !src->has_bytes))) type = PAL_PIECE_BYTE;
+    if (type == PAL_PIECE_BYTE && !byte) type = PAL_PIECE_NORMAL;
     if (type != PAL_PIECE_BYTE && is_end_by_name(src, i)) type = PAL_PIECE_CONTROL;
     return (pal_piece_type)type;
+}
+
+static bool calls_any_a_byte(const pal_source *src)
+{
+    for (uint64_t i = 0; src->types && i < src->types->count; i++)
+        if (type_as_given(src, i) == PAL_PIECE_BYTE) return true;
+    return false;
 }
 
 /* A piece without a score merges last.  Where none has one, all are equal. */
@@ -159,6 +168,7 @@ pal_status pal_source_find(pal_source *src, const pal_gguf *g, pal_error *err)
     if (status) return status;
     if (!src->rule) src->scores = find_numbers(src, "tokenizer.ggml.scores", PAL_NOTE_SCORES);
     src->types = find_numbers(src, "tokenizer.ggml.token_type", PAL_NOTE_TYPES);
+    src->has_bytes = calls_any_a_byte(src);
     pal_source_find_ends(src);
     look_at_pieces(src);
     return PAL_OK;

@@ -38,6 +38,7 @@ typedef struct {
     const pal_gguf_value *types;    /* NULL where there are none to be used */
     const pal_gguf_value *merges;   /* byte-level BPE only, else NULL */
     size_t text_bytes, whole_count; /* counted before allocating */
+    bool has_bytes;                 /* the file calls pieces bytes */
     uint32_t notes;
     int32_t ends[PAL_TEXT_ENDS]; /* tokens that end texts: first end_named by their names, then by the file's keys */
     size_t end_named, end_count;
