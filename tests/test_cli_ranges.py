@@ -71,9 +71,11 @@ class Labels(CommandTest):
     def test_labels_are_found_without_regard_to_case(self):
         names = self.objects("info", "-m", LABELS)[0]["image"]["labels"]
         name = next(name for name in names if name.lower() != name.upper())
-        same = [self.good("image", "-m", LABELS, "--label", label, "--seed", "1", "--steps", "4", "--raw", "/dev/stdout")
-                for label in (name, name.upper(), name.lower(), name.swapcase())]
-        self.assertEqual(len(set(same)), 1)
+        out, same = self.folder() / "out.raw", set()
+        for label in (name, name.upper(), name.lower(), name.swapcase()):
+            self.good("image", "-m", LABELS, "--label", label, "--seed", "1", "--steps", "4", "--raw", out)
+            same.add(out.read_bytes())
+        self.assertEqual(len(same), 1)
         self.bad(2, "no label", "image", "-m", LABELS, "--label", name + "x", "--raw", "/dev/null")
 
 
@@ -85,7 +87,8 @@ class Outputs(CommandTest):
 
     def drawings(self, path):
         image = ("image", "-m", PLAIN, "--steps", "4", "--count", "2")
-        yield *image, "-o", path
+        if IS_NATIVE:                                     # as WebAssembly the command has no PNG files
+            yield *image, "-o", path
         yield *image, "--raw", path
 
     def test_outputs_that_cannot_be_written_are_refused_before_the_work(self):
