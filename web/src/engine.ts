@@ -173,14 +173,8 @@ export class Engine {
     throw new PalimpsestError(code, this.cString(view.getUint32(4, true)) ?? 'unknown error', offset === NOWHERE ? null : offset);
   }
 
-  check(status: number): void {
-    if (status < 0) this.#fail();
-  }
-
-  /** The status of a step that did not fail. */
-  stepped(status: number): number {
-    this.check(status);
-    return status;
+  check(status: number): number {
+    return status < 0 ? this.#fail() : status;
   }
 
   made(pointer: Pointer): Pointer {
@@ -276,7 +270,7 @@ export class Engine {
   }
 
   fillStep(fill: Pointer): number {
-    return this.stepped(this.fn('pw_fill_step')(fill, this.error));
+    return this.check(this.fn('pw_fill_step')(fill, this.error));
   }
 
   fillEnd(fill: Pointer): void {
@@ -324,7 +318,7 @@ export class Engine {
   }
 
   scoreStep(scoring: Pointer): number {
-    return this.stepped(this.fn('pal_scoring_step')(scoring, this.error));
+    return this.check(this.fn('pal_scoring_step')(scoring, this.error));
   }
 
   scoreFigures(scoring: Pointer): Record<(typeof SCORE_FIGURES)[number], number> {
