@@ -24,12 +24,15 @@ task() {
 
 # What a task's process does: its own counters, at the end written where the parent reads them.
 task_body() {
-    local name=$1 status
+    local name=$1 status start=$SECONDS
     passed=0 failed=0 skipped=0
     step "$name"
     # shellcheck disable=SC2086
     ${task_call[$name]}
     status=$?
+    times >"$task_folder/$name.times" # where others work on the machine, too, processor time says more than a clock
+    printf '    %-8s %s\n' took "$((SECONDS - start)) s, $(awk -F '[ms ]+' '{n += 60 * ($1 + $3) + $2 + $4} END {printf "%.0f", n}' \
+        "$task_folder/$name.times") s of processor time"
     if [ $failed -gt 0 ]; then status=1; elif [ $status -ne 0 ]; then status=3; fi
     printf '%d %d %d %d\n' $passed $failed $skipped $status >"$task_folder/$name.counts"
 }
