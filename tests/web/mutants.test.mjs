@@ -114,7 +114,10 @@ for (const [shipped, named] of isMainThread ? BUILDS : []) {
     const half = mutants.length >> 1;
     const seen = (await Promise.all([mutants.slice(0, half), mutants.slice(half)].map((some) => tryAll(wasm, some)))).flat();
     assert.deepEqual(missed(mutants, seen), []);
-    const blind = names.filter((name) => !mutants.some((one, i) => one.name === name && seen[i] === 'seen'));
+    // A function that but loads and calls, as pal_block_scale, has nothing to change.
+    const changed = new Set(mutants.map(({ name }) => name));
+    const blind = [...changed].filter((name) => !mutants.some((one, i) => one.name === name && seen[i] === 'seen'));
+    assert.ok(new Set(names).size - changed.size < 3);
     assert.deepEqual(blind, [], 'functions of which no mutant is seen');
     t.diagnostic(`${names.length} functions, ${mutants.length} mutants, ${seen.filter((one) => one === 'seen').length} seen`);
     assert.ok(names.length > 60 && mutants.length > 180);
