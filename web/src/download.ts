@@ -1,7 +1,7 @@
 /** Models from hosts: asked for, compared with what is kept, and received, however the host behaves. */
-import { megabytes } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type { Said } from './store.ts';
+import { megabytes } from './numbers.ts';
 
 /** So long a host may take to say what it has, where there is a copy to go on with. */
 export const PATIENCE_MS = 5000;

@@ -4,6 +4,7 @@
  *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
 import { PalimpsestError } from './errors.ts';
 import { callsOf, type Call } from './exports.ts';
+import { high, low, megabytes } from './numbers.ts';
 import type { Alternative, ErrorCode, PageToken, Pin } from './types.ts';
 
 export type Pointer = number;
@@ -360,11 +361,4 @@ function readPlace(view: DataView, at: number, piece: (id: number) => string): P
     blank: word(0), index: word(1), id: open ? null : id, text: '', open, empty, pinned: word(3) === 0,
     step: open ? null : word(3), fresh: false, probability: open ? 0 : real(4), alternatives,
   };
-}
-
-export const low = (seed: bigint) => Number(seed & 0xffffffffn);
-export const high = (seed: bigint) => Number(seed >> 32n);
-
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }

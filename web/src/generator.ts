@@ -1,7 +1,8 @@
 /** The other side of wasm/generate.c: a sequence of tokens that the model has read, texts that go on (surprise.ts: surprise).
  *
  *  Everything is decided in C; here bytes are moved. */
-import { high, low, type Engine, type Pointer } from './engine.ts';
+import { type Engine, type Pointer } from './engine.ts';
+import { high, low } from './numbers.ts';
 
 const CANDIDATES = 20;
 

@@ -3,9 +3,10 @@
  *  Every byte is written once into its final place, hashed there, and written to the copy if one is kept. */
 import { findArchitecture } from './architecture.ts';
 import { ask, ofAnswer, reason, STALL_MS, type Stream } from './download.ts';
-import { Engine, megabytes } from './engine.ts';
+import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { Keeping } from './keeping.ts';
+import { megabytes } from './numbers.ts';
 import { openFolder, type Writer } from './store.ts';
 import type { LoadProgress } from './types.ts';
 

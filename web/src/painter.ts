@@ -2,10 +2,11 @@
  *
  *  The other side of wasm/pictures.c.  What kind of value each option is has been checked by
  *  image.ts, ranges are the engine's to check; here what depends on the model. */
-import { high, low, MORE, type Engine, type Pointer } from './engine.ts';
+import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { CHOICES, IMAGE_OPTIONS, LIKELIHOOD_METHODS, LIKELIHOOD_OPTIONS } from './image-options.ts';
 import type { Calls, Pixels, Reply } from './protocol.ts';
+import { high, low } from './numbers.ts';
 import { asSeed, drawSeed, takeSeed } from './values.ts';
 import type { ImageFrame, ImageInfo, ImageLikelihood, ImageSampler, Picture } from './types.ts';
 import type { Task } from './worker.ts';
