@@ -70,6 +70,7 @@ export class Host {
     const length = this.length === true ? { 'content-length': data.length } : this.length ? { 'content-length': this.length } : {};
     answer.writeHead(this.status, { 'content-type': this.type, ...told, ...length, ...(this.gzip && { 'content-encoding': 'gzip' }) });
     if (method === 'HEAD') return void answer.end();
+    answer.flushHeaders();
     this.seen.begun++;
     void this.#send(data, answer);
   };

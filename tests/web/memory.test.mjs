@@ -182,21 +182,20 @@ for (const name of engines)
     assert.equal(engine.resize(moved, 500_000, 0xfff00000), 0);
   });
 
-test('Regression: every function that gives a pointer or a size is in the list of exports.ts', async () => {
-  const listed = /UNSIGNED = new Set\(\[([^\]]*)\]/.exec(await readFile(join(root, 'web/src/exports.ts'), 'utf8'))?.[1] ?? '';
-  const unsigned = new Set([...listed.matchAll(/'(\w+)'/g)].map(([, name]) => name));
-  const sources = ['src/palimpsest.h', ...['exports', 'pages', 'generate', 'pictures'].map((name) => `wasm/${name}.c`)];
-  const code = (await Promise.all(sources.map((file) => readFile(join(root, file), 'utf8')))).join('\n');
-  const seen = new Set();
+test('Regression: every function that gives a pointer or a size is one by the rule of exports.ts', async () => {
+  const rule = new RegExp(/UNSIGNED = \/(.*)\/;/.exec(await readFile(join(root, 'web/src/exports.ts'), 'utf8'))?.[1] ?? '');
+  const sources = ['src/palimpsest.h', ...['exports', 'pages', 'generate', 'surprise', 'pictures'].map((name) => `wasm/${name}.c`)];
+  const code = (await Promise.all(sources.map((file) => readFile(join(root, file), 'utf8').catch(() => '')))).join('\n');
+  let unsigned = 0;
   for (const engine of engines)
     for (const { name, kind } of WebAssembly.Module.exports(new WebAssembly.Module(await plain(engine)))) {
-      if (kind !== 'function' || !/^p[aw][lw]?_/.test(name)) continue;
+      if (kind !== 'function' || !/^p[aw]l?_/.test(name)) continue;
       const given = new RegExp(`^((?:\\w+[ ]+)+\\**)${name}\\(`, 'm').exec(code)?.[1];
       assert.ok(given, `${name} is declared`);
-      assert.equal(unsigned.has(name), /\*|size_t|uint32_t/.test(given), `${given}${name}`);
-      seen.add(name);
+      assert.equal(rule.test(name), /\*|size_t|uint32_t/.test(given), `${given}${name}`);
+      unsigned += Number(rule.test(name));
     }
-  for (const name of unsigned) assert.ok(seen.has(name), `${name} is exported`);
+  assert.ok(unsigned > 30);
 });
 
 /** The build whose exports any Node can list: both builds have the same, as engines.test.mjs makes sure. */

@@ -15,7 +15,7 @@ const hashOf = (/** @type {Buffer} */ data) => createHash('sha256').update(data)
 const [OLD_HASH, NEW_HASH] = [hashOf(OLD), hashOf(NEW)];
 const MODEL = 'kept.gguf';
 /** How long the library waits, by what is made of it here: for a host to say what it has, and for bytes to come. */
-const HASTE = 'const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 120000 ? 1200 : ms > 4000 && ms <= 5000 ? 500 : ms, ...rest);\n';
+const HASTE = 'const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 120000 ? 2500 : ms > 4000 && ms <= 5000 ? 1500 : ms, ...rest);\n';
 
 /** A page with nothing but the library, without a service worker, and the model's host. */
 async function start(/** @type {Kit} */ kit, prefix = HASTE) {
@@ -132,7 +132,7 @@ async function headRefused(/** @type {Kit} */ kit) {
       host.be({ head, conditional, body: OLD, version: String(++version), validator: validators.etag, delay: 0 });
       await get(tab);
       host.seen = { HEAD: 0, GET: 0, begun: 0, whole: 0 };
-      host.be({ body: OLD, delay: 400 });
+      host.be({ body: OLD, delay: 700 });
       for (let i = 0; i < 2; i++) assertOld(await get(tab), null, how);
       assert.deepEqual([host.seen.HEAD, host.seen.GET, host.seen.whole], [2, 2, 0], how);
       if (conditional) assert.equal(host.seen.begun, 0, how);
@@ -271,13 +271,13 @@ async function hanging(/** @type {Kit} */ kit) {
 /** Slow is not dead: the download goes on, and who waits for it waits. */
 async function slow(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
-  host.be({ delay: 250, body: OLD });
+  host.be({ delay: 700, body: OLD });
   const other = await blank(kit);
   const [one, two] = await Promise.all([get(tab), get(other)]);
   for (const told of [one, two]) assert.deepEqual([told.name, told.kept, told.updateWhyNot], ['tiny-infill', true, null]);
   assert.equal(host.seen.GET, 1, 'one download');
-  assert.ok(Math.max(one.ms, two.ms) > 1200, 'longer than what is waited for');
-  host.be({ delay: 250, body: NEW, version: '2' });
+  assert.ok(Math.max(one.ms, two.ms) > 1500, 'longer than what is waited for');
+  host.be({ delay: 700, body: NEW, version: '2' });
   assert.equal((await get(tab)).name, 'tiny-ar', 'an update, too');
 }
 
