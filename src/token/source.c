@@ -107,7 +107,7 @@ static bool is_end_by_name(const pal_source *src, uint64_t i)
 pal_piece_type pal_source_type(const pal_source *src, uint64_t i, pal_str name)
 {
     const double given = type_as_given(src, i);
-    const bool known = given >= PAL_PIECE_NORMAL && given <= PAL_PIECE_BYTE;
+    const bool known = given >= (int)PAL_PIECE_NORMAL && given <= (int)PAL_PIECE_BYTE;
     const bool byte = pal_source_byte(name) >= 0;
     int type = known ? (int)given : PAL_PIECE_NORMAL;
     if (!src->rule && byte && (!known || (type == PAL_PIECE_NORMAL && !src->has_bytes))) type = PAL_PIECE_BYTE;
@@ -119,7 +119,7 @@ pal_piece_type pal_source_type(const pal_source *src, uint64_t i, pal_str name)
 static bool calls_any_a_byte(const pal_source *src)
 {
     for (uint64_t i = 0; src->types && i < src->types->count; i++)
-        if (type_as_given(src, i) == PAL_PIECE_BYTE) return true;
+        if (type_as_given(src, i) == (int)PAL_PIECE_BYTE) return true;
     return false;
 }
 
@@ -147,9 +147,9 @@ static void look_at_pieces(pal_source *src)
         const pal_str name = pal_gguf_next_str(src->tokens, &cursor);
         const double given = type_as_given(src, i);
         const pal_piece_type type = pal_source_type(src, i, name);
-        if (src->types && i < src->types->count && !(given >= PAL_PIECE_NORMAL && given <= PAL_PIECE_BYTE))
+        if (src->types && i < src->types->count && !(given >= (int)PAL_PIECE_NORMAL && given <= (int)PAL_PIECE_BYTE))
             src->notes |= PAL_NOTE_TYPE;
-        if (given == PAL_PIECE_BYTE && type != PAL_PIECE_BYTE) src->notes |= PAL_NOTE_BYTE;
+        if (given == (int)PAL_PIECE_BYTE && type != PAL_PIECE_BYTE) src->notes |= PAL_NOTE_BYTE;
         if (is_nan_score(src, i)) src->notes |= PAL_NOTE_SCORE;
         if (name.size > PAL_PIECE_MAX)
             src->notes |= PAL_NOTE_LONG;
