@@ -32,7 +32,7 @@ static void sign(unsigned char *data)
 {
     size_t length = 0;
     pal_sha256 h;
-    for (size_t i = 0; i < 8; i++) length |= (size_t)data[16 + i] << 8 * i;
+    for (size_t i = 0; i < 4; i++) length |= (size_t)data[16 + i] << 8 * i;
     pal_sha256_start(&h);
     pal_sha256_add(&h, data, length - PAL_SHA256_BYTES);
     pal_sha256_end(&h, data + length - PAL_SHA256_BYTES);
