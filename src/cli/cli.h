@@ -77,7 +77,13 @@ bool output_close(output *o, bool good);       /* good: all was written; says wh
 bool next_document(const bytes *text, size_t *at, bytes *out);
 size_t without_line_break(const char *text, size_t size); /* size less that of a line break at the end */
 int report(const char *where, const pal_error *err);      /* prints; returns the exit code */
-int no_memory(const char *where, const char *what);       /* the same: there is no memory for it */
+
+/* The same where there is no memory for something.  Inline so that the static analyser sees that it is a failure. */
+static inline int no_memory(const char *where, const char *what)
+{
+    fprintf(stderr, "palimpsest: %s: no memory for %s\n", where, what);
+    return EXIT_BAD;
+}
 
 /* The model of -m; NULL after printing what is wrong, with the exit code in *code. */
 pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code);

@@ -96,12 +96,6 @@ int report(const char *where, const pal_error *err)
     return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
 }
 
-int no_memory(const char *where, const char *what)
-{
-    fprintf(stderr, "palimpsest: %s: no memory for %s\n", where, what);
-    return EXIT_BAD;
-}
-
 pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code)
 {
     pal_model *model;

@@ -211,7 +211,7 @@ static void run_narrow(bench *b)
 {
     make_weights(b, PAL_Q8_0, PAL_PANEL, PAL_BLOCK, NARROW);
     for (int i = 0; i < 8; i++) {
-        unsigned char *at = b->weights + PAL_SCALES_BYTES + 17 * i, kept = *at;
+        unsigned char *at = b->weights + PAL_SCALES_BYTES + 17 * (size_t)i, kept = *at;
         for (int beyond = 128 - 32; beyond <= 128 + 32; beyond += 64) {
             *at = (unsigned char)beyond;
             b->digest = mix(b->digest, pal_panels_narrow(b->weights, PAL_Q8_0, PAL_PANEL, PAL_BLOCK));
@@ -273,7 +273,7 @@ static void run_expand(bench *b, int count)
         for (int i = 0; i < count * lanes; i++) b->q[i] = (int8_t)next(b);
         for (int i = 0; i < lanes; i++) half[i] = count % 2 ? some_half(b, i, count) & 0x3fffu : some_half(b, i, count);
         b->k->expand_q8_0(b->out, b->q, half, count, lanes);
-        take(b, b->out, (size_t)(count * lanes));
+        take(b, b->out, (size_t)count * (size_t)lanes);
     }
 }
 
@@ -298,7 +298,7 @@ static void run_attention(bench *b, int head_dim)
                                            .seen = seen + shapes[i].first,
                                            .scale = shapes[i].scale};
         b->k->attention(b->out, b->x, b->keys, b->values, b->scores, &shape);
-        take(b, b->out, (size_t)(shape.n * shape.heads * head_dim));
+        take(b, b->out, (size_t)shape.n * (size_t)shape.heads * (size_t)head_dim);
     }
 }
 

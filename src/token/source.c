@@ -70,12 +70,12 @@ static pal_status find_merges(pal_source *src, pal_error *err)
     return PAL_OK;
 }
 
-int pal_source_byte(pal_str s)
+int pal_source_byte(pal_str name)
 {
-    if (s.size != 6 || memcmp(s.data, "<0x", 3) != 0 || s.data[5] != '>') return -1;
+    if (name.size != 6 || memcmp(name.data, "<0x", 3) != 0 || name.data[5] != '>') return -1;
     int value = 0;
     for (int i = 3; i < 5; i++) {
-        char c = s.data[i];
+        char c = name.data[i];
         int digit = c >= '0' && c <= '9'   ? c - '0'
                     : c >= 'A' && c <= 'F' ? c - 'A' + 10
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
