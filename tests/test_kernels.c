@@ -66,7 +66,10 @@ static void init_each_isa_has_all_variants(void **state)
     for (size_t at = 0; next_variant(&k, &at);) {
         assert_true(k.isa == (k.isa & pal_cpu_isa()) && k.isa != 0);
         assert_true(k.quantize != reference.quantize && k.rms_norm != reference.rms_norm);
-        assert_true(k.matmul_q8_0 != reference.matmul_q8_0 && k.matmul_q4_0 != reference.matmul_q4_0);
+        assert_true(k.matmul_q8_0 != reference.matmul_q8_0);
+        /* The build with relaxed SIMD carries no simd128 kernel of Q4_0, since nobody loads it for simd128 alone. */
+        const bool left_out = (pal_cpu_isa() & PAL_ISA_RELAXED) && !(k.isa & PAL_ISA_RELAXED);
+        assert_true((k.matmul_q4_0 == reference.matmul_q4_0) == left_out);
         assert_true(k.matmul_f32 != reference.matmul_f32 && k.matmul_f16 != reference.matmul_f16);
         assert_true(k.rope != reference.rope && k.swiglu != reference.swiglu);
         assert_true(k.add != reference.add && k.attention != reference.attention);
