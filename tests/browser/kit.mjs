@@ -128,6 +128,11 @@ export function choose(/** @type {Tab} */ tab, /** @type {Record<string, string 
   }, options);
 }
 
+/** Waits until an element's text begins so: the page draws with the next frame. */
+export const says = (/** @type {any} */ tab, /** @type {string} */ selector, /** @type {string} */ beginning) =>
+  tab.until((/** @type {[string, string]} */ [where, text]) => document.querySelector(where)?.textContent?.startsWith(text),
+    [selector, beginning], `${selector} says ${beginning}`);
+
 /** Does something that begins a fill, and waits until the fill has ended. */
 export async function filled(/** @type {Tab} */ tab, /** @type {() => Promise<unknown>} */ begin) {
   await tab.evaluate(() => {
