@@ -192,13 +192,28 @@ class FirefoxTab extends Tab {
       return all.find((one) => (one.ariaLabel ?? one.textContent?.trim()) === wanted && one.checkVisibility() && !one.matches(':disabled')) ?? null;
     }, name, role);
     const element = await until(async () => (await find()).asElement(), `the ${role} ${name}`);
-    await /** @type {any} */ (element).click();
+    await this.hit(element);
+  }
+
+  /** Clicks when the element has kept its place for two frames, since a click goes to where it was; after a second all
+   *  the same, for a page that is being written does not keep still. */
+  async hit(/** @type {any} */ element) {
+    await element.evaluate(async (/** @type {Element} */ one) => {
+      const frame = () => new Promise((done) => (requestAnimationFrame(done), setTimeout(done, 100))); // hidden tabs have none
+      const place = async () => (await frame(), JSON.stringify(one.getBoundingClientRect()));
+      const end = performance.now() + 1000;
+      for (let last = await place(), same = 0; same < 2 && performance.now() < end;) {
+        const now = await place();
+        same = now === last ? same + 1 : 0;
+        last = now;
+      }
+    });
+    await element.click();
   }
 
   /** Not by puppeteer's locators, which wait for a page to keep still that is being written. */
   async click(/** @type {string} */ selector) {
-    const element = /** @type {any} */ (await until(() => this.page.$(selector), selector));
-    await element.click();
+    await this.hit(await until(() => this.page.$(selector), selector));
   }
 
   async pick(/** @type {string} */ selector, /** @type {string} */ path) {
