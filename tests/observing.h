@@ -118,7 +118,7 @@ static inline void observe_session(observation *o, const pal_session *s)
 /* Whether two observations are the same; both are forgotten. */
 static inline bool observed_same(observation *a, observation *b)
 {
-    const bool same = a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+    const bool same = a->size == b->size && (!a->size || memcmp(a->data, b->data, a->size) == 0);
     free(a->data);
     free(b->data);
     *a = *b = (observation){0};
