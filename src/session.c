@@ -191,7 +191,7 @@ static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32
     const pal_classes *c = &s->model->classes;
     pal_support support;
     if (!s->options.byte_pieces) return (c->of[id] & PAL_CLASS_BYTE) != 0;
-    pal_support_of(&support, &s->fill, blank->slot + index);
+    pal_support_of_pin(&support, &s->fill, blank->slot + index);
     return c->of[id] & PAL_CLASS_BYTE ? !support.byte[c->byte[id]] : !support.whole;
 }
 

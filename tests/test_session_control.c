@@ -256,6 +256,35 @@ static void pin_of_bytes_must_leave_whole_characters(void **state)
     end(&l);
 }
 
+/* Regression: the bytes that fit behind an <empty> that was drawn were read without having been found, and a word there
+ * was refused. */
+static void pin_behind_a_drawn_empty_knows_which_bytes_fit(void **state)
+{
+    (void)state;
+    int32_t tail = piece_id(model, "<0xA9>"), lead = piece_id(model, "<0xC3>"), a = piece_id(model, "a");
+    int found = 0;
+    for (uint64_t seed = 0; seed < 2000 && found < 3; seed++) {
+        enum { LAST = 7 };
+        int32_t empty = 0;
+        pal_place places[MOST_PLACES];
+        pal_infill_options o = options_of(PAL_MARGIN, seed);
+        o.byte_pieces = true;
+        lent l = start("x[[1-8]].", &o);
+        finish(&l);
+        pal_session_tokens(l.session, places, MOST_PLACES);
+        for (int i = 0; i < LAST; i++) empty += places[i].empty;
+        if (empty > 0) {
+            found++;
+            assert_int_equal(pal_session_pin(l.session, 0, LAST, lead, NULL), PAL_E_OPTION);
+            assert_int_equal(pal_session_pin(l.session, 0, LAST, tail, NULL), PAL_OK); /* a lead may come before it */
+            assert_int_equal(pal_session_pin(l.session, 0, LAST, a, NULL), PAL_OK);
+            assert_int_equal(pal_session_progress(l.session).open, empty);
+        }
+        end(&l);
+    }
+    assert_int_equal(found, 3);
+}
+
 static void rewind_and_step_gives_the_same_text(void **state)
 {
     (void)state;
@@ -294,6 +323,7 @@ int main(void)
         cmocka_unit_test(pin_that_breaks_a_rule_is_refused_and_changes_nothing),
         cmocka_unit_test(pin_empty_ends_its_blank),
         cmocka_unit_test(pin_of_bytes_must_leave_whole_characters),
+        cmocka_unit_test(pin_behind_a_drawn_empty_knows_which_bytes_fit),
         cmocka_unit_test(rewind_and_step_gives_the_same_text),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -56,10 +56,10 @@ static bool must_be_word(const pal_fill *f, const pal_slot *slot)
 }
 
 /* States after the slot's token.  An open slot may hold any whole token, and a byte piece where no word is due. */
-static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_slot *slot, unsigned set)
+static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_slot *slot, bool open, unsigned set)
 {
     int32_t id = f->tokens[slot->at];
-    bool open = slot->step < 0, byte = !open && (f->classes->of[id] & PAL_CLASS_BYTE);
+    bool byte = !open && (f->classes->of[id] & PAL_CLASS_BYTE);
     unsigned out = byte ? 0 : set & 1u << BOUNDARY;
     for (int state = 0; state < STATES; state++) {
         if (!(set >> state & 1)) continue;
@@ -75,8 +75,14 @@ static unsigned backward(const pal_fill *f, const byte_moves *m, const pal_slot 
 {
     unsigned out = 0;
     for (int state = 0; state < STATES; state++)
-        if (forward(f, m, slot, 1u << state) & set) out |= 1u << state;
+        if (forward(f, m, slot, slot->step < 0, 1u << state) & set) out |= 1u << state;
     return out;
+}
+
+/* A slot before a token counts as open where it holds <empty>: only a pin asks there, and reopens it. */
+static bool open_before(const pal_fill *f, const pal_slot *slot)
+{
+    return slot->step < 0 || f->tokens[slot->at] == f->classes->empty;
 }
 
 static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank, int32_t index)
@@ -85,7 +91,10 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
     unsigned before = 1u << BOUNDARY, after = 1u << BOUNDARY;
     bool any = false;
     find_moves(&moves, f->classes);
-    for (int32_t i = 0; i < index; i++) before = forward(f, &moves, &f->slot[blank->slot + i], before);
+    for (int32_t i = 0; i < index; i++) {
+        const pal_slot *slot = &f->slot[blank->slot + i];
+        before = forward(f, &moves, slot, open_before(f, slot), before);
+    }
     for (int32_t i = blank->most - 1; i > index; i--) after = backward(f, &moves, &f->slot[blank->slot + i], after);
     for (int b = 0; b < 256; b++) {
         s->byte[b] = false;
@@ -137,4 +146,11 @@ void pal_support_of(pal_support *s, const pal_fill *f, int32_t slot)
         s->bytes = s->whole = false;
     else if (s->bytes)
         utf8_rule(s, f, blank, index);
+}
+
+void pal_support_of_pin(pal_support *s, const pal_fill *f, int32_t slot)
+{
+    const pal_blank *blank = &f->blank[f->slot[slot].blank];
+    *s = (pal_support){.word = must_be_word(f, &f->slot[slot])};
+    utf8_rule(s, f, blank, f->slot[slot].index);
 }

@@ -19,6 +19,10 @@ typedef struct {
 
 void pal_support_of(pal_support *s, const pal_fill *f, int32_t slot);
 
+/* For a token that somebody pins, where byte pieces are allowed: `whole` and `byte` alone.  What is <empty> before it will
+ * be open again. */
+void pal_support_of_pin(pal_support *s, const pal_fill *f, int32_t slot);
+
 static inline bool pal_support_has(const pal_support *s, const pal_classes *c, int32_t id)
 {
     if (id == c->empty) return s->empty;
