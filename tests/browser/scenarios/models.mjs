@@ -139,12 +139,27 @@ async function credits(/** @type {Kit} */ kit) {
     assert.ok(text.includes(part), part);
 }
 
+/** Regression: what was said of a file went away when another model had come. */
+async function staysTold(/** @type {Kit} */ kit) {
+  const path = join(await kit.folder(), 'notes.txt');
+  await writeFile(path, 'plain text');
+  kit.server.mishaps.hold = 3e6;
+  const tab = await kit.open();
+  await view(tab, 'Models');
+  await tab.pick('#file', path);
+  assert.match(await complaint(tab, 'model-error'), /no model.*notes\.txt/);
+  kit.server.mishaps.hold = null;
+  await tab.until(() => /In Text.*tales-infill/s.test(document.querySelector('[data-part=loaded]')?.textContent ?? ''), null, 'the model is in use');
+  assert.match(await complaint(tab, 'model-error'), /no model.*notes\.txt/);
+}
+
 export const scenarios = {
   'a model of one\'s own': ownModel,
   'a model too large for memory is told, and the other stays': tooLarge,
   'a file without a network is told, and the other stays': cannotFill,
   'a damaged file is told, and the other stays': damagedFile,
   'a picture and a text are no models': noModel,
+  'Regression: what is said of a file stays when another model comes': staysTold,
   'a file dropped on the page': dropped,
   'the kept copy is listed and can be deleted': keptAndDeleted,
   'credits name data and licences': credits,

@@ -16,6 +16,9 @@ export const offerOf = ({ name, file, sha256 }: Shipped): Offer => ({ name, sha2
 export class ModelsView {
   private kept: KeptModel[] = [];
   private drawn = '';
+  /** The failure that is told, and its words. */
+  private failure: Engine['failure'] = null;
+  private told: Element | null = null;
 
   constructor(private readonly engines: Engines) {
     new OwnModel(engines);
@@ -59,13 +62,21 @@ export class ModelsView {
     byId('loaded').replaceChildren(...(blocks.length ? blocks : [none]));
   }
 
+  /** Only when there is another failure, or none any more: what was said of a file of one's own stands in the same place. */
   private drawError(): void {
     const place = byId('model-error');
     const failed = this.all.find(([, engine]) => engine.failure)?.[1];
-    if (!failed?.failure) return settle(place);
-    const complaint = explain(failed.failure.error);
-    const detail = `“${failed.failure.offer.name}” was not loaded. ${complaint.detail}${failed.model ? ` ${failed.name} stays in use.` : ''}`;
+    const failure = failed?.failure ?? null;
+    if (failure === this.failure) return;
+    this.failure = failure;
+    if (!failed || !failure) {
+      if (place.firstElementChild === this.told) settle(place);
+      return;
+    }
+    const complaint = explain(failure.error);
+    const detail = `“${failure.offer.name}” was not loaded. ${complaint.detail}${failed.model ? ` ${failed.name} stays in use.` : ''}`;
     complain(place, { ...complaint, detail }, remedies(complaint.remedy, () => failed.retry()));
+    this.told = place.firstElementChild;
   }
 
   private drawShipped(): void {
