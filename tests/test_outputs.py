@@ -1,0 +1,40 @@
+"""What the command writes is what it wrote before, to the byte: tests/golden/outputs, made by a commit before the one
+under test.  A change of these files is a change of what people get from their seeds, and belongs in the CHANGELOG.
+
+PALIMPSEST="node build/wasm/palimpsest.js" compares another command with the same files."""
+import unittest
+
+import output_cases as cases
+from cli_testing import IS_NATIVE
+
+
+class Outputs(unittest.TestCase):
+    maxDiff = None
+
+    def compare(self, name):
+        kept = cases.read(name)
+        runs = list(cases.CASES[name]())
+        self.assertEqual(sorted(kept), sorted(map(cases.title, runs)), "tools/make_output_golden.py makes the files")
+        for arguments in runs:
+            with self.subTest(cases.title(arguments)):
+                self.assertEqual(cases.output(arguments), kept[cases.title(arguments)])
+
+    def test_infill(self):
+        self.compare("infill")
+
+    def test_generate(self):
+        self.compare("generate")
+
+    def test_score(self):
+        self.compare("score")
+
+    @unittest.skipUnless(IS_NATIVE, "the command under Node writes pictures by another way")
+    def test_image(self):
+        self.compare("image")
+
+    def test_tokenize(self):
+        self.compare("tokenize")
+
+
+if __name__ == "__main__":
+    unittest.main()
