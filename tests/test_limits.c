@@ -14,7 +14,7 @@
 #include "image/denoise.h"
 #include "image/likelihood.h"
 #include "image/rk45.h"
-#include "model.h"
+#include "network/model.h"
 #include "text/decode/processors.h"
 #include "text/fill.h"
 #include "text/layout.h"

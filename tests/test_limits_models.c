@@ -10,7 +10,7 @@
 
 #include "hostile_model.h"
 #include "model_testing.h"
-#include "session.h"
+#include "api/pages.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 

@@ -11,8 +11,8 @@
 #if PAL_ASAN
 #include <sanitizer/asan_interface.h>
 
-#include "generate.h"
-#include "session.h"
+#include "api/generator.h"
+#include "api/pages.h"
 #include "session_testing.h"
 
 /* What is freed is given out again at once. */

@@ -5,7 +5,7 @@
 #include "palimpsest.h"
 #include "core/math.h"
 #include "memory.h"
-#include "model.h"
+#include "network/model.h"
 #include "options.h"
 
 #include <stdlib.h>

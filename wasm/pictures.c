@@ -6,7 +6,7 @@
 #include "kernels/self_check.h"
 #include "core/core.h"
 #include "memory.h"
-#include "networks.h"
+#include "network/kinds.h"
 #include "options.h"
 
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #ifndef PAL_GGUF_H
 #define PAL_GGUF_H
 
-#include "../core/core.h"
+#include "../core/tensor_type.h"
 
 /* Values of the file format. */
 typedef enum {
@@ -27,21 +27,6 @@ typedef enum {
     PAL_GGUF_I64,
     PAL_GGUF_F64
 } pal_gguf_type;
-
-/* ggml tensor types that an engine may run, by their numbers; types.c knows the sizes of more. */
-typedef enum {
-    PAL_F32 = 0,
-    PAL_F16 = 1,
-    PAL_Q4_0 = 2,
-    PAL_Q4_1 = 3,
-    PAL_Q5_0 = 6,
-    PAL_Q5_1 = 7,
-    PAL_Q8_0 = 8,
-    PAL_Q4_K = 12,
-    PAL_Q5_K = 13,
-    PAL_Q6_K = 14,
-    PAL_BF16 = 30
-} pal_tensor_type;
 
 typedef struct {
     pal_str key;        /* empty at most once in a file */
@@ -123,14 +108,6 @@ enum { PAL_WHY = 320 }; /* bytes of a text that says why a file cannot be used, 
 
 /* A name likewise, without quotes; other characters than printable ASCII as ?. */
 void pal_gguf_printable(pal_str name, char *out, size_t capacity);
-
-/* Elements in a block of a tensor type, and its bytes; 0 for an unknown type. */
-uint32_t pal_tensor_block(uint32_t type);
-uint32_t pal_tensor_block_bytes(uint32_t type);
-const char *pal_tensor_type_name(uint32_t type); /* "F32", "Q8_0", ...; "unknown" */
-
-/* Bytes of a tensor; false for an unknown type, rows that are no whole number of blocks, or an overflow. */
-bool pal_tensor_bytes(uint32_t type, uint32_t dims, const uint64_t *extent, uint64_t *bytes);
 
 /* ---- writing: metadata copied or set, then tensors in order ---- */
 

@@ -4,7 +4,7 @@
  * taken in the order in which the `gguf` Python package takes them: the two levels of a scale first, then the
  * integer, then the minimum is subtracted or added; so the bits are equal (tests/golden/dequantize.bin). */
 #include "blocks.h"
-#include "../gguf/gguf.h"
+#include "../core/tensor_type.h"
 
 static void dequantize_f16(float *x, const unsigned char *w, size_t count)
 {

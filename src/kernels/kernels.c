@@ -1,7 +1,7 @@
 /* kernels.c - fills the kernel table; the only place that asks the CPU. */
 #include "kernels.h"
 #include "lanes.h"
-#include "../gguf/gguf.h"
+#include "../core/tensor_type.h"
 
 #if defined(PAL_HAVE_AVX2)
 #include <cpuid.h>

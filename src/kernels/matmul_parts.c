@@ -7,7 +7,7 @@
 #include "matmul_parts.h"
 #include "matmul_avx2.h"
 #include "matmul_simd128.h"
-#include "../gguf/gguf.h"
+#include "../core/tensor_type.h"
 
 /* What the multiplication of a type needs: integers from 0 up and a minimum; the same, 16 to be taken off; or integers
  * with a sign and two scales for 32 columns. */

@@ -1,5 +1,5 @@
 #include "panels.h"
-#include "../gguf/gguf.h"
+#include "../core/tensor_type.h"
 
 size_t pal_row_bytes(uint32_t type, int cols)
 {

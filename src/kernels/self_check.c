@@ -8,7 +8,7 @@
 #include "panels.h"
 
 #include "../core/math.h"
-#include "../gguf/gguf.h"
+#include "../core/tensor_type.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * scale before that.  tests/golden/kernels.bin holds what the `gguf` Python package makes of the same
  * numbers, and the bytes are equal. */
 #include "blocks.h"
-#include "../gguf/gguf.h"
+#include "../core/tensor_type.h"
 
 #define F16_MAX 65504.0f
 

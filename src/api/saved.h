@@ -5,8 +5,8 @@
 #ifndef PAL_SAVED_H
 #define PAL_SAVED_H
 
-#include "core/sha256.h"
-#include "model.h"
+#include "../core/sha256.h"
+#include "../network/model.h"
 
 enum {
     PAL_SAVED_VERSION = 1,

@@ -1,6 +1,6 @@
-/* generate.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
-#include "generate.h"
-#include "core/ranges.h"
+/* generator.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
+#include "generator.h"
+#include "../core/ranges.h"
 
 #include <float.h>
 #include <math.h>

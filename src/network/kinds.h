@@ -1,6 +1,6 @@
-/* networks.h - the kinds of networks a program can open (internal).
+/* kinds.h - the kinds of networks a program can open (internal).
  *
- * The choice is made by the linker: networks.c has all of them, and a program that defines pal_network_kinds itself
+ * The choice is made by the linker: all.c has all of them, and a program that defines pal_network_kinds itself
  * holds only the code of those it names.  That is how the engine in a page is small for texts and for pictures. */
 #ifndef PAL_NETWORKS_H
 #define PAL_NETWORKS_H
@@ -17,7 +17,7 @@ struct pal_network_kind {
     void (*close)(pal_model *m);                      /* what open made; called after a failure too */
 };
 
-extern const pal_network_kind pal_texts, pal_pictures; /* network_texts.c, network_pictures.c */
+extern const pal_network_kind pal_texts, pal_pictures; /* texts.c, pictures.c */
 
 /* Fails where keys that begin with `prefix` stand in the file twice with different values, and where the file is a
  * part of a split model: reasons that the binding does not see.  The text is the model's. */

@@ -1,8 +1,8 @@
 /* picture_likelihood.c - how likely given pictures are, in the caller's block: palimpsest.h's likelihoods on top of
  * image/likelihood.h. */
-#include "image/likelihood.h"
-#include "model.h"
-#include "picture.h"
+#include "../image/likelihood.h"
+#include "../network/model.h"
+#include "../network/picture.h"
 
 #include <math.h>
 

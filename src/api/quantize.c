@@ -1,5 +1,5 @@
 /* quantize.c - pal_model_quantize: the same file with its matrices in another type. */
-#include "model.h"
+#include "../network/model.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-/* score.c - scoring a text step by step: documents, windows, and the estimate of a bound, on top of text/score. */
-#include "core/math.h"
-#include "core/ranges.h"
-#include "model.h"
-#include "text/score.h"
+/* scoring.c - scoring a text step by step: documents, windows, and the estimate of a bound, on top of text/score. */
+#include "../core/math.h"
+#include "../core/ranges.h"
+#include "../network/text_runner.h"
+#include "../text/score.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* network_pictures.c - files with a U-Net. */
-#include "networks.h"
+/* pictures.c - files with a U-Net. */
+#include "kinds.h"
 
 static pal_status bind_picture(pal_model *m, pal_error *why)
 {

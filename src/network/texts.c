@@ -1,6 +1,6 @@
-/* network_texts.c - files with a transformer, a vocabulary or both. */
-#include "networks.h"
-#include "core/say.h"
+/* texts.c - files with a transformer, a vocabulary or both. */
+#include "kinds.h"
+#include "../core/say.h"
 
 #include <stdlib.h>
 

@@ -1,11 +1,11 @@
-/* session.h - what a page being filled holds (internal: for session.c and together.c). */
+/* pages.h - what a page being filled holds (internal: for session.c and together.c). */
 #ifndef PAL_SESSION_H
 #define PAL_SESSION_H
 
-#include "model.h"
-#include "text/fill.h"
-#include "text/layout.h"
-#include "text/page.h"
+#include "../network/text_runner.h"
+#include "../text/fill.h"
+#include "../text/layout.h"
+#include "../text/page.h"
 
 struct pal_session {
     const pal_model *model;

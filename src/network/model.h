@@ -2,14 +2,14 @@
 #ifndef PAL_MODEL_H
 #define PAL_MODEL_H
 
-#include "arch/transformer.h"
-#include "arch/unet.h"
-#include "core/file.h"
+#include "../arch/transformer.h"
+#include "../arch/unet.h"
+#include "../core/file.h"
 #include "picture.h"
-#include "text/classes.h"
-#include "text/predictor.h"
+#include "../text/classes.h"
+#include "../text/predictor.h"
 
-typedef struct pal_network_kind pal_network_kind; /* networks.h */
+typedef struct pal_network_kind pal_network_kind; /* kinds.h */
 
 struct pal_model {
     pal_file file; /* mapped by us; size 0 when the image is the caller's */
@@ -33,22 +33,10 @@ struct pal_model {
         why_not[2 * PAL_WHY];
 };
 
-/* A network at work on sequences of up to `most` tokens. */
-typedef struct {
-    const pal_model *model;
-    pal_activations activations;
-    pal_cache cache; /* of one layer at a time */
-    int *rows;       /* [most]: positions whose hidden states were computed, ascending */
-    int *row_of;     /* [most]: where in them a position stands, -1 if it does not */
-} pal_runner;
-
-void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena);
-pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
-
-/* What an evaluation of n tokens for positions at[count] computes: the number of r->rows, ascending. */
-int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count);
-
 /* PAL_OK if the model has a network and a tokenizer that belong together and can be evaluated, else why not. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);
+
+/* PAL_OK if the model has a network of texts that can be evaluated, with or without a tokenizer. */
+pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err);
 
 #endif

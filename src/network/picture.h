@@ -3,9 +3,9 @@
 #ifndef PAL_PICTURE_H
 #define PAL_PICTURE_H
 
-#include "arch/unet.h"
-#include "image/denoise.h"
-#include "image/guidance.h"
+#include "../arch/unet.h"
+#include "../image/denoise.h"
+#include "../image/guidance.h"
 
 /* What a picture model holds beside its network. */
 typedef struct {

@@ -1,8 +1,8 @@
-/* generate_step.c - one token more: the window's shift, what is still to be read, the draw; or a token put there.
+/* generator_step.c - one token more: the window's shift, what is still to be read, the draw; or a token put there.
  *
  * A call that fails changes nothing.  So all that can be known without the network is asked first, a step that shifts
  * the window draws nothing, and a draw that fails gives back what was read for it. */
-#include "generate.h"
+#include "generator.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  *
  * Shape and abilities are those of the network that was bound; of a file whose network cannot be used they are what its
  * keys say. */
-#include "networks.h"
-#include "core/say.h"
+#include "../network/kinds.h"
+#include "../core/say.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* together.c - one evaluation for several pages of a model: products with more rows use the weights better. */
-#include "session.h"
+#include "pages.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* generate_saved.c - generators as bytes: a section of their own, and the sequence's behind it. */
-#include "generate.h"
+/* generator_saved.c - generators as bytes: a section of their own, and the sequence's behind it. */
+#include "generator.h"
 #include "saved.h"
 
 #include <float.h>

@@ -1,6 +1,6 @@
-/* session.c - a page being filled, in the caller's block: palimpsest.h's sessions on top of text/. */
-#include "session.h"
-#include "text/support.h"
+/* pages.c - a page being filled, in the caller's block: palimpsest.h's sessions on top of text/. */
+#include "pages.h"
+#include "../text/support.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* picture.c - a batch of pictures being drawn, in the caller's block: palimpsest.h's drawings on top of image/. */
-#include "picture.h"
-#include "model.h"
+/* drawing.c - a batch of pictures being drawn, in the caller's block: palimpsest.h's drawings on top of image/. */
+#include "../network/picture.h"
+#include "../network/model.h"
 
 #include <math.h>
 

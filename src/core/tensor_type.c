@@ -1,5 +1,5 @@
-/* types.c - the tensor types of ggml: how their elements are stored in blocks. */
-#include "gguf.h"
+/* tensor_type.c - the tensor types of ggml: how their elements are stored in blocks. */
+#include "tensor_type.h"
 
 typedef struct {
     const char *name;

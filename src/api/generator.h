@@ -1,11 +1,11 @@
-/* generate.h - what a pal_generator holds (internal: for generate.c, generate_step.c and generate_saved.c). */
+/* generator.h - what a pal_generator holds (internal: for generate.c, generate_step.c and generate_saved.c). */
 #ifndef PAL_GENERATE_H
 #define PAL_GENERATE_H
 
 #include "sequence.h"
-#include "text/decode/grammar.h"
-#include "text/decode/processors.h"
-#include "text/decode/stop.h"
+#include "../text/decode/grammar.h"
+#include "../text/decode/processors.h"
+#include "../text/decode/stop.h"
 
 enum { PAL_ENDS = PAL_STOP_STRINGS + PAL_TEXT_ENDS };
 

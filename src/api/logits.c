@@ -1,0 +1,41 @@
+/* logits.c - one evaluation of a network at given positions. */
+#include "../network/text_runner.h"
+
+#include <stdlib.h>
+
+static pal_status check_positions(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at,
+                                  int32_t count, pal_error *err)
+{
+    pal_status s = pal_model_can_evaluate(m, err);
+    if (s) return s;
+    if (n < 1 || n > m->net.context)
+        return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
+    for (int32_t i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= m->net.vocab)
+            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+    for (int32_t i = 0; i < count; i++)
+        if (at[i] < 0 || at[i] >= n)
+            return pal_fail(err, PAL_E_OPTION, "a position lies outside the tokens", (size_t)i);
+    return PAL_OK;
+}
+
+pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
+                      float *logits, pal_error *err)
+{
+    pal_status s = check_positions(m, tokens, n, at, count, err);
+    if (s) return s;
+    pal_runner runner;
+    pal_arena arena = {0};
+    size_t bytes;
+    pal_runner_layout(&runner, m, n, &arena);
+    void *block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
+    arena = pal_arena_in(block);
+    pal_runner_layout(&runner, m, n, &arena);
+    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);
+    pal_predictor p = pal_runner_start(&runner);
+    if (count) p.evaluate(p.context, tokens, n, at, count);
+    const bool finite = p.logits(p.context, at, count, logits);
+    free(block);
+    return finite ? PAL_OK : pal_fail_not_finite(err);
+}

@@ -1,0 +1,116 @@
+/* model.c - opening a file: what it can do, and what it cannot and why. */
+#include "../network/kinds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void copy_text(const pal_gguf *g, const char *key, char *out, size_t capacity)
+{
+    pal_str s;
+    size_t size = 0;
+    if (pal_gguf_get_str(g, key, &s)) size = s.size < capacity - 1 ? s.size : capacity - 1;
+    if (size) memcpy(out, s.data, size);
+    out[size] = '\0';
+}
+
+static void choose_kernels(pal_model *m, unsigned allowed)
+{
+    pal_kernels_init(&m->kernels, allowed);
+    if (m->kind) m->kind->kernels(m);
+}
+
+/* The first kind of network that takes files of this architecture. */
+static pal_status open_network(pal_model *m, pal_error *err)
+{
+    static const char none[] = "this program has no networks of the file's architecture";
+    const pal_network_kind *const *kind = pal_network_kinds;
+    while (*kind && (*kind)->architecture && strcmp((*kind)->architecture, m->architecture) != 0) kind++;
+    m->kind = *kind;
+    if (m->kind) return m->kind->open(m, err);
+    pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
+    pal_fail(&m->net_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
+    return PAL_OK;
+}
+
+pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err)
+{
+    pal_model *m = calloc(1, sizeof *m);
+    if (!m) return pal_fail(err, PAL_E_MEMORY, "no memory for the model", SIZE_MAX);
+    pal_status s = pal_gguf_open(&m->gguf, image, bytes, err);
+    if (!s) {
+        copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
+        copy_text(m->gguf, "general.name", m->name, sizeof m->name);
+        copy_text(m->gguf, "general.license", m->license, sizeof m->license);
+        copy_text(m->gguf, "tokenizer.ggml.model", m->tokenizer, sizeof m->tokenizer);
+        s = open_network(m, err);
+    }
+    m->as_stored = flags & PAL_OPEN_AS_STORED;
+    if (!s && m->kind && !m->as_stored) s = m->kind->pack(m, err);
+    if (s) {
+        pal_model_close(m);
+        return s;
+    }
+    choose_kernels(m, (unsigned)PAL_ISA_ALL);
+    pal_model_describe(m, bytes);
+    *out = m;
+    return PAL_OK;
+}
+
+pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err)
+{
+    pal_file file;
+    pal_status s = pal_file_map(&file, path, err);
+    if (s) return s;
+    s = pal_model_open(out, file.data, file.size, flags, err);
+    if (s)
+        pal_file_unmap(&file);
+    else
+        (*out)->file = file;
+    return s;
+}
+
+void pal_model_close(pal_model *m)
+{
+    if (!m) return;
+    if (m->kind) m->kind->close(m);
+    if (m->gguf) pal_gguf_close(m->gguf);
+    if (m->file.size) pal_file_unmap(&m->file);
+    free(m);
+}
+
+pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)
+{
+    static const unsigned masks[] = {PAL_ISA_REF, PAL_ISA_SIMD128, PAL_ISA_SIMD128 | PAL_ISA_RELAXED, PAL_ISA_AVX2,
+                                     PAL_ISA_AVX2 | PAL_ISA_VNNI};
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        if (strcmp(isa, pal_isa_name(masks[i])) == 0 && (pal_cpu_isa() & masks[i]) == masks[i]) {
+            choose_kernels(m, masks[i]);
+            m->info.isa = pal_isa_name(m->kernels.isa);
+            return PAL_OK;
+        }
+    return pal_fail(err, PAL_E_OPTION, "this machine or build has no such instruction set", SIZE_MAX);
+}
+
+const pal_info *pal_model_info(const pal_model *m)
+{
+    return &m->info;
+}
+
+pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err)
+{
+    if (!m->has_net) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
+    if (m->as_stored)
+        return pal_fail(err, PAL_E_OPTION, "the model was opened as stored and cannot be evaluated", SIZE_MAX);
+    return PAL_OK;
+}
+
+pal_status pal_model_ready(const pal_model *m, pal_error *err)
+{
+    const pal_error *why = &m->pair_error;
+    return why->status ? pal_fail(err, why->status, why->text, why->offset) : pal_model_can_evaluate(m, err);
+}
+
+const char *pal_version(void)
+{
+    return "0.1.0";
+}

@@ -1,0 +1,105 @@
+/* pictures.c - what a picture model can draw: labels, samplers, checks of the options that say which pictures. */
+#include "../network/model.h"
+#include "../network/picture.h"
+
+#include <string.h>
+
+const pal_image_info *pal_model_image(const pal_model *m)
+{
+    return m->has_unet ? &m->picture.info : NULL;
+}
+
+const char *pal_image_label(const pal_model *m, int32_t label)
+{
+    return m->has_unet && label >= 0 && label < m->picture.info.labels ? m->picture.label[label] : NULL;
+}
+
+/* Whether two names differ by the case of their letters a to z at most. */
+static bool alike(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        const int x = *a >= 'A' && *a <= 'Z' ? *a + ('a' - 'A') : *a,
+                  y = *b >= 'A' && *b <= 'Z' ? *b + ('a' - 'A') : *b;
+        if (x != y) return false;
+    }
+    return *a == *b;
+}
+
+bool pal_image_label_find(const pal_model *m, const char *name, int32_t *out)
+{
+    int32_t found = -1, count = 0;
+    for (int32_t i = 0; m->has_unet && i < m->picture.info.labels; i++) {
+        const bool exact = strcmp(m->picture.label[i], name) == 0;
+        if (!exact && !alike(m->picture.label[i], name)) continue;
+        found = i;
+        count = exact ? 1 : count + 1;
+        if (exact) break;
+    }
+    if (count == 1) *out = found;
+    return count == 1;
+}
+
+bool pal_image_can(const pal_model *m, pal_image_sampler sampler, const char **why)
+{
+    pal_error err = {0};
+    pal_status status;
+    if (m->has_unet) {
+        const pal_noise_predictor shape = pal_picture_shape(m);
+        status = pal_denoise_can(sampler, &shape, &err);
+    } else
+        status = pal_picture_ready(m, &err);
+    if (status && why) *why = err.text;
+    return status == PAL_OK;
+}
+
+pal_image_sampler pal_image_best(const pal_model *m)
+{
+    static const pal_image_sampler wanted[] = {PAL_IMAGE_SN_DDPM, PAL_IMAGE_NPR_DDPM, PAL_IMAGE_ANALYTIC_DDPM};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (pal_image_can(m, wanted[i], NULL)) return wanted[i];
+    return PAL_IMAGE_DDPM;
+}
+
+static pal_status check_label(const pal_image_info *info, const pal_image_options *o, int32_t label, size_t at,
+                              pal_error *err)
+{
+    if (label < -1 || label >= info->labels)
+        return pal_fail(err, PAL_E_OPTION,
+                        info->labels ? "the model has no label of that number" : "the model knows no labels", at);
+    if (label < 0 && info->labels && !info->guidance)
+        return pal_fail(err, PAL_E_OPTION, "the model was trained with a label on every picture: give one", at);
+    if (label < 0 && (o->guidance < 1.0 || o->guidance > 1.0))
+        return pal_fail(err, PAL_E_OPTION, "guidance needs a label to guide to", at);
+    return PAL_OK;
+}
+
+/* Only asked whether it is there. */
+static void never(void *context, const pal_noise_query *q)
+{
+    (void)context, (void)q;
+}
+
+static pal_status check_guidance(const pal_image_info *info, const pal_image_options *o, pal_error *err)
+{
+    const pal_guidance g = {.with.evaluate = info->labels ? never : NULL,
+                            .without.evaluate = info->guidance ? never : NULL,
+                            .scale = o->guidance};
+    if (!(o->guidance < 1.0) && !(o->guidance > 1.0) && o->guidance > 0.0) return PAL_OK;
+    return pal_guidance_check(&g, err);
+}
+
+pal_status pal_picture_check(const pal_model *m, const pal_image_options *o, pal_error *err)
+{
+    enum { MOST_PICTURES = 65536 };
+    const pal_image_info *info = &m->picture.info;
+    pal_status status = pal_picture_ready(m, err);
+    if (status) return status;
+    if (o->count < 1 || o->count > MOST_PICTURES)
+        return pal_fail(err, PAL_E_OPTION, "count must lie between 1 and 65536", SIZE_MAX);
+    if ((uint32_t)(o->count - 1) > UINT32_MAX - o->first)
+        return pal_fail(err, PAL_E_OPTION, "the number of the last picture exceeds 4294967295", SIZE_MAX);
+    status = check_guidance(info, o, err);
+    if (!status && !o->labels) return check_label(info, o, o->label, SIZE_MAX, err);
+    for (int32_t i = 0; !status && i < o->count; i++) status = check_label(info, o, o->labels[i], (size_t)i, err);
+    return status;
+}

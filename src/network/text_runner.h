@@ -1,0 +1,23 @@
+/* text_runner.h - a transformer at work on sequences of tokens, behind the predictor of text/ (internal). */
+#ifndef PAL_TEXT_RUNNER_H
+#define PAL_TEXT_RUNNER_H
+
+#include "model.h"
+#include "../text/predictor.h"
+
+/* A network at work on sequences of up to `most` tokens. */
+typedef struct {
+    const pal_model *model;
+    pal_activations activations;
+    pal_cache cache; /* of one layer at a time */
+    int *rows;       /* [most]: positions whose hidden states were computed, ascending */
+    int *row_of;     /* [most]: where in them a position stands, -1 if it does not */
+} pal_runner;
+
+void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena);
+pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
+
+/* What an evaluation of n tokens for positions at[count] computes: the number of r->rows, ascending. */
+int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count);
+
+#endif

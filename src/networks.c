@@ -1,4 +1,0 @@
-/* networks.c - all kinds of networks, for programs that do not choose. */
-#include "networks.h"
-
-const pal_network_kind *const pal_network_kinds[] = {&pal_pictures, &pal_texts, NULL};
