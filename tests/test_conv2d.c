@@ -60,7 +60,7 @@ static room conv_run(const pal_kernels *k, const conv_case *c)
 {
     const int height = pal_conv2d_extent(&c->conv, c->height), width = pal_conv2d_extent(&c->conv, c->width);
     room y = take((size_t)(height * width * c->conv.w.rows), sizeof(float), sizeof(float));
-    pal_conv2d_run(k, &c->conv, y.data, c->x.data, c->height, c->width, &c->room);
+    pal_conv2d_run(&(pal_compute){k}, &c->conv, y.data, c->x.data, c->height, c->width, &c->room);
     return y;
 }
 

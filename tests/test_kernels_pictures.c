@@ -218,7 +218,7 @@ static void group_norm_is_near_double(void **state)
             draw_norm(&c, shapes[s][0], shapes[s][1], shapes[s][2]);
             const bool modulated = how & 1, silu = how & 2;
             const int channels = c.norm.channels, width = shapes[s][1];
-            pal_group_norm_run(&reference, &c.norm, y, c.x, c.places, modulated ? c.modulation : NULL,
+            pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, modulated ? c.modulation : NULL,
                                silu ? PAL_NORM_SILU : PAL_NORM_ONLY, &c.room);
             for (int i = 0; i < channels * c.places; i++) {
                 const int ch = i % channels;
@@ -238,8 +238,8 @@ static void group_norm_in_place_is_the_same(void **state)
     norm_case c;
     float y[MOST_CHANNELS * MOST_PLACES];
     draw_norm(&c, 4, 6, 30);
-    pal_group_norm_run(&reference, &c.norm, y, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.room);
-    pal_group_norm_run(&reference, &c.norm, c.x, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.room);
+    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.room);
+    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, c.x, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.room);
     assert_memory_equal(y, c.x, sizeof(float) * 24 * 30);
 }
 

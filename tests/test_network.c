@@ -64,7 +64,7 @@ static void expect_near(const char *what, int layer, const float *a, const float
 }
 
 /* Rows computed alone are those computed with all others, to the last bit; a->x holds all of them. */
-static void check_rows(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *cache,
+static void check_rows(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *cache,
                        const golden *g)
 {
     const size_t dim = (size_t)net->dim;
@@ -75,7 +75,7 @@ static void check_rows(const pal_transformer *net, const pal_kernels *kernels, p
     for (int step = 1; step < g->n; step += 1 + step / 2) {
         int count = 0;
         for (int i = step - 1; i < g->n && count < 64; i += step) rows[count++] = i;
-        pal_transformer_forward(net, kernels, a, cache, g->tokens, g->n, 0, rows, count);
+        pal_transformer_forward(net, compute, a, cache, g->tokens, g->n, 0, rows, count);
         for (int i = 0; i < count; i++)
             assert_memory_equal(a->x + (size_t)i * dim, all + (size_t)rows[i] * dim, dim * sizeof *all);
     }
@@ -86,6 +86,7 @@ static void check_rows(const pal_transformer *net, const pal_kernels *kernels, p
 static void check_layers(const pal_transformer *net, unsigned isa, const golden *g, double rms_bound, double most_bound)
 {
     pal_kernels kernels;
+    const pal_compute compute = {&kernels};
     pal_activations a;
     pal_cache cache;
     const pal_cache_shape shape = pal_transformer_cache(net);
@@ -106,12 +107,12 @@ static void check_layers(const pal_transformer *net, unsigned isa, const golden 
     for (int l = 0; l <= g->layers; l++) {
         pal_transformer part = *net;
         part.layers = l;
-        pal_transformer_forward(&part, &kernels, &a, &cache, g->tokens, g->n, 0, a.every, g->n);
+        pal_transformer_forward(&part, &compute, &a, &cache, g->tokens, g->n, 0, a.every, g->n);
         expect_near("after layer", l, a.x, g->hidden + (size_t)l * size, size, rms_bound, most_bound);
     }
-    pal_transformer_logits(net, &kernels, &a, (const int *)g->at, g->count, logits);
+    pal_transformer_logits(net, &compute, &a, (const int *)g->at, g->count, logits);
     expect_near("logits", g->layers, logits, g->logits, (size_t)g->count * (size_t)g->vocab, rms_bound, most_bound);
-    check_rows(net, &kernels, &a, &cache, g);
+    check_rows(net, &compute, &a, &cache, g);
     free(logits);
     free(block);
 }

@@ -122,7 +122,7 @@ static void check_case(loaded *l, const golden *g, const golden_case *c, bounds 
             .g = g, .expected = c->outputs, .skip = head == PAL_HEAD_RESIDUAL ? sn : -1, .allowed = allowed};
         l->room.watch = compare_stage;
         l->room.watching = &watching;
-        pal_unet_forward(&l->net, &l->kernels, &l->room, c->x, c->time, c->label, head, l->eps,
+        pal_unet_forward(&l->net, &(pal_compute){&l->kernels}, &l->room, c->x, c->time, c->label, head, l->eps,
                          head == PAL_HEAD_NONE ? NULL : l->second);
         assert_int_equal(watching.next, last + 1);
         if (watching.worst.rms > worst->rms) worst->rms = watching.worst.rms;
@@ -204,12 +204,13 @@ static void every_instruction_set_gives_the_same_bits(void **state)
         float *x = malloc(reference.size * sizeof *x);
         assert_non_null(x);
         for (size_t j = 0; j < reference.size; j++) x[j] = (float)(j * 2654435761u % 2001) * 1e-3f - 1.0f;
-        pal_unet_forward(&reference.net, &reference.kernels, &reference.room, x, 0.3, -1, head, reference.eps,
-                         head ? reference.second : NULL);
+        pal_unet_forward(&reference.net, &(pal_compute){&reference.kernels}, &reference.room, x, 0.3, -1, head,
+                         reference.eps, head ? reference.second : NULL);
         for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
             if ((pal_cpu_isa() & variants[v]) != variants[v]) continue;
             loaded l = load(&file, variants[v]);
-            pal_unet_forward(&l.net, &l.kernels, &l.room, x, 0.3, -1, head, l.eps, head ? l.second : NULL);
+            pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, x, 0.3, -1, head, l.eps,
+                             head ? l.second : NULL);
             assert_memory_equal(l.eps, reference.eps, l.size * sizeof *l.eps);
             if (head) assert_memory_equal(l.second, reference.second, l.size * sizeof *l.second);
             unload(&l);
@@ -230,9 +231,12 @@ static void evaluations_do_not_depend_on_those_before(void **state)
     const golden_case a = case_of(&g, 0), b = case_of(&g, 1);
     float *first = malloc(2 * l.size * sizeof *first);
     assert_non_null(first);
-    pal_unet_forward(&l.net, &l.kernels, &l.room, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, first, first + l.size);
-    pal_unet_forward(&l.net, &l.kernels, &l.room, b.x, b.time, b.label, PAL_HEAD_SECOND_MOMENT, l.eps, l.second);
-    pal_unet_forward(&l.net, &l.kernels, &l.room, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, l.eps, l.second);
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, first,
+                     first + l.size);
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, b.x, b.time, b.label, PAL_HEAD_SECOND_MOMENT, l.eps,
+                     l.second);
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, l.eps,
+                     l.second);
     assert_memory_equal(l.eps, first, l.size * sizeof *first);
     assert_memory_equal(l.second, first + l.size, l.size * sizeof *first);
     free(first);
@@ -250,13 +254,14 @@ static void time_and_label_change_what_is_predicted(void **state)
     const golden_case c = case_of(&g, 0);
     float *other = malloc(l.size * sizeof *other);
     assert_non_null(other);
-    pal_unet_forward(&l.net, &l.kernels, &l.room, c.x, 0.5, 1, PAL_HEAD_NONE, l.eps, NULL);
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, c.x, 0.5, 1, PAL_HEAD_NONE, l.eps, NULL);
     for (int i = 0; i < 3; i++) {
         static const struct {
             double time;
             int label;
         } others[] = {{0.5001, 1}, {0.5, 2}, {0.5, -1}};
-        pal_unet_forward(&l.net, &l.kernels, &l.room, c.x, others[i].time, others[i].label, PAL_HEAD_NONE, other, NULL);
+        pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, c.x, others[i].time, others[i].label,
+                         PAL_HEAD_NONE, other, NULL);
         assert_true(memcmp(other, l.eps, l.size * sizeof *other) != 0);
     }
     free(other);

@@ -39,6 +39,7 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
     if (max_tokens < 1 || max_tokens > m->net.context)
         return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
     s->model = m;
+    s->compute = (pal_compute){.kernels = &m->kernels};
     if (o->batch < 1) return pal_fail(err, PAL_E_OPTION, "a batch must be of at least one token", SIZE_MAX);
     if ((unsigned)o->kv >= PAL_KV_TYPES)
         return pal_fail(err, PAL_E_OPTION, "there is no such type of keys and values", SIZE_MAX);
@@ -96,7 +97,7 @@ pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n
     for (int32_t done = 0; done < n;) {
         const int32_t some = n - done < s->activations.most ? n - done : s->activations.most;
         const int last = (int)some - 1;
-        pal_transformer_forward(&m->net, &m->kernels, &s->activations, &s->cache, tokens + done, (int)some,
+        pal_transformer_forward(&m->net, &s->compute, &s->activations, &s->cache, tokens + done, (int)some,
                                 (int)s->length, &last, 1);
         memcpy(s->tokens + s->length, tokens + done, (size_t)some * sizeof *tokens);
         s->length += some;
@@ -110,7 +111,7 @@ pal_status pal_sequence_logits(pal_sequence *s, float *logits, pal_error *err)
 {
     const int row = 0;
     if (!s->fresh) return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
-    pal_transformer_logits(&s->model->net, &s->model->kernels, &s->activations, &row, 1, logits);
+    pal_transformer_logits(&s->model->net, &s->compute, &s->activations, &row, 1, logits);
     return pal_all_finite(logits, (size_t)s->model->net.vocab) ? PAL_OK : pal_fail_not_finite(err);
 }
 

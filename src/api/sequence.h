@@ -6,6 +6,7 @@
 
 struct pal_sequence {
     const pal_model *model;
+    pal_compute compute;
     int32_t most, length;
     int32_t *tokens; /* [most] */
     bool fresh;      /* the last hidden state in the activations is that of the last token */

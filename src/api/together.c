@@ -4,6 +4,7 @@
 #include <string.h>
 
 typedef struct {
+    pal_compute compute;
     int32_t *tokens; /* [most] */
     int *part;       /* [most], tokens of each session: none shows less than one */
     int *rows;       /* [most] */
@@ -14,6 +15,7 @@ typedef struct {
 static void lay_out(workplace *w, const pal_model *m, int32_t most, pal_arena *arena)
 {
     const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    w->compute = (pal_compute){.kernels = &m->kernels};
     w->tokens = pal_take(arena, (size_t)most, sizeof *w->tokens);
     w->part = pal_take(arena, (size_t)most, sizeof *w->part);
     w->rows = pal_take(arena, (size_t)most, sizeof *w->rows);
@@ -96,8 +98,8 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
         w.part[parts++] = (int)f->shown_n;
         n += (int)f->shown_n;
     }
-    pal_transformer_forward_parts(&model->net, &model->kernels, &w.activations, &w.cache, w.tokens, w.part, parts,
-                                  w.rows, rows);
+    pal_transformer_forward_parts(&model->net, &w.compute, &w.activations, &w.cache, w.tokens, w.part, parts, w.rows,
+                                  rows);
     const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->net.dim);
     if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
     pal_arena_return(&arena); /* nothing is kept in it */

@@ -129,7 +129,7 @@ static void round_new(const pal_cache *c, int layer, const float *k, int first, 
 /* ---- expanding -------------------------------------------------------------------------------------- */
 
 /* Q8_0: `count` units (panels of eight tokens, or heads of one) from unit `unit` of a layer on. */
-static void expand_blocks(const pal_cache *c, const pal_kernels *kernels, float *x, const pal_kept *kept, size_t layer,
+static void expand_blocks(const pal_cache *c, const pal_compute *compute, float *x, const pal_kept *kept, size_t layer,
                           size_t unit, size_t count, int lanes)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, wide = (size_t)lanes;
@@ -139,29 +139,30 @@ static void expand_blocks(const pal_cache *c, const pal_kernels *kernels, float 
     for (size_t i = 0; i < count; i++)
         for (size_t d = 0; d < head_dim; d += PAL_BLOCK, scale += wide) {
             const size_t dims = head_dim - d < PAL_BLOCK ? head_dim - d : PAL_BLOCK;
-            kernels->expand_q8_0(x, q, scale, (int)dims, lanes);
+            compute->kernels->expand_q8_0(x, q, scale, (int)dims, lanes);
             x += dims * wide;
             q += dims * wide;
         }
 }
 
 /* The first `positions` of a layer into the room. */
-static void expand(const pal_cache *c, const pal_kernels *kernels, int layer, int positions)
+static void expand(const pal_cache *c, const pal_compute *compute, int layer, int positions)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, at = (size_t)layer;
     const size_t panels = round_up(positions) / PAL_PANEL, each = (size_t)c->capacity / PAL_PANEL;
     for (size_t head = 0; head < heads; head++) {
         const size_t from = head * (size_t)c->capacity * head_dim;
         if (c->type == PAL_KV_F16)
-            kernels->expand_f16(c->k + from, (const uint16_t *)c->kept_k.data + at * layer_size(c) + from,
-                                panels * PAL_PANEL * head_dim);
+            compute->kernels->expand_f16(c->k + from, (const uint16_t *)c->kept_k.data + at * layer_size(c) + from,
+                                         panels * PAL_PANEL * head_dim);
         else
-            expand_blocks(c, kernels, c->k, &c->kept_k, at, head * each, panels, PAL_PANEL);
+            expand_blocks(c, compute, c->k, &c->kept_k, at, head * each, panels, PAL_PANEL);
     }
     if (c->type == PAL_KV_F16)
-        kernels->expand_f16(c->v, (const uint16_t *)c->kept_v.data + at * layer_size(c), (size_t)positions * kv_dim(c));
+        compute->kernels->expand_f16(c->v, (const uint16_t *)c->kept_v.data + at * layer_size(c),
+                                     (size_t)positions * kv_dim(c));
     else
-        expand_blocks(c, kernels, c->v, &c->kept_v, at, 0, (size_t)positions * heads, 1);
+        expand_blocks(c, compute, c->v, &c->kept_v, at, 0, (size_t)positions * heads, 1);
 }
 
 /* ---- a layer at work -------------------------------------------------------------------------------- */
@@ -190,7 +191,7 @@ float *pal_cache_values(const pal_cache *c, int layer, int first)
     return c->v + layer_at(c, layer) + (size_t)first * kv_dim(c);
 }
 
-pal_cache_rows pal_cache_put(pal_cache *c, const pal_kernels *kernels, int layer, const float *k, int first, int n)
+pal_cache_rows pal_cache_put(pal_cache *c, const pal_compute *compute, int layer, const float *k, int first, int n)
 {
     float *panels = c->k + layer_at(c, layer);
     PAL_ASSERT(first >= 0 && n > 0 && first + n <= c->capacity);
@@ -198,7 +199,7 @@ pal_cache_rows pal_cache_put(pal_cache *c, const pal_kernels *kernels, int layer
         store_keys(c, panels, k, first, n);
     } else {
         round_new(c, layer, k, first, n);
-        expand(c, kernels, layer, first + n);
+        expand(c, compute, layer, first + n);
     }
     return (pal_cache_rows){.k = panels, .v = c->v + layer_at(c, layer)};
 }

@@ -10,7 +10,7 @@
 #ifndef PAL_CACHE_H
 #define PAL_CACHE_H
 
-#include "../kernels/kernels.h"
+#include "../kernels/compute.h"
 
 typedef struct {
     int layers, kv_heads, head_dim;
@@ -49,7 +49,7 @@ void pal_cache_clear(pal_cache *c); /* once, before the first use */
  * k [n, kv_heads * head_dim] too, keeps both and gives what attention reads for the positions up to first + n.  `first`
  * positions are kept already, and nothing else is done to the cache between the two. */
 float *pal_cache_values(const pal_cache *c, int layer, int first);
-pal_cache_rows pal_cache_put(pal_cache *c, const pal_kernels *kernels, int layer, const float *k, int first, int n);
+pal_cache_rows pal_cache_put(pal_cache *c, const pal_compute *compute, int layer, const float *k, int first, int n);
 
 /* All that is kept of the first `positions`, layer by layer, as bytes: how many, to bytes and back.  The bytes depend on
  * nothing else: panels are filled up with zeros. */

@@ -9,42 +9,42 @@ static void embed(const pal_pass *p, const int32_t *tokens)
     pal_pass_embed(p, tokens);
     for (int i = 0; i < p->n; i++) {
         pal_matrix_row(a->attended, &p->net->position_embd, a->position[i], a->h); /* attended: [dim] at least */
-        p->kernels->add(a->x + (size_t)i * dim, a->attended, dim);
+        p->compute->kernels->add(a->x + (size_t)i * dim, a->attended, dim);
     }
 }
 
 static void norm(const pal_pass *p, const pal_norm *by, int n)
 {
-    p->kernels->layer_norm(p->a->h, p->a->x, by->gain, by->bias, p->net->eps, n, p->net->dim);
+    p->compute->kernels->layer_norm(p->a->h, p->a->x, by->gain, by->bias, p->net->eps, n, p->net->dim);
 }
 
 static void attention_block(const pal_pass *p, int layer)
 {
     const pal_transformer *net = p->net;
-    const pal_kernels *kernels = p->kernels;
+    const pal_compute *compute = p->compute;
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
     float *v = pal_cache_values(p->cache, layer, p->first);
     norm(p, &l->attn_norm, p->n);                                 /* h [n, dim] */
-    pal_linear(kernels, a->k, a->h, &l->k, p->n, &a->room, true); /* k, v [n, dim] */
-    pal_linear(kernels, v, a->h, &l->v, p->n, &a->room, false);
+    pal_linear(compute, a->k, a->h, &l->k, p->n, &a->room, true); /* k, v [n, dim] */
+    pal_linear(compute, v, a->h, &l->v, p->n, &a->room, false);
     pal_pass_gather(p);                                                                /* h, x [count, dim] */
-    pal_linear(kernels, a->q, a->h, &l->q, p->count, &a->room, p->count < p->n);       /* q [count, dim] */
+    pal_linear(compute, a->q, a->h, &l->q, p->count, &a->room, p->count < p->n);       /* q [count, dim] */
     pal_pass_attend(p, layer);                                                         /* attended [count, dim] */
-    pal_linear(kernels, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
-    kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_linear(compute, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
+    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void mlp_block(const pal_pass *p, const pal_layer *l)
 {
     const pal_transformer *net = p->net;
-    const pal_kernels *kernels = p->kernels;
+    const pal_compute *compute = p->compute;
     pal_activations *a = p->a;
     norm(p, &l->ffn_norm, p->count);                                    /* h [count, dim] */
-    pal_linear(kernels, a->up, a->h, &l->up, p->count, &a->room, true); /* up [count, hidden] */
-    kernels->gelu(a->up, (size_t)p->count * (size_t)net->hidden);
-    pal_linear(kernels, a->h, a->up, &l->down, p->count, &a->room, true); /* h [count, dim] */
-    kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_linear(compute, a->up, a->h, &l->up, p->count, &a->room, true); /* up [count, hidden] */
+    compute->kernels->gelu(a->up, (size_t)p->count * (size_t)net->hidden);
+    pal_linear(compute, a->h, a->up, &l->down, p->count, &a->room, true); /* h [count, dim] */
+    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void layer_of(const pal_pass *p, int layer)
@@ -53,9 +53,9 @@ static void layer_of(const pal_pass *p, int layer)
     mlp_block(p, &p->net->layer[layer]);
 }
 
-static void output_norm(const pal_transformer *net, const pal_kernels *kernels, float *h, int n)
+static void output_norm(const pal_transformer *net, const pal_compute *compute, float *h, int n)
 {
-    kernels->layer_norm(h, h, net->output_norm.gain, net->output_norm.bias, net->eps, n, net->dim);
+    compute->kernels->layer_norm(h, h, net->output_norm.gain, net->output_norm.bias, net->eps, n, net->dim);
 }
 
 const pal_family pal_family_gpt2 = {embed, layer_of, output_norm};

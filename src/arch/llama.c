@@ -14,51 +14,51 @@ static void rotate(const pal_pass *p, float *x, const int *rows, int count, int 
         const size_t table = (size_t)p->a->position[rows ? rows[i] : i] * half;
         const float *cosine = p->a->cosine + table, *sine = p->a->sine + table;
         if (net->rotary.halves)
-            p->kernels->rope_halves(x, cosine, sine, 1, heads, net->head_dim);
+            p->compute->kernels->rope_halves(x, cosine, sine, 1, heads, net->head_dim);
         else
-            p->kernels->rope(x, cosine, sine, 1, heads, net->head_dim);
+            p->compute->kernels->rope(x, cosine, sine, 1, heads, net->head_dim);
     }
 }
 
 /* x [n, heads * head_dim], each head by itself. */
 static void norm_heads(const pal_pass *p, float *x, const float *gain, int n, int heads)
 {
-    if (gain) p->kernels->rms_norm(x, x, gain, p->net->eps, n * heads, p->net->head_dim);
+    if (gain) p->compute->kernels->rms_norm(x, x, gain, p->net->eps, n * heads, p->net->head_dim);
 }
 
 static void attention_block(const pal_pass *p, int layer)
 {
     const pal_transformer *net = p->net;
-    const pal_kernels *kernels = p->kernels;
+    const pal_compute *compute = p->compute;
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
     float *v = pal_cache_values(p->cache, layer, p->first);
-    kernels->rms_norm(a->h, a->x, l->attn_norm.gain, net->eps, p->n, net->dim); /* h [n, dim] */
-    pal_linear(kernels, a->k, a->h, &l->k, p->n, &a->room, true);               /* k, v [n, kv_heads * head_dim] */
-    pal_linear(kernels, v, a->h, &l->v, p->n, &a->room, l->v.type != l->k.type);
+    compute->kernels->rms_norm(a->h, a->x, l->attn_norm.gain, net->eps, p->n, net->dim); /* h [n, dim] */
+    pal_linear(compute, a->k, a->h, &l->k, p->n, &a->room, true); /* k, v [n, kv_heads * head_dim] */
+    pal_linear(compute, v, a->h, &l->v, p->n, &a->room, l->v.type != l->k.type);
     norm_heads(p, a->k, l->k_norm, p->n, net->kv_heads);
     rotate(p, a->k, NULL, p->n, net->kv_heads);
     pal_pass_gather(p); /* h, x [count, dim] */
     const bool again = p->count < p->n || l->q.type != l->v.type;
-    pal_linear(kernels, a->q, a->h, &l->q, p->count, &a->room, again); /* q [count, heads * head_dim] */
+    pal_linear(compute, a->q, a->h, &l->q, p->count, &a->room, again); /* q [count, heads * head_dim] */
     norm_heads(p, a->q, l->q_norm, p->count, net->heads);
     rotate(p, a->q, p->rows, p->count, net->heads);
     pal_pass_attend(p, layer);                                                         /* attended: as q */
-    pal_linear(kernels, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
-    kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_linear(compute, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
+    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void mlp_block(const pal_pass *p, const pal_layer *l)
 {
     const pal_transformer *net = p->net;
-    const pal_kernels *kernels = p->kernels;
+    const pal_compute *compute = p->compute;
     pal_activations *a = p->a;
-    kernels->rms_norm(a->h, a->x, l->ffn_norm.gain, net->eps, p->count, net->dim); /* h [count, dim] */
-    pal_linear(kernels, a->gate, a->h, &l->gate, p->count, &a->room, true);        /* gate, up [count, hidden] */
-    pal_linear(kernels, a->up, a->h, &l->up, p->count, &a->room, l->up.type != l->gate.type);
-    kernels->swiglu(a->gate, a->up, (size_t)p->count * (size_t)net->hidden); /* silu(gate) * up */
-    pal_linear(kernels, a->h, a->gate, &l->down, p->count, &a->room, true);  /* h [count, dim] */
-    kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    compute->kernels->rms_norm(a->h, a->x, l->ffn_norm.gain, net->eps, p->count, net->dim); /* h [count, dim] */
+    pal_linear(compute, a->gate, a->h, &l->gate, p->count, &a->room, true); /* gate, up [count, hidden] */
+    pal_linear(compute, a->up, a->h, &l->up, p->count, &a->room, l->up.type != l->gate.type);
+    compute->kernels->swiglu(a->gate, a->up, (size_t)p->count * (size_t)net->hidden); /* silu(gate) * up */
+    pal_linear(compute, a->h, a->gate, &l->down, p->count, &a->room, true);           /* h [count, dim] */
+    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void layer_of(const pal_pass *p, int layer)
@@ -67,9 +67,9 @@ static void layer_of(const pal_pass *p, int layer)
     mlp_block(p, &p->net->layer[layer]);
 }
 
-static void output_norm(const pal_transformer *net, const pal_kernels *kernels, float *h, int n)
+static void output_norm(const pal_transformer *net, const pal_compute *compute, float *h, int n)
 {
-    kernels->rms_norm(h, h, net->output_norm.gain, net->eps, n, net->dim);
+    compute->kernels->rms_norm(h, h, net->output_norm.gain, net->eps, n, net->dim);
 }
 
 const pal_family pal_family_llama = {pal_pass_embed, layer_of, output_norm};

@@ -29,7 +29,7 @@ static void attend_part(const pal_pass *p, int layer, int token, int n, int row,
     pal_activations *a = p->a;
     const size_t q_dim = (size_t)net->heads * (size_t)net->head_dim;
     const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim, from = (size_t)token * kv_dim;
-    const pal_cache_rows kept = pal_cache_put(p->cache, p->kernels, layer, a->k + from, p->first, n);
+    const pal_cache_rows kept = pal_cache_put(p->cache, p->compute, layer, a->k + from, p->first, n);
     const pal_attention_shape shape = {.n = count,
                                        .heads = net->heads,
                                        .kv_heads = net->kv_heads,
@@ -38,8 +38,8 @@ static void attend_part(const pal_pass *p, int layer, int token, int n, int row,
                                        .seen = a->seen,
                                        .scale = pal_rsqrtf((float)net->head_dim)};
     for (int i = 0; i < count; i++) a->seen[i] = p->first + (net->causal ? p->rows[row + i] - token + 1 : n);
-    p->kernels->attention(a->attended + (size_t)row * q_dim, a->q + (size_t)row * q_dim, kept.k, kept.v + from,
-                          a->scores, &shape);
+    p->compute->kernels->attention(a->attended + (size_t)row * q_dim, a->q + (size_t)row * q_dim, kept.k, kept.v + from,
+                                   a->scores, &shape);
 }
 
 void pal_pass_attend(const pal_pass *p, int layer)

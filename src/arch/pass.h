@@ -6,7 +6,7 @@
 
 typedef struct {
     const pal_transformer *net;
-    const pal_kernels *kernels;
+    const pal_compute *compute;
     pal_activations *a;
     pal_cache *cache;
     int n;           /* tokens; where they stand is in a->position */
@@ -24,7 +24,7 @@ struct pal_family {
     /* a->x [n, dim] through one layer to a->x [count, dim]: the rows p->rows alone go on. */
     void (*layer)(const pal_pass *p, int layer);
     /* The norm before the output matrix, of h [n, dim] where it lies. */
-    void (*output_norm)(const pal_transformer *net, const pal_kernels *kernels, float *h, int n);
+    void (*output_norm)(const pal_transformer *net, const pal_compute *compute, float *h, int n);
 };
 
 extern const pal_family pal_family_llama, pal_family_gpt2;

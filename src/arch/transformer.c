@@ -93,28 +93,28 @@ static void run_layers(pal_pass *p, const int32_t *tokens, const int *rows, int 
     }
 }
 
-void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *c,
+void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
                              const int32_t *tokens, int n, int first, const int *rows, int count)
 {
-    pal_pass p = {.net = net, .kernels = kernels, .a = a, .cache = c, .n = n, .first = first, .part = &n, .parts = 1};
+    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .n = n, .first = first, .part = &n, .parts = 1};
     PAL_ASSERT(n > 0 && n <= a->most && first >= 0 && first + n <= a->positions && first + n <= c->capacity);
     PAL_ASSERT(count > 0 && count <= n && (net->causal || first == 0));
     for (int i = 0; i < n; i++) a->position[i] = first + i;
     run_layers(&p, tokens, rows, count);
 }
 
-void pal_transformer_forward_parts(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a,
+void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
                                    pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *rows,
                                    int count)
 {
-    pal_pass p = {.net = net, .kernels = kernels, .a = a, .cache = c, .part = part, .parts = parts};
+    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .part = part, .parts = parts};
     for (int i = 0; i < parts; i++)
         for (int at = 0; at < part[i]; at++) a->position[p.n++] = at;
     PAL_ASSERT(p.n > 0 && p.n <= a->most && p.n <= c->capacity && count > 0 && count <= p.n);
     run_layers(&p, tokens, rows, count);
 }
 
-void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, const int *at,
+void pal_transformer_logits(const pal_transformer *net, const pal_compute *compute, pal_activations *a, const int *at,
                             int count, float *logits)
 {
     size_t dim = (size_t)net->dim;
@@ -122,8 +122,8 @@ void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kerne
         int rows = count - done < a->most ? count - done : a->most;
         for (int i = 0; i < rows; i++)
             memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
-        net->family->output_norm(net, kernels, a->h, rows);
-        pal_linear(kernels, logits + (size_t)done * (size_t)net->vocab, a->h, &net->output, rows, &a->room, true);
+        net->family->output_norm(net, compute, a->h, rows);
+        pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, a->h, &net->output, rows, &a->room, true);
         done += rows;
     }
 }

@@ -95,18 +95,18 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
  * vocab.  Causal attention sees the cache below `first`; bidirectional has first = 0.  rows[count], ascending in
  * 0 .. n - 1, are the tokens whose last hidden state is wanted: a->x holds [count, dim] afterwards, and the last
  * layer computes nothing else. */
-void pal_transformer_forward(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, pal_cache *c,
+void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
                              const int32_t *tokens, int n, int first, const int *rows, int count);
 
 /* The same for several sequences that do not see each other, one after the other in tokens: sequence i is the next
  * part[i] of them, from position 0.  rows count through all tokens.  The cache is one that forgets (pal_cache_layout's
  * `keep` false), with room for all tokens together.  Each row has the bits that it has alone. */
-void pal_transformer_forward_parts(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a,
+void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
                                    pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *rows,
                                    int count);
 
 /* After a forward pass: logits[count, vocab] from rows at[count] of a->x, which stays for further calls. */
-void pal_transformer_logits(const pal_transformer *net, const pal_kernels *kernels, pal_activations *a, const int *at,
+void pal_transformer_logits(const pal_transformer *net, const pal_compute *compute, pal_activations *a, const int *at,
                             int count, float *logits);
 
 #endif

@@ -6,7 +6,7 @@
 /* An evaluation under way. */
 typedef struct {
     const pal_unet *net;
-    const pal_kernels *k;
+    const pal_compute *compute;
     pal_unet_room *room;
     float *h;    /* the features so far: in room->x, room->y, or among the skips */
     float *skip; /* where the next skip goes, on the way up: behind the last that is left */
@@ -103,15 +103,15 @@ static void embed(const pass *p, double time, int label)
         sines[i] = (float)cosine;
         sines[half + i] = (float)sine;
     }
-    pal_linear(p->k, hidden, sines, &net->time[0], 1, room, true);
-    p->k->silu(hidden, size);
-    pal_linear(p->k, e, hidden, &net->time[1], 1, room, true);
+    pal_linear(p->compute, hidden, sines, &net->time[0], 1, room, true);
+    p->compute->kernels->silu(hidden, size);
+    pal_linear(p->compute, e, hidden, &net->time[1], 1, room, true);
     if (net->label_embd.data) {
         pal_matrix_row(hidden, &net->label_embd, label < 0 ? net->labels : label, p->room->row);
-        p->k->add(e, hidden, size);
+        p->compute->kernels->add(e, hidden, size);
     }
     tell(p, e, 1, 1, net->embedding);
-    p->k->silu(e, size);
+    p->compute->kernels->silu(e, size);
 }
 
 /* The one of two that holds no features. */
@@ -123,18 +123,18 @@ static float *other(const pass *p)
 /* h [height, width, out] to `to` from h [height, width, in]. */
 static void residual(pass *p, const pal_residual_block *b, const pal_unet_level *l, float *to, const float *from)
 {
-    pal_residual_block_run(p->k, b, to, from, l->height, l->width, p->room->e, &p->room->blocks);
+    pal_residual_block_run(p->compute, b, to, from, l->height, l->width, p->room->e, &p->room->blocks);
     p->h = to;
 }
 
 static void attend(const pass *p, const pal_attention_block *b, const pal_unet_level *l)
 {
-    pal_attention_block_run(p->k, b, p->h, l->height * l->width, &p->room->blocks, &p->room->attention);
+    pal_attention_block_run(p->compute, b, p->h, l->height * l->width, &p->room->blocks, &p->room->attention);
 }
 
 static void convolve(pass *p, const pal_conv2d *c, float *to, const float *from, int height, int width)
 {
-    pal_conv2d_run(p->k, c, to, from, height, width, &p->room->blocks.conv);
+    pal_conv2d_run(p->compute, c, to, from, height, width, &p->room->blocks.conv);
     p->h = to;
 }
 
@@ -201,17 +201,17 @@ static void leave(pass *p, const pal_unet_head *head, float *to)
     const pal_block_room *room = &p->room->blocks;
     float *const features = p->h;
     if (head->deep) residual(p, &head->block, l, other(p), features);
-    pal_group_norm_run(p->k, &head->norm, room->h, p->h, l->height * l->width, NULL, PAL_NORM_SILU, &room->norm);
+    pal_group_norm_run(p->compute, &head->norm, room->h, p->h, l->height * l->width, NULL, PAL_NORM_SILU, &room->norm);
     convolve(p, &head->conv, room->t, room->h, l->height, l->width); /* t [height, width, patch * patch * channels] */
     pal_from_patches(to, room->t, net->height, net->width, net->channels, net->patch);
     tell(p, to, net->height, net->width, net->channels);
     p->h = features;
 }
 
-void pal_unet_forward(const pal_unet *net, const pal_kernels *k, pal_unet_room *room, const float *x, double time,
+void pal_unet_forward(const pal_unet *net, const pal_compute *compute, pal_unet_room *room, const float *x, double time,
                       int label, pal_noise_head head, float *eps, float *second)
 {
-    pass p = {.net = net, .k = k, .room = room, .skip = room->skip};
+    pass p = {.net = net, .compute = compute, .room = room, .skip = room->skip};
     PAL_ASSERT(label >= -1 && label < net->labels && net->head[head].present);
     embed(&p, time, label);
     enter(&p, x);

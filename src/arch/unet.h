@@ -103,7 +103,7 @@ void pal_unet_layout(pal_unet_room *room, const pal_unet *net, pal_arena *arena)
 /* eps [height, width, channels] predicted for x, as large, at `time` in (0, 1]; label 0 .. labels - 1, or -1: none.
  * second receives what `head`, which the network must have, says; NULL without one.  eps and second may not overlap
  * x or each other. */
-void pal_unet_forward(const pal_unet *net, const pal_kernels *k, pal_unet_room *room, const float *x, double time,
+void pal_unet_forward(const pal_unet *net, const pal_compute *compute, pal_unet_room *room, const float *x, double time,
                       int label, pal_noise_head head, float *eps, float *second);
 
 #endif

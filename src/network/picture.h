@@ -26,6 +26,7 @@ pal_status pal_picture_ready(const pal_model *m, pal_error *err);
 /* The network at work on a batch. */
 typedef struct {
     const pal_model *model;
+    pal_compute compute;
     pal_unet_room room; /* for one picture at a time */
     int32_t *label;     /* [count], -1: none */
     int64_t passes;     /* single pictures evaluated so far */

@@ -4,6 +4,7 @@
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena)
 {
     r->model = m;
+    r->compute = (pal_compute){.kernels = &m->kernels};
     pal_activations_layout(&r->activations, &m->net, most, most, arena);
     pal_activations_table(&r->activations, &m->net, arena);
     const pal_cache_shape shape = pal_transformer_cache(&m->net);
@@ -35,8 +36,7 @@ static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const 
 {
     pal_runner *r = context;
     const int rows = pal_runner_rows(r, n, at, count);
-    pal_transformer_forward(&r->model->net, &r->model->kernels, &r->activations, &r->cache, tokens, n, 0, r->rows,
-                            rows);
+    pal_transformer_forward(&r->model->net, &r->compute, &r->activations, &r->cache, tokens, n, 0, r->rows, rows);
 }
 
 static bool run_logits(void *context, const int *at, int count, float *logits)
@@ -47,8 +47,7 @@ static bool run_logits(void *context, const int *at, int count, float *logits)
     for (int done = 0; done < count; done += SOME) {
         int rows[SOME], some = count - done < SOME ? count - done : SOME;
         for (int i = 0; i < some; i++) rows[i] = r->row_of[source_of(r, at[done + i])];
-        pal_transformer_logits(&r->model->net, &r->model->kernels, &r->activations, rows, some,
-                               logits + (size_t)done * vocab);
+        pal_transformer_logits(&r->model->net, &r->compute, &r->activations, rows, some, logits + (size_t)done * vocab);
     }
     return pal_all_finite(logits, (size_t)count * vocab);
 }

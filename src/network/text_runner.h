@@ -8,6 +8,7 @@
 /* A network at work on sequences of up to `most` tokens. */
 typedef struct {
     const pal_model *model;
+    pal_compute compute;
     pal_activations activations;
     pal_cache cache; /* of one layer at a time */
     int *rows;       /* [most]: positions whose hidden states were computed, ascending */

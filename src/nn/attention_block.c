@@ -33,7 +33,7 @@ static void fill_keys(float *keys, const float *x, int places, int heads, int he
     }
 }
 
-void pal_attention_block_run(const pal_kernels *k, const pal_attention_block *b, float *x, int places,
+void pal_attention_block_run(const pal_compute *compute, const pal_attention_block *b, float *x, int places,
                              const pal_block_room *block_room, const pal_attention_room *room)
 {
     const int channels = b->norm.channels, head_dim = channels / b->heads;
@@ -47,12 +47,14 @@ void pal_attention_block_run(const pal_kernels *k, const pal_attention_block *b,
                                        .seen = room->seen,
                                        .scale = 1.0f / sqrtf((float)head_dim)};
     for (int i = 0; i < places; i++) room->seen[i] = places;
-    pal_group_norm_run(k, &b->norm, h, x, places, NULL, PAL_NORM_ONLY, &block_room->norm); /* h [places, channels] */
-    pal_linear(k, room->q, h, &b->q, places, quantized, true);                             /* q, t, v as h */
-    pal_linear(k, t, h, &b->k, places, quantized, pal_weights_float(b->q.type));
-    pal_linear(k, room->v, h, &b->v, places, quantized, pal_weights_float(b->q.type) && pal_weights_float(b->k.type));
+    pal_group_norm_run(compute, &b->norm, h, x, places, NULL, PAL_NORM_ONLY,
+                       &block_room->norm);                           /* h [places, channels] */
+    pal_linear(compute, room->q, h, &b->q, places, quantized, true); /* q, t, v as h */
+    pal_linear(compute, t, h, &b->k, places, quantized, pal_weights_float(b->q.type));
+    pal_linear(compute, room->v, h, &b->v, places, quantized,
+               pal_weights_float(b->q.type) && pal_weights_float(b->k.type));
     fill_keys(room->keys, t, places, b->heads, head_dim);
-    k->attention(h, room->q, room->keys, room->v, room->scores, &shape); /* h [places, channels] */
-    pal_linear(k, t, h, &b->out, places, quantized, true);
-    k->add(x, t, (size_t)places * (size_t)channels);
+    compute->kernels->attention(h, room->q, room->keys, room->v, room->scores, &shape); /* h [places, channels] */
+    pal_linear(compute, t, h, &b->out, places, quantized, true);
+    compute->kernels->add(x, t, (size_t)places * (size_t)channels);
 }

@@ -23,7 +23,7 @@ typedef struct {
 void pal_attention_layout(pal_attention_room *room, size_t places, size_t widest, pal_arena *arena);
 
 /* x [places, channels], in place. */
-void pal_attention_block_run(const pal_kernels *k, const pal_attention_block *b, float *x, int places,
+void pal_attention_block_run(const pal_compute *compute, const pal_attention_block *b, float *x, int places,
                              const pal_block_room *block_room, const pal_attention_room *room);
 
 #endif

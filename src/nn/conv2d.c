@@ -88,18 +88,18 @@ static void lay_out_quantized(const pal_conv2d *c, const pal_conv2d_room *room, 
 }
 
 /* Outputs done .. done + n of a picture that is quantised already. */
-static void run_quantized(const pal_kernels *k, const pal_conv2d *c, float *y, int height, int width, int done, int n,
-                          const pal_conv2d_room *room)
+static void run_quantized(const pal_compute *compute, const pal_conv2d *c, float *y, int height, int width, int done,
+                          int n, const pal_conv2d_room *room)
 {
     pal_quantized rows = room->rows;
     if (c->size > 1 || c->stride > 1)
         lay_out_quantized(c, room, height, width, done, n);
     else
         rows = part_of(&room->whole, (size_t)done * (size_t)c->in);
-    pal_linear(k, y, NULL, &c->w, n, &rows, false);
+    pal_linear(compute, y, NULL, &c->w, n, &rows, false);
 }
 
-static void run_floats(const pal_kernels *k, const pal_conv2d *c, float *y, const float *x, int height, int width,
+static void run_floats(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
                        int done, int n, const pal_conv2d_room *room)
 {
     const float *rows = x + (size_t)done * (size_t)c->in; /* 1x1: the pixels themselves */
@@ -109,21 +109,21 @@ static void run_floats(const pal_kernels *k, const pal_conv2d *c, float *y, cons
         lay_out(c, &s, done, n);
         rows = room->patches;
     }
-    pal_linear(k, y, rows, &c->w, n, &room->rows, true);
+    pal_linear(compute, y, rows, &c->w, n, &room->rows, true);
 }
 
-void pal_conv2d_run(const pal_kernels *k, const pal_conv2d *c, float *y, const float *x, int height, int width,
+void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
                     const pal_conv2d_room *room)
 {
     const int pixels = pal_conv2d_extent(c, height) * pal_conv2d_extent(c, width);
     const bool once = !pal_weights_float(c->w.type) && c->in % PAL_BLOCK == 0;
-    if (once) k->quantize(&room->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
+    if (once) compute->kernels->quantize(&room->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
     for (int done = 0; done < pixels; done += PAL_CONV_PIXELS) {
         const int n = pixels - done < PAL_CONV_PIXELS ? pixels - done : PAL_CONV_PIXELS;
         float *out = y + (size_t)done * (size_t)c->w.rows;
         if (once)
-            run_quantized(k, c, out, height, width, done, n, room);
+            run_quantized(compute, c, out, height, width, done, n, room);
         else
-            run_floats(k, c, out, x, height, width, done, n, room);
+            run_floats(compute, c, out, x, height, width, done, n, room);
     }
 }

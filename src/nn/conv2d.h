@@ -34,7 +34,7 @@ void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, size_t values, pal_
 int pal_conv2d_extent(const pal_conv2d *c, int pixels);
 
 /* x [height, width, in] to y [extent(height), extent(width), out]; y overlaps nothing. */
-void pal_conv2d_run(const pal_kernels *k, const pal_conv2d *c, float *y, const float *x, int height, int width,
+void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
                     const pal_conv2d_room *room);
 
 #endif

@@ -19,17 +19,17 @@ static float group_mean(const float *sum, int width, float count)
 
 /* Means of groups into room->addend, their scales 1 / sqrt(variance + eps) into room->factor; each for all channels of
  * its group. */
-static void find_statistics(const pal_kernels *k, const pal_group_norm *norm, const float *x, int places,
+static void find_statistics(const pal_compute *compute, const pal_group_norm *norm, const float *x, int places,
                             const pal_group_norm_room *room)
 {
     const int width = norm->channels / norm->groups;
     const float count = (float)places * (float)width;
-    k->column_sums(room->sum, x, places, norm->channels);
+    compute->kernels->column_sums(room->sum, x, places, norm->channels);
     for (int at = 0; at < norm->channels; at += width) {
         const float mean = group_mean(room->sum + at, width, count);
         for (int c = at; c < at + width; c++) room->addend[c] = mean;
     }
-    k->column_squares(room->sum, x, room->addend, places, norm->channels);
+    compute->kernels->column_squares(room->sum, x, room->addend, places, norm->channels);
     for (int at = 0; at < norm->channels; at += width) {
         const float scale = pal_rsqrtf(group_mean(room->sum + at, width, count) + norm->eps);
         for (int c = at; c < at + width; c++) room->factor[c] = scale;
@@ -51,13 +51,13 @@ static void fold(const pal_group_norm *norm, const float *modulation, const pal_
     }
 }
 
-void pal_group_norm_run(const pal_kernels *k, const pal_group_norm *norm, float *y, const float *x, int places,
+void pal_group_norm_run(const pal_compute *compute, const pal_group_norm *norm, float *y, const float *x, int places,
                         const float *modulation, pal_norm_end end, const pal_group_norm_room *room)
 {
-    find_statistics(k, norm, x, places, room);
+    find_statistics(compute, norm, x, places, room);
     fold(norm, modulation, room);
     if (end == PAL_NORM_SILU)
-        k->scale_shift_silu(y, x, room->factor, room->addend, places, norm->channels);
+        compute->kernels->scale_shift_silu(y, x, room->factor, room->addend, places, norm->channels);
     else
-        k->scale_shift(y, x, room->factor, room->addend, places, norm->channels);
+        compute->kernels->scale_shift(y, x, room->factor, room->addend, places, norm->channels);
 }

@@ -6,7 +6,7 @@
 #ifndef PAL_GROUP_NORM_H
 #define PAL_GROUP_NORM_H
 
-#include "../kernels/kernels.h"
+#include "../kernels/compute.h"
 
 typedef struct {
     const float *gain, *bias; /* [channels] */
@@ -26,7 +26,7 @@ typedef enum { PAL_NORM_ONLY, PAL_NORM_SILU } pal_norm_end;
 
 /* y = end(norm(x) * (1 + scale) + shift) for x, y [places, channels]; y may be x.  modulation [2 * channels] holds
  * scale, then shift; NULL: none. */
-void pal_group_norm_run(const pal_kernels *k, const pal_group_norm *norm, float *y, const float *x, int places,
+void pal_group_norm_run(const pal_compute *compute, const pal_group_norm *norm, float *y, const float *x, int places,
                         const float *modulation, pal_norm_end end, const pal_group_norm_room *room);
 
 #endif

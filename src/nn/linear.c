@@ -13,8 +13,8 @@ void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_aren
 #endif
 }
 
-void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix *w, int n, const pal_quantized *room,
-                bool fresh)
+void pal_linear(const pal_compute *compute, float *y, const float *x, const pal_matrix *w, int n,
+                const pal_quantized *room, bool fresh)
 {
     const pal_product p = {.y = y,
                            .y_stride = (size_t)w->rows,
@@ -26,9 +26,10 @@ void pal_linear(const pal_kernels *k, float *y, const float *x, const pal_matrix
                            .cols = w->cols,
                            .type = w->type,
                            .narrow = w->narrow};
-    if (fresh && !pal_weights_float(w->type)) k->quantize(room, x, (size_t)n * (size_t)w->cols);
-    pal_matmul_of(k, w->type)(&p);
-    for (int i = 0; w->bias && i < n; i++) k->add(y + (size_t)i * (size_t)w->rows, w->bias, (size_t)w->rows);
+    if (fresh && !pal_weights_float(w->type)) compute->kernels->quantize(room, x, (size_t)n * (size_t)w->cols);
+    pal_matmul_of(compute->kernels, w->type)(&p);
+    for (int i = 0; w->bias && i < n; i++)
+        compute->kernels->add(y + (size_t)i * (size_t)w->rows, w->bias, (size_t)w->rows);
 }
 
 void pal_matrix_pack(pal_matrix *w, void *room)

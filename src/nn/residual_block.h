@@ -36,7 +36,7 @@ typedef struct {
 void pal_block_layout(pal_block_room *room, const pal_block_sizes *sizes, pal_arena *arena);
 
 /* x [height, width, in] to y [height, width, out], which overlaps nothing; e [embedding] is silu(e) already. */
-void pal_residual_block_run(const pal_kernels *k, const pal_residual_block *b, float *y, const float *x, int height,
-                            int width, const float *e, const pal_block_room *room);
+void pal_residual_block_run(const pal_compute *compute, const pal_residual_block *b, float *y, const float *x,
+                            int height, int width, const float *e, const pal_block_room *room);
 
 #endif

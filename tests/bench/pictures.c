@@ -37,7 +37,7 @@ static void scale_shift_silu(void *state)
 static void convolve(void *state)
 {
     const picture_state *s = state;
-    pal_conv2d_run(s->k, &s->conv, s->y, s->x, SIDE, SIDE, &s->room);
+    pal_conv2d_run(&(pal_compute){s->k}, &s->conv, s->y, s->x, SIDE, SIDE, &s->room);
 }
 
 /* 3x3, CHANNELS to CHANNELS, in `type`; false where memory is short.  *weights is the caller's to free. */
