@@ -4,7 +4,7 @@
 
 #include "core/random.h"
 #include "file_testing.h"
-#include "network/model.h"
+#include "network/text_runner.h"
 
 static inline pal_model *open_test_model_as(const char *name, unsigned flags)
 {

@@ -3,7 +3,7 @@
 #ifndef PAL_ODD_MODEL_H
 #define PAL_ODD_MODEL_H
 
-#include "network/model.h"
+#include "network/text_runner.h"
 #include "token_builder.h"
 
 #include <stdio.h>

@@ -8,6 +8,7 @@
 
 #include "arch_testing.h"
 #include "token_builder.h"
+#include "arch/architecture.h"
 
 #include "core/math.h"
 
@@ -286,7 +287,7 @@ static void expect_refused(const file *f, pal_status status, const char *why)
     pal_error err = {0};
     pal_status s = pal_model_open(&m, f->data, f->size, 0, &err);
     if (!s) {
-        assert_false(m->has_net);
+        assert_false(pal_model_has_texts(m));
         err = m->net_error;
     }
     assert_int_equal(err.status, status);
@@ -427,7 +428,7 @@ static void rotary_positions_on_a_part_of_a_head_leave_the_rest(void **state)
     pal_arena arena = {0};
     put_key(&f, "llama.rope.dimension_count", 4);
     assert_int_equal(pal_gguf_open(&g, f.data, f.size, NULL), PAL_OK);
-    assert_int_equal(pal_transformer_bind(&net, g, NULL), PAL_OK);
+    assert_int_equal(pal_transformer_bind(&net, g, "llama", true, &pal_architecture_llama, NULL), PAL_OK);
     const pal_cache_shape shape = pal_transformer_cache(&net);
     pal_activations_layout(&a, &net, 1, 9, &arena);
     pal_activations_table(&a, &net, &arena);

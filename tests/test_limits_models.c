@@ -11,6 +11,7 @@
 #include "hostile_model.h"
 #include "model_testing.h"
 #include "api/pages.h"
+#include "network/picture.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -106,20 +107,23 @@ static void files_whose_cache_wraps_are_refused_or_measured_right(void **state)
 /* ---- calls ------------------------------------------------------------------------------------------ */
 
 /* A network of the largest sizes that bind.c allows, in the place of a small one: for calls that measure alone. */
-static void enlarge(pal_transformer *net)
+static void enlarge(pal_model *m)
 {
+    pal_transformer *net = m->network;
     net->layers = 1024;
     net->heads = net->kv_heads = 4096;
     net->dim = net->head_dim = 65536;
     net->hidden = 4 * 65536;
-    net->context = 1 << 20;
+    net->context = m->shape.context = 1 << 20;
 }
 
 static void sequences_and_logits_of_the_largest_network_are_too_large(void **state)
 {
     (void)state;
     pal_model *m = open_test_model("tiny-ar");
-    const pal_transformer small = m->net;
+    pal_transformer *net = m->network;
+    const pal_transformer small = *net;
+    const pal_network_shape shape = m->shape;
     pal_sequence_options o = pal_sequence_defaults();
     pal_score_options score = {0};
     pal_score_result result;
@@ -127,7 +131,7 @@ static void sequences_and_logits_of_the_largest_network_are_too_large(void **sta
     float logits[1];
     size_t bytes = 0;
     int32_t *tokens = calloc(1 << 20, sizeof *tokens), at = 0;
-    enlarge(&m->net);
+    enlarge(m);
     for (int type = 0; type < PAL_KV_TYPES; type++)
         for (int32_t n = 1 << 20; n; n /= 4) {
             o.max_tokens = n;
@@ -140,7 +144,8 @@ static void sequences_and_logits_of_the_largest_network_are_too_large(void **sta
     assert_int_equal(pal_logits(m, tokens, 1 << 20, &at, 1, logits, &err), PAL_E_MEMORY);
     assert_int_equal(pal_score(m, "Once upon a time", 16, &score, &result, &err), PAL_E_MEMORY);
     free(tokens);
-    m->net = small;
+    *net = small;
+    m->shape = shape;
     pal_model_close(m);
 }
 
@@ -148,12 +153,14 @@ static void pages_of_the_largest_network_are_too_large(void **state)
 {
     (void)state;
     pal_model *m = open_test_model("tiny-infill");
-    const pal_transformer small = m->net;
+    pal_transformer *net = m->network;
+    const pal_transformer small = *net;
+    const pal_network_shape shape = m->shape;
     const pal_infill_options o = pal_infill_defaults();
     static const char page[] = "Once [[1048570]] upon";
     pal_error err = {0};
     size_t bytes = 0;
-    enlarge(&m->net);
+    enlarge(m);
     const double least = 4.0 * 1048576.0 * 4096.0 * 65536.0 * 4;
     pal_status status = pal_session_bytes(m, page, sizeof page - 1, &o, &bytes, &err);
     assert_int_equal(status, fits(least) ? PAL_OK : PAL_E_MEMORY);
@@ -161,7 +168,8 @@ static void pages_of_the_largest_network_are_too_large(void **state)
     status = pal_together_bytes(m, INT32_MAX / 2, &bytes, &err);
     assert_int_equal(status, fits(1024.0 * least) ? PAL_OK : PAL_E_MEMORY);
     assert_true(status || (double)bytes >= 1024.0 * least);
-    m->net = small;
+    *net = small;
+    m->shape = shape;
     pal_model_close(m);
 }
 
@@ -170,13 +178,14 @@ static void pages_together_have_no_rotary_table_of_their_own(void **state)
 {
     (void)state;
     pal_model *m = open_test_model("tiny-infill");
-    const int dims = m->net.rotary.dims;
+    pal_transformer *net = m->network;
+    const int dims = net->rotary.dims;
     size_t turning, still;
     assert_true(dims > 0);
     assert_int_equal(pal_together_bytes(m, 1000, &turning, NULL), PAL_OK);
-    m->net.rotary.dims = 0;
+    net->rotary.dims = 0;
     assert_int_equal(pal_together_bytes(m, 1000, &still, NULL), PAL_OK);
-    m->net.rotary.dims = dims;
+    net->rotary.dims = dims;
     assert_true(turning == still);
     pal_model_close(m);
 }
@@ -185,13 +194,13 @@ static void pictures_of_the_largest_size_are_too_many(void **state)
 {
     (void)state;
     pal_model *m = open_test_model("unet-plain");
-    const pal_image_info small = m->picture.info;
+    const pal_image_info small = m->picture->info;
     pal_image_options o = pal_image_defaults(PAL_IMAGE_DDPM);
     pal_likelihood_options l = pal_likelihood_defaults(m, PAL_LIKELIHOOD_FLOW);
     pal_error err = {0};
     size_t bytes = 0;
-    m->picture.info.width = m->picture.info.height = 256;
-    m->picture.info.channels = 3;
+    m->picture->info.width = m->picture->info.height = 256;
+    m->picture->info.channels = 3;
     o.steps = 4;
     for (int32_t count = 65536; count; count /= 2) {
         const double least = 256.0 * 256.0 * 3.0 * 4.0 * count;
@@ -203,7 +212,7 @@ static void pictures_of_the_largest_size_are_too_many(void **state)
         assert_int_equal(status, fits(13 * least) ? PAL_OK : PAL_E_MEMORY);
         assert_true(status || (double)bytes >= 13 * least);
     }
-    m->picture.info = small;
+    m->picture->info = small;
     pal_model_close(m);
 }
 

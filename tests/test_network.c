@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "arch/transformer.h"
+#include "network/kinds.h"
 #include "file_testing.h"
 
 #include <math.h>
@@ -117,6 +117,15 @@ static void check_layers(const pal_transformer *net, unsigned isa, const golden 
     free(block);
 }
 
+static const pal_network_kind *kind_of(const pal_gguf *g)
+{
+    pal_str name = {"", 0};
+    char architecture[32] = "";
+    pal_gguf_get_str(g, "general.architecture", &name);
+    snprintf(architecture, sizeof architecture, "%.*s", (int)name.size, name.data);
+    return pal_network_kind_of(architecture);
+}
+
 static void check(const char *model, const char *golden_name, const char *type, unsigned isa, double rms_bound,
                   double most_bound)
 {
@@ -128,7 +137,9 @@ static void check(const char *model, const char *golden_name, const char *type, 
     void *image = malloc(file.size + 64);
     unsigned char *aligned = (unsigned char *)(((uintptr_t)image + 63) & ~(uintptr_t)63);
     memcpy(aligned, file.data, file.size);
-    if (pal_gguf_open(&gguf, aligned, file.size, &err) || pal_transformer_bind(&net, gguf, &err) ||
+    if (pal_gguf_open(&gguf, aligned, file.size, &err)) fail_msg("%s", err.text);
+    const pal_network_kind *kind = kind_of(gguf);
+    if (pal_transformer_bind(&net, gguf, kind->architecture, kind->causal, kind->of, &err) ||
         pal_transformer_pack(&net, &err))
         fail_msg("%s", err.text);
     print_message("  %s as %s, kernels %s\n", model, type, pal_isa_name(isa & pal_cpu_isa()));

@@ -52,7 +52,7 @@ static void expect_closed_activations(const pal_activations *a, const pal_transf
 static void expect_closed_session(const pal_session *s)
 {
     const pal_fill *f = &s->fill;
-    const size_t vocab = (size_t)s->model->net.vocab, slots = (size_t)s->page.places;
+    const size_t vocab = (size_t)s->model->shape.vocab, slots = (size_t)s->page.places;
     const size_t shown = (size_t)s->runner.activations.most;
     expect_closed(s, 1, sizeof *s);
     expect_closed(s->page.segments, s->page.count, sizeof *s->page.segments);
@@ -66,7 +66,7 @@ static void expect_closed_session(const pal_session *s)
     expect_closed(f->present, vocab, sizeof *f->present);
     expect_closed(f->sureness, slots, sizeof *f->sureness);
     expect_closed(f->asked, slots, sizeof *f->asked);
-    expect_closed_activations(&s->runner.activations, &s->model->net);
+    expect_closed_activations(&s->runner.activations, pal_model_transformer(s->model));
     expect_closed(s->runner.rows, shown, sizeof *s->runner.rows);
     expect_closed(s->runner.row_of, shown, sizeof *s->runner.row_of);
 }
@@ -98,7 +98,7 @@ static void arrays_of_a_sequence_and_a_generator_are_followed_by_red_zones(void 
     assert_int_equal(pal_sequence_init(&s, causal, &so, block, bytes, NULL), PAL_OK);
     const size_t kept = (size_t)s->cache.shape.layers * (size_t)s->cache.capacity * (size_t)s->cache.shape.kv_heads;
     expect_closed(s->tokens, 24, sizeof *s->tokens);
-    expect_closed_activations(&s->activations, &causal->net);
+    expect_closed_activations(&s->activations, pal_model_transformer(causal));
     expect_closed(s->cache.kept_k.data, kept * (size_t)s->cache.shape.head_dim, 1);
     expect_closed(s->cache.kept_v.scale, kept * (size_t)s->cache.blocks, sizeof *s->cache.kept_v.scale);
     assert_int_equal(pal_generator_bytes(s, &go, &bytes, NULL), PAL_OK);
@@ -106,7 +106,7 @@ static void arrays_of_a_sequence_and_a_generator_are_followed_by_red_zones(void 
     assert_int_equal(pal_generator_init(&g, s, &go, second, bytes, NULL), PAL_OK);
     expect_closed(g, 1, sizeof *g);
     expect_closed(g->window.tokens, 24, sizeof *g->window.tokens);
-    expect_closed(g->logits, (size_t)causal->net.vocab, sizeof *g->logits);
+    expect_closed(g->logits, (size_t)causal->shape.vocab, sizeof *g->logits);
     free(second);
     free(block);
     pal_model_close(causal);

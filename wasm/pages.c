@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const pal_network_kind *const pal_network_kinds[] = {&pal_texts, NULL};
+const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS};
+const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 
 /* Whether this machine computes with the best kernels of this build what it should. */
 int pw_self_check(void)

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const pal_network_kind *const pal_network_kinds[] = {&pal_pictures, NULL};
+const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_UNETS};
+const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 
 /* Whether this machine computes with the best kernels of this build what it should. */
 int pw_self_check(void)

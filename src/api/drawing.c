@@ -21,7 +21,7 @@ pal_status pal_image_check(const pal_model *m, const pal_image_options *o, pal_e
     pal_status status = pal_picture_check(m, o, err);
     if (status) return status;
     const pal_noise_predictor shape = pal_picture_shape(m);
-    return pal_denoise_check(o, &shape, &m->picture.schedule, err);
+    return pal_denoise_check(o, &shape, &m->picture->schedule, err);
 }
 
 /* Measures with base NULL, filling the caller's *d on the way; otherwise places, and the drawing is the first thing in
@@ -32,9 +32,9 @@ static pal_drawing *lay_out(pal_drawing *d, const pal_model *m, const pal_image_
     if (placed) d = placed;
     *d = (pal_drawing){.model = m,
                        .denoise = {.predictor = pal_picture_shape(m),
-                                   .schedule = &m->picture.schedule,
+                                   .schedule = &m->picture->schedule,
                                    .options = *o,
-                                   .channels = m->picture.info.channels,
+                                   .channels = m->picture->info.channels,
                                    .first = o->first,
                                    .count = o->count}};
     pal_denoise_layout(&d->denoise, arena);

@@ -65,7 +65,7 @@ static pal_status check(const pal_sequence *s, const pal_generate_options *o, pa
 {
     enum { SHORTEST_TO_SHIFT = 4 };
     const pal_decode_options decode = decode_options(o);
-    pal_status status = pal_decode_check(&decode, s->model->net.vocab, err);
+    pal_status status = pal_decode_check(&decode, s->model->shape.vocab, err);
     if (!status) status = check_stop(o, err);
     if (status) return status;
     const pal_rule rules[] = {
@@ -109,7 +109,7 @@ static void layout_options(pal_generator *g, const pal_generate_options *o, pal_
 {
     g->options = *o;
     g->bias = pal_take(arena, pal_plus(o->logit_bias_count, PAL_ENDS), sizeof *g->bias);
-    g->banned = pal_take(arena, (size_t)g->model->net.vocab, 1);
+    g->banned = pal_take(arena, (size_t)g->model->shape.vocab, 1);
     for (size_t i = 0; i < o->stop_count; i++) {
         char *text = pal_take(arena, o->stop[i].bytes, 1);
         if (text) memcpy(text, o->stop[i].text, o->stop[i].bytes);
@@ -123,17 +123,17 @@ static void layout_options(pal_generator *g, const pal_generate_options *o, pal_
 static void layout_grammar(pal_generator *g, pal_arena *arena)
 {
     const pal_vocab *vocab = g->model->vocab;
-    pal_pieces_measure(&g->pieces, g->model->net.vocab, piece_text, vocab);
+    pal_pieces_measure(&g->pieces, g->model->shape.vocab, piece_text, vocab);
     pal_pieces_layout(&g->pieces, arena);
     g->grammar = pal_grammar_layout(g->options.grammar, &g->pieces, arena);
     g->base = pal_take(arena, 1, sizeof *g->base);
-    g->allowed = pal_take(arena, (size_t)g->model->net.vocab, 1);
+    g->allowed = pal_take(arena, (size_t)g->model->shape.vocab, 1);
 }
 
 /* Measures, filling the caller's *g on the way; or places, and the generator is the first thing in the block. */
 static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal_generate_options *o, pal_arena *arena)
 {
-    const size_t vocab = (size_t)s->model->net.vocab, room = (size_t)s->most;
+    const size_t vocab = (size_t)s->model->shape.vocab, room = (size_t)s->most;
     pal_generator *placed = pal_take(arena, 1, sizeof *placed);
     if (placed) g = placed;
     memset(g, 0, sizeof *g);
@@ -142,7 +142,7 @@ static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal
     g->window.room = s->most;
     g->window.tokens = pal_take(arena, room, sizeof *g->window.tokens);
     if (o->mirostat) g->window.mu = pal_take(arena, room, sizeof *g->window.mu);
-    pal_decode_layout(&g->law, s->model->net.vocab, arena);
+    pal_decode_layout(&g->law, s->model->shape.vocab, arena);
     g->logits = pal_take(arena, vocab, sizeof *g->logits);
     if (o->grammar) layout_grammar(g, arena);
     return g;
@@ -180,7 +180,7 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
         if (stop_named(g, g->ends[i]) < 0)
             g->bias[g->decode.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
     g->decode.logit_bias = g->bias;
-    memset(g->banned, 0, (size_t)g->model->net.vocab);
+    memset(g->banned, 0, (size_t)g->model->shape.vocab);
     for (size_t i = 0; i < g->decode.logit_bias_count; i++)
         if (g->bias[i].bias < -DBL_MAX) g->banned[g->bias[i].id] = 1;
     if (g->grammar) pal_pieces_fill(&g->pieces, piece_text, g->model->vocab);
@@ -328,7 +328,7 @@ pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, 
     if (n < 1) return pal_fail(err, PAL_E_OPTION, "a prompt must have at least one token", SIZE_MAX);
     if (n > w->room) return pal_fail(err, PAL_E_CONTEXT, "the prompt has more tokens than there is room for", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= g->model->net.vocab)
+        if (tokens[i] < 0 || tokens[i] >= g->model->shape.vocab)
             return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
     memmove(w->tokens, tokens, (size_t)n * sizeof *tokens);
     w->count = w->prompt = w->given = n;

@@ -106,7 +106,7 @@ static bool good_tokens(const saved_generator *saved, const pal_generator *g)
     uint64_t bytes = f->dropped_bytes;
     for (uint32_t i = 0; i < f->count; i++) {
         const uint32_t id = pal_loaded_u32(&ids);
-        if (id >= (uint32_t)g->model->net.vocab) return false;
+        if (id >= (uint32_t)g->model->shape.vocab) return false;
         if (i >= f->prompt) bytes += pal_vocab_decode_one(g->model->vocab, (int32_t)id, false, NULL, 0);
     }
     return f->shown <= bytes;

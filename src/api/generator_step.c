@@ -105,7 +105,7 @@ static pal_status ask(pal_generator *g, bool *ended, pal_error *err)
     pal_status status = g->grammar ? pal_grammar_mask(g->grammar, g->ends, ends, g->allowed, &count, err) : PAL_OK;
     *ended = count == 0;
     if (status || *ended) return status;
-    for (int32_t id = 0; id < g->model->net.vocab; id++)
+    for (int32_t id = 0; id < g->model->shape.vocab; id++)
         if ((!g->grammar || g->allowed[id]) && !g->banned[id]) return PAL_OK;
     return pal_fail(err, PAL_E_OPTION, "no token is left: bans and grammar leave out all of them", SIZE_MAX);
 }
@@ -190,7 +190,7 @@ pal_status pal_generator_step(pal_generator *g, pal_error *err)
 
 static pal_status check_push(const pal_generator *g, int32_t id, pal_error *err)
 {
-    if (id < 0 || id >= g->model->net.vocab)
+    if (id < 0 || id >= g->model->shape.vocab)
         return pal_fail(err, PAL_E_OPTION, "the token id lies outside the vocabulary", SIZE_MAX);
     if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
     if (g->finish == PAL_FINISH_STOP) return pal_fail(err, PAL_E_OPTION, "the text has ended at a stop text", SIZE_MAX);

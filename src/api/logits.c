@@ -8,10 +8,10 @@ static pal_status check_positions(const pal_model *m, const int32_t *tokens, int
 {
     pal_status s = pal_model_can_evaluate(m, err);
     if (s) return s;
-    if (n < 1 || n > m->net.context)
+    if (n < 1 || n > m->shape.context)
         return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= m->net.vocab)
+        if (tokens[i] < 0 || tokens[i] >= m->shape.vocab)
             return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
     for (int32_t i = 0; i < count; i++)
         if (at[i] < 0 || at[i] >= n)

@@ -16,17 +16,14 @@ static void copy_text(const pal_gguf *g, const char *key, char *out, size_t capa
 static void choose_kernels(pal_model *m, unsigned allowed)
 {
     pal_kernels_init(&m->kernels, allowed);
-    if (m->kind) m->kind->kernels(m);
+    if (m->kind) m->kind->class->kernels(m, &m->kernels);
 }
 
-/* The first kind of network that takes files of this architecture. */
 static pal_status open_network(pal_model *m, pal_error *err)
 {
     static const char none[] = "this program has no networks of the file's architecture";
-    const pal_network_kind *const *kind = pal_network_kinds;
-    while (*kind && (*kind)->architecture && strcmp((*kind)->architecture, m->architecture) != 0) kind++;
-    m->kind = *kind;
-    if (m->kind) return m->kind->open(m, err);
+    m->kind = pal_network_kind_of(m->architecture);
+    if (m->kind) return m->kind->class->open(m, err);
     pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
     pal_fail(&m->net_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
     return PAL_OK;
@@ -45,7 +42,7 @@ pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned f
         s = open_network(m, err);
     }
     m->as_stored = flags & PAL_OPEN_AS_STORED;
-    if (!s && m->kind && !m->as_stored) s = m->kind->pack(m, err);
+    if (!s && m->kind && !m->as_stored) s = m->kind->class->pack(m, err);
     if (s) {
         pal_model_close(m);
         return s;
@@ -72,7 +69,7 @@ pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags
 void pal_model_close(pal_model *m)
 {
     if (!m) return;
-    if (m->kind) m->kind->close(m);
+    if (m->kind) m->kind->class->close(m);
     if (m->gguf) pal_gguf_close(m->gguf);
     if (m->file.size) pal_file_unmap(&m->file);
     free(m);
@@ -98,7 +95,7 @@ const pal_info *pal_model_info(const pal_model *m)
 
 pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err)
 {
-    if (!m->has_net) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
+    if (!pal_model_has_texts(m)) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
     if (m->as_stored)
         return pal_fail(err, PAL_E_OPTION, "the model was opened as stored and cannot be evaluated", SIZE_MAX);
     return PAL_OK;

@@ -60,16 +60,16 @@ void pal_model_name_value(pal_model *m)
 
 static void check_pair(pal_model *m)
 {
-    const pal_error *why = !m->has_net ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
+    const pal_error *why = !pal_model_has_texts(m) ? &m->net_error : !m->vocab ? &m->vocab_error : NULL;
     if (why) {
         m->pair_error = *why;
         return;
     }
-    if (m->net.vocab == pal_vocab_size(m->vocab)) return;
+    if (m->shape.vocab == pal_vocab_size(m->vocab)) return;
     pal_say(m->pair_text, sizeof m->pair_text,
             "the network and the tokenizer have vocabularies of different sizes: token_embd.weight has %d tokens, "
             "tokenizer.ggml.tokens %d",
-            m->net.vocab, (int)pal_vocab_size(m->vocab));
+            m->shape.vocab, (int)pal_vocab_size(m->vocab));
     pal_fail(&m->pair_error, PAL_E_UNSUPPORTED, m->pair_text, SIZE_MAX);
 }
 
@@ -102,8 +102,8 @@ static void check_stored(pal_model *m)
 static const char *why_not(pal_model *m)
 {
     const char *vocab = m->vocab_error.text, *net = m->net_error.text;
-    if (m->has_unet) return NULL;
-    if (m->pair_error.text && m->vocab && m->has_net) return m->pair_error.text;
+    if (m->picture) return NULL;
+    if (m->pair_error.text && m->vocab && pal_model_has_texts(m)) return m->pair_error.text;
     if (!vocab || !net || strcmp(vocab, net) == 0) return vocab ? vocab : net;
     pal_say(m->why_not, sizeof m->why_not, "%s; %s", vocab, net);
     return m->why_not;
@@ -132,18 +132,18 @@ static void describe_keys(pal_model *m)
     m->info.hidden = shape_value(m, "feed_forward_length");
     pal_say(key, sizeof key, "%s.attention.head_count_kv", m->architecture);
     if (!pal_gguf_find(m->gguf, key)) m->info.kv_heads = m->info.heads; /* what its absence means */
-    m->info.causal = !m->has_unet && strcmp(m->architecture, "llada") != 0;
+    m->info.causal = !m->kind || m->kind->causal;
 }
 
 static void describe_network(pal_model *m)
 {
-    m->info.context = m->net.context;
-    m->info.width = m->net.dim;
-    m->info.layers = m->net.layers;
-    m->info.heads = m->net.heads;
-    m->info.kv_heads = m->net.kv_heads;
-    m->info.hidden = m->net.hidden;
-    m->info.causal = m->net.causal;
+    m->info.context = m->shape.context;
+    m->info.width = m->shape.width;
+    m->info.layers = m->shape.layers;
+    m->info.heads = m->shape.heads;
+    m->info.kv_heads = m->shape.kv_heads;
+    m->info.hidden = m->shape.hidden;
+    m->info.causal = m->shape.causal;
 }
 
 /* The number of weights, and the type that most of those in matrices have. */
@@ -170,11 +170,11 @@ static void describe_abilities(pal_model *m)
     const pal_special *special = m->vocab ? pal_vocab_special(m->vocab) : NULL;
     const bool ready = !m->pair_error.status;
     m->info.can_tokenize = m->vocab != NULL;
-    m->info.can_score = ready && special && (m->net.causal ? special->bos >= 0 : special->mask >= 0);
-    m->info.can_infill = ready && special && !m->net.causal && special->mask >= 0;
+    m->info.can_score = ready && special && (m->shape.causal ? special->bos >= 0 : special->mask >= 0);
+    m->info.can_infill = ready && special && !m->shape.causal && special->mask >= 0;
     m->info.free_length = m->info.can_infill && special->empty >= 0;
-    m->info.can_generate = ready && m->net.causal;
-    m->info.can_image = m->has_unet;
+    m->info.can_generate = ready && m->shape.causal;
+    m->info.can_image = m->picture != NULL;
     m->info.why_not = why_not(m);
 }
 
@@ -191,7 +191,7 @@ void pal_model_describe(pal_model *m, size_t bytes)
     m->info.values = pal_gguf_values(m->gguf);
     m->info.tensors = pal_gguf_tensors(m->gguf);
     m->info.vocabulary = m->vocab ? pal_vocab_size(m->vocab) : 0;
-    if (m->has_net)
+    if (pal_model_has_texts(m))
         describe_network(m);
     else
         describe_keys(m);

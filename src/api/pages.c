@@ -50,7 +50,7 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
 {
     pal_status s = pal_model_ready(m, err);
     if (s) return s;
-    if (m->net.causal)
+    if (m->shape.causal)
         return pal_fail(err, PAL_E_UNSUPPORTED,
                         "the model reads from left to right and cannot fill blanks: "
                         "infilling needs a diffusion model (architecture llada)",
@@ -61,7 +61,7 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
 static pal_status count_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
                              const pal_infill_options *o, pal_error *err)
 {
-    const pal_page_rules rules = {.longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max};
+    const pal_page_rules rules = {.longest = m->shape.context, .free_least = o->free_min, .free_most = o->free_max};
     *page = (pal_page){0};
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
@@ -74,12 +74,12 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
     pal_session *placed = pal_take(arena, 1, sizeof *placed);
     if (placed) s = placed;
     size_t tokens = page->bytes + page->count + (size_t)page->places + 2;
-    int32_t shown = tokens < (size_t)m->net.context ? (int32_t)tokens : m->net.context;
+    int32_t shown = tokens < (size_t)m->shape.context ? (int32_t)tokens : m->shape.context;
     s->page = *page;
     s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
     s->page.text = pal_take(arena, page->bytes, 1);
     pal_layout_place(&s->layout, &s->scratch, page, m->vocab, arena);
-    pal_fill_layout(&s->fill, m->net.vocab, shown, (int32_t)page->places, arena);
+    pal_fill_layout(&s->fill, m->shape.vocab, shown, (int32_t)page->places, arena);
     pal_runner_layout(&s->runner, m, shown, arena);
     return s;
 }
@@ -123,12 +123,12 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     count_page(&page, m, text, text_bytes, o, NULL);
     pal_session *s = lay_out(&unplaced, m, &page, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
-    const pal_page_rules rules = {.longest = m->net.context, .free_least = o->free_min, .free_most = o->free_max};
+    const pal_page_rules rules = {.longest = m->shape.context, .free_least = o->free_min, .free_most = o->free_max};
     s->model = m;
     s->options = *o;
     s->options.pins = NULL;
     pal_page_read(&s->page, text, text_bytes, &rules, NULL);
-    status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, m->net.context, err);
+    status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, m->shape.context, err);
     if (status) {
         pal_arena_return(&arena);
         return status;

@@ -43,7 +43,7 @@ static void set_up(pal_likelihood *l, const pal_model *m, const pal_likelihood_o
 {
     *l = (pal_likelihood){.model = m, .method = o->method, .seed = o->picture.seed};
     l->flow = (pal_flow){.predictor = pal_picture_shape(m),
-                         .schedule = &m->picture.schedule,
+                         .schedule = &m->picture->schedule,
                          .options = {.seed = o->picture.seed,
                                      .tolerance = o->tolerance,
                                      .probes = o->probes,

@@ -6,12 +6,12 @@
 
 const pal_image_info *pal_model_image(const pal_model *m)
 {
-    return m->has_unet ? &m->picture.info : NULL;
+    return m->picture ? &m->picture->info : NULL;
 }
 
 const char *pal_image_label(const pal_model *m, int32_t label)
 {
-    return m->has_unet && label >= 0 && label < m->picture.info.labels ? m->picture.label[label] : NULL;
+    return m->picture && label >= 0 && label < m->picture->info.labels ? m->picture->label[label] : NULL;
 }
 
 /* Whether two names differ by the case of their letters a to z at most. */
@@ -28,9 +28,9 @@ static bool alike(const char *a, const char *b)
 bool pal_image_label_find(const pal_model *m, const char *name, int32_t *out)
 {
     int32_t found = -1, count = 0;
-    for (int32_t i = 0; m->has_unet && i < m->picture.info.labels; i++) {
-        const bool exact = strcmp(m->picture.label[i], name) == 0;
-        if (!exact && !alike(m->picture.label[i], name)) continue;
+    for (int32_t i = 0; m->picture && i < m->picture->info.labels; i++) {
+        const bool exact = strcmp(m->picture->label[i], name) == 0;
+        if (!exact && !alike(m->picture->label[i], name)) continue;
         found = i;
         count = exact ? 1 : count + 1;
         if (exact) break;
@@ -43,7 +43,7 @@ bool pal_image_can(const pal_model *m, pal_image_sampler sampler, const char **w
 {
     pal_error err = {0};
     pal_status status;
-    if (m->has_unet) {
+    if (m->picture) {
         const pal_noise_predictor shape = pal_picture_shape(m);
         status = pal_denoise_can(sampler, &shape, &err);
     } else
@@ -91,9 +91,9 @@ static pal_status check_guidance(const pal_image_info *info, const pal_image_opt
 pal_status pal_picture_check(const pal_model *m, const pal_image_options *o, pal_error *err)
 {
     enum { MOST_PICTURES = 65536 };
-    const pal_image_info *info = &m->picture.info;
     pal_status status = pal_picture_ready(m, err);
     if (status) return status;
+    const pal_image_info *info = &m->picture->info;
     if (o->count < 1 || o->count > MOST_PICTURES)
         return pal_fail(err, PAL_E_OPTION, "count must lie between 1 and 65536", SIZE_MAX);
     if ((uint32_t)(o->count - 1) > UINT32_MAX - o->first)

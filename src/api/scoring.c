@@ -116,8 +116,8 @@ static bool add_window(pal_scoring *j, size_t from, int32_t n, int32_t given)
  * first of a document. */
 static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
 {
-    int32_t bos = pal_vocab_special(j->model->vocab)->bos, context = j->model->net.context;
-    bool causal = j->model->net.causal;
+    int32_t bos = pal_vocab_special(j->model->vocab)->bos, context = j->model->shape.context;
+    bool causal = j->model->shape.causal;
     const bool written = count > 0 && bos >= 0 && ids[0] == bos; /* where BOS is a user-defined piece */
     for (size_t at = written; at < count;) {
         int32_t given = bos >= 0 && context > 1 && (causal || at == (size_t)written);
@@ -294,7 +294,7 @@ static pal_status start_estimate(pal_scoring *j, double target, pal_error *err)
 
 static pal_status choose_method(pal_scoring *j, pal_error *err)
 {
-    bool causal = j->model->net.causal;
+    bool causal = j->model->shape.causal;
     pal_score_method wanted = j->method;
     if ((unsigned)wanted >= PAL_SCORE_METHODS) return pal_fail(err, PAL_E_OPTION, "there is no such method", SIZE_MAX);
     j->method = wanted != PAL_SCORE_DEFAULT ? wanted : causal ? PAL_SCORE_EXACT : PAL_SCORE_BOUND;
@@ -314,12 +314,12 @@ static pal_status make_room(pal_scoring *j, pal_error *err)
     pal_arena arena = {0};
     size_t bytes;
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
-    pal_scorer_layout(&j->scorer, j->model->net.vocab, j->longest, &arena);
+    pal_scorer_layout(&j->scorer, j->model->shape.vocab, j->longest, &arena);
     j->block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
     if (!j->block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(j->block);
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
-    pal_scorer_layout(&j->scorer, j->model->net.vocab, j->longest, &arena);
+    pal_scorer_layout(&j->scorer, j->model->shape.vocab, j->longest, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);
     j->scorer.predictor = pal_runner_start(&j->runner);
     j->scorer.classes = &j->model->classes;

@@ -29,14 +29,14 @@ pal_sequence_options pal_sequence_defaults(void)
 static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence_options *o, pal_arena *arena,
                          pal_error *err)
 {
-    int32_t max_tokens = o->max_tokens ? o->max_tokens : m->net.context;
+    int32_t max_tokens = o->max_tokens ? o->max_tokens : m->shape.context;
     pal_status status = pal_model_ready(m, err);
     if (status) return status;
-    if (!m->net.causal)
+    if (!m->shape.causal)
         return pal_fail(err, PAL_E_UNSUPPORTED,
                         "the model does not read from left to right and cannot go on with a text: it fills blanks",
                         SIZE_MAX);
-    if (max_tokens < 1 || max_tokens > m->net.context)
+    if (max_tokens < 1 || max_tokens > m->shape.context)
         return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
     s->model = m;
     s->compute = (pal_compute){.kernels = &m->kernels};
@@ -45,9 +45,10 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
         return pal_fail(err, PAL_E_OPTION, "there is no such type of keys and values", SIZE_MAX);
     s->most = max_tokens;
     s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
-    pal_activations_layout(&s->activations, &m->net, max_tokens < o->batch ? max_tokens : o->batch, max_tokens, arena);
-    pal_activations_table(&s->activations, &m->net, arena);
-    const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    pal_activations_layout(&s->activations, pal_model_transformer(m), max_tokens < o->batch ? max_tokens : o->batch,
+                           max_tokens, arena);
+    pal_activations_table(&s->activations, pal_model_transformer(m), arena);
+    const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
     pal_cache_layout(&s->cache, &shape, max_tokens, true, o->kv, arena);
     return PAL_OK;
 }
@@ -81,7 +82,7 @@ pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const p
     *s = (pal_sequence){0};
     layout(s, model, options, &arena, NULL);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
-    pal_activations_prepare(&s->activations, &model->net, &s->cache);
+    pal_activations_prepare(&s->activations, pal_model_transformer(model), &s->cache);
     *out = s;
     return PAL_OK;
 }
@@ -92,13 +93,13 @@ pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n
     if (n < 0 || n > s->most - s->length)
         return pal_fail(err, PAL_E_CONTEXT, "more tokens than the sequence has room for", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
-        if (tokens[i] < 0 || tokens[i] >= m->net.vocab)
+        if (tokens[i] < 0 || tokens[i] >= m->shape.vocab)
             return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
     for (int32_t done = 0; done < n;) {
         const int32_t some = n - done < s->activations.most ? n - done : s->activations.most;
         const int last = (int)some - 1;
-        pal_transformer_forward(&m->net, &s->compute, &s->activations, &s->cache, tokens + done, (int)some,
-                                (int)s->length, &last, 1);
+        pal_transformer_forward(pal_model_transformer(m), &s->compute, &s->activations, &s->cache, tokens + done,
+                                (int)some, (int)s->length, &last, 1);
         memcpy(s->tokens + s->length, tokens + done, (size_t)some * sizeof *tokens);
         s->length += some;
         s->fresh = true;
@@ -111,8 +112,8 @@ pal_status pal_sequence_logits(pal_sequence *s, float *logits, pal_error *err)
 {
     const int row = 0;
     if (!s->fresh) return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
-    pal_transformer_logits(&s->model->net, &s->compute, &s->activations, &row, 1, logits);
-    return pal_all_finite(logits, (size_t)s->model->net.vocab) ? PAL_OK : pal_fail_not_finite(err);
+    pal_transformer_logits(pal_model_transformer(s->model), &s->compute, &s->activations, &row, 1, logits);
+    return pal_all_finite(logits, (size_t)s->model->shape.vocab) ? PAL_OK : pal_fail_not_finite(err);
 }
 
 int32_t pal_sequence_length(const pal_sequence *s)
@@ -187,7 +188,7 @@ pal_status pal_sequence_read_saved(pal_saved_sequence *saved, const pal_sequence
     saved->cache = pal_loaded_bytes(&from, pal_cache_bytes(&s->cache, saved->length));
     bool known = saved->cache && from.at == from.end;
     for (pal_loading ids = saved->tokens; known && ids.at < saved->cache;)
-        known = pal_loaded_u32(&ids) < (uint32_t)s->model->net.vocab;
+        known = pal_loaded_u32(&ids) < (uint32_t)s->model->shape.vocab;
     return known ? PAL_OK : pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
 }
 

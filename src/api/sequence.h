@@ -2,6 +2,7 @@
 #ifndef PAL_SEQUENCE_H
 #define PAL_SEQUENCE_H
 
+#include "../network/text_runner.h"
 #include "saved.h"
 
 struct pal_sequence {

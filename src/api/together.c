@@ -14,12 +14,12 @@ typedef struct {
 
 static void lay_out(workplace *w, const pal_model *m, int32_t most, pal_arena *arena)
 {
-    const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
     w->compute = (pal_compute){.kernels = &m->kernels};
     w->tokens = pal_take(arena, (size_t)most, sizeof *w->tokens);
     w->part = pal_take(arena, (size_t)most, sizeof *w->part);
     w->rows = pal_take(arena, (size_t)most, sizeof *w->rows);
-    pal_activations_layout(&w->activations, &m->net, most, most, arena);
+    pal_activations_layout(&w->activations, pal_model_transformer(m), most, most, arena);
     pal_cache_layout(&w->cache, &shape, most, false, PAL_KV_F32, arena);
 }
 
@@ -98,10 +98,10 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
         w.part[parts++] = (int)f->shown_n;
         n += (int)f->shown_n;
     }
-    pal_transformer_forward_parts(&model->net, &w.compute, &w.activations, &w.cache, w.tokens, w.part, parts, w.rows,
-                                  rows);
-    const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->net.dim);
-    if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->net.dim);
+    pal_transformer_forward_parts(pal_model_transformer(model), &w.compute, &w.activations, &w.cache, w.tokens, w.part,
+                                  parts, w.rows, rows);
+    const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->shape.width);
+    if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->shape.width);
     pal_arena_return(&arena); /* nothing is kept in it */
     return finite ? PAL_OK : pal_fail_not_finite(err);
 }

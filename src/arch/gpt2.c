@@ -1,6 +1,6 @@
 /* gpt2.c - GPT-2 (Radford et al. 2019): learned positions, LayerNorm, one matrix for q, k and v (three views of it
  * here), GELU in its tanh form (Hendrycks and Gimpel 2016), biases everywhere. */
-#include "pass.h"
+#include "architecture.h"
 
 static void embed(const pal_pass *p, const int32_t *tokens)
 {
@@ -58,4 +58,4 @@ static void output_norm(const pal_transformer *net, const pal_compute *compute, 
     compute->kernels->layer_norm(h, h, net->output_norm.gain, net->output_norm.bias, net->eps, n, net->dim);
 }
 
-const pal_family pal_family_gpt2 = {embed, layer_of, output_norm};
+const pal_architecture pal_architecture_gpt2 = {pal_gpt2_read, pal_gpt2_bind, embed, layer_of, output_norm};

@@ -7,8 +7,6 @@ pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net)
 {
     char key[128];
     pal_status s;
-    net->family = &pal_family_gpt2;
-    net->causal = true;
     if ((s = pal_bind_shape(b, net)) || (s = pal_bind_float(b, "attention.layer_norm_epsilon", 1e-5f, &net->eps,
                                                             "attention.layer_norm_epsilon is out of range")))
         return s;

@@ -3,7 +3,7 @@
  * Touvron et al. 2023 (Llama); Nie et al. 2025 (LLaDA): the same without the causal mask; Yang et al. 2024 (Qwen2):
  * biases on q, k and v; Yang et al. 2025 (Qwen3): an RMSNorm of every head of q and k before the rotation.  Each is an
  * option that the tensors of a file decide: a bias that is there is added. */
-#include "pass.h"
+#include "architecture.h"
 
 /* x [count, heads * head_dim] by the angles of its tokens' positions; rows NULL: tokens 0, 1, 2, ... */
 static void rotate(const pal_pass *p, float *x, const int *rows, int count, int heads)
@@ -72,4 +72,4 @@ static void output_norm(const pal_transformer *net, const pal_compute *compute, 
     compute->kernels->rms_norm(h, h, net->output_norm.gain, net->eps, n, net->dim);
 }
 
-const pal_family pal_family_llama = {pal_pass_embed, layer_of, output_norm};
+const pal_architecture pal_architecture_llama = {pal_llama_read, pal_llama_bind, pal_pass_embed, layer_of, output_norm};

@@ -58,8 +58,7 @@ static pal_status read_rotary(pal_binder *b, pal_transformer *net)
 static pal_status read_attention(pal_binder *b, pal_transformer *net)
 {
     char key[128];
-    const bool diffusion = is(b, "llada");
-    net->causal = !diffusion;
+    const bool diffusion = !net->causal;
     net->shift_logits = diffusion; /* llama.cpp: absent means shifted */
     if (pal_gguf_find(b->g, pal_bind_key(b, "attention.causal", key)) && !pal_gguf_get_bool(b->g, key, &net->causal))
         return pal_bind_fail(b, key, PAL_E_FORMAT, "attention.causal is not a truth value");
@@ -76,7 +75,6 @@ pal_status pal_llama_read(pal_binder *b, pal_transformer *net)
     char key[128];
     int value_length;
     pal_status s;
-    net->family = &pal_family_llama;
     if ((s = pal_bind_shape(b, net)) ||
         (s = pal_bind_int(b, "attention.key_length", PAL_MOST_DIM, net->head_dim, &net->head_dim,
                           "attention.key_length is out of range")) ||

@@ -17,18 +17,6 @@ typedef struct {
     int parts;
 } pal_pass;
 
-/* A network: its file in arch/ has the forward pass from top to bottom. */
-struct pal_family {
-    /* Tokens [n] to a->x [n, dim]. */
-    void (*embed)(const pal_pass *p, const int32_t *tokens);
-    /* a->x [n, dim] through one layer to a->x [count, dim]: the rows p->rows alone go on. */
-    void (*layer)(const pal_pass *p, int layer);
-    /* The norm before the output matrix, of h [n, dim] where it lies. */
-    void (*output_norm)(const pal_transformer *net, const pal_compute *compute, float *h, int n);
-};
-
-extern const pal_family pal_family_llama, pal_family_gpt2;
-
 /* a->x [n, dim]: the embeddings of tokens [n]. */
 void pal_pass_embed(const pal_pass *p, const int32_t *tokens);
 

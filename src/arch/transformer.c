@@ -1,6 +1,6 @@
 /* transformer.c - work space, and an evaluation layer by layer; what a layer computes is in llama.c and gpt2.c,
  * binding in transformer_bind.c. */
-#include "pass.h"
+#include "architecture.h"
 #include "../core/math.h"
 
 #include <string.h>
@@ -83,13 +83,13 @@ static void run_layers(pal_pass *p, const int32_t *tokens, const int *rows, int 
 {
     p->rows = p->a->every;
     p->count = p->n;
-    p->net->family->embed(p, tokens);
+    p->net->architecture->embed(p, tokens);
     for (int l = 0; l < p->net->layers; l++) {
         if (l == p->net->layers - 1) {
             p->rows = rows;
             p->count = count;
         }
-        p->net->family->layer(p, l);
+        p->net->architecture->layer(p, l);
     }
 }
 
@@ -122,7 +122,7 @@ void pal_transformer_logits(const pal_transformer *net, const pal_compute *compu
         int rows = count - done < a->most ? count - done : a->most;
         for (int i = 0; i < rows; i++)
             memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
-        net->family->output_norm(net, compute, a->h, rows);
+        net->architecture->output_norm(net, compute, a->h, rows);
         pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, a->h, &net->output, rows, &a->room, true);
         done += rows;
     }

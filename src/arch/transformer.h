@@ -33,10 +33,10 @@ typedef struct {
     const float *factors; /* [dims / 2]; NULL: ones */
 } pal_rotary;
 
-typedef struct pal_family pal_family; /* the forward pass: see pass.h */
+typedef struct pal_architecture pal_architecture; /* what differs between networks: architecture.h */
 
 typedef struct {
-    const pal_family *family;
+    const pal_architecture *architecture;
     int vocab, dim, layers, heads, kv_heads, head_dim, hidden, context;
     float eps;
     pal_rotary rotary;
@@ -51,10 +51,12 @@ typedef struct {
     char why[PAL_WHY];
 } pal_transformer;
 
-/* Reads hyperparameters and binds every tensor by name, type and shape.  PAL_E_UNSUPPORTED: a valid file
+/* Reads hyperparameters and binds every tensor by name, type and shape, of a file whose general.architecture is
+ * `architecture`; networks of this name are causal, or not, unless the file says otherwise.  PAL_E_UNSUPPORTED: a valid file
  * that these networks do not cover; PAL_E_FORMAT: a wrong one.  Failures name the key or tensor; their text is in
  * net->why. */
-pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err);
+pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const char *architecture, bool causal,
+                                const pal_architecture *of, pal_error *err);
 void pal_transformer_release(pal_transformer *net);
 
 /* Puts the weights into the panels that the kernels read, where they lie: the image must be writable and is the

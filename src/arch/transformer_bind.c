@@ -2,20 +2,10 @@
  *
  * Everything a file can get wrong about a network is found here and in bind.c, llama_bind.c and gpt2_bind.c, once; the
  * forward pass checks nothing. */
-#include "bind.h"
+#include "architecture.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const struct {
-    const char *name;
-    pal_status (*read)(pal_binder *b, pal_transformer *net);
-    pal_status (*bind)(pal_binder *b, pal_transformer *net);
-} architectures[] = {
-    {"llama", pal_llama_read, pal_llama_bind}, {"llada", pal_llama_read, pal_llama_bind},
-    {"qwen2", pal_llama_read, pal_llama_bind}, {"qwen3", pal_llama_read, pal_llama_bind},
-    {"gpt2", pal_gpt2_read, pal_gpt2_bind},
-};
 
 static pal_status allocate(pal_binder *b, pal_transformer *net)
 {
@@ -29,22 +19,14 @@ static pal_status allocate(pal_binder *b, pal_transformer *net)
     return pal_bind_start(b, &net->vectors);
 }
 
-pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, pal_error *err)
+pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const char *architecture, bool causal,
+                                const pal_architecture *of, pal_error *err)
 {
-    const size_t known = sizeof architectures / sizeof *architectures;
-    pal_str architecture = {"", 0};
-    pal_binder b = {.g = g, .err = err, .why = net->why};
-    size_t which = 0;
-    *net = (pal_transformer){0};
-    pal_gguf_get_str(g, "general.architecture", &architecture);
-    while (which < known && !pal_str_is(architecture, architectures[which].name)) which++;
-    if (which == known)
-        return pal_bind_fail(&b, "general.architecture", PAL_E_UNSUPPORTED,
-                             "the architecture is none of llama, llada, qwen2, qwen3 and gpt2");
-    b.architecture = architectures[which].name;
-    pal_status s = architectures[which].read(&b, net);
+    pal_binder b = {.g = g, .err = err, .why = net->why, .architecture = architecture};
+    *net = (pal_transformer){.architecture = of, .causal = causal};
+    pal_status s = of->read(&b, net);
     if (!s) s = allocate(&b, net);
-    if (!s) s = architectures[which].bind(&b, net);
+    if (!s) s = of->bind(&b, net);
     if (!s) s = pal_bind_rest(&b);
     free(b.bound);
     if (s) pal_transformer_release(net);

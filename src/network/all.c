@@ -1,4 +1,5 @@
 /* all.c - all kinds of networks, for programs that do not choose. */
 #include "kinds.h"
 
-const pal_network_kind *const pal_network_kinds[] = {&pal_pictures, &pal_texts, NULL};
+const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_UNETS, PAL_KINDS_OF_TRANSFORMERS};
+const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;

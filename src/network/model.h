@@ -2,14 +2,19 @@
 #ifndef PAL_MODEL_H
 #define PAL_MODEL_H
 
-#include "../arch/transformer.h"
-#include "../arch/unet.h"
 #include "../core/file.h"
-#include "picture.h"
+#include "../gguf/gguf.h"
+#include "../kernels/kernels.h"
 #include "../text/classes.h"
-#include "../text/predictor.h"
 
-typedef struct pal_network_kind pal_network_kind; /* kinds.h */
+typedef struct pal_network_kind pal_network_kind;   /* kinds.h */
+typedef struct pal_picture_model pal_picture_model; /* picture.h */
+
+/* What is asked of a network of tokens, whatever its kind; zeros without one. */
+typedef struct {
+    int vocab, context, width, layers, heads, kv_heads, hidden;
+    bool causal;
+} pal_network_shape;
 
 struct pal_model {
     pal_file file; /* mapped by us; size 0 when the image is the caller's */
@@ -17,24 +22,28 @@ struct pal_model {
     const pal_network_kind *kind; /* what opened it; NULL: nothing that this program has */
     pal_vocab *vocab;             /* NULL: why in vocab_error */
     pal_classes classes;
-    pal_transformer net; /* bound when has_net, else why in net_error */
-    bool has_net;
-    pal_unet unet; /* of pictures; bound when has_unet, else why in net_error */
-    bool has_unet;
-    pal_picture_model picture; /* what stands beside the unet */
-    bool as_stored;            /* the weights are not in panels: nothing can be evaluated */
+    void *network;              /* of its kind's class, owned; NULL: why in net_error */
+    pal_network_shape shape;    /* of a network of tokens */
+    pal_picture_model *picture; /* what a network of pictures needs beside it, owned; NULL: it draws none */
+    bool as_stored;             /* the weights are not in panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
     pal_error pair_error;   /* why network and vocabulary do not belong together, or PAL_OK */
     pal_error stored_error; /* why the file's tensors cannot be converted, or PAL_OK */
     pal_kernels kernels;
     pal_info info;
     char architecture[64], name[128], license[128], tokenizer[64];
-    char part_text[PAL_WHY], vocab_text[PAL_WHY], repeated_text[PAL_WHY], pair_text[PAL_WHY], stored_text[PAL_WHY],
-        why_not[2 * PAL_WHY];
+    char part_text[PAL_WHY], vocab_text[PAL_WHY], repeated_text[PAL_WHY], kind_text[PAL_WHY], pair_text[PAL_WHY],
+        stored_text[PAL_WHY], why_not[2 * PAL_WHY];
 };
 
 /* PAL_OK if the model has a network and a tokenizer that belong together and can be evaluated, else why not. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);
+
+/* Whether a network reads tokens and is bound. */
+static inline bool pal_model_has_texts(const pal_model *m)
+{
+    return m->shape.vocab > 0;
+}
 
 /* PAL_OK if the model has a network of texts that can be evaluated, with or without a tokenizer. */
 pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err);

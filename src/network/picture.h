@@ -6,15 +6,22 @@
 #include "../arch/unet.h"
 #include "../image/denoise.h"
 #include "../image/guidance.h"
+#include "model.h"
+
+/* Of a model of pictures. */
+static inline const pal_unet *pal_model_unet(const pal_model *m)
+{
+    return m->network;
+}
 
 /* What a picture model holds beside its network. */
-typedef struct {
+struct pal_picture_model {
     pal_schedule schedule;
     double *log_alpha; /* of the schedule, owned */
     char (*label)[64]; /* [info.labels], owned */
     char neighbours[128];
     pal_image_info info;
-} pal_picture_model;
+};
 
 /* Reads what stands beside the network; to be released whatever it returns. */
 pal_status pal_picture_open(pal_picture_model *p, const pal_unet *net, const pal_gguf *g, pal_error *err);

@@ -71,9 +71,9 @@ void pal_picture_release(pal_picture_model *p)
 
 pal_status pal_picture_ready(const pal_model *m, pal_error *err)
 {
-    if (m->has_net)
+    if (pal_model_has_texts(m))
         return pal_fail(err, PAL_E_UNSUPPORTED, "the file holds a text model and draws no pictures", SIZE_MAX);
-    if (!m->has_unet) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
+    if (!m->picture) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
     if (m->as_stored)
         return pal_fail(err, PAL_E_OPTION, "the model was opened as stored and cannot be evaluated", SIZE_MAX);
     return PAL_OK;

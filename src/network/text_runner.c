@@ -5,9 +5,9 @@ void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_aren
 {
     r->model = m;
     r->compute = (pal_compute){.kernels = &m->kernels};
-    pal_activations_layout(&r->activations, &m->net, most, most, arena);
-    pal_activations_table(&r->activations, &m->net, arena);
-    const pal_cache_shape shape = pal_transformer_cache(&m->net);
+    pal_activations_layout(&r->activations, pal_model_transformer(m), most, most, arena);
+    pal_activations_table(&r->activations, pal_model_transformer(m), arena);
+    const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
     pal_cache_layout(&r->cache, &shape, most, false, PAL_KV_F32, arena);
     r->rows = pal_take(arena, (size_t)most, sizeof *r->rows);
     r->row_of = pal_take(arena, (size_t)most, sizeof *r->row_of);
@@ -16,7 +16,7 @@ void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_aren
 /* Where what is predicted for position `at` comes out of the network. */
 static int source_of(const pal_runner *r, int at)
 {
-    return r->model->net.shift_logits && at > 0 ? at - 1 : at;
+    return pal_model_transformer(r->model)->shift_logits && at > 0 ? at - 1 : at;
 }
 
 int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count)
@@ -36,24 +36,27 @@ static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const 
 {
     pal_runner *r = context;
     const int rows = pal_runner_rows(r, n, at, count);
-    pal_transformer_forward(&r->model->net, &r->compute, &r->activations, &r->cache, tokens, n, 0, r->rows, rows);
+    pal_transformer_forward(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, tokens, n, 0,
+                            r->rows, rows);
 }
 
 static bool run_logits(void *context, const int *at, int count, float *logits)
 {
     enum { SOME = 64 };
     pal_runner *r = context;
-    const size_t vocab = (size_t)r->model->net.vocab;
+    const size_t vocab = (size_t)r->model->shape.vocab;
     for (int done = 0; done < count; done += SOME) {
         int rows[SOME], some = count - done < SOME ? count - done : SOME;
         for (int i = 0; i < some; i++) rows[i] = r->row_of[source_of(r, at[done + i])];
-        pal_transformer_logits(&r->model->net, &r->compute, &r->activations, rows, some, logits + (size_t)done * vocab);
+        pal_transformer_logits(pal_model_transformer(r->model), &r->compute, &r->activations, rows, some,
+                               logits + (size_t)done * vocab);
     }
     return pal_all_finite(logits, (size_t)count * vocab);
 }
 
 pal_predictor pal_runner_start(pal_runner *r)
 {
-    pal_activations_prepare(&r->activations, &r->model->net, &r->cache);
-    return (pal_predictor){.context = r, .vocab = r->model->net.vocab, .evaluate = run_evaluate, .logits = run_logits};
+    pal_activations_prepare(&r->activations, pal_model_transformer(r->model), &r->cache);
+    return (pal_predictor){
+        .context = r, .vocab = r->model->shape.vocab, .evaluate = run_evaluate, .logits = run_logits};
 }

@@ -3,7 +3,14 @@
 #define PAL_TEXT_RUNNER_H
 
 #include "model.h"
+#include "../arch/transformer.h"
 #include "../text/predictor.h"
+
+/* Of a model of texts. */
+static inline const pal_transformer *pal_model_transformer(const pal_model *m)
+{
+    return m->network;
+}
 
 /* A network at work on sequences of up to `most` tokens. */
 typedef struct {

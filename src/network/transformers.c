@@ -1,4 +1,4 @@
-/* texts.c - files with a transformer, a vocabulary or both. */
+/* transformers.c - files with a transformer, a vocabulary or both. */
 #include "kinds.h"
 #include "../core/say.h"
 
@@ -30,6 +30,38 @@ static pal_status open_vocabulary(pal_model *m, pal_error *err)
     return PAL_OK;
 }
 
+static pal_status unknown_architecture(pal_model *m)
+{
+    pal_error *why = &m->net_error;
+    char known[PAL_WHY / 2], value[64];
+    const pal_gguf_value *v = pal_gguf_find(m->gguf, "general.architecture");
+    pal_network_kinds_list(known, sizeof known);
+    if (v) pal_gguf_describe(v, value, sizeof value);
+    pal_say(m->kind_text, sizeof m->kind_text, "the architecture is none of %s (general.architecture is %s)", known,
+            v ? value : "absent");
+    return pal_fail(why, PAL_E_UNSUPPORTED, m->kind_text, v ? pal_gguf_value_offset(m->gguf, v) : SIZE_MAX);
+}
+
+/* The network is the model's even where it is not bound: the text of the error lies in it. */
+static pal_status bind_transformer(pal_model *m)
+{
+    pal_transformer *net = calloc(1, sizeof *net);
+    m->network = net;
+    if (!net) return pal_fail(&m->net_error, PAL_E_MEMORY, "no memory for the network", SIZE_MAX);
+    pal_status s =
+        pal_transformer_bind(net, m->gguf, m->kind->architecture, m->kind->causal, m->kind->of, &m->net_error);
+    if (!s)
+        m->shape = (pal_network_shape){.vocab = net->vocab,
+                                       .context = net->context,
+                                       .width = net->dim,
+                                       .layers = net->layers,
+                                       .heads = net->heads,
+                                       .kv_heads = net->kv_heads,
+                                       .hidden = net->hidden,
+                                       .causal = net->causal};
+    return s;
+}
+
 static pal_status bind_network(pal_model *m)
 {
     const pal_error *trouble = pal_gguf_trouble(m->gguf);
@@ -45,14 +77,13 @@ static pal_status bind_network(pal_model *m)
         return pal_fail(&m->net_error, PAL_E_UNSUPPORTED,
                         m->vocab ? "the file holds a vocabulary only, no network" : "the file holds no network",
                         SIZE_MAX);
-    return pal_transformer_bind(&m->net, m->gguf, &m->net_error);
+    return m->kind->of ? bind_transformer(m) : unknown_architecture(m);
 }
 
 /* What a part of a split model lacks is in the other parts. */
 static pal_status open_network(pal_model *m, pal_error *err)
 {
     pal_status s = bind_network(m);
-    m->has_net = s == PAL_OK;
     if (s == PAL_E_MEMORY) return pal_fail(err, s, m->net_error.text, m->net_error.offset);
     if (s == PAL_E_FORMAT || (s && (!pal_gguf_tensors(m->gguf) || !*m->architecture))) {
         pal_model_is_part(m, &m->net_error);
@@ -68,26 +99,28 @@ static pal_status open_text(pal_model *m, pal_error *err)
     return s ? s : open_network(m, err);
 }
 
-static pal_status pack_text(pal_model *m, pal_error *err)
+static pal_status pack(pal_model *m, pal_error *err)
 {
-    return m->has_net ? pal_transformer_pack(&m->net, err) : PAL_OK;
+    return pal_model_has_texts(m) ? pal_transformer_pack(m->network, err) : PAL_OK;
 }
 
 /* The vector code of attention takes heads in steps of 8; the reference takes any. */
-static void choose_attention(pal_model *m)
+static void choose_attention(const pal_model *m, pal_kernels *k)
 {
+    const pal_transformer *net = m->network;
     pal_kernels reference;
-    if (!m->has_net || m->net.head_dim % 8 == 0) return;
+    if (!pal_model_has_texts(m) || net->head_dim % 8 == 0) return;
     pal_kernels_init(&reference, PAL_ISA_REF);
-    m->kernels.attention = reference.attention;
+    k->attention = reference.attention;
 }
 
 static void close_text(pal_model *m)
 {
-    if (m->has_net) pal_transformer_release(&m->net);
+    if (m->network) pal_transformer_release(m->network);
+    free(m->network);
     free(m->classes.of);
     free(m->classes.byte);
     if (m->vocab) pal_vocab_close(m->vocab);
 }
 
-const pal_network_kind pal_texts = {NULL, open_text, pack_text, choose_attention, close_text};
+const pal_network_class pal_transformers = {open_text, pack, choose_attention, close_text};
