@@ -140,7 +140,7 @@ static void check(const char *model, const char *golden_name, const char *type, 
     if (pal_gguf_open(&gguf, aligned, file.size, &err)) fail_msg("%s", err.text);
     const pal_network_kind *kind = kind_of(gguf);
     if (pal_transformer_bind(&net, gguf, kind->architecture, kind->causal, kind->of, &err) ||
-        pal_transformer_pack(&net, &err))
+        pal_matrices_pack(&net.matrices, &err))
         fail_msg("%s", err.text);
     print_message("  %s as %s, kernels %s\n", model, type, pal_isa_name(isa & pal_cpu_isa()));
     check_layers(&net, isa, &g, rms_bound, most_bound);

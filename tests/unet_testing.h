@@ -25,7 +25,7 @@ static inline loaded load(const buffer *file, unsigned isa)
     pal_arena arena = {0};
     const void *image = aligned_copy(&l.image, file->data, file->size);
     if (pal_gguf_open(&l.gguf, image, file->size, &err) || pal_unet_bind(&l.net, l.gguf, &err) ||
-        pal_unet_pack(&l.net, &err))
+        pal_matrices_pack(&l.net.matrices, &err))
         fail_msg("%s", err.text);
     pal_kernels_init(&l.kernels, isa);
     pal_kernels_add_pictures(&l.kernels);

@@ -42,7 +42,7 @@ pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned f
         s = open_network(m, err);
     }
     m->as_stored = flags & PAL_OPEN_AS_STORED;
-    if (!s && m->kind && !m->as_stored) s = m->kind->class->pack(m, err);
+    if (!s && m->matrices && !m->as_stored) s = pal_matrices_pack(m->matrices, err);
     if (s) {
         pal_model_close(m);
         return s;

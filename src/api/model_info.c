@@ -146,21 +146,40 @@ static void describe_network(pal_model *m)
     m->info.causal = m->shape.causal;
 }
 
-/* The number of weights, and the type that most of those in matrices have. */
+enum { TYPES = 64 }; /* more than GGUF has */
+
+/* Values in matrices of each type so far; `best` is the type with most of them, TYPES before the first. */
+typedef struct {
+    uint64_t of_type[TYPES];
+    uint32_t best;
+} matrix_values;
+
+static void count_matrix(matrix_values *v, uint32_t type, uint64_t size)
+{
+    if (type >= TYPES) return;
+    v->of_type[type] += size;
+    if (v->best == TYPES || v->of_type[type] > v->of_type[v->best]) v->best = type;
+}
+
+/* The number of weights, and the type that most of those in matrices have: those of the network, which has all of the
+ * file's tensors; without a network what the file lists as matrices. */
 static void count_weights(pal_model *m)
 {
-    enum { TYPES = 64 }; /* more than GGUF has */
-    uint64_t of_type[TYPES] = {0};
-    uint32_t best = TYPES;
+    const pal_matrices *bound = m->matrices;
+    matrix_values values = {.best = TYPES};
     for (size_t i = 0; i < pal_gguf_tensors(m->gguf); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(m->gguf, i);
-        uint64_t size = t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
+        const uint64_t size = t->extent[0] * t->extent[1] * t->extent[2] * t->extent[3];
+        if (bound && t->dims >= 2) continue;
         m->info.parameters += size;
-        if (t->dims < 2 || t->type >= TYPES) continue;
-        of_type[t->type] += size;
-        if (best == TYPES || of_type[t->type] > of_type[best]) best = t->type;
+        if (t->dims >= 2) count_matrix(&values, t->type, size);
     }
-    m->info.weights = best == TYPES ? "" : pal_tensor_type_name(best);
+    for (size_t i = 0; bound && i < bound->count; i++) {
+        const pal_matrix *w = bound->at[i].matrix;
+        m->info.parameters += (uint64_t)w->rows * (uint64_t)w->cols;
+        count_matrix(&values, w->type, (uint64_t)w->rows * (uint64_t)w->cols);
+    }
+    m->info.weights = values.best == TYPES ? "" : pal_tensor_type_name(values.best);
 }
 
 /* ---- abilities -------------------------------------------------------------------------------------- */

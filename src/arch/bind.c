@@ -1,5 +1,6 @@
 #include "bind.h"
 #include "../core/say.h"
+#include "../kernels/panels.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -130,9 +131,10 @@ static size_t half_vectors(const pal_gguf *g)
     return count;
 }
 
-pal_status pal_bind_start(pal_binder *b, float **vectors)
+pal_status pal_bind_start(pal_binder *b, float **vectors, pal_matrices *matrices)
 {
     const size_t tensors = pal_gguf_tensors(b->g), halves = half_vectors(b->g);
+    b->matrices = matrices;
     b->bound = calloc(tensors, sizeof *b->bound);
     b->vectors = *vectors = halves ? calloc(halves, sizeof **vectors) : NULL;
     if ((tensors && !b->bound) || (halves && !*vectors))
@@ -143,6 +145,7 @@ pal_status pal_bind_start(pal_binder *b, float **vectors)
 pal_status pal_bind_rest(pal_binder *b)
 {
     char name[64];
+    pal_matrices_sort(b->matrices);
     for (size_t i = 0; i < pal_gguf_tensors(b->g); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(b->g, i);
         if (b->bound[i]) continue;
@@ -229,24 +232,46 @@ pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size,
     return bind_vector(b, layer, name, "", size, optional, out);
 }
 
+/* The tensor [rows, cols] of a matrix, or of several: NULL after a failure. */
+static const pal_gguf_tensor *bind_weights(pal_binder *b, int layer, const char *name, int rows, int cols,
+                                           pal_status *status)
+{
+    char whole[TENSOR_NAME];
+    const pal_gguf_tensor *t = need_tensor(b, layer, name, ".weight", whole, status);
+    if (!t) return NULL;
+    if (t->dims != 2 || t->extent[0] != (uint64_t)cols || t->extent[1] != (uint64_t)rows)
+        *status = wrong_shape(b, t, whole, cols, rows);
+    else if (!pal_weights_known(t->type))
+        *status = pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
+                               "%s is %s, a type the engine does not compute with (F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
+                               "Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
+                               whole, pal_tensor_type_name(t->type));
+    else
+        mark(b, t);
+    return *status ? NULL : t;
+}
+
+pal_status pal_bind_stacked(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
+                            pal_matrix *const *out, int count)
+{
+    const float *biases = NULL;
+    pal_status s;
+    const pal_gguf_tensor *t = bind_weights(b, layer, name, count * rows, cols, &s);
+    if (!t) return s;
+    if (bias != PAL_NO_BIAS) s = bind_vector(b, layer, name, ".bias", count * rows, bias == PAL_MAYBE_BIAS, &biases);
+    for (int i = 0, first = 0; !s && i < count; i++, first += rows) {
+        *out[i] = (pal_matrix){.type = t->type, .rows = rows, .cols = cols};
+        out[i]->data = t->data + (size_t)first * pal_row_bytes(t->type, cols);
+        if (biases) out[i]->bias = biases + first;
+        s = pal_matrices_note(b->matrices, t->name, first, out[i], b->err);
+    }
+    return s;
+}
+
 pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
                            pal_matrix *out)
 {
-    char whole[TENSOR_NAME];
-    pal_status s;
-    const pal_gguf_tensor *t = need_tensor(b, layer, name, ".weight", whole, &s);
-    if (!t) return s;
-    if (t->dims != 2 || t->extent[0] != (uint64_t)cols || t->extent[1] != (uint64_t)rows)
-        return wrong_shape(b, t, whole, cols, rows);
-    if (!pal_weights_known(t->type))
-        return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
-                            "%s is %s, a type the engine does not compute with (F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
-                            "Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
-                            whole, pal_tensor_type_name(t->type));
-    mark(b, t);
-    *out = (pal_matrix){.type = t->type, .rows = rows, .cols = cols, .data = t->data};
-    return bias == PAL_NO_BIAS ? PAL_OK
-                               : bind_vector(b, layer, name, ".bias", rows, bias == PAL_MAYBE_BIAS, &out->bias);
+    return pal_bind_stacked(b, layer, name, rows, cols, bias, &out, 1);
 }
 
 pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
@@ -260,7 +285,6 @@ pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
                             "token_embd.weight has the wrong shape: it must be [embedding_length, 1 to 2^24 tokens]");
     net->vocab = (int)t->extent[1];
     s = pal_bind_matrix(b, -1, "token_embd", net->vocab, net->dim, PAL_NO_BIAS, &net->token_embd);
-    net->output = net->token_embd;
     if (s || !pal_bind_has(b, -1, "output.weight")) return s;
     return pal_bind_matrix(b, -1, "output", net->vocab, net->dim, PAL_NO_BIAS, &net->output);
 }

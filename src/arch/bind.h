@@ -10,9 +10,10 @@ typedef struct {
     const pal_gguf *g;
     const char *architecture; /* prefix of the keys */
     pal_error *err;
-    char *why;      /* [PAL_WHY], the network's: what err->text points to */
-    float *vectors; /* room for vectors in half precision, as far as it is not taken */
-    bool *bound;    /* [tensors of the file]; NULL until tensors are bound */
+    char *why;              /* [PAL_WHY], the network's: what err->text points to */
+    float *vectors;         /* room for vectors in half precision, as far as it is not taken */
+    bool *bound;            /* [tensors of the file]; NULL until tensors are bound */
+    pal_matrices *matrices; /* the network's: all that are filled */
 } pal_binder;
 
 /* A failure that names the key, shows its value and says where it stands; or text alone if key is "". */
@@ -39,11 +40,11 @@ pal_status pal_bind_shape(pal_binder *b, pal_transformer *net);
 /* Refuses keys of variants that no network here has, unless they are 0 or "none". */
 pal_status pal_bind_refuse_variants(pal_binder *b);
 
-/* Room for what is bound, which the caller frees, and for vectors in half precision, which is the network's to free;
- * before the first tensor. */
-pal_status pal_bind_start(pal_binder *b, float **vectors);
+/* Room for what is bound, which the caller frees, and for vectors in half precision, which is the network's to free,
+ * as the list of its matrices is; before the first tensor. */
+pal_status pal_bind_start(pal_binder *b, float **vectors, pal_matrices *matrices);
 
-/* Refuses a tensor that was not bound: more than the network has would change its function. */
+/* After the last.  Refuses a tensor that was not bound: more than the network has would change its function. */
 pal_status pal_bind_rest(pal_binder *b);
 
 /* Whether the file has blk.LAYER.NAME, or NAME for layer -1; `name` with ".weight" or ".bias". */
@@ -52,12 +53,17 @@ bool pal_bind_has(const pal_binder *b, int layer, const char *name);
 /* A vector [size] in f32.  Where it is missing: a failure, or NULL if `optional`. */
 pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size, bool optional, const float **out);
 
-/* A matrix [rows, cols], NAME.weight, and its bias [rows], NAME.bias. */
+/* A matrix [rows, cols], NAME.weight, and its bias [rows], NAME.bias; noted in b->matrices, so that it must lie where it
+ * stays. */
 typedef enum { PAL_NO_BIAS, PAL_MAYBE_BIAS, PAL_NEEDS_BIAS } pal_bias;
 pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
                            pal_matrix *out);
 
-/* token_embd (which tells the size of the vocabulary) and output, which may be missing and is then the same. */
+/* The same of `count` matrices [rows, cols] that stand above each other in one tensor, as their biases do. */
+pal_status pal_bind_stacked(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
+                            pal_matrix *const *out, int count);
+
+/* token_embd, which tells the size of the vocabulary, and output, which may be missing. */
 pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net);
 
 /* A network of one architecture: its hyperparameters, and its tensors once the layers are there. */

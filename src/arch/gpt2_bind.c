@@ -1,7 +1,6 @@
 /* gpt2_bind.c - hyperparameters and tensors of gpt2, under llama.cpp's names. */
 #include "bind.h"
 #include "pass.h"
-#include "../kernels/panels.h"
 
 pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net)
 {
@@ -19,16 +18,6 @@ pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net)
     return pal_bind_refuse_variants(b);
 }
 
-/* Rows first .. first + rows of m. */
-static pal_matrix rows_of(const pal_matrix *m, int first, int rows)
-{
-    pal_matrix part = *m;
-    part.rows = rows;
-    part.data = (const unsigned char *)m->data + (size_t)first * pal_row_bytes(m->type, m->cols);
-    part.bias = m->bias + first;
-    return part;
-}
-
 static pal_status bind_norm(pal_binder *b, int layer, const char *gain, const char *bias, int dim, pal_norm *out)
 {
     pal_status s = pal_bind_vector(b, layer, gain, dim, false, &out->gain);
@@ -38,19 +27,15 @@ static pal_status bind_norm(pal_binder *b, int layer, const char *gain, const ch
 static pal_status bind_layer(pal_binder *b, const pal_transformer *net, int index, pal_layer *l)
 {
     const int dim = net->dim, hidden = net->hidden;
-    pal_matrix qkv; /* [3 * dim, dim] */
+    pal_matrix *const qkv[] = {&l->q, &l->k, &l->v};
     pal_status s;
     if ((s = bind_norm(b, index, "attn_norm.weight", "attn_norm.bias", dim, &l->attn_norm)) ||
         (s = bind_norm(b, index, "ffn_norm.weight", "ffn_norm.bias", dim, &l->ffn_norm)) ||
-        (s = pal_bind_matrix(b, index, "attn_qkv", 3 * dim, dim, PAL_NEEDS_BIAS, &qkv)) ||
+        (s = pal_bind_stacked(b, index, "attn_qkv", dim, dim, PAL_NEEDS_BIAS, qkv, 3)) ||
         (s = pal_bind_matrix(b, index, "attn_output", dim, dim, PAL_NEEDS_BIAS, &l->attn_output)) ||
-        (s = pal_bind_matrix(b, index, "ffn_up", hidden, dim, PAL_NEEDS_BIAS, &l->up)) ||
-        (s = pal_bind_matrix(b, index, "ffn_down", dim, hidden, PAL_NEEDS_BIAS, &l->down)))
+        (s = pal_bind_matrix(b, index, "ffn_up", hidden, dim, PAL_NEEDS_BIAS, &l->up)))
         return s;
-    l->q = rows_of(&qkv, 0, dim);
-    l->k = rows_of(&qkv, dim, dim);
-    l->v = rows_of(&qkv, 2 * dim, dim);
-    return PAL_OK;
+    return pal_bind_matrix(b, index, "ffn_down", dim, hidden, PAL_NEEDS_BIAS, &l->down);
 }
 
 pal_status pal_gpt2_bind(pal_binder *b, pal_transformer *net)

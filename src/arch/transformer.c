@@ -117,13 +117,14 @@ void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute
 void pal_transformer_logits(const pal_transformer *net, const pal_compute *compute, pal_activations *a, const int *at,
                             int count, float *logits)
 {
+    const pal_matrix *output = net->output.data ? &net->output : &net->token_embd;
     size_t dim = (size_t)net->dim;
     for (int done = 0; done < count;) {
         int rows = count - done < a->most ? count - done : a->most;
         for (int i = 0; i < rows; i++)
             memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
         net->architecture->output_norm(net, compute, a->h, rows);
-        pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, a->h, &net->output, rows, &a->room, true);
+        pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, a->h, output, rows, &a->room, true);
         done += rows;
     }
 }

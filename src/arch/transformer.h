@@ -8,7 +8,7 @@
 #define PAL_TRANSFORMER_H
 
 #include "../gguf/gguf.h"
-#include "../nn/linear.h"
+#include "../nn/matrices.h"
 #include "cache.h"
 
 typedef struct {
@@ -44,10 +44,11 @@ typedef struct {
     bool shift_logits;        /* what position i predicts stands in the output of i - 1 (Dream) */
     pal_matrix token_embd;    /* [vocab, dim] */
     pal_matrix position_embd; /* [context, dim]; without data where positions are rotary */
-    pal_matrix output;        /* [vocab, dim]; token_embd where the file ties them */
+    pal_matrix output;        /* [vocab, dim]; without data where the file ties it to token_embd */
     pal_norm output_norm;
-    pal_layer *layer; /* [layers], owned */
-    float *vectors;   /* owned: vectors that the file has in half precision */
+    pal_layer *layer;      /* [layers], owned */
+    pal_matrices matrices; /* all of the above, each once */
+    float *vectors;        /* owned: vectors that the file has in half precision */
     char why[PAL_WHY];
 } pal_transformer;
 
@@ -58,10 +59,6 @@ typedef struct {
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const char *architecture, bool causal,
                                 const pal_architecture *of, pal_error *err);
 void pal_transformer_release(pal_transformer *net);
-
-/* Puts the weights into the panels that the kernels read, where they lie: the image must be writable and is the
- * network's from then on.  Once, before the first evaluation. */
-pal_status pal_transformer_pack(pal_transformer *net, pal_error *err);
 
 /* What of a network a cache must know. */
 pal_cache_shape pal_transformer_cache(const pal_transformer *net);

@@ -16,7 +16,7 @@ static pal_status allocate(pal_binder *b, pal_transformer *net)
                              "block_count is larger than the tensors of the file allow");
     net->layer = calloc((size_t)net->layers, sizeof *net->layer);
     if (!net->layer) return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
-    return pal_bind_start(b, &net->vectors);
+    return pal_bind_start(b, &net->vectors, &net->matrices);
 }
 
 pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const char *architecture, bool causal,
@@ -33,35 +33,11 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const c
     return s;
 }
 
-static void pack(pal_matrix *m, void *room)
-{
-    if (m->data) pal_matrix_pack(m, room);
-}
-
-pal_status pal_transformer_pack(pal_transformer *net, pal_error *err)
-{
-    const int q_dim = net->heads * net->head_dim, widest = net->hidden > net->dim ? net->hidden : net->dim;
-    void *room = malloc(pal_times((size_t)(widest > q_dim ? widest : q_dim), PAL_PANEL * sizeof(float)));
-    if (!room) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
-    for (int i = 0; i < net->layers; i++) {
-        pal_layer *l = &net->layer[i];
-        pal_matrix *const matrices[] = {&l->q, &l->k, &l->v, &l->attn_output, &l->gate, &l->up, &l->down};
-        for (size_t m = 0; m < sizeof matrices / sizeof *matrices; m++) pack(matrices[m], room);
-    }
-    pack(&net->token_embd, room);
-    pack(&net->position_embd, room);
-    if (net->output.data != net->token_embd.data)
-        pack(&net->output, room);
-    else
-        net->output.narrow = net->token_embd.narrow;
-    free(room);
-    return PAL_OK;
-}
-
 void pal_transformer_release(pal_transformer *net)
 {
     free(net->layer);
     free(net->vectors);
+    pal_matrices_release(&net->matrices);
     net->layer = NULL;
     net->vectors = NULL;
 }

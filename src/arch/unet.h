@@ -8,6 +8,7 @@
 
 #include "../gguf/gguf.h"
 #include "../nn/attention_block.h"
+#include "../nn/matrices.h"
 #include "noise_head.h"
 
 enum {
@@ -69,16 +70,15 @@ typedef struct {
     pal_residual_block mid[2];
     pal_attention_block mid_attention;
     pal_unet_head head[3]; /* by pal_noise_head: NONE is eps itself, always present */
+    pal_matrices matrices; /* all of the above, each once */
     float *vectors;        /* owned: vectors that the file has in half precision */
     char why[PAL_WHY];     /* what failures of pal_unet_bind say */
 } pal_unet;
 
-/* Reads hyperparameters and binds every tensor by name, type and shape; the same statuses as pal_transformer_bind. */
+/* Reads hyperparameters and binds every tensor by name, type and shape, as pal_transformer_bind does, with the same
+ * statuses. */
 pal_status pal_unet_bind(pal_unet *net, const pal_gguf *g, pal_error *err);
 void pal_unet_release(pal_unet *net);
-
-/* Puts the weights into panels where they lie, as pal_transformer_pack does. */
-pal_status pal_unet_pack(pal_unet *net, pal_error *err);
 
 /* Told of every stage as it is computed, for comparison with another implementation: e, conv_in, every block (after
  * its attention), every change of size, and the heads' outputs.  x [height, width, channels]. */

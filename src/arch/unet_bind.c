@@ -186,7 +186,7 @@ static pal_status allocate(pal_binder *b, pal_unet *net)
     net->block = calloc((size_t)net->levels * (size_t)(net->blocks + net->up_blocks), sizeof *net->block);
     net->frequency = calloc((size_t)net->sinusoids / 2, sizeof *net->frequency);
     if (!net->block || !net->frequency) return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
-    return pal_bind_start(b, &net->vectors);
+    return pal_bind_start(b, &net->vectors, &net->matrices);
 }
 
 pal_status pal_unet_bind(pal_unet *net, const pal_gguf *g, pal_error *err)
@@ -214,56 +214,8 @@ void pal_unet_release(pal_unet *net)
     free(net->vectors);
     free(net->gamma);
     free(net->frequency);
+    pal_matrices_release(&net->matrices);
     net->block = NULL;
     net->vectors = NULL;
     net->gamma = net->frequency = NULL;
-}
-
-/* ---- panels ------------------------------------------------------------- */
-
-static void pack_residual(pal_residual_block *b, void *room)
-{
-    pal_matrix *const matrices[] = {&b->conv1.w, &b->conv2.w, &b->skip.w, &b->emb};
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
-        if (matrices[i]->data) pal_matrix_pack(matrices[i], room);
-}
-
-static void pack_attention(pal_attention_block *b, void *room)
-{
-    pal_matrix *const matrices[] = {&b->q, &b->k, &b->v, &b->out};
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
-        if (matrices[i]->data) pal_matrix_pack(matrices[i], room);
-}
-
-static void pack_ends(pal_unet *net, void *room)
-{
-    pal_matrix *const matrices[] = {&net->conv_in.w, &net->time[0], &net->time[1], &net->label_embd};
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
-        if (matrices[i]->data) pal_matrix_pack(matrices[i], room);
-    for (int i = PAL_HEAD_NONE; i <= PAL_HEAD_RESIDUAL; i++) {
-        if (net->head[i].present) pal_matrix_pack(&net->head[i].conv.w, room);
-        pack_residual(&net->head[i].block, room);
-    }
-}
-
-pal_status pal_unet_pack(pal_unet *net, pal_error *err)
-{
-    const pal_block_sizes sizes = pal_unet_sizes(net);
-    size_t widest = sizes.patch > sizes.widest ? sizes.patch : sizes.widest;
-    if ((size_t)net->sinusoids > widest) widest = (size_t)net->sinusoids;
-    void *room = malloc(pal_times(widest, PAL_PANEL * sizeof(float)));
-    if (!room) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
-    pack_ends(net, room);
-    for (int i = 0; i < net->levels * (net->blocks + net->up_blocks); i++) {
-        pack_residual(&net->block[i].residual, room);
-        pack_attention(&net->block[i].attention, room);
-    }
-    for (int l = 0; l < net->levels; l++) {
-        if (net->level[l].shrink.w.data) pal_matrix_pack(&net->level[l].shrink.w, room);
-        if (net->level[l].grow.w.data) pal_matrix_pack(&net->level[l].grow.w, room);
-    }
-    for (int i = 0; i < 2; i++) pack_residual(&net->mid[i], room);
-    pack_attention(&net->mid_attention, room);
-    free(room);
-    return PAL_OK;
 }

@@ -10,12 +10,11 @@
 #include "model.h"
 #include "../arch/architecture.h"
 
-/* How networks of one class are bound, packed and closed. */
+/* How networks of one class are bound and closed. */
 typedef struct {
-    /* Binds what the file has of it into m->network.  PAL_OK and why not in m->net_error where it cannot be used; only
+    /* Binds what the file has of it into m->network, and notes m->matrices.  PAL_OK and why not in m->net_error where it cannot be used; only
      * without memory does the file not open. */
     pal_status (*open)(pal_model *m, pal_error *err);
-    pal_status (*pack)(pal_model *m, pal_error *err);    /* weights into panels; m->network is there */
     void (*kernels)(const pal_model *m, pal_kernels *k); /* what *k needs beside pal_kernels_init */
     void (*close)(pal_model *m);                         /* what open made; called after a failure too */
 } pal_network_class;

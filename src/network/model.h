@@ -4,7 +4,7 @@
 
 #include "../core/file.h"
 #include "../gguf/gguf.h"
-#include "../kernels/kernels.h"
+#include "../nn/matrices.h"
 #include "../text/classes.h"
 
 typedef struct pal_network_kind pal_network_kind;   /* kinds.h */
@@ -22,10 +22,11 @@ struct pal_model {
     const pal_network_kind *kind; /* what opened it; NULL: nothing that this program has */
     pal_vocab *vocab;             /* NULL: why in vocab_error */
     pal_classes classes;
-    void *network;              /* of its kind's class, owned; NULL: why in net_error */
-    pal_network_shape shape;    /* of a network of tokens */
-    pal_picture_model *picture; /* what a network of pictures needs beside it, owned; NULL: it draws none */
-    bool as_stored;             /* the weights are not in panels: nothing can be evaluated */
+    void *network;                /* of its kind's class, owned; NULL: why in net_error */
+    const pal_matrices *matrices; /* the network's; NULL: none is bound */
+    pal_network_shape shape;      /* of a network of tokens */
+    pal_picture_model *picture;   /* what a network of pictures needs beside it, owned; NULL: it draws none */
+    bool as_stored;               /* the weights are not in panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
     pal_error pair_error;   /* why network and vocabulary do not belong together, or PAL_OK */
     pal_error stored_error; /* why the file's tensors cannot be converted, or PAL_OK */

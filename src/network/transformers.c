@@ -50,16 +50,17 @@ static pal_status bind_transformer(pal_model *m)
     if (!net) return pal_fail(&m->net_error, PAL_E_MEMORY, "no memory for the network", SIZE_MAX);
     pal_status s =
         pal_transformer_bind(net, m->gguf, m->kind->architecture, m->kind->causal, m->kind->of, &m->net_error);
-    if (!s)
-        m->shape = (pal_network_shape){.vocab = net->vocab,
-                                       .context = net->context,
-                                       .width = net->dim,
-                                       .layers = net->layers,
-                                       .heads = net->heads,
-                                       .kv_heads = net->kv_heads,
-                                       .hidden = net->hidden,
-                                       .causal = net->causal};
-    return s;
+    if (s) return s;
+    m->matrices = &net->matrices;
+    m->shape = (pal_network_shape){.vocab = net->vocab,
+                                   .context = net->context,
+                                   .width = net->dim,
+                                   .layers = net->layers,
+                                   .heads = net->heads,
+                                   .kv_heads = net->kv_heads,
+                                   .hidden = net->hidden,
+                                   .causal = net->causal};
+    return PAL_OK;
 }
 
 static pal_status bind_network(pal_model *m)
@@ -99,11 +100,6 @@ static pal_status open_text(pal_model *m, pal_error *err)
     return s ? s : open_network(m, err);
 }
 
-static pal_status pack(pal_model *m, pal_error *err)
-{
-    return pal_model_has_texts(m) ? pal_transformer_pack(m->network, err) : PAL_OK;
-}
-
 /* The vector code of attention takes heads in steps of 8; the reference takes any. */
 static void choose_attention(const pal_model *m, pal_kernels *k)
 {
@@ -123,4 +119,4 @@ static void close_text(pal_model *m)
     if (m->vocab) pal_vocab_close(m->vocab);
 }
 
-const pal_network_class pal_transformers = {open_text, pack, choose_attention, close_text};
+const pal_network_class pal_transformers = {open_text, choose_attention, close_text};

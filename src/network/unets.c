@@ -34,15 +34,11 @@ static pal_status open_picture(pal_model *m, pal_error *err)
 {
     pal_error why = {PAL_E_UNSUPPORTED, "the model draws pictures: it has no words", SIZE_MAX};
     pal_status s = bind_picture(m, &why);
+    if (!s) m->matrices = &((pal_unet *)m->network)->matrices;
     if (s) release_picture(m);
     if (s == PAL_E_FORMAT || (s && !pal_gguf_tensors(m->gguf))) pal_model_is_part(m, &why);
     m->vocab_error = m->net_error = why;
     return s == PAL_E_MEMORY ? pal_fail(err, s, why.text, why.offset) : PAL_OK;
-}
-
-static pal_status pack(pal_model *m, pal_error *err)
-{
-    return m->picture ? pal_unet_pack(m->network, err) : PAL_OK;
 }
 
 static void add_kernels(const pal_model *m, pal_kernels *k)
@@ -59,4 +55,4 @@ static void close_picture(pal_model *m)
     free(m->network);
 }
 
-const pal_network_class pal_unets = {open_picture, pack, add_kernels, close_picture};
+const pal_network_class pal_unets = {open_picture, add_kernels, close_picture};
