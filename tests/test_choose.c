@@ -1,4 +1,5 @@
-/* test_choose.c - from logits to a token: penalty, temperature, truncation, inverse CDF. */
+/* test_choose.c - from the probabilities of a blank's place to a token: penalty, temperature, truncation, inverse CDF; and
+ * that a text chooses alike (test_processors.c has the rest of texts). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -17,20 +18,25 @@
 
 enum { MOST = 16 };
 
-static const pal_choice plain = {.temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.0};
+static const pal_choose_options plain = {
+    .temperature = 1.0, .typical_p = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .repeat_last_n = -1};
 
 /* The choice with u; logits below -1000 are out of the question.  Checks that the scratch is clean again. */
-static int32_t choose(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens, int32_t count,
-                      double u, double *probability)
+static int32_t choose(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
+                      int32_t count, double u, double *own)
 {
-    double law[MOST];
-    uint8_t present[MOST] = {0}, zero[MOST] = {0};
-    int32_t rank[MOST];
-    for (int32_t i = 0; i < n; i++) law[i] = (double)logits[i] < -1000.0 ? PAL_NEVER : pal_bounded((double)logits[i]);
-    pal_softmax(law, n);
-    int32_t id = pal_choose(how, law, logits, n, tokens, count, present, rank, u, probability);
-    assert_memory_equal(present, zero, sizeof zero);
-    return id;
+    double probabilities[MOST];
+    int32_t rank[MOST], seen[MOST] = {0}, zero[MOST] = {0};
+    pal_choose_scratch s = {.vocab = n, .probabilities = probabilities, .rank = rank, .seen = seen};
+    const pal_choose_context page = {.tokens = tokens, .count = (size_t)count, .given = true};
+    pal_chosen chosen;
+    for (int32_t i = 0; i < n; i++)
+        probabilities[i] = (double)logits[i] < -1000.0 ? PAL_NEVER : pal_bounded((double)logits[i]);
+    pal_softmax(probabilities, n);
+    assert_int_equal(pal_choose(&s, how, logits, &page, u, &chosen, NULL), PAL_OK);
+    assert_memory_equal(seen, zero, sizeof zero);
+    *own = chosen.own;
+    return chosen.id;
 }
 
 static void logits_of(const double *p, int32_t n, float *logits)
@@ -39,7 +45,7 @@ static void logits_of(const double *p, int32_t n, float *logits)
 }
 
 /* Which tokens any of 10,000 evenly spaced u draws, as a bit mask. */
-static unsigned kept(const pal_choice *how, const double *p, int32_t n)
+static unsigned kept(const pal_choose_options *how, const double *p, int32_t n)
 {
     float logits[MOST];
     unsigned set = 0;
@@ -68,8 +74,8 @@ static void rank_tokens(const double *p, int32_t n, int32_t *rank)
 }
 
 /* p := what is drawn from, each step as its definition reads. */
-static void plain_law(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens, int32_t count,
-                      double *p)
+static void plain_law(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
+                      int32_t count, double *p)
 {
     int32_t rank[MOST];
     double before[MOST] = {0.0}, most = 0.0;
@@ -97,7 +103,7 @@ static void plain_law(const pal_choice *how, const float *logits, int32_t n, con
 }
 
 /* Every token's interval of u is entered a hair inside both of its ends. */
-static void assert_chosen_by(const pal_choice *how, const float *logits, int32_t n, const int32_t *tokens,
+static void assert_chosen_by(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
                              int32_t count)
 {
     double p[MOST], end = 0.0, told, sum = 0.0;
@@ -124,12 +130,14 @@ static void choose_follows_a_plain_computation(void **state)
     (void)state;
     for (int32_t test = 0; test < 4000; test++) {
         const int32_t n = 2 + test % 11;
-        const pal_choice how = {
+        const pal_choose_options how = {
             .temperature = test & 1 ? 0.2 + 2.0 * random_number(test, 100) : 1.0,
             .top_k = test & 2 ? 1 + (int32_t)(n * random_number(test, 101)) : 0,
             .top_p = test & 4 ? 0.05 + 0.95 * random_number(test, 102) : 1.0,
             .min_p = test & 8 ? 0.5 * random_number(test, 103) : 0.0,
             .repetition_penalty = test & 16 ? 0.5 + 2.0 * random_number(test, 104) : 1.0,
+            .typical_p = 1.0,
+            .repeat_last_n = -1,
         };
         float logits[MOST];
         int32_t tokens[3];
@@ -147,7 +155,7 @@ static void top_p_keeps_the_token_that_crosses(void **state)
 {
     (void)state;
     const double p[] = {0.5, 0.3, 0.2}, shuffled[] = {0.2, 0.5, 0.3};
-    pal_choice how = plain;
+    pal_choose_options how = plain;
     how.top_p = 0.7;
     assert_int_equal(kept(&how, p, 3), 0x3);
     assert_int_equal(kept(&how, shuffled, 3), 0x6);
@@ -163,7 +171,7 @@ static void nucleus_is_taken_of_what_top_k_leaves(void **state)
 {
     (void)state;
     const double p[] = {0.1, 0.4, 0.2, 0.3};
-    pal_choice how = plain;
+    pal_choose_options how = plain;
     how.top_p = 0.5;
     assert_int_equal(kept(&how, p, 4), 0xa); /* 0.4 + 0.3 */
     how.top_k = 2;
@@ -176,7 +184,7 @@ static void top_k_of_equals_keeps_the_lowest_ids(void **state)
 {
     (void)state;
     const double p[] = {0.2, 0.2, 0.2, 0.2, 0.2};
-    pal_choice how = plain;
+    pal_choose_options how = plain;
     how.top_k = 3;
     assert_int_equal(kept(&how, p, 5), 0x7);
 }
@@ -185,7 +193,7 @@ static void min_p_is_relative_to_the_likeliest(void **state)
 {
     (void)state;
     const double p[] = {0.09, 0.5, 0.3, 0.11};
-    pal_choice how = plain;
+    pal_choose_options how = plain;
     how.min_p = 0.2;
     assert_int_equal(kept(&how, p, 4), 0xe); /* 0.1 and more */
     how.min_p = 1.0;
@@ -197,7 +205,7 @@ static void temperature_zero_takes_the_likeliest_with_the_lowest_id(void **state
     (void)state;
     const float logits[] = {-1.0f, 2.0f, 0.5f, 2.0f};
     const int32_t page[] = {1};
-    pal_choice how = plain;
+    pal_choose_options how = plain;
     double p, sum = exp(-1.0) + 2.0 * exp(2.0) + exp(0.5);
     how.temperature = 0.0;
     for (int32_t i = 0; i < 10; i++) assert_int_equal(choose(&how, logits, 4, NULL, 0, i / 10.0, &p), 1);
@@ -212,7 +220,7 @@ static void repetition_penalty_lowers_tokens_of_the_page_of_either_sign(void **s
     (void)state;
     const float logits[] = {1.0f, -1.0f, 0.9f, -1.1f};
     const int32_t page[] = {0, 0, 1, 77, -3}; /* twice counts once; others are not of this vocabulary */
-    pal_choice how = plain;
+    pal_choose_options how = plain;
     double p[MOST];
     how.repetition_penalty = 2.0;
     plain_law(&how, logits, 4, page, 5, p);
@@ -230,7 +238,7 @@ static void choose_at_the_ends_never_returns_the_impossible(void **state)
     const double last = 1.0 - 0x1p-53;
     double p;
     for (int32_t variant = 0; variant < 8; variant++) {
-        pal_choice how = plain;
+        pal_choose_options how = plain;
         if (variant & 1) how.temperature = 0.7;
         if (variant & 2) how.top_k = 3;
         if (variant & 4) how.min_p = 0.01;
@@ -249,19 +257,22 @@ static void choose_of_hostile_logits_stays_possible(void **state)
     for (int32_t code = 0; code < 6 * 6 * 6; code++)
         for (size_t i = 0; i < COUNT(temperature) * COUNT(penalty); i++) {
             const float logits[] = {strange[code % 6], strange[code / 6 % 6], strange[code / 36], 9.0f};
-            pal_choice how = plain;
-            double law[4], p;
-            uint8_t present[4] = {0};
-            int32_t rank[4];
+            pal_choose_options how = plain;
+            double law[4];
+            int32_t rank[4], seen[4] = {0};
+            pal_choose_scratch s = {.vocab = 4, .probabilities = law, .rank = rank, .seen = seen};
+            const pal_choose_context context = {.tokens = page, .count = 2, .given = true};
+            pal_chosen chosen;
             how.temperature = temperature[i % COUNT(temperature)];
             how.repetition_penalty = penalty[i / COUNT(temperature)];
             for (int32_t id = 0; id < 4; id++) law[id] = id == 3 ? PAL_NEVER : pal_bounded((double)logits[id]);
             pal_softmax(law, 4);
-            int32_t id = pal_choose(&how, law, logits, 4, page, 2, present, rank, 0.999, &p);
+            assert_int_equal(pal_choose(&s, &how, logits, &context, 0.999, &chosen, NULL), PAL_OK);
+            const int32_t id = chosen.id;
             assert_true(id >= 0 && id < 3);
             for (int32_t j = 0; j < 3 && how.temperature < 1e-3 && how.repetition_penalty == 1.0; j++)
                 assert_true(pal_bounded((double)logits[id]) >= pal_bounded((double)logits[j])); /* the likeliest */
-            assert_true(p >= 0.0 && p <= 1.0);
+            assert_true(chosen.own >= 0.0 && chosen.own <= 1.0);
         }
 }
 
@@ -270,15 +281,17 @@ static void choose_of_hostile_logits_stays_possible(void **state)
 enum { WORDS = 50257 };
 
 /* The least u, in units of 2^-53, that draws token k or a later one. */
-static uint64_t first_u(double *law, int32_t *rank, uint8_t *present, int32_t k)
+static uint64_t first_u(pal_choose_scratch *s, int32_t k)
 {
+    const pal_choose_context context = {.given = true};
     uint64_t low = 0, high = (uint64_t)1 << 53;
-    double scratch;
+    pal_chosen chosen;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         double u = (double)middle * 0x1p-53;
-        /* plain choices leave the law as it is */
-        if (pal_choose(&plain, law, NULL, WORDS, NULL, 0, present, rank, u, &scratch) >= k)
+        /* plain choices leave what is given as it is, and do not ask for the logits */
+        assert_int_equal(pal_choose(s, &plain, NULL, &context, u, &chosen, NULL), PAL_OK);
+        if (chosen.id >= k)
             high = middle;
         else
             low = middle + 1;
@@ -293,18 +306,71 @@ static void choose_gives_every_word_of_a_zipf_law_its_due(void **state)
     (void)state;
     const int32_t word[] = {0, 1, 100, 5000, 5001, 40000, WORDS - 2, WORDS - 1};
     static double law[WORDS];
-    static int32_t rank[WORDS];
-    static uint8_t present[WORDS];
+    pal_choose_scratch s = {.vocab = WORDS, .probabilities = law};
     for (int32_t power = 1; power <= 2; power++) {
         for (int32_t k = 0; k < WORDS; k++) law[k] = -power * log(k + 1.0);
         pal_softmax(law, WORDS);
         assert_true(power == 1 || law[WORDS - 1] < 0x1p-30);
         for (size_t i = 0; i < COUNT(word); i++) {
-            uint64_t from = first_u(law, rank, present, word[i]), to = (uint64_t)1 << 53;
-            if (word[i] + 1 < WORDS) to = first_u(law, rank, present, word[i] + 1);
+            uint64_t from = first_u(&s, word[i]), to = (uint64_t)1 << 53;
+            if (word[i] + 1 < WORDS) to = first_u(&s, word[i] + 1);
             assert_true(to > from);
             assert_true(fabs((double)(to - from) * 0x1p-53 - law[word[i]]) <= 0x1p-50);
         }
+    }
+}
+
+/* ---- one pipeline ----------------------------------------------------------------------------------- */
+
+/* The same options, logits and u choose the same token in a text, where the logits come alone, and in a blank, where
+ * their softmax comes with them. */
+static void a_text_and_a_blank_choose_alike(void **state)
+{
+    (void)state;
+    for (int32_t test = 0; test < 4000; test++) {
+        const int32_t n = 2 + test % 11;
+        double row[MOST], own;
+        float logits[MOST];
+        int32_t rank[MOST], seen[MOST] = {0}, tokens[3];
+        pal_choose_scratch s = {.vocab = n, .probabilities = row, .rank = rank, .seen = seen};
+        pal_choose_options how = plain;
+        how.temperature = test & 1 ? 1.0 : test & 32 ? 0.0 : 0.2 + 2.0 * random_number(test, 100);
+        how.top_k = test & 2 ? 1 + (int32_t)(n * random_number(test, 101)) : 0;
+        how.top_p = test & 4 ? random_number(test, 102) : 1.0;
+        how.min_p = test & 8 ? 0.5 * random_number(test, 103) : 0.0;
+        how.repetition_penalty = test & 16 ? 0.5 + 2.0 * random_number(test, 104) : 1.0;
+        for (int32_t i = 0; i < n; i++) logits[i] = (float)(8.0 * random_number(test, i) - 4.0);
+        for (int32_t i = 0; i < 3; i++) tokens[i] = (int32_t)(n * random_number(test, 110 + i));
+        const pal_choose_context text = {.tokens = tokens, .count = 3};
+        const double u = random_number(test, 120);
+        pal_chosen chosen;
+        assert_int_equal(pal_choose(&s, &how, logits, &text, u, &chosen, NULL), PAL_OK);
+        assert_int_equal(choose(&how, logits, n, tokens, 3, u, &own), chosen.id);
+        assert_true(fabs(own - chosen.own) < 1e-14); /* another order of dividing */
+        assert_true(fabs(own - exp(pal_choose_logprob(&s, logits, chosen.id))) < 1e-14);
+    }
+}
+
+static void the_largest_are_in_order_and_of_equals_the_first(void **state)
+{
+    (void)state;
+    for (int32_t test = 0; test < 2000; test++) {
+        int32_t ids[6], count = test % 23, expected = 0;
+        float values[6], x[23];
+        pal_top top = {.max = 1 + test % 6, .id = ids, .value = values};
+        for (int32_t i = 0; i < count; i++) {
+            x[i] = (float)(int32_t)(9.0 * random_number(test, i)) - 4.0f;
+            pal_top_offer(&top, i, x[i]);
+        }
+        assert_int_equal(top.count, count < top.max ? count : top.max);
+        for (int32_t i = 0; i < count; i++) {
+            int32_t place = 0;
+            for (int32_t j = 0; j < count; j++) place += x[j] > x[i] || (x[j] == x[i] && j < i);
+            if (place >= top.max) continue;
+            assert_true(ids[place] == i && values[place] == x[i]);
+            expected++;
+        }
+        assert_int_equal(top.count, expected);
     }
 }
 
@@ -321,6 +387,8 @@ int main(void)
         cmocka_unit_test(choose_at_the_ends_never_returns_the_impossible),
         cmocka_unit_test(choose_of_hostile_logits_stays_possible),
         cmocka_unit_test(choose_gives_every_word_of_a_zipf_law_its_due),
+        cmocka_unit_test(a_text_and_a_blank_choose_alike),
+        cmocka_unit_test(the_largest_are_in_order_and_of_equals_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

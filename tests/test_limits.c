@@ -16,7 +16,7 @@
 #include "image/rk45.h"
 #include "image/guidance.h"
 #include "network/picture.h"
-#include "text/decode/processors.h"
+#include "text/choose.h"
 #include "text/fill.h"
 #include "text/layout.h"
 #include "text/score.h"
@@ -251,19 +251,19 @@ static void text_layouts_at_the_limits_fit_or_overflow(void **state)
             pal_arena filled = {0}, scored = {0}, decoded = {0};
             pal_fill f = {0};
             pal_scorer s = {0};
-            pal_decode_room d;
+            pal_choose_scratch d;
             needs n = {0}, k = {0}, w = {0};
             pal_fill_layout(&f, vocabs[v], most[m], most[m], &filled);
             need(&n, PAL_FILL_ROWS, vocab, 1, sizeof(float));
-            need(&n, vocab, 1, 1, sizeof(double) + sizeof(int32_t) + 1);
+            need(&n, vocab, 1, 1, sizeof(double) + 2 * sizeof(int32_t));
             need(&n, tokens, 1, 1, sizeof(double) + 2 * sizeof(int32_t) + sizeof(int));
             expect(&filled, &n, false);
             pal_scorer_layout(&s, vocabs[v], most[m], &scored);
             need(&k, PAL_FILL_ROWS, vocab, 1, sizeof(float));
             need(&k, tokens, 1, 1, 3 * sizeof(int32_t) + sizeof(double));
             expect(&scored, &k, false);
-            pal_decode_layout(&d, vocabs[v], &decoded);
-            need(&w, vocab, 1, 1, sizeof(double));
+            pal_choose_layout(&d, vocabs[v], true, &decoded);
+            need(&w, vocab, 1, 1, 2 * sizeof(double) + 2 * sizeof(int32_t));
             expect(&decoded, &w, false);
         }
 }

@@ -18,8 +18,8 @@ enum { MOST = 1024 };
 
 typedef struct {
     int32_t n;
-    pal_decode_options options;
-    pal_decode_context context;
+    pal_choose_options options;
+    pal_choose_context context;
     double mu;
     float logits[MOST];
     int32_t tokens[MOST];
@@ -49,8 +49,8 @@ static double take_double(const unsigned char **at)
 
 static void take_case(const unsigned char **at, golden_case *c)
 {
-    pal_decode_options *o = &c->options;
-    *o = pal_decode_defaults();
+    pal_choose_options *o = &c->options;
+    *o = pal_choose_defaults();
     c->n = take_int(at);
     int32_t count = take_int(at), biases = take_int(at), flags = take_int(at);
     assert_true(c->n <= MOST && count <= MOST && biases <= MOST);
@@ -71,7 +71,8 @@ static void take_case(const unsigned char **at, golden_case *c)
     if (flags & 1) take(at, c->allowed, (size_t)c->n);
     o->logit_bias = c->bias;
     o->logit_bias_count = (size_t)biases;
-    c->context = (pal_decode_context){c->tokens, (size_t)count, flags & 1 ? c->allowed : NULL, NULL};
+    c->context =
+        (pal_choose_context){.tokens = c->tokens, .count = (size_t)count, .allowed = flags & 1 ? c->allowed : NULL};
 }
 
 /* Tolerances: exponentials, logarithms and sums of a few hundred terms round differently in numpy; a probability
@@ -86,26 +87,26 @@ static bool near_log(double a, double b)
     return fabs(a - b) <= 1e-12 * (1.0 + fabs(b));
 }
 
-static void check_draws(const unsigned char **at, golden_case *c, pal_decode_room *room)
+static void check_draws(const unsigned char **at, golden_case *c, pal_choose_scratch *scratch)
 {
     for (int32_t i = 0; i < 4; i++) {
         pal_mirostat state = {c->mu};
-        pal_drawn drawn;
+        pal_chosen drawn;
         double u = take_double(at);
         c->context.mirostat = &state;
-        assert_int_equal(pal_decode_token(room, &c->options, c->logits, &c->context, u, &drawn, NULL), PAL_OK);
+        assert_int_equal(pal_choose(scratch, &c->options, c->logits, &c->context, u, &drawn, NULL), PAL_OK);
         assert_int_equal(drawn.id, take_int(at));
-        assert_true(near_log(drawn.logprob, take_double(at)));
+        assert_true(near_log(pal_choose_logprob(scratch, c->logits, drawn.id), take_double(at)));
         assert_true(near_log(state.mu, take_double(at)));
-        assert_true(drawn.probability == room->law[drawn.id] && drawn.probability > 0.0);
+        assert_true(drawn.probability == scratch->probabilities[drawn.id] && drawn.probability > 0.0);
     }
 }
 
-static void check_alternatives(const unsigned char **at, const golden_case *c, const pal_decode_room *room)
+static void check_alternatives(const unsigned char **at, const golden_case *c, const pal_choose_scratch *scratch)
 {
-    int32_t ids[5], count = pal_decode_likeliest(room, c->logits, 5, ids, (double[5]){0}), known = 0;
+    int32_t ids[5], count = pal_choose_likeliest(scratch, c->logits, 5, ids, (double[5]){0}), known = 0;
     double logprobs[5];
-    assert_int_equal(pal_decode_likeliest(room, c->logits, 5, ids, logprobs), count);
+    assert_int_equal(pal_choose_likeliest(scratch, c->logits, 5, ids, logprobs), count);
     for (int32_t i = 0; i < 5; i++) {
         int32_t id = take_int(at);
         double logprob = take_double(at);
@@ -125,17 +126,18 @@ static int32_t check_case(const unsigned char **at, golden_case *c)
     pal_mirostat state = {c->mu};
     pal_error err = {0};
     c->context.mirostat = &state;
-    assert_int_equal(pal_decode_check(&c->options, c->n, &err), PAL_OK);
-    pal_status status = pal_decode_law(&l.room, &c->options, c->logits, &c->context, &err);
+    assert_int_equal(pal_choose_check(&c->options, c->n, &err), PAL_OK);
+    pal_status status = pal_choose_among(&l.scratch, &c->options, c->logits, &c->context, &err);
     int32_t outcome = take_int(at);
     if (outcome == 0) {
         assert_int_equal(status, PAL_OK);
         for (int32_t id = 0; id < c->n; id++) {
             double p = take_double(at);
-            if (!near(l.room.law[id], p)) fail_msg("token %d: %.17g, not %.17g", id, l.room.law[id], p);
+            if (!near(l.scratch.probabilities[id], p))
+                fail_msg("token %d: %.17g, not %.17g", id, l.scratch.probabilities[id], p);
         }
-        check_draws(at, c, &l.room);
-        check_alternatives(at, c, &l.room);
+        check_draws(at, c, &l.scratch);
+        check_alternatives(at, c, &l.scratch);
     } else if (outcome == 1) {
         assert_int_equal(status, PAL_E_OPTION);
         assert_true(strstr(err.text, "no token is left") != NULL);
@@ -179,17 +181,17 @@ static void logits_of(const double *p, int32_t n, float *logits)
 }
 
 /* Which tokens are left, as a bit mask. */
-static unsigned kept(const pal_decode_options *o, const double *p, int32_t n)
+static unsigned kept(const pal_choose_options *o, const double *p, int32_t n)
 {
     float logits[16];
     unsigned set = 0;
     lent l = lend(n);
     pal_mirostat state = {1.9};
-    const pal_decode_context context = {.mirostat = &state};
+    const pal_choose_context context = {.mirostat = &state};
     logits_of(p, n, logits);
-    assert_int_equal(pal_decode_law(&l.room, o, logits, &context, NULL), PAL_OK);
+    assert_int_equal(pal_choose_among(&l.scratch, o, logits, &context, NULL), PAL_OK);
     for (int32_t i = 0; i < n; i++)
-        if (l.room.law[i] > 0.0) set |= 1u << i;
+        if (l.scratch.probabilities[i] > 0.0) set |= 1u << i;
     give_back(&l);
     return set;
 }
@@ -198,27 +200,27 @@ static void truncations_of_a_small_law_keep_what_their_definitions_say(void **st
 {
     (void)state;
     const double p[] = {0.1, 0.4, 0.2, 0.25, 0.05, 0.0};
-    pal_decode_options o = pal_decode_defaults();
+    pal_choose_options o = pal_choose_defaults();
     assert_int_equal(kept(&o, p, 6), 0x1f);
     o.top_k = 2;
     assert_int_equal(kept(&o, p, 6), 0xa);
-    o = pal_decode_defaults();
+    o = pal_choose_defaults();
     o.top_p = 0.6; /* 0.4 + 0.25 crosses */
     assert_int_equal(kept(&o, p, 6), 0xa);
     o.top_k = 3;
     o.top_p = 0.7; /* of 0.85, 0.65 is 0.76 */
     assert_int_equal(kept(&o, p, 6), 0xa);
-    o = pal_decode_defaults();
+    o = pal_choose_defaults();
     o.min_p = 0.3; /* 0.12 and more */
     assert_int_equal(kept(&o, p, 6), 0xe);
-    o = pal_decode_defaults();
+    o = pal_choose_defaults();
     o.typical_p = 0.2; /* entropy 1.42 nats: 0.25 (1.39), then 0.2 (1.61), then 0.4 (0.92) */
     assert_int_equal(kept(&o, p, 6), 0x8);
     o.typical_p = 0.3;
     assert_int_equal(kept(&o, p, 6), 0xc);
     o.typical_p = 0.5;
     assert_int_equal(kept(&o, p, 6), 0xe);
-    o = pal_decode_defaults();
+    o = pal_choose_defaults();
     o.mirostat = 2; /* mu is 1.9 bits: 0.268 and more; the others do nothing now */
     o.top_k = 1;
     o.min_p = 1.0;
@@ -232,7 +234,7 @@ static void min_p_behind_typical_is_relative_to_what_is_left(void **state)
     (void)state;
     const double p[] = {0.6, 0.1, 0.1, 0.1, 0.1}; /* entropy 1.23 nats; 0.6 is 0.72 away, 0.1 1.07 */
     const double q[] = {0.5, 0.2, 0.2, 0.1};      /* entropy 1.22 nats; 0.2 is 0.39 away, 0.5 0.53, 0.1 1.08 */
-    pal_decode_options o = pal_decode_defaults();
+    pal_choose_options o = pal_choose_defaults();
     o.typical_p = 0.3;
     o.min_p = 0.9;
     assert_int_equal(kept(&o, p, 5), 0x1);
@@ -244,19 +246,20 @@ static void penalties_of_a_window_count_its_tokens_only(void **state)
     (void)state;
     const float logits[] = {1.0f, -1.0f, 2.0f, 0.5f};
     const int32_t tokens[] = {3, 0, 1, 1, -5, 99, 1};
-    pal_decode_options o = pal_decode_defaults();
-    pal_decode_context context = {.tokens = tokens, .count = COUNT(tokens)};
+    pal_choose_options o = pal_choose_defaults();
+    pal_choose_context context = {.tokens = tokens, .count = COUNT(tokens)};
     lent l = lend(4);
     o.repeat_last_n = 5; /* 1, 1, 1 and two that are no tokens; 3 and 0 stand before it */
     o.repetition_penalty = 2.0;
     o.frequency_penalty = 0.25;
     o.presence_penalty = 0.5;
-    assert_int_equal(pal_decode_law(&l.room, &o, logits, &context, NULL), PAL_OK);
-    assert_true(fabs(log(l.room.law[0] / l.room.law[3]) - 0.5) < 1e-12);
-    assert_true(fabs(log(l.room.law[1] / l.room.law[3]) - (-2.0 - 3 * 0.25 - 0.5 - 0.5)) < 1e-12);
+    assert_int_equal(pal_choose_among(&l.scratch, &o, logits, &context, NULL), PAL_OK);
+    assert_true(fabs(log(l.scratch.probabilities[0] / l.scratch.probabilities[3]) - 0.5) < 1e-12);
+    assert_true(fabs(log(l.scratch.probabilities[1] / l.scratch.probabilities[3]) - (-2.0 - 3 * 0.25 - 0.5 - 0.5)) <
+                1e-12);
     o.repeat_last_n = -1;
-    assert_int_equal(pal_decode_law(&l.room, &o, logits, &context, NULL), PAL_OK);
-    assert_true(fabs(log(l.room.law[0] / l.room.law[2]) - (0.5 - 0.25 - 0.5 - 2.0)) < 1e-12);
+    assert_int_equal(pal_choose_among(&l.scratch, &o, logits, &context, NULL), PAL_OK);
+    assert_true(fabs(log(l.scratch.probabilities[0] / l.scratch.probabilities[2]) - (0.5 - 0.25 - 0.5 - 2.0)) < 1e-12);
     give_back(&l);
 }
 
@@ -264,21 +267,22 @@ static void temperature_zero_takes_the_lowest_id_among_equals(void **state)
 {
     (void)state;
     const float logits[] = {-1.0f, 2.0f, 0.5f, 2.0f};
-    pal_decode_options o = pal_decode_defaults();
+    pal_choose_options o = pal_choose_defaults();
     const pal_logit_bias ban = {1, -INFINITY};
-    const pal_decode_context context = {0};
-    pal_drawn drawn;
+    const pal_choose_context context = {0};
+    pal_chosen drawn;
     lent l = lend(4);
     o.temperature = 0.0;
     for (int32_t i = 0; i < 10; i++) {
-        assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, i / 10.0, &drawn, NULL), PAL_OK);
+        assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, i / 10.0, &drawn, NULL), PAL_OK);
         assert_int_equal(drawn.id, 1);
     }
     o.logit_bias = &ban;
     o.logit_bias_count = 1;
-    assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, 0.0, &drawn, NULL), PAL_OK);
+    assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, 0.0, &drawn, NULL), PAL_OK);
     assert_int_equal(drawn.id, 3);
-    assert_true(fabs(drawn.logprob - (2.0 - log(exp(-1.0) + 2 * exp(2.0) + exp(0.5)))) < 1e-12); /* the model's own */
+    assert_true(fabs(pal_choose_logprob(&l.scratch, logits, 3) - (2.0 - log(exp(-1.0) + 2 * exp(2.0) + exp(0.5)))) <
+                1e-12); /* the model's own */
     give_back(&l);
 }
 
@@ -288,20 +292,20 @@ static void bans_and_grammar_together_that_leave_nothing_are_an_error(void **sta
     const float logits[] = {1.0f, 2.0f, -INFINITY};
     const uint8_t allowed[] = {0, 1, 1};
     const pal_logit_bias ban[] = {{1, -INFINITY}, {2, 1e6}}; /* a bias does not bring back what is impossible */
-    pal_decode_options o = pal_decode_defaults();
+    pal_choose_options o = pal_choose_defaults();
     pal_mirostat mirostat = {3.0};
-    const pal_decode_context context = {.allowed = allowed, .mirostat = &mirostat};
-    pal_drawn drawn = {.id = 77};
+    const pal_choose_context context = {.allowed = allowed, .mirostat = &mirostat};
+    pal_chosen drawn = {.id = 77};
     pal_error err = {0};
     lent l = lend(3);
     o.mirostat = 2;
     o.logit_bias = ban;
     o.logit_bias_count = 2;
-    assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, 0.5, &drawn, &err), PAL_E_OPTION);
+    assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, 0.5, &drawn, &err), PAL_E_OPTION);
     assert_true(strstr(err.text, "no token is left") != NULL);
     assert_true(drawn.id == 77 && mirostat.mu == 3.0);
     o.logit_bias_count = 0;
-    assert_int_equal(pal_decode_token(&l.room, &o, logits, &context, 0.5, &drawn, &err), PAL_OK);
+    assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, 0.5, &drawn, &err), PAL_OK);
     assert_int_equal(drawn.id, 1);
     give_back(&l);
 }
@@ -310,7 +314,7 @@ static void bans_and_grammar_together_that_leave_nothing_are_an_error(void **sta
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
-    pal_decode_options o;
+    pal_choose_options o;
     const struct {
         double *field, least, most, below, above;
     } range[] = {
@@ -326,15 +330,15 @@ static void options_out_of_range_are_refused(void **state)
     };
     for (size_t i = 0; i < COUNT(range); i++) {
         const double good[] = {range[i].least, range[i].most}, bad[] = {range[i].below, range[i].above, NAN};
-        o = pal_decode_defaults();
+        o = pal_choose_defaults();
         for (size_t j = 0; j < COUNT(good); j++) {
             *range[i].field = good[j];
-            assert_int_equal(pal_decode_check(&o, 8, NULL), PAL_OK);
+            assert_int_equal(pal_choose_check(&o, 8, NULL), PAL_OK);
         }
         for (size_t j = 0; j < COUNT(bad); j++) {
             pal_error err = {0};
             *range[i].field = bad[j];
-            assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
+            assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
             assert_true(err.text != NULL && err.offset == SIZE_MAX);
         }
     }
@@ -343,29 +347,29 @@ static void options_out_of_range_are_refused(void **state)
 static void option_numbers_and_biases_out_of_range_are_refused(void **state)
 {
     (void)state;
-    pal_decode_options o = pal_decode_defaults();
+    pal_choose_options o = pal_choose_defaults();
     pal_logit_bias bias[] = {{0, -INFINITY}, {7, 1.0}};
     pal_error err = {0};
     o.top_k = -1;
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
-    o = pal_decode_defaults();
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
+    o = pal_choose_defaults();
     o.repeat_last_n = -2;
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
-    o = pal_decode_defaults();
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
+    o = pal_choose_defaults();
     o.mirostat = 1;
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
-    o = pal_decode_defaults();
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
+    o = pal_choose_defaults();
     o.logit_bias = bias;
     o.logit_bias_count = 2;
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_OK);
-    assert_int_equal(pal_decode_check(&o, 7, &err), PAL_E_OPTION);
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_OK);
+    assert_int_equal(pal_choose_check(&o, 7, &err), PAL_E_OPTION);
     assert_int_equal(err.offset, 1);
     bias[1] = (pal_logit_bias){1, INFINITY};
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
     bias[1].bias = NAN;
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
     bias[0].id = -1;
-    assert_int_equal(pal_decode_check(&o, 8, &err), PAL_E_OPTION);
+    assert_int_equal(pal_choose_check(&o, 8, &err), PAL_E_OPTION);
     assert_int_equal(err.offset, 0);
 }
 

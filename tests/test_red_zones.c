@@ -63,7 +63,8 @@ static void expect_closed_session(const pal_session *s)
     expect_closed(f->shown, shown, sizeof *f->shown);
     expect_closed(f->logits, PAL_FILL_ROWS * vocab, sizeof *f->logits);
     expect_closed(f->law, vocab, sizeof *f->law);
-    expect_closed(f->present, vocab, sizeof *f->present);
+    expect_closed(f->scratch.rank, vocab, sizeof *f->scratch.rank);
+    expect_closed(f->scratch.seen, vocab, sizeof *f->scratch.seen);
     expect_closed(f->sureness, slots, sizeof *f->sureness);
     expect_closed(f->asked, slots, sizeof *f->asked);
     expect_closed_activations(&s->runner.activations, pal_model_transformer(s->model));

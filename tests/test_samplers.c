@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "table_model.h"
-#include "text/choose.h"
+#include "text/law.h"
 
 #define EXACT        1e-12 /* sums of a few hundred doubles */
 #define FLOAT_LOGITS 1e-6  /* exact conditionals, but rounded to the floats that a network answers with */

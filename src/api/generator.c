@@ -16,7 +16,7 @@ const char *pal_finish_name(pal_finish finish)
 
 pal_generate_options pal_generate_defaults(void)
 {
-    const pal_decode_options d = pal_decode_defaults();
+    const pal_choose_options d = pal_choose_defaults();
     return (pal_generate_options){.max_tokens = -1,
                                   .temperature = d.temperature,
                                   .typical_p = d.typical_p,
@@ -30,9 +30,9 @@ pal_generate_options pal_generate_defaults(void)
 
 /* ---- making one ------------------------------------------------------------------------------------- */
 
-static pal_decode_options decode_options(const pal_generate_options *o)
+static pal_choose_options choose_options(const pal_generate_options *o)
 {
-    return (pal_decode_options){.temperature = o->temperature,
+    return (pal_choose_options){.temperature = o->temperature,
                                 .top_k = o->top_k,
                                 .typical_p = o->typical_p,
                                 .top_p = o->top_p,
@@ -64,8 +64,8 @@ static pal_status check_stop(const pal_generate_options *o, pal_error *err)
 static pal_status check(const pal_sequence *s, const pal_generate_options *o, pal_error *err)
 {
     enum { SHORTEST_TO_SHIFT = 4 };
-    const pal_decode_options decode = decode_options(o);
-    pal_status status = pal_decode_check(&decode, s->model->shape.vocab, err);
+    const pal_choose_options choosing = choose_options(o);
+    pal_status status = pal_choose_check(&choosing, s->model->shape.vocab, err);
     if (!status) status = check_stop(o, err);
     if (status) return status;
     const pal_rule rules[] = {
@@ -142,7 +142,7 @@ static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal
     g->window.room = s->most;
     g->window.tokens = pal_take(arena, room, sizeof *g->window.tokens);
     if (o->mirostat) g->window.mu = pal_take(arena, room, sizeof *g->window.mu);
-    pal_decode_layout(&g->law, s->model->shape.vocab, arena);
+    pal_choose_layout(&g->scratch, s->model->shape.vocab, o->typical_p < 1.0, arena);
     g->logits = pal_take(arena, vocab, sizeof *g->logits);
     if (o->grammar) layout_grammar(g, arena);
     return g;
@@ -174,14 +174,14 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     g->sequence = s;
     find_ends(g);
-    g->decode = decode_options(o);
+    g->choosing = choose_options(o);
     for (size_t i = 0; i < o->logit_bias_count; i++) g->bias[i] = o->logit_bias[i];
     for (size_t i = g->named_count; o->ignore_eos && i < g->end_count; i++)
         if (stop_named(g, g->ends[i]) < 0)
-            g->bias[g->decode.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
-    g->decode.logit_bias = g->bias;
+            g->bias[g->choosing.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
+    g->choosing.logit_bias = g->bias;
     memset(g->banned, 0, (size_t)g->model->shape.vocab);
-    for (size_t i = 0; i < g->decode.logit_bias_count; i++)
+    for (size_t i = 0; i < g->choosing.logit_bias_count; i++)
         if (g->bias[i].bias < -DBL_MAX) g->banned[g->bias[i].id] = 1;
     if (g->grammar) pal_pieces_fill(&g->pieces, piece_text, g->model->vocab);
     g->options.stop = NULL;

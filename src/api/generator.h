@@ -4,7 +4,7 @@
 
 #include "sequence.h"
 #include "../text/decode/grammar.h"
-#include "../text/decode/processors.h"
+#include "../text/choose.h"
 #include "../text/decode/stop.h"
 
 enum { PAL_ENDS = PAL_STOP_STRINGS + PAL_TEXT_ENDS };
@@ -29,7 +29,7 @@ struct pal_generator {
     const pal_model *model;
     pal_sequence *sequence;
     pal_generate_options options;       /* but for its arrays, which are here: */
-    pal_decode_options decode;          /* the same for processors.h */
+    pal_choose_options choosing;        /* the same for choose.h */
     pal_logit_bias *bias;               /* options.logit_bias and, with ignore_eos, the ends that no stop text names */
     uint8_t *banned;                    /* [vocab] 1: `bias` bans the token */
     int32_t ends[PAL_ENDS];             /* [end_count] tokens that end texts; first those that stop texts name: */
@@ -40,7 +40,7 @@ struct pal_generator {
     pal_finish finish;
     int32_t kept, evaluations, evaluated; /* as in pal_generate_progress */
 
-    pal_decode_room law;
+    pal_choose_scratch scratch;
     float *logits; /* [vocab] */
     pal_mirostat mirostat;
 

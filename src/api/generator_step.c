@@ -3,6 +3,7 @@
  * A call that fails changes nothing.  So all that can be known without the network is asked first, a step that shifts
  * the window draws nothing, and a draw that fails gives back what was read for it. */
 #include "generator.h"
+#include "../core/random.h"
 
 #include <math.h>
 #include <string.h>
@@ -115,26 +116,28 @@ static pal_status draw(pal_generator *g, pal_error *err)
 {
     const pal_window *w = &g->window;
     const pal_mirostat before = g->mirostat;
-    const pal_decode_context context = {.tokens = w->tokens,
+    const pal_choose_context context = {.tokens = w->tokens,
                                         .count = (size_t)w->count,
                                         .allowed = g->grammar ? g->allowed : NULL,
                                         .mirostat = &g->mirostat};
-    pal_drawn drawn;
-    const double u = pal_decode_uniform(g->options.seed, g->options.draft, (uint32_t)w->dropped + (uint32_t)w->count);
+    pal_chosen chosen;
+    const double u =
+        pal_uniform(g->options.seed, PAL_DRAW_TOKEN, g->options.draft, 0, (uint32_t)w->dropped + (uint32_t)w->count);
     pal_status status = pal_sequence_logits(g->sequence, g->logits, err);
-    if (!status) status = pal_decode_token(&g->law, &g->decode, g->logits, &context, u, &drawn, err);
-    if (!status && g->grammar && !pal_generator_ends_at(g, drawn.id))
-        status = pal_grammar_accept(g->grammar, drawn.id, err);
+    if (!status) status = pal_choose(&g->scratch, &g->choosing, g->logits, &context, u, &chosen, err);
+    if (!status && g->grammar && !pal_generator_ends_at(g, chosen.id))
+        status = pal_grammar_accept(g->grammar, chosen.id, err);
     if (status) {
         g->mirostat = before;
         return status;
     }
-    g->token = (pal_generated){.logprob = drawn.logprob, .probability = drawn.probability};
+    g->token = (pal_generated){.logprob = pal_choose_logprob(&g->scratch, g->logits, chosen.id),
+                               .probability = chosen.probability};
     if (g->options.alternatives)
-        g->token.alternatives = pal_decode_likeliest(&g->law, g->logits, g->options.alternatives,
+        g->token.alternatives = pal_choose_likeliest(&g->scratch, g->logits, g->options.alternatives,
                                                      g->token.alternative_id, g->token.alternative_logprob);
     pal_generator_begin_call(g);
-    pal_generator_take_token(g, drawn.id, before.mu);
+    pal_generator_take_token(g, chosen.id, before.mu);
     return PAL_OK;
 }
 

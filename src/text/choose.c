@@ -1,52 +1,225 @@
+/* choose.c - from one row of logits to a token; the order, and what is different in a blank, stand in choose.h. */
 #include "choose.h"
 #include "../core/math.h"
+#include "../core/ranges.h"
 
-/* law := softmax of the penalised logits over the temperature, on the support of law. */
-static void reshape(const pal_choice *how, double *law, const float *logits, int32_t n, const uint8_t *present)
+#include <float.h>
+#include <string.h>
+
+pal_choose_options pal_choose_defaults(void)
 {
-    double most = PAL_NEVER;
-    for (int32_t id = 0; id < n; id++) {
-        double logit = pal_bounded((double)logits[id]);
-        if (present[id]) logit = logit > 0.0 ? logit / how->repetition_penalty : logit * how->repetition_penalty;
-        law[id] = law[id] > 0.0 ? pal_bounded(logit) : PAL_NEVER;
-        if (law[id] > most) most = law[id];
-    }
-    /* The maximum goes before the division, which may overflow for the others but not for 0. */
-    for (int32_t id = 0; id < n; id++)
-        if (law[id] > PAL_NEVER) law[id] = (law[id] - most) / how->temperature;
-    pal_softmax(law, n);
+    return (pal_choose_options){
+        .temperature = 1.0,
+        .typical_p = 1.0,
+        .top_p = 1.0,
+        .repetition_penalty = 1.0,
+        .repeat_last_n = 64,
+        .mirostat_tau = 5.0,
+        .mirostat_eta = 0.1,
+    };
 }
 
-int32_t pal_choose(const pal_choice *how, double *law, const float *logits, int32_t n, const int32_t *tokens,
-                   int32_t count, uint8_t *present, int32_t *rank, double u, double *probability)
+static pal_status check_numbers(const pal_choose_options *o, pal_error *err)
 {
-    const pal_choice plain = {.temperature = 1.0, .repetition_penalty = how->repetition_penalty};
-    bool penalty = how->repetition_penalty != 1.0, greedy = how->temperature == 0.0;
-    bool reshaped = penalty || (!greedy && how->temperature != 1.0);
-    double most = 0.0, sum = 0.0; /* of law as it came, to give back the probability of the choice */
-    for (int32_t i = 0; penalty && i < count; i++)
-        if (tokens[i] >= 0 && tokens[i] < n) present[tokens[i]] = 1;
-    if (reshaped) {
-        most = PAL_NEVER;
-        for (int32_t id = 0; id < n; id++)
-            if (law[id] > 0.0 && pal_bounded((double)logits[id]) > most) most = pal_bounded((double)logits[id]);
-        for (int32_t id = 0; id < n; id++)
-            if (law[id] > 0.0) sum += pal_exp(pal_bounded((double)logits[id]) - most);
-        reshape(greedy ? &plain : how, law, logits, n, present);
+    const pal_rule rules[] = {
+        {pal_between(o->typical_p, 0.0, 1.0), "typical-p must lie between 0 and 1 (1 is off)"},
+        {pal_between(o->frequency_penalty, -100.0, 100.0),
+         "frequency-penalty must lie between -100 and 100 (0 is off)"},
+        {pal_between(o->presence_penalty, -100.0, 100.0), "presence-penalty must lie between -100 and 100 (0 is off)"},
+        {o->repeat_last_n >= -1, "repeat-last-n must not be below -1 (which is all tokens)"},
+        {o->mirostat == 0 || o->mirostat == 2, "mirostat must be 0 (off) or 2"},
+        {o->mirostat_tau > 0.0 && o->mirostat_tau <= 100.0, "mirostat-tau must lie above 0 and at most at 100 bits"},
+        {o->mirostat_eta > 0.0 && o->mirostat_eta <= 1.0, "mirostat-eta must lie above 0 and at most at 1"},
+    };
+    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
+}
+
+pal_status pal_choose_check(const pal_choose_options *o, int32_t vocab, pal_error *err)
+{
+    const pal_sampling shared = {o->temperature, o->top_k, o->top_p, o->min_p, o->repetition_penalty};
+    pal_status s = pal_check_sampling(&shared, err);
+    if (!s) s = check_numbers(o, err);
+    if (s) return s;
+    for (size_t i = 0; i < o->logit_bias_count; i++) {
+        const pal_logit_bias *b = &o->logit_bias[i];
+        if (b->id < 0 || b->id >= vocab)
+            return pal_fail(err, PAL_E_OPTION, "a logit bias is for a token that is not in the vocabulary", i);
+        if (!(b->bias <= PAL_LOGIT_MOST))
+            return pal_fail(err, PAL_E_OPTION, "a logit bias is not a number up to 1e30", i);
     }
-    for (int32_t i = 0; penalty && i < count; i++)
-        if (tokens[i] >= 0 && tokens[i] < n) present[tokens[i]] = 0;
-    int32_t id;
-    if (greedy)
-        id = pal_law_likeliest(law, n);
-    else {
-        if (how->top_k || how->top_p < 1.0 || how->min_p > 0.0) {
-            /* truncation leaves kept entries as they are, so the probability can be read afterwards */
-            const pal_truncation rest = {how->top_k, how->top_p, how->min_p};
-            pal_law_truncate(&rest, law, n, 1.0, rank);
-        }
-        id = pal_law_draw(law, n, u);
+    return PAL_OK;
+}
+
+void pal_choose_layout(pal_choose_scratch *s, int32_t vocab, bool typical, pal_arena *arena)
+{
+    size_t n = (size_t)vocab;
+    *s = (pal_choose_scratch){.vocab = vocab};
+    s->probabilities = pal_take(arena, n, sizeof *s->probabilities);
+    if (typical) s->key = pal_take(arena, n, sizeof *s->key);
+    s->rank = pal_take(arena, n, sizeof *s->rank);
+    s->seen = pal_take(arena, n, sizeof *s->seen);
+    if (s->seen) memset(s->seen, 0, n * sizeof *s->seen);
+}
+
+/* ---- logits: steps 1 to 4 ---------------------------------------------------------------------------- */
+
+/* row := the logits in double, PAL_NEVER where a token is impossible; and what their softmax takes. */
+static pal_status take_logits(pal_choose_scratch *s, const float *logits, bool given, pal_error *err)
+{
+    double *row = s->probabilities, max = PAL_NEVER, sum = 0.0;
+    for (int32_t id = 0; id < s->vocab; id++) {
+        const double logit = (double)logits[id];
+        if (!given && logit != logit) return pal_fail_not_finite(err);
+        row[id] = (given ? row[id] > 0.0 : logit >= -DBL_MAX) ? pal_bounded(logit) : PAL_NEVER;
+        if (row[id] > max) max = row[id];
     }
-    *probability = reshaped ? pal_exp(pal_bounded((double)logits[id]) - most) / sum : law[id];
-    return id;
+    for (int32_t id = 0; id < s->vocab; id++)
+        if (row[id] > PAL_NEVER) sum += pal_exp(row[id] - max);
+    s->max = max;
+    s->sum = sum;
+    return PAL_OK;
+}
+
+/* A bias moves what is possible; only minus infinity makes a token impossible. */
+static void add_bias(double *row, const pal_logit_bias *bias, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        double *logit = &row[bias[i].id];
+        if (bias[i].bias < -DBL_MAX)
+            *logit = PAL_NEVER;
+        else if (*logit > PAL_NEVER)
+            *logit = pal_bounded(*logit + bias[i].bias);
+    }
+}
+
+static void penalise_one(const pal_choose_options *o, double *logit, int32_t times)
+{
+    if (*logit <= PAL_NEVER) return;
+    double x = *logit > 0.0 ? *logit / o->repetition_penalty : *logit * o->repetition_penalty;
+    *logit = pal_bounded(pal_bounded(x) - o->frequency_penalty * times - o->presence_penalty);
+}
+
+static bool penalises(const pal_choose_options *o)
+{
+    return o->repetition_penalty != 1.0 || o->frequency_penalty != 0.0 || o->presence_penalty != 0.0;
+}
+
+static void penalise(pal_choose_scratch *s, const pal_choose_options *o, const int32_t *tokens, size_t count)
+{
+    size_t last = o->repeat_last_n < 0 ? count : (size_t)o->repeat_last_n;
+    size_t from = last < count ? count - last : 0;
+    if (!penalises(o)) return;
+    for (size_t i = from; i < count; i++)
+        if (tokens[i] >= 0 && tokens[i] < s->vocab) s->seen[tokens[i]]++;
+    for (size_t i = from; i < count; i++) {
+        int32_t id = tokens[i];
+        if (id < 0 || id >= s->vocab || s->seen[id] == 0) continue; /* not ours, or done */
+        penalise_one(o, &s->probabilities[id], s->seen[id]);
+        s->seen[id] = 0;
+    }
+}
+
+/* ---- probabilities: steps 5 to 9 --------------------------------------------------------------------- */
+
+/* row := softmax of the logits in it over the temperature; at 0 all on the likeliest.  The maximum goes before the
+ * division, which may overflow for the others but not for 0. */
+static void temper(double *row, int32_t n, double temperature)
+{
+    int32_t best = pal_law_likeliest(row, n);
+    double max = row[best];
+    for (int32_t id = 0; id < n; id++) {
+        if (temperature == 0.0)
+            row[id] = id == best ? 1.0 : 0.0;
+        else if (row[id] > PAL_NEVER)
+            row[id] = (row[id] - max) / temperature;
+    }
+    if (temperature > 0.0) pal_softmax(row, n);
+}
+
+static pal_status reshape(pal_choose_scratch *s, const pal_choose_options *o, const float *logits,
+                          const pal_choose_context *c, pal_error *err)
+{
+    double *row = s->probabilities;
+    pal_status status = take_logits(s, logits, c->given, err);
+    if (status) return status;
+    add_bias(row, o->logit_bias, o->logit_bias_count);
+    penalise(s, o, c->tokens, c->count);
+    for (int32_t id = 0; c->allowed && id < s->vocab; id++)
+        if (!c->allowed[id]) row[id] = PAL_NEVER;
+    if (s->vocab == 0 || row[pal_law_likeliest(row, s->vocab)] <= PAL_NEVER)
+        return pal_fail(err, PAL_E_OPTION, "no token is left: bans and grammar leave out all of them", SIZE_MAX);
+    temper(row, s->vocab, c->given && o->temperature == 0.0 ? 1.0 : o->temperature);
+    return PAL_OK;
+}
+
+static void truncate_row(pal_choose_scratch *s, const pal_choose_options *o, const pal_mirostat *mirostat)
+{
+    const pal_truncation first = {o->top_k, 1.0, 0.0}, last = {0, o->top_p, o->min_p},
+                         both = {o->top_k, o->top_p, o->min_p};
+    double *row = s->probabilities;
+    if (o->mirostat) {
+        pal_mirostat_truncate(mirostat, row, s->vocab);
+    } else if (o->typical_p < 1.0) {
+        if (o->top_k) pal_law_truncate(&first, row, s->vocab, 1.0, s->rank);
+        pal_law_typical(row, s->vocab, o->typical_p, s->key, s->rank);
+        if (o->top_p < 1.0 || o->min_p > 0.0)
+            pal_law_truncate(&last, row, s->vocab, pal_law_sum(row, s->vocab), s->rank);
+    } else if (o->top_k || o->top_p < 1.0 || o->min_p > 0.0) {
+        pal_law_truncate(&both, row, s->vocab, 1.0, s->rank);
+    }
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------- */
+
+/* Whether the given probabilities stay as they are up to the truncations. */
+static bool as_given(const pal_choose_options *o, const pal_choose_context *c)
+{
+    return c->given && !o->logit_bias_count && !penalises(o) && (o->temperature == 0.0 || o->temperature == 1.0);
+}
+
+pal_status pal_choose_among(pal_choose_scratch *s, const pal_choose_options *o, const float *logits,
+                            const pal_choose_context *c, pal_error *err)
+{
+    pal_status status = as_given(o, c) ? PAL_OK : reshape(s, o, logits, c, err);
+    s->kept = 1.0;
+    if (status || o->temperature == 0.0) return status;
+    truncate_row(s, o, c->mirostat);
+    if (c->given) return PAL_OK;
+    s->kept = pal_law_sum(s->probabilities, s->vocab);
+    for (int32_t id = 0; id < s->vocab; id++) s->probabilities[id] /= s->kept;
+    return PAL_OK;
+}
+
+pal_status pal_choose(pal_choose_scratch *s, const pal_choose_options *o, const float *logits,
+                      const pal_choose_context *c, double u, pal_chosen *chosen, pal_error *err)
+{
+    const double *row = s->probabilities;
+    pal_status status = pal_choose_among(s, o, logits, c, err);
+    if (status) return status;
+    const int32_t id = o->temperature == 0.0 ? pal_law_likeliest(row, s->vocab) : pal_law_draw(row, s->vocab, u);
+    chosen->id = id;
+    chosen->probability = row[id];
+    chosen->own = as_given(o, c) ? row[id] : pal_exp(pal_bounded((double)logits[id]) - s->max) / s->sum;
+    if (o->mirostat && o->temperature > 0.0)
+        pal_mirostat_learn(c->mirostat, o->mirostat_tau, o->mirostat_eta, chosen->probability * s->kept);
+    return PAL_OK;
+}
+
+/* ---- what the model thought -------------------------------------------------------------------------- */
+
+double pal_choose_logprob(const pal_choose_scratch *s, const float *logits, int32_t id)
+{
+    return pal_bounded((double)logits[id]) - s->max - pal_log(s->sum);
+}
+
+int32_t pal_choose_likeliest(const pal_choose_scratch *s, const float *logits, int32_t k, int32_t *ids,
+                             double *logprobs)
+{
+    float largest[PAL_CANDIDATES];
+    pal_top top = {.max = k, .id = ids, .value = largest};
+    PAL_ASSERT(k <= PAL_CANDIDATES);
+    for (int32_t id = 0; id < s->vocab; id++)
+        if (logits[id] >= -FLT_MAX) pal_top_offer(&top, id, logits[id]);
+    for (int32_t i = 0; i < top.count; i++) logprobs[i] = pal_choose_logprob(s, logits, ids[i]);
+    return top.count;
 }

@@ -1,6 +1,5 @@
 /* fill.c - the books of a page being filled: reveal, mask, draw, measure. */
 #include "fill.h"
-#include "choose.h"
 #include "length.h"
 #include "support.h"
 #include "../core/ranges.h"
@@ -10,9 +9,8 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pa
     size_t v = (size_t)vocab, s = (size_t)slots;
     f->shown = pal_take(arena, (size_t)most, sizeof *f->shown);
     f->logits = pal_take2(arena, PAL_FILL_ROWS, v, sizeof *f->logits);
-    f->law = pal_take(arena, v, sizeof *f->law);
-    f->rank = pal_take(arena, v, sizeof *f->rank);
-    f->present = pal_take(arena, v, sizeof *f->present);
+    pal_choose_layout(&f->scratch, vocab, false, arena);
+    f->law = f->scratch.probabilities;
     f->sureness = pal_take(arena, s, sizeof *f->sureness);
     f->chosen = pal_take(arena, s, sizeof *f->chosen);
     f->asked = pal_take(arena, s, sizeof *f->asked);
@@ -48,7 +46,6 @@ void pal_fill_start(pal_fill *f)
     relax_borders(f);
     f->uniform = addressed;
     f->uniform_context = NULL;
-    for (int32_t id = 0; id < f->classes->vocab; id++) f->present[id] = 0;
     f->open = 0;
     f->step = f->evaluations = 0;
     f->fresh = false;
@@ -179,21 +176,10 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
 /* The likeliest tokens under f->law, for people to choose from. */
 static void note_alternatives(const pal_fill *f, pal_slot *s)
 {
-    s->alternatives = 0;
-    for (int32_t id = 0; id < f->classes->vocab; id++) {
-        float p = (float)f->law[id];
-        if (p <= 0.0f) continue;
-        int32_t place = s->alternatives;
-        while (place > 0 && s->alternative_probability[place - 1] < p) place--;
-        if (place == PAL_ALTERNATIVES) continue;
-        if (s->alternatives < PAL_ALTERNATIVES) s->alternatives++;
-        for (int32_t i = s->alternatives - 1; i > place; i--) {
-            s->alternative_probability[i] = s->alternative_probability[i - 1];
-            s->alternative_id[i] = s->alternative_id[i - 1];
-        }
-        s->alternative_probability[place] = p;
-        s->alternative_id[place] = id;
-    }
+    pal_top top = {.max = PAL_ALTERNATIVES, .id = s->alternative_id, .value = s->alternative_probability};
+    for (int32_t id = 0; id < f->classes->vocab; id++)
+        if ((float)f->law[id] > 0.0f) pal_top_offer(&top, id, (float)f->law[id]);
+    s->alternatives = top.count;
 }
 
 double pal_fill_look_at(pal_fill *f, int32_t slot)
@@ -220,20 +206,22 @@ void pal_fill_end_at(pal_fill *f, int32_t slot)
     reveal_tail(f, slot);
 }
 
-/* Draws among the words of f->law, in which the blank ends with probability `end`. */
+/* Draws among the words of f->law, in which the blank ends with probability `end`.  A repetition is one of any token of
+ * the page. */
 static void draw_word(pal_fill *f, int32_t slot, double u, double end)
 {
+    const pal_choose_context page = {.tokens = f->tokens, .count = (size_t)f->n, .given = true};
+    pal_choose_options how = pal_choose_defaults();
+    how.temperature = f->options.temperature;
+    how.top_k = f->options.top_k;
+    how.top_p = f->options.top_p;
+    how.min_p = f->options.min_p;
+    how.repetition_penalty = f->options.repetition_penalty;
+    how.repeat_last_n = -1;
     if (end > 0.0) pal_fill_set_end(f, 0.0);
-    const pal_choice how = {.temperature = f->options.temperature,
-                            .top_k = f->options.top_k,
-                            .top_p = f->options.top_p,
-                            .min_p = f->options.min_p,
-                            .repetition_penalty = f->options.repetition_penalty};
-    /* `choose` turns f->law into what is drawn from; the probability told is that of before. */
-    double law_of_id;
-    int32_t id =
-        pal_choose(&how, f->law, f->logits, f->classes->vocab, f->tokens, f->n, f->present, f->rank, u, &law_of_id);
-    reveal(f, slot, id, law_of_id * (1.0 - end));
+    pal_chosen chosen = {0};
+    (void)pal_choose(&f->scratch, &how, f->logits, &page, u, &chosen, NULL); /* nothing given can fail */
+    reveal(f, slot, chosen.id, chosen.own * (1.0 - end));
 }
 
 /* The blank ends here by the model's own law: temperature and truncation shape the words, not the length.  (A length

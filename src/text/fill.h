@@ -5,6 +5,7 @@
 #ifndef PAL_FILL_H
 #define PAL_FILL_H
 
+#include "choose.h"
 #include "classes.h"
 #include "predictor.h"
 
@@ -55,10 +56,9 @@ struct pal_fill {
     bool broken;             /* it has given what is not a number: the present step is undone */
     pal_uniform_fn *uniform; /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
     void *uniform_context;
-    float *logits;    /* [PAL_FILL_ROWS, vocab] */
-    double *law;      /* [vocab] */
-    int32_t *rank;    /* [vocab], scratch of truncation */
-    uint8_t *present; /* [vocab], scratch of the repetition penalty, all zero between uses */
+    float *logits; /* [PAL_FILL_ROWS, vocab] */
+    double *law;   /* [vocab], scratch.probabilities */
+    pal_choose_scratch scratch;
     double *sureness; /* [slots], scratch of the samplers */
     int32_t *chosen;  /* [slots], the same */
     int *asked;       /* [slots], indices in `shown` whose logits an evaluation is for */

@@ -126,10 +126,13 @@ void pal_law_typical(double *law, int32_t n, double typical_p, double *key, int3
     for (int32_t i = 0; i < size; i++) law[heap[i]] = 0.0;
 }
 
-int32_t pal_largest(const double *x, int32_t n, double least, int32_t k, int32_t *ids, int32_t *heap)
+void pal_top_insert(pal_top *top, int32_t id, float value)
 {
-    int32_t size = gather(x, n, least, heap), count = 0;
-    make_heap(x, heap, size);
-    while (count < k && size) ids[count++] = pop(x, heap, &size);
-    return count;
+    int32_t at = top->count < top->max ? top->count++ : top->max - 1;
+    for (; at > 0 && top->value[at - 1] < value; at--) {
+        top->value[at] = top->value[at - 1];
+        top->id[at] = top->id[at - 1];
+    }
+    top->value[at] = value;
+    top->id[at] = id;
 }

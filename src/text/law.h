@@ -1,6 +1,6 @@
 /* law.h - probabilities over a vocabulary (internal): softmax, truncations, draw.
  *
- * What filling (choose.h) and decoding (decode/processors.h) share.  A law is a row of doubles, one a token
+ * A law is a row of doubles, one a token
  * in the order of ids; zero is impossible.  Truncations set to zero what they leave out and leave the rest
  * as it is. */
 #ifndef PAL_LAW_H
@@ -42,9 +42,19 @@ double pal_law_sum(const double *law, int32_t n); /* in index order */
 /* The lowest id among the likeliest. */
 int32_t pal_law_likeliest(const double *law, int32_t n);
 
-/* The ids of the k largest of x[n], which are above `least`, largest first, lower ids first among equals; returns
- * how many there are.  heap[n] is scratch. */
-int32_t pal_largest(const double *x, int32_t n, double least, int32_t k, int32_t *ids, int32_t *heap);
+/* The largest of the values offered, at most `max` (at least 1), largest first; of equals the one that was offered first,
+ * so ids are offered in their order.  NaN must not be offered. */
+typedef struct {
+    int32_t max, count;
+    int32_t *id;  /* [max] */
+    float *value; /* [max] */
+} pal_top;
+void pal_top_insert(pal_top *top, int32_t id, float value); /* for pal_top_offer alone */
+
+static inline void pal_top_offer(pal_top *top, int32_t id, float value)
+{
+    if (top->count < top->max || value > top->value[top->max - 1]) pal_top_insert(top, id, value);
+}
 
 /* Inverse CDF in the order of ids: the first token whose cumulative mass exceeds u times the whole, u in [0, 1);
  * never one of probability zero while another is left. */

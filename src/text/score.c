@@ -1,5 +1,5 @@
 #include "score.h"
-#include "choose.h"
+#include "law.h"
 #include "../core/math.h"
 
 #include <string.h>
