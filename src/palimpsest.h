@@ -692,7 +692,7 @@ typedef struct {
     int32_t probes;    /* 1; flow: directions of Hutchinson's estimate of the divergence, two passes each; 0: all
                                   unit vectors, which is exact */
     double difference; /* flow: half of a central difference, in units of the noise, at most 1; 0.02 where weights are
-                          floats; quantised ones round their input, and need 1 (errors: src/picture_likelihood.c) */
+                          floats; quantised ones round their input, and need 1 (errors: src/api/picture_likelihood.c) */
     pal_image_options picture; /* seed, first, count, label and labels are of use in both methods; the others, which
                                   say whose bound it is, in bound alone; default: pal_image_best with 100 steps */
 } pal_likelihood_options;

@@ -55,8 +55,9 @@ static void guidance_out_of_range_is_refused(void **state)
     pal_guidance g = {mixture_predictor(&a, false), mixture_predictor(&a, false), 1.0, NULL};
     const double bad[] = {-1.0, 101.0, NAN};
     for (int i = 0; i < 3; i++) {
-        g.scale = bad[i];
-        assert_int_equal(pal_guidance_check(&g, NULL), PAL_E_OPTION);
+        pal_image_options o = pal_image_defaults(PAL_IMAGE_DDPM);
+        o.guidance = bad[i];
+        assert_int_equal(pal_denoise_check(&o, &g.with, &discrete, NULL), PAL_E_OPTION);
     }
     g.scale = 2.0;
     g.without = mixture_predictor(&b, false);
@@ -107,34 +108,34 @@ static void options_out_of_range_are_refused(void **state)
     (void)state;
     const pal_noise_predictor whole = mixture_predictor(&data, false);
     REFUSED((pal_image_sampler)99, "no such sampler", (void)0)
-    REFUSED(PAL_IMAGE_DDPM, "steps must lie", o.steps = 0)
+    REFUSED(PAL_IMAGE_DDPM, "steps must be", o.steps = 0)
     REFUSED(PAL_IMAGE_DDPM, "steps must lie", o.steps = -3)
     REFUSED(PAL_IMAGE_DDPM, "more steps", o.steps = 1001)
     REFUSED(PAL_IMAGE_REVERSE_SDE, "steps must lie", (o.process = PAL_PROCESS_VE, o.steps = 65537))
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "at least 100", o.steps = 99)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "iterations", o.iterations = 0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin step", o.langevin_step = 0.0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin step", o.langevin_step = 1.1)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "negative", o.sigma_max = -1.0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "negative", o.sigma_min = (double)NAN)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin-step must lie", o.langevin_step = 0.0)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin-step must lie", o.langevin_step = 1.1)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "sigma-max must be at least 0", o.sigma_max = -1.0)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "sigma-min must be at least 0", o.sigma_min = (double)NAN)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "ends with", o.sigma_max = 200.0)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "begins with", o.sigma_min = 0.001)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "exceed", (o.sigma_min = 2.0, o.sigma_max = 1.0))
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "correctors", o.correctors = -1)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "snr", o.snr = 0.0)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "snr", o.snr = (double)NAN)
-    REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "no such process", o.process = (pal_image_process)2)
+    REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "process must be vp or ve", o.process = (pal_image_process)2)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "tolerance", o.tolerance = 0.0)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "tolerance", o.tolerance = (double)NAN)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "finds its own", o.steps = 10)
-    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "no such solver", o.solver = (pal_image_solver)2)
-    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "steps must lie", o.solver = PAL_FLOW_HEUN)
-    REFUSED(PAL_IMAGE_DDPM, "no such variance", o.variance = (pal_image_variance)2)
+    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "solver must be rk45 or heun", o.solver = (pal_image_solver)2)
+    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "steps must be", o.solver = PAL_FLOW_HEUN)
+    REFUSED(PAL_IMAGE_DDPM, "variance must be small or large", o.variance = (pal_image_variance)2)
     REFUSED(PAL_IMAGE_DDIM, "eta must", o.eta = -0.1)
     REFUSED(PAL_IMAGE_DDIM, "eta must", o.eta = 1.1)
     REFUSED(PAL_IMAGE_SN_DDPM, "clip-pixel must", o.clip_pixel = -1.0)
     REFUSED(PAL_IMAGE_SN_DDPM, "clip-pixel must", o.clip_pixel = (double)NAN)
-    REFUSED(PAL_IMAGE_DDPM, "no such grid", o.grid = (pal_image_grid)7)
+    REFUSED(PAL_IMAGE_DDPM, "grid must be even or quadratic", o.grid = (pal_image_grid)7)
     REFUSED(PAL_IMAGE_DDPM, "needs the times", (o.grid = PAL_GRID_GIVEN, o.steps = 2))
     REFUSED(PAL_IMAGE_DDPM, "the grid is another", (o.times = two_times, o.steps = 2))
     REFUSED(PAL_IMAGE_DDPM, "both", o.known = picture_1)
@@ -147,7 +148,7 @@ static void options_without_use_are_refused(void **state)
     (void)state;
     const pal_noise_predictor whole = mixture_predictor(&data, false);
     REFUSED(PAL_IMAGE_DDPM, "iterations is", o.iterations = 2)
-    REFUSED(PAL_IMAGE_DDPM, "langevin step is", o.langevin_step = 0.1)
+    REFUSED(PAL_IMAGE_DDPM, "langevin-step is", o.langevin_step = 0.1)
     REFUSED(PAL_IMAGE_DDPM, "correctors is", o.correctors = 2)
     REFUSED(PAL_IMAGE_DDPM, "snr is", o.snr = 0.1)
     REFUSED(PAL_IMAGE_DDPM, "solver is", o.solver = PAL_FLOW_HEUN)

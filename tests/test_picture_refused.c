@@ -180,7 +180,7 @@ static void bad_options_are_refused_by_name(void **state)
     REFUSED(plain, PAL_IMAGE_SN_DDPM, "dpm-solver++ work without", (void)0)
     REFUSED(plain, PAL_IMAGE_NPR_DDIM, "dpm-solver++ work without", (void)0)
     REFUSED(plain, PAL_IMAGE_ANALYTIC_DDPM, "dpm-solver++ work without", (void)0)
-    REFUSED(model, (pal_image_sampler)99, "no such sampler", (void)0)
+    REFUSED(model, (pal_image_sampler)99, "sampler must be", (void)0)
     REFUSED(model, PAL_IMAGE_DDPM, "both", o.known = bytes)
     REFUSED(model, PAL_IMAGE_DDPM, "both", o.mask = bytes)
     REFUSED(model, PAL_IMAGE_DPM_SOLVER, "take ddpm", (o.known = bytes, o.mask = bytes))
@@ -281,7 +281,7 @@ static void bad_options_of_likelihoods_are_refused_by_name(void **state)
 {
     (void)state;
     static const uint8_t known[SIZE];
-    NOT_MEASURED("no such method", o.method = (pal_image_method)2)
+    NOT_MEASURED("method must be flow or bound", o.method = (pal_image_method)2)
     NOT_MEASURED("tolerance", o.tolerance = 0.0)
     NOT_MEASURED("probes", o.probes = -1)
     NOT_MEASURED("difference", o.difference = 2.0)

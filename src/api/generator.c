@@ -1,6 +1,6 @@
 /* generator.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
 #include "generator.h"
-#include "../core/ranges.h"
+#include "../core/options.h"
 
 #include <float.h>
 #include <math.h>
@@ -14,39 +14,7 @@ const char *pal_finish_name(pal_finish finish)
     return (unsigned)finish < PAL_FINISHES ? finish_names[finish] : NULL;
 }
 
-pal_generate_options pal_generate_defaults(void)
-{
-    const pal_choose_options d = pal_choose_defaults();
-    return (pal_generate_options){.max_tokens = -1,
-                                  .temperature = d.temperature,
-                                  .typical_p = d.typical_p,
-                                  .top_p = d.top_p,
-                                  .repetition_penalty = d.repetition_penalty,
-                                  .repeat_last_n = d.repeat_last_n,
-                                  .mirostat_tau = d.mirostat_tau,
-                                  .mirostat_eta = d.mirostat_eta,
-                                  .keep = -1};
-}
-
 /* ---- making one ------------------------------------------------------------------------------------- */
-
-static pal_choose_options choose_options(const pal_generate_options *o)
-{
-    return (pal_choose_options){.temperature = o->temperature,
-                                .top_k = o->top_k,
-                                .typical_p = o->typical_p,
-                                .top_p = o->top_p,
-                                .min_p = o->min_p,
-                                .repetition_penalty = o->repetition_penalty,
-                                .frequency_penalty = o->frequency_penalty,
-                                .presence_penalty = o->presence_penalty,
-                                .repeat_last_n = o->repeat_last_n,
-                                .logit_bias = o->logit_bias,
-                                .logit_bias_count = o->logit_bias_count,
-                                .mirostat = o->mirostat,
-                                .mirostat_tau = o->mirostat_tau,
-                                .mirostat_eta = o->mirostat_eta};
-}
 
 static pal_status check_stop(const pal_generate_options *o, pal_error *err)
 {
@@ -64,17 +32,12 @@ static pal_status check_stop(const pal_generate_options *o, pal_error *err)
 static pal_status check(const pal_sequence *s, const pal_generate_options *o, pal_error *err)
 {
     enum { SHORTEST_TO_SHIFT = 4 };
-    const pal_choose_options choosing = choose_options(o);
-    pal_status status = pal_choose_check(&choosing, s->model->shape.vocab, err);
+    pal_status status = pal_choose_check(o, s->model->shape.vocab, err);
     if (!status) status = check_stop(o, err);
     if (status) return status;
-    const pal_rule rules[] = {
-        {o->max_tokens >= -1, "max-tokens must not be negative (-1: as many as there is room for)"},
-        {o->alternatives >= 0 && o->alternatives <= PAL_CANDIDATES, "alternatives must lie between 0 and 20"},
-        {o->keep >= -1, "keep must not be negative (-1: the whole prompt, up to half of the room)"},
-        {!o->shift || s->most >= SHORTEST_TO_SHIFT, "a window of less than 4 tokens cannot be shifted"},
-    };
-    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
+    if (o->shift && s->most < SHORTEST_TO_SHIFT)
+        return pal_fail(err, PAL_E_OPTION, "a window of less than 4 tokens cannot be shifted", SIZE_MAX);
+    return PAL_OK;
 }
 
 /* The control tokens that stop texts name, then the tokens that end texts in any case. */
@@ -174,18 +137,16 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     g->sequence = s;
     find_ends(g);
-    g->choosing = choose_options(o);
     for (size_t i = 0; i < o->logit_bias_count; i++) g->bias[i] = o->logit_bias[i];
     for (size_t i = g->named_count; o->ignore_eos && i < g->end_count; i++)
         if (stop_named(g, g->ends[i]) < 0)
-            g->bias[g->choosing.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
-    g->choosing.logit_bias = g->bias;
+            g->bias[g->options.logit_bias_count++] = (pal_logit_bias){g->ends[i], -INFINITY};
+    g->options.logit_bias = g->bias;
     memset(g->banned, 0, (size_t)g->model->shape.vocab);
-    for (size_t i = 0; i < g->choosing.logit_bias_count; i++)
+    for (size_t i = 0; i < g->options.logit_bias_count; i++)
         if (g->bias[i].bias < -DBL_MAX) g->banned[g->bias[i].id] = 1;
     if (g->grammar) pal_pieces_fill(&g->pieces, piece_text, g->model->vocab);
     g->options.stop = NULL;
-    g->options.logit_bias = NULL;
     g->mirostat = pal_mirostat_start(o->mirostat_tau);
     *out = g;
     return PAL_OK;

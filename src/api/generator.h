@@ -28,9 +28,9 @@ typedef struct {
 struct pal_generator {
     const pal_model *model;
     pal_sequence *sequence;
-    pal_generate_options options;       /* but for its arrays, which are here: */
-    pal_choose_options choosing;        /* the same for choose.h */
-    pal_logit_bias *bias;               /* options.logit_bias and, with ignore_eos, the ends that no stop text names */
+    pal_generate_options options;       /* but for its stop texts, which are below */
+    pal_logit_bias *bias;               /* options.logit_bias: those given and, with ignore_eos, the ends that no stop
+                                           text names */
     uint8_t *banned;                    /* [vocab] 1: `bias` bans the token */
     int32_t ends[PAL_ENDS];             /* [end_count] tokens that end texts; first those that stop texts name: */
     int32_t named_by[PAL_STOP_STRINGS]; /* [named_count] which stop text it is */

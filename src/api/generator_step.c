@@ -124,7 +124,7 @@ static pal_status draw(pal_generator *g, pal_error *err)
     const double u =
         pal_uniform(g->options.seed, PAL_DRAW_TOKEN, g->options.draft, 0, (uint32_t)w->dropped + (uint32_t)w->count);
     pal_status status = pal_sequence_logits(g->sequence, g->logits, err);
-    if (!status) status = pal_choose(&g->scratch, &g->choosing, g->logits, &context, u, &chosen, err);
+    if (!status) status = pal_choose(&g->scratch, &g->options, g->logits, &context, u, &chosen, err);
     if (!status && g->grammar && !pal_generator_ends_at(g, chosen.id))
         status = pal_grammar_accept(g->grammar, chosen.id, err);
     if (status) {

@@ -32,18 +32,6 @@ bool pal_sampler_find(const char *name, pal_sampler *out)
     return false;
 }
 
-pal_infill_options pal_infill_defaults(void)
-{
-    return (pal_infill_options){.sampler = PAL_MARGIN,
-                                .temperature = 0.6,
-                                .top_p = 1.0,
-                                .repetition_penalty = 1.0,
-                                .borders = true,
-                                .remask = -1.0,
-                                .free_min = 1,
-                                .free_max = 16};
-}
-
 /* ---- making a session ------------------------------------------------------------------------------- */
 
 static pal_status check(const pal_model *m, const pal_infill_options *o, pal_error *err)

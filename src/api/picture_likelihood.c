@@ -1,5 +1,6 @@
 /* picture_likelihood.c - how likely given pictures are, in the caller's block: palimpsest.h's likelihoods on top of
  * image/likelihood.h. */
+#include "../core/options.h"
 #include "../image/likelihood.h"
 #include "../network/model.h"
 #include "../network/picture.h"
@@ -20,21 +21,19 @@ struct pal_likelihood {
 /* Quantised weights come with rounded activations, whose noise drowns small differences.  Measured on four pictures of
  * Fashion-MNIST (a network in training): with weights as floats bits per dimension move by 0.003 from difference 0.02 to
  * 1, and from tolerance 1e-4 to 1e-2; in Q8_0 they are off by +0.2 or more at difference 0.02 and by +0.04 at 1. */
-static double difference_for(const pal_model *m)
+static bool has_float_weights(const pal_model *m)
 {
     const char first = *m->info.weights; /* F32, F16, BF16 or a quantised type */
-    return first == 'F' || first == 'B' ? pal_flow_defaults().difference : 1.0;
+    return first == 'F' || first == 'B';
 }
 
 pal_likelihood_options pal_likelihood_defaults(const pal_model *m, pal_image_method method)
 {
-    const pal_flow_options flow = pal_flow_defaults();
-    pal_likelihood_options o = {.method = method,
-                                .tolerance = 1e-3,
-                                .probes = flow.probes,
-                                .difference = difference_for(m),
-                                .picture = pal_image_defaults(pal_image_best(m))};
+    pal_likelihood_options o = {.picture = pal_image_defaults(pal_image_best(m))};
+    pal_options_default(&pal_likelihood_table, &o);
+    o.method = method;
     o.picture.steps = 100;
+    if (!has_float_weights(m)) o.difference = 1.0;
     return o;
 }
 
@@ -65,8 +64,7 @@ static pal_status check(const pal_model *m, const pal_likelihood_options *o, pal
     pal_likelihood l;
     pal_status status = pal_picture_check(m, &o->picture, err);
     if (status) return status;
-    if ((unsigned)o->method > PAL_LIKELIHOOD_BOUND)
-        return pal_fail(err, PAL_E_OPTION, "there is no such method", SIZE_MAX);
+    if ((status = pal_options_check(&pal_likelihood_table, o, err))) return status;
     if (o->picture.known || o->picture.mask)
         return pal_fail(err, PAL_E_OPTION, "a likelihood is that of a whole picture: no known parts", SIZE_MAX);
     set_up(&l, m, o);

@@ -1,4 +1,5 @@
 /* pictures.c - what a picture model can draw: labels, samplers, checks of the options that say which pictures. */
+#include "../core/options.h"
 #include "../network/model.h"
 #include "../network/picture.h"
 
@@ -90,12 +91,10 @@ static pal_status check_guidance(const pal_image_info *info, const pal_image_opt
 
 pal_status pal_picture_check(const pal_model *m, const pal_image_options *o, pal_error *err)
 {
-    enum { MOST_PICTURES = 65536 };
     pal_status status = pal_picture_ready(m, err);
     if (status) return status;
     const pal_image_info *info = &m->picture->info;
-    if (o->count < 1 || o->count > MOST_PICTURES)
-        return pal_fail(err, PAL_E_OPTION, "count must lie between 1 and 65536", SIZE_MAX);
+    if ((status = pal_options_check(&pal_image_table, o, err))) return status; /* count first of all: labels follow */
     if ((uint32_t)(o->count - 1) > UINT32_MAX - o->first)
         return pal_fail(err, PAL_E_OPTION, "the number of the last picture exceeds 4294967295", SIZE_MAX);
     status = check_guidance(info, o, err);

@@ -1,6 +1,6 @@
 /* scoring.c - scoring a text step by step: documents, windows, and the estimate of a bound, on top of text/score. */
 #include "../core/math.h"
-#include "../core/ranges.h"
+#include "../core/options.h"
 #include "../network/text_runner.h"
 #include "../text/score.h"
 
@@ -332,8 +332,7 @@ static pal_status start(pal_scoring *j, const char *text, size_t bytes, const pa
 {
     pal_status s = pal_model_ready(j->model, err);
     if (!s) s = choose_method(j, err);
-    if (!s && !pal_between(o->standard_error, 0.0, 1e6))
-        s = pal_fail(err, PAL_E_OPTION, "standard-error must not be negative (0 is the default)", SIZE_MAX);
+    if (!s) s = pal_options_check(&pal_score_table, o, err);
     if (!s) s = read_text(j, text, bytes, err);
     if (!s) s = make_room(j, err);
     if (s) return s;

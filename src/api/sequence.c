@@ -1,5 +1,6 @@
 /* sequence.c - a causal model reading token by token, with its keys and values kept. */
 #include "sequence.h"
+#include "../core/options.h"
 
 #include <string.h>
 
@@ -20,11 +21,6 @@ bool pal_kv_type_find(const char *name, pal_kv_type *out)
     return false;
 }
 
-pal_sequence_options pal_sequence_defaults(void)
-{
-    return (pal_sequence_options){.batch = 256};
-}
-
 /* Also checks the options, so that what is measured cannot overflow an int. */
 static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence_options *o, pal_arena *arena,
                          pal_error *err)
@@ -36,13 +32,12 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
         return pal_fail(err, PAL_E_UNSUPPORTED,
                         "the model does not read from left to right and cannot go on with a text: it fills blanks",
                         SIZE_MAX);
-    if (max_tokens < 1 || max_tokens > m->shape.context)
-        return pal_fail(err, PAL_E_OPTION, "the length of a sequence must be from 1 to the model's context", SIZE_MAX);
+    status = pal_options_check(&pal_sequence_table, o, err);
+    if (status) return status;
+    if (max_tokens > m->shape.context)
+        return pal_fail(err, PAL_E_OPTION, "context must not exceed the model's context", SIZE_MAX);
     s->model = m;
     s->compute = (pal_compute){.kernels = &m->kernels};
-    if (o->batch < 1) return pal_fail(err, PAL_E_OPTION, "a batch must be of at least one token", SIZE_MAX);
-    if ((unsigned)o->kv >= PAL_KV_TYPES)
-        return pal_fail(err, PAL_E_OPTION, "there is no such type of keys and values", SIZE_MAX);
     s->most = max_tokens;
     s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
     pal_activations_layout(&s->activations, pal_model_transformer(m), max_tokens < o->batch ? max_tokens : o->batch,

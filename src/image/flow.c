@@ -13,6 +13,7 @@
 #include "likelihood.h"
 #include "rk45.h"
 #include "../core/math.h"
+#include "../core/options.h"
 
 #include <math.h> /* NOLINT(readability-duplicate-include): the system's, for sqrt and fabs */
 
@@ -31,12 +32,9 @@ pal_flow_options pal_flow_defaults(void)
 
 pal_status pal_flow_check(const pal_flow_options *o, const pal_noise_predictor *p, pal_error *err)
 {
-    if (!(o->tolerance >= 1e-6 && o->tolerance <= 0.1))
-        return pal_fail(err, PAL_E_OPTION, "tolerance must lie between 1e-6 and 0.1", SIZE_MAX);
-    if (o->probes < 0 || o->probes > 10000)
-        return pal_fail(err, PAL_E_OPTION, "probes must lie between 1 and 10000 (0 is the exact divergence)", SIZE_MAX);
-    if (!(o->difference >= 1e-4 && o->difference <= 1.0))
-        return pal_fail(err, PAL_E_OPTION, "difference must lie between 1e-4 and 1", SIZE_MAX);
+    const pal_likelihood_options given = {.tolerance = o->tolerance, .probes = o->probes, .difference = o->difference};
+    pal_status status = pal_options_check(&pal_likelihood_table, &given, err);
+    if (status) return status;
     if (p->guided)
         return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density",
                         SIZE_MAX);

@@ -3,8 +3,6 @@
 
 pal_status pal_guidance_check(const pal_guidance *g, pal_error *err)
 {
-    if (!(g->scale >= 0.0 && g->scale <= 100.0))
-        return pal_fail(err, PAL_E_OPTION, "guidance must lie between 0 and 100 (1 is off)", SIZE_MAX);
     if (!g->with.evaluate) return pal_fail(err, PAL_E_OPTION, "guidance needs a model with labels", SIZE_MAX);
     if (!g->without.evaluate)
         return pal_fail(err, PAL_E_OPTION, "guidance needs a model that was trained with labels left out", SIZE_MAX);

@@ -1,7 +1,7 @@
 /* options.c - names, defaults and checks of the samplers of pictures. */
 #include "denoise.h"
 #include "transition.h"
-#include "../core/ranges.h"
+#include "../core/options.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,21 +65,12 @@ static double default_clip_pixel(pal_image_sampler s)
 
 pal_image_options pal_image_defaults(pal_image_sampler sampler)
 {
-    return (pal_image_options){.sampler = sampler,
-                               .steps = sampler == PAL_IMAGE_PROBABILITY_FLOW    ? 0
-                                        : sampler == PAL_IMAGE_ANNEALED_LANGEVIN ? 100
-                                                                                 : 25,
-                               .count = 1,
-                               .label = -1,
-                               .guidance = 1.0,
-                               .clip_x0 = true,
-                               .clip_pixel = default_clip_pixel(sampler),
-                               .iterations = 1,
-                               .langevin_step = 0.5,
-                               .correctors = 1,
-                               .snr = 0.16,
-                               .tolerance = 1e-4,
-                               .resample = 1};
+    pal_image_options o = {.label = -1};
+    pal_options_default(&pal_image_table, &o);
+    o.sampler = sampler;
+    o.steps = sampler == PAL_IMAGE_PROBABILITY_FLOW ? 0 : sampler == PAL_IMAGE_ANNEALED_LANGEVIN ? 100 : 25;
+    o.clip_pixel = default_clip_pixel(sampler);
+    return o;
 }
 
 int32_t pal_image_evaluations(const pal_image_options *o)
@@ -122,24 +113,18 @@ static pal_status check_steps(const pal_image_options *o, const pal_schedule *s,
 {
     const bool langevin = o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN;
     const pal_rule rules[] = {
-        {(unsigned)o->solver <= PAL_FLOW_HEUN, "there is no such solver"},
         {!is_rk45(o) || o->steps == 0,
          "probability-flow by RK45 finds its own steps: give a tolerance, or solver heun"},
-        {is_rk45(o) || pal_between(o->steps, 1, PAL_SCHEDULE_STEPS), "steps must lie between 1 and 65536"},
+        {is_rk45(o) || o->steps >= 1, "steps must be at least 1 with this sampler"},
         {!langevin || o->steps >= 100, "annealed-langevin needs at least 100 noise levels (steps)"},
-        {pal_between(o->iterations, 1, 10000), "iterations must lie between 1 and 10000"},
         {o->iterations == 1 || langevin, "iterations is an option of annealed-langevin alone"},
-        {pal_between(o->langevin_step, 1e-6, 1.0), "the langevin step must lie between 1e-6 and 1 (of sigma squared)"},
-        {langevin || same(o->langevin_step, 0.5), "the langevin step is an option of annealed-langevin alone"},
-        {pal_between(o->correctors, 0, 100), "correctors must lie between 0 and 100"},
+        {langevin || same(o->langevin_step, 0.5), "langevin-step is an option of annealed-langevin alone"},
         {o->correctors == 1 || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
          "correctors is an option of predictor-corrector alone"},
-        {o->snr > 0.0 && o->snr <= 1.0, "snr must lie above 0 and at most at 1"},
         {same(o->snr, 0.16) || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
          "snr is an option of predictor-corrector alone"},
         {o->solver == PAL_FLOW_RK45 || o->sampler == PAL_IMAGE_PROBABILITY_FLOW,
          "solver is an option of probability-flow alone"},
-        {pal_between(o->tolerance, 1e-6, 0.1), "tolerance must lie between 1e-6 and 0.1"},
         {is_rk45(o) || same(o->tolerance, 1e-4), "tolerance is an option of probability-flow by RK45 alone"},
         {(!is_rk45(o) && !has_sigmas(o)) || o->grid == PAL_GRID_EVEN,
          "a grid of times has no use here: RK45 finds its own, annealed-langevin and VE take geometric noise levels"},
@@ -154,12 +139,9 @@ static pal_status check_variance(const pal_image_options *o, pal_error *err)
 {
     const bool ancestral = pal_variance_of(o->sampler) != NULL;
     const pal_rule rules[] = {
-        {(unsigned)o->variance <= PAL_VARIANCE_LARGE, "there is no such variance"},
         {o->variance == PAL_VARIANCE_SMALL || o->sampler == PAL_IMAGE_DDPM, "variance is an option of ddpm alone"},
-        {pal_between(o->eta, 0.0, 1.0), "eta must lie between 0 and 1"},
         {!(o->eta > 0.0) || pal_image_mean_by_eps(o->sampler),
          "eta is an option of ddim, analytic-ddim, npr-ddim and sn-ddim alone"},
-        {pal_between(o->clip_pixel, 0.0, 255.0), "clip-pixel must lie between 0 and 255 (0 is off)"},
         {ancestral || !(o->clip_pixel > 0.0), "clip-pixel is an option of ddpm, ddim and their kin alone"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
@@ -173,10 +155,8 @@ static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s
     const double high = o->sigma_max > 0.0 ? o->sigma_max : highest < 50.0 ? highest : 50.0;
     const double low = o->sigma_min > 0.0 ? o->sigma_min : lowest;
     const pal_rule rules[] = {
-        {(unsigned)o->process <= PAL_PROCESS_VE, "there is no such process"},
         {o->process == PAL_PROCESS_VP || is_stochastic_solver(o->sampler),
          "process is an option of reverse-sde and predictor-corrector alone"},
-        {o->sigma_max >= 0.0 && o->sigma_min >= 0.0, "sigma-max and sigma-min must not be negative (0 is the default)"},
         {!given || has_sigmas(o), "sigma-max and sigma-min are options of annealed-langevin and of process VE alone"},
         {!has_sigmas(o) || high <= highest, "sigma-max is more noise than the schedule of the model ends with"},
         {!has_sigmas(o) || low >= lowest, "sigma-min is less noise than the schedule of the model begins with"},
@@ -196,7 +176,6 @@ static pal_status check_known(const pal_image_options *o, pal_error *err)
         {!given || o->sampler != PAL_IMAGE_DPM_SOLVER,
          "dpm-solver++ cannot keep known parts: it extrapolates from predictions made before they were put back; take "
          "ddpm, ddim or their kin, reverse-sde, predictor-corrector or annealed-langevin"},
-        {pal_between(o->resample, 1, 1000), "resample must lie between 1 and 1000"},
         {o->resample == 1 || given, "resample has no use without known parts"},
         {o->resample == 1 || o->sampler != PAL_IMAGE_ANNEALED_LANGEVIN,
          "annealed-langevin resamples by iterations: resample has no use"},
@@ -211,6 +190,7 @@ pal_status pal_denoise_check(const pal_image_options *o, const pal_noise_predict
 {
     pal_status status;
     if ((status = pal_denoise_can(o->sampler, p, err))) return status;
+    if ((status = pal_options_check(&pal_image_table, o, err))) return status;
     if ((status = check_sigmas(o, s, err))) return status;
     if ((status = check_steps(o, s, err))) return status;
     if ((status = check_variance(o, err))) return status;

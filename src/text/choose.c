@@ -1,44 +1,14 @@
 /* choose.c - from one row of logits to a token; the order, and what is different in a blank, stand in choose.h. */
 #include "choose.h"
 #include "../core/math.h"
-#include "../core/ranges.h"
+#include "../core/options.h"
 
 #include <float.h>
 #include <string.h>
 
-pal_choose_options pal_choose_defaults(void)
-{
-    return (pal_choose_options){
-        .temperature = 1.0,
-        .typical_p = 1.0,
-        .top_p = 1.0,
-        .repetition_penalty = 1.0,
-        .repeat_last_n = 64,
-        .mirostat_tau = 5.0,
-        .mirostat_eta = 0.1,
-    };
-}
-
-static pal_status check_numbers(const pal_choose_options *o, pal_error *err)
-{
-    const pal_rule rules[] = {
-        {pal_between(o->typical_p, 0.0, 1.0), "typical-p must lie between 0 and 1 (1 is off)"},
-        {pal_between(o->frequency_penalty, -100.0, 100.0),
-         "frequency-penalty must lie between -100 and 100 (0 is off)"},
-        {pal_between(o->presence_penalty, -100.0, 100.0), "presence-penalty must lie between -100 and 100 (0 is off)"},
-        {o->repeat_last_n >= -1, "repeat-last-n must not be below -1 (which is all tokens)"},
-        {o->mirostat == 0 || o->mirostat == 2, "mirostat must be 0 (off) or 2"},
-        {o->mirostat_tau > 0.0 && o->mirostat_tau <= 100.0, "mirostat-tau must lie above 0 and at most at 100 bits"},
-        {o->mirostat_eta > 0.0 && o->mirostat_eta <= 1.0, "mirostat-eta must lie above 0 and at most at 1"},
-    };
-    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
-}
-
 pal_status pal_choose_check(const pal_choose_options *o, int32_t vocab, pal_error *err)
 {
-    const pal_sampling shared = {o->temperature, o->top_k, o->top_p, o->min_p, o->repetition_penalty};
-    pal_status s = pal_check_sampling(&shared, err);
-    if (!s) s = check_numbers(o, err);
+    pal_status s = pal_options_check(&pal_generate_table, o, err);
     if (s) return s;
     for (size_t i = 0; i < o->logit_bias_count; i++) {
         const pal_logit_bias *b = &o->logit_bias[i];

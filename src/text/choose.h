@@ -23,24 +23,13 @@
 
 #include "decode/mirostat.h"
 
-/* pal_choose_defaults() fills in the defaults named here, with which the probabilities are the model's own. */
-typedef struct {
-    double temperature;               /* 1; 0 to 100 */
-    int32_t top_k;                    /* 0: off */
-    double typical_p;                 /* 1: off */
-    double top_p;                     /* 1: off; 0: the likeliest token alone */
-    double min_p;                     /* 0: off */
-    double repetition_penalty;        /* 1: off; above 0, at most 100 */
-    double frequency_penalty;         /* 0: off; from -100 to 100 */
-    double presence_penalty;          /* 0: off; likewise */
-    int32_t repeat_last_n;            /* 64: how many of the last tokens the penalties look at; -1: all */
-    const pal_logit_bias *logit_bias; /* NULL; -INFINITY: never this token; of several for one token the sum counts */
-    size_t logit_bias_count;
-    int32_t mirostat;    /* 0: off; 2: mirostat v2 (the first version is not offered) */
-    double mirostat_tau; /* 5: the target, bits a token; above 0, at most 100 */
-    double mirostat_eta; /* 0.1: the rate; above 0, at most 1 */
-} pal_choose_options;
-pal_choose_options pal_choose_defaults(void);
+/* Those of a generation; of them a choice reads what the list above names.  With the defaults the probabilities are the
+ * model's own. */
+typedef pal_generate_options pal_choose_options;
+static inline pal_choose_options pal_choose_defaults(void)
+{
+    return pal_generate_defaults();
+}
 
 /* PAL_E_OPTION for a value out of range; offset is the index in logit_bias where it is one of those. */
 pal_status pal_choose_check(const pal_choose_options *options, int32_t vocab, pal_error *err);

@@ -2,7 +2,7 @@
 #include "fill.h"
 #include "length.h"
 #include "support.h"
-#include "../core/ranges.h"
+#include "../core/options.h"
 
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pal_arena *arena)
 {
@@ -302,34 +302,28 @@ static bool has_all_bytes(const pal_classes *c)
     return count == 256;
 }
 
+/* What no row of the table says. */
 static pal_status check_samplers(const pal_infill_options *o, pal_error *err)
 {
     const bool timed = o->sampler == PAL_ANCESTRAL || o->sampler == PAL_REMASK;
-    const bool remask_given = o->remask < -1.0 || o->remask > -1.0 || o->remask != o->remask;
     const pal_rule rules[] = {
-        {o->steps >= 0 && o->steps <= 1 << 20, "steps must lie between 1 and 1048576"},
         {!o->steps || timed, "steps is an option of the samplers ancestral and remask alone"},
-        {pal_between(o->threshold, 0.0, 1.0), "threshold must lie between 0 and 1"},
         {!(o->threshold > 0.0) || o->sampler == PAL_PARALLEL, "threshold is an option of the sampler parallel alone"},
-        {pal_between(o->entropy_bound, 0.0, 1e6), "entropy-bound must lie between 0 and 1e6 nats (0 is off)"},
         {!(o->entropy_bound > 0.0) || o->sampler == PAL_PARALLEL,
          "entropy-bound is an option of the sampler parallel alone"},
         {!(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound exclude each other"},
-        {!remask_given || pal_between(o->remask, 0.0, 1.0), "remask must lie between 0 and 1"},
-        {!remask_given || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone"},
+        {!(o->remask >= 0.0) || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err)
 {
-    const pal_sampling shared = {o->temperature, o->top_k, o->top_p, o->min_p, o->repetition_penalty};
-    if ((unsigned)o->sampler >= PAL_SAMPLERS) return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
-    pal_status s = pal_check_sampling(&shared, err);
+    pal_status s = pal_options_check(&pal_infill_table, o, err);
     if (!s) s = check_samplers(o, err);
     if (s) return s;
     const pal_rule rules[] = {
-        {o->free_min >= 1 && o->free_min <= o->free_max, "the lengths of [[?]] must be at least 1 and in order"},
+        {o->free_min <= o->free_max, "the shortest length of [[?]] must not exceed the longest"},
         {!o->byte_pieces || has_all_bytes(c), "byte-pieces needs a vocabulary with all 256 byte pieces"},
         {can_fill(c), "the vocabulary has no token that may stand in a blank"},
         {c->mask >= 0, "the model has no mask token: it cannot fill blanks"},

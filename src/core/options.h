@@ -1,0 +1,112 @@
+/* options.h - the table of options: defaults, checks, and values that come from elsewhere (internal).
+ *
+ * The rows themselves are in option_rows.h.  What no row can say, since it is about several options or about a model,
+ * is a pal_rule beside the code that uses them. */
+#ifndef PAL_OPTIONS_H
+#define PAL_OPTIONS_H
+
+#include "core.h"
+#include "option_rows.h"
+
+#include <math.h>
+
+typedef enum {
+    PAL_OPTION_FLAG,   /* bool */
+    PAL_OPTION_INT,    /* int32_t */
+    PAL_OPTION_COUNT,  /* uint32_t */
+    PAL_OPTION_SEED,   /* uint64_t; any value is good */
+    PAL_OPTION_NUMBER, /* double */
+    PAL_OPTION_CHOICE  /* an enum with values from 0 on */
+} pal_option_kind;
+
+typedef enum { PAL_RANGE_ANY, PAL_RANGE_BETWEEN, PAL_RANGE_ABOVE, PAL_RANGE_EITHER } pal_option_range;
+
+typedef struct {
+    uint16_t offset; /* in the struct of options */
+    uint8_t kind, range;
+    const char *must; /* what must hold, for a person; NULL with PAL_RANGE_ANY */
+    double least, most, standard;
+} pal_option;
+
+/* A table of rows, and the struct whose fields they are. */
+typedef struct {
+    const pal_option *rows;
+    size_t count, bytes; /* of the struct */
+} pal_options;
+
+extern const pal_options pal_infill_table, pal_generate_table, pal_sequence_table, pal_score_table, pal_image_table,
+    pal_likelihood_table;
+
+/* Writes the defaults over the fields that have a row. */
+void pal_options_default(const pal_options *table, void *options);
+
+/* PAL_E_OPTION with the text of the first row whose value is neither in its range nor the default. */
+pal_status pal_options_check(const pal_options *table, const void *options, pal_error *err);
+
+double pal_option_get(const pal_option *row, const void *options); /* of a seed: rounded */
+
+/* The nearest value that the field can hold: absurd numbers stay absurd, and are then refused.  NaN, where a field
+ * cannot hold it, is the least. */
+void pal_option_set(const pal_option *row, void *options, double value);
+
+void pal_option_copy(const pal_option *row, const void *from, void *to);
+
+/* ---- rules ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    bool good;
+    const char *text; /* what must hold, for a person */
+} pal_rule;
+
+/* PAL_E_OPTION with the text of the first rule that is broken. */
+pal_status pal_check_rules(const pal_rule *rules, size_t count, pal_error *err);
+
+static inline bool pal_between(double x, double low, double high)
+{
+    return x >= low && x <= high; /* false for NaN */
+}
+
+/* ---- how a row of option_rows.h becomes a pal_option ------------------------------------------------- */
+
+/* clang-format off */
+#define PAL_RANGE_OF_ANY                PAL_RANGE_ANY
+#define PAL_RANGE_OF_BETWEEN(a, b)      PAL_RANGE_BETWEEN
+#define PAL_RANGE_OF_ABOVE(a, b)        PAL_RANGE_ABOVE
+#define PAL_RANGE_OF_FROM(a)            PAL_RANGE_BETWEEN
+#define PAL_RANGE_OF_EITHER(a, b)       PAL_RANGE_EITHER
+#define PAL_RANGE_OF_NAMED(count, name) PAL_RANGE_BETWEEN
+#define PAL_RANGE_OF_WORDS(most, a, b)  PAL_RANGE_BETWEEN
+
+#define PAL_MUST_ANY
+#define PAL_MUST_BETWEEN(a, b)      " must lie between " #a " and " #b
+#define PAL_MUST_ABOVE(a, b)        " must be above " #a " and at most " #b
+#define PAL_MUST_FROM(a)            " must be at least " #a
+#define PAL_MUST_EITHER(a, b)       " must be " #a " or " #b
+#define PAL_MUST_NAMED(count, name) " must be one of the known values"
+#define PAL_MUST_WORDS(most, a, b)  " must be " a " or " b
+
+#define PAL_LEAST_ANY                0.0
+#define PAL_LEAST_BETWEEN(a, b)      a
+#define PAL_LEAST_ABOVE(a, b)        a
+#define PAL_LEAST_FROM(a)            a
+#define PAL_LEAST_EITHER(a, b)       a
+#define PAL_LEAST_NAMED(count, name) 0.0
+#define PAL_LEAST_WORDS(most, a, b)  0.0
+
+#define PAL_MOST_ANY                0.0
+#define PAL_MOST_BETWEEN(a, b)      b
+#define PAL_MOST_ABOVE(a, b)        b
+#define PAL_MOST_FROM(a)            (double)INFINITY
+#define PAL_MOST_EITHER(a, b)       b
+#define PAL_MOST_NAMED(count, name) (count) - 1
+#define PAL_MOST_WORDS(most, a, b)  most
+
+#define PAL_STANDARD_IS(value)         value
+#define PAL_STANDARD_SAID(value, text) value
+
+#define PAL_OPTION(type, name, field, kind, range, standard, note) \
+    {offsetof(type, field), PAL_OPTION_##kind, PAL_RANGE_OF_##range, \
+     PAL_RANGE_OF_##range ? name PAL_MUST_##range note : NULL, PAL_LEAST_##range, PAL_MOST_##range, PAL_STANDARD_##standard}
+/* clang-format on */
+
+#endif
