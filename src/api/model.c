@@ -109,5 +109,5 @@ pal_status pal_model_ready(const pal_model *m, pal_error *err)
 
 const char *pal_version(void)
 {
-    return "0.1.0";
+    return PAL_VERSION;
 }

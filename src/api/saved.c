@@ -116,6 +116,15 @@ double pal_loaded_double(pal_loading *l)
     return value;
 }
 
+static pal_status other_version(uint32_t version, pal_error *err)
+{
+    return pal_fail(err, PAL_E_UNSUPPORTED,
+                    version == 1 ? "the session was saved by Palimpsest 0.1, and this version reads those of 0.2 only: "
+                                   "generate the text again and save it anew"
+                                 : "the session was saved by a newer version of Palimpsest, or is damaged",
+                    8);
+}
+
 pal_status pal_load_begin(pal_loading *l, const void *data, size_t bytes, uint32_t kind, const pal_model *m,
                           size_t *section, pal_error *err)
 {
@@ -128,8 +137,7 @@ pal_status pal_load_begin(pal_loading *l, const void *data, size_t bytes, uint32
     if (!mark || memcmp(mark, magic, sizeof magic) != 0)
         return pal_fail(err, PAL_E_FORMAT, "not a saved session file", SIZE_MAX);
     if (!model) return pal_fail(err, PAL_E_FORMAT, "the saved session is cut short", bytes);
-    if (version != PAL_SAVED_VERSION)
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the session was saved by another version", sizeof magic);
+    if (version != PAL_SAVED_VERSION) return other_version(version, err);
     if (of_kind != kind) return pal_fail(err, PAL_E_FORMAT, "a session of another kind was saved", sizeof magic + 4);
     if (length > bytes) return pal_fail(err, PAL_E_FORMAT, "the saved session is cut short", bytes);
     if (length < pal_saved_bytes(0)) return pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);

@@ -9,7 +9,7 @@
 #include "../network/model.h"
 
 enum {
-    PAL_SAVED_VERSION = 1,
+    PAL_SAVED_VERSION = 2,  /* 1: written by 0.1 */
     PAL_SAVED_SEQUENCE = 1, /* kinds */
     PAL_SAVED_GENERATOR = 2,
     PAL_SAVED_HEAD = 8 + 4 + 4 + 8 + PAL_SHA256_BYTES /* bytes before the content */
