@@ -148,6 +148,18 @@ typedef enum {
 const char *pal_sampler_name(pal_sampler sampler); /* "first-hitting", ...; NULL outside the enum */
 bool pal_sampler_find(const char *name, pal_sampler *out);
 
+/* What a sampler promises, and which of the options that not every sampler takes it takes: the others have to be left at
+ * their defaults (PAL_E_OPTION). */
+typedef struct {
+    bool exact;     /* where the network's conditional probabilities are the true ones, so are those of the fills */
+    bool reopens;   /* places that were revealed may be masked again, until the last step: none is final before */
+    bool steps;     /* takes pal_infill_options.steps: it goes through that many time steps */
+    bool threshold; /* and so on */
+    bool entropy_bound;
+    bool remask;
+} pal_sampler_properties;
+const pal_sampler_properties *pal_sampler_about(pal_sampler sampler); /* NULL outside the enum */
+
 /* A filled token made given text: token `id` at place `index` of blank number `blank`, both from 0. */
 typedef struct {
     int32_t blank, index, id;
@@ -244,8 +256,8 @@ pal_progress pal_session_progress(const pal_session *session);
  * `<empty>` may be pinned where the blank's length allows it.  Errors: PAL_E_OPTION. */
 pal_status pal_session_pin(pal_session *session, int32_t blank, int32_t index, int32_t id, pal_error *err);
 
-/* Opens again every place revealed after `step` steps (0: all that are not pinned).  PAL_REMASK can go back
- * to 0 only (PAL_E_OPTION).  What follows is the same text again unless seed or draft are changed. */
+/* Opens again every place revealed after `step` steps (0: all that are not pinned).  A sampler that reopens places can go
+ * back to 0 only (PAL_E_OPTION).  What follows is the same text again unless seed or draft are changed. */
 pal_status pal_session_rewind(pal_session *session, int32_t step, pal_error *err);
 void pal_session_reseed(pal_session *session, uint64_t seed, uint32_t draft);
 

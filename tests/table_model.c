@@ -185,17 +185,19 @@ double table_distance(const table_model *m, const double *a, const double *b)
 
 /* ---- the network as the engine sees it -------------------------------------------------------------- */
 
-static void evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+static void evaluate(void *context, const pal_query *q)
 {
     table_model *m = context;
     m->evaluations++;
     m->asked = 0;
-    assert_true(count > 0);
-    for (int i = 0; i < count; i++) m->asked |= 1u << at[i];
+    assert_true(q->count > 0);
+    for (int i = 0; i < q->count; i++) m->asked |= 1u << q->at[i];
+    m->time = q->time;
+    memcpy(m->rank, q->rank, (size_t)q->n * sizeof *q->rank);
     if (m->causal)
-        memcpy(m->causal_seen, tokens, (size_t)n * sizeof *tokens);
+        memcpy(m->causal_seen, q->tokens, (size_t)q->n * sizeof *q->tokens);
     else
-        m->seen = table_page(m, tokens);
+        m->seen = table_page(m, q->tokens);
 }
 
 /* Row `at` of a causal network: the page holds what stands at 1 .. at, the place told is that of at + 1. */
@@ -206,19 +208,36 @@ static const float *causal_row(const table_model *m, int32_t at)
     return m->logit[table_page(m, tokens)][at];
 }
 
+/* What the last evaluation adds to the logit of the first symbol: nothing but for networks that read time or order. */
+static float addition(const table_model *m)
+{
+    float sum = m->reads_time ? 2.0f * (float)m->time : 0.0f;
+    for (int32_t i = 0; i < m->places && m->reads_order; i++)
+        if (m->rank[i] != PAL_RANK_UNKNOWN) sum += 0.5f * (float)((i + 1) * m->rank[i]);
+    return sum;
+}
+
 static bool logits(void *context, const int *at, int count, float *out)
 {
     const table_model *m = context;
-    for (int i = 0; i < count; i++) assert_true(m->asked >> at[i] & 1); /* no other row has been computed */
-    for (int i = 0; i < count; i++)
-        memcpy(out + (size_t)i * (size_t)m->classes.vocab, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
+    for (int i = 0; i < count; i++) {
+        float *row = out + (size_t)i * (size_t)m->classes.vocab;
+        assert_true(m->asked >> at[i] & 1); /* no other row has been computed */
+        memcpy(row, m->causal ? causal_row(m, at[i]) : m->logit[m->seen][at[i]],
                (size_t)m->classes.vocab * sizeof *out);
+        row[0] += addition(m);
+    }
     return true;
 }
 
 pal_predictor table_predictor(table_model *m)
 {
-    return (pal_predictor){.context = m, .vocab = m->classes.vocab, .evaluate = evaluate, .logits = logits};
+    return (pal_predictor){.context = m,
+                           .vocab = m->classes.vocab,
+                           .evaluate = evaluate,
+                           .logits = logits,
+                           .reads_time = m->reads_time,
+                           .reads_order = m->reads_order};
 }
 
 /* ---- pages being filled ----------------------------------------------------------------------------- */
@@ -365,7 +384,7 @@ static void set_rates(table_fill *t, int32_t step)
     const pal_infill_options *o = &t->fill.options;
     double steps = o->steps, alpha_t = step / steps, alpha_s = (step + 1) / steps;
     double cap = step ? fmin(1.0, (1.0 - alpha_s) / alpha_t) : 1.0;
-    double sigma = o->sampler == PAL_REMASK ? fmin(o->remask, cap) : 0.0;
+    double sigma = pal_sampler_about(o->sampler)->reopens ? fmin(o->remask, cap) : 0.0;
     t->remask = sigma;
     t->reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t);
 }
@@ -376,10 +395,11 @@ static void set_page(table_fill *t, int32_t page, int32_t step)
     table_tokens(&t->model, page, t->tokens);
     f->open = 0;
     f->step = step;
-    f->fresh = false;
+    f->tokens_changed = f->order_changed = true;
     for (int32_t i = 0; i < f->slots; i++) {
         bool open = t->tokens[t->slot[i].at] == t->model.symbols;
         t->slot[i].step = open ? -1 : t->slot[i].pinned ? 0 : 1;
+        t->slot[i].rank = open ? PAL_RANK_UNKNOWN : t->slot[i].step;
         f->open += open;
     }
 }
@@ -398,10 +418,8 @@ static void push(table_fill *t, const double *before, double *after, int32_t ste
             set_page(t, page, step);
             if (!timed)
                 pal_fill_step(&t->fill, NULL);
-            else if (t->fill.options.sampler == PAL_REMASK)
-                pal_sample_remask(&t->fill);
             else
-                pal_sample_ancestral(&t->fill);
+                pal_fill_take_step(&t->fill);
             after[table_page(&t->model, t->tokens)] += before[page] * t->weight;
             t->evaluations += before[page] * t->weight * t->model.evaluations;
             if (t->good && !t->good(t)) t->broken++;
@@ -418,7 +436,7 @@ static void note(const table_fill *t, const double *law, int32_t step)
 static void one_pass(table_fill *t, int32_t page, double *law)
 {
     const pal_infill_options *o = &t->fill.options;
-    bool timed = o->sampler == PAL_ANCESTRAL || o->sampler == PAL_REMASK;
+    bool timed = pal_sampler_about(o->sampler)->steps;
     int32_t steps = timed ? o->steps : t->fill.slots;
     double before[TABLE_PAGES] = {0.0};
     before[page] = 1.0;

@@ -17,9 +17,11 @@ typedef struct {
     int32_t pages;                                       /* (symbols + 1) ^ places */
     double joint[TABLE_PAGES];                           /* a law of finished texts */
     float logit[TABLE_PAGES][TABLE_PLACES][TABLE_VOCAB]; /* what the network answers about a place of a page */
-    bool causal;  /* answers as a causal network: token 0 is BOS, row i tells token i + 1 */
-    int32_t seen; /* the page of the last evaluation */
-    int32_t causal_seen[TABLE_PLACES + 1];
+    bool causal;                  /* answers as a causal network: token 0 is BOS, row i tells token i + 1 */
+    bool reads_time, reads_order; /* its answers depend on these too */
+    int32_t seen;                 /* the page of the last evaluation */
+    int32_t causal_seen[TABLE_PLACES + 1], rank[TABLE_PLACES + 1];
+    double time; /* of the last evaluation, as the ranks are */
     int32_t evaluations;
     uint32_t asked; /* positions of the last evaluation, as bits */
     pal_classes classes;

@@ -294,9 +294,14 @@ static void evaluation_is_skipped_when_nothing_changed(void **state)
         }
     }
     pal_fill_start(&t.fill);
-    pal_fill_evaluate(&t.fill);
+    const pal_query *q = pal_fill_query(&t.fill);
+    assert_non_null(q);
+    t.fill.predictor.evaluate(t.fill.predictor.context, q);
+    pal_fill_answered(&t.fill);
+    assert_null(pal_fill_query(&t.fill));
     int32_t before = t.model.evaluations;
-    pal_fill_evaluate(&t.fill);
+    pal_fill_step(&t.fill, NULL);
+    assert_true(t.fill.open < 4);
     assert_int_equal(t.model.evaluations, before);
 }
 

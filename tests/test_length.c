@@ -128,13 +128,13 @@ static struct {
     int at[SHOWN], count;
 } asked;
 
-static void note(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+static void note(void *context, const pal_query *q)
 {
     (void)context;
-    memcpy(asked.tokens, tokens, (size_t)n * sizeof *tokens);
-    memcpy(asked.at, at, (size_t)count * sizeof *at);
-    asked.n = n;
-    asked.count = count;
+    memcpy(asked.tokens, q->tokens, (size_t)q->n * sizeof *q->tokens);
+    memcpy(asked.at, q->at, (size_t)q->count * sizeof *q->at);
+    asked.n = q->n;
+    asked.count = q->count;
 }
 
 static bool answer(void *context, const int *at, int count, float *logits)
@@ -149,13 +149,14 @@ static bool answer(void *context, const int *at, int count, float *logits)
 static void start_between(pal_sampler sampler, int32_t ends_at)
 {
     static const int32_t page[SHOWN] = {GIVEN, 4, 4, 4, 4, GIVEN};
-    static int32_t tokens[SHOWN], shown[SHOWN];
+    static int32_t tokens[SHOWN], shown[SHOWN], rank[SHOWN];
     learnt(SEED);
     start_free(sampler, 0, 1, 4);
     memcpy(tokens, page, sizeof tokens);
     t.fill.n = SHOWN;
     t.fill.tokens = tokens;
     t.fill.shown = shown;
+    t.fill.shown_rank = rank;
     t.fill.drops_empty = true;
     t.fill.predictor = (pal_predictor){.vocab = TABLE_VOCAB, .evaluate = note, .logits = answer};
     for (int32_t i = 0; i < 4; i++) t.slot[i].at = 1 + i;

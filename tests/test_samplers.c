@@ -356,9 +356,9 @@ static void every_sampler_drawn_follows_its_enumerated_law(void **state)
 
 enum { ZIPF_WORDS = 50257, ZIPF_PLACES = 500, ZIPF_STEPS = 4096, ZIPF_HEAD = 400 };
 
-static void zipf_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+static void zipf_evaluate(void *context, const pal_query *q)
 {
-    (void)context, (void)tokens, (void)n, (void)at, (void)count;
+    (void)context, (void)q;
 }
 
 static bool zipf_logits(void *context, const int *at, int count, float *logits)
@@ -398,7 +398,7 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
     of[ZIPF_WORDS] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     for (int32_t k = 0; k < ZIPF_WORDS; k++) logit[k] = (float)-log(k + 1.0);
     for (int32_t i = 0; i < ZIPF_PLACES; i++) slot[i] = (pal_slot){.at = i, .index = i};
-    pal_fill f = {.predictor = {logit, ZIPF_WORDS + 1, zipf_evaluate, zipf_logits}, .classes = &classes};
+    pal_fill f = {.predictor = {logit, ZIPF_WORDS + 1, zipf_evaluate, zipf_logits, false, false}, .classes = &classes};
     f.options = (pal_infill_options){.sampler = PAL_ANCESTRAL, .seed = SEED, .steps = ZIPF_STEPS, .temperature = 1.0};
     f.options.top_p = f.options.repetition_penalty = 1.0;
     f.n = f.slots = ZIPF_PLACES;

@@ -44,9 +44,9 @@ static bool byte_logits(void *context, const int *at, int count, float *logits)
     return true;
 }
 
-static void byte_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+static void byte_evaluate(void *context, const pal_query *q)
 {
-    (void)context, (void)tokens, (void)n, (void)at, (void)count;
+    (void)context, (void)q;
 }
 
 static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most, pal_first first)
@@ -58,7 +58,7 @@ static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most
     b->of[INSIDE] = 0;
     b->of[EMPTY] = PAL_CLASS_NO_FILL;
     b->of[MASK] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
-    b->fill = (pal_fill){.predictor = {b, VOCAB, byte_evaluate, byte_logits}, .classes = &b->classes};
+    b->fill = (pal_fill){.predictor = {b, VOCAB, byte_evaluate, byte_logits, false, false}, .classes = &b->classes};
     b->fill.options = (pal_infill_options){.temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .remask = -1.0};
     b->fill.options.byte_pieces = true;
     b->fill.n = b->fill.slots = blanks * most;

@@ -19,22 +19,46 @@ static pal_status check_positions(const pal_model *m, const int32_t *tokens, int
     return PAL_OK;
 }
 
+typedef struct {
+    pal_runner runner;
+    int32_t *rank; /* [n] */
+} workplace;
+
+static void lay_out(workplace *w, const pal_model *m, int32_t n, pal_arena *arena)
+{
+    pal_runner_layout(&w->runner, m, n, arena);
+    w->rank = pal_take(arena, (size_t)n, sizeof *w->rank);
+}
+
+/* All tokens but the masks are given; of these no time is known but their share. */
+static void evaluate(workplace *w, const pal_predictor *p, const int32_t *tokens, int32_t n, const int32_t *at,
+                     int32_t count)
+{
+    int32_t masks = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const bool masked = tokens[i] == w->runner.model->classes.mask;
+        w->rank[i] = masked ? PAL_RANK_UNKNOWN : 0;
+        masks += masked;
+    }
+    p->evaluate(p->context, &(pal_query){n, tokens, w->rank, masks / (double)n, count, at});
+}
+
 pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,
                       float *logits, pal_error *err)
 {
     pal_status s = check_positions(m, tokens, n, at, count, err);
     if (s) return s;
-    pal_runner runner;
+    workplace w;
     pal_arena arena = {0};
     size_t bytes;
-    pal_runner_layout(&runner, m, n, &arena);
+    lay_out(&w, m, n, &arena);
     void *block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
     if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(block);
-    pal_runner_layout(&runner, m, n, &arena);
+    lay_out(&w, m, n, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);
-    pal_predictor p = pal_runner_start(&runner);
-    if (count) p.evaluate(p.context, tokens, n, at, count);
+    const pal_predictor p = pal_runner_start(&w.runner);
+    if (count) evaluate(&w, &p, tokens, n, at, count);
     const bool finite = p.logits(p.context, at, count, logits);
     free(block);
     return finite ? PAL_OK : pal_fail_not_finite(err);

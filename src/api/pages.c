@@ -1,35 +1,30 @@
 /* pages.c - a page being filled, in the caller's block: palimpsest.h's sessions on top of text/. */
 #include "pages.h"
+#include "../text/samplers/samplers.h"
 #include "../text/support.h"
 
 #include <string.h>
 
-static const struct {
-    pal_sampler sampler;
-    const char *name;
-} sampler_names[] = {
-    {PAL_FIRST_HITTING, "first-hitting"},
-    {PAL_MARGIN, "margin"},
-    {PAL_ENTROPY, "entropy"},
-    {PAL_CONFIDENCE, "confidence"},
-    {PAL_ANCESTRAL, "ancestral"},
-    {PAL_PARALLEL, "parallel"},
-    {PAL_REMASK, "remask"},
-};
-
 const char *pal_sampler_name(pal_sampler sampler)
 {
-    return (unsigned)sampler < PAL_SAMPLERS ? sampler_names[sampler].name : NULL;
+    const pal_sampler_row *row = pal_sampler_row_of(sampler);
+    return row ? row->name : NULL;
 }
 
 bool pal_sampler_find(const char *name, pal_sampler *out)
 {
-    for (size_t i = 0; i < PAL_SAMPLERS; i++)
-        if (strcmp(name, sampler_names[i].name) == 0) {
-            *out = sampler_names[i].sampler;
+    for (int i = 0; i < PAL_SAMPLERS; i++)
+        if (strcmp(name, pal_sampler_name((pal_sampler)i)) == 0) {
+            *out = (pal_sampler)i;
             return true;
         }
     return false;
+}
+
+const pal_sampler_properties *pal_sampler_about(pal_sampler sampler)
+{
+    const pal_sampler_row *row = pal_sampler_row_of(sampler);
+    return row ? &row->is : NULL;
 }
 
 /* ---- making a session ------------------------------------------------------------------------------- */
@@ -152,25 +147,14 @@ static bool holds_empty(const pal_session *s, const pal_slot *slot)
     return slot->step >= 0 && s->fill.tokens[slot->at] == s->model->classes.empty;
 }
 
-static void set_pinned(pal_session *s, pal_slot *slot, int32_t id)
-{
-    if (slot->step < 0) s->fill.open--;
-    s->fill.tokens[slot->at] = id;
-    s->fill.fresh = false;
-    slot->pinned = true;
-    slot->step = 0;
-    slot->probability = 1.0f;
-    slot->alternatives = 0;
-}
-
 static void unpin(pal_session *s, int32_t slot)
 {
     s->fill.slot[slot].pinned = false;
     if (s->fill.slot[slot].step < 0) return;
     pal_fill_mask(&s->fill, slot);
-    /* Remasking has a last time step; what is opened after it is revealed by taking that step again. */
+    /* A sampler that reopens has a last time step; what is opened after it is revealed by taking that step again. */
     int32_t last = pal_fill_steps(&s->fill);
-    if (s->options.sampler == PAL_REMASK && s->fill.step >= last) s->fill.step = last - 1;
+    if (s->fill.sampler->is.reopens && s->fill.step >= last) s->fill.step = last - 1;
 }
 
 /* With byte pieces a pin must leave whole UTF-8 characters possible. */
@@ -227,16 +211,17 @@ pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t
     if (status) return status;
     for (int32_t i = 0; i < index; i++) /* a word cannot follow an <empty>: those before it reopen */
         if (id != s->model->classes.empty && holds_empty(s, &slot[i])) unpin(s, where->slot + i);
-    set_pinned(s, &slot[index], id);
-    for (int32_t i = index + 1; i < where->most && id == s->model->classes.empty; i++) set_pinned(s, &slot[i], id);
+    const int32_t end =
+        id == s->model->classes.empty ? where->most : index + 1; /* what follows an <empty> is one too */
+    for (int32_t i = index; i < end; i++) pal_fill_pin(&s->fill, where->slot + i, id);
     return PAL_OK;
 }
 
 pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
 {
-    if (step < 0 || (step > 0 && s->options.sampler == PAL_REMASK))
-        return pal_fail(err, PAL_E_OPTION, "the sampler remask can be rewound to step 0 only, and none to before it",
-                        SIZE_MAX);
+    if (step < 0) return pal_fail(err, PAL_E_OPTION, "the step to go back to must not be negative", SIZE_MAX);
+    if (step > 0 && s->fill.sampler->is.reopens)
+        return pal_fail(err, PAL_E_OPTION, "this sampler masks places again: it can go back to step 0 only", SIZE_MAX);
     for (int32_t i = 0; i < s->fill.slots; i++)
         if (!s->fill.slot[i].pinned && s->fill.slot[i].step > step) pal_fill_mask(&s->fill, i);
     if (s->fill.step > step) s->fill.step = step;
@@ -407,9 +392,8 @@ size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
 
 pal_progress pal_session_progress(const pal_session *s)
 {
-    bool timed = s->options.sampler == PAL_ANCESTRAL || s->options.sampler == PAL_REMASK;
     return (pal_progress){.step = s->fill.step,
-                          .steps = timed ? pal_fill_steps(&s->fill) : 0,
+                          .steps = s->fill.sampler->is.steps ? pal_fill_steps(&s->fill) : 0,
                           .evaluations = s->fill.evaluations,
                           .open = s->fill.open,
                           .places = s->fill.slots,

@@ -50,23 +50,27 @@ struct pal_scoring {
 };
 
 static const struct {
-    pal_score_method method;
     const char *name;
-} method_names[] = {
-    {PAL_SCORE_DEFAULT, "default"}, {PAL_SCORE_EXACT, "exact"},     {PAL_SCORE_BOUND, "bound"},
-    {PAL_SCORE_MARGIN, "margin"},   {PAL_SCORE_ENTROPY, "entropy"}, {PAL_SCORE_CONFIDENCE, "confidence"},
+    pal_measure_fn *measure; /* of the exact likelihood of an order of certainty, else NULL */
+} methods[PAL_SCORE_METHODS] = {
+    [PAL_SCORE_DEFAULT] = {"default", NULL},
+    [PAL_SCORE_EXACT] = {"exact", NULL},
+    [PAL_SCORE_BOUND] = {"bound", NULL},
+    [PAL_SCORE_MARGIN] = {"margin", pal_measure_margin},
+    [PAL_SCORE_ENTROPY] = {"entropy", pal_measure_entropy},
+    [PAL_SCORE_CONFIDENCE] = {"confidence", pal_measure_confidence},
 };
 
 const char *pal_score_method_name(pal_score_method method)
 {
-    return (unsigned)method < PAL_SCORE_METHODS ? method_names[method].name : NULL;
+    return (unsigned)method < PAL_SCORE_METHODS ? methods[method].name : NULL;
 }
 
 bool pal_score_method_find(const char *name, pal_score_method *out)
 {
     for (size_t i = 0; i < PAL_SCORE_METHODS; i++)
-        if (strcmp(name, method_names[i].name) == 0) {
-            *out = method_names[i].method;
+        if (strcmp(name, methods[i].name) == 0) {
+            *out = (pal_score_method)i;
             return true;
         }
     return false;
@@ -171,16 +175,6 @@ static void set_result(pal_scoring *j, double nats, double standard_error)
     j->result.standard_error = j->progress.standard_error = standard_error;
 }
 
-static pal_measure_fn *measure_of(pal_score_method method)
-{
-    switch (method) {
-    case PAL_SCORE_MARGIN: return pal_measure_margin;
-    case PAL_SCORE_ENTROPY: return pal_measure_entropy;
-    case PAL_SCORE_CONFIDENCE: return pal_measure_confidence;
-    default: return NULL;
-    }
-}
-
 static uint64_t expected_evaluations(const pal_scoring *j)
 {
     uint64_t sum = 0;
@@ -197,7 +191,7 @@ static uint64_t expected_evaluations(const pal_scoring *j)
 static bool step_window(pal_scoring *j, const window *w)
 {
     const int32_t *tokens = j->tokens + w->from;
-    pal_measure_fn *measure = measure_of(j->method);
+    pal_measure_fn *measure = methods[j->method].measure;
     double bound = 0.0;
     if (j->method == PAL_SCORE_EXACT) {
         j->nats += pal_score_causal(&j->scorer, tokens, w->n, w->given);

@@ -37,13 +37,14 @@ pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *by
     return PAL_OK;
 }
 
-/* How many tokens the sessions show that need an evaluation; -1: one is of another model. */
+/* Has the sessions make their queries; how many tokens these have, -1: one is of another model. */
 static int32_t tokens_of(const pal_model *model, pal_session *const *sessions, int32_t count)
 {
     int64_t tokens = 0;
     for (int32_t i = 0; i < count; i++) {
         if (sessions[i]->model != model) return -1;
-        if (pal_fill_asks(&sessions[i]->fill)) tokens += sessions[i]->fill.shown_n;
+        const pal_query *q = pal_fill_query(&sessions[i]->fill);
+        if (q) tokens += q->n;
     }
     return tokens > INT32_MAX ? INT32_MAX : (int32_t)tokens;
 }
@@ -62,9 +63,8 @@ static void hand_out(pal_session *const *sessions, int32_t count, const float *x
 {
     for (int32_t i = 0; i < count; i++) {
         pal_session *s = sessions[i];
-        const int asked = pal_fill_asks(&s->fill);
-        if (!asked) continue;
-        const size_t size = (size_t)pal_runner_rows(&s->runner, s->fill.shown_n, s->fill.asked, asked) * dim;
+        if (!s->fill.query.count) continue;
+        const size_t size = (size_t)pal_runner_rows(&s->runner, &s->fill.query) * dim;
         memcpy(s->runner.activations.x, x, size * sizeof *x);
         x += size;
         pal_fill_answered(&s->fill);
@@ -89,14 +89,13 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     pal_activations_borrow(&w.activations, longest(sessions, count), &w.cache);
     for (int32_t i = 0; i < count; i++) {
-        pal_fill *f = &sessions[i]->fill;
-        const int asked = pal_fill_asks(f);
-        if (!asked) continue;
-        const int some = pal_runner_rows(&sessions[i]->runner, f->shown_n, f->asked, asked);
+        const pal_query *q = &sessions[i]->fill.query;
+        if (!q->count) continue;
+        const int some = pal_runner_rows(&sessions[i]->runner, q);
         for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.rows[r];
-        memcpy(w.tokens + n, f->shown, (size_t)f->shown_n * sizeof *w.tokens);
-        w.part[parts++] = (int)f->shown_n;
-        n += (int)f->shown_n;
+        memcpy(w.tokens + n, q->tokens, (size_t)q->n * sizeof *w.tokens);
+        w.part[parts++] = (int)q->n;
+        n += (int)q->n;
     }
     pal_transformer_forward_parts(pal_model_transformer(model), &w.compute, &w.activations, &w.cache, w.tokens, w.part,
                                   parts, w.rows, rows);

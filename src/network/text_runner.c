@@ -19,12 +19,12 @@ static int source_of(const pal_runner *r, int at)
     return pal_model_transformer(r->model)->shift_logits && at > 0 ? at - 1 : at;
 }
 
-int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count)
+int pal_runner_rows(pal_runner *r, const pal_query *q)
 {
     int rows = 0;
-    for (int32_t i = 0; i < n; i++) r->row_of[i] = -1;
-    for (int i = 0; i < count; i++) r->row_of[source_of(r, at[i])] = 0;
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < q->n; i++) r->row_of[i] = -1;
+    for (int i = 0; i < q->count; i++) r->row_of[source_of(r, q->at[i])] = 0;
+    for (int32_t i = 0; i < q->n; i++) {
         if (r->row_of[i] < 0) continue;
         r->row_of[i] = rows;
         r->rows[rows++] = (int)i;
@@ -32,12 +32,12 @@ int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count)
     return rows;
 }
 
-static void run_evaluate(void *context, const int32_t *tokens, int32_t n, const int *at, int count)
+static void run_evaluate(void *context, const pal_query *q)
 {
     pal_runner *r = context;
-    const int rows = pal_runner_rows(r, n, at, count);
-    pal_transformer_forward(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, tokens, n, 0,
-                            r->rows, rows);
+    const int rows = pal_runner_rows(r, q);
+    pal_transformer_forward(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, q->tokens, q->n,
+                            0, r->rows, rows);
 }
 
 static bool run_logits(void *context, const int *at, int count, float *logits)

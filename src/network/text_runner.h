@@ -25,7 +25,7 @@ typedef struct {
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena);
 pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
 
-/* What an evaluation of n tokens for positions at[count] computes: the number of r->rows, ascending. */
-int pal_runner_rows(pal_runner *r, int32_t n, const int *at, int count);
+/* What an evaluation of q computes: the number of r->rows, ascending. */
+int pal_runner_rows(pal_runner *r, const pal_query *q);
 
 #endif

@@ -2,12 +2,14 @@
 #include "fill.h"
 #include "length.h"
 #include "support.h"
+#include "samplers/samplers.h"
 #include "../core/options.h"
 
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pal_arena *arena)
 {
     size_t v = (size_t)vocab, s = (size_t)slots;
     f->shown = pal_take(arena, (size_t)most, sizeof *f->shown);
+    f->shown_rank = pal_take(arena, (size_t)most, sizeof *f->shown_rank);
     f->logits = pal_take2(arena, PAL_FILL_ROWS, v, sizeof *f->logits);
     pal_choose_layout(&f->scratch, vocab, false, arena);
     f->law = f->scratch.probabilities;
@@ -46,16 +48,20 @@ void pal_fill_start(pal_fill *f)
     relax_borders(f);
     f->uniform = addressed;
     f->uniform_context = NULL;
+    f->sampler = pal_sampler_row_of(f->options.sampler);
     f->open = 0;
     f->step = f->evaluations = 0;
-    f->fresh = false;
+    f->tokens_changed = f->order_changed = true;
     for (int32_t i = 0; i < f->slots; i++) {
+        f->slot[i].rank = f->slot[i].pinned ? 0 : PAL_RANK_UNKNOWN;
         if (f->slot[i].pinned) continue;
         f->tokens[f->slot[i].at] = f->classes->mask;
         f->slot[i].step = -1;
         f->open++;
     }
 }
+
+/* ---- what the network is asked ---------------------------------------------------------------------- */
 
 static bool is_shown(const pal_fill *f, int32_t slot)
 {
@@ -73,34 +79,55 @@ static void show(pal_fill *f)
     for (int32_t i = 0; i < f->n; i++) {
         bool in_blank = slot < f->slots && f->slot[slot].at == i;
         bool shown = !in_blank || is_shown(f, slot);
+        const int32_t rank = in_blank ? f->slot[slot].rank : 0;
         if (in_blank) f->slot[slot++].shown_at = f->shown_n;
-        if (shown) f->shown[f->shown_n++] = f->tokens[i];
+        if (!shown) continue;
+        f->shown[f->shown_n] = f->tokens[i];
+        f->shown_rank[f->shown_n++] = rank;
     }
 }
 
-int pal_fill_asks(pal_fill *f)
+/* Whether the last evaluation was of this query, as far as the predictor reads it. */
+static bool is_answered(const pal_fill *f)
+{
+    if (f->tokens_changed || (f->predictor.reads_order && f->order_changed)) return false;
+    if (f->predictor.reads_time && (f->time < f->evaluated_time || f->time > f->evaluated_time)) return false;
+    for (int32_t i = 0; i < f->slots; i++)
+        if (f->slot[i].asked && !f->slot[i].answered) return false;
+    return true;
+}
+
+/* f->query := what the step that has begun asks; false: nothing, or what is answered already. */
+static bool form_query(pal_fill *f)
 {
     int count = 0;
-    if (f->fresh || !f->open) return 0;
+    f->query = (pal_query){0};
+    if (is_answered(f)) return false;
     show(f);
     for (int32_t i = 0; i < f->slots; i++)
-        if (pal_fill_is_open(f, i)) f->asked[count++] = (int)f->slot[i].shown_at;
-    return count;
+        if (f->slot[i].asked) f->asked[count++] = (int)f->slot[i].shown_at;
+    f->query = (pal_query){f->shown_n, f->shown, f->shown_rank, f->time, count, f->asked};
+    return count > 0;
 }
 
 void pal_fill_answered(pal_fill *f)
 {
     f->evaluations++;
-    f->fresh = true;
+    f->tokens_changed = f->order_changed = false;
+    f->evaluated_time = f->time;
+    for (int32_t i = 0; i < f->slots; i++) f->slot[i].answered = f->slot[i].asked;
 }
 
-void pal_fill_evaluate(pal_fill *f)
+void pal_fill_ask(pal_fill *f, int32_t slot)
 {
-    const int count = pal_fill_asks(f);
-    if (f->fresh) return;
-    PAL_ASSERT(count > 0);
-    f->predictor.evaluate(f->predictor.context, f->shown, f->shown_n, f->asked, count);
-    pal_fill_answered(f);
+    PAL_ASSERT(pal_fill_is_open(f, slot));
+    f->slot[slot].asked = true;
+}
+
+void pal_fill_ask_open(pal_fill *f)
+{
+    for (int32_t i = 0; i < f->slots; i++)
+        if (pal_fill_is_open(f, i)) pal_fill_ask(f, i);
 }
 
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot)
@@ -118,10 +145,11 @@ static void reveal(pal_fill *f, int32_t slot, int32_t id, double probability)
     pal_slot *s = &f->slot[slot];
     f->tokens[s->at] = id;
     s->step = f->step;
+    s->rank = f->next_rank;
     s->drawn = true;
     s->probability = (float)probability;
     f->open--;
-    f->fresh = false;
+    f->tokens_changed = f->order_changed = true;
 }
 
 /* Once a place is <empty>, so are all later ones of its blank: they follow without an evaluation. */
@@ -140,8 +168,23 @@ void pal_fill_mask(pal_fill *f, int32_t slot)
     PAL_ASSERT(!f->slot[slot].pinned && f->slot[slot].step >= 0);
     f->tokens[f->slot[slot].at] = f->classes->mask;
     f->slot[slot].step = -1;
+    f->slot[slot].rank = PAL_RANK_UNKNOWN;
     f->open++;
-    f->fresh = false;
+    f->tokens_changed = f->order_changed = true;
+}
+
+void pal_fill_pin(pal_fill *f, int32_t slot, int32_t id)
+{
+    pal_slot *s = &f->slot[slot];
+    const bool hides = id == f->classes->empty && !s->pinned; /* what is pinned as <empty> may not be shown any more */
+    if (s->step < 0) f->open--;
+    if (f->tokens[s->at] != id || hides) f->tokens_changed = true;
+    if (s->rank != 0) f->order_changed = true;
+    f->tokens[s->at] = id;
+    s->pinned = true;
+    s->step = s->rank = 0;
+    s->probability = 1.0f;
+    s->alternatives = 0;
 }
 
 void pal_fill_law(pal_fill *f, int32_t slot, const float *logits)
@@ -160,7 +203,7 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
     for (int32_t i = 0; i < f->slots;) {
         int count = 0;
         for (; i < f->slots && count < PAL_FILL_ROWS; i++)
-            if (pal_fill_is_open(f, i)) {
+            if (f->slot[i].asked && pal_fill_is_open(f, i)) {
                 slot[count] = i;
                 at[count++] = (int)f->slot[i].shown_at;
             }
@@ -185,6 +228,7 @@ static void note_alternatives(const pal_fill *f, pal_slot *s)
 double pal_fill_look_at(pal_fill *f, int32_t slot)
 {
     int at = (int)f->slot[slot].shown_at;
+    PAL_ASSERT(f->slot[slot].answered);
     if (!f->predictor.logits(f->predictor.context, &at, 1, f->logits)) f->broken = true;
     pal_fill_law(f, slot, f->logits);
     return f->classes->empty >= 0 ? f->law[f->classes->empty] : 0.0;
@@ -245,38 +289,77 @@ void pal_fill_draw(pal_fill *f, int32_t slot)
     pal_fill_draw_by_law(f, slot);
 }
 
-/* Remasking goes on to its last time step, since a full page may be opened again before that. */
+/* ---- steps ------------------------------------------------------------------------------------------ */
+
+/* A sampler that masks again goes on to its last time step, since a full page may be opened again before that. */
 static bool finished(const pal_fill *f)
 {
-    return !f->open && (f->options.sampler != PAL_REMASK || f->step >= pal_fill_steps(f));
+    return !f->open && (!f->sampler->is.reopens || f->step >= pal_fill_steps(f));
 }
 
-static bool sample(pal_fill *f)
+/* At the beginning of a step: of the grid of time steps, whose last is taken again by what was opened after it;
+ * elsewhere the share of places that are open. */
+static double time_of_step(const pal_fill *f)
 {
-    switch (f->options.sampler) {
-    case PAL_FIRST_HITTING: return pal_sample_first_hitting(f);
-    case PAL_ANCESTRAL: return pal_sample_ancestral(f);
-    case PAL_PARALLEL: return pal_sample_parallel(f);
-    case PAL_REMASK: return pal_sample_remask(f);
-    default: return pal_sample_adaptive(f);
+    const int32_t steps = pal_fill_steps(f), left = steps - f->step + 1;
+    if (f->sampler->is.steps) return (left > 1 ? left : 1) / (double)steps;
+    return f->open / (double)f->slots;
+}
+
+/* Begins the next step; whether it changes anything. */
+static bool begin(pal_fill *f)
+{
+    f->step++;
+    f->next_rank = 1;
+    for (int32_t i = 0; i < f->slots; i++) {
+        pal_slot *s = &f->slot[i];
+        s->asked = false;
+        if (s->rank != PAL_RANK_UNKNOWN && s->rank >= f->next_rank) f->next_rank = s->rank + 1;
     }
+    f->time = time_of_step(f);
+    if (f->sampler->ask) return f->sampler->ask(f);
+    pal_fill_ask_open(f);
+    return true;
+}
+
+bool pal_fill_take_step(pal_fill *f)
+{
+    if (!begin(f)) return false;
+    if (form_query(f)) {
+        f->predictor.evaluate(f->predictor.context, &f->query);
+        pal_fill_answered(f);
+    }
+    f->sampler->step(f);
+    return true;
+}
+
+const pal_query *pal_fill_query(pal_fill *f)
+{
+    const int32_t step = f->step;
+    bool changes = false;
+    while (!changes && !finished(f)) changes = begin(f);
+    f->step = step;
+    f->query = (pal_query){0};
+    return changes && form_query(f) ? &f->query : NULL;
 }
 
 /* Samplers go on with whatever they are given, within bounds, so that only here is to be asked what it was worth. */
 pal_status pal_fill_step(pal_fill *f, pal_error *err)
 {
     const int32_t step = f->step, evaluations = f->evaluations;
-    const bool fresh = f->fresh;
+    const bool tokens_changed = f->tokens_changed, order_changed = f->order_changed;
     bool changed = false;
     f->broken = false;
     for (int32_t i = 0; i < f->slots; i++) f->slot[i].drawn = false;
-    while (!changed && !f->broken && !finished(f)) changed = sample(f); /* time steps without an event pass unseen */
+    while (!changed && !f->broken && !finished(f))
+        changed = pal_fill_take_step(f); /* time steps without an event pass unseen */
     if (!f->broken) return finished(f) ? PAL_OK : PAL_MORE;
     for (int32_t i = 0; i < f->slots; i++)
         if (f->slot[i].drawn) pal_fill_mask(f, i);
     f->step = step;
     f->evaluations = evaluations;
-    f->fresh = fresh;
+    f->tokens_changed = tokens_changed;
+    f->order_changed = order_changed;
     return pal_fail_not_finite(err);
 }
 
@@ -305,14 +388,13 @@ static bool has_all_bytes(const pal_classes *c)
 /* What no row of the table says. */
 static pal_status check_samplers(const pal_infill_options *o, pal_error *err)
 {
-    const bool timed = o->sampler == PAL_ANCESTRAL || o->sampler == PAL_REMASK;
+    const pal_sampler_properties *takes = &pal_sampler_row_of(o->sampler)->is;
     const pal_rule rules[] = {
-        {!o->steps || timed, "steps is an option of the samplers ancestral and remask alone"},
-        {!(o->threshold > 0.0) || o->sampler == PAL_PARALLEL, "threshold is an option of the sampler parallel alone"},
-        {!(o->entropy_bound > 0.0) || o->sampler == PAL_PARALLEL,
-         "entropy-bound is an option of the sampler parallel alone"},
+        {!o->steps || takes->steps, "this sampler does not take the option steps"},
+        {!(o->threshold > 0.0) || takes->threshold, "this sampler does not take the option threshold"},
+        {!(o->entropy_bound > 0.0) || takes->entropy_bound, "this sampler does not take the option entropy-bound"},
         {!(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound exclude each other"},
-        {!(o->remask >= 0.0) || o->sampler == PAL_REMASK, "remask is an option of the sampler remask alone"},
+        {!(o->remask >= 0.0) || takes->remask, "this sampler does not take the option remask"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }

@@ -6,6 +6,7 @@
  * what tells the network that the blank is no shorter; the others may follow in any order.  With true conditionals
  * the joint law is reproduced exactly. */
 #include "length.h"
+#include "samplers/samplers.h"
 
 /* Index of the first place that is known to be <empty>; `most` if none is. */
 static int32_t end_of(const pal_fill *f, const pal_blank *blank)
@@ -28,10 +29,8 @@ bool pal_length_is_settled(const pal_fill *f, const pal_blank *blank)
 bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank)
 {
     int32_t end = end_of(f, blank);
-    bool at_once = f->options.sampler != PAL_FIRST_HITTING && f->options.sampler != PAL_ANCESTRAL &&
-                   f->options.sampler != PAL_REMASK;
-    return at_once || end == 0 || end == blank->most || f->slot[blank->slot + end].pinned ||
-           !pal_fill_is_open(f, blank->slot + end - 1);
+    return f->sampler->lengths == PAL_LENGTHS_AT_ONCE || end == 0 || end == blank->most ||
+           f->slot[blank->slot + end].pinned || !pal_fill_is_open(f, blank->slot + end - 1);
 }
 
 /* Draws a length of at most `end`, place by place: whether it ends here, given that it has not before.  Greedily it

@@ -12,8 +12,8 @@ bool pal_length_is_settled(const pal_fill *f, const pal_blank *blank);
 bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank);
 
 /* A step towards that for the first blank that needs one, or with `together` for each of them: its length is drawn
- * and the places behind its end revealed, or after that its last word.  Whether there was such a blank; must follow
- * pal_fill_evaluate in this step. */
+ * and the places behind its end revealed, or after that its last word.  Whether there was such a blank.  The step has
+ * asked for all open places. */
 bool pal_length_settle(pal_fill *f, bool together);
 
 #endif

@@ -7,19 +7,30 @@
 void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena)
 {
     s->shown = pal_take(arena, (size_t)most, sizeof *s->shown);
+    s->rank = pal_take(arena, (size_t)most, sizeof *s->rank);
     s->order = pal_take(arena, (size_t)most, sizeof *s->order);
     s->asked = pal_take(arena, (size_t)most, sizeof *s->asked);
-    s->sureness = pal_take(arena, (size_t)most, sizeof *s->sureness);
     s->logits = pal_take2(arena, PAL_FILL_ROWS, (size_t)vocab, sizeof *s->logits);
     s->law = pal_take(arena, (size_t)vocab, sizeof *s->law);
 }
 
-/* One evaluation for the laws of s->order[0 .. count), each found `shift` positions on. */
-static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift)
+/* One evaluation for the laws of s->order[0 .. count), each found `shift` positions on, with the ranks in s->rank. */
+static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift, double time)
 {
     for (int32_t i = 0; i < count; i++) s->asked[i] = (int)(s->order[i] + shift);
-    s->predictor.evaluate(s->predictor.context, tokens, n, s->asked, (int)count);
+    s->predictor.evaluate(s->predictor.context, &(pal_query){n, tokens, s->rank, time, (int)count, s->asked});
     s->evaluations++;
+}
+
+/* s->shown and s->rank := the sequence with s->order[0 .. k) masked and the rest given. */
+static void mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
+{
+    memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
+    memset(s->rank, 0, (size_t)n * sizeof *s->rank);
+    for (int32_t i = 0; i < k; i++) {
+        s->shown[s->order[i]] = s->classes->mask;
+        s->rank[s->order[i]] = PAL_RANK_UNKNOWN;
+    }
 }
 
 /* s->law := the model's law of one position.  The diffusion softmax leaves out control pieces. */
@@ -61,19 +72,20 @@ static void add_nats(void *context, int32_t index, const double *law)
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
 {
     sum_context c = {.tokens = tokens, .at = s->order};
+    for (int32_t i = 0; i < n; i++) s->rank[i] = i < given ? 0 : i - given + 1;
     for (int32_t i = given; i < n; i++) s->order[i - given] = i;
-    evaluate(s, tokens, n, n - given, -1);
+    evaluate(s, tokens, n, n - given, -1, 0.0);
     each_law(s, n - given, true, add_nats, &c);
     return c.nats;
 }
 
-/* -log p of the tokens at s->order[0 .. k), all masked together, given the rest. */
-static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
+/* -log p of the tokens at s->order[0 .. k), all masked together, given the rest: of a sequence of which `length` could
+ * have been masked. */
+static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k, int32_t length)
 {
     sum_context c = {.tokens = tokens, .at = s->order};
-    memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
-    for (int32_t i = 0; i < k; i++) s->shown[s->order[i]] = s->classes->mask;
-    evaluate(s, s->shown, n, k, 0);
+    mask(s, tokens, n, k);
+    evaluate(s, s->shown, n, k, 0, k / (double)length);
     each_law(s, k, false, add_nats, &c);
     return c.nats;
 }
@@ -90,7 +102,7 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
         s->order[i] = s->order[other];
         s->order[other] = swap;
     }
-    return masked_nats(s, tokens, n, k) * length / k;
+    return masked_nats(s, tokens, n, k, length) * length / k;
 }
 
 void pal_score_bound_start(pal_scorer *s)
@@ -106,7 +118,7 @@ bool pal_score_bound_step(pal_scorer *s, const int32_t *tokens, int32_t n, int32
     PAL_ASSERT(length <= PAL_SCORE_ENUMERATED);
     for (int32_t i = 0; i < length; i++)
         if (s->set >> i & 1) s->order[k++] = given + i;
-    s->sum[k] += masked_nats(s, tokens, n, k);
+    s->sum[k] += masked_nats(s, tokens, n, k, length);
     if (++s->set < 1u << length) return false;
     *bound = 0.0;
     for (k = 1; k <= length; k++) {
@@ -145,21 +157,19 @@ static void keep_surest(void *context, int32_t index, const double *law)
 
 void pal_score_adaptive_start(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
 {
-    s->open = n - given;
-    memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
-    for (int32_t i = 0; i < s->open; i++) {
-        s->order[i] = given + i;
-        s->shown[given + i] = s->classes->mask;
-    }
+    s->open = s->length = n - given;
+    for (int32_t i = 0; i < s->open; i++) s->order[i] = given + i;
+    mask(s, tokens, n, s->open);
 }
 
 double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, pal_measure_fn *measure)
 {
     adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
-    evaluate(s, s->shown, n, s->open, 0);
+    evaluate(s, s->shown, n, s->open, 0, s->open / (double)s->length);
     each_law(s, s->open, false, keep_surest, &c);
     if (s->broken) return c.nats; /* with the page as it was */
     s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
+    s->rank[s->order[c.best_index]] = s->length - s->open + 1;
     s->open--; /* keep the rest in order of position: ties depend on it */
     memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(s->open - c.best_index) * sizeof *s->order);
     return c.nats;

@@ -1,6 +1,6 @@
 /* score.h - likelihoods of token sequences, in nats (internal).
  *
- * Every function works through the predictor's three fields, so that tests can use tables.  A sequence is
+ * Every function works through the predictor, so that tests can use tables.  A sequence is
  * tokens[n], of which the first `given` are shown and not scored. */
 #ifndef PAL_SCORE_H
 #define PAL_SCORE_H
@@ -14,14 +14,15 @@ enum { PAL_SCORE_ENUMERATED = 10 }; /* up to this many tokens the bound is compu
 typedef struct {
     pal_predictor predictor;
     const pal_classes *classes;
-    int32_t *shown;   /* [most], what the network is shown */
-    int *asked;       /* [most], positions of the last evaluation */
-    int32_t *order;   /* [most], positions */
-    double *sureness; /* [most] */
-    float *logits;    /* [PAL_FILL_ROWS, vocab] */
-    double *law;      /* [vocab] */
-    int32_t open;     /* of an adaptive order under way: order[0 .. open) are still masked */
-    uint32_t set;     /* of an exact bound under way: the sets of positions below this one are done */
+    int32_t *shown; /* [most], what the network is shown */
+    int32_t *rank;  /* [most], when that became known, as in pal_query */
+    int *asked;     /* [most], positions of the last evaluation */
+    int32_t *order; /* [most], positions */
+    float *logits;  /* [PAL_FILL_ROWS, vocab] */
+    double *law;    /* [vocab] */
+    int32_t open;   /* of an adaptive order under way: order[0 .. open) are still masked */
+    int32_t length; /* how many that were in the beginning */
+    uint32_t set;   /* of an exact bound under way: the sets of positions below this one are done */
     double sum[PAL_SCORE_ENUMERATED + 1]; /* ... and their nats by the number of positions */
     uint64_t evaluations;
     bool broken; /* the predictor has given NaN or infinity: what the last call returned means nothing */

@@ -4,8 +4,11 @@
  * never on the token about to be drawn, so that with true conditionals the joint law is reproduced
  * exactly; choosing by the probability of the drawn token (MaskGIT, LLaDA) does not.  Blanks of known length
  * come first; when none is open, the length of the next is drawn (length.c). */
+#include "samplers.h"
 #include "../length.h"
 #include "../../core/math.h"
+
+pal_step_fn pal_adaptive_step;
 
 double pal_measure_margin(const double *law, int32_t vocab)
 {
@@ -48,17 +51,12 @@ static int32_t surest(const pal_fill *f)
     return best;
 }
 
-bool pal_sample_adaptive(pal_fill *f)
+void pal_adaptive_step(pal_fill *f)
 {
-    f->step++;
-    pal_fill_evaluate(f);
-    pal_fill_measure(f, f->options.sampler == PAL_MARGIN    ? pal_measure_margin
-                        : f->options.sampler == PAL_ENTROPY ? pal_measure_entropy
-                                                            : pal_measure_confidence);
+    pal_fill_measure(f, f->sampler->measure);
     int32_t slot = surest(f);
     if (slot >= 0)
         pal_fill_draw(f, slot);
     else
         pal_length_settle(f, false);
-    return true;
 }

@@ -5,16 +5,23 @@
  * then the tokens: one race of all tokens against the mask in limited precision loses most of what
  * is due (ALGORITHMS, 2.10).  A step without an event needs no evaluation.  Places revealed together
  * are drawn independently: the law is off by O(1 / K). */
-#include "../fill.h"
+#include "samplers.h"
 
-bool pal_sample_ancestral(pal_fill *f)
+pal_ask_fn pal_ancestral_ask;
+pal_step_fn pal_ancestral_step;
+
+bool pal_ancestral_ask(pal_fill *f)
 {
-    int32_t count = 0, left = pal_fill_steps(f) - f->step;
-    f->step++;
+    int32_t left = pal_fill_steps(f) - f->step + 1;
+    f->chosen_count = 0;
     for (int32_t slot = 0; slot < f->slots; slot++)
         if (pal_fill_is_open(f, slot) && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) * left < 1.0)
-            f->chosen[count++] = slot;
-    if (count) pal_fill_evaluate(f);
-    for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
-    return count > 0;
+            f->chosen[f->chosen_count++] = slot;
+    if (f->chosen_count) pal_fill_ask_open(f);
+    return f->chosen_count > 0;
+}
+
+void pal_ancestral_step(pal_fill *f)
+{
+    for (int32_t i = 0; i < f->chosen_count; i++) pal_fill_draw(f, f->chosen[i]);
 }

@@ -5,9 +5,12 @@
  * threshold, at least the surest.  Entropy bound (Ben-Hamu et al., EB-sampler, 2025): by rising entropy,
  * the longest run whose sum of entropies less the largest stays within the bound, which bounds the
  * divergence of the independent draw from the joint one.  The lengths of all free blanks are drawn first (length.c). */
+#include "samplers.h"
 #include "../length.h"
 
 #define DEFAULT_THRESHOLD 0.9
+
+pal_step_fn pal_parallel_step;
 
 static int32_t surest(const pal_fill *f)
 {
@@ -54,13 +57,10 @@ static void sort_by_position(int32_t *slot, int32_t count)
     }
 }
 
-bool pal_sample_parallel(pal_fill *f)
+void pal_parallel_step(pal_fill *f)
 {
-    f->step++;
-    pal_fill_evaluate(f);
-    if (pal_length_settle(f, true)) return true;
+    if (pal_length_settle(f, true)) return;
     int32_t count = f->options.entropy_bound > 0.0 ? choose_by_entropy(f) : choose_by_threshold(f);
     sort_by_position(f->chosen, count);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
-    return true;
 }

@@ -6,9 +6,12 @@
  *   a masked one is revealed with probability (alpha_s - (1 - sigma) alpha_t) / (1 - alpha_t).
  * The masked share of every place is that of the process without remasking, whatever sigma is; the law of
  * the tokens is reproduced only as K grows with eta = O(1 / K).  Pinned and given tokens are never masked. */
-#include "../fill.h"
+#include "samplers.h"
 
 #define DEFAULT_ETA 0.04 /* the paper's for fewer steps than tokens */
+
+pal_ask_fn pal_remask_ask;
+pal_step_fn pal_remask_step;
 
 typedef struct {
     double remask, reveal; /* probabilities of this step */
@@ -24,21 +27,29 @@ static rates rates_at(const pal_fill *f, int32_t steps, int32_t step)
     return (rates){.remask = sigma, .reveal = (alpha_s - (1.0 - sigma) * alpha_t) / (1.0 - alpha_t)};
 }
 
-bool pal_sample_remask(pal_fill *f)
+/* In f->chosen a slot that is to be revealed stands as it is, one that is to be masked again as ~slot. */
+bool pal_remask_ask(pal_fill *f)
 {
-    int32_t count = 0, remasked = 0;
-    const rates r = rates_at(f, pal_fill_steps(f), f->step);
-    f->step++;
+    const rates r = rates_at(f, pal_fill_steps(f), f->step - 1);
+    bool reveals = false;
+    f->chosen_count = 0;
     for (int32_t slot = 0; slot < f->slots; slot++) {
-        bool open = pal_fill_is_open(f, slot);
-        if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) < r.reveal)
-            f->chosen[count++] = slot;
-        else if (!open && !f->slot[slot].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, slot) < r.remask)
-            f->chosen[f->slots - ++remasked] = slot; /* from the other end: a slot is in one list */
+        const bool open = pal_fill_is_open(f, slot);
+        if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) < r.reveal) {
+            f->chosen[f->chosen_count++] = slot;
+            reveals = true;
+        } else if (!open && !f->slot[slot].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, slot) < r.remask)
+            f->chosen[f->chosen_count++] = ~slot;
     }
-    /* Tokens are drawn given the state at t: evaluate before anything is masked again. */
-    if (count) pal_fill_evaluate(f);
-    for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);
-    for (int32_t i = 0; i < remasked && !f->broken; i++) pal_fill_mask(f, f->chosen[f->slots - 1 - i]);
-    return count || remasked;
+    if (reveals) pal_fill_ask_open(f);
+    return f->chosen_count > 0;
+}
+
+/* Tokens are drawn given the state at t, so before anything is masked again. */
+void pal_remask_step(pal_fill *f)
+{
+    for (int32_t i = 0; i < f->chosen_count; i++)
+        if (f->chosen[i] >= 0) pal_fill_draw(f, f->chosen[i]);
+    for (int32_t i = 0; i < f->chosen_count && !f->broken; i++)
+        if (f->chosen[i] < 0) pal_fill_mask(f, ~f->chosen[i]);
 }

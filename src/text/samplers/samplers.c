@@ -1,0 +1,43 @@
+#include "samplers.h"
+
+pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask;
+pal_step_fn pal_first_hitting_step, pal_adaptive_step, pal_ancestral_step, pal_parallel_step, pal_remask_step;
+
+static const pal_sampler_row rows[PAL_SAMPLERS] = {
+    [PAL_FIRST_HITTING] = {.name = "first-hitting",
+                           .is = {.exact = true},
+                           .ask = pal_first_hitting_ask,
+                           .step = pal_first_hitting_step},
+    [PAL_MARGIN] = {.name = "margin",
+                    .is = {.exact = true},
+                    .lengths = PAL_LENGTHS_AT_ONCE,
+                    .step = pal_adaptive_step,
+                    .measure = pal_measure_margin},
+    [PAL_ENTROPY] = {.name = "entropy",
+                     .is = {.exact = true},
+                     .lengths = PAL_LENGTHS_AT_ONCE,
+                     .step = pal_adaptive_step,
+                     .measure = pal_measure_entropy},
+    [PAL_CONFIDENCE] = {.name = "confidence",
+                        .is = {.exact = true},
+                        .lengths = PAL_LENGTHS_AT_ONCE,
+                        .step = pal_adaptive_step,
+                        .measure = pal_measure_confidence},
+    [PAL_ANCESTRAL] = {.name = "ancestral",
+                       .is = {.steps = true},
+                       .ask = pal_ancestral_ask,
+                       .step = pal_ancestral_step},
+    [PAL_PARALLEL] = {.name = "parallel",
+                      .is = {.threshold = true, .entropy_bound = true},
+                      .lengths = PAL_LENGTHS_AT_ONCE,
+                      .step = pal_parallel_step},
+    [PAL_REMASK] = {.name = "remask",
+                    .is = {.reopens = true, .steps = true, .remask = true},
+                    .ask = pal_remask_ask,
+                    .step = pal_remask_step},
+};
+
+const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler)
+{
+    return (unsigned)sampler < PAL_SAMPLERS ? &rows[sampler] : NULL;
+}
