@@ -6,6 +6,8 @@
 #include <string.h>
 
 typedef struct {
+    const char *model;
+    bool json;
     int32_t tokens, outputs, repeat;
     int32_t *ids, *at;
     float *logits;
@@ -36,7 +38,7 @@ static double measure(const pal_model *model, const setup *s)
     return median;
 }
 
-static void run(pal_model *model, const char *path, const setup *s, bool as_json)
+static void run(pal_model *model, const setup *s)
 {
     static const char *const isas[] = {"scalar", "simd128", "relaxed", "avx2", "avx512vnni"};
     double slowest = 0.0;
@@ -46,7 +48,7 @@ static void run(pal_model *model, const char *path, const setup *s, bool as_json
         double seconds = measure(model, s);
         if (seconds < 0.0) return;
         if (slowest == 0.0) slowest = seconds;
-        if (!as_json) {
+        if (!s->json) {
             printf("%-10s %8.2f ms an evaluation, %8.0f tokens/s, %5.2fx scalar\n", isas[i], 1e3 * seconds,
                    s->tokens / seconds, slowest / seconds);
             continue;
@@ -59,48 +61,60 @@ static void run(pal_model *model, const char *path, const setup *s, bool as_json
         json_number(&j, "seconds_per_evaluation", seconds);
         json_number(&j, "tokens_per_second", s->tokens / seconds);
         json_number(&j, "times_scalar", slowest / seconds);
-        json_run(&j, model, path, start);
+        json_run(&j, model, s->model, start);
         json_close(&j, '}');
         json_end_line(&j);
     }
 }
 
-int command_bench(int argc, char **argv)
+static const option options[] = {
+    MODEL_OPTION(setup, model, "GGUF"),
+    OPTION(setup, "tokens", tokens, INT, FROM(1), IS(256), "", "tokens in the sequence"),
+    OPTION(setup, "outputs", outputs, INT, FROM(1), IS(32), "", "positions whose logits are asked for"),
+    OPTION(setup, "repeat", repeat, INT, BETWEEN(1, 100000), IS(9), "", "evaluations to take the median of"),
+    FLAG_OPTION(setup, "json", json, "one JSON object a line"),
+};
+
+static int parse(setup *s, int argc, char **argv)
 {
-    const char *path = NULL;
-    bool as_json = false;
-    setup s = {.tokens = 256, .outputs = 32, .repeat = 9};
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &path, NULL},
-        {"tokens", "N", "tokens in the sequence (default 256)", OPTION_INT, &s.tokens, NULL},
-        {"outputs", "N", "positions whose logits are asked for (default 32)", OPTION_INT, &s.outputs, NULL},
-        {"repeat", "N", "evaluations to take the median of (default 9)", OPTION_INT, &s.repeat, NULL},
-        {"json", NULL, "one JSON object a line", OPTION_FLAG, &as_json, NULL},
-    };
+    option_group group = OPTION_GROUP(options, s);
     const option_set set = {"bench",
                             "-m MODEL [options]",
                             "Measures evaluations of the network, one line for every instruction set.",
-                            options,
-                            sizeof options / sizeof *options,
+                            &group,
+                            1,
                             NULL};
+    options_default(&group);
+    const int code = options_parse(&set, argc, argv);
+    if (code < 0 && s->outputs > s->tokens) return usage_error("bench", "outputs must not exceed tokens", NULL);
+    return code;
+}
+
+/* What is evaluated; the arrays are the caller's to free. */
+static int prepare(setup *s, const pal_model *model)
+{
+    const size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;
+    s->ids = calloc((size_t)s->tokens, sizeof *s->ids);
+    s->at = calloc((size_t)s->outputs, sizeof *s->at);
+    s->logits = malloc(pal_times(pal_times((size_t)s->outputs, vocabulary + 1), sizeof *s->logits));
+    if (!s->ids || !s->at || !s->logits) return no_memory("bench", "so many outputs");
+    for (int32_t i = 0; vocabulary && i < s->tokens; i++) s->ids[i] = (int32_t)((size_t)i * 7919u % vocabulary);
+    for (int32_t i = 0; i < s->outputs; i++) s->at[i] = (int32_t)((int64_t)i * s->tokens / s->outputs);
+    return EXIT_GOOD;
+}
+
+int command_bench(int argc, char **argv)
+{
+    setup s = {0};
     pal_error err = {0};
-    int code = options_parse(&set, argc, argv);
+    int code = parse(&s, argc, argv);
     if (code >= 0) return code;
-    if (s.tokens < 1 || s.outputs < 1 || s.outputs > s.tokens || s.repeat < 1 || s.repeat > 100000)
-        return usage_error("bench", "tokens, outputs and repeat must be positive, outputs at most tokens", NULL);
-    pal_model *model = model_of("bench", path, 0, NULL, &code);
+    pal_model *model = model_of("bench", s.model, 0, NULL, &code);
     if (!model) return code;
-    size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;
-    s.ids = calloc((size_t)s.tokens, sizeof *s.ids);
-    s.at = calloc((size_t)s.outputs, sizeof *s.at);
-    s.logits = malloc(pal_times(pal_times((size_t)s.outputs, vocabulary + 1), sizeof *s.logits));
-    code = s.ids && s.at && s.logits ? EXIT_GOOD : no_memory("bench", "so many outputs");
-    for (int32_t i = 0; code == EXIT_GOOD && vocabulary && i < s.tokens; i++)
-        s.ids[i] = (int32_t)((size_t)i * 7919u % vocabulary);
-    for (int32_t i = 0; code == EXIT_GOOD && i < s.outputs; i++) s.at[i] = (int32_t)((int64_t)i * s.tokens / s.outputs);
+    code = prepare(&s, model);
     if (code == EXIT_GOOD && pal_logits(model, s.ids, s.tokens, s.at, s.outputs, s.logits, &err))
         code = report("bench", &err);
-    if (code == EXIT_GOOD) run(model, path, &s, as_json);
+    if (code == EXIT_GOOD) run(model, &s);
     free(s.ids);
     free(s.at);
     free(s.logits);

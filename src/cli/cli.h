@@ -1,52 +1,15 @@
-/* cli.h - what the commands share: options, files, JSON, Ctrl-C (internal to the command line).
+/* cli.h - what the commands share: files, JSON, Ctrl-C (internal to the command line); options are in options.h.
  *
  * Results go to stdout, everything else to stderr.  Exit codes: 0 it worked, 1 bad input or file, 2 usage,
  * 130 stopped by Ctrl-C. */
 #ifndef PAL_CLI_H
 #define PAL_CLI_H
 
-#include "../palimpsest.h"
+#include "options.h"
 
 #include <stdio.h>
 
 enum { EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2, EXIT_STOPPED = 130 };
-
-/* ---- options ---- */
-
-typedef enum {
-    OPTION_FLAG,
-    OPTION_TEXT,
-    OPTION_INT,
-    OPTION_UINT64,
-    OPTION_NUMBER,
-    OPTION_SWITCH,
-    OPTION_CALL
-} option_kind;
-
-typedef bool option_call(void *target, const char *value); /* false: the value is not one */
-
-typedef struct {
-    const char *name;  /* without dashes; one letter for a short option */
-    const char *value; /* how help names the value; NULL for a flag */
-    const char *help;
-    option_kind kind; /* SWITCH: "on" or "off" */
-    void *target;     /* bool, const char *, int32_t, uint64_t, double, or what `call` takes */
-    option_call *call;
-} option;
-
-typedef struct {
-    const char *command, *synopsis, *summary;
-    const option *options;
-    size_t count;
-    const char **positional; /* receives the one argument that is not an option ("-"); NULL: none allowed */
-} option_set;
-
-/* Parses argv[2 ..].  Returns -1 to go on, otherwise the exit code (help was printed, or a mistake named). */
-int options_parse(const option_set *set, int argc, char **argv);
-int usage_error(const char *command, const char *text, const char *what);
-
-/* Exactly `count` numbers of digits alone with `separator` between them, such as 3-8. */
-bool parse_ints(const char *text, char separator, int32_t *out, size_t count);
 
 /* ---- input and errors ---- */
 

@@ -14,8 +14,7 @@ typedef struct {
     const char *model, *isa, *prompt, *file, *dash, *grammar, *session;
     pal_generate_options options;
     pal_sequence_options sequence;
-    uint64_t seed;
-    bool has_seed, json, special, interactive;
+    bool seeded, json, special, interactive; /* seeded: a seed was given */
     int32_t drafts;
     pal_stop_text stops[MOST_STOPS];
     pal_logit_bias biases[MOST_BIASES];
@@ -38,16 +37,6 @@ typedef struct {
 } job;
 
 /* ---- options that need more than a number ---- */
-
-static bool set_seed(void *target, const char *value)
-{
-    request *r = target;
-    char *end;
-    errno = 0;
-    r->seed = strtoull(value, &end, 10);
-    r->has_seed = *value >= '0' && *value <= '9' && !*end && !errno;
-    return r->has_seed;
-}
 
 static bool add_stop(void *target, const char *value)
 {
@@ -73,74 +62,40 @@ static bool add_bias(void *target, const char *value)
     return true;
 }
 
-static bool set_kv(void *target, const char *value)
-{
-    return pal_kv_type_find(value, target);
-}
+static const option text_options[] = {
+    MODEL_OPTION(request, model, "GGUF, a causal model"),
+    TEXT_OPTION(request, "prompt", prompt, "P", "the text to go on with; may be empty"),
+    TEXT_OPTION(request, "file", file, "F", "read it from a file, or - for standard input"),
+    CALL_OPTION("stop", "S", add_stop, "end before this text, or at the control token of this name; may be repeated"),
+    OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "how many continuations"),
+    CALL_OPTION("logit-bias", "ID=X", add_bias, "added to the logit of token ID, -inf bans it; may be repeated"),
+    TEXT_OPTION(request, "grammar", grammar, "FILE", "only text that follows this grammar (GBNF)"),
+    FLAG_OPTION(request, "special", special, "control tokens written in the prompt are read as such"),
+    TEXT_OPTION(request, "session", session, "FILE", "go on from this file if it is there, and write it afterwards"),
+    FLAG_OPTION(request, "interactive", interactive,
+                "read a line, continue it, repeat (default on a terminal when no prompt is given)"),
+    FLAG_OPTION(request, "json", json, "one JSON object for every continuation"),
+    ISA_OPTION(request, isa),
+};
 
 static int parse(request *r, int argc, char **argv)
 {
-    pal_generate_options *o = &r->options;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF, a causal model)", OPTION_TEXT, &r->model, NULL},
-        {"prompt", "P", "the text to go on with; may be empty", OPTION_TEXT, &r->prompt, NULL},
-        {"file", "F", "read it from a file, or - for standard input", OPTION_TEXT, &r->file, NULL},
-        {"max-tokens", "N", "at most N tokens (default: as many as there is room for)", OPTION_INT, &o->max_tokens,
-         NULL},
-        {"stop", "S", "end before this text, or at the control token of this name; may be repeated", OPTION_CALL, r,
-         add_stop},
-        {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
-        {"drafts", "N", "how many continuations (default 1)", OPTION_INT, &r->drafts, NULL},
-        {"temperature", "X", "0 is greedy (default 1, the model's own law)", OPTION_NUMBER, &o->temperature, NULL},
-        {"top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL},
-        {"top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL},
-        {"min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL},
-        {"typical-p", "X", "only the tokens of most typical surprise that make up X", OPTION_NUMBER, &o->typical_p,
-         NULL},
-        {"repetition-penalty", "X", "above 1: fewer repetitions (default 1)", OPTION_NUMBER, &o->repetition_penalty,
-         NULL},
-        {"frequency-penalty", "X", "taken from a logit for each time the token stands there", OPTION_NUMBER,
-         &o->frequency_penalty, NULL},
-        {"presence-penalty", "X", "taken from a logit if the token stands there", OPTION_NUMBER, &o->presence_penalty,
-         NULL},
-        {"repeat-last-n", "N", "tokens that penalties look at (default 64; -1: all)", OPTION_INT, &o->repeat_last_n,
-         NULL},
-        {"mirostat", "2", "mirostat v2 in place of the truncations", OPTION_INT, &o->mirostat, NULL},
-        {"mirostat-tau", "X", "bits of surprise it aims at (default 5)", OPTION_NUMBER, &o->mirostat_tau, NULL},
-        {"mirostat-eta", "X", "how fast it learns (default 0.1)", OPTION_NUMBER, &o->mirostat_eta, NULL},
-        {"logit-bias", "ID=X", "added to a token's logit, -inf bans it; may be repeated", OPTION_CALL, r, add_bias},
-        {"grammar", "FILE", "only text that follows this grammar (GBNF)", OPTION_TEXT, &r->grammar, NULL},
-        {"ignore-eos", NULL, "do not end where the model would", OPTION_FLAG, &o->ignore_eos, NULL},
-        {"special", NULL, "control tokens written in the prompt are read as such", OPTION_FLAG, &r->special, NULL},
-        {"session", "FILE", "go on from this file if it is there, and write it afterwards", OPTION_TEXT, &r->session,
-         NULL},
-        {"context", "N", "room for N tokens (default: the model's context, up to 4096)", OPTION_INT,
-         &r->sequence.max_tokens, NULL},
-        {"batch", "N", "tokens of the prompt in one evaluation (default 256)", OPTION_INT, &r->sequence.batch, NULL},
-        {"kv", "TYPE", "keys and values in F32 (default), F16 or Q8_0: less memory", OPTION_CALL, &r->sequence.kv,
-         set_kv},
-        {"shift", NULL, "go on when there is no more room, without the older half of the text", OPTION_FLAG, &o->shift,
-         NULL},
-        {"keep", "N", "tokens at the start that --shift keeps (default: the prompt)", OPTION_INT, &o->keep, NULL},
-        {"interactive", NULL, "a line, its continuation, the next line (so on a terminal without a prompt)",
-         OPTION_FLAG, &r->interactive, NULL},
-        {"alternatives", "N", "with --json, the N likeliest tokens at each place", OPTION_INT, &o->alternatives, NULL},
-        {"json", NULL, "one JSON object for every continuation", OPTION_FLAG, &r->json, NULL},
-        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
-    };
+    option_group groups[] = {OPTION_GROUP(text_options, r), generate_group(&r->options), sequence_group(&r->sequence)};
     const option_set set = {"generate",
                             "-m MODEL (--prompt P | --file F | -) [options]",
                             "Goes on with a text and prints it, the prompt first.",
-                            options,
-                            sizeof options / sizeof *options,
+                            groups,
+                            sizeof groups / sizeof *groups,
                             &r->dash};
-    int code = options_parse(&set, argc, argv);
+    options_default(&groups[0]);
+    r->options = pal_generate_defaults();
+    r->sequence = pal_sequence_defaults();
+    const int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    if (r->drafts < 1 || r->drafts > 100000)
-        return usage_error("generate", "drafts must lie between 1 and 100000", NULL);
     if (r->drafts > 1 && r->session) return usage_error("generate", "a session holds one draft", NULL);
-    o->stop = r->stops;
-    o->logit_bias = r->biases;
+    r->seeded = option_given(&groups[1], "seed");
+    r->options.stop = r->stops;
+    r->options.logit_bias = r->biases;
     return -1;
 }
 
@@ -449,8 +404,8 @@ static pal_status set_out(job *j, bool has_prompt, bool *begun, pal_error *err)
     pal_status s = r->session ? load_session(j, r->session, err) : PAL_MORE;
     *begun = s == PAL_OK;
     if (s < 0) return s;
-    if (!*begun || r->has_seed) {
-        j->seed = seed_or_drawn(r->seed, r->has_seed);
+    if (!*begun || r->seeded) {
+        j->seed = seed_or_drawn(r->options.seed, r->seeded);
         pal_generator_reseed(j->generator, j->seed, 0);
     }
     if (*begun && j->prompt.size) return go_on_with(j, j->prompt.data, j->prompt.size, err);
@@ -540,9 +495,6 @@ int command_generate(int argc, char **argv)
     pal_error err;
     bool has_prompt;
     if (!r) return EXIT_BAD;
-    r->options = pal_generate_defaults();
-    r->sequence = pal_sequence_defaults();
-    r->drafts = 1;
     int code = parse(r, argc, argv);
     if (code < 0 && !output_possible(r->session)) code = EXIT_BAD;
     pal_model *model = code < 0 ? model_of("generate", r->model, 0, r->isa, &code) : NULL;

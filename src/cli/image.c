@@ -247,7 +247,8 @@ static int draw(image_request *r, const pal_model *model)
     int32_t *labels = NULL;
     uint8_t *known = NULL, *mask = NULL;
     pal_error err;
-    int code = image_options(r, model, r->count, &c.options, &labels);
+    const int32_t count = r->picture.count;
+    int code = image_options(r, model, count, &c.options, &labels);
     if (code < 0) code = read_known(r, c.info, &known, &mask);
     c.options.known = known;
     c.options.mask = mask;
@@ -255,11 +256,11 @@ static int draw(image_request *r, const pal_model *model)
     if (code < 0) code = check_outputs(r);
     if (code < 0) code = prepare_trace(r->trace);
     if (code < 0) {
-        const size_t size = pal_times((size_t)r->count, picture_bytes(c.info));
-        c.columns = r->columns ? r->columns : (int32_t)ceil(sqrt((double)r->count));
+        const size_t size = pal_times((size_t)count, picture_bytes(c.info));
+        c.columns = r->columns ? r->columns : (int32_t)ceil(sqrt((double)count));
         c.pixels = malloc(size);
         if (c.pixels) memset(c.pixels, 128, size);
-        if (!r->has_seed) c.options.seed = seed_or_drawn(0, false);
+        if (!option_given(&r->of_picture, "seed")) c.options.seed = seed_or_drawn(0, false);
         stop_on_interrupt();
         code = c.pixels ? draw_all(&c) : no_memory("image", "so many pictures");
         if (code == EXIT_GOOD) code = deliver(&c, start);
@@ -285,22 +286,7 @@ static int check_request(const image_request *r)
     if (!r->inpaint != !r->mask) return usage_error("image", "--inpaint and --mask belong together", NULL);
     if (r->view && strcmp(r->view, "x0") && strcmp(r->view, "x"))
         return usage_error("image", "a view is x0 (the predicted picture) or x (the state)", r->view);
-    if (r->count != IMAGE_NO_INT && (r->count < 1 || r->count > 65536))
-        return usage_error("image", "count must lie between 1 and 65536", NULL);
-    if (r->columns < 0 || r->columns > 65536) return usage_error("image", "columns must not exceed 65536", NULL);
-    if (r->gap < 0 || r->gap > 256) return usage_error("image", "gap must lie between 0 and 256", NULL);
-    if (r->draws < 1 || r->draws > 10000) return usage_error("image", "draws must lie between 1 and 10000", NULL);
-    return r->first > UINT32_MAX ? usage_error("image", "first must not exceed 4294967295", NULL) : -1;
-}
-
-static bool set_seed(void *target, const char *value)
-{
-    image_request *r = target;
-    char *end;
-    errno = 0;
-    r->seed = strtoull(value, &end, 10);
-    r->has_seed = *value >= '0' && *value <= '9' && !*end && !errno;
-    return r->has_seed;
+    return -1;
 }
 
 static bool add_file(void *target, const char *value)
@@ -311,71 +297,46 @@ static bool add_file(void *target, const char *value)
     return true;
 }
 
+static const option own_options[] = {
+    MODEL_OPTION(image_request, model, "GGUF, architecture unet"),
+    TEXT_OPTION(image_request, "o", out, "FILE", "write the pictures as one PNG, in a grid"),
+    TEXT_OPTION(image_request, "raw", raw, "FILE", "write the bytes of the pictures, one after the other"),
+    OPTION(image_request, "columns", columns, INT, BETWEEN(1, 65536), SAID(0, "as square as can be"), "",
+           "of the grid"),
+    OPTION(image_request, "gap", gap, INT, BETWEEN(0, 256), IS(0), "", "white pixels between pictures"),
+    TEXT_OPTION(image_request, "label", label, "L",
+                "what to draw: a name or number ('info' lists them), none, or all: each in turn"),
+    TEXT_OPTION(image_request, "sampler", sampler, "S", "see above (default: the best one that the model supports)"),
+    TEXT_OPTION(image_request, "inpaint", inpaint, "PNG",
+                "keep this picture where the mask is black; transparent parts of it are white"),
+    TEXT_OPTION(image_request, "mask", mask, "PNG", "white: drawn again; black or transparent: kept"),
+    TEXT_OPTION(image_request, "trace", trace, "DIR", "write the grid after every step there"),
+    TEXT_OPTION(image_request, "view", view, "V",
+                "what the trace shows: x0 (default, the predicted picture) or x (with its noise)"),
+    CALL_OPTION("likelihood", "PNG", add_file,
+                "instead: bits per dimension of a picture, or of a grid without gaps; may be repeated"),
+    TEXT_OPTION(image_request, "likelihood-raw", likelihood_raw, "FILE", "the same for bytes as --raw writes them"),
+    OPTION(image_request, "draws", draws, INT, BETWEEN(1, 10000), IS(1), "", "likelihood: mean of so many estimates"),
+    FLAG_OPTION(image_request, "json", json, "one JSON object"),
+    ISA_OPTION(image_request, isa),
+};
+
+static const char summary[] =
+    "Draws pictures out of noise, or says how likely given ones are.\n\n"
+    "samplers: ddpm, ddim; with the optimal variance analytic-ddpm, analytic-ddim, npr-ddpm, npr-ddim, sn-ddpm,\n"
+    "sn-ddim; annealed-langevin, reverse-sde, predictor-corrector; probability-flow; dpm-solver++.\n"
+    "'palimpsest info' says which of them a model can run.";
+
 static int parse(image_request *r, int argc, char **argv)
 {
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF, architecture unet)", OPTION_TEXT, &r->model, NULL},
-        {"o", "FILE", "write the pictures as one PNG, in a grid", OPTION_TEXT, &r->out, NULL},
-        {"raw", "FILE", "write the bytes of the pictures, one after the other", OPTION_TEXT, &r->raw, NULL},
-        {"count", "N", "how many (default 1; with --likelihood: all)", OPTION_INT, &r->count, NULL},
-        {"first", "N", "number of the first picture (default 0): picture 17 of a seed is always the same",
-         OPTION_UINT64, &r->first, NULL},
-        {"columns", "N", "of the grid (default: as square as can be)", OPTION_INT, &r->columns, NULL},
-        {"gap", "N", "white pixels between pictures (default 0)", OPTION_INT, &r->gap, NULL},
-        {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
-        {"label", "L", "what to draw: a name or number ('info' lists them), none, or all: each in turn", OPTION_TEXT,
-         &r->label, NULL},
-        {"guidance", "X", "above 1: more typical of the label, at twice the work (default 1)", OPTION_NUMBER,
-         &r->guidance, NULL},
-        {"sampler", "S", "see above (default: the first that the model can)", OPTION_TEXT, &r->sampler, NULL},
-        {"steps", "K", "steps (default 25; annealed-langevin and bounds 100)", OPTION_INT, &r->steps, NULL},
-        {"grid", "G", "even (default) or quadratic: which times the steps visit", OPTION_TEXT, &r->grid, NULL},
-        {"eta", "X", "-ddim: noise added, 0 (default, none) to 1 (as -ddpm)", OPTION_NUMBER, &r->eta, NULL},
-        {"variance", "V", "ddpm: small (default) or large", OPTION_TEXT, &r->variance, NULL},
-        {"clip-x0", "on|off", "predictions to the range of pixels (default on)", OPTION_SWITCH, &r->clip_x0, NULL},
-        {"clip-pixel", "X", "bound of the last noise in grey levels, 0 is off", OPTION_NUMBER, &r->clip_pixel, NULL},
-        {"process", "P", "reverse-sde, predictor-corrector: vp (default) or ve", OPTION_TEXT, &r->process, NULL},
-        {"sigma-max", "X", "annealed-langevin, ve: the first noise level", OPTION_NUMBER, &r->sigma_max, NULL},
-        {"sigma-min", "X", "annealed-langevin, ve: the last", OPTION_NUMBER, &r->sigma_min, NULL},
-        {"langevin-step", "X", "annealed-langevin: in units of sigma squared (default 0.5)", OPTION_NUMBER,
-         &r->langevin_step, NULL},
-        {"iterations", "N", "annealed-langevin: moves a level (default 1)", OPTION_INT, &r->iterations, NULL},
-        {"correctors", "N", "predictor-corrector: corrections a step (default 1)", OPTION_INT, &r->correctors, NULL},
-        {"snr", "X", "predictor-corrector: of a correction (default 0.16)", OPTION_NUMBER, &r->snr, NULL},
-        {"solver", "S", "probability-flow: rk45 (default) or heun", OPTION_TEXT, &r->solver, NULL},
-        {"tolerance", "X", "rk45 (default 1e-4; of likelihoods 1e-3)", OPTION_NUMBER, &r->tolerance, NULL},
-        {"inpaint", "PNG", "keep this picture where the mask is black; transparent parts of it are white", OPTION_TEXT,
-         &r->inpaint, NULL},
-        {"mask", "PNG", "white: drawn again; black or transparent: kept", OPTION_TEXT, &r->mask, NULL},
-        {"resample", "N", "with --inpaint: make each step N times (default 1)", OPTION_INT, &r->resample, NULL},
-        {"trace", "DIR", "write the grid after every step there", OPTION_TEXT, &r->trace, NULL},
-        {"view", "V", "what the trace shows: x0 (default, the predicted picture) or x (with its noise)", OPTION_TEXT,
-         &r->view, NULL},
-        {"likelihood", "PNG", "instead: bits per dimension of a picture, or of a grid without gaps; may be repeated",
-         OPTION_CALL, r, add_file},
-        {"likelihood-raw", "FILE", "the same for bytes as --raw writes them", OPTION_TEXT, &r->likelihood_raw, NULL},
-        {"method", "M", "flow (default) or bound (of a -ddpm, or a -ddim with --eta)", OPTION_TEXT, &r->method, NULL},
-        {"draws", "N", "mean over so many estimates (default 1)", OPTION_INT, &r->draws, NULL},
-        {"probes", "N", "flow: directions of the divergence (default 1; 0: exact)", OPTION_INT, &r->probes, NULL},
-        {"difference", "X", "flow: of central differences (default 0.02; quantised weights 1)", OPTION_NUMBER,
-         &r->difference, NULL},
-        {"json", NULL, "one JSON object", OPTION_FLAG, &r->json, NULL},
-        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
-    };
-    const option_set set = {
-        "image",
-        "-m MODEL -o OUT.png [options]",
-        "Draws pictures out of noise, or says how likely given ones are.\n\n"
-        "samplers: ddpm, ddim; with the optimal variance analytic-ddpm, analytic-ddim, npr-ddpm, npr-ddim, sn-ddpm,\n"
-        "sn-ddim; annealed-langevin, reverse-sde, predictor-corrector; probability-flow; dpm-solver++.\n"
-        "'palimpsest info' says which of them a model can run.",
-        options,
-        sizeof options / sizeof *options,
-        NULL};
-    int code = options_parse(&set, argc, argv);
-    if (code < 0) code = check_request(r);
-    if (r->count == IMAGE_NO_INT) r->count = r->files || r->likelihood_raw ? 0 : 1; /* 0: all that there are */
-    return code;
+    option_group groups[] = {OPTION_GROUP(own_options, r), image_group(&r->picture), likelihood_group(&r->measure)};
+    const option_set set = {"image", "-m MODEL -o OUT.png [options]", summary,
+                            groups,  sizeof groups / sizeof *groups,  NULL};
+    for (size_t i = 0; i < set.count; i++) options_default(&groups[i]);
+    const int code = options_parse(&set, argc, argv);
+    r->of_picture = groups[1];
+    r->of_measure = groups[2];
+    return code < 0 ? check_request(r) : code;
 }
 
 int command_image(int argc, char **argv)
@@ -384,11 +345,6 @@ int command_image(int argc, char **argv)
     int code = EXIT_BAD;
     pal_error err;
     if (!r) return EXIT_BAD;
-    r->draws = 1;
-    r->clip_x0 = true;
-    r->count = r->steps = r->resample = r->iterations = r->correctors = r->probes = IMAGE_NO_INT;
-    r->guidance = r->eta = r->clip_pixel = r->sigma_max = r->sigma_min = (double)NAN;
-    r->langevin_step = r->snr = r->tolerance = r->difference = (double)NAN;
     code = parse(r, argc, argv);
     if (code < 0) {
         pal_model *model = model_of("image", r->model, 0, r->isa, &code);

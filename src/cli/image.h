@@ -7,22 +7,19 @@
 
 enum { IMAGE_FILES = 256, IMAGE_TOGETHER = 64 }; /* most files measured; pictures drawn at once */
 
-/* Numbers keep these values while they are not given: a sampler's own defaults then hold. */
-#define IMAGE_NO_INT INT32_MIN
-
+/* The structs of options say what was given; the rest are a sampler's own defaults, once a model is open to choose it. */
 typedef struct {
-    const char *model, *isa, *out, *raw, *trace, *inpaint, *mask, *label, *sampler, *solver, *grid, *variance, *process,
-        *view;
-    const char *likelihood[IMAGE_FILES], *likelihood_raw, *method;
+    const char *model, *isa, *out, *raw, *trace, *inpaint, *mask, *label, *sampler, *view;
+    const char *likelihood[IMAGE_FILES], *likelihood_raw;
     int32_t files; /* in likelihood */
-    uint64_t seed, first;
-    bool has_seed, json, clip_x0;
-    int32_t count, columns, gap, steps, resample, iterations, correctors, probes, draws;
-    double guidance, eta, clip_pixel, sigma_max, sigma_min, langevin_step, snr, tolerance,
-        difference; /* NaN: not given */
+    bool json;
+    int32_t columns, gap, draws;
+    pal_image_options picture;
+    pal_likelihood_options measure; /* but for its picture */
+    option_group of_picture, of_measure;
 } image_request;
 
-/* What is given, in the options of the sampler; -1 to go on, otherwise the exit code after printing what is wrong.
+/* What is given, in the options of the sampler, for `count` pictures; -1 to go on, otherwise the exit code after printing what is wrong.
  * labels[count] becomes the caller's to free, where each picture has its own. */
 int image_options(const image_request *r, const pal_model *model, int32_t count, pal_image_options *o,
                   int32_t **labels);

@@ -98,7 +98,7 @@ static int add_raw(album *a, const char *path, int32_t most)
 static int read_album(const image_request *r, album *a)
 {
     enum { MOST = 65536 };
-    const int32_t most = r->count == 0 ? MOST : r->count;
+    const int32_t most = option_given(&r->of_picture, "count") ? r->picture.count : MOST;
     int code = -1;
     if (r->likelihood_raw) return add_raw(a, r->likelihood_raw, most);
     for (int32_t i = 0; i < r->files && code < 0; i++) code = add_file(a, r->likelihood[i], r->columns, most);
@@ -215,22 +215,17 @@ static int prepare(measure *m, int32_t count, int32_t **labels)
 {
     const image_request *r = m->r;
     pal_image_options picture;
-    bool flow = !r->method || strcmp(r->method, "flow") == 0;
-    if (!flow && strcmp(r->method, "bound")) {
-        fprintf(stderr, "palimpsest image: '%s' is not a method (flow or bound)\n", r->method);
-        return EXIT_USAGE;
-    }
-    if (flow && (r->sampler || r->steps != IMAGE_NO_INT))
+    const bool flow = r->measure.method == PAL_LIKELIHOOD_FLOW, has_steps = option_given(&r->of_picture, "steps");
+    if (flow && (r->sampler || has_steps))
         return usage_error("image", "the likelihood by the flow takes no sampler and no steps; see --tolerance", NULL);
-    m->options = pal_likelihood_defaults(m->model, flow ? PAL_LIKELIHOOD_FLOW : PAL_LIKELIHOOD_BOUND);
+    m->options = pal_likelihood_defaults(m->model, r->measure.method);
     int code = image_options(r, m->model, count, &picture, labels);
     if (code >= 0) return code;
-    if (!flow && r->steps == IMAGE_NO_INT) picture.steps = m->options.picture.steps;
-    if (!isnan(r->tolerance)) m->options.tolerance = r->tolerance;
-    if (r->probes != IMAGE_NO_INT) m->options.probes = r->probes;
-    if (!isnan(r->difference)) m->options.difference = r->difference;
+    if (!flow && !has_steps) picture.steps = m->options.picture.steps;
     m->options.picture = picture;
-    if (!r->has_seed) m->options.picture.seed = seed_or_drawn(0, false);
+    options_copy_given(&r->of_measure, &m->options);
+    if (option_given(&r->of_picture, "tolerance")) m->options.tolerance = picture.tolerance;
+    if (!option_given(&r->of_picture, "seed")) m->options.picture.seed = seed_or_drawn(0, false);
     return -1;
 }
 

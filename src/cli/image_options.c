@@ -1,7 +1,6 @@
 /* image_options.c - options of `palimpsest image` as the library has them. */
 #include "image.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,40 +86,6 @@ void image_put_labels(json *j, const pal_model *model, const pal_image_options *
 
 /* ---- the rest --------------------------------------------------------------------------------------- */
 
-static void take_int(int32_t *out, int32_t given)
-{
-    if (given != IMAGE_NO_INT) *out = given;
-}
-
-static void take_number(double *out, double given)
-{
-    if (!isnan(given)) *out = given;
-}
-
-/* Which of two words; -1 to go on. */
-static int take_word(const char *name, const char *given, const char *first, const char *second, int *out)
-{
-    if (!given) return -1;
-    *out = strcmp(given, second) == 0;
-    if (*out || strcmp(given, first) == 0) return -1;
-    fprintf(stderr, "palimpsest image: '%s' is not a value for --%s (%s or %s)\n", given, name, first, second);
-    return EXIT_USAGE;
-}
-
-static int take_words(const image_request *r, pal_image_options *o)
-{
-    int grid = o->grid, variance = o->variance, process = o->process, solver = o->solver;
-    int code = take_word("grid", r->grid, "even", "quadratic", &grid);
-    if (code < 0) code = take_word("variance", r->variance, "small", "large", &variance);
-    if (code < 0) code = take_word("process", r->process, "vp", "ve", &process);
-    if (code < 0) code = take_word("solver", r->solver, "rk45", "heun", &solver);
-    o->grid = (pal_image_grid)grid;
-    o->variance = (pal_image_variance)variance;
-    o->process = (pal_image_process)process;
-    o->solver = (pal_image_solver)solver;
-    return code;
-}
-
 int image_options(const image_request *r, const pal_model *model, int32_t count, pal_image_options *o, int32_t **labels)
 {
     enum { HEUN_STEPS = 25 };
@@ -128,23 +93,8 @@ int image_options(const image_request *r, const pal_model *model, int32_t count,
     int code = take_sampler(r, model, &sampler);
     if (code >= 0) return code;
     *o = pal_image_defaults(sampler);
-    o->seed = r->seed;
-    o->first = (uint32_t)r->first;
+    if (r->picture.solver == PAL_FLOW_HEUN) o->steps = HEUN_STEPS;
+    options_copy_given(&r->of_picture, o);
     o->count = count;
-    o->clip_x0 = r->clip_x0;
-    code = take_words(r, o);
-    if (o->solver == PAL_FLOW_HEUN) o->steps = HEUN_STEPS;
-    take_int(&o->steps, r->steps);
-    take_int(&o->resample, r->resample);
-    take_int(&o->iterations, r->iterations);
-    take_int(&o->correctors, r->correctors);
-    take_number(&o->guidance, r->guidance);
-    take_number(&o->eta, r->eta);
-    take_number(&o->clip_pixel, r->clip_pixel);
-    take_number(&o->sigma_max, r->sigma_max);
-    take_number(&o->sigma_min, r->sigma_min);
-    take_number(&o->langevin_step, r->langevin_step);
-    take_number(&o->snr, r->snr);
-    take_number(&o->tolerance, r->tolerance);
-    return code < 0 ? take_label(r, model, o, labels) : code;
+    return take_label(r, model, o, labels);
 }

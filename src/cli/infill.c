@@ -1,7 +1,6 @@
 /* infill.c - palimpsest infill. */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +10,7 @@ enum { MOST_PINS = 1024 };
 typedef struct {
     const char *model, *isa, *text, *file, *dash;
     pal_infill_options fill;
-    uint64_t seed;
-    bool has_seed, json, trace, pages;
+    bool json, trace, pages;
     int32_t drafts;
     int64_t page; /* which of many, from 0; -1: the input is one page */
     pal_pin pins[MOST_PINS];
@@ -31,24 +29,9 @@ typedef struct {
 
 /* ---- options that need more than a number ---- */
 
-static bool set_seed(void *target, const char *value)
-{
-    request *r = target;
-    char *end;
-    errno = 0;
-    r->seed = strtoull(value, &end, 10);
-    r->has_seed = *value >= '0' && *value <= '9' && !*end && !errno;
-    return r->has_seed;
-}
-
-static bool set_sampler(void *target, const char *value)
-{
-    return pal_sampler_find(value, target);
-}
-
 static bool set_free(void *target, const char *value)
 {
-    pal_infill_options *o = target;
+    pal_infill_options *o = &((request *)target)->fill;
     int32_t lengths[2];
     if (!parse_ints(value, '-', lengths, 2)) return false;
     o->free_min = lengths[0];
@@ -65,56 +48,38 @@ static bool add_pin(void *target, const char *value)
     return true;
 }
 
-static int parse(request *r, int argc, char **argv)
+static const option page_options[] = {
+    MODEL_OPTION(request, model, "GGUF, a diffusion model"),
+    TEXT_OPTION(request, "text", text, "T", "the page"),
+    TEXT_OPTION(request, "file", file, "F", "read the page from a file, or - for standard input"),
+    FLAG_OPTION(request, "pages", pages,
+                "the input is many pages between lines <|endoftext|>, each filled by itself: page n, from 0, with "
+                "seed + n"),
+    OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "how many drafts of the page"),
+    CALL_OPTION("free", "A-B", set_free, "the lengths that [[?]] stands for (default 1-16)"),
+    CALL_OPTION("pin", "B:I:ID", add_pin,
+                "make token ID given text at place I of blank B, both from 0; may be repeated"),
+    FLAG_OPTION(request, "trace", trace, "show the page after every step"),
+    FLAG_OPTION(request, "json", json, "one JSON object for every draft"),
+    ISA_OPTION(request, isa),
+};
+
+/* *seeded: a seed was given. */
+static int parse(request *r, int argc, char **argv, bool *seeded)
 {
-    pal_infill_options *o = &r->fill;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF, a diffusion model)", OPTION_TEXT, &r->model, NULL},
-        {"text", "T", "the page", OPTION_TEXT, &r->text, NULL},
-        {"file", "F", "read the page from a file, or - for standard input", OPTION_TEXT, &r->file, NULL},
-        {"pages", NULL,
-         "the input is many pages between lines <|endoftext|>, each filled by itself: page n, from 0, with seed + n",
-         OPTION_FLAG, &r->pages, NULL},
-        {"sampler", "S", "first-hitting, margin (default), entropy, confidence, ancestral, parallel, remask",
-         OPTION_CALL, &o->sampler, set_sampler},
-        {"steps", "K", "time steps of ancestral and remask (default 64)", OPTION_INT, &o->steps, NULL},
-        {"seed", "N", "random seed; drawn and printed if not given", OPTION_CALL, r, set_seed},
-        {"drafts", "N", "how many drafts of the page (default 1)", OPTION_INT, &r->drafts, NULL},
-        {"temperature", "X", "0 is greedy (default 0.6)", OPTION_NUMBER, &o->temperature, NULL},
-        {"top-k", "N", "only the N likeliest tokens", OPTION_INT, &o->top_k, NULL},
-        {"top-p", "X", "only the likeliest tokens that make up X of the probability", OPTION_NUMBER, &o->top_p, NULL},
-        {"min-p", "X", "only tokens at least X times as likely as the likeliest", OPTION_NUMBER, &o->min_p, NULL},
-        {"repetition-penalty", "X", "above 1: fewer repetitions (default 1)", OPTION_NUMBER, &o->repetition_penalty,
-         NULL},
-        {"borders", "on|off", "rules for the first token of a blank (default on; off is the model's exact law)",
-         OPTION_SWITCH, &o->borders, NULL},
-        {"threshold", "X", "parallel: reveal what is surer than X (default 0.9)", OPTION_NUMBER, &o->threshold, NULL},
-        {"entropy-bound", "X", "parallel: reveal by entropy instead, up to X nats", OPTION_NUMBER, &o->entropy_bound,
-         NULL},
-        {"remask", "X", "remask: probability of masking again in a step (default 0.04)", OPTION_NUMBER, &o->remask,
-         NULL},
-        {"free", "A-B", "what [[?]] stands for (default 1-16)", OPTION_CALL, o, set_free},
-        {"pin", "B:I:ID", "make token ID given text at place I of blank B, both from 0; may be repeated", OPTION_CALL,
-         r, add_pin},
-        {"document", NULL, "the page is a whole document, with a beginning and an end", OPTION_FLAG, &o->document,
-         NULL},
-        {"window", NULL, "show the model a part of a page longer than its context", OPTION_FLAG, &o->window, NULL},
-        {"byte-pieces", NULL, "let fills hold characters outside the vocabulary", OPTION_FLAG, &o->byte_pieces, NULL},
-        {"trace", NULL, "show the page after every step", OPTION_FLAG, &r->trace, NULL},
-        {"json", NULL, "one JSON object for every draft", OPTION_FLAG, &r->json, NULL},
-        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &r->isa, NULL},
-    };
+    option_group groups[] = {OPTION_GROUP(page_options, r), infill_group(&r->fill)};
     const option_set set = {"infill",
                             "-m MODEL (--text T | --file F | -) [options]",
                             "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"
                             "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"
                             "\\[[ stands for two plain brackets.",
-                            options,
-                            sizeof options / sizeof *options,
+                            groups,
+                            sizeof groups / sizeof *groups,
                             &r->dash};
-    int code = options_parse(&set, argc, argv);
-    if (code < 0 && (r->drafts < 1 || r->drafts > 100000))
-        return usage_error("infill", "drafts must lie between 1 and 100000", NULL);
+    options_default(&groups[0]);
+    r->fill = pal_infill_defaults();
+    const int code = options_parse(&set, argc, argv);
+    *seeded = option_given(&groups[1], "seed");
     return code;
 }
 
@@ -168,7 +133,7 @@ static void put_json(draft *d, int32_t number)
     size_t count = (size_t)p.places;
     pal_place *places = calloc(count + 1, sizeof *places);
     json_string(&d->out, "sampler", pal_sampler_name(d->r->fill.sampler));
-    json_uint(&d->out, "seed", d->r->seed);
+    json_uint(&d->out, "seed", d->r->fill.seed);
     if (d->r->page >= 0) json_int(&d->out, "page", d->r->page);
     json_int(&d->out, "draft", number);
     json_bool(&d->out, "complete", p.open == 0);
@@ -354,7 +319,7 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
     say_if_windowed(d.session);
     for (int32_t number = 0; number < r->drafts && code == EXIT_GOOD; number++) {
         if (number) {
-            pal_session_reseed(d.session, r->seed, (uint32_t)number);
+            pal_session_reseed(d.session, r->fill.seed, (uint32_t)number);
             pal_session_rewind(d.session, 0, NULL);
         }
         code = run_draft(&d, number, err);
@@ -369,7 +334,6 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
 {
     enum { MOST_TOGETHER = 64 };
     drafts all = {0};
-    r->fill.seed = r->seed;
     r->fill.pins = r->pins;
     if (r->drafts == 1 || r->drafts > MOST_TOGETHER || r->trace) return run_in_turn(r, model, page, err);
     pal_status s = drafts_start(&all, r, model, page, err);
@@ -388,11 +352,11 @@ static int run_pages(request *r, const pal_model *model, const bytes *input, pal
 {
     bytes page;
     size_t at = 0, from = 0;
-    uint64_t seed = r->seed;
+    uint64_t seed = r->fill.seed;
     int code = EXIT_GOOD;
     for (r->page = 0; code == EXIT_GOOD && next_document(input, &at, &page); r->page++, from = at) {
         if (r->page && !r->json) puts("<|endoftext|>");
-        r->seed = seed + (uint64_t)r->page;
+        r->fill.seed = seed + (uint64_t)r->page;
         page.size = without_line_break(page.data, page.size);
         code = run_all(r, model, &page, err);
         if (code == EXIT_BAD && err->text && err->status == PAL_E_TEXT) err->offset += from; /* in the whole input */
@@ -404,13 +368,12 @@ int command_infill(int argc, char **argv)
 {
     request *r = calloc(1, sizeof *r);
     if (!r) return EXIT_BAD;
-    r->fill = pal_infill_defaults();
-    r->drafts = 1;
     r->page = -1;
+    bool seeded;
     bytes page = {0};
     pal_error err = {0};
     pal_model *model = NULL;
-    int code = parse(r, argc, argv);
+    int code = parse(r, argc, argv, &seeded);
     if (code < 0) {
         code = EXIT_BAD;
         model = model_of("infill", r->model, 0, r->isa, &code);
@@ -418,7 +381,7 @@ int command_infill(int argc, char **argv)
     if (model) code = input_read("infill", r->text, r->file, r->dash, &page);
     if (model && code < 0) {
         stop_on_interrupt();
-        r->seed = seed_or_drawn(r->seed, r->has_seed);
+        r->fill.seed = seed_or_drawn(r->fill.seed, seeded);
         code = (r->pages ? run_pages : run_all)(r, model, &page, &err);
         if (code == EXIT_BAD && err.text) code = report(err.status == PAL_E_TEXT ? "the page" : "infill", &err);
     }

@@ -167,27 +167,29 @@ static void put_json(const pal_model *model, const char *path, double start)
     json_end_line(&j);
 }
 
+typedef struct {
+    const char *model;
+    bool json;
+} request;
+
+static const option options[] = {
+    MODEL_OPTION(request, model, "GGUF, of any architecture"),
+    FLAG_OPTION(request, "json", json, "one JSON object"),
+};
+
 int command_info(int argc, char **argv)
 {
-    const char *path = NULL;
-    bool as_json = false;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF, of any architecture)", OPTION_TEXT, &path, NULL},
-        {"json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL},
-    };
-    const option_set set = {"info",
-                            "-m MODEL [--json]",
-                            "Says what a model file holds and what can be done with it.",
-                            options,
-                            sizeof options / sizeof *options,
-                            NULL};
+    request r = {0};
+    option_group group = OPTION_GROUP(options, &r);
+    const option_set set = {
+        "info", "-m MODEL [--json]", "Says what a model file holds and what can be done with it.", &group, 1, NULL};
     double start = seconds_now();
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("info", path, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("info", r.model, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
-    if (as_json)
-        put_json(model, path, start);
+    if (r.json)
+        put_json(model, r.model, start);
     else
         put_plain(model);
     pal_model_close(model);

@@ -13,18 +13,55 @@ int usage_error(const char *command, const char *text, const char *what)
     return EXIT_USAGE;
 }
 
+/* ---- help ------------------------------------------------------------------------------------------- */
+
+static bool is_switch(const option *o) /* on or off, rather than a flag that is given or not */
+{
+    return o->row.kind == PAL_OPTION_FLAG && o->row.standard > 0.0;
+}
+
+/* How help names the value; NULL: there is none to give. */
+static const char *value_of(const option *o)
+{
+    if (o->value) return o->value;
+    switch (o->row.kind) {
+    case PAL_OPTION_FLAG: return is_switch(o) ? "on|off" : NULL;
+    case PAL_OPTION_NUMBER: return "X";
+    case PAL_OPTION_CHOICE: return "NAME";
+    default: return "N";
+    }
+}
+
+static void print_default(const option *o, const char *before)
+{
+    const char *text = is_switch(o) ? "on" : o->standard;
+    printf("%sdefault%s %s)", before, strchr(text, ' ') ? ":" : "", text);
+}
+
+static void print_row(const option *o)
+{
+    char left[64];
+    const char *value = value_of(o), *open = strchr(o->note, '(');
+    snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name, value ? " " : "", value ? value : "");
+    printf("  %-26s %s", left, o->help);
+    for (int32_t i = 0; o->naming && o->naming(i); i++) printf("%s%s", i ? ", " : ": ", o->naming(i));
+    if (open) printf(" %.*s", (int)strlen(open) - 1, open); /* without its ) */
+    if (o->standard && (o->row.kind != PAL_OPTION_FLAG || is_switch(o)))
+        print_default(o, open ? "; " : " (");
+    else if (open)
+        putchar(')');
+    putchar('\n');
+}
+
 static void print_help(const option_set *set)
 {
     printf("usage: palimpsest %s %s\n\n%s\n\noptions:\n", set->command, set->synopsis, set->summary);
-    for (size_t i = 0; i < set->count; i++) {
-        const option *o = &set->options[i];
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name, o->value ? " " : "",
-                 o->value ? o->value : "");
-        printf("  %-26s %s\n", left, o->help);
-    }
+    for (size_t g = 0; g < set->count; g++)
+        for (size_t i = 0; i < set->groups[g].count; i++) print_row(&set->groups[g].options[i]);
     printf("  %-26s %s\n", "--help", "this text");
 }
+
+/* ---- values ----------------------------------------------------------------------------------------- */
 
 static bool parse_int(const char *text, int32_t *out)
 {
@@ -68,28 +105,72 @@ static bool parse_number(const char *text, double *out)
     return true;
 }
 
-static bool store(const option *o, const char *value)
+/* Which of the words between |; -1: none of them. */
+static int32_t word_of(const char *words, const char *text)
 {
-    switch (o->kind) {
-    case OPTION_FLAG: *(bool *)o->target = true; return true;
-    case OPTION_TEXT: *(const char **)o->target = value; return true;
-    case OPTION_INT: return parse_int(value, o->target);
-    case OPTION_UINT64: return parse_uint64(value, o->target);
-    case OPTION_NUMBER: return parse_number(value, o->target);
-    case OPTION_SWITCH:
-        *(bool *)o->target = strcmp(value, "on") == 0;
-        return strcmp(value, "on") == 0 || strcmp(value, "off") == 0;
-    case OPTION_CALL: return o->call(o->target, value);
+    const size_t length = strlen(text);
+    for (int32_t i = 0; words; i++) {
+        const char *end = strchr(words, '|');
+        const size_t size = end ? (size_t)(end - words) : strlen(words);
+        if (size == length && strncmp(words, text, size) == 0) return i;
+        words = end ? end + 1 : NULL;
     }
+    return -1;
+}
+
+static bool parse_choice(const option *o, const char *text, int32_t *out)
+{
+    if (!o->naming) return (*out = word_of(o->value, text)) >= 0;
+    for (int32_t i = 0; o->naming(i); i++)
+        if (strcmp(o->naming(i), text) == 0) return *out = i, true;
     return false;
 }
 
-static const option *find(const option_set *set, const char *name, size_t length)
+static bool parse_switch(const char *text, bool *out)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (strlen(set->options[i].name) == length && strncmp(set->options[i].name, name, length) == 0)
-            return &set->options[i];
-    return NULL;
+    *out = strcmp(text, "on") == 0;
+    return *out || strcmp(text, "off") == 0;
+}
+
+static bool parse_count(const char *text, uint32_t *out)
+{
+    uint64_t value;
+    if (!parse_uint64(text, &value) || value > UINT32_MAX) return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool store(const option *o, void *target, const char *value)
+{
+    void *field = (char *)target + o->row.offset;
+    switch (o->row.kind) {
+    case PAL_OPTION_FLAG: return is_switch(o) ? parse_switch(value, field) : (*(bool *)field = true);
+    case PAL_OPTION_INT: return parse_int(value, field);
+    case PAL_OPTION_COUNT: return parse_count(value, field);
+    case PAL_OPTION_SEED: return parse_uint64(value, field);
+    case PAL_OPTION_NUMBER: return parse_number(value, field);
+    case PAL_OPTION_CHOICE: return parse_choice(o, value, field);
+    case OPTION_TEXT: *(const char **)field = value; return true;
+    default: return o->call(target, value);
+    }
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+/* An option, and the group that it is in. */
+typedef struct {
+    const option *option; /* NULL: there is none */
+    option_group *group;
+} found;
+
+static found find(const option_set *set, const char *name, size_t length)
+{
+    for (size_t g = 0; g < set->count; g++)
+        for (size_t i = 0; i < set->groups[g].count; i++) {
+            const option *o = &set->groups[g].options[i];
+            if (strlen(o->name) == length && strncmp(o->name, name, length) == 0) return (found){o, &set->groups[g]};
+        }
+    return (found){0};
 }
 
 /* How many letters have to be put in, left out or changed to make b[0 .. n) of a; more than `most` is most + 1. */
@@ -105,28 +186,47 @@ static int distance(const char *a, const char *b, size_t n, int most)
     return best;
 }
 
-/* The only option nearest to what was written, by two letters at most; or the only one that begins so. */
+/* What is known so far of the name that was meant. */
+typedef struct {
+    const char *name;
+    size_t length;
+    const option *near, *begun; /* the nearest; the last that begins so */
+    int distance, beginnings;
+} search;
+
+static void consider(search *s, const option *o)
+{
+    if (!o->name[1]) return;
+    if (strncmp(o->name, s->name, s->length) == 0) s->begun = o, s->beginnings++;
+    const int d = distance(o->name, s->name, s->length, s->distance - 1);
+    if (d < s->distance) s->distance = d, s->near = o;
+}
+
+/* The only option that begins so; or the nearest to what was written, by two letters at most. */
 static const option *nearest(const option_set *set, const char *name, size_t length)
 {
-    enum { MOST = 2 };
-    const option *found = NULL, *begun = NULL;
-    int best = MOST + 1, beginnings = 0;
-    for (size_t i = 0; length > 2 && i < set->count; i++) {
-        const option *o = &set->options[i];
-        if (!o->name[1]) continue;
-        if (strncmp(o->name, name, length) == 0) begun = o, beginnings++;
-        const int d = distance(o->name, name, length, MOST);
-        if (d < best) best = d, found = o;
-    }
-    return beginnings == 1 ? begun : found;
+    enum { MAX = 2 };
+    search s = {.name = name, .length = length, .distance = MAX + 1};
+    for (size_t g = 0; length > 2 && g < set->count; g++)
+        for (size_t i = 0; i < set->groups[g].count; i++) consider(&s, &set->groups[g].options[i]);
+    return s.beginnings == 1 ? s.begun : s.near;
 }
 
 static int unknown_option(const option_set *set, const char *argument, const char *name, size_t length)
 {
-    const option *o = find(set, name, length), *near = o ? o : nearest(set, name, length);
+    const option *o = find(set, name, length).option, *near = o ? o : nearest(set, name, length);
     fprintf(stderr, "palimpsest %s: unknown option: %s", set->command, argument);
     if (near) fprintf(stderr, "; did you mean %s%s?", near->name[1] ? "--" : "-", near->name);
     fprintf(stderr, "\nTry 'palimpsest %s --help'.\n", set->command);
+    return EXIT_USAGE;
+}
+
+/* ---- parsing ---------------------------------------------------------------------------------------- */
+
+static int bad_value(const option_set *set, const option *o, const char *argument, const char *value)
+{
+    fprintf(stderr, "palimpsest %s: '%s' is not a value for %s (%s)\n", set->command, value, argument,
+            o->row.kind == PAL_OPTION_COUNT ? "0 to 4294967295" : value_of(o));
     return EXIT_USAGE;
 }
 
@@ -134,22 +234,32 @@ static int unknown_option(const option_set *set, const char *argument, const cha
 static int parse_option(const option_set *set, int argc, char **argv, int *at)
 {
     const char *argument = argv[*at], *name = argument + (argument[1] == '-' ? 2 : 1);
-    const char *equals = strchr(name, '=');
+    const char *equals = strchr(name, '='), *value = equals ? equals + 1 : NULL;
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const option *o = find(set, name, length);
-    bool dashes_fit = o && (argument[1] == '-') == (o->name[1] != '\0');
+    const found f = find(set, name, length);
+    const bool dashes_fit = f.option && (argument[1] == '-') == (f.option->name[1] != '\0');
     if (!dashes_fit) return unknown_option(set, argument, name, length);
-    if (o->kind == OPTION_FLAG) {
+    f.group->given |= (uint64_t)1 << (f.option - f.group->options);
+    if (!value_of(f.option)) {
         if (equals) return usage_error(set->command, "this option takes no value", argument);
-        store(o, NULL);
+        store(f.option, f.group->target, NULL);
         return -1;
     }
-    const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+    if (!equals && *at + 1 < argc) value = argv[++*at];
     if (!value) return usage_error(set->command, "a value is missing after", argument);
-    if (!store(o, value)) {
-        fprintf(stderr, "palimpsest %s: '%s' is not a value for %s (%s)\n", set->command, value, argument, o->value);
-        return EXIT_USAGE;
-    }
+    return store(f.option, f.group->target, value) ? -1 : bad_value(set, f.option, argument, value);
+}
+
+/* Of what was given, before anything else is done with it. */
+static int check_ranges(const option_set *set)
+{
+    for (size_t g = 0; g < set->count; g++)
+        for (size_t i = 0; i < set->groups[g].count; i++) {
+            const pal_option *row = &set->groups[g].options[i].row;
+            if (!row->range || pal_option_is_good(row, pal_option_get(row, set->groups[g].target))) continue;
+            const pal_error err = {PAL_E_OPTION, row->must, SIZE_MAX};
+            return report(set->command, &err);
+        }
     return -1;
 }
 
@@ -168,5 +278,25 @@ int options_parse(const option_set *set, int argc, char **argv)
         if (!set->positional || *set->positional) return usage_error(set->command, "unexpected argument", argv[at]);
         *set->positional = argv[at];
     }
-    return -1;
+    return check_ranges(set);
+}
+
+bool option_given(const option_group *group, const char *name)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (strcmp(group->options[i].name, name) == 0) return group->given >> i & 1;
+    return false;
+}
+
+void options_copy_given(const option_group *group, void *to)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (group->given >> i & 1) pal_option_copy(&group->options[i].row, group->target, to);
+}
+
+void options_default(const option_group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (group->options[i].row.kind <= PAL_OPTION_CHOICE)
+            pal_option_set(&group->options[i].row, group->target, group->options[i].row.standard);
 }

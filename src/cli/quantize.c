@@ -19,29 +19,40 @@ static int write_model(const pal_model *model, const char *out, const char *type
     return s && !full ? report("quantize", &err) : good ? EXIT_GOOD : EXIT_BAD;
 }
 
-int command_quantize(int argc, char **argv)
+typedef struct {
+    const char *model, *out, *type;
+} request;
+
+static const option options[] = {
+    MODEL_OPTION(request, model, "GGUF; best F32 or F16"),
+    TEXT_OPTION(request, "o", out, "OUT", "the file to write"),
+    TEXT_OPTION(request, "type", type, "TYPE", "F32, F16, Q8_0 or Q4_0"),
+};
+
+static int parse(request *r, int argc, char **argv)
 {
-    const char *path = NULL, *out = NULL, *type = NULL;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF; best F32 or F16)", OPTION_TEXT, &path, NULL},
-        {"o", "OUT", "the file to write", OPTION_TEXT, &out, NULL},
-        {"type", "TYPE", "F32, F16, Q8_0 or Q4_0", OPTION_TEXT, &type, NULL},
-    };
+    option_group group = OPTION_GROUP(options, r);
     const option_set set = {"quantize",
                             "-m MODEL -o OUT --type F16|Q8_0|Q4_0",
                             "Writes the model with its matrices in another type.  Vectors, and rows that no block of\n"
                             "32 fits, keep a float type.",
-                            options,
-                            sizeof options / sizeof *options,
+                            &group,
+                            1,
                             NULL};
-    int code = options_parse(&set, argc, argv);
+    return options_parse(&set, argc, argv);
+}
+
+int command_quantize(int argc, char **argv)
+{
+    request r = {0};
+    int code = parse(&r, argc, argv);
     if (code >= 0) return code;
-    if (!out) return usage_error("quantize", "no output: give one with -o", NULL);
-    if (!type) return usage_error("quantize", "no type: give one with --type", NULL);
-    if (!output_possible(out)) return EXIT_BAD;
-    pal_model *model = model_of("quantize", path, PAL_OPEN_AS_STORED, NULL, &code);
+    if (!r.out) return usage_error("quantize", "no output: give one with -o", NULL);
+    if (!r.type) return usage_error("quantize", "no type: give one with --type", NULL);
+    if (!output_possible(r.out)) return EXIT_BAD;
+    pal_model *model = model_of("quantize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
-    code = write_model(model, out, type);
+    code = write_model(model, r.out, r.type);
     pal_model_close(model);
     return code;
 }

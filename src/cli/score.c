@@ -71,14 +71,10 @@ static void put_json(const pal_score_result *r, const pal_model *model, const ch
     json_end_line(&j);
 }
 
-static bool set_method(void *target, const char *value)
-{
-    return pal_score_method_find(value, target);
-}
-
 typedef struct {
     const char *path; /* of the model */
-    bool json;
+    const char *file, *text, *dash, *isa;
+    bool json, documents;
     pal_score_options options; /* whose context is `watch` */
     watch watch;
 } request;
@@ -110,43 +106,42 @@ static int score_documents(request *r, const pal_model *model, const bytes *text
     return code < 0 ? score_text(r, model, text) : code; /* which says that there is no text */
 }
 
-int command_score(int argc, char **argv)
+static const option text_options[] = {
+    MODEL_OPTION(request, path, "GGUF"),
+    TEXT_OPTION(request, "file", file, "F", "the text"),
+    TEXT_OPTION(request, "text", text, "T", "the text itself"),
+    FLAG_OPTION(request, "documents", documents, "a result for each document of the text"),
+    FLAG_OPTION(request, "json", json, "one JSON object"),
+    ISA_OPTION(request, isa),
+};
+
+static int parse(request *r, int argc, char **argv)
 {
-    const char *file = NULL, *text = NULL, *dash = NULL, *isa = NULL;
-    bool documents = false;
-    request r = {.options = {.seed = 1, .progress = on_progress},
-                 .watch = {.terminal = isatty(2), .start = seconds_now()}};
-    pal_score_options *o = &r.options;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF)", OPTION_TEXT, &r.path, NULL},
-        {"file", "F", "the text", OPTION_TEXT, &file, NULL},
-        {"text", "T", "the text itself", OPTION_TEXT, &text, NULL},
-        {"documents", NULL, "a result for each document of the text", OPTION_FLAG, &documents, NULL},
-        {"method", "NAME", "exact (causal models); bound (default), margin, entropy, confidence (diffusion models)",
-         OPTION_CALL, &o->method, set_method},
-        {"standard-error", "X", "bound: go on until the error is X bits per byte (default 0.01)", OPTION_NUMBER,
-         &o->standard_error, NULL},
-        {"seed", "N", "of the estimate (default 1)", OPTION_UINT64, &o->seed, NULL},
-        {"json", NULL, "one JSON object", OPTION_FLAG, &r.json, NULL},
-        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &isa, NULL},
-    };
+    option_group groups[] = {OPTION_GROUP(text_options, r), score_group(&r->options)};
     const option_set set = {"score",
                             "-m MODEL (--file F | --text T | -) [options]",
                             "Says how likely a text is, in bits per byte.  The text is cut into documents at lines\n"
                             "<|endoftext|>, and those into windows of the model's context.",
-                            options,
-                            sizeof options / sizeof *options,
-                            &dash};
+                            groups,
+                            sizeof groups / sizeof *groups,
+                            &r->dash};
+    pal_options_default(&pal_score_table, &r->options);
+    return options_parse(&set, argc, argv);
+}
+
+int command_score(int argc, char **argv)
+{
+    request r = {.options.progress = on_progress, .watch = {.terminal = isatty(2), .start = seconds_now()}};
     bytes input = {0};
-    int code = options_parse(&set, argc, argv);
+    int code = parse(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("score", r.path, 0, isa, &code);
+    pal_model *model = model_of("score", r.path, 0, r.isa, &code);
     if (!model) return code;
-    code = input_read("score", text, file, dash, &input);
+    code = input_read("score", r.text, r.file, r.dash, &input);
     if (code < 0) {
-        o->context = &r.watch;
+        r.options.context = &r.watch;
         stop_on_interrupt();
-        code = (documents ? score_documents : score_text)(&r, model, &input);
+        code = (r.documents ? score_documents : score_text)(&r, model, &input);
     }
     pal_model_close(model);
     free(input.data);

@@ -43,52 +43,73 @@ static void put_json(const pal_model *model, const char *path, const int32_t *id
     json_end_line(&j);
 }
 
-int command_tokenize(int argc, char **argv)
+/* Of both commands; `ids` is a flag of the one and a text of the other. */
+typedef struct {
+    const char *model, *text, *file, *dash, *ids;
+    bool only_ids, special, inside, json;
+} request;
+
+static unsigned flags_of(const request *r)
 {
-    const char *path = NULL, *file = NULL, *text = NULL, *dash = NULL;
-    bool only_ids = false, special = false, inside = false, as_json = false;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF; a vocabulary is enough)", OPTION_TEXT, &path, NULL},
-        {"text", "T", "the text", OPTION_TEXT, &text, NULL},
-        {"file", "F", "read the text from a file", OPTION_TEXT, &file, NULL},
-        {"ids", NULL, "the ids alone, on one line", OPTION_FLAG, &only_ids, NULL},
-        {"special", NULL, "match control pieces such as <mask> too", OPTION_FLAG, &special, NULL},
-        {"inside", NULL, "the text goes on from other text: no dummy space before it", OPTION_FLAG, &inside, NULL},
-        {"json", NULL, "one JSON object", OPTION_FLAG, &as_json, NULL},
-    };
+    return (r->special ? PAL_TOKENIZE_SPECIAL : 0) | (r->inside ? PAL_TOKENIZE_INSIDE : 0);
+}
+
+static const option tokenize_options[] = {
+    MODEL_OPTION(request, model, "GGUF; a vocabulary is enough"),
+    TEXT_OPTION(request, "text", text, "T", "the text"),
+    TEXT_OPTION(request, "file", file, "F", "read the text from a file"),
+    FLAG_OPTION(request, "ids", only_ids, "the ids alone, on one line"),
+    FLAG_OPTION(request, "special", special, "match control pieces such as <mask> too"),
+    FLAG_OPTION(request, "inside", inside, "the text goes on from other text: no dummy space before it"),
+    FLAG_OPTION(request, "json", json, "one JSON object"),
+};
+
+static int parse_tokenize(request *r, int argc, char **argv)
+{
+    option_group group = OPTION_GROUP(tokenize_options, r);
     const option_set set = {"tokenize",
                             "-m MODEL (--text T | --file F | -) [options]",
                             "Cuts text into tokens.  No BOS or EOS is added.",
-                            options,
-                            sizeof options / sizeof *options,
-                            &dash};
-    double start = seconds_now();
-    bytes input = {0};
-    pal_error err;
+                            &group,
+                            1,
+                            &r->dash};
+    return options_parse(&set, argc, argv);
+}
+
+static void put_ids(const int32_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) printf("%s%d", i ? " " : "", ids[i]);
+    fputc('\n', stdout);
+}
+
+static int tokenize(const request *r, const pal_model *model, const bytes *input, double start)
+{
     size_t count;
-    int code = options_parse(&set, argc, argv);
+    pal_error err;
+    int32_t *ids = malloc(pal_times(input->size + 1, sizeof *ids));
+    if (!ids) return no_memory("tokenize", "the tokens");
+    int code = EXIT_GOOD;
+    if (pal_tokenize(model, input->data, input->size, flags_of(r), ids, input->size + 1, &count, &err))
+        code = report("tokenize", &err);
+    else if (r->json)
+        put_json(model, r->model, ids, count, start);
+    else
+        (r->only_ids ? put_ids(ids, count) : put_pieces(model, ids, count));
+    free(ids);
+    return code;
+}
+
+int command_tokenize(int argc, char **argv)
+{
+    request r = {0};
+    const double start = seconds_now();
+    bytes input = {0};
+    int code = parse_tokenize(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("tokenize", path, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("tokenize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
-    code = input_read("tokenize", text, file, dash, &input);
-    if (code < 0) {
-        int32_t *ids = malloc(pal_times(input.size + 1, sizeof *ids));
-        unsigned flags = (special ? PAL_TOKENIZE_SPECIAL : 0) | (inside ? PAL_TOKENIZE_INSIDE : 0);
-        if (!ids || pal_tokenize(model, input.data, input.size, flags, ids, input.size + 1, &count, &err))
-            code = ids ? report("tokenize", &err) : no_memory("tokenize", "the tokens");
-        else {
-            code = EXIT_GOOD;
-            if (as_json)
-                put_json(model, path, ids, count, start);
-            else if (!only_ids)
-                put_pieces(model, ids, count);
-            else {
-                for (size_t i = 0; i < count; i++) printf("%s%d", i ? " " : "", ids[i]);
-                fputc('\n', stdout);
-            }
-        }
-        free(ids);
-    }
+    code = input_read("tokenize", r.text, r.file, r.dash, &input);
+    if (code < 0) code = tokenize(&r, model, &input, start);
     pal_model_close(model);
     free(input.data);
     return code;
@@ -125,49 +146,52 @@ static bool read_ids(const char *text, size_t size, int32_t **out, size_t *count
     return true;
 }
 
+static const option detokenize_options[] = {
+    MODEL_OPTION(request, model, "GGUF; a vocabulary is enough"),
+    TEXT_OPTION(request, "ids", ids, "\"1 2 3\"", "the ids"),
+    TEXT_OPTION(request, "file", file, "F", "read the ids from a file"),
+    FLAG_OPTION(request, "special", special, "write control pieces too"),
+    FLAG_OPTION(request, "inside", inside, "the tokens go on from other text: keep a leading space"),
+};
+
+static int parse_detokenize(request *r, int argc, char **argv)
+{
+    option_group group = OPTION_GROUP(detokenize_options, r);
+    const option_set set = {
+        "detokenize", "-m MODEL (--ids \"1 2 3\" | --file F | -) [options]", "Turns tokens back into text.", &group, 1,
+        &r->dash};
+    return options_parse(&set, argc, argv);
+}
+
+static int detokenize(const request *r, const pal_model *model, const int32_t *ids, size_t count)
+{
+    size_t size = 0;
+    pal_error err;
+    if (pal_detokenize(model, ids, count, flags_of(r), NULL, 0, &size, &err)) {
+        report("detokenize", &err);
+        return EXIT_BAD;
+    }
+    char *text = malloc(size + 1);
+    if (!text) return no_memory("detokenize", "the text");
+    pal_detokenize(model, ids, count, flags_of(r), text, size, &size, &err);
+    fwrite(text, 1, size, stdout);
+    fputc('\n', stdout);
+    free(text);
+    return EXIT_GOOD;
+}
+
 int command_detokenize(int argc, char **argv)
 {
-    const char *path = NULL, *file = NULL, *ids_text = NULL, *dash = NULL;
-    bool special = false, inside = false;
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF; a vocabulary is enough)", OPTION_TEXT, &path, NULL},
-        {"ids", "\"1 2 3\"", "the ids", OPTION_TEXT, &ids_text, NULL},
-        {"file", "F", "read the ids from a file", OPTION_TEXT, &file, NULL},
-        {"special", NULL, "write control pieces too", OPTION_FLAG, &special, NULL},
-        {"inside", NULL, "the tokens go on from other text: keep a leading space", OPTION_FLAG, &inside, NULL},
-    };
-    const option_set set = {"detokenize",
-                            "-m MODEL (--ids \"1 2 3\" | --file F | -) [options]",
-                            "Turns tokens back into text.",
-                            options,
-                            sizeof options / sizeof *options,
-                            &dash};
+    request r = {0};
     bytes input = {0};
-    pal_error err;
     int32_t *ids = NULL;
-    size_t count = 0, size = 0;
-    int code = options_parse(&set, argc, argv);
+    size_t count = 0;
+    int code = parse_detokenize(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("detokenize", path, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("detokenize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
-    unsigned flags = (special ? PAL_TOKENIZE_SPECIAL : 0) | (inside ? PAL_TOKENIZE_INSIDE : 0);
-    code = input_read("detokenize", ids_text, file, dash, &input);
-    if (code < 0) {
-        char *text = NULL;
-        code = EXIT_BAD;
-        if (!read_ids(input.data, input.size, &ids, &count))
-            ;
-        else if (pal_detokenize(model, ids, count, flags, NULL, 0, &size, &err))
-            report("detokenize", &err);
-        else if ((text = malloc(size + 1))) {
-            pal_detokenize(model, ids, count, flags, text, size, &size, &err);
-            fwrite(text, 1, size, stdout);
-            fputc('\n', stdout);
-            code = EXIT_GOOD;
-        } else
-            no_memory("detokenize", "the text");
-        free(text);
-    }
+    code = input_read("detokenize", r.ids, r.file, r.dash, &input);
+    if (code < 0) code = read_ids(input.data, input.size, &ids, &count) ? detokenize(&r, model, ids, count) : EXIT_BAD;
     free(ids);
     free(input.data);
     pal_model_close(model);

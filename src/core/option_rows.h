@@ -91,7 +91,7 @@
       "how many tokens there is memory for, those of the prompt included") \
     X(BOTH, "batch", batch, INT, FROM(1), IS(256), "", "tokens of the prompt in one evaluation") \
     X(BOTH, "kv", kv, CHOICE, NAMED(PAL_KV_TYPES, pal_kv_type_name), SAID(PAL_KV_F32, "F32"), "", \
-      "the type in which keys and values are kept: F16 and Q8_0 take less memory")
+      "the type in which keys and values are kept, the largest first")
 
 /* pal_score_options */
 #define PAL_SCORE_ROWS(X) \
@@ -145,7 +145,7 @@
 #define PAL_LIKELIHOOD_ROWS(X) \
     X(BOTH, "method", method, CHOICE, WORDS(PAL_LIKELIHOOD_BOUND, "flow", "bound"), \
       SAID(PAL_LIKELIHOOD_FLOW, "flow"), "", \
-      "likelihood: by the probability flow, or the variational bound of a sampler (a -ddpm, or a -ddim with eta)") \
+      "likelihood: by the probability flow, or the variational bound of a sampler: a -ddpm, or a -ddim with eta") \
     X(LIBRARY, "draw", draw, COUNT, ANY, IS(0), "", "another draw is another estimate") \
     X(LIBRARY, "tolerance", tolerance, NUMBER, BETWEEN(1e-6, 0.1), IS(1e-3), "", \
       "flow: error of the solver, absolute and relative") \

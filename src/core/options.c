@@ -99,8 +99,7 @@ void pal_options_default(const pal_options *table, void *options)
     for (size_t i = 0; i < table->count; i++) pal_option_set(&table->rows[i], options, table->rows[i].standard);
 }
 
-/* false for NaN */
-static bool is_good(const pal_option *row, double x)
+static bool is_in_range(const pal_option *row, double x)
 {
     const bool least = !(x < row->least) && !(x > row->least), most = !(x < row->most) && !(x > row->most);
     switch (row->range) {
@@ -111,12 +110,17 @@ static bool is_good(const pal_option *row, double x)
     }
 }
 
+bool pal_option_is_good(const pal_option *row, double x)
+{
+    const bool standard = !isnan(x) && !(x < row->standard) && !(x > row->standard);
+    return standard || is_in_range(row, x);
+}
+
 pal_status pal_options_check(const pal_options *table, const void *options, pal_error *err)
 {
     for (size_t i = 0; i < table->count; i++) {
         const pal_option *row = &table->rows[i];
-        const double x = pal_option_get(row, options);
-        if (!is_good(row, x) && (isnan(x) || x < row->standard || x > row->standard))
+        if (!pal_option_is_good(row, pal_option_get(row, options)))
             return pal_fail(err, PAL_E_OPTION, row->must, SIZE_MAX);
     }
     return PAL_OK;

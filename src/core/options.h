@@ -43,6 +43,7 @@ void pal_options_default(const pal_options *table, void *options);
 /* PAL_E_OPTION with the text of the first row whose value is neither in its range nor the default. */
 pal_status pal_options_check(const pal_options *table, const void *options, pal_error *err);
 
+bool pal_option_is_good(const pal_option *row, double value);      /* in its range, or its default */
 double pal_option_get(const pal_option *row, const void *options); /* of a seed: rounded */
 
 /* The nearest value that the field can hold: absurd numbers stay absurd, and are then refused.  NaN, where a field
