@@ -15,6 +15,7 @@ import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
+import { architectures } from './architectures.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -73,7 +74,13 @@ function bare(bytes) {
 }
 
 const id = await buildId();
-const define = { __BUILD__: JSON.stringify(id), __VERSION__: JSON.stringify(version), __RELAXED__: String(relaxed) };
+const kinds = await architectures(join(here, '../src/network/kinds.h'));
+const define = {
+  __BUILD__: JSON.stringify(id),
+  __VERSION__: JSON.stringify(version),
+  __RELAXED__: String(relaxed),
+  __ARCHITECTURES__: JSON.stringify(kinds),
+};
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
 
 /** The library's modules by the names they get.  The last is the worker's part of pictures, loaded where a model draws. */

@@ -41,7 +41,7 @@ function remembered(values: Map<string, string | number>, architecture: string):
   const keyValueHeads = Number(values.get(`${architecture}.attention.head_count_kv`) ?? heads);
   const width = number('attention.key_length') || number('embedding_length') / heads;
   const bytes = 2 * 4 * number('block_count') * keyValueHeads * width * Math.min(number('context_length'), ROOM);
-  return architecture !== 'llada' && Number.isFinite(bytes) ? bytes : 0;
+  return (__ARCHITECTURES__[architecture]?.causal ?? true) && Number.isFinite(bytes) ? bytes : 0;
 }
 
 function readValues(view: DataView): Map<string, string | number> {

@@ -13,7 +13,7 @@ export interface Files {
 
 export type Kind = 'text' | 'pictures';
 
-export const kindOf = (architecture: string | null): Kind => (architecture === 'unet' ? 'pictures' : 'text');
+export const kindOf = (architecture: string | null): Kind => __ARCHITECTURES__[architecture ?? '']?.engine ?? 'text';
 
 export function fileOf({ base }: Files, name: string): string {
   return new URL(`${name}?v=${__BUILD__}`, base).href;

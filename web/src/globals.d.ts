@@ -3,6 +3,8 @@ declare const __BUILD__: string;
 declare const __VERSION__: string;
 /** palimpsest-relaxed.wasm was built. */
 declare const __RELAXED__: boolean;
+/** By general.architecture, from src/network/kinds.h. */
+declare const __ARCHITECTURES__: Record<string, { causal: boolean; engine: 'text' | 'pictures' }>;
 declare const WorkerGlobalScope: unknown;
 
 /** What the DOM library leaves to workers. */

@@ -95,8 +95,9 @@ export class OwnModel {
 
 /** As far as the file's beginning tells; what it can really do shows when it is loaded. */
 function viewOf({ architecture }: Glance): keyof Engines {
-  if (architecture === 'unet') return 'pictures';
-  return architecture === 'llada' || architecture === '' ? 'text' : 'continue';
+  const kind = __ARCHITECTURES__[architecture];
+  if (kind?.engine === 'pictures') return 'pictures';
+  return architecture !== '' && (kind?.causal ?? true) ? 'continue' : 'text';
 }
 
 const USES = { text: 'it fills blanks, in the view Text', continue: 'it writes forward, in the view Continue', pictures: 'it draws, in the view Pictures' };
