@@ -1,5 +1,5 @@
-/* product_inputs.h - quantised inputs of products, for test_kernels.c,
- * test_kernels_products.c and test_kernels_parts.c. */
+/* product_inputs.h - inputs of products, for test_kernels.c, test_kernels_products.c, test_kernels_parts.c and
+ * test_linear.c. */
 #ifndef PAL_PRODUCT_INPUTS_H
 #define PAL_PRODUCT_INPUTS_H
 
@@ -47,6 +47,48 @@ static inline void pack(room *w, uint32_t type, int rows, int cols)
     room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
     pal_panels_pack(w->data, type, rows, cols, eight.data);
     drop(&eight);
+}
+
+/* ---- blocks with small scales and minima -------------------------------- */
+
+/* Where a block of a type has halves: one or two. */
+static inline size_t half_places(uint32_t type, size_t place[2])
+{
+    place[0] = type == PAL_Q6_K ? 208 : 0;
+    place[1] = 2;
+    return type == PAL_Q5_0 || type == PAL_Q6_K ? 1 : 2;
+}
+
+static inline uint16_t some_half(fill kind)
+{
+    switch (kind) {
+    case ZERO: return (uint16_t)(below(2) << 15);
+    case DENORMAL: return (uint16_t)(1 + below(1023));
+    case HUGE_VALUES: return 0x7bff;
+    case RANGE: return (uint16_t)(below(0x7c00) | below(2) << 15);
+    default: return pal_f32_to_f16((float)(uniform() * 0.1 + 0.001) * (below(2) ? 1.0f : -1.0f));
+    }
+}
+
+/* Integers, fifth bits and small scales of any bits, or all at one end of what they can be. */
+static inline room block_weights(fill kind, uint32_t type, size_t count)
+{
+    const size_t block = pal_tensor_block_bytes(type), blocks = count / pal_tensor_block(type);
+    room r = take(blocks, block, 1);
+    unsigned char *w = r.data;
+    for (size_t b = 0; b < blocks; b++, w += block) {
+        size_t place[2], halves = half_places(type, place);
+        for (size_t i = 0; i < block; i++)
+            w[i] = (unsigned char)(kind == MAX           ? 0xff
+                                   : kind == MIN         ? 0x00
+                                   : kind == ALTERNATING ? (i % 2 ? 0x80 : 0x7f)
+                                                         : below(256));
+        for (size_t i = 0; i < halves; i++) {
+            uint16_t half = some_half(kind);
+            memcpy(w + place[i], &half, sizeof half);
+        }
+    }
+    return r;
 }
 
 #endif

@@ -25,13 +25,15 @@ static void attention_block(const pal_pass *p, int layer)
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
     float *v = pal_cache_values(p->cache, layer, p->first);
-    norm(p, &l->attn_norm, p->n);                                 /* h [n, dim] */
-    pal_linear(compute, a->k, a->h, &l->k, p->n, &a->room, true); /* k, v [n, dim] */
-    pal_linear(compute, v, a->h, &l->v, p->n, &a->room, false);
-    pal_pass_gather(p);                                                                /* h, x [count, dim] */
-    pal_linear(compute, a->q, a->h, &l->q, p->count, &a->room, p->count < p->n);       /* q [count, dim] */
-    pal_pass_attend(p, layer);                                                         /* attended [count, dim] */
-    pal_linear(compute, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
+    norm(p, &l->attn_norm, p->n); /* h [n, dim] */
+    pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
+    pal_linear(compute, a->k, &h, &l->k); /* k, v [n, dim] */
+    pal_linear(compute, v, &h, &l->v);
+    pal_pass_gather(p, &h);               /* h, x [count, dim] */
+    pal_linear(compute, a->q, &h, &l->q); /* q [count, dim] */
+    pal_pass_attend(p, layer);            /* attended [count, dim] */
+    pal_input attended = pal_pass_input(p, a->attended, p->count, net->dim);
+    pal_linear(compute, a->h, &attended, &l->attn_output); /* h [count, dim] */
     compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
@@ -40,10 +42,12 @@ static void mlp_block(const pal_pass *p, const pal_layer *l)
     const pal_transformer *net = p->net;
     const pal_compute *compute = p->compute;
     pal_activations *a = p->a;
-    norm(p, &l->ffn_norm, p->count);                                    /* h [count, dim] */
-    pal_linear(compute, a->up, a->h, &l->up, p->count, &a->room, true); /* up [count, hidden] */
+    norm(p, &l->ffn_norm, p->count); /* h [count, dim] */
+    pal_input h = pal_pass_input(p, a->h, p->count, net->dim);
+    pal_linear(compute, a->up, &h, &l->up); /* up [count, hidden] */
     compute->kernels->gelu(a->up, (size_t)p->count * (size_t)net->hidden);
-    pal_linear(compute, a->h, a->up, &l->down, p->count, &a->room, true); /* h [count, dim] */
+    pal_input hidden = pal_pass_input(p, a->up, p->count, net->hidden);
+    pal_linear(compute, a->h, &hidden, &l->down); /* h [count, dim] */
     compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 

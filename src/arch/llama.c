@@ -34,17 +34,18 @@ static void attention_block(const pal_pass *p, int layer)
     pal_activations *a = p->a;
     float *v = pal_cache_values(p->cache, layer, p->first);
     compute->kernels->rms_norm(a->h, a->x, l->attn_norm.gain, net->eps, p->n, net->dim); /* h [n, dim] */
-    pal_linear(compute, a->k, a->h, &l->k, p->n, &a->room, true); /* k, v [n, kv_heads * head_dim] */
-    pal_linear(compute, v, a->h, &l->v, p->n, &a->room, l->v.type != l->k.type);
+    pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
+    pal_linear(compute, a->k, &h, &l->k); /* k, v [n, kv_heads * head_dim] */
+    pal_linear(compute, v, &h, &l->v);
     norm_heads(p, a->k, l->k_norm, p->n, net->kv_heads);
     rotate(p, a->k, NULL, p->n, net->kv_heads);
-    pal_pass_gather(p); /* h, x [count, dim] */
-    const bool again = p->count < p->n || l->q.type != l->v.type;
-    pal_linear(compute, a->q, a->h, &l->q, p->count, &a->room, again); /* q [count, heads * head_dim] */
+    pal_pass_gather(p, &h);               /* h, x [count, dim] */
+    pal_linear(compute, a->q, &h, &l->q); /* q [count, heads * head_dim] */
     norm_heads(p, a->q, l->q_norm, p->count, net->heads);
     rotate(p, a->q, p->rows, p->count, net->heads);
-    pal_pass_attend(p, layer);                                                         /* attended: as q */
-    pal_linear(compute, a->h, a->attended, &l->attn_output, p->count, &a->room, true); /* h [count, dim] */
+    pal_pass_attend(p, layer); /* attended: as q */
+    pal_input attended = pal_pass_input(p, a->attended, p->count, net->heads * net->head_dim);
+    pal_linear(compute, a->h, &attended, &l->attn_output); /* h [count, dim] */
     compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
@@ -54,10 +55,12 @@ static void mlp_block(const pal_pass *p, const pal_layer *l)
     const pal_compute *compute = p->compute;
     pal_activations *a = p->a;
     compute->kernels->rms_norm(a->h, a->x, l->ffn_norm.gain, net->eps, p->count, net->dim); /* h [count, dim] */
-    pal_linear(compute, a->gate, a->h, &l->gate, p->count, &a->room, true); /* gate, up [count, hidden] */
-    pal_linear(compute, a->up, a->h, &l->up, p->count, &a->room, l->up.type != l->gate.type);
+    pal_input h = pal_pass_input(p, a->h, p->count, net->dim);
+    pal_linear(compute, a->gate, &h, &l->gate); /* gate, up [count, hidden] */
+    pal_linear(compute, a->up, &h, &l->up);
     compute->kernels->swiglu(a->gate, a->up, (size_t)p->count * (size_t)net->hidden); /* silu(gate) * up */
-    pal_linear(compute, a->h, a->gate, &l->down, p->count, &a->room, true);           /* h [count, dim] */
+    pal_input hidden = pal_pass_input(p, a->gate, p->count, net->hidden);
+    pal_linear(compute, a->h, &hidden, &l->down); /* h [count, dim] */
     compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 

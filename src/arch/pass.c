@@ -16,8 +16,15 @@ static void gather(float *x, const int *rows, int count, int width)
             memmove(x + (size_t)i * (size_t)width, x + (size_t)rows[i] * (size_t)width, (size_t)width * sizeof *x);
 }
 
-void pal_pass_gather(const pal_pass *p)
+pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols)
 {
+    return pal_input_of(&p->a->room, x, n, cols);
+}
+
+void pal_pass_gather(const pal_pass *p, pal_input *h)
+{
+    if (p->count == p->n) return;
+    *h = pal_pass_input(p, p->a->h, p->count, p->net->dim);
     gather(p->a->h, p->rows, p->count, p->net->dim);
     gather(p->a->x, p->rows, p->count, p->net->dim);
 }

@@ -20,8 +20,11 @@ typedef struct {
 /* a->x [n, dim]: the embeddings of tokens [n]. */
 void pal_pass_embed(const pal_pass *p, const int32_t *tokens);
 
-/* Rows p->rows of a->h and a->x [n, dim] to their front: [count, dim]. */
-void pal_pass_gather(const pal_pass *p);
+/* x [n, cols] on its way into products. */
+pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols);
+
+/* Rows p->rows of a->h and a->x [n, dim] to their front: [count, dim]; *h is the input that a->h is, then. */
+void pal_pass_gather(const pal_pass *p, pal_input *h);
 
 /* Keeps the keys a->k [n, kv_heads * head_dim] of a layer beside its values, which are at pal_cache_values, and attends
  * with the queries a->q [count, heads * head_dim] to all that they see, into a->attended. */

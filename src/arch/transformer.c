@@ -124,7 +124,8 @@ void pal_transformer_logits(const pal_transformer *net, const pal_compute *compu
         for (int i = 0; i < rows; i++)
             memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
         net->architecture->output_norm(net, compute, a->h, rows);
-        pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, a->h, output, rows, &a->room, true);
+        pal_input in = pal_input_of(&a->room, a->h, rows, net->dim);
+        pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, &in, output);
         done += rows;
     }
 }

@@ -103,9 +103,11 @@ static void embed(const pass *p, double time, int label)
         sines[i] = (float)cosine;
         sines[half + i] = (float)sine;
     }
-    pal_linear(p->compute, hidden, sines, &net->time[0], 1, room, true);
+    pal_input in = pal_input_of(room, sines, 1, net->sinusoids);
+    pal_linear(p->compute, hidden, &in, &net->time[0]);
     p->compute->kernels->silu(hidden, size);
-    pal_linear(p->compute, e, hidden, &net->time[1], 1, room, true);
+    in = pal_input_of(room, hidden, 1, net->embedding);
+    pal_linear(p->compute, e, &in, &net->time[1]);
     if (net->label_embd.data) {
         pal_matrix_row(hidden, &net->label_embd, label < 0 ? net->labels : label, p->room->row);
         p->compute->kernels->add(e, hidden, size);

@@ -33,16 +33,6 @@ enum {
 #define PAL_BLOCK 32 /* elements in a block of Q8_0, Q4_0 and of quantised activations */
 #define PAL_PANEL 8  /* rows of weights, or keys, that lie together: see panels.h */
 
-/* Weights [rows, cols], in panels once pal_panels_pack has been over them; rows % 8 rows at the end as in the
- * file.  cols is a multiple of the type's block. */
-typedef struct {
-    uint32_t type; /* pal_tensor_type, one that pal_weights_known knows */
-    int rows, cols;
-    const void *data;
-    const float *bias; /* [rows], added to every product; NULL: none */
-    bool narrow;       /* Q8_0 whose integers are -31..31, as far as they lie in panels: see matmul_q8_0.c */
-} pal_matrix;
-
 /* Activations [n, cols] quantised in blocks of 32.  What a set of kernels reads of it, its quantize writes. */
 typedef struct {
     int8_t *q;     /* [n, cols], -127..127 */
@@ -57,10 +47,12 @@ typedef struct {
     size_t y_stride;         /* at least rows */
     const float *x;          /* what float weights are multiplied with */
     const pal_quantized *xq; /* what quantised weights are multiplied with */
-    const void *w;           /* [rows, cols] in panels */
+    const void *w;           /* [rows, cols] in panels, rows % 8 rows at the end as in the file */
     int n, rows, cols;
     uint32_t type; /* of w; only matmul_parts asks */
-    bool narrow;   /* as pal_matrix has it; the result is the same with and without */
+    /* Q8_0 whose integers are -31..31, as far as they lie in panels: see matmul_q8_0.c; the result is the same with and
+     * without. */
+    bool narrow;
 } pal_product;
 
 typedef void pal_matmul_fn(const pal_product *p);

@@ -48,13 +48,14 @@ void pal_attention_block_run(const pal_compute *compute, const pal_attention_blo
                                        .scale = 1.0f / sqrtf((float)head_dim)};
     for (int i = 0; i < places; i++) room->seen[i] = places;
     pal_group_norm_run(compute, &b->norm, h, x, places, NULL, PAL_NORM_ONLY,
-                       &block_room->norm);                           /* h [places, channels] */
-    pal_linear(compute, room->q, h, &b->q, places, quantized, true); /* q, t, v as h */
-    pal_linear(compute, t, h, &b->k, places, quantized, pal_weights_float(b->q.type));
-    pal_linear(compute, room->v, h, &b->v, places, quantized,
-               pal_weights_float(b->q.type) && pal_weights_float(b->k.type));
+                       &block_room->norm); /* h [places, channels] */
+    pal_input normed = pal_input_of(quantized, h, places, channels);
+    pal_linear(compute, room->q, &normed, &b->q); /* q, t, v as h */
+    pal_linear(compute, t, &normed, &b->k);
+    pal_linear(compute, room->v, &normed, &b->v);
     fill_keys(room->keys, t, places, b->heads, head_dim);
     compute->kernels->attention(h, room->q, room->keys, room->v, room->scores, &shape); /* h [places, channels] */
-    pal_linear(compute, t, h, &b->out, places, quantized, true);
+    pal_input attended = pal_input_of(quantized, h, places, channels);
+    pal_linear(compute, t, &attended, &b->out);
     compute->kernels->add(x, t, (size_t)places * (size_t)channels);
 }

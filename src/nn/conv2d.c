@@ -63,15 +63,6 @@ static void lay_out(const pal_conv2d *c, const source *s, int done, int n)
     }
 }
 
-/* The quantised values of a picture from its pixel `at` on, which is where a block starts. */
-static pal_quantized part_of(const pal_quantized *q, size_t at)
-{
-    return (pal_quantized){.q = q->q + at,
-                           .scale = q->scale + at / PAL_BLOCK,
-                           .bias = q->bias + at / PAL_BLOCK,
-                           .wide = q->wide ? q->wide + at : NULL};
-}
-
 /* Patches of the quantised picture. */
 static void lay_out_quantized(const pal_conv2d *c, const pal_conv2d_room *room, int height, int width, int done, int n)
 {
@@ -95,8 +86,9 @@ static void run_quantized(const pal_compute *compute, const pal_conv2d *c, float
     if (c->size > 1 || c->stride > 1)
         lay_out_quantized(c, room, height, width, done, n);
     else
-        rows = part_of(&room->whole, (size_t)done * (size_t)c->in);
-    pal_linear(compute, y, NULL, &c->w, n, &rows, false);
+        rows = pal_quantized_from(&room->whole, (size_t)done * (size_t)c->in); /* a pixel begins a block */
+    pal_input in = pal_input_quantized(&rows, n, c->w.cols);
+    pal_linear(compute, y, &in, &c->w);
 }
 
 static void run_floats(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
@@ -109,7 +101,8 @@ static void run_floats(const pal_compute *compute, const pal_conv2d *c, float *y
         lay_out(c, &s, done, n);
         rows = room->patches;
     }
-    pal_linear(compute, y, rows, &c->w, n, &room->rows, true);
+    pal_input in = pal_input_of(&room->rows, rows, n, c->w.cols);
+    pal_linear(compute, y, &in, &c->w);
 }
 
 void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,

@@ -14,9 +14,10 @@ void pal_residual_block_run(const pal_compute *compute, const pal_residual_block
 {
     const int places = height * width, out = b->conv1.w.rows;
     const pal_conv2d_room *conv = &room->conv;
+    pal_input told = pal_input_of(&conv->whole, e, 1, b->emb.cols);
     pal_group_norm_run(compute, &b->norm1, room->h, x, places, NULL, PAL_NORM_SILU, &room->norm); /* h [places, in] */
     pal_conv2d_run(compute, &b->conv1, room->t, room->h, height, width, conv);                    /* t [places, out] */
-    pal_linear(compute, room->modulation, e, &b->emb, 1, &conv->whole, true);                     /* [2 * out] */
+    pal_linear(compute, room->modulation, &told, &b->emb);                                        /* [2 * out] */
     pal_group_norm_run(compute, &b->norm2, room->h, room->t, places, room->modulation, PAL_NORM_SILU, &room->norm);
     pal_conv2d_run(compute, &b->conv2, y, room->h, height, width, conv); /* y [places, out] */
     if (b->skip.w.data) {
