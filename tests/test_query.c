@@ -195,6 +195,20 @@ static void time_is_that_of_the_step_or_the_share_of_open_places(void **state)
     }
 }
 
+/* What is opened again behind the last time step is revealed as in that. */
+static void time_behind_the_last_step_is_that_of_the_last(void **state)
+{
+    (void)state;
+    start(PAL_ANCESTRAL, true, false);
+    while (pal_fill_step(&t.fill, NULL) == PAL_MORE) continue;
+    for (int32_t step = 18; step < 23; step++) {
+        t.fill.step = step;
+        pal_fill_mask(&t.fill, 2);
+        pal_fill_step(&t.fill, NULL);
+        assert_true(t.model.time == (step < 19 && t.fill.step == 19 ? 2.0 : 1.0) / 20.0);
+    }
+}
+
 /* ---- likelihoods ask likewise -------------------------------------------------------------------------------- */
 
 static const int32_t sequence[4] = {2, 0, 1, 1};
@@ -262,6 +276,7 @@ int main(void)
         cmocka_unit_test(pin_of_a_drawn_empty_asks_again),
         cmocka_unit_test(sampler_chooses_the_places_that_are_asked_for),
         cmocka_unit_test(time_is_that_of_the_step_or_the_share_of_open_places),
+        cmocka_unit_test(time_behind_the_last_step_is_that_of_the_last),
         cmocka_unit_test(likelihood_of_an_order_tells_it),
         cmocka_unit_test(likelihood_of_masks_tells_their_share),
         cmocka_unit_test(likelihood_from_left_to_right_is_that_order),
