@@ -41,11 +41,11 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
     return pal_fill_check(o, &m->classes, err);
 }
 
-static pal_status count_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
-                             const pal_infill_options *o, pal_error *err)
+/* Counts, where the page has no arrays yet; otherwise fills them. */
+static pal_status read_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
+                            const pal_infill_options *o, pal_error *err)
 {
     const pal_page_rules rules = {.longest = m->shape.context, .free_least = o->free_min, .free_most = o->free_max};
-    *page = (pal_page){0};
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
 }
@@ -71,10 +71,10 @@ pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_b
                              size_t *bytes, pal_error *err)
 {
     pal_session measured;
-    pal_page page;
+    pal_page page = {0};
     pal_arena arena = {0};
     pal_status s = check(m, o, err);
-    if (!s) s = count_page(&page, m, text, text_bytes, o, err);
+    if (!s) s = read_page(&page, m, text, text_bytes, o, err);
     if (s) return s;
     lay_out(&measured, m, &page, &arena);
     if (!pal_arena_bytes(&arena, bytes))
@@ -92,42 +92,45 @@ static pal_status pin_all(pal_session *s, const pal_infill_options *o, pal_error
     return PAL_OK;
 }
 
+static void start_fill(pal_session *s)
+{
+    pal_fill *f = &s->fill;
+    f->predictor = pal_runner_start(&s->runner);
+    f->classes = &s->model->classes;
+    f->options = s->options;
+    f->n = s->layout.shown;
+    f->tokens = s->layout.tokens + s->layout.shown_from;
+    f->drops_empty = true;
+    f->blanks = (int32_t)s->page.blanks;
+    f->slots = s->layout.slots;
+    f->blank = s->layout.blank;
+    f->slot = s->layout.slot;
+    pal_fill_start(f);
+}
+
 pal_status pal_session_init(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
                             const pal_infill_options *o, void *block, size_t bytes, pal_error *err)
 {
     size_t needed;
-    pal_page page;
+    pal_page page = {0};
     pal_session unplaced;
     pal_status status = pal_session_bytes(m, text, text_bytes, o, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
         return pal_fail(err, PAL_E_MEMORY, "the block lent to the session is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
-    count_page(&page, m, text, text_bytes, o, NULL);
+    read_page(&page, m, text, text_bytes, o, NULL);
     pal_session *s = lay_out(&unplaced, m, &page, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
-    const pal_page_rules rules = {.longest = m->shape.context, .free_least = o->free_min, .free_most = o->free_max};
     s->model = m;
     s->options = *o;
     s->options.pins = NULL;
-    pal_page_read(&s->page, text, text_bytes, &rules, NULL);
+    read_page(&s->page, m, text, text_bytes, o, NULL);
     status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, m->shape.context, err);
-    if (status) {
-        pal_arena_return(&arena);
-        return status;
+    if (!status) {
+        start_fill(s);
+        status = pin_all(s, o, err);
     }
-    s->fill.predictor = pal_runner_start(&s->runner);
-    s->fill.classes = &m->classes;
-    s->fill.options = s->options;
-    s->fill.n = s->layout.shown;
-    s->fill.tokens = s->layout.tokens + s->layout.shown_from;
-    s->fill.drops_empty = true;
-    s->fill.blanks = (int32_t)s->page.blanks;
-    s->fill.slots = s->layout.slots;
-    s->fill.blank = s->layout.blank;
-    s->fill.slot = s->layout.slot;
-    pal_fill_start(&s->fill);
-    status = pin_all(s, o, err);
     if (status)
         pal_arena_return(&arena);
     else

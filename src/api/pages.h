@@ -1,4 +1,4 @@
-/* pages.h - what a page being filled holds (internal: for session.c and together.c). */
+/* pages.h - what a page being filled holds (internal: for pages.c and together.c). */
 #ifndef PAL_SESSION_H
 #define PAL_SESSION_H
 

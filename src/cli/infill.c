@@ -64,18 +64,48 @@ static const option page_options[] = {
     ISA_OPTION(request, isa),
 };
 
+#define SUMMARY                                                                                                        \
+    "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"                            \
+    "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"                          \
+    "\\[[ stands for two plain brackets."
+
+static void add(char *text, size_t size, const char *before, const char *more)
+{
+    const size_t length = strlen(text);
+    snprintf(text + length, size - length, "%s%s", before, more);
+}
+
+/* The summary, and a line for each option that not every sampler takes: which of them do. */
+static void summarise(char *text, size_t size)
+{
+    static const struct {
+        const char *option;
+        size_t taken; /* where pal_sampler_properties says so */
+    } options[] = {{"\n--steps works with: ", offsetof(pal_sampler_properties, steps)},
+                   {"\n--threshold works with: ", offsetof(pal_sampler_properties, threshold)},
+                   {"\n--entropy-bound works with: ", offsetof(pal_sampler_properties, entropy_bound)},
+                   {"\n--remask works with: ", offsetof(pal_sampler_properties, remask)}};
+    snprintf(text, size, "%s\n", SUMMARY);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const char *before = options[i].option;
+        for (int s = 0; s < PAL_SAMPLERS; s++) {
+            const char *properties = (const char *)pal_sampler_about((pal_sampler)s);
+            if (!*(const bool *)(properties + options[i].taken)) continue;
+            add(text, size, before, pal_sampler_name((pal_sampler)s));
+            before = ", ";
+        }
+    }
+}
+
 /* *seeded: a seed was given. */
 static int parse(request *r, int argc, char **argv, bool *seeded)
 {
+    char summary[2048];
+    summarise(summary, sizeof summary);
     option_group groups[] = {OPTION_GROUP(page_options, r), infill_group(&r->fill)};
-    const option_set set = {"infill",
-                            "-m MODEL (--text T | --file F | -) [options]",
-                            "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"
-                            "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"
-                            "\\[[ stands for two plain brackets.",
-                            groups,
-                            sizeof groups / sizeof *groups,
-                            &r->dash};
+    const option_set set = {
+        "infill", "-m MODEL (--text T | --file F | -) [options]", summary, groups, sizeof groups / sizeof *groups,
+        &r->dash};
     options_default(&groups[0]);
     r->fill = pal_infill_defaults();
     const int code = options_parse(&set, argc, argv);

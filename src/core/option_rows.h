@@ -47,13 +47,14 @@
     X(BOTH, "document", document, FLAG, ANY, IS(0), "", "the page is a whole document, with a beginning and an end") \
     X(BOTH, "window", window, FLAG, ANY, IS(0), "", "show the model a part of a page longer than its context") \
     X(BOTH, "byte-pieces", byte_pieces, FLAG, ANY, IS(0), "", "let fills hold characters outside the vocabulary") \
-    X(BOTH, "steps", steps, INT, BETWEEN(1, 1048576), SAID(0, "64"), "", "samplers ancestral and remask: time steps") \
+    X(BOTH, "steps", steps, INT, BETWEEN(1, 1048576), SAID(0, "64"), "", \
+      "how many time steps, of samplers that go by them") \
     X(BOTH, "threshold", threshold, NUMBER, BETWEEN(0, 1), SAID(0, "0.9"), "", \
-      "sampler parallel: fill each place whose likeliest token is more probable than this") \
+      "fill each place whose likeliest token is more probable than this") \
     X(BOTH, "entropy-bound", entropy_bound, NUMBER, BETWEEN(0, 1e6), IS(0), " nats (0 is off)", \
-      "sampler parallel: instead, fill places while the sum of their entropies less the largest is within this") \
+      "instead of the threshold: fill places while the sum of their entropies less the largest is within this") \
     X(BOTH, "remask", remask, NUMBER, BETWEEN(0, 1), SAID(-1, "0.04"), "", \
-      "sampler remask: probability that a filled place is masked again in a step") \
+      "probability that a filled place is masked again in a step") \
     X(LIBRARY, "free-min", free_min, INT, FROM(1), IS(1), "", "the shortest length that [[?]] stands for, in tokens") \
     X(LIBRARY, "free-max", free_max, INT, FROM(1), IS(16), "", "the longest length that [[?]] stands for, in tokens")
 

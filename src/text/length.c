@@ -33,25 +33,34 @@ bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank)
            f->slot[blank->slot + end].pinned || !pal_fill_is_open(f, blank->slot + end - 1);
 }
 
-/* Draws a length of at most `end`, place by place: whether it ends here, given that it has not before.  Greedily it
- * is the median.  The place before `end` is open; if nothing ends, its word is drawn. */
+/* f->law := that of a place, with the probability that the blank ends there given that it does not end before.  Returns
+ * the probability that it ends there or before; *reached is the largest of those before, since a network's own need not
+ * rise from place to place. */
+static double end_by(pal_fill *f, int32_t slot, double *reached)
+{
+    const double no_longer = pal_fill_look_at(f, slot);
+    const bool rises = no_longer > *reached;
+    pal_fill_set_end(f, rises ? (no_longer - *reached) / (1.0 - *reached) : 0.0);
+    if (rises) *reached = no_longer;
+    return no_longer;
+}
+
+/* Draws a length of at most `end`, place by place; greedily the median.  The place before `end` is open: there a word is
+ * drawn if the blank ends nowhere. */
 static void draw_length(pal_fill *f, const pal_blank *blank, int32_t end)
 {
     const bool greedy = f->options.temperature == 0.0;
-    double reached = 0.0; /* probability of a length up to here; a network's own need not rise from place to place */
-    for (int32_t i = blank->least; i < end; i++) {
-        int32_t slot = blank->slot + i;
+    const int32_t last = blank->slot + end - 1;
+    double reached = 0.0;
+    for (int32_t slot = blank->slot + blank->least; slot <= last; slot++) {
         if (!pal_fill_is_open(f, slot)) continue;
-        double no_longer = pal_fill_look_at(f, slot);
-        bool median = greedy && no_longer > 0.5;
-        pal_fill_set_end(f, no_longer > reached ? (no_longer - reached) / (1.0 - reached) : 0.0);
-        if (i == end - 1 && !median)
-            pal_fill_draw_by_law(f, slot);
-        else if (median || (!greedy && pal_fill_uniform(f, PAL_DRAW_TOKEN, slot) < f->law[f->classes->empty])) {
+        const double no_longer = end_by(f, slot, &reached);
+        if (slot == last && !(greedy && no_longer > 0.5)) {
+            pal_fill_draw_by_law(f, slot); /* which also draws whether it ends */
+        } else if (greedy ? no_longer > 0.5 : pal_fill_uniform(f, PAL_DRAW_TOKEN, slot) < f->law[f->classes->empty]) {
             pal_fill_end_at(f, slot);
             return;
         }
-        if (no_longer > reached) reached = no_longer;
     }
 }
 
