@@ -256,11 +256,11 @@ static void text_layouts_at_the_limits_fit_or_overflow(void **state)
             pal_fill_layout(&f, vocabs[v], most[m], most[m], &filled);
             need(&n, PAL_FILL_ROWS, vocab, 1, sizeof(float));
             need(&n, vocab, 1, 1, sizeof(double) + 2 * sizeof(int32_t));
-            need(&n, tokens, 1, 1, sizeof(double) + 2 * sizeof(int32_t) + sizeof(int));
+            need(&n, tokens, 1, 1, sizeof(double) + 3 * sizeof(int32_t) + sizeof(int));
             expect(&filled, &n, false);
             pal_scorer_layout(&s, vocabs[v], most[m], &scored);
             need(&k, PAL_FILL_ROWS, vocab, 1, sizeof(float));
-            need(&k, tokens, 1, 1, 3 * sizeof(int32_t) + sizeof(double));
+            need(&k, tokens, 1, 1, 3 * sizeof(int32_t) + sizeof(int));
             expect(&scored, &k, false);
             pal_choose_layout(&d, vocabs[v], true, &decoded);
             need(&w, vocab, 1, 1, 2 * sizeof(double) + 2 * sizeof(int32_t));
