@@ -543,6 +543,44 @@ pal_score_progress pal_scoring_progress(const pal_scoring *job);
 pal_score_result pal_scoring_result(const pal_scoring *job); /* before the end: figures so far, NaN if none */
 void pal_scoring_end(pal_scoring *job);                      /* NULL is allowed */
 
+/* ---- surprise: how likely each token of a text is ---------------------------------------------------- */
+
+/* A token of a text after what stands before it. */
+typedef struct {
+    int32_t id;
+    int32_t alternatives; /* how many of the following are set: the likeliest tokens in its place, likeliest first */
+    double logprob;       /* natural logarithm of its probability; NaN where nothing stands before it (no BOS) */
+    int32_t alternative_id[PAL_CANDIDATES];
+    double alternative_logprob[PAL_CANDIDATES];
+} pal_surprise_token;
+
+/* out[n]: the tokens[n] of a text (of pal_tokenize, without BOS), each with `alternatives` others, up to PAL_CANDIDATES.
+ * Only for causal models.  A longer text than the context is read in windows as pal_score reads a document: each begins
+ * with BOS, if the model has one, and holds as much as the context does.  So the sum of all logprob is that of a score.
+ * Allocates its work space and frees it.  PAL_E_UNSUPPORTED: the model fills blanks; PAL_E_TEXT: there is no token;
+ * PAL_E_OPTION: too many alternatives, or an id outside the vocabulary (offset: its index); PAL_E_FORMAT as with
+ * pal_logits.  After an error what out holds means nothing. */
+pal_status pal_surprise(const pal_model *model, const int32_t *tokens, size_t n, int32_t alternatives,
+                        pal_surprise_token *out, pal_error *err);
+
+/* The same step by step: a step is at most one evaluation of the network, and gives the next few tokens.  The tokens
+ * are copied; the work space is allocated at the start and freed at the end, which may come before the last step. */
+typedef struct pal_surprising pal_surprising;
+pal_status pal_surprising_start(pal_surprising **out, const pal_model *model, const int32_t *tokens, size_t n,
+                                int32_t alternatives, pal_error *err);
+/* PAL_MORE, or PAL_OK: these were the last.  PAL_E_FORMAT as with pal_logits: it gave none, and all is as it was. */
+pal_status pal_surprising_step(pal_surprising *job, pal_error *err);
+
+/* Those that the last step gave, *count of them, until the next one. */
+const pal_surprise_token *pal_surprising_tokens(const pal_surprising *job, size_t *count);
+
+typedef struct {
+    uint64_t tokens, all_tokens; /* done; of the text */
+    uint64_t evaluations, expected_evaluations;
+} pal_surprise_progress;
+pal_surprise_progress pal_surprising_progress(const pal_surprising *job);
+void pal_surprising_end(pal_surprising *job); /* NULL is allowed */
+
 /* ---- pictures -------------------------------------------------------------------------------------- */
 
 /* Pictures are drawn out of noise by a network that predicts the noise in one (architecture unet), in any of the ways

@@ -3,15 +3,11 @@
  * web/src/generator.ts and surprise.ts are the other side.  Functions of a pal_sequence and a pal_generator that are flat
  * already are exported as they are. */
 #include "palimpsest.h"
-#include "core/math.h"
 #include "memory.h"
-#include "network/model.h"
 #include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define LN2 0.69314718055994530942
 
 /* ---- sequences --------------------------------------------------------------------------------------- */
 
@@ -193,70 +189,17 @@ _Static_assert(sizeof(pal_generated) == 120 + 8 * PAL_CANDIDATES && offsetof(pal
                "generator.ts reads generated tokens where they lie");
 _Static_assert(sizeof(pal_logit_bias) == 16 && offsetof(pal_logit_bias, bias) == 8, "generator.ts writes biases");
 
-/* The token that texts begin with, -1 where there is none. */
-int32_t pw_bos(const pal_model *model)
-{
-    return model->vocab ? pal_vocab_special(model->vocab)->bos : -1;
-}
-
 /* ---- surprise ---------------------------------------------------------------------------------------- */
 
-/* One token seen with what stands before it: how surprising it is, and what was likelier. */
-enum { EXPECTED = 5 };
-typedef struct {
-    double bits;                    /* -log2 of its probability */
-    double expected_bits[EXPECTED]; /* of the likeliest tokens, likeliest first */
-    int32_t expected_id[EXPECTED];
-    int32_t expected; /* how many of them there are */
-} pw_surprised;
-_Static_assert(sizeof(pw_surprised) == 72 && offsetof(pw_surprised, expected_id) == 48, "surprise.ts reads them");
+enum { EXPECTED = 5 }; /* likeliest tokens told in each place */
+_Static_assert(sizeof(pal_surprise_token) == 16 + 12 * PAL_CANDIDATES && offsetof(pal_surprise_token, logprob) == 8 &&
+                   offsetof(pal_surprise_token, alternative_id) == 16 &&
+                   offsetof(pal_surprise_token, alternative_logprob) == 96,
+               "surprise.ts reads tokens where they lie");
 
-/* Puts token id among the likeliest, if it is. */
-static void rank(pw_surprised *s, int32_t id, double logit)
+/* What pal_surprising_step and the like are given. */
+pal_surprising *pw_surprise_start(const pal_model *model, const int32_t *tokens, size_t n, pal_error *err)
 {
-    int32_t at = s->expected;
-    while (at > 0 && s->expected_bits[at - 1] < logit) at--;
-    if (at == EXPECTED) return;
-    if (s->expected < EXPECTED) s->expected++;
-    for (int32_t i = s->expected - 1; i > at; i--) {
-        s->expected_bits[i] = s->expected_bits[i - 1];
-        s->expected_id[i] = s->expected_id[i - 1];
-    }
-    s->expected_bits[at] = logit;
-    s->expected_id[at] = id;
-}
-
-/* The softmax in double, its maximum subtracted. */
-static void surprise_of(const float *logits, int32_t n, int32_t id, pw_surprised *out)
-{
-    *out = (pw_surprised){0};
-    for (int32_t i = 0; i < n; i++)
-        if (!isnan(logits[i])) rank(out, i, logits[i]);
-    double most = out->expected ? out->expected_bits[0] : 0.0, sum = 0.0;
-    for (int32_t i = 0; i < n; i++)
-        if (!isnan(logits[i])) sum += pal_exp(logits[i] - most);
-    const double whole_law = pal_log(sum) + most;
-    out->bits = (whole_law - logits[id]) / LN2;
-    for (int32_t i = 0; i < out->expected; i++) out->expected_bits[i] = (whole_law - out->expected_bits[i]) / LN2;
-}
-
-/* Of the tokens from..from + count - 1 of a text tokens[n], from at least 1: out[count].  One evaluation. */
-int pw_surprise(const pal_model *model, const int32_t *tokens, int32_t from, int32_t count, pw_surprised *out,
-                pal_error *err)
-{
-    const size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;
-    const bool fits = (size_t)count < SIZE_MAX / sizeof(float) / (vocabulary + 1);
-    float *logits = fits ? malloc((size_t)count * vocabulary * sizeof *logits) : NULL;
-    int32_t *at = fits ? malloc((size_t)count * sizeof *at) : NULL;
-    pal_status status = PAL_E_MEMORY;
-    if (logits && at) {
-        for (int32_t i = 0; i < count; i++) at[i] = from - 1 + i;
-        status = pal_logits(model, tokens, from + count - 1, at, count, logits, err);
-        for (int32_t i = 0; !status && i < count; i++)
-            surprise_of(logits + (size_t)i * vocabulary, (int32_t)vocabulary, tokens[from + i], out + i);
-    } else
-        *err = (pal_error){PAL_E_MEMORY, "no memory for the probabilities of this text", SIZE_MAX};
-    free(logits);
-    free(at);
-    return status;
+    pal_surprising *job;
+    return pal_surprising_start(&job, model, tokens, n, EXPECTED, err) ? NULL : job;
 }

@@ -66,6 +66,10 @@ void stop_forget(void); /* the next Ctrl-C is the first one again */
 /* Text out of a file, control characters as ?: a terminal obeys them. */
 void put_printable(FILE *out, const char *text);
 
+/* Text between quotes on one line: control characters and bytes that are not UTF-8 as \n or \xHH.  Returns its width in
+ * characters. */
+int put_quoted(FILE *out, const bytes *text);
+
 /* ---- JSON: one object or array after the other, commas by themselves ---- */
 
 typedef struct {
@@ -82,6 +86,7 @@ void json_uint(json *j, const char *key, uint64_t value);
 void json_number(json *j, const char *key, double value); /* null where it is not finite */
 void json_bool(json *j, const char *key, bool value);
 void json_end_line(json *j);
+size_t utf8_length(const unsigned char *text, size_t size); /* of the well-formed character at text[size], or 0 */
 /* model, isa, threads, and seconds since `start`. */
 void json_run(json *j, const pal_model *model, const char *path, double start);
 
@@ -91,6 +96,7 @@ int command_infill(int argc, char **argv);
 int command_generate(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_score(int argc, char **argv);
+int command_surprise(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_detokenize(int argc, char **argv);
 int command_info(int argc, char **argv);

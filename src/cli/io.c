@@ -145,6 +145,24 @@ void put_printable(FILE *out, const char *text)
     for (; *text; text++) fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
 }
 
+int put_quoted(FILE *out, const bytes *text)
+{
+    int width = 2;
+    fputc('"', out);
+    for (size_t at = 0, length; at < text->size; at += length ? length : 1) {
+        const unsigned char *c = (const unsigned char *)text->data + at;
+        length = utf8_length(c, text->size - at);
+        if (*c == '\n')
+            width += fprintf(out, "\\n");
+        else if (!length || *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* also the controls above 127 */
+            for (size_t i = 0; i < (length ? length : 1); i++) width += fprintf(out, "\\x%02x", c[i]);
+        else
+            width += (int)fwrite(c, length, 1, out);
+    }
+    fputc('"', out);
+    return width;
+}
+
 static volatile sig_atomic_t stop;
 
 static void on_interrupt(int signal_number)

@@ -17,8 +17,7 @@ static void put_escaped(FILE *out, unsigned char c)
         fprintf(out, "\\u%04x", c);
 }
 
-/* Length of the well-formed UTF-8 character at text, or 0. */
-static size_t character(const unsigned char *text, size_t size)
+size_t utf8_length(const unsigned char *text, size_t size)
 {
     unsigned char c = text[0];
     size_t length = c < 0x80                 ? 1
@@ -39,7 +38,7 @@ static void put_string(FILE *out, const char *text, size_t size)
     fputc('"', out);
     for (size_t at = 0; at < size;) {
         const unsigned char *c = (const unsigned char *)text + at;
-        size_t length = character(c, size - at);
+        size_t length = utf8_length(c, size - at);
         if (!length)
             fputs("\\ufffd", out);
         else if (*c < 0x20 || *c == '"' || *c == '\\' || *c == 0x7f)

@@ -21,6 +21,7 @@ static const struct {
     {"generate", "go on with a text", command_generate},
     {"image", "draw pictures, or say how likely some are", command_image},
     {"score", "how likely a text is: bits per byte", command_score},
+    {"surprise", "how surprising each token of a text is, and what was likelier", command_surprise},
     {"tokenize", "text to tokens", command_tokenize},
     {"detokenize", "tokens to text", command_detokenize},
     {"info", "what a model file holds", command_info},

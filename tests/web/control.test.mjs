@@ -93,6 +93,36 @@ test('a signal stops a score and a load', { timeout }, async (t) => {
   assert.ok((await model.infill(PAGE).result()).done);
 });
 
+test('a signal stops a surprise, whose memory is then free for the next one', { timeout }, async (t) => {
+  const model = await open(t, 'tiny-ar');
+  const text = 'the dog saw a cat and it ran. '.repeat(8000);
+  const stopped = async () => {
+    const stop = new AbortController();
+    const call = model.surprise(text, { signal: stop.signal });
+    for (let i = 0; i < 3; i++) await model.tokenize('the dog'); // heard between two steps
+    stop.abort();
+    await assert.rejects(call, { name: 'AbortError' });
+  };
+  await stopped();
+  const { memoryBytes } = model.info;
+  for (let i = 0; i < 100; i++) await stopped();
+  const { tokens } = await model.surprise('the dog');
+  assert.ok(tokens.length > 0 && tokens.every((token) => Number(token.bits) > 0 && token.expected.length === 5));
+  assert.ok(model.info.memoryBytes - memoryBytes < 1e6, `${model.info.memoryBytes - memoryBytes} bytes more`);
+});
+
+test('Regression: what is asked while a text is read is answered between two steps', { timeout }, async (t) => {
+  const model = await open(t, 'tiny-ar'); // Node hands a port a thousand messages before it looks at another one
+  const stop = new AbortController();
+  let read = false;
+  const reading = model.surprise('the dog saw a cat and it ran. '.repeat(40_000), { signal: stop.signal });
+  reading.then(() => (read = true), () => {});
+  for (let i = 0; i < 100; i++) await model.tokenize('the dog');
+  assert.equal(read, false);
+  stop.abort();
+  await assert.rejects(reading, { name: 'AbortError' });
+});
+
 test('a worker that dies is reported, and the next call starts it again', { timeout }, async (t) => {
   const made = watchWorkers(t);
   const model = await open(t);

@@ -6,7 +6,7 @@ export type Call = (...values: number[]) => number;
 
 /** Functions that give a pointer or a size_t, by how their names end.  All others give a status, an id, a count of 32
  *  bits, a double or nothing. */
-const UNSIGNED = /_(alloc|resize|start|open|text|name|label|reading|places|escape|save|token|(sequence|generator)_tokens|schedule|neighbours|missing|model_image)$/;
+const UNSIGNED = /_(alloc|resize|start|open|text|name|label|reading|places|escape|save|token|(sequence|generator|surprising)_tokens|schedule|neighbours|missing|model_image)$/;
 
 export function callsOf(exports: WebAssembly.Exports): Record<string, Call> {
   const calls: Record<string, Call> = {};

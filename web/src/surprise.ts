@@ -1,33 +1,51 @@
-/** The other side of pw_surprise in wasm/generate.c. */
+/** The other side of pal_surprising: windows, probabilities and what is likeliest are decided in C. */
 import type { Engine, Pointer } from './engine.ts';
 import { words } from './generator.ts';
 
-const EXPECTED = 5;
-const SURPRISED_BYTES = 72;
+/** Bytes of a pal_surprise_token, and where it holds what. */
+const TOKEN = { bytes: 256, alternatives: 4, logprob: 8, ids: 16, logprobs: 96 };
 
-/** A token seen with what stands before it: its surprise in bits, and the likeliest tokens in its place. */
+/** A token seen with what stands before it: its surprise in bits, null where nothing does, and the likeliest tokens in
+ *  its place. */
 export interface Surprised {
-  bits: number;
+  id: number;
+  bits: number | null;
   expected: { id: number; bits: number }[];
 }
 
-/** Of `count` tokens of a text from the one at `from` on, which is at least 1. */
-export function surprise(engine: Engine, model: Pointer, ids: readonly number[], from: number, count: number): Surprised[] {
-  const out = engine.alloc(SURPRISED_BYTES * count);
-  try {
-    engine.lend(words(ids), (at) => engine.check(engine.fn('pw_surprise')(model, at, from, count, out, engine.error)));
-    const view = engine.view(out, SURPRISED_BYTES * count);
-    return Array.from({ length: count }, (_, i) => readSurprised(view, SURPRISED_BYTES * i));
-  } finally {
-    engine.free(out);
+export class Surprising {
+  readonly #job: Pointer;
+
+  constructor(
+    readonly engine: Engine,
+    model: Pointer,
+    ids: readonly number[],
+  ) {
+    this.#job = engine.lend(words(ids), (at) => engine.made(engine.fn('pw_surprise_start')(model, at, ids.length, engine.error)));
+  }
+
+  /** The next few tokens, by at most one evaluation of the network. */
+  step(): Surprised[] {
+    const { engine } = this;
+    engine.check(engine.fn('pal_surprising_step')(this.#job, engine.error));
+    const counted = engine.room(4);
+    const at = engine.fn('pal_surprising_tokens')(this.#job, counted);
+    const count = engine.view(counted, 4).getUint32(0, true);
+    const view = engine.view(at, TOKEN.bytes * count);
+    return Array.from({ length: count }, (_, i) => readToken(view, TOKEN.bytes * i));
+  }
+
+  end(): void {
+    this.engine.fn('pal_surprising_end')(this.#job);
   }
 }
 
-function readSurprised(view: DataView, at: number): Surprised {
-  const count = view.getInt32(at + 8 + 12 * EXPECTED, true);
-  const expected = Array.from({ length: count }, (_, i) => ({
-    id: view.getInt32(at + 8 + 8 * EXPECTED + 4 * i, true),
-    bits: view.getFloat64(at + 8 + 8 * i, true),
+function readToken(view: DataView, at: number): Surprised {
+  const bits = (place: number) => -view.getFloat64(at + place, true) / Math.LN2;
+  const own = bits(TOKEN.logprob);
+  const expected = Array.from({ length: view.getInt32(at + TOKEN.alternatives, true) }, (_, i) => ({
+    id: view.getInt32(at + TOKEN.ids + 4 * i, true),
+    bits: bits(TOKEN.logprobs + 8 * i),
   }));
-  return { bits: view.getFloat64(at, true), expected };
+  return { id: view.getInt32(at, true), bits: Number.isNaN(own) ? null : own, expected };
 }

@@ -9,7 +9,7 @@ import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
 import type { ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
-import { Writer } from './writer.ts';
+import { Writer, type Work } from './writer.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 
@@ -33,7 +33,6 @@ const pieces = new Map<number, string>();
 let engine: Engine | null = null;
 let model = 0;
 let isa = '';
-let context = 0;
 let writer: Writer | null = null;
 let kind: Kind = 'text';
 let painter: Painter | null = null;
@@ -88,11 +87,10 @@ function enginesOf(files: Files): Engines {
 
 /** What generating needs is reckoned here and taken when it is first used. */
 function prepareWriter(on: Engine, wanted: number | null, type: string | null): Pick<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'> {
-  const { canGenerate, vocabulary, context: most } = on.modelNumbers(model);
-  context = most;
+  const { canGenerate, vocabulary, context } = on.modelNumbers(model);
   if (!canGenerate) return { canGenerate: false, room: 0, roomBytes: 0 };
   const kv = type === null ? -1 : on.names('pal_kv_type_name').indexOf(type);
-  const room = Math.min(most, wanted ?? ROOM);
+  const room = Math.min(context, wanted ?? ROOM);
   writer = new Writer(on, model, vocabulary, room, kv, piece);
   return { canGenerate: true, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
 }
@@ -241,14 +239,17 @@ function startScore(id: number, { text, method, seed, standardError }: Call<'sco
 /** Work on the model's one sequence: each waits for its turn, in the order of the calls. */
 const line: object[] = [];
 
-function inLine(start: (on: Writer) => () => Result | null): Task {
+function inLine(start: (on: Writer) => Work<Result>): Task {
   ready();
   if (!writer) throw new PalimpsestError('unsupported', 'this model does not write forward: it cannot continue a text');
   const on = writer;
-  let step: (() => Result | null) | null = null;
+  let step: Work<Result> | null = null;
   const task: Task = {
     step: () => (line[0] === task ? (step ??= start(on))() : null),
-    end: () => void line.splice(line.indexOf(task), 1),
+    end() {
+      step?.end?.();
+      line.splice(line.indexOf(task), 1);
+    },
   };
   line.push(task);
   return task;
@@ -256,22 +257,27 @@ function inLine(start: (on: Writer) => () => Result | null): Task {
 
 // ---- taking turns
 
-/** Between two steps the worker hears its messages: that is how work is cancelled and how two fills share it. */
+/** Between two steps the worker hears its messages: that is how work is cancelled and how two fills share it.  Node hands a
+ *  port a thousand messages before it looks at another one, so there the next step waits for the event loop itself. */
 const turn = new MessageChannel();
-turn.port1.onmessage = () => {
+turn.port1.onmessage = takeTurn;
+const { setImmediate } = globalThis as { setImmediate?: (then: () => void) => void };
+const nextTurn = () => (setImmediate ? setImmediate(takeTurn) : turn.port2.postMessage(null));
+
+function takeTurn(): void {
   for (const [id, task] of tasks) {
     tasks.delete(id); // to the end of the queue
     tasks.set(id, task);
     answer(id, () => task.step());
     break;
   }
-  if (tasks.size) turn.port2.postMessage(null);
-};
+  if (tasks.size) nextTurn();
+}
 
 function begin(id: number, start: () => Task): void {
   answer(id, () => {
     tasks.set(id, start());
-    if (tasks.size === 1) turn.port2.postMessage(null);
+    if (tasks.size === 1) nextTurn();
     return null;
   });
 }
@@ -327,7 +333,7 @@ port.onmessage = ({ data }: { data: Request }) => {
     case 'sequence':
       return begin(id, () => inLine((on) => (data.what === 'append' ? on.append(data.ids) : () => on.read(data))));
     case 'surprise':
-      return begin(id, () => inLine((on) => on.surprise(data.text, context)));
+      return begin(id, () => inLine((on) => on.surprise(data.text)));
     case 'image':
       return begin(id, () => drawing().draw(id, data));
     case 'imageLikelihood':

@@ -5,19 +5,20 @@ import { PalimpsestError } from './errors.ts';
 import { GENERATE_OPTIONS, LOOSE_OPTIONS } from './generate-options.ts';
 import { Generator, Sequence, type Generated, type GeneratorProgress } from './generator.ts';
 import type { Calls, GenerateDone, Reply } from './protocol.ts';
-import { surprise } from './surprise.ts';
+import { Surprising } from './surprise.ts';
 import type { FinishReason, GeneratedPiece, ScoredToken, Surprise } from './types.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 type Tell = (message: Reply) => void;
+
+/** A step gives the result when it is there; end() frees what the steps needed. */
+export type Work<Result> = (() => Result | null) & { end?(): void };
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
 /** Tokens that a character can be made of, and some without text. */
 const LAST = 8;
 /** Tokens that a low-level append reads between two looks at the messages. */
 const BATCH = 64;
-/** Room for the logits of one evaluation of a surprise. */
-const LOGITS_BYTES = 32e6;
 
 /** A text that has been begun, and all that was told of it. */
 interface Text {
@@ -245,37 +246,27 @@ export class Writer {
 
   // ---- surprise
 
-  /** Windows as a score has them: each begins with BOS and holds as much as the context does. */
-  surprise(text: string, context: number): () => Surprise | null {
+  surprise(text: string): Work<Surprise> {
     const { engine, model } = this;
     const ids = engine.tokenize(model, text, 0);
-    const bos = engine.fn('pw_bos')(model);
-    const first = bos < 0 || context < 2 ? [] : [bos];
-    const most = Math.max(1, Math.min(context, Math.floor(LOGITS_BYTES / 4 / this.vocabulary)));
     const bytes = new TextEncoder().encode(text).length;
     const tokens: ScoredToken[] = [];
     const spelling = this.#spelling();
+    const job = ids.length ? new Surprising(engine, model, ids) : null;
     let [bits, seconds] = [0, 0];
-    return () => {
+    const step = () => {
       const began = performance.now();
-      const at = tokens.length;
-      const begins = at - (at % (context - first.length));
-      const window = [...first, ...ids.slice(begins, begins + context - first.length)];
-      const from = at - begins + first.length;
-      const count = Math.min(most, window.length - from);
-      const blind = from === 0 && count > 0;
-      const seen = blind ? [null] : count ? surprise(engine, model, window, from, count) : [];
-      for (const one of seen) {
-        const id = ids[tokens.length]!;
-        const spelled = spelling.next(id, Infinity);
-        tokens.push({ id, text: spelled.token, start: 0, bits: one?.bits ?? null, expected: (one?.expected ?? []).map((other) => ({ id: other.id, text: this.piece(other.id), probability: 2 ** -other.bits })) });
-        bits += one?.bits ?? 0;
+      for (const one of job?.step() ?? []) {
+        const spelled = spelling.next(one.id, Infinity);
+        tokens.push({ id: one.id, text: spelled.token, start: 0, bits: one.bits, expected: one.expected.map((other) => ({ id: other.id, text: this.piece(other.id), probability: 2 ** -other.bits })) });
+        bits += one.bits ?? 0;
       }
       seconds += (performance.now() - began) / 1000;
       if (tokens.length < ids.length) return null;
       place(tokens, text);
       return { tokens, bits, bytes, bitsPerByte: bytes ? bits / bytes : 0, seconds };
     };
+    return Object.assign(step, { end: () => job?.end() });
   }
 }
 
