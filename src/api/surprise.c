@@ -16,7 +16,7 @@ struct pal_surprising {
     int32_t given, capacity;      /* BOS in front of every window, 0 or 1; tokens of the text in a full one */
     int32_t *tokens;              /* [n] */
     int32_t *window;              /* [given + capacity] the window being read */
-    int *position;                /* [given + capacity] 0, 1, 2 ... */
+    int *position;                /* [given + capacity] 0, 1, 2 ...: also the order in which tokens became known */
     float *logits;                /* [ROWS, vocab] */
     pal_surprise_token out[ROWS]; /* [count] of the last step */
     size_t count;
@@ -112,7 +112,8 @@ static void look_at(const pal_surprising *j, const float *logits, pal_surprise_t
 static void read_window(pal_surprising *j, size_t begin, int32_t length)
 {
     memcpy(j->window + j->given, j->tokens + begin, (size_t)(length - j->given) * sizeof *j->window);
-    j->predictor.evaluate(j->predictor.context, j->window, length, j->position, length - 1);
+    j->predictor.evaluate(j->predictor.context,
+                          &(pal_query){length, j->window, j->position, 0.0, length - 1, j->position});
     j->evaluations++;
 }
 

@@ -13,11 +13,12 @@ enum { PIECE = 1024, COLUMN = 18 }; /* bytes of a token's text at most; width of
 
 typedef struct {
     const char *path; /* of the model */
+    const char *file, *text, *dash, *isa;
     bool json;
     int32_t alternatives;
     double start;
     const pal_model *model;
-    bytes text;
+    bytes input;
     int32_t *ids;
     pal_surprise_token *tokens;
     size_t count, done;
@@ -38,8 +39,8 @@ static bytes text_of(const request *r, int32_t id, size_t place, char out[PIECE]
 /* Moves *at to where `piece` stands in the text: at once, or behind bytes that no token writes.  False: nowhere. */
 static bool find(const request *r, const bytes *piece, size_t *at)
 {
-    for (size_t from = *at; from + piece->size <= r->text.size; from++)
-        if (memcmp(r->text.data + from, piece->data, piece->size) == 0) {
+    for (size_t from = *at; from + piece->size <= r->input.size; from++)
+        if (memcmp(r->input.data + from, piece->data, piece->size) == 0) {
             *at = from;
             return true;
         }
@@ -60,7 +61,7 @@ static size_t each_token(const request *r, token_fn *visit, void *context)
         visit(context, r, i, &text, at);
         if (found) at += text.size;
     }
-    return r->done == r->count ? r->text.size : at;
+    return r->done == r->count ? r->input.size : at;
 }
 
 /* ---- output ------------------------------------------------------------------------------------------ */
@@ -191,7 +192,7 @@ static pal_status run(request *r, pal_error *err)
 static int surprise(request *r)
 {
     pal_error err;
-    pal_status s = pal_tokenize(r->model, r->text.data, r->text.size, 0, r->ids, r->text.size + 1, &r->count, &err);
+    pal_status s = pal_tokenize(r->model, r->input.data, r->input.size, 0, r->ids, r->input.size + 1, &r->count, &err);
     if (s) return report("surprise", &err);
     r->tokens = calloc(r->count + 1, sizeof *r->tokens);
     if (!r->tokens) return no_memory("surprise", "the tokens");
@@ -201,40 +202,47 @@ static int surprise(request *r)
     return s == PAL_OK ? EXIT_GOOD : EXIT_STOPPED;
 }
 
-int command_surprise(int argc, char **argv)
+static const option text_options[] = {
+    MODEL_OPTION(request, path, "GGUF, one that goes on with texts"),
+    TEXT_OPTION(request, "file", file, "F", "the text"),
+    TEXT_OPTION(request, "text", text, "T", "the text itself"),
+    OPTION(request, "alternatives", alternatives, INT, BETWEEN(0, 20), IS(1), "",
+           "list so many of the likeliest tokens in each place"),
+    FLAG_OPTION(request, "json", json, "one JSON object; logprob is a natural logarithm"),
+    ISA_OPTION(request, isa),
+};
+
+static int parse(request *r, int argc, char **argv)
 {
-    const char *file = NULL, *text = NULL, *dash = NULL, *isa = NULL;
-    request r = {.alternatives = 1, .start = seconds_now()};
-    const option options[] = {
-        {"m", "MODEL", "the model file (GGUF), one that goes on with texts", OPTION_TEXT, &r.path, NULL},
-        {"text", "T", "the text itself", OPTION_TEXT, &text, NULL},
-        {"file", "F", "read the text from a file", OPTION_TEXT, &file, NULL},
-        {"alternatives", "N", "show the N likeliest tokens in each place (0 to 20, default 1)", OPTION_INT,
-         &r.alternatives, NULL},
-        {"json", NULL, "one JSON object; logprob is a natural logarithm", OPTION_FLAG, &r.json, NULL},
-        {"isa", "NAME", "instruction set of the kernels (default: the best)", OPTION_TEXT, &isa, NULL},
-    };
+    option_group groups[] = {OPTION_GROUP(text_options, r)};
     const option_set set = {"surprise",
-                            "-m MODEL (--text T | --file F | -) [options]",
+                            "-m MODEL (--file F | --text T | -) [options]",
                             "Says for each token of a text how surprising it is after what stands before it, in bits\n"
                             "(-log2 of its probability), and which tokens are likeliest in its place.",
-                            options,
-                            sizeof options / sizeof *options,
-                            &dash};
-    int code = options_parse(&set, argc, argv);
+                            groups,
+                            sizeof groups / sizeof *groups,
+                            &r->dash};
+    options_default(&groups[0]);
+    return options_parse(&set, argc, argv);
+}
+
+int command_surprise(int argc, char **argv)
+{
+    request r = {.start = seconds_now()};
+    int code = parse(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("surprise", r.path, 0, isa, &code);
+    pal_model *model = model_of("surprise", r.path, 0, r.isa, &code);
     if (!model) return code;
     r.model = model;
-    code = input_read("surprise", text, file, dash, &r.text);
+    code = input_read("surprise", r.text, r.file, r.dash, &r.input);
     if (code < 0) {
         stop_on_interrupt();
-        r.ids = malloc(pal_times(r.text.size + 1, sizeof *r.ids));
+        r.ids = malloc(pal_times(r.input.size + 1, sizeof *r.ids));
         code = r.ids ? surprise(&r) : no_memory("surprise", "the tokens");
     }
     pal_model_close(model);
     free(r.tokens);
     free(r.ids);
-    free(r.text.data);
+    free(r.input.data);
     return code;
 }
