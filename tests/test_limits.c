@@ -127,13 +127,14 @@ static void check_activations(const pal_transformer *net, int most, int position
     for (int i = 0; i < 2; i++) {
         need(&all, n, dim, 1, sizeof(float));
         need(&all, n, q_dim, 1, sizeof(float));
+        need(&all, n, kv_dim, 1, sizeof(float));
         need(&all, net->rotary.dims ? (wide)positions : 0, half, 1, sizeof(float));
     }
-    need(&all, n, kv_dim, 1, sizeof(float));
     need(&all, n, hidden, gates, sizeof(float));
     need(&all, n, hidden, 1, sizeof(float));
     need(&all, rounded((wide)positions), PAL_ATTENTION_ROWS, 1, sizeof(float));
-    for (int i = 0; i < 3; i++) need(&all, n, 1, 1, sizeof(int));
+    need(&all, n, 1, 1, sizeof(pal_seen));
+    for (int i = 0; i < 2; i++) need(&all, n, 1, 1, sizeof(int));
     need_quantized(&all, n, q_dim > widest ? q_dim : widest);
     expect(&arena, &all, true);
 }
@@ -201,7 +202,7 @@ static void parts_of_networks_of_any_size_fit_or_overflow(void **state)
             need(&t, a, b, 2, sizeof(float));
             need(&t, rounded(a), b, 1, sizeof(float));
             need(&t, rounded(a), PAL_ATTENTION_ROWS, 1, sizeof(float));
-            need(&t, a, 1, 1, sizeof(int));
+            need(&t, a, 1, 1, sizeof(pal_seen));
             expect(&attention, &t, false);
             pal_group_norm_layout(&sums, sizes[i], &norm);
             need(&g, a, 3, 1, sizeof(float));

@@ -41,10 +41,11 @@ static void expect_closed_activations(const pal_activations *a, const pal_transf
     expect_closed(a->q, n * q_dim, sizeof *a->q);
     expect_closed(a->attended, n * q_dim, sizeof *a->attended);
     expect_closed(a->k, n * kv_dim, sizeof *a->k);
+    expect_closed(a->v, n * kv_dim, sizeof *a->v);
     expect_closed(a->up, n * (size_t)net->hidden, sizeof *a->up);
     expect_closed(a->seen, n, sizeof *a->seen);
     expect_closed(a->every, n, sizeof *a->every);
-    expect_closed(a->position, n, sizeof *a->position);
+    expect_closed(a->place, n, sizeof *a->place);
     expect_closed(a->cosine, (size_t)a->positions * ((size_t)net->head_dim / 2), sizeof *a->cosine);
     expect_closed(a->sine, (size_t)a->positions * ((size_t)net->head_dim / 2), sizeof *a->sine);
 }

@@ -110,20 +110,43 @@ static void round_head(const pal_cache *c, const pal_kept *kept, size_t to, size
             round_block(q + (size_t)d * stride, stride, x + d, head_dim - d < PAL_BLOCK ? head_dim - d : PAL_BLOCK);
 }
 
-/* Keys k [n, kv_heads * head_dim] and the values that lie in the room, rounded. */
-static void round_new(const pal_cache *c, int layer, const float *k, int first, int n)
+/* Keys and values [n, kv_heads * head_dim] to their places, rounded. */
+static void round_new(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, blocks = (size_t)c->blocks;
     const size_t numbers = (size_t)layer * layer_size(c), scales = (size_t)layer * layer_scales(c);
-    const float *v = c->v + (size_t)first * heads * head_dim;
     for (int i = 0; i < n; i++) {
-        const size_t at = (size_t)first + (size_t)i, lane = at % PAL_PANEL;
+        const size_t at = (size_t)place[i], lane = at % PAL_PANEL;
         for (size_t head = 0; head < heads; head++, k += head_dim, v += head_dim) {
             const size_t panel = head * (size_t)c->capacity + at - lane, row = at * heads + head;
             round_head(c, &c->kept_k, numbers + panel * head_dim + lane, scales + panel * blocks + lane, PAL_PANEL, k);
             round_head(c, &c->kept_v, numbers + row * head_dim, scales + row * blocks, 1, v);
         }
     }
+}
+
+/* There and back: up to 32 numbers x[count]. */
+static void round_in_place(pal_kv_type type, float *x, int count)
+{
+    int8_t q[PAL_BLOCK];
+    if (type == PAL_KV_F16) {
+        for (int i = 0; i < count; i++) x[i] = pal_f16_to_f32(pal_f32_to_f16(x[i]));
+        return;
+    }
+    const float scale = pal_f16_to_f32(round_block(q, 1, x, count));
+    for (int i = 0; i < count; i++) x[i] = (float)q[i] * scale;
+}
+
+void pal_cache_round(const pal_cache *c, float *k, float *v, int n)
+{
+    const int head_dim = c->shape.head_dim;
+    if (c->type == PAL_KV_F32) return;
+    for (size_t head = 0; head < (size_t)n * (size_t)c->shape.kv_heads; head++, k += head_dim, v += head_dim)
+        for (int d = 0; d < head_dim; d += PAL_BLOCK) {
+            const int count = head_dim - d < PAL_BLOCK ? head_dim - d : PAL_BLOCK;
+            round_in_place(c->type, k + d, count);
+            round_in_place(c->type, v + d, count);
+        }
 }
 
 /* ---- expanding -------------------------------------------------------------------------------------- */
@@ -145,7 +168,7 @@ static void expand_blocks(const pal_cache *c, const pal_compute *compute, float 
         }
 }
 
-/* The first `positions` of a layer into the room. */
+/* The first `positions` places of a layer into the room: holes among them too, where anything may stand. */
 static void expand(const pal_cache *c, const pal_compute *compute, int layer, int positions)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, at = (size_t)layer;
@@ -167,12 +190,20 @@ static void expand(const pal_cache *c, const pal_compute *compute, int layer, in
 
 /* ---- a layer at work -------------------------------------------------------------------------------- */
 
-/* Keys k [n, kv_heads * head_dim] into their panels. */
-static void store_keys(const pal_cache *c, float *panels, const float *k, int first, int n)
+/* Where a layer begins in k and v. */
+static size_t layer_at(const pal_cache *c, int layer)
 {
-    const size_t head_dim = (size_t)c->shape.head_dim, capacity = (size_t)c->capacity;
-    for (int i = 0; i < n; i++) {
-        const size_t at = (size_t)first + (size_t)i, lane = at % PAL_PANEL;
+    return c->held > 1 ? (size_t)layer * layer_size(c) : 0;
+}
+
+/* Keys [n, kv_heads * head_dim] into their panels, values into their rows. */
+static void store(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n)
+{
+    const size_t head_dim = (size_t)c->shape.head_dim, capacity = (size_t)c->capacity, row = kv_dim(c);
+    float *panels = c->k + layer_at(c, layer), *rows = c->v + layer_at(c, layer);
+    for (int i = 0; i < n; i++, v += row) {
+        const size_t at = (size_t)place[i], lane = at % PAL_PANEL;
+        memcpy(rows + at * row, v, row * sizeof *v);
         for (size_t head = 0; head < (size_t)c->shape.kv_heads; head++, k += head_dim) {
             float *to = panels + (head * capacity + at - lane) * head_dim + lane;
             for (size_t d = 0; d < head_dim; d++) to[d * PAL_PANEL] = k[d];
@@ -180,28 +211,24 @@ static void store_keys(const pal_cache *c, float *panels, const float *k, int fi
     }
 }
 
-/* Where a layer begins in k and v. */
-static size_t layer_at(const pal_cache *c, int layer)
+void pal_cache_put(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n)
 {
-    return c->held > 1 ? (size_t)layer * layer_size(c) : 0;
+    for (int i = 0; i < n; i++) PAL_ASSERT(place[i] >= 0 && place[i] < c->capacity);
+    if (c->type == PAL_KV_F32)
+        store(c, layer, k, v, place, n);
+    else
+        round_new(c, layer, k, v, place, n);
 }
 
-float *pal_cache_values(const pal_cache *c, int layer, int first)
+pal_cache_rows pal_cache_layer(const pal_cache *c, const pal_compute *compute, int layer, int below)
 {
-    return c->v + layer_at(c, layer) + (size_t)first * kv_dim(c);
-}
-
-pal_cache_rows pal_cache_put(pal_cache *c, const pal_compute *compute, int layer, const float *k, int first, int n)
-{
-    float *panels = c->k + layer_at(c, layer);
-    PAL_ASSERT(first >= 0 && n > 0 && first + n <= c->capacity);
-    if (c->type == PAL_KV_F32) {
-        store_keys(c, panels, k, first, n);
-    } else {
-        round_new(c, layer, k, first, n);
-        expand(c, compute, layer, first + n);
-    }
-    return (pal_cache_rows){.k = panels, .v = c->v + layer_at(c, layer)};
+    PAL_ASSERT(below >= 0 && below <= c->capacity);
+    if (c->type != PAL_KV_F32) expand(c, compute, layer, below);
+    return (pal_cache_rows){.k = c->k + layer_at(c, layer),
+                            .v = c->v + layer_at(c, layer),
+                            .k_stride = (size_t)c->capacity * (size_t)c->shape.head_dim,
+                            .v_stride = kv_dim(c),
+                            .v_head = (size_t)c->shape.head_dim};
 }
 
 /* ---- as bytes --------------------------------------------------------------------------------------- */

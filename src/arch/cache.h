@@ -1,4 +1,7 @@
-/* cache.h - keys and values of the tokens so far: what causal attention need not compute twice (internal).
+/* cache.h - keys and values, each at its place in the text: what attention need not compute twice (internal).
+ *
+ * Places are written in any order, and again; what was never written, or is stale, may be anything, since attention
+ * reads only what a row sees.
  *
  * Attention reads f32: keys in panels of eight, values in rows.  A cache of F32 is exactly that, for all layers.  The
  * smaller types keep all layers rounded and expand the layer at work into room for one; what is new is rounded before
@@ -34,9 +37,10 @@ typedef struct {
     pal_kept kept_k, kept_v;
 } pal_cache;
 
-/* What attention reads of one layer. */
+/* What attention reads of one layer, and its strides: see pal_attention. */
 typedef struct {
     const float *k, *v;
+    size_t k_stride, v_stride, v_head;
 } pal_cache_rows;
 
 /* Places a cache of at least `capacity` positions, or measures it; without `keep` a layer's keys and values are
@@ -45,11 +49,14 @@ void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, 
                       pal_arena *arena);
 void pal_cache_clear(pal_cache *c); /* once, before the first use */
 
-/* Where a layer's values from position `first` on are to be written, [n, kv_heads * head_dim]; then, with its keys
- * k [n, kv_heads * head_dim] too, keeps both and gives what attention reads for the positions up to first + n.  `first`
- * positions are kept already, and nothing else is done to the cache between the two. */
-float *pal_cache_values(const pal_cache *c, int layer, int first);
-pal_cache_rows pal_cache_put(pal_cache *c, const pal_compute *compute, int layer, const float *k, int first, int n);
+/* Keeps keys and values k, v [n, kv_heads * head_dim] of a layer at place[n], each below the capacity. */
+void pal_cache_put(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n);
+
+/* Keys and values of a layer, readable as far as places below `below`; until the next layer is asked for. */
+pal_cache_rows pal_cache_layer(const pal_cache *c, const pal_compute *compute, int layer, int below);
+
+/* Keys and values k, v [n, kv_heads * head_dim] where they lie, as they would be read had they been kept. */
+void pal_cache_round(const pal_cache *c, float *k, float *v, int n);
 
 /* All that is kept of the first `positions`, layer by layer, as bytes: how many, to bytes and back.  The bytes depend on
  * nothing else: panels are filled up with zeros. */

@@ -8,7 +8,7 @@ static void embed(const pal_pass *p, const int32_t *tokens)
     pal_activations *a = p->a;
     pal_pass_embed(p, tokens);
     for (int i = 0; i < p->n; i++) {
-        pal_matrix_row(a->attended, &p->net->position_embd, a->position[i], a->h); /* attended: [dim] at least */
+        pal_matrix_row(a->attended, &p->net->position_embd, a->place[i], a->h); /* attended: [dim] at least */
         p->compute->kernels->add(a->x + (size_t)i * dim, a->attended, dim);
     }
 }
@@ -24,11 +24,10 @@ static void attention_block(const pal_pass *p, int layer)
     const pal_compute *compute = p->compute;
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
-    float *v = pal_cache_values(p->cache, layer, p->first);
     norm(p, &l->attn_norm, p->n); /* h [n, dim] */
     pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
     pal_linear(compute, a->k, &h, &l->k); /* k, v [n, dim] */
-    pal_linear(compute, v, &h, &l->v);
+    pal_linear(compute, a->v, &h, &l->v);
     pal_pass_gather(p, &h);               /* h, x [count, dim] */
     pal_linear(compute, a->q, &h, &l->q); /* q [count, dim] */
     pal_pass_attend(p, layer);            /* attended [count, dim] */

@@ -5,13 +5,13 @@
  * option that the tensors of a file decide: a bias that is there is added. */
 #include "architecture.h"
 
-/* x [count, heads * head_dim] by the angles of its tokens' positions; rows NULL: tokens 0, 1, 2, ... */
+/* x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */
 static void rotate(const pal_pass *p, float *x, const int *rows, int count, int heads)
 {
     const pal_transformer *net = p->net;
     const size_t half = (size_t)net->head_dim / 2, width = (size_t)heads * (size_t)net->head_dim;
     for (int i = 0; i < count; i++, x += width) {
-        const size_t table = (size_t)p->a->position[rows ? rows[i] : i] * half;
+        const size_t table = (size_t)p->a->place[rows ? rows[i] : i] * half;
         const float *cosine = p->a->cosine + table, *sine = p->a->sine + table;
         if (net->rotary.halves)
             p->compute->kernels->rope_halves(x, cosine, sine, 1, heads, net->head_dim);
@@ -32,11 +32,10 @@ static void attention_block(const pal_pass *p, int layer)
     const pal_compute *compute = p->compute;
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
-    float *v = pal_cache_values(p->cache, layer, p->first);
     compute->kernels->rms_norm(a->h, a->x, l->attn_norm.gain, net->eps, p->n, net->dim); /* h [n, dim] */
     pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
     pal_linear(compute, a->k, &h, &l->k); /* k, v [n, kv_heads * head_dim] */
-    pal_linear(compute, v, &h, &l->v);
+    pal_linear(compute, a->v, &h, &l->v);
     norm_heads(p, a->k, l->k_norm, p->n, net->kv_heads);
     rotate(p, a->k, NULL, p->n, net->kv_heads);
     pal_pass_gather(p, &h);               /* h, x [count, dim] */

@@ -29,33 +29,68 @@ void pal_pass_gather(const pal_pass *p, pal_input *h)
     gather(p->a->x, p->rows, p->count, p->net->dim);
 }
 
-/* Tokens token .. token + n of the pass, whose queries are row .. row + count. */
-static void attend_part(const pal_pass *p, int layer, int token, int n, int row, int count)
+/* Rows of a part: from .. from + n of the pass, of which `kept` are kept, and whose queries are row .. row + count. */
+typedef struct {
+    int from, n, kept, row, count;
+} part_rows;
+
+/* The first place that no row of the part sees in the cache, and whether one has a key of its own. */
+static int reach_of(const pal_seen *seen, int count, bool *own)
+{
+    int reach = 0;
+    *own = false;
+    for (int i = 0; i < count; i++) {
+        if (seen[i].below > reach) reach = seen[i].below;
+        *own = *own || seen[i].own >= 0;
+    }
+    return reach;
+}
+
+static void attend_part(const pal_pass *p, int layer, const part_rows *r)
 {
     const pal_transformer *net = p->net;
     pal_activations *a = p->a;
-    const size_t q_dim = (size_t)net->heads * (size_t)net->head_dim;
-    const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim, from = (size_t)token * kv_dim;
-    const pal_cache_rows kept = pal_cache_put(p->cache, p->compute, layer, a->k + from, p->first, n);
-    const pal_attention_shape shape = {.n = count,
-                                       .heads = net->heads,
-                                       .kv_heads = net->kv_heads,
-                                       .head_dim = net->head_dim,
-                                       .capacity = p->cache->capacity,
-                                       .seen = a->seen,
-                                       .scale = pal_rsqrtf((float)net->head_dim)};
-    for (int i = 0; i < count; i++) a->seen[i] = p->first + (net->causal ? p->rows[row + i] - token + 1 : n);
-    p->compute->kernels->attention(a->attended + (size_t)row * q_dim, a->q + (size_t)row * q_dim, kept.k, kept.v + from,
-                                   a->scores, &shape);
+    const size_t q_dim = (size_t)net->heads * (size_t)net->head_dim, at = (size_t)r->row * q_dim;
+    const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim, from = (size_t)r->from * kv_dim;
+    bool own;
+    const int reach = reach_of(a->seen + r->row, r->count, &own);
+    pal_cache_put(p->cache, layer, a->k + from, a->v + from, a->place + r->from, r->kept);
+    if (own) { /* k, v [count, kv_heads * head_dim] of the rows that ask */
+        PAL_ASSERT(p->parts == 1);
+        gather(a->k, p->rows, p->count, net->kv_heads * net->head_dim);
+        gather(a->v, p->rows, p->count, net->kv_heads * net->head_dim);
+        pal_cache_round(p->cache, a->k, a->v, p->count);
+    }
+    const pal_cache_rows kept = pal_cache_layer(p->cache, p->compute, layer, reach);
+    p->compute->kernels->attention(&(pal_attention){.y = a->attended + at,
+                                                    .q = a->q + at,
+                                                    .k = kept.k,
+                                                    .v = kept.v,
+                                                    .own_k = a->k,
+                                                    .own_v = a->v,
+                                                    .scores = a->scores,
+                                                    .seen = a->seen + r->row,
+                                                    .y_stride = q_dim,
+                                                    .q_stride = q_dim,
+                                                    .k_stride = kept.k_stride,
+                                                    .v_stride = kept.v_stride,
+                                                    .v_head = kept.v_head,
+                                                    .own_stride = kv_dim,
+                                                    .n = r->count,
+                                                    .heads = net->heads,
+                                                    .kv_heads = net->kv_heads,
+                                                    .head_dim = net->head_dim,
+                                                    .capacity = p->cache->capacity,
+                                                    .scale = pal_rsqrtf((float)net->head_dim)});
 }
 
 void pal_pass_attend(const pal_pass *p, int layer)
 {
-    for (int part = 0, token = 0, row = 0; part < p->parts; part++) {
-        int n = p->part[part], count = 0;
-        while (row + count < p->count && p->rows[row + count] < token + n) count++;
-        if (count) attend_part(p, layer, token, n, row, count);
-        token += n;
-        row += count;
+    part_rows r = {0};
+    for (int part = 0; part < p->parts; part++, r.from += r.n, r.row += r.count) {
+        r.n = p->part[part];
+        r.kept = p->parts > 1 ? r.n : p->kept;
+        for (r.count = 0; r.row + r.count < p->count && p->rows[r.row + r.count] < r.from + r.n;) r.count++;
+        if (r.count) attend_part(p, layer, &r);
     }
 }

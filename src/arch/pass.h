@@ -9,11 +9,11 @@ typedef struct {
     const pal_compute *compute;
     pal_activations *a;
     pal_cache *cache;
-    int n;           /* tokens; where they stand is in a->position */
-    int first;       /* tokens that the cache holds already */
-    const int *rows; /* the tokens that queries and feed-forward networks are computed for */
+    int n;           /* rows; where they stand is in a->place, what they see in a->seen */
+    int kept;        /* the first of them leave their keys and values in the cache */
+    const int *rows; /* those that queries and feed-forward networks are computed for */
     int count;       /* of them: n, but in the last layer */
-    const int *part; /* [parts], tokens of each: sequences that do not see each other */
+    const int *part; /* [parts], rows of each: sequences that do not see each other */
     int parts;
 } pal_pass;
 
@@ -26,8 +26,8 @@ pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols);
 /* Rows p->rows of a->h and a->x [n, dim] to their front: [count, dim]; *h is the input that a->h is, then. */
 void pal_pass_gather(const pal_pass *p, pal_input *h);
 
-/* Keeps the keys a->k [n, kv_heads * head_dim] of a layer beside its values, which are at pal_cache_values, and attends
- * with the queries a->q [count, heads * head_dim] to all that they see, into a->attended. */
+/* Keeps keys and values a->k, a->v [n, kv_heads * head_dim] of a layer, those of the rows that are kept, and attends
+ * with the queries a->q [count, heads * head_dim] to all that they see, into a->attended.  a->k and a->v are used up. */
 void pal_pass_attend(const pal_pass *p, int layer);
 
 #endif

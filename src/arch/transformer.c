@@ -30,12 +30,13 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     a->q = pal_take2(arena, n, q_dim, sizeof(float));
     a->attended = pal_take2(arena, n, q_dim, sizeof(float));
     a->k = pal_take2(arena, n, kv_dim, sizeof(float));
+    a->v = pal_take2(arena, n, kv_dim, sizeof(float));
     a->gate = pal_take2(arena, net->layer[0].gate.data ? n : 0, hidden, sizeof(float));
     a->up = pal_take2(arena, n, hidden, sizeof(float));
     a->scores = pal_take(arena, round_up(positions), PAL_ATTENTION_ROWS * sizeof(float));
     a->seen = pal_take(arena, n, sizeof *a->seen);
     a->every = pal_take(arena, n, sizeof *a->every);
-    a->position = pal_take(arena, n, sizeof *a->position);
+    a->place = pal_take(arena, n, sizeof *a->place);
     a->cosine = a->sine = NULL;
     pal_quantized_layout(&a->room, n, widest, arena);
 }
@@ -79,39 +80,74 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
 }
 
 /* All rows go through all layers but the last, which computes what is wanted. */
-static void run_layers(pal_pass *p, const int32_t *tokens, const int *rows, int count)
+static void run_layers(pal_pass *p, const int32_t *tokens, const int *wanted, int count)
 {
+    pal_seen *seen = p->a->seen;
+    PAL_ASSERT(p->n > 0 && p->n <= p->a->most && count > 0 && count <= p->n);
+    PAL_ASSERT((size_t)p->cache->capacity <= round_up(p->a->positions)); /* what scores have room for */
     p->rows = p->a->every;
     p->count = p->n;
     p->net->architecture->embed(p, tokens);
     for (int l = 0; l < p->net->layers; l++) {
         if (l == p->net->layers - 1) {
-            p->rows = rows;
+            p->rows = wanted;
             p->count = count;
+            for (int i = 0; i < count; i++) seen[i] = seen[wanted[i]];
         }
         p->net->architecture->layer(p, l);
     }
 }
 
-void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
-                             const int32_t *tokens, int n, int first, const int *rows, int count)
+/* Place `at` of a sequence whose places below n have rows, or stand in the cache: what it sees. */
+static pal_seen seen_from(const pal_transformer *net, int at, int n)
 {
-    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .n = n, .first = first, .part = &n, .parts = 1};
-    PAL_ASSERT(n > 0 && n <= a->most && first >= 0 && first + n <= a->positions && first + n <= c->capacity);
-    PAL_ASSERT(count > 0 && count <= n && (net->causal || first == 0));
-    for (int i = 0; i < n; i++) a->position[i] = first + i;
-    run_layers(&p, tokens, rows, count);
+    return (pal_seen){.below = net->causal ? at + 1 : n, .own = -1};
+}
+
+void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
+                             const int32_t *tokens, int n, int first, const int *wanted, int count)
+{
+    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = n, .part = &n, .parts = 1};
+    PAL_ASSERT(first >= 0 && first + n <= a->positions && first + n <= c->capacity && (net->causal || first == 0));
+    for (int i = 0; i < n; i++) {
+        a->place[i] = first + i;
+        a->seen[i] = seen_from(net, first + i, n);
+    }
+    run_layers(&p, tokens, wanted, count);
+}
+
+void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
+                                  pal_cache *c, const pal_rows *rows, const int *wanted, int count)
+{
+    const int n = rows->n;
+    pal_pass p = {
+        .net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = rows->kept, .part = &n, .parts = 1};
+    PAL_ASSERT(n <= a->most && rows->kept >= 0 && rows->kept <= n);
+    for (int i = 0; i < n; i++) {
+        const pal_seen *seen = &rows->seen[i];
+        const int place = rows->place[i];
+        PAL_ASSERT(place >= 0 && place < a->positions && place < c->capacity && seen->below <= c->capacity);
+        PAL_ASSERT(seen->own == place || (seen->own == -1 && seen->below > 0));
+        a->place[i] = place;
+        a->seen[i] = *seen;
+    }
+    run_layers(&p, rows->token, wanted, count);
 }
 
 void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
-                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *rows,
+                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *wanted,
                                    int count)
 {
     pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .part = part, .parts = parts};
-    for (int i = 0; i < parts; i++)
-        for (int at = 0; at < part[i]; at++) a->position[p.n++] = at;
-    PAL_ASSERT(p.n > 0 && p.n <= a->most && p.n <= c->capacity && count > 0 && count <= p.n);
-    run_layers(&p, tokens, rows, count);
+    for (int i = 0; i < parts; i++) {
+        PAL_ASSERT(p.n + part[i] <= a->most && part[i] <= c->capacity && part[i] <= a->positions);
+        for (int at = 0; at < part[i]; at++, p.n++) {
+            a->place[p.n] = at;
+            a->seen[p.n] = seen_from(net, at, part[i]);
+        }
+    }
+    p.kept = p.n;
+    run_layers(&p, tokens, wanted, count);
 }
 
 void pal_transformer_logits(const pal_transformer *net, const pal_compute *compute, pal_activations *a, const int *at,

@@ -68,11 +68,12 @@ typedef struct {
     int most, positions;
     float *x, *h;         /* [most, dim] */
     float *q, *attended;  /* [most, heads * head_dim] */
-    float *k;             /* [most, kv_heads * head_dim] */
+    float *k, *v;         /* [most, kv_heads * head_dim] */
     float *gate, *up;     /* [most, hidden]; no gate where the network has none */
     float *scores;        /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
-    int *seen, *every;    /* [most]: keys that a query sees; 0, 1, 2, ... */
-    int *position;        /* [most], of each token in its sequence */
+    pal_seen *seen;       /* [most]: what each row sees */
+    int *every;           /* [most]: 0, 1, 2, ... */
+    int *place;           /* [most], of each row in its sequence */
     float *cosine, *sine; /* [positions, head_dim / 2], where positions are rotary */
     pal_quantized room;   /* [most, the widest input] */
 } pal_activations;
@@ -90,18 +91,32 @@ void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal
  * will be evaluated, and stays. */
 void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal_cache *c);
 
-/* One evaluation of tokens[n], n <= a->most, at positions first .. first + n - 1 < c->capacity; every id below
- * vocab.  Causal attention sees the cache below `first`; bidirectional has first = 0.  rows[count], ascending in
- * 0 .. n - 1, are the tokens whose last hidden state is wanted: a->x holds [count, dim] afterwards, and the last
+/* One evaluation of tokens[n], n <= a->most, at places first .. first + n - 1 < c->capacity; every id below
+ * vocab.  Causal attention sees the cache below `first`; bidirectional has first = 0.  wanted[count], ascending in
+ * 0 .. n - 1, are the rows whose last hidden state is wanted: a->x holds [count, dim] afterwards, and the last
  * layer computes nothing else. */
 void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
-                             const int32_t *tokens, int n, int first, const int *rows, int count);
+                             const int32_t *tokens, int n, int first, const int *wanted, int count);
 
-/* The same for several sequences that do not see each other, one after the other in tokens: sequence i is the next
- * part[i] of them, from position 0.  rows count through all tokens.  The cache is one that forgets (pal_cache_layout's
- * `keep` false), with room for all tokens together.  Each row has the bits that it has alone. */
+/* The rows of an evaluation: each is a token at a place, and sees a set of places. */
+typedef struct {
+    int n, kept;          /* the first `kept` rows leave their keys and values in the cache, before any row looks */
+    const int32_t *token; /* [n], each below vocab */
+    const int *place;     /* [n], each below positions and capacity: it turns q and k; the places of kept rows differ */
+    const pal_seen *seen; /* [n]: what of the cache a row sees; its `own` is its place, or -1: only then does it see its
+                             own key, which for a row that is not kept is the only way to see it */
+} pal_rows;
+
+/* One evaluation of rows, whatever their order and places: what a row sees decides its bits, not when or with whom it is
+ * computed.  The same of `wanted` as of rows above. */
+void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
+                                  pal_cache *c, const pal_rows *rows, const int *wanted, int count);
+
+/* The same as pal_transformer_forward for several sequences that do not see each other, one after the other in tokens: sequence i is the next
+ * part[i] of them, from place 0.  wanted counts through all tokens.  The cache is one that forgets (pal_cache_layout's
+ * `keep` false).  Each row has the bits that it has alone. */
 void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
-                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *rows,
+                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *wanted,
                                    int count);
 
 /* After a forward pass: logits[count, vocab] from rows at[count] of a->x, which stays for further calls. */

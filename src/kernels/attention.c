@@ -1,72 +1,13 @@
-/* attention.c - softmax attention, one head and up to four queries at a time.
+/* attention.c - softmax attention, one head and up to four rows at a time.
  *
- * Three steps: scores of the keys, softmax over each query's own, weighted sum of the values.  How many keys a
- * query sees is all that causal and bidirectional attention, and a step on a cache, differ in.  Only the scores of
- * the queries at work are ever in memory.
+ * Three steps: scores of the keys, softmax over what each row sees, weighted sum of the values.  Only the scores of the
+ * rows at work are ever in memory; attention_rows.h says which places they are.
  *
  * Keys lie in panels, eight side by side, so that a lane is a key and a score is accumulated in index order like
- * any product; values are read row by row, a lane is an element.  Scores beyond what a query sees are computed with
+ * any product; values are read row by row, a lane is an element.  Scores beyond what a row sees are computed with
  * their panel and never looked at. */
-#include "kernels.h"
+#include "attention_rows.h"
 #include "exp_lanes.h"
-
-/* Up to four queries of one head, and their keys and values. */
-typedef struct {
-    const float *q[PAL_ATTENTION_ROWS]; /* [head_dim] each */
-    float *y[PAL_ATTENTION_ROWS];       /* [head_dim] each */
-    float *score[PAL_ATTENTION_ROWS];   /* [capacity] each */
-    int seen[PAL_ATTENTION_ROWS], fewest, most;
-    const float *k; /* [capacity / 8, head_dim, 8] */
-    const float *v; /* [keys], v_stride floats apart */
-    size_t v_stride;
-    int head_dim;
-    float scale;
-} attention_rows;
-
-/* The steps of a variant, for `count` queries. */
-typedef struct {
-    void (*scores)(const attention_rows *a, int count);
-    void (*softmax)(float *score, int keys);
-    void (*mix)(const attention_rows *a, int count);
-} attention_steps;
-
-static void attend_rows(attention_rows *a, int count, const attention_steps *steps)
-{
-    a->fewest = a->most = a->seen[0];
-    for (int r = 1; r < count; r++) {
-        if (a->seen[r] < a->fewest) a->fewest = a->seen[r];
-        if (a->seen[r] > a->most) a->most = a->seen[r];
-    }
-    steps->scores(a, count);
-    for (int r = 0; r < count; r++) steps->softmax(a->score[r], a->seen[r]);
-    steps->mix(a, count);
-}
-
-/* Queries of all heads that share keys are taken together, so that one query of a grouped model fills a tile. */
-static void attend(float *y, const float *q, const float *k, const float *v, float *scores,
-                   const pal_attention_shape *shape, const attention_steps *steps)
-{
-    const int group = shape->heads / shape->kv_heads;
-    const size_t head_dim = (size_t)shape->head_dim, row = (size_t)shape->heads * head_dim;
-    for (int kv_head = 0; kv_head < shape->kv_heads; kv_head++) {
-        attention_rows a = {.k = k + (size_t)kv_head * (size_t)shape->capacity * head_dim,
-                            .v = v + (size_t)kv_head * head_dim,
-                            .v_stride = (size_t)shape->kv_heads * head_dim,
-                            .head_dim = shape->head_dim,
-                            .scale = shape->scale};
-        int count = 0;
-        for (int at = 0; at < shape->n * group; at++) {
-            const size_t place = (size_t)(at / group) * row + (size_t)(kv_head * group + at % group) * head_dim;
-            a.q[count] = q + place;
-            a.y[count] = y + place;
-            a.score[count] = scores + (size_t)count * (size_t)shape->capacity;
-            a.seen[count++] = shape->seen[at / group];
-            if (count < PAL_ATTENTION_ROWS && at + 1 < shape->n * group) continue;
-            attend_rows(&a, count, steps);
-            count = 0;
-        }
-    }
-}
 
 /* The end of a row that does not fill the lanes. */
 static inline float max_tail(float top, const float *score, int from, int keys)
@@ -91,56 +32,85 @@ static inline void scale_tail(float *score, float inverse, int from, int keys)
 
 /* ---- reference ---------------------------------------------------------- */
 
-PAL_REFERENCE static void scores_ref(const attention_rows *a, int count)
+/* A key or a value: `step` floats from one element to the next. */
+typedef struct {
+    const float *x;
+    size_t step;
+} lookup;
+
+static bool sees(const pal_seen *s, int j)
 {
-    for (int r = 0; r < count; r++)
-        for (int j = 0; j < a->seen[r]; j++) {
-            const float *k = a->k + (size_t)(j - j % PAL_PANEL) * (size_t)a->head_dim + j % PAL_PANEL;
-            float sum = 0.0f;
-            for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) sum += a->q[r][d] * *k;
-            a->score[r][j] = sum * a->scale;
+    return j == s->own || (j < s->below && (!s->set || s->set[j / PAL_PANEL] >> j % PAL_PANEL & 1));
+}
+
+static lookup key_ref(const pal_attention *a, int row, int kv_head, int j)
+{
+    const size_t dim = (size_t)a->head_dim, head = (size_t)kv_head, lane = (size_t)j % PAL_PANEL;
+    if (j == a->seen[row].own) return (lookup){a->own_k + (size_t)row * a->own_stride + head * dim, 1};
+    return (lookup){a->k + head * a->k_stride + ((size_t)j - lane) * dim + lane, PAL_PANEL};
+}
+
+static const float *value_ref(const pal_attention *a, int row, int kv_head, int j)
+{
+    const size_t dim = (size_t)a->head_dim, head = (size_t)kv_head;
+    if (j == a->seen[row].own) return a->own_v + (size_t)row * a->own_stride + head * dim;
+    return a->v + (size_t)j * a->v_stride + head * a->v_head;
+}
+
+PAL_REFERENCE static float score_ref(const pal_attention *a, int row, int head, int kv_head, int j)
+{
+    const float *q = a->q + (size_t)row * a->q_stride + (size_t)head * (size_t)a->head_dim;
+    const lookup k = key_ref(a, row, kv_head, j);
+    float sum = 0.0f;
+    for (int d = 0; d < a->head_dim; d++) sum += q[d] * k.x[(size_t)d * k.step];
+    sum *= a->scale;
+    return a->bias ? sum + a->bias[(size_t)head * a->bias_head + (size_t)row * a->bias_row + (size_t)j] : sum;
+}
+
+PAL_REFERENCE static void head_ref(const pal_attention *a, int row, int head)
+{
+    const pal_seen *s = a->seen + row;
+    const int kv_head = head / (a->heads / a->kv_heads), end = end_of(s);
+    float lane[PAL_LANES] = {0}, top = -INFINITY;
+    float *y = a->y + (size_t)row * a->y_stride + (size_t)head * (size_t)a->head_dim;
+    for (int j = 0; j < end; j++)
+        if (sees(s, j)) {
+            a->scores[j] = score_ref(a, row, head, kv_head, j);
+            top = a->scores[j] > top ? a->scores[j] : top;
+        }
+    for (int j = 0; j < end; j++)
+        if (sees(s, j)) lane[j % PAL_LANES] += a->scores[j] = pal_expf(a->scores[j] - top);
+    const float inverse = 1.0f / pal_sum_lanes(lane);
+    memset(y, 0, (size_t)a->head_dim * sizeof *y);
+    for (int j = 0; j < end; j++)
+        if (sees(s, j)) {
+            const float *v = value_ref(a, row, kv_head, j), weight = a->scores[j] * inverse;
+            for (int d = 0; d < a->head_dim; d++) y[d] += weight * v[d];
         }
 }
 
-PAL_REFERENCE static void softmax_ref(float *score, int keys)
+static void attention_ref(const pal_attention *a)
 {
-    float lane[PAL_LANES] = {0};
-    float top = max_tail(score[0], score, 0, keys);
-    float inverse = exp_tail(lane, score, top, 0, keys);
-    scale_tail(score, inverse, 0, keys);
+    for (int row = 0; row < a->n; row++)
+        for (int head = 0; head < a->heads; head++) head_ref(a, row, head);
 }
 
-PAL_REFERENCE static void mix_ref(const attention_rows *a, int count)
-{
-    for (int r = 0; r < count; r++) {
-        const float *v = a->v;
-        memset(a->y[r], 0, (size_t)a->head_dim * sizeof(float));
-        for (int j = 0; j < a->seen[r]; j++, v += a->v_stride)
-            for (int d = 0; d < a->head_dim; d++) a->y[r][d] += a->score[r][j] * v[d];
-    }
-}
+/* ---- vectors ------------------------------------------------------------- */
 
-PAL_REFERENCE static void attention_ref(float *y, const float *q, const float *k, const float *v, float *scores,
-                                        const pal_attention_shape *shape)
-{
-    static const attention_steps steps = {scores_ref, softmax_ref, mix_ref};
-    attend(y, q, k, v, scores, shape, &steps);
-}
-
-/* ---- wasm simd128 ------------------------------------------------------- */
-#if defined(PAL_HAVE_SIMD128)
-
-/* How many panels of keys, or groups of eight elements, go with so many queries: together eight registers of sums,
+/* How many panels of keys, or groups of eight elements, go with so many rows: together eight registers of sums,
  * enough of them that one addition need not wait for another. */
 #define PAL_GROUPS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
 #define PAL_MOST_GROUPS   4
 
+/* ---- wasm simd128 ------------------------------------------------------- */
+#if defined(PAL_HAVE_SIMD128)
+
 /* Scores of `groups` panels of eight keys by `count` queries, both constant. */
-PAL_INLINE void panel_scores_simd128(const attention_rows *a, int first, const int count, const int groups)
+PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, int at, const int count, const int groups)
 {
     v128_t sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS][2], scale = wasm_f32x4_splat(a->scale);
     const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
-    const float *q[PAL_ATTENTION_ROWS], *k = a->k + (size_t)first * (size_t)a->head_dim;
+    const float *q[PAL_ATTENTION_ROWS];
     PAL_UNROLL for (int r = 0; r < count; r++)
     {
         PAL_UNROLL for (int g = 0; g < groups; g++) sum[r][g][0] = sum[r][g][1] = wasm_f32x4_splat(0.0f);
@@ -158,26 +128,27 @@ PAL_INLINE void panel_scores_simd128(const attention_rows *a, int first, const i
         }
     PAL_UNROLL for (int r = 0; r < count; r++) PAL_UNROLL for (int g = 0; g < groups; g++)
     {
-        wasm_v128_store(a->score[r] + first + PAL_PANEL * g, wasm_f32x4_mul(sum[r][g][0], scale));
-        wasm_v128_store(a->score[r] + first + PAL_PANEL * g + 4, wasm_f32x4_mul(sum[r][g][1], scale));
+        wasm_v128_store(a->score[r] + at + PAL_PANEL * g, wasm_f32x4_mul(sum[r][g][0], scale));
+        wasm_v128_store(a->score[r] + at + PAL_PANEL * g + 4, wasm_f32x4_mul(sum[r][g][1], scale));
     }
 }
 
-PAL_INLINE void all_scores_simd128(const attention_rows *a, const int count)
+PAL_INLINE void all_scores_simd128(const attention_rows *a, const float *k, int at, int panels, const int count)
 {
-    const int keys = (a->most + PAL_PANEL - 1) / PAL_PANEL * PAL_PANEL, some = PAL_GROUPS(count) * PAL_PANEL;
-    int first = 0;
-    for (; first + some <= keys; first += some) panel_scores_simd128(a, first, count, PAL_GROUPS(count));
-    for (; PAL_GROUPS(count) > 1 && first < keys; first += PAL_PANEL) panel_scores_simd128(a, first, count, 1);
+    const int groups = PAL_GROUPS(count);
+    const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
+    for (; panels >= groups; panels -= groups, at += groups * PAL_PANEL, k += (size_t)groups * panel)
+        panel_scores_simd128(a, k, at, count, groups);
+    for (; groups > 1 && panels > 0; panels--, at += PAL_PANEL, k += panel) panel_scores_simd128(a, k, at, count, 1);
 }
 
-static void scores_simd128(const attention_rows *a, int count)
+static void scores_simd128(const attention_rows *a, const float *k, int at, int panels)
 {
-    switch (count) {
-    case 1: all_scores_simd128(a, 1); break;
-    case 2: all_scores_simd128(a, 2); break;
-    case 3: all_scores_simd128(a, 3); break;
-    default: all_scores_simd128(a, 4); break;
+    switch (a->count) {
+    case 1: all_scores_simd128(a, k, at, panels, 1); break;
+    case 2: all_scores_simd128(a, k, at, panels, 2); break;
+    case 3: all_scores_simd128(a, k, at, panels, 3); break;
+    default: all_scores_simd128(a, k, at, panels, 4); break;
     }
 }
 
@@ -212,21 +183,20 @@ static void softmax_simd128(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* Elements d .. d + 8 * groups of `count` outputs (both constant) over the keys from .. to, added to what is there. */
-PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, int from, int to, const int count,
-                                 const int groups)
+/* Elements d .. d + 8 * groups of `count` outputs (both constant). */
+PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, const float *v, int at, int keys,
+                                 const int count, const int groups)
 {
     v128_t sum[PAL_ATTENTION_ROWS][2 * PAL_MOST_GROUPS];
     const float *weight[PAL_ATTENTION_ROWS];
     PAL_UNROLL for (int r = 0; r < count; r++)
     {
         const float *y = a->y[row + r] + d;
-        weight[r] = a->score[row + r];
-        PAL_UNROLL for (int g = 0; g < 2 * groups; g++) sum[r][g] =
-            from ? wasm_v128_load(y + 4 * g) : wasm_f32x4_splat(0.0f);
+        weight[r] = a->score[row + r] + at;
+        PAL_UNROLL for (int g = 0; g < 2 * groups; g++) sum[r][g] = wasm_v128_load(y + 4 * g);
     }
-    const float *v = a->v + (size_t)from * a->v_stride + d;
-    for (int j = from; j < to; j++, v += a->v_stride) PAL_UNROLL for (int g = 0; g < 2 * groups; g += 2)
+    v += d;
+    for (int j = 0; j < keys; j++, v += a->v_stride) PAL_UNROLL for (int g = 0; g < 2 * groups; g += 2)
         {
             v128_t low = wasm_v128_load(v + 4 * g), high = wasm_v128_load(v + 4 * g + 4);
             PAL_UNROLL for (int r = 0; r < count; r++)
@@ -240,32 +210,28 @@ PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, int fr
         wasm_v128_store(a->y[row + r] + d + 4 * g, sum[r][g]);
 }
 
-PAL_INLINE void mix_all_simd128(const attention_rows *a, int row, int from, int to, const int count)
+PAL_INLINE void mix_all_simd128(const attention_rows *a, int row, const float *v, int at, int keys, const int count)
 {
-    const int some = 8 * PAL_GROUPS(count);
+    const int groups = PAL_GROUPS(count);
     int d = 0;
-    for (; d + some <= a->head_dim; d += some) mix_keys_simd128(a, row, d, from, to, count, PAL_GROUPS(count));
-    for (; PAL_GROUPS(count) > 1 && d < a->head_dim; d += 8) mix_keys_simd128(a, row, d, from, to, count, 1);
+    for (; d + 8 * groups <= a->head_dim; d += 8 * groups) mix_keys_simd128(a, row, d, v, at, keys, count, groups);
+    for (; groups > 1 && d < a->head_dim; d += 8) mix_keys_simd128(a, row, d, v, at, keys, count, 1);
 }
 
-/* What all queries see together, then what each sees beyond. */
-static void mix_simd128(const attention_rows *a, int count)
+static void mix_simd128(const attention_rows *a, int row, int count, const float *v, int at, int keys)
 {
     switch (count) {
-    case 1: mix_all_simd128(a, 0, 0, a->fewest, 1); break;
-    case 2: mix_all_simd128(a, 0, 0, a->fewest, 2); break;
-    case 3: mix_all_simd128(a, 0, 0, a->fewest, 3); break;
-    default: mix_all_simd128(a, 0, 0, a->fewest, 4); break;
+    case 1: mix_all_simd128(a, row, v, at, keys, 1); break;
+    case 2: mix_all_simd128(a, row, v, at, keys, 2); break;
+    case 3: mix_all_simd128(a, row, v, at, keys, 3); break;
+    default: mix_all_simd128(a, row, v, at, keys, 4); break;
     }
-    for (int r = 0; r < count; r++)
-        if (a->seen[r] > a->fewest) mix_all_simd128(a, r, a->fewest, a->seen[r], 1);
 }
 
-static void attention_simd128(float *y, const float *q, const float *k, const float *v, float *scores,
-                              const pal_attention_shape *shape)
+static void attention_simd128(const pal_attention *a)
 {
     static const attention_steps steps = {scores_simd128, softmax_simd128, mix_simd128};
-    attend(y, q, k, v, scores, shape, &steps);
+    attend(a, &steps);
 }
 
 #endif
@@ -274,30 +240,42 @@ static void attention_simd128(float *y, const float *q, const float *k, const fl
 
 #define PAL_AVX2_INLINE __attribute__((always_inline)) PAL_AVX2 static inline
 
-/* Scores of eight keys by `count` (a constant) queries. */
-PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, int first, const int count)
+/* Scores of `groups` panels of eight keys by `count` rows, both constant. */
+PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, int at, const int count,
+                                       const int groups)
 {
-    __m256 sum[PAL_ATTENTION_ROWS];
-    for (int r = 0; r < count; r++) sum[r] = _mm256_setzero_ps();
-    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL) {
-        __m256 eight = _mm256_loadu_ps(k);
-        for (int r = 0; r < count; r++)
-            sum[r] = _mm256_add_ps(sum[r], _mm256_mul_ps(_mm256_broadcast_ss(a->q[r] + d), eight));
-    }
+    __m256 sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS], scale = _mm256_set1_ps(a->scale);
+    const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
     for (int r = 0; r < count; r++)
-        _mm256_storeu_ps(a->score[r] + first, _mm256_mul_ps(sum[r], _mm256_set1_ps(a->scale)));
+        for (int g = 0; g < groups; g++) sum[r][g] = _mm256_setzero_ps();
+    for (int d = 0; d < a->head_dim; d++, k += PAL_PANEL)
+        for (int g = 0; g < groups; g++) {
+            __m256 eight = _mm256_loadu_ps(k + (size_t)g * panel);
+            for (int r = 0; r < count; r++)
+                sum[r][g] = _mm256_add_ps(sum[r][g], _mm256_mul_ps(_mm256_broadcast_ss(a->q[r] + d), eight));
+        }
+    for (int r = 0; r < count; r++)
+        for (int g = 0; g < groups; g++)
+            _mm256_storeu_ps(a->score[r] + at + PAL_PANEL * g, _mm256_mul_ps(sum[r][g], scale));
 }
 
-PAL_AVX2 static void scores_avx2(const attention_rows *a, int count)
+PAL_AVX2_INLINE void all_scores_avx2(const attention_rows *a, const float *k, int at, int panels, const int count)
 {
-    const float *k = a->k;
-    for (int first = 0; first < a->most; first += PAL_PANEL, k += (size_t)PAL_PANEL * (size_t)a->head_dim)
-        switch (count) {
-        case 1: panel_scores_avx2(a, k, first, 1); break;
-        case 2: panel_scores_avx2(a, k, first, 2); break;
-        case 3: panel_scores_avx2(a, k, first, 3); break;
-        default: panel_scores_avx2(a, k, first, 4); break;
-        }
+    const int groups = PAL_GROUPS(count);
+    const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
+    for (; panels >= groups; panels -= groups, at += groups * PAL_PANEL, k += (size_t)groups * panel)
+        panel_scores_avx2(a, k, at, count, groups);
+    for (; groups > 1 && panels > 0; panels--, at += PAL_PANEL, k += panel) panel_scores_avx2(a, k, at, count, 1);
+}
+
+PAL_AVX2 static void scores_avx2(const attention_rows *a, const float *k, int at, int panels)
+{
+    switch (a->count) {
+    case 1: all_scores_avx2(a, k, at, panels, 1); break;
+    case 2: all_scores_avx2(a, k, at, panels, 2); break;
+    case 3: all_scores_avx2(a, k, at, panels, 3); break;
+    default: all_scores_avx2(a, k, at, panels, 4); break;
+    }
 }
 
 PAL_AVX2 static float top_avx2(const float *score, int keys)
@@ -327,41 +305,49 @@ PAL_AVX2 static void softmax_avx2(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* Elements d .. d + 8 of `count` (a constant) outputs over the keys from .. to, added to what is there. */
-PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int first_row, int d, int from, int to, const int count)
+/* Elements d .. d + 8 * groups of `count` outputs (both constant). */
+PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int row, int d, const float *v, int at, int keys,
+                                   const int count, const int groups)
 {
-    __m256 sum[PAL_ATTENTION_ROWS];
-    for (int r = 0; r < count; r++) sum[r] = from ? _mm256_loadu_ps(a->y[first_row + r] + d) : _mm256_setzero_ps();
-    const float *v = a->v + (size_t)from * a->v_stride + d;
-    for (int j = from; j < to; j++, v += a->v_stride) {
-        __m256 eight = _mm256_loadu_ps(v);
-        for (int r = 0; r < count; r++) {
-            __m256 w = _mm256_broadcast_ss(a->score[first_row + r] + j);
-            sum[r] = _mm256_add_ps(sum[r], _mm256_mul_ps(w, eight));
-        }
+    __m256 sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS];
+    const float *weight[PAL_ATTENTION_ROWS];
+    for (int r = 0; r < count; r++) {
+        weight[r] = a->score[row + r] + at;
+        for (int g = 0; g < groups; g++) sum[r][g] = _mm256_loadu_ps(a->y[row + r] + d + 8 * g);
     }
-    for (int r = 0; r < count; r++) _mm256_storeu_ps(a->y[first_row + r] + d, sum[r]);
-}
-
-/* What all queries see together, then what each sees beyond. */
-PAL_AVX2 static void mix_avx2(const attention_rows *a, int count)
-{
-    for (int d = 0; d < a->head_dim; d += 8) switch (count) {
-        case 1: mix_keys_avx2(a, 0, d, 0, a->fewest, 1); break;
-        case 2: mix_keys_avx2(a, 0, d, 0, a->fewest, 2); break;
-        case 3: mix_keys_avx2(a, 0, d, 0, a->fewest, 3); break;
-        default: mix_keys_avx2(a, 0, d, 0, a->fewest, 4); break;
+    v += d;
+    for (int j = 0; j < keys; j++, v += a->v_stride)
+        for (int g = 0; g < groups; g++) {
+            __m256 eight = _mm256_loadu_ps(v + 8 * g);
+            for (int r = 0; r < count; r++)
+                sum[r][g] = _mm256_add_ps(sum[r][g], _mm256_mul_ps(_mm256_broadcast_ss(weight[r] + j), eight));
         }
     for (int r = 0; r < count; r++)
-        for (int d = 0; d < a->head_dim && a->seen[r] > a->fewest; d += 8)
-            mix_keys_avx2(a, r, d, a->fewest, a->seen[r], 1);
+        for (int g = 0; g < groups; g++) _mm256_storeu_ps(a->y[row + r] + d + 8 * g, sum[r][g]);
 }
 
-static void attention_avx2(float *y, const float *q, const float *k, const float *v, float *scores,
-                           const pal_attention_shape *shape)
+PAL_AVX2_INLINE void mix_all_avx2(const attention_rows *a, int row, const float *v, int at, int keys, const int count)
+{
+    const int groups = PAL_GROUPS(count);
+    int d = 0;
+    for (; d + 8 * groups <= a->head_dim; d += 8 * groups) mix_keys_avx2(a, row, d, v, at, keys, count, groups);
+    for (; groups > 1 && d < a->head_dim; d += 8) mix_keys_avx2(a, row, d, v, at, keys, count, 1);
+}
+
+PAL_AVX2 static void mix_avx2(const attention_rows *a, int row, int count, const float *v, int at, int keys)
+{
+    switch (count) {
+    case 1: mix_all_avx2(a, row, v, at, keys, 1); break;
+    case 2: mix_all_avx2(a, row, v, at, keys, 2); break;
+    case 3: mix_all_avx2(a, row, v, at, keys, 3); break;
+    default: mix_all_avx2(a, row, v, at, keys, 4); break;
+    }
+}
+
+static void attention_avx2(const pal_attention *a)
 {
     static const attention_steps steps = {scores_avx2, softmax_avx2, mix_avx2};
-    attend(y, q, k, v, scores, shape, &steps);
+    attend(a, &steps);
 }
 
 #endif

@@ -57,20 +57,36 @@ typedef struct {
 
 typedef void pal_matmul_fn(const pal_product *p);
 
-/* Attention of n queries; grouped heads: query head h reads key head h / (heads / kv_heads).
- *   q, y  [n, heads * head_dim]      v  [keys, kv_heads * head_dim]
- *   k     [kv_heads, capacity / 8, head_dim, 8]: eight keys lie together, as rows of weights do
- * Query i sees keys 0 .. seen[i] - 1.  A score is the dot of q and k, accumulated in index order, times scale.
- * Softmax: the maximum is subtracted, exponentials by pal_expf, summed in 8 lanes by key, each multiplied by
- * 1.0f / sum; y accumulates weight * v in key order.  head_dim is a multiple of 8.  y overlaps nothing. */
+/* What a row of attention sees of the places: those below `below` that are in `set`, and its own.  At least one. */
 typedef struct {
-    int n, heads, kv_heads, head_dim;
-    int capacity;    /* keys that k has room for, a multiple of 8; all of it can be read */
-    const int *seen; /* [n], 1 .. capacity */
-    float scale;
-} pal_attention_shape;
+    int below;
+    const uint8_t *set; /* place j is bit j % 8 of byte j / 8, up to the byte of below - 1; NULL: all */
+    int own;            /* the place where the row's own key and value stand, whatever k and v have there; -1: none */
+} pal_seen;
 
-#define PAL_ATTENTION_ROWS 4 /* queries taken together; scratch has room for this many rows of scores */
+/* Attention of n rows to keys and values that lie at their places; head h reads key head h / (heads / kv_heads).  A
+ * score is the dot of q and k, accumulated in index order, times scale, plus the bias.  Softmax: the maximum is
+ * subtracted, exponentials by pal_expf, summed in 8 lanes by place, each multiplied by 1.0f / sum; y accumulates
+ * weight * v in order of place.  Places that a row does not see count for nothing, whatever lies there: a row's bits
+ * depend on what it sees, not on what else there is.  Strides are in floats; a call may take some of the heads or of the
+ * rows, by pointers to the first of them. */
+typedef struct {
+    float *y;                   /* [n, heads, head_dim], rows y_stride apart; overlaps nothing */
+    const float *q;             /* the same, q_stride apart */
+    const float *k;             /* [kv_heads, capacity / 8, head_dim, 8], heads k_stride apart: see panels.h */
+    const float *v;             /* [places, kv_heads, head_dim], places v_stride and heads v_head apart */
+    const float *own_k, *own_v; /* [n, kv_heads, head_dim], rows own_stride apart: of rows that have an own place */
+    const float *bias;          /* [heads, n, places], heads bias_head and rows bias_row apart; NULL: none */
+    float *scores;              /* scratch of the call, [PAL_ATTENTION_ROWS, capacity] */
+    const pal_seen *seen;       /* [n] */
+    size_t y_stride, q_stride, k_stride, v_stride, v_head, own_stride, bias_head, bias_row;
+    int n, heads, kv_heads;
+    int head_dim; /* a multiple of 8, but for the reference */
+    int capacity; /* a multiple of 8, and above all places that are seen.  Panels of keys are read whole if one is */
+    float scale;
+} pal_attention;
+
+#define PAL_ATTENTION_ROWS 4 /* rows taken together; scratch holds this many rows of scores */
 
 typedef struct {
     unsigned isa; /* what the entries were picked from */
@@ -96,9 +112,7 @@ typedef struct {
     /* x[i] = x[i] / (1 + pal_expf(-(x[i] * (x[i] * x[i] * PAL_GELU_CUBE + PAL_GELU_LINE)))) */
     void (*gelu)(float *x, size_t count);
     void (*add)(float *x, const float *y, size_t count); /* x[i] += y[i] */
-    /* scores: scratch of PAL_ATTENTION_ROWS * capacity floats. */
-    void (*attention)(float *y, const float *q, const float *k, const float *v, float *scores,
-                      const pal_attention_shape *shape);
+    void (*attention)(const pal_attention *a);
     /* x[i] = half[i] */
     void (*expand_f16)(float *x, const uint16_t *half, size_t count);
     /* Blocks of Q8_0 of `lanes` (1 or 8) tokens side by side: x[d, lane] = q[d, lane] * scale[lane], d below dims. */

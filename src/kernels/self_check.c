@@ -279,26 +279,53 @@ static void run_expand(bench *b, int count)
 
 /* ---- attention ---------------------------------------------------------- */
 
-/* One to four queries of a head at a time, with differences of scores from all the range of the exponential. */
+/* Rows of two heads at most, with gaps between the biases that are none of the sizes. */
+static void attend(bench *b, pal_attention a, const pal_seen *seen)
+{
+    const size_t dim = (size_t)a.head_dim;
+    a.y = b->out, a.q = b->x, a.k = b->keys, a.v = b->values, a.own_k = b->gain, a.own_v = b->sine;
+    a.scores = b->scores, a.seen = seen, a.capacity = KEYS;
+    a.y_stride = a.q_stride = (size_t)a.heads * dim;
+    a.v_stride = a.own_stride = (size_t)a.kv_heads * dim;
+    a.k_stride = KEYS * dim, a.v_head = dim, a.bias_head = 7, a.bias_row = 5;
+    b->k->attention(&a);
+    take(b, b->out, (size_t)a.n * (size_t)a.heads * dim);
+}
+
+/* One to four rows of a head at a time, with differences of scores from all the range of the exponential: rows that see
+ * all places below one, then rows that see sets, some of them with a place of their own, and a bias. */
 static void run_attention(bench *b, int head_dim)
 {
-    static const int seen[QUERIES] = {43, 1, 7, 8, 9, 33, 16, 40, 24};
+    static const int below[QUERIES] = {43, 1, 7, 8, 9, 33, 16, 40, 24},
+                     own[QUERIES] = {-1, 3, 44, 8, -1, 17, 0, -1, 39};
+    static const uint8_t sets[4][KEYS / PAL_PANEL] = {{0xff, 0xff, 0, 0x2d, 0xff, 0xff},
+                                                      {0xff, 0, 0, 0x80, 0xff, 0xff},
+                                                      {0x01, 0, 0xa5, 0xff, 0, 0xff},
+                                                      {0, 0, 0, 0, 0, 0x0c}};
     static const struct {
         int n, heads, kv_heads, first;
         float scale;
     } shapes[] = {
         {QUERIES, 2, 1, 0, 0.3f}, {1, 1, 1, 0, 0.3f}, {3, 2, 2, 5, 9.3f}, {1, 2, 1, 0, 30.1f}, {5, 1, 1, 4, 3.1f}};
+    pal_seen all[QUERIES], some[QUERIES], mine[QUERIES];
+    for (int i = 0; i < QUERIES; i++) {
+        all[i] = (pal_seen){.below = below[i], .own = -1};
+        some[i] = (pal_seen){.below = KEYS - i / 8, .set = sets[i % 4], .own = -1};
+        mine[i] = (pal_seen){.below = below[i], .set = i % 3 ? sets[i % 4] : NULL, .own = own[i] < 0 ? 11 : own[i]};
+    }
     fill(b, b->x, QUERIES * 2 * head_dim, 1.0f);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const pal_attention_shape shape = {.n = shapes[i].n,
-                                           .heads = shapes[i].heads,
-                                           .kv_heads = shapes[i].kv_heads,
-                                           .head_dim = head_dim,
-                                           .capacity = KEYS,
-                                           .seen = seen + shapes[i].first,
-                                           .scale = shapes[i].scale};
-        b->k->attention(b->out, b->x, b->keys, b->values, b->scores, &shape);
-        take(b, b->out, (size_t)shape.n * (size_t)shape.heads * (size_t)head_dim);
+        pal_attention a = {.n = shapes[i].n,
+                           .heads = shapes[i].heads,
+                           .kv_heads = shapes[i].kv_heads,
+                           .head_dim = head_dim,
+                           .scale = shapes[i].scale};
+        attend(b, a, all + shapes[i].first);
+        attend(b, a, some + shapes[i].first);
+        attend(b, a, mine + shapes[i].first);
+        a.bias = b->gain;
+        attend(b, a, all + shapes[i].first);
+        attend(b, a, mine + shapes[i].first);
     }
 }
 

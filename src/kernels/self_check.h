@@ -14,7 +14,7 @@
 
 /* What the digests must be.  They change only when the result of a kernel or the inputs of the check change;
  * tests/test_self_check.c prints what they are. */
-#define PAL_DIGEST_TEXTS    0x03c345d0u
+#define PAL_DIGEST_TEXTS    0xb01614b7u
 #define PAL_DIGEST_PICTURES 0x81a43984u
 
 /* Runs every member of `k` that texts and pictures share, with every type of weights.  Takes about 140 KB of stack. */

@@ -39,14 +39,8 @@ void pal_attention_block_run(const pal_compute *compute, const pal_attention_blo
     const int channels = b->norm.channels, head_dim = channels / b->heads;
     const pal_quantized *quantized = &block_room->conv.whole;
     float *h = block_room->h, *t = block_room->t;
-    const pal_attention_shape shape = {.n = places,
-                                       .heads = b->heads,
-                                       .kv_heads = b->heads,
-                                       .head_dim = head_dim,
-                                       .capacity = (int)round_up((size_t)places),
-                                       .seen = room->seen,
-                                       .scale = 1.0f / sqrtf((float)head_dim)};
-    for (int i = 0; i < places; i++) room->seen[i] = places;
+    const size_t row = (size_t)channels, keys = round_up((size_t)places);
+    for (int i = 0; i < places; i++) room->seen[i] = (pal_seen){.below = places, .own = -1};
     pal_group_norm_run(compute, &b->norm, h, x, places, NULL, PAL_NORM_ONLY,
                        &block_room->norm); /* h [places, channels] */
     pal_input normed = pal_input_of(quantized, h, places, channels);
@@ -54,7 +48,23 @@ void pal_attention_block_run(const pal_compute *compute, const pal_attention_blo
     pal_linear(compute, t, &normed, &b->k);
     pal_linear(compute, room->v, &normed, &b->v);
     fill_keys(room->keys, t, places, b->heads, head_dim);
-    compute->kernels->attention(h, room->q, room->keys, room->v, room->scores, &shape); /* h [places, channels] */
+    compute->kernels->attention(&(pal_attention){.y = h, /* [places, channels] */
+                                                 .q = room->q,
+                                                 .k = room->keys,
+                                                 .v = room->v,
+                                                 .scores = room->scores,
+                                                 .seen = room->seen,
+                                                 .y_stride = row,
+                                                 .q_stride = row,
+                                                 .k_stride = keys * (size_t)head_dim,
+                                                 .v_stride = row,
+                                                 .v_head = (size_t)head_dim,
+                                                 .n = places,
+                                                 .heads = b->heads,
+                                                 .kv_heads = b->heads,
+                                                 .head_dim = head_dim,
+                                                 .capacity = (int)keys,
+                                                 .scale = 1.0f / sqrtf((float)head_dim)});
     pal_input attended = pal_input_of(quantized, h, places, channels);
     pal_linear(compute, t, &attended, &b->out);
     compute->kernels->add(x, t, (size_t)places * (size_t)channels);

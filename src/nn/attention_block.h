@@ -13,10 +13,10 @@ typedef struct {
 } pal_attention_block;
 
 typedef struct {
-    float *q, *v;  /* [places, channels] each */
-    float *keys;   /* [heads, places rounded up to 8, channels / heads], in panels: see pal_attention_shape */
-    float *scores; /* [PAL_ATTENTION_ROWS, places rounded up to 8] */
-    int *seen;     /* [places] */
+    float *q, *v;   /* [places, channels] each */
+    float *keys;    /* [heads, places rounded up to 8, channels / heads], in panels: see pal_attention */
+    float *scores;  /* [PAL_ATTENTION_ROWS, places rounded up to 8] */
+    pal_seen *seen; /* [places] */
 } pal_attention_room;
 
 /* Room for up to `places` places, and for up to `values` = places * channels. */

@@ -12,7 +12,7 @@ typedef struct {
     float *gate, *up;                    /* [GATES] */
     pal_quantized q;                     /* of x */
     float *queries, *out, *keys, *values, *scores;
-    pal_attention_shape shape;
+    pal_attention attention;
 } row_state;
 
 static void quantize(void *state)
@@ -50,7 +50,7 @@ static void add(void *state)
 static void attention(void *state)
 {
     const row_state *s = state;
-    s->k->attention(s->out, s->queries, s->keys, s->values, s->scores, &s->shape);
+    s->k->attention(&s->attention);
 }
 
 static float *numbers(size_t count, float value, float spread)
@@ -60,21 +60,51 @@ static float *numbers(size_t count, float value, float spread)
     return x;
 }
 
-static void run_attention(row_state *s, const char *name, int n, int first)
+typedef enum { ALL, CAUSAL, HOLES, SCATTERED } what_is_seen;
+
+/* Of KEYS places all; those up to the row's own; these but for two gaps, and the own place; every second one. */
+static int see(pal_seen *seen, uint8_t *set, what_is_seen what, int i)
 {
-    int seen[KEYS];
+    *seen = (pal_seen){.below = what == CAUSAL ? i + 1 : KEYS, .set = what > CAUSAL ? set : NULL, .own = -1};
+    for (int panel = 0; panel < KEYS / 8; panel++)
+        set[panel] = what == SCATTERED ? 0x55 : panel / 3 % 4 == 1 ? 0 : panel % 12 == 2 ? 0x0f : 0xff;
+    if (what == HOLES) seen->own = i;
+    int count = 0;
+    for (int j = 0; j < seen->below; j++) count += j == seen->own || !seen->set || (set[j / 8] >> j % 8 & 1);
+    return count;
+}
+
+static void run_attention(row_state *s, int n, what_is_seen what)
+{
+    static const char *const names[] = {"", ", causal", ", holes", ", scattered"};
+    static uint8_t set[KEYS / 8];
+    static pal_seen seen[KEYS];
     char shape[48];
     double pairs = 0.0;
-    for (int i = 0; i < n; i++) pairs += seen[i] = first ? first + i : KEYS;
-    s->shape = (pal_attention_shape){.n = n,
-                                     .heads = HEADS,
-                                     .kv_heads = HEADS,
-                                     .head_dim = HEAD_DIM,
-                                     .capacity = KEYS,
-                                     .seen = seen,
-                                     .scale = 0.125f};
-    snprintf(shape, sizeof shape, "%d x %d keys, %d x %d%s", n, KEYS, HEADS, HEAD_DIM, first ? ", causal" : "");
-    bench_line(name, shape, s->k->isa, FLOAT, pairs * (double)(2 * HEADS * HEAD_DIM), bench_seconds(attention, s));
+    for (int i = 0; i < n; i++) pairs += see(&seen[i], set, what, i);
+    s->attention = (pal_attention){.y = s->out,
+                                   .q = s->queries,
+                                   .k = s->keys,
+                                   .v = s->values,
+                                   .own_k = s->keys,
+                                   .own_v = s->values,
+                                   .scores = s->scores,
+                                   .seen = seen,
+                                   .y_stride = DIM,
+                                   .q_stride = DIM,
+                                   .k_stride = KEYS * HEAD_DIM,
+                                   .v_stride = DIM,
+                                   .v_head = HEAD_DIM,
+                                   .own_stride = DIM,
+                                   .n = n,
+                                   .heads = HEADS,
+                                   .kv_heads = HEADS,
+                                   .head_dim = HEAD_DIM,
+                                   .capacity = KEYS,
+                                   .scale = 0.125f};
+    snprintf(shape, sizeof shape, "%d x %d keys, %d x %d%s", n, KEYS, HEADS, HEAD_DIM, names[what]);
+    bench_line("attention", shape, s->k->isa, FLOAT, pairs * (double)(2 * HEADS * HEAD_DIM),
+               bench_seconds(attention, s));
 }
 
 void bench_rows(const pal_kernels *k, bench_wanted *wanted)
@@ -117,9 +147,9 @@ void bench_rows(const pal_kernels *k, bench_wanted *wanted)
         if (wanted(lines[i].name))
             bench_line(lines[i].name, lines[i].shape, k->isa, CACHE, lines[i].units, bench_seconds(lines[i].call, &s));
     if (good && wanted("attention")) {
-        run_attention(&s, "attention", KEYS, 0);
-        run_attention(&s, "attention", KEYS, 1);
-        run_attention(&s, "attention", 1, 0);
+        for (what_is_seen what = ALL; what <= SCATTERED; what++) run_attention(&s, KEYS, what);
+        run_attention(&s, 1, ALL);
+        run_attention(&s, 1, HOLES);
     }
     if (!good) printf("not enough memory for the rows\n");
     for (size_t i = 0; i < count; i++) free(all[i]);
