@@ -149,6 +149,7 @@ static void ranges_end_where_rows_say(void **state)
         }
 }
 
+/* Regression: NaN was converted, which C does not define and WebAssembly traps on. */
 static void values_that_do_not_fit_are_the_nearest_that_do(void **state)
 {
     (void)state;
@@ -183,7 +184,29 @@ static void values_that_do_not_fit_are_the_nearest_that_do(void **state)
     }
 }
 
-/* The fields that have no row keep what is in them: what `must` speaks of is the struct's. */
+static void values_from_javascript_go_to_their_fields_and_nan_leaves_them(void **state)
+{
+    (void)state;
+    double values[64];
+    const uint64_t seed = 0x7ff8000000000001U; /* as a double it is no number */
+    pal_infill_options o = pal_infill_defaults(), same = pal_infill_defaults();
+    assert_true(pal_infill_table.count <= COUNT(values));
+    for (size_t i = 0; i < COUNT(values); i++) values[i] = (double)NAN;
+    memcpy(&values[0], &seed, sizeof seed);
+    pal_options_read(&pal_infill_table, values, &o);
+    assert_true(o.seed == seed);
+    o.seed = 0;
+    for (size_t i = 0; i < pal_infill_table.count; i++)
+        assert_true(pal_option_get(&pal_infill_table.rows[i], &o) == pal_option_get(&pal_infill_table.rows[i], &same));
+    for (size_t i = 1; i < pal_infill_table.count; i++) values[i] = 1.0 + (double)i;
+    pal_options_read(&pal_infill_table, values, &o);
+    for (size_t i = 1; i < pal_infill_table.count; i++) {
+        const pal_option *row = &pal_infill_table.rows[i];
+        assert_true(pal_option_get(row, &o) == (row->kind == PAL_OPTION_FLAG ? 1.0 : 1.0 + (double)i));
+    }
+    assert_true(o.temperature == 4.0 && o.free_max == (int32_t)pal_infill_table.count);
+}
+
 static void what_means_the_same_is_the_same_row(void **state)
 {
     (void)state;
@@ -219,6 +242,7 @@ int main(void)
         cmocka_unit_test(defaults_are_what_rows_say_and_good),
         cmocka_unit_test(ranges_end_where_rows_say),
         cmocka_unit_test(values_that_do_not_fit_are_the_nearest_that_do),
+        cmocka_unit_test(values_from_javascript_go_to_their_fields_and_nan_leaves_them),
         cmocka_unit_test(what_means_the_same_is_the_same_row),
         cmocka_unit_test(a_generation_begins_with_what_can_be_given_anew),
     };

@@ -3,8 +3,8 @@
  * web/src/generator.ts and surprise.ts are the other side.  Functions of a pal_sequence and a pal_generator that are flat
  * already are exported as they are. */
 #include "palimpsest.h"
+#include "core/options.h"
 #include "memory.h"
-#include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,59 +60,6 @@ pw_sequence *pw_sequence_start(const pal_model *model, int32_t max_tokens, int32
 
 /* ---- generation -------------------------------------------------------------------------------------- */
 
-/* Options as doubles; NaN stands for the default.  The last four are no options, but how much lies at the pointers
- * of pw_generate_start. */
-enum {
-    DRAFT,
-    MAX_TOKENS,
-    TEMPERATURE,
-    TOP_K,
-    TYPICAL_P,
-    TOP_P,
-    MIN_P,
-    REPETITION_PENALTY,
-    FREQUENCY_PENALTY,
-    PRESENCE_PENALTY,
-    REPEAT_LAST_N,
-    MIROSTAT,
-    MIROSTAT_TAU,
-    MIROSTAT_ETA,
-    IGNORE_EOS,
-    SHIFT,
-    KEEP,
-    ALTERNATIVES,
-    SEED_LOW,
-    SEED_HIGH,
-    BIASES,
-    STOPS,
-    OPTIONS
-};
-
-static pal_generate_options options_of(const double v[OPTIONS])
-{
-    pal_generate_options o = pal_generate_defaults();
-    if (!isnan(v[DRAFT])) o.draft = (uint32_t)whole(v[DRAFT]);
-    take_int(&o.max_tokens, v[MAX_TOKENS]);
-    take_double(&o.temperature, v[TEMPERATURE]);
-    take_int(&o.top_k, v[TOP_K]);
-    take_double(&o.typical_p, v[TYPICAL_P]);
-    take_double(&o.top_p, v[TOP_P]);
-    take_double(&o.min_p, v[MIN_P]);
-    take_double(&o.repetition_penalty, v[REPETITION_PENALTY]);
-    take_double(&o.frequency_penalty, v[FREQUENCY_PENALTY]);
-    take_double(&o.presence_penalty, v[PRESENCE_PENALTY]);
-    take_int(&o.repeat_last_n, v[REPEAT_LAST_N]);
-    take_int(&o.mirostat, v[MIROSTAT]);
-    take_double(&o.mirostat_tau, v[MIROSTAT_TAU]);
-    take_double(&o.mirostat_eta, v[MIROSTAT_ETA]);
-    take_bool(&o.ignore_eos, v[IGNORE_EOS]);
-    take_bool(&o.shift, v[SHIFT]);
-    take_int(&o.keep, v[KEEP]);
-    take_int(&o.alternatives, v[ALTERNATIVES]);
-    o.seed = (uint64_t)v[SEED_HIGH] << 32 | (uint32_t)v[SEED_LOW];
-    return o;
-}
-
 /* The first word is what pal_generator_step and the like are given. */
 typedef struct {
     pal_generator *generator;
@@ -139,14 +86,14 @@ static pal_status begin(pw_generation *g, pal_sequence *sequence, const pal_gene
     return PAL_E_MEMORY;
 }
 
-/* biases lie as pal_logit_bias does in memory; stops[] are offsets into stop_text, one more than there are stop texts;
- * grammar_bytes 0: no grammar. */
-pw_generation *pw_generate_start(pal_sequence *sequence, const double options[OPTIONS], const pal_logit_bias *biases,
-                                 const char *stop_text, const uint32_t *stops, const char *grammar,
-                                 size_t grammar_bytes, pal_error *err)
+/* options[] by the rows of pal_generate_table; biases[bias_count] lie as pal_logit_bias does in memory; stops[stop_count + 1]
+ * are offsets into stop_text; grammar_bytes 0: no grammar. */
+pw_generation *pw_generate_start(pal_sequence *sequence, const double *options, const pal_logit_bias *biases,
+                                 size_t bias_count, const char *stop_text, const uint32_t *stops, size_t stop_count,
+                                 const char *grammar, size_t grammar_bytes, pal_error *err)
 {
-    pal_generate_options o = options_of(options);
-    size_t stop_count = (size_t)options[STOPS];
+    pal_generate_options o = pal_generate_defaults();
+    pal_options_read(&pal_generate_table, options, &o);
     pw_generation *g = calloc(1, sizeof *g);
     pal_stop_text *texts = calloc(stop_count + 1, sizeof *texts);
     pal_status status = PAL_E_MEMORY;
@@ -155,7 +102,7 @@ pw_generation *pw_generate_start(pal_sequence *sequence, const double options[OP
             texts[i] = (pal_stop_text){stop_text + stops[i], stops[i + 1] - stops[i]};
         status = grammar_bytes ? pal_grammar_open(&g->grammar, grammar, grammar_bytes, err) : PAL_OK;
         o.logit_bias = biases;
-        o.logit_bias_count = (size_t)options[BIASES];
+        o.logit_bias_count = bias_count;
         o.stop = texts;
         o.stop_count = stop_count;
         o.grammar = g->grammar;

@@ -2,10 +2,9 @@
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
-#include "core/core.h"
+#include "core/options.h"
 #include "memory.h"
 #include "network/kinds.h"
-#include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,51 +19,6 @@ int pw_self_check(void)
 }
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
-
-/* Options of a fill, as doubles; NaN stands for the default. */
-enum {
-    SAMPLER,
-    DRAFT,
-    TEMPERATURE,
-    TOP_K,
-    TOP_P,
-    MIN_P,
-    REPETITION_PENALTY,
-    BORDERS,
-    DOCUMENT,
-    WINDOW,
-    BYTE_PIECES,
-    STEPS,
-    THRESHOLD,
-    ENTROPY_BOUND,
-    REMASK,
-    FREE_MIN,
-    FREE_MAX,
-    OPTIONS
-};
-
-static pal_infill_options options_of(const double v[OPTIONS])
-{
-    pal_infill_options o = pal_infill_defaults();
-    if (!isnan(v[SAMPLER])) o.sampler = (pal_sampler)whole(v[SAMPLER]);
-    if (!isnan(v[DRAFT])) o.draft = (uint32_t)whole(v[DRAFT]);
-    take_double(&o.temperature, v[TEMPERATURE]);
-    take_int(&o.top_k, v[TOP_K]);
-    take_double(&o.top_p, v[TOP_P]);
-    take_double(&o.min_p, v[MIN_P]);
-    take_double(&o.repetition_penalty, v[REPETITION_PENALTY]);
-    take_bool(&o.borders, v[BORDERS]);
-    take_bool(&o.document, v[DOCUMENT]);
-    take_bool(&o.window, v[WINDOW]);
-    take_bool(&o.byte_pieces, v[BYTE_PIECES]);
-    take_int(&o.steps, v[STEPS]);
-    take_double(&o.threshold, v[THRESHOLD]);
-    take_double(&o.entropy_bound, v[ENTROPY_BOUND]);
-    take_double(&o.remask, v[REMASK]);
-    take_int(&o.free_min, v[FREE_MIN]);
-    take_int(&o.free_max, v[FREE_MAX]);
-    return o;
-}
 
 /* A page being filled and room to look at it. */
 typedef struct {
@@ -82,13 +36,13 @@ void pw_fill_end(pw_fill *f)
     free(f);
 }
 
-/* pins[pin_count] are triples blank, index, id: pal_pin as it lies in memory. */
-pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_bytes, const double options[OPTIONS],
-                       uint32_t seed_low, uint32_t seed_high, const pal_pin *pins, size_t pin_count, pal_error *err)
+/* options[] by the rows of pal_infill_table; pins[pin_count] are triples blank, index, id: pal_pin as it lies in memory. */
+pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_bytes, const double *options,
+                       const pal_pin *pins, size_t pin_count, pal_error *err)
 {
     size_t bytes;
-    pal_infill_options o = options_of(options);
-    o.seed = (uint64_t)seed_high << 32 | seed_low;
+    pal_infill_options o = pal_infill_defaults();
+    pal_options_read(&pal_infill_table, options, &o);
     o.pins = pins;
     o.pin_count = pin_count;
     if (pal_session_bytes(model, text, text_bytes, &o, &bytes, err)) return NULL;

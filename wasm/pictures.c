@@ -4,10 +4,9 @@
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
-#include "core/core.h"
+#include "core/options.h"
 #include "memory.h"
 #include "network/kinds.h"
-#include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,71 +51,36 @@ const char *pw_image_missing(const pal_model *model, int sampler)
 
 /* ---- options ----------------------------------------------------------------------------------------- */
 
-/* Options as doubles; NaN stands for the default.  The last three are how many times are given, and the seed. */
-enum {
-    SAMPLER,
-    FIRST,
-    COUNT,
-    GUIDANCE,
-    RESAMPLE,
-    STEPS,
-    GRID,
-    CLIP_X0,
-    CLIP_PIXEL,
-    ETA,
-    VARIANCE,
-    PROCESS,
-    SIGMA_MAX,
-    SIGMA_MIN,
-    LANGEVIN_STEP,
-    ITERATIONS,
-    CORRECTORS,
-    SNR,
-    TOLERANCE,
-    SOLVER,
-    TIMES,
-    SEED_LOW,
-    SEED_HIGH,
-    OPTIONS
-};
+/* What is given of a picture by the rows of pal_image_table, and times[time_count] or NULL, which are as many steps. */
+typedef struct {
+    const double *options, *times;
+    int32_t time_count;
+} given;
 
-/* Puts into o what is given; as many times as options say, or NULL; labels NULL: any. */
-static void take_options(pal_image_options *o, const double v[OPTIONS], const int32_t *labels, const double *times)
+/* Puts it into o; labels NULL: any. */
+static void take_options(pal_image_options *o, const given *g, const int32_t *labels)
 {
-    if (!isnan(v[FIRST])) o->first = (uint32_t)(v[FIRST] < UINT32_MAX ? v[FIRST] : UINT32_MAX);
-    take_int(&o->count, v[COUNT]);
-    take_double(&o->guidance, v[GUIDANCE]);
-    take_int(&o->resample, v[RESAMPLE]);
-    take_int(&o->steps, v[STEPS]);
-    if (!isnan(v[GRID])) o->grid = (pal_image_grid)whole(v[GRID]);
-    take_bool(&o->clip_x0, v[CLIP_X0]);
-    take_double(&o->clip_pixel, v[CLIP_PIXEL]);
-    take_double(&o->eta, v[ETA]);
-    if (!isnan(v[VARIANCE])) o->variance = (pal_image_variance)whole(v[VARIANCE]);
-    if (!isnan(v[PROCESS])) o->process = (pal_image_process)whole(v[PROCESS]);
-    take_double(&o->sigma_max, v[SIGMA_MAX]);
-    take_double(&o->sigma_min, v[SIGMA_MIN]);
-    take_double(&o->langevin_step, v[LANGEVIN_STEP]);
-    take_int(&o->iterations, v[ITERATIONS]);
-    take_int(&o->correctors, v[CORRECTORS]);
-    take_double(&o->snr, v[SNR]);
-    take_double(&o->tolerance, v[TOLERANCE]);
-    if (!isnan(v[SOLVER])) o->solver = (pal_image_solver)whole(v[SOLVER]);
+    if (g->times) o->steps = g->time_count;
+    pal_options_read(&pal_image_table, g->options, o);
+    if (g->times) o->grid = PAL_GRID_GIVEN;
     o->labels = labels;
-    o->times = times;
-    if (times) {
-        o->grid = PAL_GRID_GIVEN;
-        if (isnan(v[STEPS])) o->steps = whole(v[TIMES]);
-    }
-    o->seed = (uint64_t)v[SEED_HIGH] << 32 | (uint32_t)v[SEED_LOW];
+    o->times = g->times;
 }
 
 /* Times that are not as many as steps would be read beyond their end. */
-static pal_status check_times(const pal_image_options *o, const double v[OPTIONS], pal_error *err)
+static pal_status check_times(const pal_image_options *o, const given *g, pal_error *err)
 {
-    if (!o->times || o->steps == whole(v[TIMES])) return PAL_OK;
+    if (!o->times || o->steps == g->time_count) return PAL_OK;
     *err = (pal_error){PAL_E_OPTION, "steps and times are not as many as each other: give one of the two", SIZE_MAX};
     return PAL_E_OPTION;
+}
+
+/* Which sampler they choose, or `standard`. */
+static pal_image_sampler sampler_of(const double *options, pal_image_sampler standard)
+{
+    pal_image_options o = {.sampler = standard};
+    pal_options_read(&pal_image_table, options, &o);
+    return o.sampler;
 }
 
 /* ---- drawing ----------------------------------------------------------------------------------------- */
@@ -141,8 +105,8 @@ static pal_status no_memory(pal_error *err)
     return PAL_E_MEMORY;
 }
 
-/* A copy of times[count]; NULL where there is no memory for one. */
-static double *copy_times(const double *times, double count)
+/* A copy of times[count], to be freed; NULL where there is no memory for one. */
+static double *copy_times(const double *times, int32_t count)
 {
     const size_t bytes = pal_times((size_t)count, sizeof *times);
     double *copy = malloc(bytes);
@@ -159,22 +123,24 @@ static pal_status begin(pw_drawing *d, const pal_model *model, const pal_image_o
     return d->block ? pal_image_init(&d->drawing, model, o, d->block, bytes, err) : no_memory(err);
 }
 
-/* labels[count], times, known[height, width, channels] and mask[height, width] may be NULL. */
-pw_drawing *pw_image_start(const pal_model *model, const double options[OPTIONS], const int32_t *labels,
-                           const double *times, const uint8_t *known, const uint8_t *mask, pal_error *err)
+/* options[] by the rows of pal_image_table; labels[count], times[time_count], known[height, width, channels] and
+ * mask[height, width] may be NULL. */
+pw_drawing *pw_image_start(const pal_model *model, const double *options, const int32_t *labels, const double *times,
+                           int32_t time_count, const uint8_t *known, const uint8_t *mask, pal_error *err)
 {
-    pal_image_options o = pal_image_defaults((pal_image_sampler)whole(options[SAMPLER]));
+    pal_image_options o = pal_image_defaults(sampler_of(options, PAL_IMAGE_DDPM));
     pw_drawing *d = calloc(1, sizeof *d);
-    if (d && times) d->times = copy_times(times, options[TIMES]);
+    if (d && times) d->times = copy_times(times, time_count);
     if (!d || (times && !d->times)) {
         no_memory(err);
         pw_image_end(d);
         return NULL;
     }
-    take_options(&o, options, labels, d->times);
+    const given g = {options, d->times, time_count};
+    take_options(&o, &g, labels);
     o.known = known;
     o.mask = mask;
-    if (!check_times(&o, options, err) && !begin(d, model, &o, err)) return d;
+    if (!check_times(&o, &g, err) && !begin(d, model, &o, err)) return d;
     pw_image_end(d);
     return NULL;
 }
@@ -204,9 +170,6 @@ void pw_image_pixels(const pw_drawing *d, int view, int32_t index, uint8_t *pixe
 
 /* ---- likelihood -------------------------------------------------------------------------------------- */
 
-/* Behind the options of a drawing. */
-enum { METHOD = OPTIONS, DRAW, FLOW_TOLERANCE, PROBES, DIFFERENCE, LIKELIHOOD_OPTIONS };
-
 typedef struct {
     pal_likelihood *job;
     double *times;
@@ -221,19 +184,16 @@ void pw_likelihood_end(pw_likelihood *l)
     free(l);
 }
 
-/* The sampler's own defaults, with as many steps as a bound has by default. */
-static pal_likelihood_options likelihood_options(const pal_model *model, const double v[LIKELIHOOD_OPTIONS])
+/* By the rows of pal_likelihood_table; the picture's sampler with its own defaults, but as many steps as a bound has. */
+static pal_likelihood_options likelihood_options(const pal_model *model, const double *picture, const double *own)
 {
-    pal_likelihood_options o = pal_likelihood_defaults(model, (pal_image_method)whole(v[METHOD]));
-    if (!isnan(v[SAMPLER])) {
-        const int32_t steps = o.picture.steps;
-        o.picture = pal_image_defaults((pal_image_sampler)whole(v[SAMPLER]));
-        o.picture.steps = steps;
-    }
-    if (!isnan(v[DRAW])) o.draw = (uint32_t)(v[DRAW] < UINT32_MAX ? v[DRAW] : UINT32_MAX);
-    take_double(&o.tolerance, v[FLOW_TOLERANCE]);
-    take_int(&o.probes, v[PROBES]);
-    take_double(&o.difference, v[DIFFERENCE]);
+    pal_likelihood_options o = {0};
+    pal_options_read(&pal_likelihood_table, own, &o);
+    o = pal_likelihood_defaults(model, o.method);
+    pal_options_read(&pal_likelihood_table, own, &o);
+    const int32_t steps = o.picture.steps;
+    o.picture = pal_image_defaults(sampler_of(picture, o.picture.sampler));
+    o.picture.steps = steps;
     return o;
 }
 
@@ -247,20 +207,23 @@ static pal_status begin_likelihood(pw_likelihood *l, const pal_model *model, con
     return l->block ? pal_likelihood_init(&l->job, model, o, pixels, l->block, bytes, err) : no_memory(err);
 }
 
-/* pixels[count, height, width, channels]; labels[count] and times may be NULL. */
-pw_likelihood *pw_likelihood_start(const pal_model *model, const double options[LIKELIHOOD_OPTIONS],
-                                   const int32_t *labels, const double *times, const uint8_t *pixels, pal_error *err)
+/* options[] by the rows of pal_image_table, own[] by those of pal_likelihood_table; pixels[count, height, width, channels];
+ * labels[count] and times[time_count] may be NULL. */
+pw_likelihood *pw_likelihood_start(const pal_model *model, const double *options, const double *own,
+                                   const int32_t *labels, const double *times, int32_t time_count,
+                                   const uint8_t *pixels, pal_error *err)
 {
-    pal_likelihood_options o = likelihood_options(model, options);
+    pal_likelihood_options o = likelihood_options(model, options, own);
     pw_likelihood *l = calloc(1, sizeof *l);
-    if (l && times) l->times = copy_times(times, options[TIMES]);
+    if (l && times) l->times = copy_times(times, time_count);
     if (!l || (times && !l->times)) {
         no_memory(err);
         pw_likelihood_end(l);
         return NULL;
     }
-    take_options(&o.picture, options, labels, l->times);
-    if (!check_times(&o.picture, options, err) && !begin_likelihood(l, model, &o, pixels, err)) return l;
+    const given g = {options, l->times, time_count};
+    take_options(&o.picture, &g, labels);
+    if (!check_times(&o.picture, &g, err) && !begin_likelihood(l, model, &o, pixels, err)) return l;
     pw_likelihood_end(l);
     return NULL;
 }

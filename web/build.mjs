@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { architectures } from './architectures.mjs';
+import { writeOptions } from './options.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -73,6 +74,7 @@ function bare(bytes) {
   return Buffer.concat(kept);
 }
 
+writeOptions();
 const id = await buildId();
 const kinds = await architectures(join(here, '../src/network/kinds.h'));
 const define = {
@@ -123,7 +125,7 @@ async function library() {
 
 /** Keeps the declarations that palimpsest.d.ts stands on, and makes them name each other as a package must. */
 async function publicTypes() {
-  const kept = ['palimpsest.d.ts', 'types.d.ts', 'errors.d.ts'];
+  const kept = ['palimpsest.d.ts', 'types.d.ts', 'options.d.ts', 'errors.d.ts'];
   for (const name of (await readdir(web)).filter((file) => file.endsWith('.d.ts'))) {
     const file = join(web, name);
     if (!kept.includes(name)) await rm(file);

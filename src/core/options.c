@@ -99,6 +99,17 @@ void pal_options_default(const pal_options *table, void *options)
     for (size_t i = 0; i < table->count; i++) pal_option_set(&table->rows[i], options, table->rows[i].standard);
 }
 
+void pal_options_read(const pal_options *table, const double *values, void *options)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const pal_option *row = &table->rows[i];
+        if (row->kind == PAL_OPTION_SEED)
+            memcpy((char *)options + row->offset, &values[i], sizeof(uint64_t));
+        else if (!isnan(values[i]))
+            pal_option_set(row, options, values[i]);
+    }
+}
+
 static bool is_in_range(const pal_option *row, double x)
 {
     const bool least = !(x < row->least) && !(x > row->least), most = !(x < row->most) && !(x > row->most);

@@ -50,6 +50,9 @@ double pal_option_get(const pal_option *row, const void *options); /* of a seed:
  * cannot hold it, is the least. */
 void pal_option_set(const pal_option *row, void *options, double value);
 
+/* values[count] by rows, as JavaScript gives them: NaN leaves a field as it is; for a seed stand its 64 bits. */
+void pal_options_read(const pal_options *table, const double *values, void *options);
+
 void pal_option_copy(const pal_option *row, const void *from, void *to);
 
 /* ---- rules ------------------------------------------------------------------------------------------ */

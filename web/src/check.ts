@@ -76,9 +76,6 @@ const KINDS = {
 export type Kind = keyof typeof KINDS | readonly string[];
 export type Table = Readonly<Record<string, Kind>>;
 
-/** Numbers, but for those of which `others` says something else. */
-export const tableOf = (numbers: readonly string[], others: Table): Table => ({ ...Object.fromEntries(numbers.map((name) => [name, 'number' as const])), ...others });
-
 /** Refuses a value that is not what it must be. */
 export function check(name: string, value: unknown, kind: Kind): void {
   const [good, must] = typeof kind === 'string' ? KINDS[kind] : [(one: unknown) => kind.includes(one as string), `one of ${kind.join(', ')}`];

@@ -4,7 +4,7 @@
  *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
 import { PalimpsestError } from './errors.ts';
 import { callsOf, type Call } from './exports.ts';
-import { high, low, megabytes } from './numbers.ts';
+import { high, low, megabytes, withSeed } from './numbers.ts';
 import type { Alternative, ErrorCode, PageToken, Pin } from './types.ts';
 
 export type Pointer = number;
@@ -255,9 +255,9 @@ export class Engine {
 
   fillStart(model: Pointer, text: string, options: readonly number[], seed: bigint, pins: readonly Pin[]): Pointer {
     return this.lendText(text, (at, length) =>
-      this.lend(new Uint8Array(Float64Array.from(options).buffer), (given) =>
+      this.lend(withSeed(options, seed), (given) =>
         this.lend(new Uint8Array(Int32Array.from(pins.flatMap((p) => [p.blank, p.index, p.id])).buffer), (pinned) =>
-          this.made(this.fn('pw_fill_start')(model, at, length, given, low(seed), high(seed), pinned, pins.length, this.error)),
+          this.made(this.fn('pw_fill_start')(model, at, length, given, pinned, pins.length, this.error)),
         ),
       ),
     );

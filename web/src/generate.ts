@@ -1,7 +1,8 @@
 /** A text going on, seen from the page: options in, pieces out. */
-import { check, refuse, take, tableOf, told } from './check.ts';
+import { check, refuse, take, told } from './check.ts';
 import type { Connection } from './connection.ts';
-import { GENERATE_OPTIONS } from './generate-options.ts';
+import { numbersOf } from './numbers.ts';
+import { GENERATE } from './options.ts';
 import type { Calls, GenerateDone } from './protocol.ts';
 import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
@@ -10,11 +11,9 @@ import type { GeneratedPiece, GenerateOptions, GenerateResult, Generation, Seque
 type Call = Extract<Calls, { call: 'generate' }>;
 type Connect = () => Promise<Connection>;
 
-const OPTIONS = tableOf(GENERATE_OPTIONS, {
-  draft: 'whole', maxTokens: 'whole', topK: 'whole', repeatLastN: 'integer', mirostat: 'whole', keep: 'whole', alternatives: 'whole',
-  ignoreEos: 'flag', shift: 'flag', seed: 'seed', logitBias: 'biases', stop: 'texts', grammar: 'text', begin: 'ids',
-  onReading: 'callback', signal: 'signal',
-});
+const OPTIONS = {
+  ...GENERATE, logitBias: 'biases', stop: 'texts', grammar: 'text', begin: 'ids', onReading: 'callback', signal: 'signal',
+} as const;
 /** One a text that was begun, in this program. */
 let serials = 0;
 
@@ -44,7 +43,7 @@ function toCall(prompt: unknown, options: GenerateOptions, serial: number, seed:
     serial,
     prompt: toPrompt(prompt),
     begin: Array.from(begin),
-    options: GENERATE_OPTIONS.map((name) => Number(options[name])), // NaN stands for the default
+    options: numbersOf(GENERATE, options),
     seed,
     biases: Object.entries(logitBias).map(([id, bias]) => [Number(id), bias]),
     stop: toStops(stop),

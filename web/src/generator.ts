@@ -2,7 +2,7 @@
  *
  *  Everything is decided in C; here bytes are moved. */
 import { type Engine, type Pointer } from './engine.ts';
-import { high, low } from './numbers.ts';
+import { high, low, withSeed } from './numbers.ts';
 
 const CANDIDATES = 20;
 
@@ -86,7 +86,7 @@ export class Sequence {
 }
 
 export interface GeneratorOptions {
-  /** In the order of GENERATE_OPTIONS. */
+  /** In the order of GENERATE. */
   numbers: readonly number[];
   seed: bigint;
   biases: readonly (readonly [id: number, bias: number])[];
@@ -120,15 +120,18 @@ export class Generator {
     const texts = stop.map((text) => new TextEncoder().encode(text));
     const offsets = [0];
     for (const text of texts) offsets.push(offsets.at(-1)! + text.length);
-    const given = Float64Array.from([...numbers, low(seed), high(seed), biases.length, stop.length]);
     const grown = new Uint8Array(offsets.at(-1)!);
     texts.forEach((text, i) => grown.set(text, offsets[i]));
-    return engine.lend(new Uint8Array(given.buffer), (options) =>
+    return engine.lend(withSeed(numbers, seed), (options) =>
       engine.lend(biasBytes(biases), (biased) =>
         engine.lend(grown, (stopText) =>
           engine.lend(words(offsets), (stops) =>
             engine.lendText(grammar, (rules, length) =>
-              engine.made(engine.fn('pw_generate_start')(sequence.pointer, options, biased, stopText, stops, rules, length, engine.error)),
+              engine.made(
+                engine.fn('pw_generate_start')(
+                  sequence.pointer, options, biased, biases.length, stopText, stops, stop.length, rules, length, engine.error,
+                ),
+              ),
             ),
           ),
         ),

@@ -1,7 +1,7 @@
 /** Pictures, seen from the page.  What depends on the model (labels, sizes) is checked in the worker, by painter.ts. */
-import { take, tableOf, type Table } from './check.ts';
+import { take, type Table } from './check.ts';
 import type { Connection } from './connection.ts';
-import { CHOICES, IMAGE_OPTIONS, LIKELIHOOD_METHODS, LIKELIHOOD_OPTIONS } from './image-options.ts';
+import { IMAGE, LIKELIHOOD } from './options.ts';
 import type { FrameMessage, Pixels } from './protocol.ts';
 import { stream } from './stream.ts';
 import type {
@@ -13,15 +13,11 @@ export const IMAGE_SAMPLERS: readonly ImageSampler[] = [
   'predictor-corrector', 'probability-flow', 'dpm-solver++',
 ];
 
-const OF_BOTH: Table = {
-  sampler: 'name', steps: 'whole', eta: 'number', grid: CHOICES.grid, variance: CHOICES.variance, clipX0: 'flag', first: 'whole',
-  seed: 'seed', label: 'labels', times: 'numbers', signal: 'signal',
+const { seed, sampler, first, steps, grid, clipX0, eta, variance } = IMAGE;
+const DRAWING: Table = { ...IMAGE, label: 'labels', times: 'numbers', columns: 'least1', view: ['x0', 'x', 'both'], inpaint: 'inpaint', signal: 'signal' };
+const MEASURING: Table = {
+  seed, sampler, first, steps, grid, clipX0, eta, variance, ...LIKELIHOOD, label: 'labels', times: 'numbers', onProgress: 'callback', signal: 'signal',
 };
-const DRAWING = tableOf(IMAGE_OPTIONS, {
-  ...OF_BOTH, count: 'whole', columns: 'least1', view: ['x0', 'x', 'both'], inpaint: 'inpaint', resample: 'whole', process: CHOICES.process,
-  solver: CHOICES.solver, iterations: 'whole', correctors: 'whole',
-});
-const LIKELIHOOD = tableOf(LIKELIHOOD_OPTIONS, { ...OF_BOTH, method: LIKELIHOOD_METHODS, draw: 'whole', probes: 'whole', onProgress: 'callback' });
 
 type Connect = () => Promise<Connection>;
 
@@ -48,7 +44,7 @@ export function image(connect: Connect, given?: ImageOptions): ImageRun {
 export async function imageLikelihood(
   connect: Connect, pictures: Picture | readonly Picture[], given?: ImageLikelihoodOptions,
 ): Promise<ImageLikelihood> {
-  const { signal, onProgress, ...options } = take('imageLikelihood', given, LIKELIHOOD);
+  const { signal, onProgress, ...options } = take('imageLikelihood', given, MEASURING);
   // What else a picture's object holds need not cross.
   const all = [pictures].flat().map((one) => ({ data: one?.data, width: one?.width, height: one?.height })) as Picture[];
   const connection = await connect();

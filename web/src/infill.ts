@@ -1,24 +1,22 @@
 /** A page being filled, seen from the page: options in, pages out. */
-import { take, tableOf } from './check.ts';
+import { take } from './check.ts';
 import type { Connection } from './connection.ts';
-import { FILL_OPTIONS } from './fill-options.ts';
+import { numbersOf } from './numbers.ts';
+import { INFILL } from './options.ts';
 import type { Calls, FillDone, PageMessage } from './protocol.ts';
 import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
 import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken, Sampler } from './types.ts';
 
 export const SAMPLERS: readonly Sampler[] = ['first-hitting', 'margin', 'entropy', 'confidence', 'ancestral', 'parallel', 'remask'];
-const OPTIONS = tableOf(FILL_OPTIONS, {
-  sampler: SAMPLERS, draft: 'whole', topK: 'whole', steps: 'whole', freeMin: 'whole', freeMax: 'whole',
-  borders: 'flag', document: 'flag', window: 'flag', bytePieces: 'flag', seed: 'seed', pins: 'pins', signal: 'signal',
-});
+const OPTIONS = { ...INFILL, sampler: SAMPLERS, pins: 'pins', signal: 'signal' } as const;
 
 /** As the engine takes them: NaN stands for the default; the sampler's number is the worker's to look up. */
 function toCall(text: string, options: InfillOptions, seed: bigint): Extract<Calls, { call: 'infill' }> {
   checkText(text);
-  const numbers = FILL_OPTIONS.map((name) => (name === 'sampler' ? NaN : Number(options[name])));
   const pins = (options.pins ?? []).map(({ blank, index, id }) => ({ blank, index, id }));
-  return { call: 'infill', text, options: numbers, sampler: options.sampler ?? null, seed, pins };
+  const { sampler = null, ...numbers } = options;
+  return { call: 'infill', text, options: numbersOf(INFILL, numbers), sampler, seed, pins };
 }
 
 /** Puts pages together from what each step changed. */

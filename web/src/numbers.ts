@@ -1,8 +1,25 @@
 /** Numbers as the engine takes them and as people read them. */
+import type { Table } from './check.ts';
 
 export const low = (seed: bigint) => Number(seed & 0xffffffffn);
 export const high = (seed: bigint) => Number(seed >> 32n);
 
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+/** Checked options as the engine takes them, in the order of their table: NaN stands for the default, a word for its place. */
+export function numbersOf(table: Table, options: object): number[] {
+  const given = options as Record<string, unknown>;
+  return Object.entries(table).map(([name, kind]) => {
+    const value = given[name];
+    return value === undefined ? NaN : typeof kind === 'string' ? Number(value) : kind.indexOf(value as string);
+  });
+}
+
+/** The same with a seed, whose 64 bits are the first of them. */
+export function withSeed(numbers: readonly number[], seed: bigint): Uint8Array {
+  const given = Float64Array.from(numbers);
+  new BigUint64Array(given.buffer)[0] = seed;
+  return new Uint8Array(given.buffer);
 }

@@ -4,9 +4,9 @@
  *  image.ts, ranges are the engine's to check; here what depends on the model. */
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { CHOICES, IMAGE_OPTIONS, LIKELIHOOD_METHODS, LIKELIHOOD_OPTIONS } from './image-options.ts';
+import { IMAGE, LIKELIHOOD } from './options.ts';
 import type { Calls, Pixels, Reply } from './protocol.ts';
-import { high, low } from './numbers.ts';
+import { numbersOf, withSeed } from './numbers.ts';
 import { asSeed, drawSeed, takeSeed } from './values.ts';
 import type { ImageFrame, ImageInfo, ImageLikelihood, ImageSampler, Picture } from './types.ts';
 import type { Task } from './worker.ts';
@@ -28,11 +28,6 @@ const LUMA = [0.299, 0.587, 0.114] as const;
 
 function refuse(message: string): never {
   throw new PalimpsestError('option', message);
-}
-
-/** A checked option as the engine takes it: NaN stands for the default. */
-function asNumber(name: string, value: unknown): number {
-  return Object.hasOwn(CHOICES, name) && value !== undefined ? CHOICES[name as 'grid'].indexOf(value as 'even') : Number(value);
 }
 
 const bytesOf = (data: Float64Array | Int32Array) => new Uint8Array(data.buffer as ArrayBuffer);
@@ -136,11 +131,9 @@ export class Painter {
     return (times as number[]).length ? Float64Array.from(times as number[]) : refuse('times must be an array of at least one number');
   }
 
-  /** What pw_image_start and pw_likelihood_start are given: numbers in the order of IMAGE_OPTIONS, how many times there
-   *  are, and the seed. */
-  #numbers(options: Given, sampler: number, times: Float64Array, seed: bigint, count: number): Float64Array {
-    const values = IMAGE_OPTIONS.map((name) => (name === 'sampler' ? sampler : name === 'count' ? count : asNumber(name, options[name])));
-    return Float64Array.from([...values, times.length, low(seed), high(seed)]);
+  /** What pw_image_start and pw_likelihood_start are given first. */
+  #numbers(options: Given, sampler: number, seed: bigint, count: number): Uint8Array {
+    return withSeed(numbersOf(IMAGE, { ...options, sampler, count }), seed);
   }
 
   /** Lends several arrays at once; those that are null are null pointers. */
@@ -156,12 +149,12 @@ export class Painter {
   draw(id: number, { options }: Call<'image'>): Task {
     const given: Given = { ...options };
     const { engine, info } = this;
-    const count = asNumber('count', given.count ?? 1);
+    const count = Number(given.count ?? 1);
     const view = (given.view ?? 'x0') as string;
-    const columns = asNumber('columns', given.columns ?? (Math.ceil(Math.sqrt(count)) || 1));
+    const columns = Number(given.columns ?? (Math.ceil(Math.sqrt(count)) || 1));
     const sampler = this.#sampler(given.sampler ?? info.sampler);
     const seed = given.seed === undefined ? drawSeed() : takeSeed(given.seed);
-    const first = asNumber('first', given.first ?? 0);
+    const first = Number(given.first ?? 0);
     const drawing = this.#start(given, sampler, seed, count);
     const frames = new Frames(this, drawing, { count, columns, view });
     const about = { sampler: this.#samplers[sampler] as ImageSampler, seed: asSeed(seed), first, isa: this.isa, threads: 1 };
@@ -186,13 +179,13 @@ export class Painter {
   #start(given: Given, sampler: number, seed: bigint, count: number): Pointer {
     const { engine, model } = this;
     const times = this.#times(given.times);
-    const numbers = this.#numbers(given, sampler, times, seed, count);
+    const numbers = this.#numbers(given, sampler, seed, count);
     const labels = this.#few(given.label, count);
     const inpaint = given.inpaint as { image: Picture; mask: unknown } | undefined;
     const known = inpaint ? this.#pixels(inpaint.image, 'the picture to redraw') : null;
     const mask = inpaint ? this.#mask(inpaint.mask) : null;
-    return this.#lend([bytesOf(numbers), labels, bytesOf(times), known, mask], (...at) =>
-      engine.made(engine.fn('pw_image_start')(model, ...at, engine.error)),
+    return this.#lend([numbers, labels, bytesOf(times), known, mask], (options, label, time, ...masked) =>
+      engine.made(engine.fn('pw_image_start')(model, options, label, time, times.length, ...masked, engine.error)),
     );
   }
 
@@ -208,12 +201,11 @@ export class Painter {
   // ---- likelihood
 
   measure(id: number, { pictures, options }: Call<'imageLikelihood'>): Task {
-    const { method: asked = 'flow', ...rest } = options;
-    const given: Given = rest;
-    const method = LIKELIHOOD_METHODS.indexOf(asked);
+    const given: Given = { ...options };
+    const method = (given.method ?? 'flow') as ImageLikelihood['method'];
     if (!pictures.length) refuse('there are no pictures to measure');
     const seed = takeSeed(given.seed ?? 1);
-    const job = this.#startMeasure(method, given, pictures, seed);
+    const job = this.#startMeasure(given, pictures, seed);
     const { engine } = this;
     let seconds = 0;
     return {
@@ -227,26 +219,26 @@ export class Painter {
         if (status === MORE) return null;
         const each = pictures.map((_, i) => engine.fn('pw_likelihood_bits')(job, i));
         const mean = each.reduce((sum, bits) => sum + bits, 0) / each.length;
-        return { bitsPerDimension: mean, each, method: asked, evaluations, passes, seconds, seed: asSeed(seed) } satisfies ImageLikelihood;
+        return { bitsPerDimension: mean, each, method, evaluations, passes, seconds, seed: asSeed(seed) } satisfies ImageLikelihood;
       },
       end: () => engine.fn('pw_likelihood_end')(job),
     };
   }
 
-  #startMeasure(method: number, given: Given, pictures: readonly Picture[], seed: bigint): Pointer {
+  #startMeasure(given: Given, pictures: readonly Picture[], seed: bigint): Pointer {
     const { engine, model } = this;
     const { width, height, channels } = this.info;
     const times = this.#times(given.times);
     const sampler = given.sampler === undefined ? NaN : this.#sampler(given.sampler);
     const { tolerance: _, ...picture } = given;
-    const own = LIKELIHOOD_OPTIONS.map((name) => asNumber(name, given[name]));
-    const numbers = Float64Array.from([...this.#numbers(picture, sampler, times, seed, pictures.length), method, ...own]);
+    const numbers = this.#numbers(picture, sampler, seed, pictures.length);
+    const own = bytesOf(Float64Array.from(numbersOf(LIKELIHOOD, given)));
     const labels = this.#few(given.label, pictures.length);
     const size = width * height * channels;
     const pixels = new Uint8Array(pictures.length * size);
     pictures.forEach((one, i) => pixels.set(this.#pixels(one, `picture ${i + 1}`), i * size));
-    return this.#lend([bytesOf(numbers), labels, bytesOf(times), pixels], (...at) =>
-      engine.made(engine.fn('pw_likelihood_start')(model, ...at, engine.error)),
+    return this.#lend([numbers, own, labels, bytesOf(times), pixels], (options, more, label, time, picture) =>
+      engine.made(engine.fn('pw_likelihood_start')(model, options!, more!, label!, time!, times.length, picture!, engine.error)),
     );
   }
 }

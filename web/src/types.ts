@@ -1,4 +1,6 @@
-/** The library's public types: what `palimpsest.d.ts` promises. */
+/** The library's public types: what `palimpsest.d.ts` promises.  Options that are numbers, switches or names are in
+ *  options.ts, which web/options.mjs writes. */
+import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings } from './options.ts';
 
 /** Where a model comes from: a URL, in Node also the path of a file, a picked file, or its bytes. */
 export type Source = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -118,42 +120,8 @@ export interface Pin {
   id: number;
 }
 
-export interface InfillOptions {
-  /** Default `margin`. */
-  sampler?: Sampler;
-  /** 0 to 2^64 - 1; drawn when absent, and told in the result. */
-  seed?: number | bigint;
-  /** Another draft of the same seed is another text (default 0). */
-  draft?: number;
-  /** Default 0.6; 0 is greedy. */
-  temperature?: number;
-  /** 0: off. */
-  topK?: number;
-  /** 1: off. */
-  topP?: number;
-  /** 0: off. */
-  minP?: number;
-  /** 1: off. */
-  repetitionPenalty?: number;
-  /** Default true; false: the model's exact law. */
-  borders?: boolean;
-  /** The page is a whole document (default false). */
-  document?: boolean;
-  /** A page longer than the context is shown in part (default false: an error). */
-  window?: boolean;
-  /** Fills may hold byte pieces, in whole UTF-8 characters (default false). */
-  bytePieces?: boolean;
-  /** Time steps of `ancestral` and `remask` (default 64). */
-  steps?: number;
-  /** `parallel` reveals where the likeliest token is above this (default 0.9). */
-  threshold?: number;
-  /** Nats; `parallel` instead reveals while the sum of entropies less the largest stays within this. */
-  entropyBound?: number;
-  /** `remask`: probability of masking again in a step (default 0.04). */
-  remask?: number;
-  /** What `[[?]]` stands for (defaults 1 and 16). */
-  freeMin?: number;
-  freeMax?: number;
+export interface InfillOptions extends InfillSettings {
+  /** Tokens that are given rather than drawn. */
   pins?: readonly Pin[];
   /** Stops between two steps; the model stays usable. */
   signal?: AbortSignal;
@@ -272,50 +240,13 @@ export interface Score {
 /** Names as OpenAI and Hugging Face have them.  What is set works in this order: logitBias, repetitionPenalty,
  *  frequencyPenalty and presencePenalty, grammar, temperature, topK, typicalP, topP, minP; mirostat takes the place of
  *  the last four.  With the defaults tokens are drawn from the model's own law. */
-export interface GenerateOptions {
-  /** Most tokens generated, those of `begin` included (default: as many as there is room for). */
-  maxTokens?: number;
-  /** 0 to 2^64 - 1; drawn when absent, and told in the result. */
-  seed?: number | bigint;
-  /** Another draft of the same seed is another text (default 0). */
-  draft?: number;
-  /** Default 1; 0 is greedy, at most 100. */
-  temperature?: number;
-  /** 0: off. */
-  topK?: number;
-  /** Locally typical sampling; 1: off. */
-  typicalP?: number;
-  /** 1: off; the token that crosses stays. */
-  topP?: number;
-  /** 0: off; leaves out what is less likely than minP times the likeliest. */
-  minP?: number;
-  /** 1: off. */
-  repetitionPenalty?: number;
-  /** 0: off. */
-  frequencyPenalty?: number;
-  /** 0: off. */
-  presencePenalty?: number;
-  /** How many of the last tokens the penalties look at (default 64; -1: all). */
-  repeatLastN?: number;
-  /** 0: off; 2: mirostat v2. */
-  mirostat?: 0 | 2;
-  /** The surprise it aims at, bits a token (default 5), and how fast (default 0.1). */
-  mirostatTau?: number;
-  mirostatEta?: number;
+export interface GenerateOptions extends GenerateSettings {
   /** Added to the logits of tokens by their ids; -Infinity: never this token. */
   logitBias?: Readonly<Record<number, number>>;
   /** Texts at which generation ends; they and what follows are no part of the text.  The name of a control token, such as <|im_end|>, ends it at that token too. */
   stop?: string | readonly string[];
   /** GBNF: the generated text follows it from its first byte.  A mistake in it is a `text` error with its offset. */
   grammar?: string;
-  /** Tokens that end a text are never drawn (default false). */
-  ignoreEos?: boolean;
-  /** When there is no more room, the older half behind the first `keep` tokens is dropped (default false: the end). */
-  shift?: boolean;
-  /** How many tokens of the prompt are never dropped (default: all, up to half of the room). */
-  keep?: number;
-  /** How many alternatives each piece comes with, at most 20 (default 0). */
-  alternatives?: number;
   /** Ids of generated tokens to begin with, in place of draws.  Where the text last begun on this model has the same
    *  prompt and options (but for seed, draft and maxTokens), what it shares with these is not read again: so one goes
    *  on from any token, or with another in its place. */
@@ -505,22 +436,10 @@ export interface Picture {
   readonly height: number;
 }
 
-/** Defaults are those of the sampler; an option that it has no use for is refused. */
-export interface ImageOptions {
-  /** Pictures drawn together (default 1). */
-  count?: number;
-  /** Number of the first (default 0): picture 17 of a seed is the same, however many are drawn, in whatever batches. */
-  first?: number;
-  /** Default: `info.image.sampler`. */
-  sampler?: ImageSampler;
-  /** Default 25, `annealed-langevin` 100; not for RK45, which finds its own. */
-  steps?: number;
-  /** 0 to 2^64 - 1; drawn when absent, and told in every frame. */
-  seed?: number | bigint;
+/** An option that the sampler has no use for is refused. */
+export interface ImageOptions extends ImageSettings {
   /** Name or number of a kind of pictures; null (default): any.  An array: one a picture. */
   label?: string | number | null | readonly (string | number | null)[];
-  /** Default 1: off.  More is more typical of the label, and no longer the network's law; twice the work. */
-  guidance?: number;
   /** What frames show: the picture predicted so far (`x0`, the default), the noisy state (`x`), or the first as
    *  `pictures` and the second as `states`. */
   view?: 'x0' | 'x' | 'both';
@@ -529,34 +448,8 @@ export interface ImageOptions {
   /** A picture of the model's size of which parts are kept: the mask has one entry a pixel, not 0 (or true) where it is
    *  drawn again. */
   inpaint?: { image: Picture; mask: ArrayLike<number | boolean> };
-  /** With `inpaint`: how often each step is made (default 1). */
-  resample?: number;
-  /** Which times are visited (default `even`); `quadratic`: more of them where there is little noise. */
-  grid?: 'even' | 'quadratic';
-  /** The times themselves: falling, in (0, 1], steps of the schedule. */
+  /** The times that are visited, in place of `grid`: falling, in (0, 1], steps of the schedule. */
   times?: readonly number[];
-  /** Predictions are held within [-1, 1] (default true). */
-  clipX0?: boolean;
-  /** Bound of the last noise in grey levels; 0: off. */
-  clipPixel?: number;
-  /** Samplers -ddim: from 0 (default, deterministic) to 1. */
-  eta?: number;
-  /** `ddpm`: which of the two classical variances (default `small`). */
-  variance?: 'small' | 'large';
-  /** `reverse-sde`, `predictor-corrector`: variance preserving (default) or exploding. */
-  process?: 'vp' | 've';
-  /** `annealed-langevin` and `ve`: largest and smallest noise. */
-  sigmaMax?: number;
-  sigmaMin?: number;
-  /** `annealed-langevin`: a move's step in units of sigma^2 (default 0.5), and moves a level (default 1). */
-  langevinStep?: number;
-  iterations?: number;
-  /** `predictor-corrector`: corrections a step (default 1), and r of its step rule (default 0.16). */
-  correctors?: number;
-  snr?: number;
-  /** `probability-flow`: RK45 (default), which keeps to the tolerance (default 1e-4), or Heun, which needs steps. */
-  solver?: 'rk45' | 'heun';
-  tolerance?: number;
   /** Stops between two steps; the model stays usable. */
   signal?: AbortSignal;
 }
@@ -592,23 +485,10 @@ export interface ImageRun extends AsyncIterable<ImageFrame> {
   result(): Promise<ImageFrame>;
 }
 
+/** Without a seed it is that of seed 1. */
 export interface ImageLikelihoodOptions
-  extends Pick<
-    ImageOptions,
-    'sampler' | 'steps' | 'label' | 'eta' | 'grid' | 'times' | 'variance' | 'clipX0' | 'first' | 'signal'
-  > {
-  /** `flow` (default): the probability-flow equation, an estimate of an upper bound.  `bound`: the variational bound of a
-   *  sampler, whose options then count. */
-  method?: 'flow' | 'bound';
-  /** Of the estimate (default 1), and which draw of it (default 0). */
-  seed?: number | bigint;
-  draw?: number;
-  /** `flow`: of the solver (default: the engine's, as of `difference`). */
-  tolerance?: number;
-  /** `flow`: random directions of the divergence's estimate (default 1; 0: exact, and very slow). */
-  probes?: number;
-  /** `flow`: half of a central difference, in units of the noise: larger where weights are coarse. */
-  difference?: number;
+  extends LikelihoodSettings,
+    Pick<ImageOptions, 'sampler' | 'steps' | 'label' | 'eta' | 'grid' | 'times' | 'variance' | 'clipX0' | 'first' | 'seed' | 'signal'> {
   /** After each step: evaluations so far, and in all (0: not known before). */
   onProgress?: (progress: ImageProgress) => void;
 }

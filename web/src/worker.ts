@@ -2,7 +2,7 @@
 import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { FILL_OPTIONS } from './fill-options.ts';
+import { INFILL } from './options.ts';
 import { takeIn, type Engines, type Taken } from './intake.ts';
 import { FROM_DISK, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
@@ -150,7 +150,7 @@ function startFill(id: number, { text, options, sampler, seed, pins }: Call<'inf
   const on = ready();
   const values = [...options];
   const samplers = on.names('pal_sampler_name');
-  if (sampler !== null) values[FILL_OPTIONS.indexOf('sampler')] = samplers.indexOf(sampler);
+  if (sampler !== null) values[Object.keys(INFILL).indexOf('sampler')] = samplers.indexOf(sampler);
   const fill = on.fillStart(model, text, values, seed, pins);
   const pages = new Pages(on, fill);
   let seconds = 0;

@@ -2,7 +2,6 @@
  *  call can go on from any of its tokens. */
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { GENERATE_OPTIONS, LOOSE_OPTIONS } from './generate-options.ts';
 import { Generator, Sequence, type Generated, type GeneratorProgress } from './generator.ts';
 import type { Calls, GenerateDone, Reply } from './protocol.ts';
 import { Surprising } from './surprise.ts';
@@ -96,10 +95,9 @@ export class Writer {
   /** Takes up the text that was kept, if it is the same but for its end, or begins a new one. */
   begin(call: Call<'generate'>): Text {
     const { prompt, options, biases, stop, grammar, begin, seed } = call;
-    const fixed = options.filter((_, i) => !LOOSE_OPTIONS.includes(GENERATE_OPTIONS[i]!));
+    const [, draft, maxTokens, ...fixed] = options as [number, number, number, ...number[]]; // those before it, and the seed, can be given anew
     // A restored text has a beginning that is not known here: no other call takes it up.
     const key = prompt instanceof Uint8Array ? String(call.serial) : JSON.stringify([prompt, fixed, biases, stop, grammar]);
-    const [draft, maxTokens] = LOOSE_OPTIONS.map((name) => options[(GENERATE_OPTIONS as readonly string[]).indexOf(name)]!) as [number, number];
     let text = this.#text?.key === key ? this.#text : null;
     if (text && this.#goBack(text, begin)) {
       text.generator.reseed(seed, Number.isNaN(draft) ? 0 : draft);

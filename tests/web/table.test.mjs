@@ -1,0 +1,86 @@
+// @ts-check
+/* The engine's table of options as the library has it: every row is an option with a type, and reaches its own field. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { tables } from '../../web/options.mjs';
+import { built, fails, open, root } from './common.mjs';
+
+const timeout = 120_000;
+
+/** @typedef {{ option: string, name: string, kind: string, bound: string, limits: string[], note: string, standard: string }} Row */
+const TABLES = /** @type {Record<string, Row[]>} */ (tables());
+const NAMES = { INFILL: 'InfillSettings', GENERATE: 'GenerateSettings', IMAGE: 'ImageSettings', LIKELIHOOD: 'LikelihoodSettings' };
+
+/** A value that only the engine refuses, or undefined where there is none. */
+function refused(/** @type {Row} */ { kind, bound, limits: [a, b] }) {
+  if (bound === 'EITHER') return Number(a) + 1;
+  if (bound === 'BETWEEN') return kind === 'INT' ? Number(b) + 1 : Number(b) * 1.01;
+  if (bound === 'ABOVE') return Number(b) * 1.01;
+  if (bound === 'FROM') return kind === 'NUMBER' || Number(a) < 0 ? Number(a) - 1 : undefined;
+  return undefined;
+}
+
+test('the rows are those of the header', async () => {
+  const header = await readFile(join(root, 'src/core/option_rows.h'), 'utf8');
+  const rows = [...header.matchAll(/^ +X\((BOTH|LIBRARY), "([a-z0-9-]+)"/gm)].map((found) => found[2]);
+  const ours = new Set(Object.values(TABLES).flat().map(({ option }) => option));
+  const unknown = rows.filter((option) => option && !ours.has(option));
+  assert.deepEqual(unknown, ['context', 'batch', 'kv', 'standard-error'], 'those that do not cross as numbers');
+  assert.deepEqual(TABLES.INFILL?.map(({ name }) => name).slice(0, 5), ['seed', 'sampler', 'draft', 'temperature', 'topK']);
+  assert.equal(TABLES.INFILL?.find(({ name }) => name === 'temperature')?.standard, '0.6');
+  assert.equal(TABLES.GENERATE?.find(({ name }) => name === 'temperature')?.standard, '1');
+});
+
+test('every row has a type with a comment that names its range and its default', async () => {
+  const types = await readFile(join(built, 'options.d.ts'), 'utf8');
+  for (const [table, name] of Object.entries(NAMES)) {
+    const body = types.match(new RegExp(`interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`))?.[1] ?? assert.fail(name);
+    const members = [...body.matchAll(/\/\*\* (.*?) \*\/\s+(\w+)\?: (.+);/g)];
+    assert.deepEqual(members.map(([, , member]) => member), TABLES[table]?.map((row) => row.name));
+    members.forEach(([, comment = '', , type = ''], i) => {
+      const { kind, bound, limits, standard } = /** @type {Row} */ (TABLES[table]?.[i]);
+      assert.ok(comment.includes('Default: ') && (standard.includes('-') || comment.includes(standard)), comment);
+      if (bound === 'BETWEEN') assert.ok(comment.includes(`from ${limits.join(' to ')}`), comment);
+      if (kind === 'FLAG') assert.equal(type, 'boolean');
+      if (['INT', 'COUNT', 'NUMBER'].includes(kind)) assert.match(type, /^(number|0 \| 2)$/);
+    });
+  }
+  assert.doesNotMatch(types, /const INFILL/, 'the tables themselves are not for callers');
+});
+
+test('a number out of range is refused by the engine under its own name, whatever its place in the table', { timeout }, async (t) => {
+  const [fill, write, draw] = [await open(t), await open(t, 'tiny-ar'), await open(t, 'unet-labels')];
+  const { width, height } = /** @type {NonNullable<typeof draw.info.image>} */ (draw.info.image);
+  const picture = { data: new Uint8Array(4 * width * height), width, height };
+  const calls = /** @type {Record<string, (options: any) => Promise<unknown>>} */ ({
+    INFILL: (options) => fill.infill('the [[1]]', options).result(),
+    GENERATE: (options) => write.generate('the', options).result(),
+    IMAGE: (options) => draw.image(options).result(),
+    LIKELIHOOD: (options) => draw.imageLikelihood(picture, options),
+  });
+  let count = 0;
+  for (const [table, run] of Object.entries(calls))
+    for (const row of TABLES[table] ?? []) {
+      const value = refused(row);
+      if (value === undefined) continue;
+      const { message } = await fails(run({ [row.name]: value }), 'option');
+      assert.ok(message.startsWith(`${row.option} must `), `${row.name}: ${value}: ${message}`);
+      count++;
+    }
+  t.diagnostic(`${count} options`);
+  assert.ok(count > 35);
+});
+
+test('defaults that are numbers, switches or words are taken', { timeout }, async (t) => {
+  const [fill, write] = [await open(t), await open(t, 'tiny-ar')];
+  const values = (/** @type {Row[]} */ rows) =>
+    Object.fromEntries(rows.flatMap(({ name, kind, standard }) =>
+      name === 'seed' || Number.isNaN(Number(standard)) && kind !== 'FLAG' ? [] : [[name, kind === 'FLAG' ? standard === 'true' : Number(standard)]]));
+  const { steps: _, threshold: __, remask: ___, ...filling } = values(TABLES.INFILL ?? []); // of samplers that are not the default
+  assert.equal((await fill.infill('the [[3]]', { ...filling, seed: 4 }).result()).text, (await fill.infill('the [[3]]', { seed: 4 }).result()).text);
+  const writing = { ...values(TABLES.GENERATE ?? []), maxTokens: 8 };
+  assert.ok(Object.keys(filling).length > 12 && Object.keys(writing).length > 15);
+  assert.equal((await write.generate('the', { ...writing, seed: 4 }).result()).text, (await write.generate('the', { maxTokens: 8, seed: 4 }).result()).text);
+});
