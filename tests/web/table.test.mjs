@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tables } from '../../web/options.mjs';
-import { built, fails, open, root } from './common.mjs';
+import { built, fails, noCommand, open, root, run, samplers } from './common.mjs';
 
 const timeout = 120_000;
 
@@ -31,6 +31,13 @@ test('the rows are those of the header', async () => {
   assert.deepEqual(TABLES.INFILL?.map(({ name }) => name).slice(0, 5), ['seed', 'sampler', 'draft', 'temperature', 'topK']);
   assert.equal(TABLES.INFILL?.find(({ name }) => name === 'temperature')?.standard, '0.6');
   assert.equal(TABLES.GENERATE?.find(({ name }) => name === 'temperature')?.standard, '1');
+});
+
+test('samplers are those of the command, in its order, and the default is the table\'s', { timeout, skip: noCommand }, async (t) => {
+  const line = run('infill', '--help').split('\n').find((one) => one.includes('--sampler')) ?? '';
+  assert.ok(line.includes(`: ${samplers.join(', ')} (default margin)`), line);
+  const { sampler } = await (await open(t)).infill('the [[1]]').result();
+  assert.equal(sampler, TABLES.INFILL?.find(({ name }) => name === 'sampler')?.standard);
 });
 
 test('every row has a type with a comment that names its range and its default', async () => {

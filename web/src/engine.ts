@@ -245,7 +245,7 @@ export class Engine {
   }
 
   /** Names in the order of a C enum, through the function that names its members. */
-  names(naming: 'pal_sampler_name' | 'pal_score_method_name' | 'pal_finish_name' | 'pal_kv_type_name' | 'pal_image_sampler_name'): string[] {
+  names(naming: 'pal_score_method_name' | 'pal_finish_name' | 'pal_kv_type_name' | 'pal_image_sampler_name'): string[] {
     const names: string[] = [];
     for (let name; (name = this.cString(this.fn(naming)(names.length))); ) names.push(name);
     return names;

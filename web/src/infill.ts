@@ -8,15 +8,15 @@ import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
 import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken, Sampler } from './types.ts';
 
+/** In the order of C's enum. */
 export const SAMPLERS: readonly Sampler[] = ['first-hitting', 'margin', 'entropy', 'confidence', 'ancestral', 'parallel', 'remask'];
-const OPTIONS = { ...INFILL, sampler: SAMPLERS, pins: 'pins', signal: 'signal' } as const;
+const NUMBERS = { ...INFILL, sampler: SAMPLERS };
+const OPTIONS = { ...NUMBERS, pins: 'pins', signal: 'signal' } as const;
 
-/** As the engine takes them: NaN stands for the default; the sampler's number is the worker's to look up. */
 function toCall(text: string, options: InfillOptions, seed: bigint): Extract<Calls, { call: 'infill' }> {
   checkText(text);
   const pins = (options.pins ?? []).map(({ blank, index, id }) => ({ blank, index, id }));
-  const { sampler = null, ...numbers } = options;
-  return { call: 'infill', text, options: numbersOf(INFILL, numbers), sampler, seed, pins };
+  return { call: 'infill', text, options: numbersOf(NUMBERS, options), seed, pins };
 }
 
 /** Puts pages together from what each step changed. */
@@ -54,6 +54,6 @@ export function infill(connect: () => Promise<Connection>, text: string, given?:
     const assembly = new Assembly();
     const connection = await connect();
     const done = await connection.call<FillDone>(call, { page: (message) => push(assembly.next(message)) }, stop);
-    return { ...assembly.page!, ...done, sampler: done.sampler as Sampler, seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
+    return { ...assembly.page!, ...done, sampler: options.sampler ?? 'margin', seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
   });
 }

@@ -8,7 +8,7 @@ import type {
 
 export type Calls =
   | { call: 'load'; source: string | Blob | Uint8Array; name: string; files: Files; sha256: string | null; cache: boolean; lock: string; room: number | null; kv: string | null }
-  | { call: 'infill'; text: string; options: number[]; sampler: string | null; seed: bigint; pins: Pin[] }
+  | { call: 'infill'; text: string; options: number[]; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }
   | { call: 'score'; text: string; method: string; seed: bigint; standardError: number }
@@ -39,7 +39,6 @@ export interface PageMessage {
 }
 
 export interface FillDone {
-  sampler: string;
   seconds: number;
   isa: string;
 }

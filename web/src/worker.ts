@@ -2,7 +2,6 @@
 import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { INFILL } from './options.ts';
 import { takeIn, type Engines, type Taken } from './intake.ts';
 import { FROM_DISK, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
@@ -146,12 +145,9 @@ function piece(id: number): string {
 
 // ---- filling a page
 
-function startFill(id: number, { text, options, sampler, seed, pins }: Call<'infill'>): Task {
+function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): Task {
   const on = ready();
-  const values = [...options];
-  const samplers = on.names('pal_sampler_name');
-  if (sampler !== null) values[Object.keys(INFILL).indexOf('sampler')] = samplers.indexOf(sampler);
-  const fill = on.fillStart(model, text, values, seed, pins);
+  const fill = on.fillStart(model, text, options, seed, pins);
   const pages = new Pages(on, fill);
   let seconds = 0;
   reply({ id, page: pages.next() });
@@ -164,7 +160,7 @@ function startFill(id: number, { text, options, sampler, seed, pins }: Call<'inf
       seconds += (performance.now() - began) / 1000;
       reply({ id, page: pages.next() });
       if (status === MORE) return null;
-      return { sampler: sampler ?? samplers[1]!, seconds, isa } satisfies FillDone;
+      return { seconds, isa } satisfies FillDone;
     },
     end: () => on.fillEnd(fill),
   };
