@@ -145,11 +145,6 @@ pal_status pal_step(pal_session *s, pal_error *err)
 
 /* ---- pins and rewinds ------------------------------------------------------------------------------- */
 
-static bool holds_empty(const pal_session *s, const pal_slot *slot)
-{
-    return slot->step >= 0 && s->fill.tokens[slot->at] == s->model->classes.empty;
-}
-
 static void unpin(pal_session *s, int32_t slot)
 {
     s->fill.slot[slot].pinned = false;
@@ -192,7 +187,8 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
                         SIZE_MAX);
     for (int32_t i = 0; i < blank->most; i++) {
         const pal_slot *other = &s->fill.slot[blank->slot + i];
-        if (other->pinned && (empty ? i > index && !holds_empty(s, other) : i < index && holds_empty(s, other)))
+        if (other->pinned &&
+            (empty ? i > index && !pal_session_holds_empty(s, other) : i < index && pal_session_holds_empty(s, other)))
             return pal_fail(err, PAL_E_OPTION, "<empty> cannot stand before a pinned token of its blank", SIZE_MAX);
     }
     return PAL_OK;
@@ -205,7 +201,7 @@ pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t
     const pal_blank *where = &s->fill.blank[blank];
     pal_slot *slot = &s->fill.slot[where->slot];
     if (id < 0) {
-        bool tail = holds_empty(s, &slot[index]); /* an <empty> was pinned together with what follows it */
+        bool tail = pal_session_holds_empty(s, &slot[index]); /* an <empty> was pinned together with what follows it */
         for (int32_t i = index; i < (tail ? where->most : index + 1); i++)
             if (slot[i].pinned) unpin(s, where->slot + i);
         return PAL_OK;
@@ -213,7 +209,7 @@ pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t
     pal_status status = check_pin(s, where, index, id, err);
     if (status) return status;
     for (int32_t i = 0; i < index; i++) /* a word cannot follow an <empty>: those before it reopen */
-        if (id != s->model->classes.empty && holds_empty(s, &slot[i])) unpin(s, where->slot + i);
+        if (id != s->model->classes.empty && pal_session_holds_empty(s, &slot[i])) unpin(s, where->slot + i);
     const int32_t end =
         id == s->model->classes.empty ? where->most : index + 1; /* what follows an <empty> is one too */
     for (int32_t i = index; i < end; i++) pal_fill_pin(&s->fill, where->slot + i, id);
@@ -239,158 +235,9 @@ void pal_session_reseed(pal_session *s, uint64_t seed, uint32_t draft)
 
 /* ---- looking at it ---------------------------------------------------------------------------------- */
 
-enum { LONGEST_PIECE = 1024 }; /* bytes; pal_vocab_open refuses longer ones */
-
-/* Writes the page.  While places are open it writes the notation of pages, and what would be read as a blank
- * or an escape gets its backslashes, also where it comes together from given text and tokens. */
-typedef struct {
-    char *out;
-    size_t capacity, length;
-    bool notation;
-    size_t slashes;    /* how many backslashes end the text so far, not counting a run of brackets behind them */
-    size_t pairs;      /* of that run, escaped */
-    char last;         /* byte written, while out may be too short to look it up */
-    bool bracket;      /* its last one, which may be the first of a pair */
-    pal_place *places; /* places[known] have their offsets */
-    size_t known;
-} writer;
-
-static void put_byte(writer *w, char c)
-{
-    if (w->length < w->capacity) w->out[w->length] = c;
-    w->length++;
-    w->last = c;
-}
-
-/* Puts backslashes before the last byte. */
-static void put_slashes(writer *w, size_t added)
-{
-    if (!added) return;
-    size_t last = w->length - 1, place = w->known;
-    char c = w->last;
-    w->length = last;
-    for (size_t i = 0; i < added; i++) put_byte(w, '\\');
-    put_byte(w, c);
-    while (place > 0 && w->places[place - 1].offset > last) w->places[--place].offset += added;
-    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > last)
-        w->places[place - 1].bytes += added; /* its text holds that byte */
-}
-
-static void put_text(writer *w, const char *text, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        bool bracket = text[i] == '[';
-        if (w->notation && w->bracket && bracket) {
-            put_slashes(w, (w->pairs ? 0 : w->slashes) + 1); /* as pal_page_escape does */
-            put_byte(w, '[');
-            w->pairs++;
-            w->bracket = false;
-            continue;
-        }
-        if (!bracket) {
-            w->slashes = text[i] != '\\' ? 0 : w->bracket || w->pairs ? 1 : w->slashes + 1;
-            w->pairs = 0;
-        }
-        w->bracket = bracket;
-        put_byte(w, text[i]);
-    }
-}
-
-/* Backslashes directly before a blank, and before one bracket in front of it, are doubled. */
-static void end_before_blank(writer *w)
-{
-    if (!w->pairs) put_slashes(w, w->slashes);
-    w->slashes = w->pairs = 0;
-    w->bracket = false;
-}
-
-static void put_blank(writer *w, int32_t count)
-{
-    char digits[12];
-    size_t length = 0;
-    end_before_blank(w);
-    for (; count; count /= 10) digits[length++] = (char)('0' + count % 10);
-    put_byte(w, '[');
-    put_byte(w, '[');
-    while (length) put_byte(w, digits[--length]);
-    put_byte(w, ']');
-    put_byte(w, ']');
-}
-
-/* The text of a revealed place; without its space mark where the space is given or starts the page. */
-static size_t token_text(const pal_session *s, const pal_slot *slot, char text[LONGEST_PIECE])
-{
-    int32_t id = s->fill.tokens[slot->at];
-    size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
-    bool drop =
-        slot->index == 0 && s->fill.blank[slot->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
-    if (drop && bytes) memmove(text, text + 1, --bytes);
-    return bytes;
-}
-
-/* In notation, open places are blanks and what would be read as one is escaped; otherwise they are nothing.
- * places[i], if given, learns where slot i stands in the text. */
-static size_t render(const pal_session *s, bool notation, char *out, size_t capacity, pal_place *places, size_t most)
-{
-    writer w = {.out = out, .capacity = capacity, .notation = notation, .places = places};
-    char text[LONGEST_PIECE];
-    int32_t slot = 0;
-    for (size_t i = 0; i < s->page.count; i++) {
-        const pal_segment *segment = &s->page.segments[i];
-        if (!segment->blank) put_text(&w, s->page.text + segment->from, segment->bytes);
-        for (int32_t end = segment->blank ? slot + segment->most : slot, open = 0; slot < end; slot++) {
-            bool hidden = s->fill.slot[slot].step < 0;
-            if (!hidden && open) {
-                if (notation) put_blank(&w, open);
-                open = 0;
-            }
-            pal_place *place = places && (size_t)slot < most ? &places[w.known++] : NULL;
-            if (place) place->offset = w.length;
-            if (hidden)
-                open++;
-            else
-                put_text(&w, text, token_text(s, &s->fill.slot[slot], text));
-            if (place) place->bytes = hidden ? 0 : w.length - place->offset;
-            if (notation && open && slot + 1 == end) put_blank(&w, open);
-        }
-    }
-    return w.length;
-}
-
-size_t pal_session_text(const pal_session *s, char *text, size_t capacity)
-{
-    return render(s, s->fill.open > 0, text, capacity, NULL, 0);
-}
-
-size_t pal_session_reading(const pal_session *s, char *text, size_t capacity, pal_place *places, size_t count)
-{
-    return render(s, false, text, capacity, places, count);
-}
-
 size_t pal_session_blanks(const pal_session *s)
 {
     return s->page.blanks;
-}
-
-size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
-{
-    size_t count = (size_t)s->fill.slots;
-    for (size_t i = 0; i < count && i < capacity; i++) {
-        const pal_slot *slot = &s->fill.slot[i];
-        out[i] = (pal_place){.blank = slot->blank,
-                             .index = slot->index,
-                             .step = slot->step,
-                             .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
-                             .empty = holds_empty(s, slot),
-                             .space_given = slot->index == 0 && s->fill.blank[slot->blank].drop_space};
-        if (slot->step < 0) continue;
-        out[i].probability = slot->probability;
-        out[i].alternatives = slot->alternatives;
-        memcpy(out[i].alternative_id, slot->alternative_id, sizeof slot->alternative_id);
-        memcpy(out[i].alternative_probability, slot->alternative_probability, sizeof slot->alternative_probability);
-    }
-    render(s, s->fill.open > 0, NULL, 0, out, capacity);
-    return count;
 }
 
 pal_progress pal_session_progress(const pal_session *s)

@@ -1,4 +1,4 @@
-/* pages.h - what a page being filled holds (internal: for pages.c and together.c). */
+/* pages.h - what a page being filled holds (internal: for pages.c, page_text.c and together.c). */
 #ifndef PAL_SESSION_H
 #define PAL_SESSION_H
 
@@ -16,5 +16,10 @@ struct pal_session {
     pal_fill fill;
     pal_runner runner;
 };
+
+static inline bool pal_session_holds_empty(const pal_session *s, const pal_slot *slot)
+{
+    return slot->step >= 0 && s->fill.tokens[slot->at] == s->model->classes.empty;
+}
 
 #endif

@@ -1,0 +1,167 @@
+/* page_text.c - a page being filled as text, and where its places stand in that. */
+#include "pages.h"
+
+#include <string.h>
+
+enum { LONGEST_PIECE = 1024 }; /* bytes; pal_vocab_open refuses longer ones */
+
+/* Writes a page.  While places are open it is written in the notation of pages, so that it can be used as one: what
+ * would be read as a blank or an escape gets its backslashes (as pal_page_escape puts them), also where given text and
+ * tokens make it together.  So text is looked at byte by byte: of brackets that follow each other every second completes
+ * a pair `[[`, which is escaped when it is complete. */
+typedef struct {
+    char *out;
+    size_t capacity, length;
+    bool notation;
+    char last;         /* byte written; `out` may be too short to look it up */
+    size_t slashes;    /* backslashes at the end of what is written, or before the brackets at its end */
+    size_t pairs;      /* escaped pairs among those brackets */
+    bool bracket;      /* the last byte is a bracket that the next one would make a pair with */
+    pal_place *places; /* places[known] have their offsets */
+    size_t known;
+} writer;
+
+static void put_byte(writer *w, char c)
+{
+    if (w->length < w->capacity) w->out[w->length] = c;
+    w->length++;
+    w->last = c;
+}
+
+/* Puts backslashes before the last byte. */
+static void put_slashes(writer *w, size_t added)
+{
+    if (!added) return;
+    size_t last = w->length - 1, place = w->known;
+    char c = w->last;
+    w->length = last;
+    for (size_t i = 0; i < added; i++) put_byte(w, '\\');
+    put_byte(w, c);
+    while (place > 0 && w->places[place - 1].offset > last) w->places[--place].offset += added;
+    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > last)
+        w->places[place - 1].bytes += added; /* its text holds that byte */
+}
+
+static void put_text(writer *w, const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        bool bracket = text[i] == '[';
+        if (w->notation && w->bracket && bracket) {
+            put_slashes(w, (w->pairs ? 0 : w->slashes) + 1); /* those before the first pair are doubled */
+            put_byte(w, '[');
+            w->pairs++;
+            w->bracket = false;
+            continue;
+        }
+        if (!bracket) {
+            w->slashes = text[i] != '\\' ? 0 : w->bracket || w->pairs ? 1 : w->slashes + 1;
+            w->pairs = 0;
+        }
+        w->bracket = bracket;
+        put_byte(w, text[i]);
+    }
+}
+
+/* Backslashes directly before a blank, and before one bracket in front of it, are doubled. */
+static void end_before_blank(writer *w)
+{
+    if (!w->pairs) put_slashes(w, w->slashes);
+    w->slashes = w->pairs = 0;
+    w->bracket = false;
+}
+
+static void put_blank(writer *w, int32_t count)
+{
+    char digits[12];
+    size_t length = 0;
+    end_before_blank(w);
+    for (; count; count /= 10) digits[length++] = (char)('0' + count % 10);
+    put_byte(w, '[');
+    put_byte(w, '[');
+    while (length) put_byte(w, digits[--length]);
+    put_byte(w, ']');
+    put_byte(w, ']');
+}
+
+/* The text of a revealed place; without its space mark where the space is given or starts the page. */
+static size_t token_text(const pal_session *s, const pal_slot *slot, char text[LONGEST_PIECE])
+{
+    int32_t id = s->fill.tokens[slot->at];
+    size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
+    bool drop =
+        slot->index == 0 && s->fill.blank[slot->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
+    if (drop && bytes) memmove(text, text + 1, --bytes);
+    return bytes;
+}
+
+/* A row of open places: in notation a blank, otherwise nothing. */
+static void put_open(writer *w, int32_t *open)
+{
+    if (*open && w->notation) put_blank(w, *open);
+    *open = 0;
+}
+
+/* The slots of a blank, from .. end - 1.  places[i], for i below `count`, learns where slot i stands. */
+static void put_slots(writer *w, const pal_session *s, int32_t from, int32_t end, size_t count)
+{
+    char text[LONGEST_PIECE];
+    int32_t open = 0;
+    for (int32_t slot = from; slot < end; slot++) {
+        const bool is_open = pal_fill_is_open(&s->fill, slot);
+        if (!is_open) put_open(w, &open);
+        pal_place *place = (size_t)slot < count ? &w->places[w->known++] : NULL;
+        if (place) place->offset = w->length;
+        if (is_open)
+            open++;
+        else
+            put_text(w, text, token_text(s, &s->fill.slot[slot], text));
+        if (place) place->bytes = is_open ? 0 : w->length - place->offset;
+    }
+    put_open(w, &open);
+}
+
+static size_t render(const pal_session *s, bool notation, char *out, size_t capacity, pal_place *places, size_t count)
+{
+    writer w = {.out = out, .capacity = capacity, .notation = notation, .places = places};
+    int32_t slot = 0;
+    for (size_t i = 0; i < s->page.count; i++) {
+        const pal_segment *segment = &s->page.segments[i];
+        if (segment->blank) {
+            put_slots(&w, s, slot, slot + segment->most, places ? count : 0);
+            slot += segment->most;
+        } else
+            put_text(&w, s->page.text + segment->from, segment->bytes);
+    }
+    return w.length;
+}
+
+size_t pal_session_text(const pal_session *s, char *text, size_t capacity)
+{
+    return render(s, s->fill.open > 0, text, capacity, NULL, 0);
+}
+
+size_t pal_session_reading(const pal_session *s, char *text, size_t capacity, pal_place *places, size_t count)
+{
+    return render(s, false, text, capacity, places, count);
+}
+
+size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
+{
+    size_t count = (size_t)s->fill.slots;
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        const pal_slot *slot = &s->fill.slot[i];
+        out[i] = (pal_place){.blank = slot->blank,
+                             .index = slot->index,
+                             .step = slot->step,
+                             .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
+                             .empty = pal_session_holds_empty(s, slot),
+                             .space_given = slot->index == 0 && s->fill.blank[slot->blank].drop_space};
+        if (slot->step < 0) continue;
+        out[i].probability = slot->probability;
+        out[i].alternatives = slot->alternatives;
+        memcpy(out[i].alternative_id, slot->alternative_id, sizeof slot->alternative_id);
+        memcpy(out[i].alternative_probability, slot->alternative_probability, sizeof slot->alternative_probability);
+    }
+    render(s, s->fill.open > 0, NULL, 0, out, capacity);
+    return count;
+}
