@@ -142,10 +142,10 @@ pal_status pal_bind_start(pal_binder *b, float **vectors, pal_matrices *matrices
     return PAL_OK;
 }
 
-pal_status pal_bind_rest(pal_binder *b)
+/* More than the network has would change its function. */
+static pal_status refuse_rest(pal_binder *b)
 {
     char name[64];
-    pal_matrices_sort(b->matrices);
     for (size_t i = 0; i < pal_gguf_tensors(b->g); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(b->g, i);
         if (b->bound[i]) continue;
@@ -154,6 +154,14 @@ pal_status pal_bind_rest(pal_binder *b)
                             "the file holds a tensor that its network does not have here: %s", name);
     }
     return PAL_OK;
+}
+
+pal_status pal_bind_end(pal_binder *b, pal_status s)
+{
+    if (!s) s = refuse_rest(b);
+    if (!s) pal_matrices_sort(b->matrices);
+    free(b->bound);
+    return s;
 }
 
 static const pal_gguf_tensor *find_tensor(const pal_binder *b, int layer, const char *name, const char *kind,

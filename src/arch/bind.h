@@ -40,12 +40,13 @@ pal_status pal_bind_shape(pal_binder *b, pal_transformer *net);
 /* Refuses keys of variants that no network here has, unless they are 0 or "none". */
 pal_status pal_bind_refuse_variants(pal_binder *b);
 
-/* Room for what is bound, which the caller frees, and for vectors in half precision, which is the network's to free,
+/* Memory for what is bound, until pal_bind_end, and for vectors in half precision, which is the network's to free,
  * as the list of its matrices is; before the first tensor. */
 pal_status pal_bind_start(pal_binder *b, float **vectors, pal_matrices *matrices);
 
-/* After the last.  Refuses a tensor that was not bound: more than the network has would change its function. */
-pal_status pal_bind_rest(pal_binder *b);
+/* After the last, or after a failure `s`, which it returns.  Refuses a tensor that was not bound: more than the network
+ * has would change its function. */
+pal_status pal_bind_end(pal_binder *b, pal_status s);
 
 /* Whether the file has blk.LAYER.NAME, or NAME for layer -1; `name` with ".weight" or ".bias". */
 bool pal_bind_has(const pal_binder *b, int layer, const char *name);

@@ -27,8 +27,7 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const c
     pal_status s = of->read(&b, net);
     if (!s) s = allocate(&b, net);
     if (!s) s = of->bind(&b, net);
-    if (!s) s = pal_bind_rest(&b);
-    free(b.bound);
+    s = pal_bind_end(&b, s);
     if (s) pal_transformer_release(net);
     return s;
 }

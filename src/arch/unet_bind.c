@@ -202,8 +202,7 @@ pal_status pal_unet_bind(pal_unet *net, const pal_gguf *g, pal_error *err)
     if ((s = pal_unet_read(&b, net, &p.common))) return s;
     s = allocate(&b, net);
     if (!s) s = bind_tensors(&p, net);
-    if (!s) s = pal_bind_rest(&b);
-    free(b.bound);
+    s = pal_bind_end(&b, s);
     if (s) pal_unet_release(net);
     return s;
 }

@@ -42,10 +42,10 @@ pal_status pal_matrices_pack(const pal_matrices *list, pal_error *err)
         const size_t bytes = pal_row_bytes(list->at[i].matrix->type, list->at[i].matrix->cols);
         if (bytes > widest) widest = bytes;
     }
-    void *room = malloc(pal_times(widest, PAL_PANEL));
-    if (!room && list->count) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
-    for (size_t i = 0; i < list->count; i++) pal_matrix_pack(list->at[i].matrix, room);
-    free(room);
+    void *scratch = malloc(pal_times(widest, PAL_PANEL));
+    if (!scratch && list->count) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
+    for (size_t i = 0; i < list->count; i++) pal_matrix_pack(list->at[i].matrix, scratch);
+    free(scratch);
     return PAL_OK;
 }
 
