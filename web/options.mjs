@@ -65,11 +65,11 @@ export function tables() {
 const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
 const stringOf = (literal) => JSON.parse(literal);
 
-function rowOf([where, name, , kind, range, standard, note, help]) {
+function rowOf([where, name, field, kind, range, standard, note, help]) {
   const [{ name: bound, args: limits }] = range === 'ANY' ? [{ name: 'ANY', args: [] }] : callsIn(range);
   const [{ name: given, args: defaults }] = callsIn(standard);
   return {
-    where, option: stringOf(name), name: camel(stringOf(name)), kind, bound, limits, note: stringOf(note).trim(), help: stringOf(help),
+    where, option: stringOf(name), name: camel(stringOf(name)), field, kind, value: defaults[0], bound, limits, note: stringOf(note).trim(), help: stringOf(help),
     standard: given === 'SAID' ? stringOf(defaults[1]) : kind === 'FLAG' ? String(defaults[0] === '1') : defaults[0],
   };
 }

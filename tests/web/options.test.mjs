@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { tables } from '../../web/options.mjs';
 import { built, dice, escape, fails, load, modelUrl, open, PalimpsestError } from './common.mjs';
 
 const timeout = 120_000;
@@ -28,27 +29,22 @@ const fits = (/** @type {string} */ kind, /** @type {any} */ value, /** @type {s
   !!TAKES[kind]?.includes(is) || (typeof value === 'number' && is === 'negative' && ['number', 'integer'].includes(kind)) ||
   (kind === 'labels' && is === 'holes' && Array.isArray(value) && value[0] === null);
 
-/** Every option of every call. */
-const FILL = {
-  sampler: 'word', seed: 'seed', draft: 'whole', temperature: 'number', topK: 'whole', topP: 'number', minP: 'number', repetitionPenalty: 'number',
-  borders: 'flag', document: 'flag', window: 'flag', bytePieces: 'flag', steps: 'whole', threshold: 'number', entropyBound: 'number', remask: 'number',
-  freeMin: 'whole', freeMax: 'whole', pins: 'pins', signal: 'signal',
-};
+/** Every option of every call, with the rows of the engine's table. */
+const kindOf = (/** @type {{ kind: string, bound: string, limits: string[] }} */ { kind, bound, limits }) =>
+  bound === 'NAMED' || bound === 'WORDS' ? 'word'
+    : kind === 'INT' ? (Number(limits[0]) < 0 ? 'integer' : 'whole')
+    : /** @type {Record<string, string>} */ ({ FLAG: 'flag', COUNT: 'whole', SEED: 'seed', NUMBER: 'number' })[kind] ?? assert.fail(kind);
+const rows = (/** @type {string} */ table, /** @type {string[]} */ ...only) =>
+  Object.fromEntries((tables()[table] ?? []).filter(({ name }) => !only.length || only.includes(name)).map((row) => [row.name, kindOf(row)]));
+const FILL = { ...rows('INFILL'), pins: 'pins', signal: 'signal' };
 const GENERATE = {
-  maxTokens: 'whole', seed: 'seed', draft: 'whole', temperature: 'number', topK: 'whole', typicalP: 'number', topP: 'number', minP: 'number',
-  repetitionPenalty: 'number', frequencyPenalty: 'number', presencePenalty: 'number', repeatLastN: 'integer', mirostat: 'whole', mirostatTau: 'number',
-  mirostatEta: 'number', logitBias: 'biases', stop: 'texts', grammar: 'text', ignoreEos: 'flag', shift: 'flag', keep: 'whole', alternatives: 'whole',
-  begin: 'ids', onReading: 'callback', signal: 'signal',
+  ...rows('GENERATE'), logitBias: 'biases', stop: 'texts', grammar: 'text', begin: 'ids', onReading: 'callback', signal: 'signal',
 };
-const BOTH = {
-  sampler: 'word', steps: 'whole', seed: 'seed', label: 'labels', grid: 'word', times: 'times', clipX0: 'flag', eta: 'number', variance: 'word', first: 'whole',
-  signal: 'signal', tolerance: 'number',
+const BOTH = { label: 'labels', times: 'times', signal: 'signal' };
+const IMAGE = { ...rows('IMAGE'), ...BOTH, view: 'word', columns: 'whole', inpaint: 'inpaint' };
+const LIKELIHOOD = {
+  ...rows('IMAGE', 'sampler', 'steps', 'seed', 'grid', 'clipX0', 'eta', 'variance', 'first'), ...rows('LIKELIHOOD'), ...BOTH, onProgress: 'callback',
 };
-const IMAGE = {
-  ...BOTH, count: 'whole', guidance: 'number', view: 'word', columns: 'whole', inpaint: 'inpaint', resample: 'whole', clipPixel: 'number', process: 'word',
-  sigmaMax: 'number', sigmaMin: 'number', langevinStep: 'number', iterations: 'whole', correctors: 'whole', snr: 'number', solver: 'word',
-};
-const LIKELIHOOD = { ...BOTH, method: 'word', draw: 'whole', probes: 'whole', difference: 'number', onProgress: 'callback' };
 const TOKENIZE = { inside: 'flag', special: 'flag', signal: 'signal' };
 const SCORE = { method: 'word', seed: 'seed', standardError: 'number', onProgress: 'callback', signal: 'signal' };
 const LOAD = {

@@ -9,7 +9,7 @@ import { built, fails, noCommand, open, root, run, samplers } from './common.mjs
 
 const timeout = 120_000;
 
-/** @typedef {{ option: string, name: string, kind: string, bound: string, limits: string[], note: string, standard: string }} Row */
+/** @typedef {{ option: string, name: string, field: string, kind: string, value: string, bound: string, limits: string[], note: string, standard: string }} Row */
 const TABLES = /** @type {Record<string, Row[]>} */ (tables());
 const NAMES = { INFILL: 'InfillSettings', GENERATE: 'GenerateSettings', IMAGE: 'ImageSettings', LIKELIHOOD: 'LikelihoodSettings' };
 
@@ -55,6 +55,36 @@ test('every row has a type with a comment that names its range and its default',
     });
   }
   assert.doesNotMatch(types, /const INFILL/, 'the tables themselves are not for callers');
+});
+
+/** Fields of a struct of palimpsest.h and their comments; a comment is that of all fields of its line. */
+function fieldsOf(/** @type {string} */ header, /** @type {string} */ struct) {
+  const body = header.match(new RegExp(`typedef struct \\{\\n((?:(?!typedef)[\\s\\S])*?)\\} ${struct};`))?.[1] ?? assert.fail(struct);
+  const lines = [...body.matchAll(/^    (?:const )?\w+ ([^;]+);\s+\/\*([\s\S]*?)\*\//gm)];
+  return new Map(lines.flatMap(([, names = '', comment = '']) => names.split(', ').map((name) => [name, comment.replace(/\s+/g, ' ').trim()])));
+}
+
+test('comments of palimpsest.h name the defaults of the table, and no other range', async (t) => {
+  const header = await readFile(join(root, 'src/palimpsest.h'), 'utf8');
+  const structs = { INFILL: 'pal_infill_options', GENERATE: 'pal_generate_options', IMAGE: 'pal_image_options', LIKELIHOOD: 'pal_likelihood_options' };
+  let ranges = 0;
+  for (const [table, struct] of Object.entries(structs)) {
+    const fields = fieldsOf(header, struct);
+    for (const { field, kind, value, bound, limits, standard } of TABLES[table] ?? []) {
+      if (['sampler', 'method'].includes(field) && table !== 'INFILL') continue; // what pal_..._defaults() is given
+      const comment = fields.get(field) ?? assert.fail(`${struct}.${field} has no comment`);
+      const words = comment.split(/[\s;:,()]+/);
+      const names = kind === 'FLAG' ? (value === '1' ? ['true', 'on'] : ['false', 'off']) : [value, standard.split(/[;,]/)[0] ?? ''];
+      assert.ok(names.some((name) => words.includes(name) || words.includes(name.toUpperCase())), `${struct}.${field}: ${names.join(' or ')}: ${comment}`);
+      for (const [, low, high] of comment.matchAll(/(?:(-?[\d.e-]+) to |at most )(-?[\d.e-]+\d)/g)) {
+        if (!['BETWEEN', 'ABOVE'].includes(bound)) assert.fail(`${field}: ${comment}`);
+        assert.ok((low === undefined || low === limits[0]) && high === limits[1], `${struct}.${field}: ${limits.join(' to ')}: ${comment}`);
+        ranges++;
+      }
+    }
+  }
+  t.diagnostic(`${ranges} ranges`);
+  assert.ok(ranges > 3);
 });
 
 test('a number out of range is refused by the engine under its own name, whatever its place in the table', { timeout }, async (t) => {
