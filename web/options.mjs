@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /* Writes src/options.ts from the engine's table of options, src/core/option_rows.h: names, kinds and order as the engine
- * takes them, and TypeScript's types with a comment each.  build.mjs does so first of all; by hand, and after `npm ci`, it is
- * `node web/options.mjs`.  What it writes is not committed. */
+ * takes them, and TypeScript's types with a comment each; and the table of samplers (samplers.mjs).  build.mjs does so first
+ * of all; by hand, and after `npm ci`, it is `node web/options.mjs`.  What it writes is not committed. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { samplersText } from './samplers.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const SOURCE = join(here, '../src/core/option_rows.h');
@@ -118,10 +119,11 @@ ${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
 } as const;
 `;
   });
-  return `/** Written by web/options.mjs from src/core/option_rows.h, which is the place to change it. */
-import type { ${Object.values(NAMED).join(', ')} } from './types.ts';
+  const usual = tables().INFILL.find(({ name }) => name === 'sampler').standard;
+  return `/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers/samplers.c, which are the places to change it. */
+import type { ImageSampler } from './types.ts';
 
-${all.join('\n')}`;
+${all.join('\n')}${samplersText(usual)}`;
 }
 
 /** Left alone where nothing has changed, for who watches files. */

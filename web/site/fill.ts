@@ -1,7 +1,7 @@
 /** A fill: the same blanks filled in one or more drafts, with every step remembered for the replay. */
-import type { InfillOptions, InfillResult, Model, Page, PagePart, PageToken, Pin } from 'palimpsest';
+import { samplerProperties, type InfillOptions, type InfillResult, type Model, type Page, type PagePart, type PageToken, type Pin } from 'palimpsest';
 
-/** A place after some step: what remask needs to be remembered, since it takes words back. */
+/** A place after some step: what has to be remembered of a sampler that takes words back. */
 interface Trace {
   step: number;
   /** Text of each place, null while open. */
@@ -66,7 +66,7 @@ export interface Fill {
 }
 
 export function newFill(text: string, pins: Pins, drafts: number, options: InfillOptions): Fill {
-  const takesBack = options.sampler === 'remask';
+  const takesBack = options.sampler !== undefined && samplerProperties[options.sampler].reopens;
   return { text, pins, drafts: Array.from({ length: drafts }, (_, i) => new Draft(i, takesBack)) };
 }
 

@@ -1,18 +1,21 @@
 /** The options of a fill. */
-import type { InfillOptions, Sampler } from 'palimpsest';
+import { samplerProperties, samplers, type InfillOptions, type Sampler } from 'palimpsest';
 import { byId, make } from './dom.ts';
 import { Form, type Field, type Switch } from './form.ts';
 
-const SAMPLERS: readonly [Sampler, string][] = [
-  ['margin', 'writes first where the first choice is furthest ahead of the second'],
-  ['first-hitting', 'writes at random places: the exact law of the model, the reference'],
-  ['entropy', 'writes first where the model hesitates least'],
-  ['confidence', 'writes first where one word is likeliest'],
-  ['ancestral', 'goes through a number of time steps; close to the law when they are many'],
-  ['parallel', 'writes several sure words at once: fewer evaluations, an approximation'],
-  ['remask', 'may take back what it wrote and write it again'],
-];
-const TIMED: readonly string[] = ['ancestral', 'remask'];
+/** In the order of the menu; those without a line here come last. */
+const ABOUT: Partial<Record<Sampler, string>> = {
+  margin: 'writes first where the first choice is furthest ahead of the second',
+  'first-hitting': 'writes at random places: the exact law of the model, the reference',
+  entropy: 'writes first where the model hesitates least',
+  confidence: 'writes first where one word is likeliest',
+  ancestral: 'goes through a number of time steps; close to the law when they are many',
+  parallel: 'writes several sure words at once: fewer evaluations, an approximation',
+  remask: 'may take back what it wrote and write it again',
+};
+const MENU = [...new Set([...(Object.keys(ABOUT) as Sampler[]), ...samplers])];
+const TIMED = samplers.filter((name) => samplerProperties[name].takes.includes('steps'));
+const isTimed = (name: Sampler) => TIMED.includes(name);
 
 type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'steps' | 'freeMin' | 'freeMax';
 
@@ -23,7 +26,7 @@ const FIELDS: readonly Field<Key>[] = [
   { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 1, least: 0, most: 1, step: 'any' },
   { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, least: 0, most: 1, step: 'any' },
   { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, least: 0, most: 100, step: 'any', above: true },
-  { key: 'steps', label: 'Time steps', hint: 'of ancestral and remask', initial: 64, least: 1, most: 1 << 20, step: 1 },
+  { key: 'steps', label: 'Time steps', hint: `of ${TIMED.join(' and ')}`, initial: 64, least: 1, most: 1 << 20, step: 1 },
   { key: 'freeMin', label: 'Length of [[?]], from', hint: 'tokens', initial: 1, least: 1, most: 512, step: 1 },
   { key: 'freeMax', label: 'to', hint: 'tokens', initial: 16, least: 1, most: 512, step: 1 },
 ];
@@ -57,15 +60,15 @@ export class Options {
   }
 
   private samplers(): HTMLElement {
-    const select = make('select', {}, ...SAMPLERS.map(([name]) => make('option', { value: name }, name)));
+    const select = make('select', {}, ...MENU.map((name) => make('option', { value: name }, name)));
     return this.form.row('sampler', 'Sampler', this.about, select, true);
   }
 
   private check(): boolean[] {
     const { form } = this;
-    const sampler = form.input('sampler').value;
-    this.about.textContent = SAMPLERS.find(([name]) => name === sampler)?.[1] ?? '';
-    form.input('steps').disabled = !TIMED.includes(sampler);
+    const sampler = form.input('sampler').value as Sampler;
+    this.about.textContent = ABOUT[sampler] ?? '';
+    form.input('steps').disabled = !isTimed(sampler);
     return form.value('freeMin') > form.value('freeMax') ? [form.say('freeMax', 'must not be less than the first')] : [];
   }
 
@@ -74,7 +77,7 @@ export class Options {
     const { form } = this;
     if (!form.ready()) return null;
     const sampler = form.input('sampler').value as Sampler;
-    const numbers = FIELDS.filter(({ key }) => key !== 'drafts' && (key !== 'steps' || TIMED.includes(sampler)));
+    const numbers = FIELDS.filter(({ key }) => key !== 'drafts' && (key !== 'steps' || isTimed(sampler)));
     const seed = form.seedValue();
     return {
       sampler,

@@ -2,15 +2,13 @@
 import { take } from './check.ts';
 import type { Connection } from './connection.ts';
 import { numbersOf } from './numbers.ts';
-import { INFILL } from './options.ts';
+import { INFILL, SAMPLERS, USUAL_SAMPLER } from './options.ts';
 import type { Calls, FillDone, PageMessage } from './protocol.ts';
 import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
-import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken, Sampler } from './types.ts';
+import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken } from './types.ts';
 
-/** In the order of C's enum. */
-export const SAMPLERS: readonly Sampler[] = ['first-hitting', 'margin', 'entropy', 'confidence', 'ancestral', 'parallel', 'remask'];
-const NUMBERS = { ...INFILL, sampler: SAMPLERS };
+const NUMBERS = { ...INFILL, sampler: Object.keys(SAMPLERS) };
 const OPTIONS = { ...NUMBERS, pins: 'pins', signal: 'signal' } as const;
 
 function toCall(text: string, options: InfillOptions, seed: bigint): Extract<Calls, { call: 'infill' }> {
@@ -54,6 +52,6 @@ export function infill(connect: () => Promise<Connection>, text: string, given?:
     const assembly = new Assembly();
     const connection = await connect();
     const done = await connection.call<FillDone>(call, { page: (message) => push(assembly.next(message)) }, stop);
-    return { ...assembly.page!, ...done, sampler: options.sampler ?? 'margin', seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
+    return { ...assembly.page!, ...done, sampler: options.sampler ?? USUAL_SAMPLER, seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
   });
 }

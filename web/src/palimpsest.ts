@@ -10,18 +10,20 @@
 import { take } from './check.ts';
 import { PalimpsestError } from './errors.ts';
 import { IMAGE_SAMPLERS } from './image.ts';
-import { SAMPLERS } from './infill.ts';
 import { LoadedModel, takeLoad } from './model.ts';
+import { SAMPLERS } from './options.ts';
 import { isNode } from './platform.ts';
 import * as store from './store.ts';
 import * as values from './values.ts';
-import type { Cache, EscapeOptions, ImageSampler, LoadOptions, Model, Sampler, Source } from './types.ts';
+import type { Cache, EscapeOptions, ImageSampler, LoadOptions, Model, Sampler, SamplerProperties, Source } from './types.ts';
 
 export { PalimpsestError } from './errors.ts';
 export type * from './types.ts';
 
 export const version: string = __VERSION__;
-export const samplers: readonly Sampler[] = SAMPLERS;
+export const samplers: readonly Sampler[] = Object.keys(SAMPLERS) as Sampler[];
+/** What each of them promises, and which options it takes. */
+export const samplerProperties: Readonly<Record<Sampler, SamplerProperties>> = SAMPLERS;
 export const imageSamplers: readonly ImageSampler[] = IMAGE_SAMPLERS;
 export const cache: Cache = store.cache;
 

@@ -1,6 +1,8 @@
 /** The library's public types: what `palimpsest.d.ts` promises.  Options that are numbers, switches or names are in
  *  options.ts, which web/options.mjs writes. */
-import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings } from './options.ts';
+import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings, Sampler } from './options.ts';
+
+export type { Sampler, SamplerProperties } from './options.ts';
 
 /** Where a model comes from: a URL, in Node also the path of a file, a picked file, or its bytes. */
 export type Source = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -103,15 +105,6 @@ export interface ModelInfo {
    *  used: why, with the status that it answered.  Otherwise null. */
   updateWhyNot: string | null;
 }
-
-export type Sampler =
-  | 'first-hitting'
-  | 'margin'
-  | 'entropy'
-  | 'confidence'
-  | 'ancestral'
-  | 'parallel'
-  | 'remask';
 
 /** A filled token made given text. */
 export interface Pin {

@@ -1,0 +1,52 @@
+/** The samplers of pages as the engine has them: the rows of src/text/samplers/samplers.c in the order of C's enum.
+ *  options.mjs writes them into src/options.ts, so that a new sampler is nothing new here. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const source = join(dirname(fileURLToPath(import.meta.url)), '../src');
+const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+
+/** [{name, exact, reopens, takes}]: the properties of pal_sampler_properties that are no options, and the options. */
+export function samplers() {
+  const header = readFileSync(join(source, 'palimpsest.h'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+  const table = readFileSync(join(source, 'text/samplers/samplers.c'), 'utf8');
+  const members = header.match(/typedef enum \{([^}]*)PAL_SAMPLERS\s*\} pal_sampler;/)?.[1]?.match(/PAL_\w+/g) ?? [];
+  const known = header.match(/typedef struct \{([^}]*)\} pal_sampler_properties;/)?.[1]?.match(/\w+(?=;)/g) ?? [];
+  const rows = members.map((member) => {
+    const [, name, is] = table.match(new RegExp(`\\[${member}\\] = \\{\\.name = "([^"]+)",\\s*\\.is = \\{([^}]*)\\}`)) ?? [];
+    if (!name) throw new Error(`${member}: its row is written otherwise than web/samplers.mjs reads it`);
+    const has = [...is.matchAll(/\.(\w+) = true/g)].map(([, property]) => property);
+    const takes = known.filter((property) => has.includes(property) && !['exact', 'reopens'].includes(property));
+    return { name, exact: has.includes('exact'), reopens: has.includes('reopens'), takes: takes.map(camel) };
+  });
+  if (!rows.length) throw new Error('the enum pal_sampler is written otherwise than web/samplers.mjs reads it');
+  return rows;
+}
+
+const rowOf = ({ name, exact, reopens, takes }) =>
+  `  '${name}': { exact: ${exact}, reopens: ${reopens}, takes: [${takes.map((option) => `'${option}'`).join(', ')}] },`;
+
+/** @param {string} usual the name of the default */
+export const samplersText = (usual) => `
+export type Sampler = ${samplers().map(({ name }) => `'${name}'`).join(' | ')};
+
+/** What each promises, in the engine's order.
+ *  @internal */
+export const SAMPLERS: Readonly<Record<Sampler, SamplerProperties>> = {
+${samplers().map(rowOf).join('\n')}
+};
+
+/** The one that is taken where none is asked for.
+ *  @internal */
+export const USUAL_SAMPLER: Sampler = '${usual}';
+
+export interface SamplerProperties {
+  /** Where the network's conditional probabilities are the true ones, so are those of the fills. */
+  readonly exact: boolean;
+  /** Places that were revealed may be masked again: none is final before the last step. */
+  readonly reopens: boolean;
+  /** Of the options that not every sampler takes those that it takes. */
+  readonly takes: readonly (keyof InfillSettings)[];
+}
+`;
