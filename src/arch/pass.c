@@ -18,7 +18,11 @@ static void gather(float *x, const int *rows, int count, int width)
 
 pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols)
 {
-    return pal_input_of(&p->a->room, x, n, cols);
+    pal_input in = pal_input_of(&p->a->room, x, n, cols);
+    int plain = 0;
+    while (plain < n && (n == p->n ? plain : p->rows[plain]) < p->kept) plain++;
+    pal_input_adapt(&in, plain, &p->a->adapting);
+    return in;
 }
 
 void pal_pass_gather(const pal_pass *p, pal_input *h)

@@ -20,7 +20,8 @@ typedef struct {
 /* a->x [n, dim]: the embeddings of tokens [n]. */
 void pal_pass_embed(const pal_pass *p, const int32_t *tokens);
 
-/* x [n, cols] on its way into products. */
+/* x [n, cols] on its way into products: of all rows, or of those in p->rows.  Rows that leave nothing in the cache ask for
+ * adapters. */
 pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols);
 
 /* Rows p->rows of a->h and a->x [n, dim] to their front: [count, dim]; *h is the input that a->h is, then. */

@@ -21,7 +21,9 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     size_t kv_dim = pal_times((size_t)net->kv_heads, (size_t)net->head_dim);
     size_t dim = (size_t)net->dim, hidden = (size_t)net->hidden;
     size_t widest = dim > hidden ? dim : hidden;
+    size_t rank, rows; /* of adapters */
     if (q_dim > widest) widest = q_dim;
+    pal_matrices_adapted(&net->matrices, &rank, &rows);
 
     a->most = most;
     a->positions = positions;
@@ -39,6 +41,7 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     a->place = pal_take(arena, n, sizeof *a->place);
     a->cosine = a->sine = NULL;
     pal_quantized_layout(&a->room, n, widest, arena);
+    pal_adapter_layout(&a->adapting, rank, rows, arena);
 }
 
 void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_arena *arena)

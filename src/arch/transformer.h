@@ -66,16 +66,17 @@ pal_cache_shape pal_transformer_cache(const pal_transformer *net);
 /* Work space for up to `most` tokens at once, among up to `positions`. */
 typedef struct {
     int most, positions;
-    float *x, *h;         /* [most, dim] */
-    float *q, *attended;  /* [most, heads * head_dim] */
-    float *k, *v;         /* [most, kv_heads * head_dim] */
-    float *gate, *up;     /* [most, hidden]; no gate where the network has none */
-    float *scores;        /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
-    pal_seen *seen;       /* [most]: what each row sees */
-    int *every;           /* [most]: 0, 1, 2, ... */
-    int *place;           /* [most], of each row in its sequence */
-    float *cosine, *sine; /* [positions, head_dim / 2], where positions are rotary */
-    pal_quantized room;   /* [most, the widest input] */
+    float *x, *h;                 /* [most, dim] */
+    float *q, *attended;          /* [most, heads * head_dim] */
+    float *k, *v;                 /* [most, kv_heads * head_dim] */
+    float *gate, *up;             /* [most, hidden]; no gate where the network has none */
+    float *scores;                /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
+    pal_seen *seen;               /* [most]: what each row sees */
+    int *every;                   /* [most]: 0, 1, 2, ... */
+    int *place;                   /* [most], of each row in its sequence */
+    float *cosine, *sine;         /* [positions, head_dim / 2], where positions are rotary */
+    pal_quantized room;           /* [most, the widest input] */
+    pal_adapter_scratch adapting; /* for the adapters attached to the network when this was laid out */
 } pal_activations;
 
 /* Places the arrays but for the rotary table in `arena`, or measures them (see pal_arena). */
@@ -100,7 +101,8 @@ void pal_transformer_forward(const pal_transformer *net, const pal_compute *comp
 
 /* The rows of an evaluation: each is a token at a place, and sees a set of places. */
 typedef struct {
-    int n, kept;          /* the first `kept` rows leave their keys and values in the cache, before any row looks */
+    int n, kept; /* the first `kept` rows leave their keys and values in the cache, before any row looks; to the
+                             others, and in the layers alone, adapters are added where the network has some attached */
     const int32_t *token; /* [n], each below vocab */
     const int *place;     /* [n], each below positions and capacity: it turns q and k; the places of kept rows differ */
     const pal_seen *seen; /* [n]: what of the cache a row sees; its `own` is its place, or -1: only then does it see its

@@ -25,6 +25,8 @@ pal_quantized pal_quantized_from(const pal_quantized *q, size_t at)
 
 void pal_adapter_layout(pal_adapter_scratch *scratch, size_t rank, size_t rows, pal_arena *arena)
 {
+    *scratch = (pal_adapter_scratch){0};
+    if (!rank) return;
     scratch->low = pal_take2(arena, PAL_ADAPTED_ROWS, rank, sizeof *scratch->low);
     scratch->added = pal_take2(arena, PAL_ADAPTED_ROWS, rows, sizeof *scratch->added);
     pal_quantized_layout(&scratch->quantized, PAL_ADAPTED_ROWS, rank, arena);
@@ -85,6 +87,7 @@ static void adapt(const pal_compute *compute, float *y, pal_input *in, const pal
 {
     const pal_adapter_scratch *s = in->adapting;
     const size_t rows = (size_t)by->b.rows;
+    PAL_ASSERT(in->plain == in->n || (s && s->low)); /* attached before the scratch was laid out */
     for (int first = in->plain; first < in->n; first += PAL_ADAPTED_ROWS) {
         const int n = in->n - first < PAL_ADAPTED_ROWS ? in->n - first : PAL_ADAPTED_ROWS;
         float *to = y + (size_t)first * rows;

@@ -38,7 +38,7 @@ pal_quantized pal_quantized_from(const pal_quantized *q, size_t at);
 
 enum { PAL_ADAPTED_ROWS = 32 }; /* taken together */
 
-/* Scratch for what adapters add: of up to `rank` and up to `rows` rows. */
+/* Scratch for what adapters add: of up to `rank`, to matrices of up to `rows`; nothing where rank is 0. */
 typedef struct {
     float *low;              /* A x: [PAL_ADAPTED_ROWS, rank] */
     float *added;            /* B (A x): [PAL_ADAPTED_ROWS, rows] */

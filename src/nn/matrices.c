@@ -49,6 +49,17 @@ pal_status pal_matrices_pack(const pal_matrices *list, pal_error *err)
     return PAL_OK;
 }
 
+void pal_matrices_adapted(const pal_matrices *list, size_t *rank, size_t *rows)
+{
+    *rank = *rows = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const pal_adapter *by = list->at[i].matrix->adapter;
+        if (!by) continue;
+        if ((size_t)by->a.rows > *rank) *rank = (size_t)by->a.rows;
+        if ((size_t)by->b.rows > *rows) *rows = (size_t)by->b.rows;
+    }
+}
+
 void pal_matrices_release(pal_matrices *list)
 {
     free(list->at);

@@ -32,6 +32,9 @@ const pal_named_matrix *pal_matrices_find(const pal_matrices *list, const char *
  * from then on.  Once, before the first evaluation. */
 pal_status pal_matrices_pack(const pal_matrices *list, pal_error *err);
 
+/* What pal_adapter_layout must know of the adapters attached to them: the largest rank and number of rows, or 0. */
+void pal_matrices_adapted(const pal_matrices *list, size_t *rank, size_t *rows);
+
 void pal_matrices_release(pal_matrices *list);
 
 #endif
