@@ -39,7 +39,7 @@ static void answer(const pal_query *q)
 /* ---- when it is asked again --------------------------------------------------------------------------- */
 
 /* However the network reads the query, a step that was answered beforehand evaluates nothing, and comes out as it would
- * have alone. */
+ * have alone.  Regression: before a step that only masks places again the network was asked all the same. */
 static void answered_beforehand_equals_alone(void **state)
 {
     (void)state;
