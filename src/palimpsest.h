@@ -148,13 +148,13 @@ typedef enum {
 const char *pal_sampler_name(pal_sampler sampler); /* "first-hitting", ...; NULL outside the enum */
 bool pal_sampler_find(const char *name, pal_sampler *out);
 
-/* What a sampler promises, and which of the options that not every sampler takes it takes: the others have to be left at
- * their defaults (PAL_E_OPTION). */
+/* What a sampler promises, and which options it takes.  One that it does not take must be left at its default
+ * (PAL_E_OPTION). */
 typedef struct {
     bool exact;     /* where the network's conditional probabilities are the true ones, so are those of the fills */
-    bool reopens;   /* places that were revealed may be masked again, until the last step: none is final before */
+    bool reopens;   /* places that were revealed may be masked again: none is final before the last step */
     bool steps;     /* takes pal_infill_options.steps: it goes through that many time steps */
-    bool threshold; /* and so on */
+    bool threshold; /* takes pal_infill_options.threshold, and so on */
     bool entropy_bound;
     bool remask;
 } pal_sampler_properties;
@@ -180,7 +180,7 @@ typedef struct {
     bool document;              /* false; true: the page is a whole document (BOS and EOS are shown) */
     bool window;                /* false; true: a page longer than the context is shown in part */
     bool byte_pieces;           /* false; true: fills may hold byte pieces, in whole UTF-8 characters */
-    int32_t steps;              /* 0: default; time steps of PAL_ANCESTRAL and PAL_REMASK (default 64) */
+    int32_t steps;              /* 0: default; how many time steps, of samplers that take them (default 64) */
     double threshold;           /* 0: default; PAL_PARALLEL reveals where the likeliest is above this (default 0.9) */
     double entropy_bound;       /* 0: off; PAL_PARALLEL instead reveals while the sum of entropies less the largest
                                    stays within this many nats */

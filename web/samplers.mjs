@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const source = join(dirname(fileURLToPath(import.meta.url)), '../src');
 const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 
-/** [{name, exact, reopens, takes}]: the properties of pal_sampler_properties that are no options, and the options. */
+/** [{name, exact, reopens, takes}]: what stands in pal_sampler_properties, its options as a list of names. */
 export function samplers() {
   const header = readFileSync(join(source, 'palimpsest.h'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
   const table = readFileSync(join(source, 'text/samplers/samplers.c'), 'utf8');
