@@ -100,7 +100,7 @@ static void defaults_are_what_rows_say_and_good(void **state)
         for (size_t i = 0; i < tables[t].count; i++) {
             const pal_option *row = &tables[t].table->rows[i];
             if (!(pal_option_get(row, &o) == row->standard)) fail_msg("default of %s", tables[t].words[i].name);
-            assert_true(!row->range == !row->must && !(row->least > row->most));
+            assert_true(!row->range == !row->must && !(row->min > row->max));
         }
         assert_int_equal(pal_options_check(tables[t].table, &o, NULL), PAL_OK);
     }
@@ -135,15 +135,15 @@ static void ranges_end_where_rows_say(void **state)
         for (size_t i = 0; i < tables[t].count; i++) {
             const pal_option *row = &tables[t].table->rows[i];
             if (!row->range) continue;
-            const double below = row->least - step_of(row, row->least), above = row->most + step_of(row, row->most);
-            const double inside = row->least + step_of(row, row->least), standard = row->standard;
+            const double below = row->min - step_of(row, row->min), above = row->max + step_of(row, row->max);
+            const double inside = row->min + step_of(row, row->min), standard = row->standard;
             const char *name = tables[t].words[i].name;
-            if (takes(t, i, row->least) != (row->range != PAL_RANGE_ABOVE)) fail_msg("least of %s", name);
+            if (takes(t, i, row->min) != (row->range != PAL_RANGE_ABOVE)) fail_msg("least of %s", name);
             if (takes(t, i, inside) == (row->range == PAL_RANGE_EITHER)) fail_msg("inside of %s", name);
             if (takes(t, i, below) && below != standard && below - 1.0 >= INT32_MIN) fail_msg("below %s", name);
             if (!takes(t, i, standard)) fail_msg("default of %s", name);
-            if (isinf(row->most) || (row->kind == PAL_OPTION_INT && above > INT32_MAX)) continue;
-            if (!takes(t, i, row->most)) fail_msg("most of %s", name);
+            if (isinf(row->max) || (row->kind == PAL_OPTION_INT && above > INT32_MAX)) continue;
+            if (!takes(t, i, row->max)) fail_msg("most of %s", name);
             if (takes(t, i, above)) fail_msg("above %s", name);
             if (row->kind == PAL_OPTION_NUMBER) assert_false(takes(t, i, (double)NAN));
         }
@@ -217,7 +217,7 @@ static void what_means_the_same_is_the_same_row(void **state)
             const pal_option *a = &pal_infill_table.rows[i], *b = &pal_generate_table.rows[j];
             assert_string_equal(infill[i].help, generate[j].help);
             if (a->must) assert_string_equal(a->must, b->must);
-            assert_true(a->kind == b->kind && a->range == b->range && a->least == b->least && a->most == b->most);
+            assert_true(a->kind == b->kind && a->range == b->range && a->min == b->min && a->max == b->max);
             same++;
         }
     assert_true(same >= 7);
@@ -233,7 +233,7 @@ static void a_generation_begins_with_what_can_be_given_anew(void **state)
     assert_string_equal(image[0].name, "seed");
     for (size_t i = 0; i < COUNT(generate); i++)
         if (strcmp(generate[i].name, "alternatives") == 0)
-            assert_true(pal_generate_table.rows[i].most == (double)PAL_CANDIDATES);
+            assert_true(pal_generate_table.rows[i].max == (double)PAL_CANDIDATES);
 }
 
 int main(void)

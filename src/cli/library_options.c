@@ -10,7 +10,7 @@
 #define WRAP_ABOVE(a, b)
 #define WRAP_FROM(a)
 #define WRAP_EITHER(a, b)
-#define WRAP_WORDS(most, a, b)
+#define WRAP_WORDS(max, a, b)
 #define WRAP_NAMED(count, name) static const char *name##_at(int32_t value) { return name(value); }
 
 PAL_INFILL_ROWS(WRAP)

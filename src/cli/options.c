@@ -144,7 +144,7 @@ static bool store(const option *o, void *target, const char *value)
 {
     void *field = (char *)target + o->row.offset;
     switch (o->row.kind) {
-    case PAL_OPTION_FLAG: return is_switch(o) ? parse_switch(value, field) : (*(bool *)field = true);
+    case PAL_OPTION_FLAG: return parse_switch(value, field);
     case PAL_OPTION_INT: return parse_int(value, field);
     case PAL_OPTION_COUNT: return parse_count(value, field);
     case PAL_OPTION_SEED: return parse_uint64(value, field);
@@ -242,7 +242,7 @@ static int parse_option(const option_set *set, int argc, char **argv, int *at)
     f.group->given |= (uint64_t)1 << (f.option - f.group->options);
     if (!value_of(f.option)) {
         if (equals) return usage_error(set->command, "this option takes no value", argument);
-        store(f.option, f.group->target, NULL);
+        store(f.option, f.group->target, "on");
         return -1;
     }
     if (!equals && *at + 1 < argc) value = argv[++*at];

@@ -93,7 +93,7 @@ option_group likelihood_group(pal_likelihood_options *target);
 #define OPTION_VALUE_FROM(a)            NULL
 #define OPTION_VALUE_EITHER(a, b)       NULL
 #define OPTION_VALUE_NAMED(count, name) NULL
-#define OPTION_VALUE_WORDS(most, a, b)  a "|" b
+#define OPTION_VALUE_WORDS(max, a, b)  a "|" b
 
 #define OPTION_NAMING_ANY                NULL
 #define OPTION_NAMING_BETWEEN(a, b)      NULL
@@ -101,7 +101,7 @@ option_group likelihood_group(pal_likelihood_options *target);
 #define OPTION_NAMING_FROM(a)            NULL
 #define OPTION_NAMING_EITHER(a, b)       NULL
 #define OPTION_NAMING_NAMED(count, name) name##_at
-#define OPTION_NAMING_WORDS(most, a, b)  NULL
+#define OPTION_NAMING_WORDS(max, a, b)  NULL
 
 #define OPTION_STANDARD_IS(value)         #value
 #define OPTION_STANDARD_SAID(value, text) text

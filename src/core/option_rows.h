@@ -10,7 +10,7 @@
  *   where     BOTH, or LIBRARY: the command asks for it in another way
  *   name      as the command writes it; JavaScript writes camelCase
  *   kind      FLAG bool, INT int32_t, COUNT uint32_t, SEED uint64_t, NUMBER double, CHOICE an enum from 0 on
- *   range     BETWEEN(least, most), both belong to it; ABOVE(least, most), least does not; FROM(least); EITHER(a, b);
+ *   range     BETWEEN(min, max), both belong to it; ABOVE(min, max), min does not; FROM(min); EITHER(a, b);
  *             NAMED(count, function that names them); WORDS(greatest value, first word, second word); ANY.
  *             The default is always allowed.
  *   standard  IS(default), or SAID(default, what it stands for, for a person)

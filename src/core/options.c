@@ -112,11 +112,11 @@ void pal_options_read(const pal_options *table, const double *values, void *opti
 
 static bool is_in_range(const pal_option *row, double x)
 {
-    const bool least = !(x < row->least) && !(x > row->least), most = !(x < row->most) && !(x > row->most);
+    const bool min = !(x < row->min) && !(x > row->min), max = !(x < row->max) && !(x > row->max);
     switch (row->range) {
-    case PAL_RANGE_BETWEEN: return x >= row->least && x <= row->most;
-    case PAL_RANGE_ABOVE: return x > row->least && x <= row->most;
-    case PAL_RANGE_EITHER: return least || most;
+    case PAL_RANGE_BETWEEN: return x >= row->min && x <= row->max;
+    case PAL_RANGE_ABOVE: return x > row->min && x <= row->max;
+    case PAL_RANGE_EITHER: return min || max;
     default: return true;
     }
 }

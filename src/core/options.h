@@ -25,7 +25,7 @@ typedef struct {
     uint16_t offset; /* in the struct of options */
     uint8_t kind, range;
     const char *must; /* what must hold, for a person; NULL with PAL_RANGE_ANY */
-    double least, most, standard;
+    double min, max, standard;
 } pal_option;
 
 /* A table of rows, and the struct whose fields they are. */
@@ -47,7 +47,7 @@ bool pal_option_is_good(const pal_option *row, double value);      /* in its ran
 double pal_option_get(const pal_option *row, const void *options); /* of a seed: rounded */
 
 /* The nearest value that the field can hold: absurd numbers stay absurd, and are then refused.  NaN, where a field
- * cannot hold it, is the least. */
+ * cannot hold it, is the smallest. */
 void pal_option_set(const pal_option *row, void *options, double value);
 
 /* values[count] by rows, as JavaScript gives them: NaN leaves a field as it is; for a seed stand its 64 bits. */
@@ -79,7 +79,7 @@ static inline bool pal_between(double x, double low, double high)
 #define PAL_RANGE_OF_FROM(a)            PAL_RANGE_BETWEEN
 #define PAL_RANGE_OF_EITHER(a, b)       PAL_RANGE_EITHER
 #define PAL_RANGE_OF_NAMED(count, name) PAL_RANGE_BETWEEN
-#define PAL_RANGE_OF_WORDS(most, a, b)  PAL_RANGE_BETWEEN
+#define PAL_RANGE_OF_WORDS(max, a, b)  PAL_RANGE_BETWEEN
 
 #define PAL_MUST_ANY
 #define PAL_MUST_BETWEEN(a, b)      " must lie between " #a " and " #b
@@ -87,30 +87,30 @@ static inline bool pal_between(double x, double low, double high)
 #define PAL_MUST_FROM(a)            " must be at least " #a
 #define PAL_MUST_EITHER(a, b)       " must be " #a " or " #b
 #define PAL_MUST_NAMED(count, name) " must be one of the known values"
-#define PAL_MUST_WORDS(most, a, b)  " must be " a " or " b
+#define PAL_MUST_WORDS(max, a, b)  " must be " a " or " b
 
-#define PAL_LEAST_ANY                0.0
-#define PAL_LEAST_BETWEEN(a, b)      a
-#define PAL_LEAST_ABOVE(a, b)        a
-#define PAL_LEAST_FROM(a)            a
-#define PAL_LEAST_EITHER(a, b)       a
-#define PAL_LEAST_NAMED(count, name) 0.0
-#define PAL_LEAST_WORDS(most, a, b)  0.0
+#define PAL_MIN_ANY                0.0
+#define PAL_MIN_BETWEEN(a, b)      a
+#define PAL_MIN_ABOVE(a, b)        a
+#define PAL_MIN_FROM(a)            a
+#define PAL_MIN_EITHER(a, b)       a
+#define PAL_MIN_NAMED(count, name) 0.0
+#define PAL_MIN_WORDS(max, a, b)  0.0
 
-#define PAL_MOST_ANY                0.0
-#define PAL_MOST_BETWEEN(a, b)      b
-#define PAL_MOST_ABOVE(a, b)        b
-#define PAL_MOST_FROM(a)            (double)INFINITY
-#define PAL_MOST_EITHER(a, b)       b
-#define PAL_MOST_NAMED(count, name) (count) - 1
-#define PAL_MOST_WORDS(most, a, b)  most
+#define PAL_MAX_ANY                0.0
+#define PAL_MAX_BETWEEN(a, b)      b
+#define PAL_MAX_ABOVE(a, b)        b
+#define PAL_MAX_FROM(a)            (double)INFINITY
+#define PAL_MAX_EITHER(a, b)       b
+#define PAL_MAX_NAMED(count, name) ((count) - 1)
+#define PAL_MAX_WORDS(max, a, b)  max
 
 #define PAL_STANDARD_IS(value)         value
 #define PAL_STANDARD_SAID(value, text) value
 
 #define PAL_OPTION(type, name, field, kind, range, standard, note) \
     {offsetof(type, field), PAL_OPTION_##kind, PAL_RANGE_OF_##range, \
-     PAL_RANGE_OF_##range ? name PAL_MUST_##range note : NULL, PAL_LEAST_##range, PAL_MOST_##range, PAL_STANDARD_##standard}
+     PAL_RANGE_OF_##range ? name PAL_MUST_##range note : NULL, PAL_MIN_##range, PAL_MAX_##range, PAL_STANDARD_##standard}
 /* clang-format on */
 
 #endif
