@@ -231,6 +231,7 @@ static void a_generation_begins_with_what_can_be_given_anew(void **state)
     for (size_t i = 0; i < COUNT(first); i++) assert_string_equal(generate[i].name, first[i]);
     assert_string_equal(infill[0].name, "seed"); /* wasm: where its 64 bits lie */
     assert_string_equal(image[0].name, "seed");
+    assert_string_equal(score[0].name, "seed");
     for (size_t i = 0; i < COUNT(generate); i++)
         if (strcmp(generate[i].name, "alternatives") == 0)
             assert_true(pal_generate_table.rows[i].max == (double)PAL_CANDIDATES);

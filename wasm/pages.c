@@ -125,13 +125,14 @@ _Static_assert(sizeof(pal_pin) == 12, "engine.ts writes pins as three words");
 
 /* ---- scores ------------------------------------------------------------------------------------------ */
 
-pal_scoring *pw_score_start(const pal_model *model, const char *text, size_t bytes, int method, uint32_t seed_low,
-                            uint32_t seed_high, double standard_error, pal_error *err)
+/* options[] by the rows of pal_score_table. */
+pal_scoring *pw_score_start(const pal_model *model, const char *text, size_t bytes, const double *options,
+                            pal_error *err)
 {
     pal_scoring *s;
-    pal_score_options o = {.method = (pal_score_method)method,
-                           .seed = (uint64_t)seed_high << 32 | seed_low,
-                           .standard_error = isnan(standard_error) ? 0.0 : standard_error};
+    pal_score_options o = {0};
+    pal_options_default(&pal_score_table, &o);
+    pal_options_read(&pal_score_table, options, &o);
     return pal_scoring_start(&s, model, text, bytes, &o, err) ? NULL : s;
 }
 

@@ -12,9 +12,9 @@ const SOURCE = join(here, '../src/core/option_rows.h');
 const TARGET = join(here, 'src/options.ts');
 
 /** Tables that cross to the engine as numbers, by what TypeScript calls them. */
-const TABLES = { INFILL: 'Infill', GENERATE: 'Generate', IMAGE: 'Image', LIKELIHOOD: 'Likelihood' };
+const TABLES = { INFILL: 'Infill', GENERATE: 'Generate', SCORE: 'Score', IMAGE: 'Image', LIKELIHOOD: 'Likelihood' };
 /** Types of choices whose names are a C function's. */
-const NAMED = { pal_sampler_name: 'Sampler', pal_image_sampler_name: 'ImageSampler' };
+const NAMED = { pal_sampler_name: 'Sampler', pal_image_sampler_name: 'ImageSampler', pal_score_method_name: 'ScoreMethod' };
 
 // ---- the macros of C
 
@@ -121,7 +121,7 @@ ${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
   });
   const usual = tables().INFILL.find(({ name }) => name === 'sampler').standard;
   return `/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers/samplers.c, which are the places to change it. */
-import type { ImageSampler } from './types.ts';
+import type { ImageSampler, ScoreMethod } from './types.ts';
 
 ${all.join('\n')}${samplersText(usual)}`;
 }

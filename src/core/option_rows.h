@@ -96,11 +96,11 @@
 
 /* pal_score_options */
 #define PAL_SCORE_ROWS(X) \
+    X(BOTH, "seed", seed, SEED, ANY, IS(1), "", "random seed of the estimate") \
     X(BOTH, "method", method, CHOICE, NAMED(PAL_SCORE_METHODS, pal_score_method_name), \
       SAID(PAL_SCORE_DEFAULT, "exact for causal models, bound for diffusion models"), "", "how the text is scored") \
     X(BOTH, "standard-error", standard_error, NUMBER, BETWEEN(0, 1e6), SAID(0, "0.01"), "", \
-      "method bound: go on until the estimate's error is this, in bits a byte") \
-    X(BOTH, "seed", seed, SEED, ANY, IS(1), "", "random seed of the estimate")
+      "method bound: go on until the estimate's error is this, in bits a byte")
 
 /* pal_image_options.  pal_image_defaults() gives some samplers other defaults. */
 #define PAL_IMAGE_ROWS(X) \

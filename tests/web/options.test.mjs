@@ -46,7 +46,7 @@ const LIKELIHOOD = {
   ...rows('IMAGE', 'sampler', 'steps', 'seed', 'grid', 'clipX0', 'eta', 'variance', 'first'), ...rows('LIKELIHOOD'), ...BOTH, onProgress: 'callback',
 };
 const TOKENIZE = { inside: 'flag', special: 'flag', signal: 'signal' };
-const SCORE = { method: 'word', seed: 'seed', standardError: 'number', onProgress: 'callback', signal: 'signal' };
+const SCORE = { ...rows('SCORE'), onProgress: 'callback', signal: 'signal' };
 const LOAD = {
   base: 'base', cache: 'flag', isa: 'word', kv: 'word', onProgress: 'callback', room: 'whole', sha256: 'word', signal: 'signal',
 };

@@ -4,7 +4,7 @@
  *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
 import { PalimpsestError } from './errors.ts';
 import { callsOf, type Call } from './exports.ts';
-import { high, low, megabytes, withSeed } from './numbers.ts';
+import { megabytes, withSeed } from './numbers.ts';
 import type { Alternative, ErrorCode, PageToken, Pin } from './types.ts';
 
 export type Pointer = number;
@@ -312,9 +312,9 @@ export class Engine {
 
   // ---- scores
 
-  scoreStart(model: Pointer, text: string, method: number, seed: bigint, standardError: number): Pointer {
+  scoreStart(model: Pointer, text: string, options: readonly number[], seed: bigint): Pointer {
     return this.lendText(text, (at, length) =>
-      this.made(this.fn('pw_score_start')(model, at, length, method, low(seed), high(seed), standardError, this.error)),
+      this.lend(withSeed(options, seed), (given) => this.made(this.fn('pw_score_start')(model, at, length, given, this.error))),
     );
   }
 

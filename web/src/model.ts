@@ -5,6 +5,8 @@ import { PalimpsestError } from './errors.ts';
 import { generate, sequence } from './generate.ts';
 import { image, imageLikelihood } from './image.ts';
 import { infill } from './infill.ts';
+import { numbersOf } from './numbers.ts';
+import { SCORE } from './options.ts';
 import { isNode } from './platform.ts';
 import type { Calls } from './protocol.ts';
 import { checkText, takeSeed } from './values.ts';
@@ -16,9 +18,9 @@ import type {
 const LOAD: Table = {
   base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal',
 };
-const SCORE: Table = {
-  method: ['exact', 'bound', 'margin', 'entropy', 'confidence'], seed: 'seed', standardError: 'positive', onProgress: 'callback', signal: 'signal',
-};
+/** In the order of C's enum, whose first is for who asks for none. */
+const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
+const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
 
 export const takeLoad = (options?: LoadOptions): LoadOptions => take('load', options, LOAD);
@@ -104,9 +106,10 @@ export class LoadedModel implements Model {
 
   async score(text: string, options?: ScoreOptions): Promise<Score> {
     checkText(text);
-    const { method = 'default', seed = 1, standardError = NaN, onProgress, signal } = take('score', options, SCORE);
+    const { seed = 1, onProgress, signal, ...given } = take('score', options, SCORING);
+    const numbers = numbersOf({ ...SCORE, method: METHODS }, given);
     const connection = await this.#connect();
-    return connection.call<Score>({ call: 'score', text, method, seed: takeSeed(seed), standardError }, { scoring: onProgress }, signal);
+    return connection.call<Score>({ call: 'score', text, options: numbers, seed: takeSeed(seed) }, { scoring: onProgress }, signal);
   }
 
   generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation {

@@ -11,7 +11,7 @@ export type Calls =
   | { call: 'infill'; text: string; options: number[]; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }
-  | { call: 'score'; text: string; method: string; seed: bigint; standardError: number }
+  | { call: 'score'; text: string; options: number[]; seed: bigint }
   | {
       call: 'generate'; serial: number; prompt: string | number[] | Uint8Array; begin: number[]; options: number[]; seed: bigint;
       biases: [number, number][]; stop: string[]; grammar: string;

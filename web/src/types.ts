@@ -1,6 +1,6 @@
 /** The library's public types: what `palimpsest.d.ts` promises.  Options that are numbers, switches or names are in
  *  options.ts, which web/options.mjs writes. */
-import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings, Sampler } from './options.ts';
+import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings, ScoreSettings, Sampler } from './options.ts';
 
 export type { Sampler, SamplerProperties } from './options.ts';
 
@@ -203,14 +203,10 @@ export interface ScoreProgress {
   bitsPerByte: number | null;
 }
 
-export interface ScoreOptions {
-  /** Default: `exact` for causal models, `bound` for diffusion models. */
-  method?: ScoreMethod;
-  /** Of an estimate (default 1). */
-  seed?: number | bigint;
-  /** An estimate goes on until its error is this, in bits a byte (default 0.01). */
-  standardError?: number;
+export interface ScoreOptions extends ScoreSettings {
+  /** After each step. */
   onProgress?: (progress: ScoreProgress) => void;
+  /** Stops between two steps; the model stays usable. */
   signal?: AbortSignal;
 }
 

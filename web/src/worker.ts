@@ -201,10 +201,10 @@ class Pages {
 
 // ---- scoring a text
 
-function startScore(id: number, { text, method, seed, standardError }: Call<'score'>): Task {
+function startScore(id: number, { text, options, seed }: Call<'score'>): Task {
   const on = ready();
   const methods = on.names('pal_score_method_name');
-  const scoring = on.scoreStart(model, text, methods.indexOf(method), seed, standardError);
+  const scoring = on.scoreStart(model, text, options, seed);
   let seconds = 0;
   let reported = 0;
   return {
