@@ -99,6 +99,11 @@ function rangeOf({ kind, bound, limits: [a, b], note }) {
 /** Names of options in a sentence, as JavaScript writes them. */
 const named = (text, rows) => text.replace(/[a-z0-9]+(?:-[a-z0-9]+)+/g, (word) => (rows.some(({ option }) => option === word) ? `\`${camel(word)}\`` : word));
 
+/** As the page's forms have them (site/form.ts). */
+function limitsOf({ bound, limits: [a, b] }) {
+  return { BETWEEN: `{ least: ${a}, most: ${b} }`, ABOVE: `{ least: ${a}, most: ${b}, above: true }` }[bound];
+}
+
 function memberOf(row, rows) {
   const first = named(row.help, rows).replace(/^[a-z](?=[a-z ])/, (letter) => letter.toUpperCase());
   return `  /** ${first}${named(rangeOf(row), rows)}.  Default: ${named(row.standard, rows)}. */\n  ${row.name}?: ${typeOf(row)};`;
@@ -116,6 +121,12 @@ ${rows.map((row) => memberOf(row, rows)).join('\n')}
  *  @internal */
 export const ${table} = {
 ${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
+} as const;
+
+/** The ranges of those that end on both sides.
+ *  @internal */
+export const ${table}_RANGES = {
+${rows.filter(limitsOf).map((row) => `  ${row.name}: ${limitsOf(row)},`).join('\n')}
 } as const;
 `;
   });

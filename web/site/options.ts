@@ -1,5 +1,6 @@
 /** The options of a fill. */
 import { samplerProperties, samplers, type InfillOptions, type Sampler } from 'palimpsest';
+import { INFILL_RANGES as RANGES } from '../src/options.ts';
 import { byId, make } from './dom.ts';
 import { Form, type Field, type Switch } from './form.ts';
 
@@ -21,12 +22,12 @@ type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPena
 
 const FIELDS: readonly Field<Key>[] = [
   { key: 'drafts', label: 'Drafts', hint: 'filled side by side', initial: 1, least: 1, most: 4, step: 1 },
-  { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.6, least: 0, most: 100, step: 'any' },
+  { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.6, ...RANGES.temperature, step: 'any' },
   { key: 'topK', label: 'Top-k', hint: 'likeliest words only; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
-  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 1, least: 0, most: 1, step: 'any' },
-  { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, least: 0, most: 1, step: 'any' },
-  { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, least: 0, most: 100, step: 'any', above: true },
-  { key: 'steps', label: 'Time steps', hint: `of ${TIMED.join(' and ')}`, initial: 64, least: 1, most: 1 << 20, step: 1 },
+  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 1, ...RANGES.topP, step: 'any' },
+  { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
+  { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, ...RANGES.repetitionPenalty, step: 'any' },
+  { key: 'steps', label: 'Time steps', hint: `of ${TIMED.join(' and ')}`, initial: 64, ...RANGES.steps, step: 1 },
   { key: 'freeMin', label: 'Length of [[?]], from', hint: 'tokens', initial: 1, least: 1, most: 512, step: 1 },
   { key: 'freeMax', label: 'to', hint: 'tokens', initial: 16, least: 1, most: 512, step: 1 },
 ];

@@ -1,5 +1,6 @@
 /** The options of a continuation. */
 import type { GenerateOptions } from 'palimpsest';
+import { GENERATE_RANGES as RANGES } from '../src/options.ts';
 import { make } from './dom.ts';
 import { Form, type Field, type Switch } from './form.ts';
 
@@ -9,16 +10,16 @@ type Key =
 
 const FIELDS: readonly Field<Key>[] = [
   { key: 'maxTokens', label: 'Length', hint: 'tokens (words or pieces of words) at a time', initial: 80, least: 1, most: 4096, step: 1 },
-  { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.7, least: 0, most: 100, step: 'any' },
-  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 0.95, least: 0, most: 1, step: 'any' },
+  { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.7, ...RANGES.temperature, step: 'any' },
+  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 0.95, ...RANGES.topP, step: 'any' },
   { key: 'topK', label: 'Top-k', hint: 'likeliest words only; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
-  { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, least: 0, most: 1, step: 'any' },
-  { key: 'typicalP', label: 'Typical-p', hint: 'words about as surprising as usual; 1 is off', initial: 1, least: 0, most: 1, step: 'any' },
-  { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, least: 0, most: 100, step: 'any', above: true },
-  { key: 'frequencyPenalty', label: 'Frequency penalty', hint: 'for each time a word was used; 0 is off', initial: 0, least: -100, most: 100, step: 'any' },
-  { key: 'presencePenalty', label: 'Presence penalty', hint: 'once a word was used; 0 is off', initial: 0, least: -100, most: 100, step: 'any' },
-  { key: 'mirostatTau', label: 'Surprise aimed at', hint: 'of Mirostat, bits a token', initial: 5, least: 0, most: 100, step: 'any', above: true },
-  { key: 'mirostatEta', label: 'How fast', hint: 'of Mirostat', initial: 0.1, least: 0, most: 1, step: 'any', above: true },
+  { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
+  { key: 'typicalP', label: 'Typical-p', hint: 'words about as surprising as usual; 1 is off', initial: 1, ...RANGES.typicalP, step: 'any' },
+  { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, ...RANGES.repetitionPenalty, step: 'any' },
+  { key: 'frequencyPenalty', label: 'Frequency penalty', hint: 'for each time a word was used; 0 is off', initial: 0, ...RANGES.frequencyPenalty, step: 'any' },
+  { key: 'presencePenalty', label: 'Presence penalty', hint: 'once a word was used; 0 is off', initial: 0, ...RANGES.presencePenalty, step: 'any' },
+  { key: 'mirostatTau', label: 'Surprise aimed at', hint: 'of Mirostat, bits a token', initial: 5, ...RANGES.mirostatTau, step: 'any' },
+  { key: 'mirostatEta', label: 'How fast', hint: 'of Mirostat', initial: 0.1, ...RANGES.mirostatEta, step: 'any' },
 ];
 
 const SWITCHES = [
