@@ -70,7 +70,7 @@ PAL_REFERENCE static float score_ref(const pal_attention *a, int row, int head, 
 PAL_REFERENCE static void head_ref(const pal_attention *a, int row, int head)
 {
     const pal_seen *s = a->seen + row;
-    const int kv_head = head / (a->heads / a->kv_heads), end = end_of(s);
+    const int kv_head = head / (a->heads / a->kv_heads), end = seen_end(s);
     float lane[PAL_LANES] = {0}, top = -INFINITY;
     float *y = a->y + (size_t)row * a->y_stride + (size_t)head * (size_t)a->head_dim;
     for (int j = 0; j < end; j++)
@@ -101,6 +101,9 @@ static void attention_ref(const pal_attention *a)
  * enough of them that one addition need not wait for another. */
 #define PAL_GROUPS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
 #define PAL_MOST_GROUPS   4
+
+/* Steps stand in the engine once, though both ways through the places call them. */
+#define PAL_ONCE __attribute__((noinline))
 
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
@@ -142,7 +145,7 @@ PAL_INLINE void all_scores_simd128(const attention_rows *a, const float *k, int 
     for (; groups > 1 && panels > 0; panels--, at += PAL_PANEL, k += panel) panel_scores_simd128(a, k, at, count, 1);
 }
 
-static void scores_simd128(const attention_rows *a, const float *k, int at, int panels)
+PAL_ONCE static void scores_simd128(const attention_rows *a, const float *k, int at, int panels)
 {
     switch (a->count) {
     case 1: all_scores_simd128(a, k, at, panels, 1); break;
@@ -162,7 +165,7 @@ static float top_simd128(const float *score, int keys)
     return max_tail(wasm_f32x4_extract_lane(top, 0), score, whole, keys);
 }
 
-static void softmax_simd128(float *score, int keys)
+PAL_ONCE static void softmax_simd128(float *score, int keys)
 {
     const int whole = keys - keys % PAL_LANES;
     float lane[PAL_LANES], top = top_simd128(score, keys);
@@ -218,7 +221,7 @@ PAL_INLINE void mix_all_simd128(const attention_rows *a, int row, const float *v
     for (; groups > 1 && d < a->head_dim; d += 8) mix_keys_simd128(a, row, d, v, at, keys, count, 1);
 }
 
-static void mix_simd128(const attention_rows *a, int row, int count, const float *v, int at, int keys)
+PAL_ONCE static void mix_simd128(const attention_rows *a, int row, int count, const float *v, int at, int keys)
 {
     switch (count) {
     case 1: mix_all_simd128(a, row, v, at, keys, 1); break;

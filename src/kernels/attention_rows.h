@@ -64,7 +64,7 @@ static void attend_below(const attention_rows *a, const attention_steps *steps)
 /* ---- rows that see sets of places ---------------------------------------- */
 
 /* The first place beyond all that a row sees. */
-static int end_of(const pal_seen *s)
+static int seen_end(const pal_seen *s)
 {
     return s->own < s->below ? s->below : s->own + 1;
 }
@@ -169,7 +169,7 @@ static void mix_sets(const attention_rows *a, int panels, const attention_steps 
 static void attend_sets(const attention_rows *a, const attention_steps *steps)
 {
     int end = 0;
-    for (int r = 0; r < a->count; r++) end = end_of(a->seen[r]) > end ? end_of(a->seen[r]) : end;
+    for (int r = 0; r < a->count; r++) end = seen_end(a->seen[r]) > end ? seen_end(a->seen[r]) : end;
     const int panels = (end + PAL_PANEL - 1) / PAL_PANEL, keys = score_sets(a, panels, steps);
     for (int r = 0; r < a->count; r++) steps->softmax(a->score[r], keys);
     mix_sets(a, panels, steps);

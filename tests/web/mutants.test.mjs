@@ -25,13 +25,13 @@ const root = new URL('../../', import.meta.url);
 /** What a mutant is the same as, and why: function, change, how many of them there are at most. */
 const SAME = /** @type {[string, string, number, string][]} */ ([
   ['softmax_simd128', 'v128.const', 4, 'the bound above which an exponential is infinite, in four places: scores less their maximum are not above 0'],
+  ['attention_simd128', 'f32.const', 1, 'a number that the compiler sets and never reads'],
   ['layer_norm_ref', '95 -> 94', 1, 'the mean of a row of no elements, 0 / dim, which is made beforehand'],
-  ['softmax_ref', '92 -> 93', 1, 'the first addition to a lane: an exponential + 0 or - 0'],
 ]);
 /** Code that compilers made for what no model has. */
 const NEVER_RUN = /** @type {Record<string, string>} */ ({
-  scores_simd128: 'heads without elements', scores_ref: 'heads without elements, and rests of heads, which are multiples of 8',
-  mix_ref: 'rests of heads', add_simd128: 'rests of more than three elements',
+  scores_simd128: 'heads without elements', attention_simd128: 'rests of heads, which are multiples of 8',
+  attention_ref: 'rests of heads', add_simd128: 'rests of more than three elements',
   column_sums_simd128: 'pictures of no places', column_squares_simd128: 'pictures of no places', matmul_bf16_simd128: 'matrices without columns',
 });
 
