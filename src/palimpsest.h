@@ -347,7 +347,7 @@ typedef struct {
 typedef struct {
     const char *text;
     size_t bytes;
-} pal_stop_text;
+} pal_stop_string;
 
 #define PAL_CANDIDATES 20 /* most alternatives of a generated token */
 
@@ -377,7 +377,8 @@ typedef struct {
     int32_t alternatives; /* 0; how many alternatives each token comes with, at most PAL_CANDIDATES */
     const pal_logit_bias *logit_bias; /* NULL; copied */
     size_t logit_bias_count;
-    const pal_stop_text *stop; /* NULL; texts at which generation ends, at most 64, up to 4096 bytes each; copied.  One
+    const pal_stop_string
+        *stop; /* NULL; texts at which generation ends, at most 64, up to 4096 bytes each; copied.  One
                                   that is a control token's name, such as <|im_end|>, also ends it at that token */
     size_t stop_count;
     const pal_grammar *grammar; /* NULL; must stay.  What is generated follows it from its first byte */
@@ -451,7 +452,7 @@ typedef struct {
     int32_t prompt, kept;           /* tokens of the prompt, BOS included; of them known to the sequence already */
     int32_t unread;                 /* tokens to be read before the next one is drawn; the last generated is one */
     int32_t generated;              /* tokens, without the one that ended the text */
-    int32_t tokens, room;           /* tokens in the window; most that it can hold */
+    int32_t tokens, capacity;       /* tokens in the window; most that it can hold */
     int32_t dropped;                /* tokens that shifts of the window have dropped */
     int32_t evaluations, evaluated; /* of the network, since the prompt; tokens that went through it */
     size_t text_bytes;              /* of the generated text that came out so far */
@@ -637,11 +638,11 @@ bool pal_image_sampler_find(const char *name, pal_image_sampler *out);
 
 /* Whether the model has what a sampler needs; if not and why is not NULL, *why says in a constant text what is missing
  * and which samplers work without. */
-bool pal_image_can(const pal_model *model, pal_image_sampler sampler, const char **why);
+bool pal_image_supports(const pal_model *model, pal_image_sampler sampler, const char **why);
 
 /* The sampler to take where nobody chose one: the first of sn-ddpm, npr-ddpm, analytic-ddpm and ddpm that the model can
  * run. */
-pal_image_sampler pal_image_best(const pal_model *model);
+pal_image_sampler pal_image_default_sampler(const pal_model *model);
 
 /* Which times a sampler visits. */
 typedef enum {
@@ -744,7 +745,7 @@ typedef struct {
     double difference; /* flow: half of a central difference, in units of the noise, at most 1; 0.02 where weights are
                           floats; quantised ones round their input, and need 1 (errors: src/api/picture_likelihood.c) */
     pal_image_options picture; /* seed, first, count, label and labels are of use in both methods; the others, which
-                                  say whose bound it is, in bound alone; default: pal_image_best with 100 steps */
+                                  say whose bound it is, in bound alone; default: pal_image_default_sampler with 100 steps */
 } pal_likelihood_options;
 pal_likelihood_options pal_likelihood_defaults(const pal_model *model, pal_image_method method);
 

@@ -12,16 +12,16 @@
 /* free(data). */
 typedef struct {
     unsigned char *data;
-    size_t size, room;
+    size_t size, capacity;
 } buffer;
 
 /* A pal_write_fn into a buffer. */
 static inline bool append(void *context, const void *data, size_t size)
 {
     buffer *b = context;
-    if (b->size + size > b->room) {
-        b->room = 2 * (b->size + size);
-        b->data = realloc(b->data, b->room);
+    if (b->size + size > b->capacity) {
+        b->capacity = 2 * (b->size + size);
+        b->data = realloc(b->data, b->capacity);
         assert_non_null(b->data);
     }
     memcpy(b->data + b->size, data, size);

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { ROOM = 12, VOCAB = 481, EOS = 2 };
+enum { CAPACITY = 12, VOCAB = 481, EOS = 2 };
 
 static pal_model *tiny, *damaged, *other; /* tiny-ar; the same with a NaN; another one */
 static void *damaged_block;
@@ -30,7 +30,7 @@ static inline pal_generate_options options_of(int32_t max_tokens)
 
 static inline void begin(lent *l, const pal_model *m, const pal_generate_options *o)
 {
-    const pal_sequence_options s = {.max_tokens = ROOM, .batch = 2};
+    const pal_sequence_options s = {.max_tokens = CAPACITY, .batch = 2};
     start_on(l, m, &s, o);
 }
 
@@ -86,7 +86,7 @@ static inline void before_a_shift(lent *l)
     o.mirostat = 2;
     begin(l, tiny, &o);
     prompt_tokens(l, 3);
-    for (int i = 0; i < 100 && pal_generator_progress(l->generator).tokens < ROOM; i++) steps(l, 1);
+    for (int i = 0; i < 100 && pal_generator_progress(l->generator).tokens < CAPACITY; i++) steps(l, 1);
 }
 
 static inline void after_a_shift(lent *l)
@@ -112,7 +112,7 @@ static inline void at_its_end(lent *l)
 
 static inline void at_a_stop_text(lent *l)
 {
-    const pal_stop_text stop = {"Z", 1};
+    const pal_stop_string stop = {"Z", 1};
     pal_generate_options o = options_of(-1);
     o.stop = &stop;
     o.stop_count = 1;
@@ -166,8 +166,8 @@ static inline void in_a_grammar(lent *l)
 static inline void in_a_grammar_before_a_shift(lent *l)
 {
     grammar_and(l, letters, true);
-    for (int i = 0; i < 100 && pal_generator_progress(l->generator).tokens < ROOM; i++) steps(l, 1);
-    assert_int_equal(pal_generator_progress(l->generator).tokens, ROOM);
+    for (int i = 0; i < 100 && pal_generator_progress(l->generator).tokens < CAPACITY; i++) steps(l, 1);
+    assert_int_equal(pal_generator_progress(l->generator).tokens, CAPACITY);
 }
 
 /* The a's that this grammar begins with are put there, as many as it has room for. */
@@ -203,12 +203,12 @@ static inline void banned(lent *l)
 /* Regression: a step whose draw failed had shifted the window. */
 static inline void banned_before_a_shift(lent *l)
 {
-    banned_after(l, ROOM - 3, NULL);
+    banned_after(l, CAPACITY - 3, NULL);
 }
 
 static inline void banned_in_a_grammar_before_a_shift(lent *l)
 {
-    banned_after(l, ROOM - 3, letters);
+    banned_after(l, CAPACITY - 3, letters);
 }
 
 static inline void in_an_impossible_grammar(lent *l)
@@ -291,8 +291,9 @@ static inline file save_of(const pal_model *m, const pal_sequence_options *s, co
 
 static inline void open_files(void)
 {
-    const pal_sequence_options usual = {.max_tokens = ROOM, .batch = 2}, large = {.max_tokens = ROOM + 1, .batch = 2};
-    const pal_sequence_options f16 = {.max_tokens = ROOM, .batch = 2, .kv = PAL_KV_F16};
+    const pal_sequence_options usual = {.max_tokens = CAPACITY, .batch = 2},
+                               large = {.max_tokens = CAPACITY + 1, .batch = 2};
+    const pal_sequence_options f16 = {.max_tokens = CAPACITY, .batch = 2, .kv = PAL_KV_F16};
     lent l;
     good = save_of(tiny, &usual, NULL);
     foreign = save_of(other, &usual, NULL);

@@ -5,7 +5,7 @@
 #include "guard_testing.h"
 #include "model_testing.h"
 
-enum { MOST_TEXT = 4096 };
+enum { MAX_TEXT = 4096 };
 
 /* What llama2.c documents for this model at temperature 0 from an empty prompt, 256 tokens. */
 static const char documented[] =
@@ -39,7 +39,7 @@ typedef struct {
     pal_generator *generator;
     unsigned char *memory[2];
     size_t bytes[2];
-    char text[MOST_TEXT]; /* what came out */
+    char text[MAX_TEXT]; /* what came out */
     size_t size;
 } lent;
 
@@ -81,7 +81,7 @@ static inline size_t take_text(lent *l)
 {
     size_t bytes;
     const char *text = pal_generator_text(l->generator, &bytes);
-    assert_true(l->size + bytes < MOST_TEXT);
+    assert_true(l->size + bytes < MAX_TEXT);
     memcpy(l->text + l->size, text, bytes);
     l->size += bytes;
     l->text[l->size] = '\0';

@@ -9,14 +9,14 @@
 
 typedef struct {
     unsigned char *data;
-    size_t size, room;
+    size_t size, capacity;
 } bytes;
 
 static inline void put(bytes *b, const void *data, size_t size)
 {
-    while (b->size + size > b->room) {
-        b->room = b->room ? 2 * b->room : 4096;
-        b->data = realloc(b->data, b->room);
+    while (b->size + size > b->capacity) {
+        b->capacity = b->capacity ? 2 * b->capacity : 4096;
+        b->data = realloc(b->data, b->capacity);
         assert_non_null(b->data);
     }
     if (size) memcpy(b->data + b->size, data, size);

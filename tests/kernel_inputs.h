@@ -42,19 +42,19 @@ typedef struct {
     unsigned char *block;
     void *data;
     size_t bytes;
-} room;
+} test_array;
 
-static inline room take(size_t count, size_t size, size_t unit)
+static inline test_array take(size_t count, size_t size, size_t unit)
 {
     size_t skew = unit * (size_t)below(8);
-    room r = {malloc(count * size + skew), NULL, count * size};
+    test_array r = {malloc(count * size + skew), NULL, count * size};
     assert_non_null(r.block);
     r.data = r.block + skew;
     memset(r.data, 0xff, r.bytes);
     return r;
 }
 
-static inline void drop(room *r)
+static inline void drop(test_array *r)
 {
     free(r->block);
 }
@@ -81,9 +81,9 @@ static inline float fill_float(fill kind, int i, float largest)
     }
 }
 
-static inline room floats(fill kind, size_t count, float largest)
+static inline test_array floats(fill kind, size_t count, float largest)
 {
-    room r = take(count, sizeof(float), sizeof(float));
+    test_array r = take(count, sizeof(float), sizeof(float));
     float *x = r.data;
     for (size_t i = 0; i < count; i++) x[i] = fill_float(kind, (int)i, largest);
     return r;
@@ -116,7 +116,7 @@ static inline void skip_without_variants(void)
 }
 
 /* The same bits, or a failure that says where. */
-static inline void expect_same(const room *expected, const room *got, unsigned isa, const char *what)
+static inline void expect_same(const test_array *expected, const test_array *got, unsigned isa, const char *what)
 {
     const unsigned char *a = expected->data, *b = got->data;
     if (memcmp(a, b, expected->bytes) == 0) return;

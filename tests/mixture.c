@@ -35,7 +35,7 @@ mixture mixture_two(const pal_schedule *s, int32_t size, double weight, double f
 /* Log densities of the components with their weights, and their sum's. */
 static double shares(const mixture *m, const pal_level *l, const double *x, double *share)
 {
-    double most = -INFINITY, sum = 0.0;
+    double max = -INFINITY, sum = 0.0;
     for (int32_t k = 0; k < m->components; k++) {
         double v = l->alpha * m->spread[k] * m->spread[k] + l->beta, squares = 0.0;
         for (int32_t i = 0; i < m->size; i++) {
@@ -43,14 +43,14 @@ static double shares(const mixture *m, const pal_level *l, const double *x, doub
             squares += off * off;
         }
         share[k] = pal_log(m->weight[k]) - 0.5 * (squares / v + m->size * pal_log(TWO_PI * v));
-        if (share[k] > most) most = share[k];
+        if (share[k] > max) max = share[k];
     }
     for (int32_t k = 0; k < m->components; k++) {
-        share[k] = pal_exp(share[k] - most);
+        share[k] = pal_exp(share[k] - max);
         sum += share[k];
     }
     for (int32_t k = 0; k < m->components; k++) share[k] /= sum;
-    return most + pal_log(sum);
+    return max + pal_log(sum);
 }
 
 double mixture_density(const mixture *m, const pal_level *l, const double *x)

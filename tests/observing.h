@@ -14,7 +14,7 @@ typedef struct {
 } observation;
 
 /* Room for so many more bytes, zero. */
-static inline unsigned char *observe_room(observation *o, size_t bytes)
+static inline unsigned char *observe_space(observation *o, size_t bytes)
 {
     o->data = realloc(o->data, o->size + bytes + 1);
     if (!o->data) abort();
@@ -25,7 +25,7 @@ static inline unsigned char *observe_room(observation *o, size_t bytes)
 
 static inline void observe_bytes(observation *o, const void *data, size_t bytes)
 {
-    unsigned char *to = observe_room(o, bytes);
+    unsigned char *to = observe_space(o, bytes);
     if (bytes) memcpy(to, data, bytes);
 }
 
@@ -37,7 +37,7 @@ static inline void observe_number(observation *o, double x)
 static inline void observe_sequence(observation *o, const pal_sequence *s)
 {
     const size_t bytes = pal_sequence_save(s, NULL, 0);
-    pal_sequence_save(s, observe_room(o, bytes), bytes);
+    pal_sequence_save(s, observe_space(o, bytes), bytes);
 }
 
 /* Whether there are logits, and which. */
@@ -67,9 +67,9 @@ static inline void observe_token(observation *o, const pal_generated *t)
 static inline void observe_state(observation *o, const pal_generator *g)
 {
     const pal_generate_progress p = pal_generator_progress(g);
-    const double numbers[] = {p.prompt, p.kept,    p.unread,      p.generated, p.tokens,
-                              p.room,   p.dropped, p.evaluations, p.evaluated, (double)p.text_bytes,
-                              p.stop,   p.draft,   p.finish};
+    const double numbers[] = {p.prompt,   p.kept,    p.unread,      p.generated, p.tokens,
+                              p.capacity, p.dropped, p.evaluations, p.evaluated, (double)p.text_bytes,
+                              p.stop,     p.draft,   p.finish};
     size_t length;
     int32_t n;
     observe_bytes(o, numbers, sizeof numbers);
@@ -85,7 +85,7 @@ static inline void observe_state(observation *o, const pal_generator *g)
 static inline void observe_generator(observation *o, const pal_generator *g)
 {
     const size_t bytes = pal_generator_save(g, NULL, 0);
-    pal_generator_save(g, observe_room(o, bytes), bytes);
+    pal_generator_save(g, observe_space(o, bytes), bytes);
     observe_state(o, g);
 }
 
@@ -107,8 +107,8 @@ static inline void observe_session(observation *o, const pal_session *s)
     const double numbers[] = {p.step, p.steps, p.evaluations, p.open, p.places, p.shown, p.tokens, p.windowed};
     pal_place *place = calloc(places + 1, sizeof *place);
     if (!place) abort();
-    pal_session_text(s, (char *)observe_room(o, text), text);
-    pal_session_reading(s, (char *)observe_room(o, read), read, NULL, 0);
+    pal_session_text(s, (char *)observe_space(o, text), text);
+    pal_session_reading(s, (char *)observe_space(o, read), read, NULL, 0);
     pal_session_tokens(s, place, places);
     observe_bytes(o, numbers, sizeof numbers);
     for (size_t i = 0; i < places; i++) observe_place(o, &place[i]);

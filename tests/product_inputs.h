@@ -8,11 +8,11 @@
 
 /* Quantised activations as a variant makes them; `wide` is there for WebAssembly alone, but any may write it. */
 typedef struct {
-    room q, scale, bias, wide;
+    test_array q, scale, bias, wide;
     pal_quantized x;
 } quantised;
 
-static inline quantised quantised_room(size_t count)
+static inline quantised quantised_buffers(size_t count)
 {
     quantised r = {.q = take(count, 1, 1),
                    .scale = take(count / PAL_BLOCK, sizeof(float), sizeof(float)),
@@ -42,9 +42,9 @@ static inline void derive(const pal_quantized *x, size_t count)
 }
 
 /* Weights [rows, cols] of the file, into panels. */
-static inline void pack(room *w, uint32_t type, int rows, int cols)
+static inline void pack(test_array *w, uint32_t type, int rows, int cols)
 {
-    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
+    test_array eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
     pal_panels_pack(w->data, type, rows, cols, eight.data);
     drop(&eight);
 }
@@ -71,10 +71,10 @@ static inline uint16_t some_half(fill kind)
 }
 
 /* Integers, fifth bits and small scales of any bits, or all at one end of what they can be. */
-static inline room block_weights(fill kind, uint32_t type, size_t count)
+static inline test_array block_weights(fill kind, uint32_t type, size_t count)
 {
     const size_t block = pal_tensor_block_bytes(type), blocks = count / pal_tensor_block(type);
-    room r = take(blocks, block, 1);
+    test_array r = take(blocks, block, 1);
     unsigned char *w = r.data;
     for (size_t b = 0; b < blocks; b++, w += block) {
         size_t place[2], halves = half_places(type, place);

@@ -6,7 +6,7 @@
 #include "guard_testing.h"
 #include "model_testing.h"
 
-enum { MOST_TEXT = 8192, MOST_PLACES = 96 };
+enum { MAX_TEXT = 8192, MAX_PLACES = 96 };
 
 #define STORY "Once upon a time the [[4]] was [[?]] and [[3-6]]."
 
@@ -71,15 +71,15 @@ static inline void finish(lent *l)
 }
 
 /* The text as a string (texts with NUL are compared by text_of's length). */
-static inline size_t text_of(const lent *l, char out[MOST_TEXT])
+static inline size_t text_of(const lent *l, char out[MAX_TEXT])
 {
-    size_t bytes = pal_session_text(l->session, out, MOST_TEXT - 1);
-    assert_true(bytes < MOST_TEXT);
+    size_t bytes = pal_session_text(l->session, out, MAX_TEXT - 1);
+    assert_true(bytes < MAX_TEXT);
     out[bytes] = '\0';
     return bytes;
 }
 
-static inline void fill(const char *page, const pal_infill_options *o, char out[MOST_TEXT])
+static inline void fill(const char *page, const pal_infill_options *o, char out[MAX_TEXT])
 {
     lent l = start(page, o);
     finish(&l);

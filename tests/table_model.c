@@ -91,26 +91,26 @@ void table_random_joint(table_model *m, uint64_t seed, double shape, double zero
     for (int32_t page = 0; page < m->pages; page++) m->joint[page] /= sum;
 }
 
-bool table_given(const table_model *m, int32_t page, double *law)
+bool table_given(const table_model *m, int32_t page, double *probs)
 {
     double sum = 0.0;
     for (int32_t full = 0; full < m->pages; full++) {
-        law[full] = m->joint[full] > 0.0 && table_agrees(m, full, page) ? m->joint[full] : 0.0;
-        sum += law[full];
+        probs[full] = m->joint[full] > 0.0 && table_agrees(m, full, page) ? m->joint[full] : 0.0;
+        sum += probs[full];
     }
-    for (int32_t full = 0; full < m->pages && sum > 0.0; full++) law[full] /= sum;
+    for (int32_t full = 0; full < m->pages && sum > 0.0; full++) probs[full] /= sum;
     return sum > 0.0;
 }
 
 /* p[place][symbol] given what the page reveals, uniform where the page is impossible. */
 static void marginals(const table_model *m, int32_t page, double p[TABLE_PLACES][TABLE_SYMBOLS])
 {
-    double law[TABLE_PAGES];
-    bool possible = table_given(m, page, law);
+    double probs[TABLE_PAGES];
+    bool possible = table_given(m, page, probs);
     for (int32_t place = 0; place < m->places; place++) {
         for (int32_t s = 0; s < TABLE_SYMBOLS; s++) p[place][s] = possible ? 0.0 : 1.0 / m->symbols;
         for (int32_t full = 0; possible && full < m->pages; full++)
-            if (law[full] > 0.0) p[place][table_token(m, full, place)] += law[full];
+            if (probs[full] > 0.0) p[place][table_token(m, full, place)] += probs[full];
     }
 }
 
@@ -120,10 +120,10 @@ void table_exact(table_model *m)
     for (int32_t page = 0; page < m->pages; page++) {
         marginals(m, page, p);
         for (int32_t place = 0; place < m->places; place++) {
-            double most = 0.0;
-            for (int32_t s = 0; s < m->symbols; s++) most = fmax(most, p[place][s]);
+            double max = 0.0;
+            for (int32_t s = 0; s < m->symbols; s++) max = fmax(max, p[place][s]);
             for (int32_t s = 0; s < m->symbols; s++)
-                m->logit[page][place][s] = p[place][s] > 0.0 ? (float)log(p[place][s] / most) : -1e30f;
+                m->logit[page][place][s] = p[place][s] > 0.0 ? (float)log(p[place][s] / max) : -1e30f;
         }
     }
 }
@@ -155,7 +155,7 @@ double table_conditional(const table_model *m, int32_t page, int32_t place, int3
     return 1.0 / sum;
 }
 
-double table_sureness(const table_model *m, pal_sampler sampler, int32_t page, int32_t place)
+double table_score(const table_model *m, pal_sampler sampler, int32_t page, int32_t place)
 {
     double first = 0.0, second = 0.0, entropy = 0.0;
     for (int32_t s = 0; s < m->symbols; s++) {
@@ -167,12 +167,12 @@ double table_sureness(const table_model *m, pal_sampler sampler, int32_t page, i
     return sampler == PAL_MARGIN ? first - second : sampler == PAL_ENTROPY ? -entropy : first;
 }
 
-void table_product(const table_model *m, double *law)
+void table_product(const table_model *m, double *probs)
 {
     for (int32_t page = 0; page < m->pages; page++) {
-        law[page] = table_is_full(m, page) ? 1.0 : 0.0;
-        for (int32_t i = 0; i < m->places && law[page] > 0.0; i++)
-            law[page] *= table_conditional(m, table_masked(m), i, table_token(m, page, i));
+        probs[page] = table_is_full(m, page) ? 1.0 : 0.0;
+        for (int32_t i = 0; i < m->places && probs[page] > 0.0; i++)
+            probs[page] *= table_conditional(m, table_masked(m), i, table_token(m, page, i));
     }
 }
 
@@ -242,16 +242,16 @@ pal_predictor table_predictor(table_model *m)
 
 /* ---- pages being filled ----------------------------------------------------------------------------- */
 
-static void place_slots(table_fill *t)
+static void set_places(table_fill *t)
 {
     pal_fill *f = &t->fill;
-    f->slots = 0;
+    f->places = 0;
     for (int32_t b = 0; b < f->blanks; b++) {
-        int32_t from = t->blank[b].slot; /* a place until here, a slot from here on */
-        t->blank[b].slot = f->slots;
-        for (int32_t i = 0; i < t->blank[b].most; i++, f->slots++) {
+        int32_t from = t->blank[b].place; /* a place until here, a slot from here on */
+        t->blank[b].place = f->places;
+        for (int32_t i = 0; i < t->blank[b].max; i++, f->places++) {
             bool pinned = t->tokens[from + i] != t->model.symbols;
-            t->slot[f->slots] = (pal_slot){.at = from + i, .blank = b, .index = i, .pinned = pinned};
+            t->place[f->places] = (pal_fill_place){.at = from + i, .blank = b, .index = i, .pinned = pinned};
         }
     }
 }
@@ -273,9 +273,9 @@ static void start(table_fill *t, pal_sampler sampler)
     f->n = t->model.places;
     f->tokens = t->tokens;
     f->blank = t->blank;
-    f->slot = t->slot;
-    place_slots(t);
-    pal_fill_layout(f, t->model.classes.vocab, f->n, f->slots, &arena);
+    f->place = t->place;
+    set_places(t);
+    pal_fill_layout(f, t->model.classes.vocab, f->n, f->places, &arena);
     if (arena.used > sizeof t->block) abort();
     pal_fill_start(f);
 }
@@ -286,18 +286,18 @@ void table_fill_start(table_fill *t, pal_sampler sampler, int32_t page)
     table_tokens(&t->model, page, t->tokens);
     for (int32_t i = 0; i < t->model.places; i++) {
         if (t->tokens[i] != t->model.symbols) continue;
-        if (i == 0 || t->tokens[i - 1] != t->model.symbols) t->blank[count++] = (pal_blank){.slot = i};
-        t->blank[count - 1].least = ++t->blank[count - 1].most;
+        if (i == 0 || t->tokens[i - 1] != t->model.symbols) t->blank[count++] = (pal_blank){.place = i};
+        t->blank[count - 1].min = ++t->blank[count - 1].max;
     }
     t->fill.blanks = count;
     start(t, sampler);
 }
 
 void table_fill_blanks(table_fill *t, pal_sampler sampler, int32_t page, int32_t count, const int32_t *from,
-                       const int32_t *least, const int32_t *most)
+                       const int32_t *min, const int32_t *max)
 {
     table_tokens(&t->model, page, t->tokens);
-    for (int32_t b = 0; b < count; b++) t->blank[b] = (pal_blank){.slot = from[b], .least = least[b], .most = most[b]};
+    for (int32_t b = 0; b < count; b++) t->blank[b] = (pal_blank){.place = from[b], .min = min[b], .max = max[b]};
     t->fill.blanks = count;
     start(t, sampler);
 }
@@ -354,20 +354,20 @@ static int32_t token_edges(const pal_fill *f, double edge[TABLE_VOCAB + 2])
 {
     double mass[TABLE_VOCAB + 1];
     int32_t count = 0, empty = f->classes->empty;
-    if (empty >= 0) mass[count++] = f->law[empty];
+    if (empty >= 0) mass[count++] = f->probs[empty];
     for (int32_t id = 0; id < f->classes->vocab; id++)
-        if (id != empty) mass[count++] = f->law[id];
+        if (id != empty) mass[count++] = f->probs[id];
     for (int32_t i = 0; i < count; i++) edge[i + 1] = edge[i] + mass[i];
     for (int32_t i = count; i > 0 && mass[i - 1] == 0.0; i--) edge[i - 1] = 1.0; /* not a hair for the impossible */
     return count;
 }
 
-static double answer(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot)
+static double answer(void *context, const pal_fill *f, pal_purpose purpose, int32_t place)
 {
     table_fill *t = context;
     double edge[TABLE_VOCAB + 2] = {0.0};
     int32_t count = 2;
-    (void)slot;
+    (void)place;
     if (purpose == PAL_DRAW_TOKEN)
         count = token_edges(f, edge);
     else if (purpose == PAL_DRAW_POSITION)
@@ -396,10 +396,10 @@ static void set_page(table_fill *t, int32_t page, int32_t step)
     f->open = 0;
     f->step = step;
     f->tokens_changed = f->order_changed = true;
-    for (int32_t i = 0; i < f->slots; i++) {
-        bool open = t->tokens[t->slot[i].at] == t->model.symbols;
-        t->slot[i].step = open ? -1 : t->slot[i].pinned ? 0 : 1;
-        t->slot[i].rank = open ? PAL_RANK_UNKNOWN : t->slot[i].step;
+    for (int32_t i = 0; i < f->places; i++) {
+        bool open = t->tokens[t->place[i].at] == t->model.symbols;
+        t->place[i].step = open ? -1 : t->place[i].pinned ? 0 : 1;
+        t->place[i].rank = open ? PAL_RANK_UNKNOWN : t->place[i].step;
         f->open += open;
     }
 }
@@ -427,40 +427,40 @@ static void push(table_fill *t, const double *before, double *after, int32_t ste
     }
 }
 
-static void note(const table_fill *t, const double *law, int32_t step)
+static void note(const table_fill *t, const double *probs, int32_t step)
 {
     size_t pages = (size_t)t->model.pages;
-    if (t->history) memcpy(t->history + (size_t)step * pages, law, pages * sizeof *law);
+    if (t->history) memcpy(t->history + (size_t)step * pages, probs, pages * sizeof *probs);
 }
 
-static void one_pass(table_fill *t, int32_t page, double *law)
+static void one_pass(table_fill *t, int32_t page, double *probs)
 {
     const pal_infill_options *o = &t->fill.options;
     bool timed = pal_sampler_about(o->sampler)->steps;
-    int32_t steps = timed ? o->steps : t->fill.slots;
+    int32_t steps = timed ? o->steps : t->fill.places;
     double before[TABLE_PAGES] = {0.0};
     before[page] = 1.0;
     t->evaluations = 0.0;
     note(t, before, 0);
     for (int32_t step = 0; step < steps; step++) {
         if (timed) set_rates(t, step);
-        push(t, before, law, step, timed);
-        memcpy(before, law, sizeof before);
-        note(t, law, step + 1);
+        push(t, before, probs, step, timed);
+        memcpy(before, probs, sizeof before);
+        note(t, probs, step + 1);
     }
 }
 
-double table_law(table_fill *t, double *law)
+double table_probs(table_fill *t, double *probs)
 {
     double other[TABLE_PAGES] = {0.0}, spread = 0.0;
     int32_t page = table_page(&t->model, t->tokens);
     t->fill.uniform = answer;
     t->fill.uniform_context = t;
-    memset(law, 0, sizeof other);
+    memset(probs, 0, sizeof other);
     t->high = false;
     one_pass(t, page, other);
     t->high = true;
-    one_pass(t, page, law);
-    for (int32_t i = 0; i < t->model.pages; i++) spread = fmax(spread, fabs(law[i] - other[i]));
+    one_pass(t, page, probs);
+    for (int32_t i = 0; i < t->model.pages; i++) spread = fmax(spread, fabs(probs[i] - other[i]));
     return spread;
 }

@@ -62,13 +62,13 @@ void table_learnt(table_model *m, uint64_t seed);
 double table_conditional(const table_model *m, int32_t page, int32_t place, int32_t symbol);
 
 /* How sure the network is of a place, as an adaptive sampler measures it: larger is surer. */
-double table_sureness(const table_model *m, pal_sampler sampler, int32_t page, int32_t place);
+double table_score(const table_model *m, pal_sampler sampler, int32_t page, int32_t place);
 
 /* law := all places drawn at once, independently of each other. */
-void table_product(const table_model *m, double *law);
+void table_product(const table_model *m, double *probs);
 
 /* law := m->joint given what page reveals; false if that is impossible. */
-bool table_given(const table_model *m, int32_t page, double *law);
+bool table_given(const table_model *m, int32_t page, double *probs);
 double table_distance(const table_model *m, const double *a, const double *b); /* total variation */
 
 /* ---- filling pages ---- */
@@ -80,10 +80,10 @@ struct table_fill {
     int32_t start; /* the page as it was given */
     int32_t tokens[TABLE_PLACES];
     pal_blank blank[TABLE_PLACES];
-    pal_slot slot[TABLE_PLACES];
+    pal_fill_place place[TABLE_PLACES];
     bool (*good)(const table_fill *t); /* NULL, or what must hold after every step */
     int32_t broken;                    /* how often it did not */
-    double evaluations;                /* expected, of the last table_law */
+    double evaluations;                /* expected, of the last table_probs */
     double *history;                   /* NULL, or [steps + 1, pages]: the law after each time step */
     /* the outcome being visited, see table_model.c */
     bool high;
@@ -98,15 +98,15 @@ struct table_fill {
 void table_fill_start(table_fill *t, pal_sampler sampler, int32_t page);
 
 /* The same, but the blanks are given: count of them, sorted, the i-th from place `from[i]` with length
- * least[i] to most[i]; tokens of the page inside them are pinned. */
+ * min[i] to max[i]; tokens of the page inside them are pinned. */
 void table_fill_blanks(table_fill *t, pal_sampler sampler, int32_t page, int32_t count, const int32_t *from,
-                       const int32_t *least, const int32_t *most);
+                       const int32_t *min, const int32_t *max);
 
 /* law := what the sampler makes of the page it was started with, by visiting every outcome of every draw.
  * Every interval of u that leads to one outcome is entered a hair (2^-46) inside its lower end and, in a
  * second pass, inside its upper end.  Returns the largest difference between the two passes: zero but for
  * rounding if the intervals are where they should be. */
-double table_law(table_fill *t, double *law);
+double table_probs(table_fill *t, double *probs);
 
 /* Fills the page by the engine's own random numbers. */
 int32_t table_draw(table_fill *t, uint64_t seed, uint32_t draft);

@@ -38,12 +38,12 @@ typedef struct {
     pal_cache cache;
 } runner;
 
-static float *some_floats(uint32_t run, size_t count, double most)
+static float *some_floats(uint32_t run, size_t count, double max)
 {
     float *x = malloc(count * sizeof *x);
     assert_non_null(x);
     for (size_t i = 0; i < count; i++)
-        x[i] = (float)(most * (2 * pal_uniform(17, PAL_DRAW_TOKEN, 0, run, (uint32_t)i) - 1));
+        x[i] = (float)(max * (2 * pal_uniform(17, PAL_DRAW_TOKEN, 0, run, (uint32_t)i) - 1));
     return x;
 }
 

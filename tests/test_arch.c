@@ -88,13 +88,13 @@ static void logits_of_llama_2_tiny_random_are_near_float64(void **state)
 
 /* ---- sequences ---------------------------------------------------------- */
 
-static pal_sequence *start_sequence(const pal_model *m, int32_t most, void **block)
+static pal_sequence *start_sequence(const pal_model *m, int32_t max, void **block)
 {
     pal_sequence *s;
     pal_sequence_options o = pal_sequence_defaults();
     size_t bytes;
     pal_error err = {0};
-    o.max_tokens = most;
+    o.max_tokens = max;
     if (pal_sequence_bytes(m, &o, &bytes, &err)) fail_msg("%s", err.text);
     *block = malloc(bytes);
     assert_non_null(*block);

@@ -54,8 +54,8 @@ static pal_status prompt_of_none(lent *l)
 
 static pal_status prompt_of_too_many(lent *l)
 {
-    const int32_t ids[ROOM + 1] = {1};
-    return pal_generator_prompt_tokens(l->generator, ids, ROOM + 1, NULL);
+    const int32_t ids[CAPACITY + 1] = {1};
+    return pal_generator_prompt_tokens(l->generator, ids, CAPACITY + 1, NULL);
 }
 
 static pal_status prompt_of_a_wrong_token(lent *l)
@@ -138,8 +138,8 @@ static pal_status append_wrong_token(lent *l)
 
 static pal_status append_too_many(lent *l)
 {
-    const int32_t ids[ROOM + 1] = {1};
-    return pal_sequence_append(l->sequence, ids, ROOM + 1, NULL);
+    const int32_t ids[CAPACITY + 1] = {1};
+    return pal_sequence_append(l->sequence, ids, CAPACITY + 1, NULL);
 }
 
 static pal_status append_less_than_none(lent *l)
@@ -293,7 +293,7 @@ static void end_of_a_text_shifts_nothing(void **state)
     before_a_shift(&l);
     assert_int_equal(push_end(&l), PAL_OK);
     assert_int_equal(pal_generator_progress(l.generator).dropped, 0);
-    assert_int_equal(pal_generator_progress(l.generator).tokens, ROOM);
+    assert_int_equal(pal_generator_progress(l.generator).tokens, CAPACITY);
     end(&l);
 }
 

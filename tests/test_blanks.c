@@ -59,16 +59,16 @@ static void given_and_pinned_tokens_never_move(void **state)
     learnt(SEED, 3, false);
     const int32_t mask = t.model.symbols;
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
-        double law[TABLE_PAGES], sum = 0.0;
+        double probs[TABLE_PAGES], sum = 0.0;
         table_fill_blanks(&t, sampler, page_of(mask, 1, mask, 2), 1, from, length, length);
         be_wild(&t.fill.options);
         t.good = page_is_kept;
-        assert_true(table_law(&t, law) < EXACT);
+        assert_true(table_probs(&t, probs) < EXACT);
         assert_int_equal(t.broken, 0);
         for (int32_t page = 0; page < t.model.pages; page++)
-            if (table_is_full(&t.model, page)) sum += law[page];
+            if (table_is_full(&t.model, page)) sum += probs[page];
         assert_true(fabs(sum - 1.0) < EXACT); /* and the page is always finished */
-        assert_int_equal(t.slot[1].step, 0);
+        assert_int_equal(t.place[1].step, 0);
     }
 }
 
@@ -79,15 +79,15 @@ static int32_t empty_symbol(const table_model *m)
     return m->symbols - 1;
 }
 
-/* In every blank: no <empty> among the first `least`, and no word after one. */
+/* In every blank: no <empty> among the first `min`, and no word after one. */
 static bool lengths_are_right(const table_fill *fill)
 {
-    for (int32_t i = 0; i < fill->fill.slots; i++) {
-        const pal_slot *slot = &fill->slot[i];
-        if (fill->tokens[slot->at] != empty_symbol(&fill->model)) continue;
-        if (slot->index < fill->blank[slot->blank].least) return false;
-        for (int32_t j = i + 1; j < fill->fill.slots && fill->slot[j].blank == slot->blank; j++) {
-            int32_t later = fill->tokens[fill->slot[j].at];
+    for (int32_t i = 0; i < fill->fill.places; i++) {
+        const pal_fill_place *place = &fill->place[i];
+        if (fill->tokens[place->at] != empty_symbol(&fill->model)) continue;
+        if (place->index < fill->blank[place->blank].min) return false;
+        for (int32_t j = i + 1; j < fill->fill.places && fill->place[j].blank == place->blank; j++) {
+            int32_t later = fill->tokens[fill->place[j].at];
             if (later != empty_symbol(&fill->model) && later != fill->model.symbols) return false;
         }
     }
@@ -95,20 +95,20 @@ static bool lengths_are_right(const table_fill *fill)
 }
 
 /* Every outcome of every sampler on a network that knows nothing of the rule. */
-static void assert_lengths_are_right(int32_t page, int32_t blanks, const int32_t *from, const int32_t *least,
-                                     const int32_t *most)
+static void assert_lengths_are_right(int32_t page, int32_t blanks, const int32_t *from, const int32_t *min,
+                                     const int32_t *max)
 {
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
-        double law[TABLE_PAGES], shorter = 0.0;
-        table_fill_blanks(&t, sampler, page, blanks, from, least, most);
+        double probs[TABLE_PAGES], shorter = 0.0;
+        table_fill_blanks(&t, sampler, page, blanks, from, min, max);
         be_wild(&t.fill.options);
         t.good = lengths_are_right;
-        assert_true(table_law(&t, law) < EXACT);
+        assert_true(table_probs(&t, probs) < EXACT);
         assert_int_equal(t.broken, 0);
         for (int32_t full = 0; full < t.model.pages; full++) {
-            if (law[full] > 0.0) assert_true(table_is_full(&t.model, full));
+            if (probs[full] > 0.0) assert_true(table_is_full(&t.model, full));
             for (int32_t i = 0; i < 4; i++)
-                if (table_token(&t.model, full, i) == empty_symbol(&t.model)) shorter += law[full] / 4.0;
+                if (table_token(&t.model, full, i) == empty_symbol(&t.model)) shorter += probs[full] / 4.0;
         }
         assert_true(shorter > 0.01 && shorter < 0.75);
     }
@@ -131,17 +131,17 @@ static void empty_is_always_a_suffix_of_its_blank(void **state)
 static void empty_ends_its_blank_in_the_same_step(void **state)
 {
     (void)state;
-    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    const int32_t from[] = {0}, min[] = {1}, max[] = {4};
     learnt(SEED, 4, true);
     for (int32_t page = 0; page < t.model.pages; page++) t.model.logit[page][1][3] = 40.0f; /* and surely */
     for (pal_sampler sampler = PAL_MARGIN; sampler <= PAL_CONFIDENCE; sampler++) {
-        table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, least, most);
+        table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, min, max);
         assert_int_equal(pal_fill_step(&t.fill, NULL), PAL_MORE);
         for (int32_t i = 1; i < 4; i++) {
             assert_int_equal(t.tokens[i], 3);
-            assert_int_equal(t.slot[i].step, 1);
+            assert_int_equal(t.place[i].step, 1);
         }
-        assert_true(t.slot[3].probability == 1.0f && t.slot[3].alternatives == 0);
+        assert_true(t.place[3].probability == 1.0f && t.place[3].alternatives == 0);
         assert_int_equal(pal_fill_step(&t.fill, NULL), PAL_OK);
         assert_int_equal(t.fill.evaluations, 2);
     }
@@ -151,16 +151,16 @@ static void empty_ends_its_blank_in_the_same_step(void **state)
 static void places_drawn_together_are_drawn_in_order_of_position(void **state)
 {
     (void)state;
-    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    const int32_t from[] = {0}, min[] = {1}, max[] = {4};
     double threshold[TABLE_PAGES], entropy[TABLE_PAGES];
     for (uint64_t i = 0; i < 4; i++) {
         learnt(SEED + i, 4, true);
-        table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 1, from, least, most);
+        table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 1, from, min, max);
         t.fill.options.threshold = 1e-9;
-        table_law(&t, threshold);
-        table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 1, from, least, most);
+        table_probs(&t, threshold);
+        table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 1, from, min, max);
         t.fill.options.entropy_bound = 1e6;
-        table_law(&t, entropy);
+        table_probs(&t, entropy);
         assert_true(table_distance(&t.model, threshold, entropy) < EXACT);
     }
 }
@@ -171,7 +171,7 @@ static void empty_in_a_blank_of_fixed_length_is_never_drawn(void **state)
     (void)state;
     learnt(SEED, 4, true);
     for (int32_t page = 0; page < t.model.pages; page++)
-        for (int32_t place = 0; place < 4; place++) t.model.logit[page][place][3] = 40.0f;
+        for (int32_t found = 0; found < 4; found++) t.model.logit[page][found][3] = 40.0f;
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, table_masked(&t.model));
         be_wild(&t.fill.options);
@@ -193,29 +193,29 @@ static bool is_padded(const table_model *m, int32_t full)
 
 /* ALGORITHMS 2.8: where the conditionals know the rule, imposing it changes nothing, and words and length together
  * follow the law of padded holes. */
-static void padded_hole_with_true_conditionals_keeps_the_law_of_words_and_length(void **state)
+static void padded_hole_with_true_conditionals_keeps_the_distribution_of_words_and_length(void **state)
 {
     (void)state;
-    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    const int32_t from[] = {0}, min[] = {1}, max[] = {4};
     table_init(&t.model, 4, 4, true);
     table_random_joint(&t.model, SEED, 0.5, 0.0, is_padded);
     table_exact(&t.model);
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler <= PAL_CONFIDENCE; sampler++) {
-        double law[TABLE_PAGES];
-        table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, least, most);
-        assert_true(table_law(&t, law) < EXACT);
-        assert_true(table_distance(&t.model, law, t.model.joint) < FLOAT_LOGITS);
+        double probs[TABLE_PAGES];
+        table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, min, max);
+        assert_true(table_probs(&t, probs) < EXACT);
+        assert_true(table_distance(&t.model, probs, t.model.joint) < FLOAT_LOGITS);
     }
 }
 
 /* Shares of the lengths 1 to 4 under a law of pages, with one blank of four places. */
-static void lengths_of(const double *law, double share[4])
+static void lengths_of(const double *probs, double share[4])
 {
     memset(share, 0, 4 * sizeof *share);
     for (int32_t page = 0; page < t.model.pages; page++) {
         int32_t words = 0;
         while (words < 4 && table_token(&t.model, page, words) != empty_symbol(&t.model)) words++;
-        if (law[page] > 0.0) share[words - 1] += law[page];
+        if (probs[page] > 0.0) share[words - 1] += probs[page];
     }
 }
 
@@ -235,10 +235,10 @@ static void independent_of_length(table_model *m)
 }
 
 /* Temperature and truncation shape the words; how long a blank becomes stays the model's own law. */
-static void length_is_drawn_from_the_law_at_any_temperature(void **state)
+static void length_is_drawn_from_the_distribution_at_any_temperature(void **state)
 {
     (void)state;
-    const int32_t from[] = {0}, least[] = {1}, most[] = {4};
+    const int32_t from[] = {0}, min[] = {1}, max[] = {4};
     const pal_infill_options ways[] = {{.temperature = 0.2, .top_p = 1.0, .repetition_penalty = 1.0},
                                        {.temperature = 3.0, .top_p = 1.0, .repetition_penalty = 1.0},
                                        {.temperature = 1.0, .top_k = 1, .top_p = 1.0, .repetition_penalty = 1.0},
@@ -248,15 +248,15 @@ static void length_is_drawn_from_the_law_at_any_temperature(void **state)
     table_exact(&t.model);
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler <= PAL_CONFIDENCE; sampler++)
         for (size_t i = 0; i < COUNT(ways); i++) {
-            double law[TABLE_PAGES], wanted[4], lengths[4];
-            table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, least, most);
+            double probs[TABLE_PAGES], wanted[4], lengths[4];
+            table_fill_blanks(&t, sampler, table_masked(&t.model), 1, from, min, max);
             t.fill.options.temperature = ways[i].temperature;
             t.fill.options.top_k = ways[i].top_k;
             t.fill.options.top_p = ways[i].top_p;
             t.fill.options.repetition_penalty = ways[i].repetition_penalty;
-            table_law(&t, law);
+            table_probs(&t, probs);
             lengths_of(t.model.joint, wanted);
-            lengths_of(law, lengths);
+            lengths_of(probs, lengths);
             for (int32_t n = 0; n < 4; n++) assert_true(fabs(lengths[n] - wanted[n]) < FLOAT_LOGITS);
         }
 }
@@ -283,7 +283,7 @@ static void evaluation_is_skipped_when_nothing_changed(void **state)
                 bool revealed = false;
                 status = pal_fill_step(&t.fill, NULL);
                 if (status == PAL_MORE) assert_true(table_page(&t.model, t.tokens) != before);
-                for (int32_t i = 0; i < 4; i++) revealed = revealed || t.slot[i].step == t.fill.step;
+                for (int32_t i = 0; i < 4; i++) revealed = revealed || t.place[i].step == t.fill.step;
                 evaluations += revealed;
                 assert_int_equal(t.fill.evaluations, evaluations);
             }
@@ -335,7 +335,7 @@ static void place_opened_after_the_last_step_is_filled(void **state)
         pal_fill_mask(&t.fill, 1);
         pal_fill_mask(&t.fill, 2);
         for (int32_t step = 0; step < 2 && t.fill.open; step++) pal_fill_step(&t.fill, NULL);
-        if (sampler == PAL_REMASK) assert_int_equal(t.slot[1].step, 4); /* of 3 */
+        if (sampler == PAL_REMASK) assert_int_equal(t.place[1].step, 4); /* of 3 */
         assert_int_equal(t.fill.open, 0);
         assert_int_equal(pal_fill_step(&t.fill, NULL), PAL_OK);
     }
@@ -350,17 +350,17 @@ static void slot_notes_probability_step_and_alternatives(void **state)
     t.fill.options.temperature = 0.5;
     t.fill.options.top_k = 2;
     for (int32_t step = 1; step <= 4; step++) {
-        int32_t before = table_page(&t.model, t.tokens), place = 0;
+        int32_t before = table_page(&t.model, t.tokens), found = 0;
         pal_fill_step(&t.fill, NULL);
-        while (t.slot[place].step != step) place++;
-        const pal_slot *slot = &t.slot[place];
-        assert_true(fabs((double)slot->probability - table_conditional(&t.model, before, place, t.tokens[place])) <
+        while (t.place[found].step != step) found++;
+        const pal_fill_place *place = &t.place[found];
+        assert_true(fabs((double)place->probability - table_conditional(&t.model, before, found, t.tokens[found])) <
                     1e-7);
-        assert_int_equal(slot->alternatives, 3);
+        assert_int_equal(place->alternatives, 3);
         for (int32_t i = 0; i < 3; i++) {
-            double p = table_conditional(&t.model, before, place, slot->alternative_id[i]);
-            assert_true(fabs((double)slot->alternative_probability[i] - p) < 1e-7);
-            assert_true(i == 0 || slot->alternative_probability[i - 1] >= slot->alternative_probability[i]);
+            double p = table_conditional(&t.model, before, found, place->alternative_id[i]);
+            assert_true(fabs((double)place->alternative_probability[i] - p) < 1e-7);
+            assert_true(i == 0 || place->alternative_probability[i - 1] >= place->alternative_probability[i]);
         }
     }
 }
@@ -373,8 +373,8 @@ int main(void)
         cmocka_unit_test(empty_ends_its_blank_in_the_same_step),
         cmocka_unit_test(places_drawn_together_are_drawn_in_order_of_position),
         cmocka_unit_test(empty_in_a_blank_of_fixed_length_is_never_drawn),
-        cmocka_unit_test(padded_hole_with_true_conditionals_keeps_the_law_of_words_and_length),
-        cmocka_unit_test(length_is_drawn_from_the_law_at_any_temperature),
+        cmocka_unit_test(padded_hole_with_true_conditionals_keeps_the_distribution_of_words_and_length),
+        cmocka_unit_test(length_is_drawn_from_the_distribution_at_any_temperature),
         cmocka_unit_test(evaluation_is_skipped_when_nothing_changed),
         cmocka_unit_test(ancestral_drawn_evaluates_as_often_as_the_formula_says),
         cmocka_unit_test(place_opened_after_the_last_step_is_filled),

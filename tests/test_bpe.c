@@ -17,18 +17,18 @@ static size_t take_number(const unsigned char **at)
     return value;
 }
 
-enum { MOST_IDS = 4096 };
+enum { MAX_IDS = 4096 };
 
 typedef struct {
     size_t count;
-    int32_t ids[MOST_IDS];
+    int32_t ids[MAX_IDS];
 } sequence;
 
 /* The next of the sequences of one text, which is told by what differs from the one before. */
 static void take_sequence(const unsigned char **at, sequence *s)
 {
     size_t head = take_number(at), tail = take_number(at), middle = take_number(at);
-    assert_true(head + tail <= s->count && head + middle + tail <= MOST_IDS);
+    assert_true(head + tail <= s->count && head + middle + tail <= MAX_IDS);
     memmove(s->ids + head + middle, s->ids + s->count - tail, tail * sizeof *s->ids);
     for (size_t i = 0; i < middle; i++) s->ids[head + i] = (int32_t)take_number(at);
     s->count = head + middle + tail;

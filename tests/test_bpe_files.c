@@ -127,8 +127,8 @@ static void round_trip_of_random_bytes_is_exact(void **state)
     for (size_t rule = 0; rule < COUNT(all_names); rule++) {
         opened o = open_with_rule(all_names[rule]);
         for (int i = 0; i < 600; i++) {
-            size_t bytes = 0, most = next_random(&seed) % 180;
-            while (bytes < most) {
+            size_t bytes = 0, max = next_random(&seed) % 180;
+            while (bytes < max) {
                 uint32_t r = next_random(&seed);
                 const char *part = parts[(r >> 8) % COUNT(parts)];
                 if (r % 3 == 0) {

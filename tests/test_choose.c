@@ -16,7 +16,7 @@
 #define SEED     20240607
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-enum { MOST = 16 };
+enum { MAX_N = 16 };
 
 static const pal_choose_options plain = {
     .temperature = 1.0, .typical_p = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .repeat_last_n = -1};
@@ -25,8 +25,8 @@ static const pal_choose_options plain = {
 static int32_t choose(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
                       int32_t count, double u, double *own)
 {
-    double probabilities[MOST];
-    int32_t rank[MOST], seen[MOST] = {0}, zero[MOST] = {0};
+    double probabilities[MAX_N];
+    int32_t rank[MAX_N], seen[MAX_N] = {0}, zero[MAX_N] = {0};
     pal_choose_scratch s = {.vocab = n, .probabilities = probabilities, .rank = rank, .seen = seen};
     const pal_choose_context page = {.tokens = tokens, .count = (size_t)count, .given = true};
     pal_chosen chosen;
@@ -47,7 +47,7 @@ static void logits_of(const double *p, int32_t n, float *logits)
 /* Which tokens any of 10,000 evenly spaced u draws, as a bit mask. */
 static unsigned kept(const pal_choose_options *how, const double *p, int32_t n)
 {
-    float logits[MOST];
+    float logits[MAX_N];
     unsigned set = 0;
     double probability;
     logits_of(p, n, logits);
@@ -74,11 +74,11 @@ static void rank_tokens(const double *p, int32_t n, int32_t *rank)
 }
 
 /* p := what is drawn from, each step as its definition reads. */
-static void plain_law(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
-                      int32_t count, double *p)
+static void plain_probs(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
+                        int32_t count, double *p)
 {
-    int32_t rank[MOST];
-    double before[MOST] = {0.0}, most = 0.0;
+    int32_t rank[MAX_N];
+    double before[MAX_N] = {0.0}, max = 0.0;
     for (int32_t i = 0; i < n; i++) {
         double x = (double)logits[i];
         for (int32_t j = 0; j < count; j++)
@@ -96,9 +96,9 @@ static void plain_law(const pal_choose_options *how, const float *logits, int32_
         for (int32_t j = 0; j < n; j++) before[i] += rank[j] < rank[i] ? p[j] : 0.0;
     for (int32_t i = 0; i < n; i++)
         if (how->top_p < 1.0 && before[i] >= how->top_p) p[i] = 0.0;
-    for (int32_t i = 0; i < n; i++) most = fmax(most, p[i]);
+    for (int32_t i = 0; i < n; i++) max = fmax(max, p[i]);
     for (int32_t i = 0; i < n; i++)
-        if (p[i] < how->min_p * most) p[i] = 0.0;
+        if (p[i] < how->min_p * max) p[i] = 0.0;
     normalise(p, n);
 }
 
@@ -106,8 +106,8 @@ static void plain_law(const pal_choose_options *how, const float *logits, int32_
 static void assert_chosen_by(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
                              int32_t count)
 {
-    double p[MOST], end = 0.0, told, sum = 0.0;
-    plain_law(how, logits, n, tokens, count, p);
+    double p[MAX_N], end = 0.0, told, sum = 0.0;
+    plain_probs(how, logits, n, tokens, count, p);
     for (int32_t i = 0; i < n; i++)
         if ((double)logits[i] >= -1000.0) sum += exp((double)logits[i]);
     for (int32_t i = 0; i < n; i++) {
@@ -139,7 +139,7 @@ static void choose_follows_a_plain_computation(void **state)
             .typical_p = 1.0,
             .repeat_last_n = -1,
         };
-        float logits[MOST];
+        float logits[MAX_N];
         int32_t tokens[3];
         for (int32_t i = 0; i < n; i++) logits[i] = (float)(8.0 * random_number(test, i) - 4.0);
         if (n > 2) logits[test % n] = -2000.0f;
@@ -221,9 +221,9 @@ static void repetition_penalty_lowers_tokens_of_the_page_of_either_sign(void **s
     const float logits[] = {1.0f, -1.0f, 0.9f, -1.1f};
     const int32_t page[] = {0, 0, 1, 77, -3}; /* twice counts once; others are not of this vocabulary */
     pal_choose_options how = plain;
-    double p[MOST];
+    double p[MAX_N];
     how.repetition_penalty = 2.0;
-    plain_law(&how, logits, 4, page, 5, p);
+    plain_probs(&how, logits, 4, page, 5, p);
     assert_true(p[0] < p[2] && p[1] < p[3]);
     assert_true(fabs(log(p[2] / p[0]) - 0.4) < 1e-6 && fabs(log(p[3] / p[1]) - 0.9) < 1e-6);
     assert_chosen_by(&how, logits, 4, page, 5);
@@ -258,15 +258,15 @@ static void choose_of_hostile_logits_stays_possible(void **state)
         for (size_t i = 0; i < COUNT(temperature) * COUNT(penalty); i++) {
             const float logits[] = {strange[code % 6], strange[code / 6 % 6], strange[code / 36], 9.0f};
             pal_choose_options how = plain;
-            double law[4];
+            double probs[4];
             int32_t rank[4], seen[4] = {0};
-            pal_choose_scratch s = {.vocab = 4, .probabilities = law, .rank = rank, .seen = seen};
+            pal_choose_scratch s = {.vocab = 4, .probabilities = probs, .rank = rank, .seen = seen};
             const pal_choose_context context = {.tokens = page, .count = 2, .given = true};
             pal_chosen chosen;
             how.temperature = temperature[i % COUNT(temperature)];
             how.repetition_penalty = penalty[i / COUNT(temperature)];
-            for (int32_t id = 0; id < 4; id++) law[id] = id == 3 ? PAL_NEVER : pal_bounded((double)logits[id]);
-            pal_softmax(law, 4);
+            for (int32_t id = 0; id < 4; id++) probs[id] = id == 3 ? PAL_NEVER : pal_bounded((double)logits[id]);
+            pal_softmax(probs, 4);
             assert_int_equal(pal_choose(&s, &how, logits, &context, 0.999, &chosen, NULL), PAL_OK);
             const int32_t id = chosen.id;
             assert_true(id >= 0 && id < 3);
@@ -301,21 +301,21 @@ static uint64_t first_u(pal_choose_scratch *s, int32_t k)
 
 /* Rare words keep what is due to them: each interval of u is as long as the probability, within the rounding of
  * sums near 1; with 24 bits those below 2^-24 would mostly have none. */
-static void choose_gives_every_word_of_a_zipf_law_its_due(void **state)
+static void choose_gives_every_word_of_a_zipf_distribution_its_due(void **state)
 {
     (void)state;
     const int32_t word[] = {0, 1, 100, 5000, 5001, 40000, WORDS - 2, WORDS - 1};
-    static double law[WORDS];
-    pal_choose_scratch s = {.vocab = WORDS, .probabilities = law};
+    static double probs[WORDS];
+    pal_choose_scratch s = {.vocab = WORDS, .probabilities = probs};
     for (int32_t power = 1; power <= 2; power++) {
-        for (int32_t k = 0; k < WORDS; k++) law[k] = -power * log(k + 1.0);
-        pal_softmax(law, WORDS);
-        assert_true(power == 1 || law[WORDS - 1] < 0x1p-30);
+        for (int32_t k = 0; k < WORDS; k++) probs[k] = -power * log(k + 1.0);
+        pal_softmax(probs, WORDS);
+        assert_true(power == 1 || probs[WORDS - 1] < 0x1p-30);
         for (size_t i = 0; i < COUNT(word); i++) {
             uint64_t from = first_u(&s, word[i]), to = (uint64_t)1 << 53;
             if (word[i] + 1 < WORDS) to = first_u(&s, word[i] + 1);
             assert_true(to > from);
-            assert_true(fabs((double)(to - from) * 0x1p-53 - law[word[i]]) <= 0x1p-50);
+            assert_true(fabs((double)(to - from) * 0x1p-53 - probs[word[i]]) <= 0x1p-50);
         }
     }
 }
@@ -329,9 +329,9 @@ static void a_text_and_a_blank_choose_alike(void **state)
     (void)state;
     for (int32_t test = 0; test < 4000; test++) {
         const int32_t n = 2 + test % 11;
-        double row[MOST], own;
-        float logits[MOST];
-        int32_t rank[MOST], seen[MOST] = {0}, tokens[3];
+        double row[MAX_N], own;
+        float logits[MAX_N];
+        int32_t rank[MAX_N], seen[MAX_N] = {0}, tokens[3];
         pal_choose_scratch s = {.vocab = n, .probabilities = row, .rank = rank, .seen = seen};
         pal_choose_options how = plain;
         how.temperature = test & 1 ? 1.0 : test & 32 ? 0.0 : 0.2 + 2.0 * random_number(test, 100);
@@ -386,7 +386,7 @@ int main(void)
         cmocka_unit_test(repetition_penalty_lowers_tokens_of_the_page_of_either_sign),
         cmocka_unit_test(choose_at_the_ends_never_returns_the_impossible),
         cmocka_unit_test(choose_of_hostile_logits_stays_possible),
-        cmocka_unit_test(choose_gives_every_word_of_a_zipf_law_its_due),
+        cmocka_unit_test(choose_gives_every_word_of_a_zipf_distribution_its_due),
         cmocka_unit_test(a_text_and_a_blank_choose_alike),
         cmocka_unit_test(the_largest_are_in_order_and_of_equals_the_first),
     };

@@ -14,9 +14,9 @@
 typedef struct {
     pal_conv2d conv;
     int height, width;
-    room x, w, bias, plain; /* plain: the weights as f32, rows as in a file */
+    test_array x, w, bias, plain; /* plain: the weights as f32, rows as in a file */
     void *block;
-    pal_conv2d_room room;
+    pal_conv2d_scratch scratch;
 } conv_case;
 
 static conv_case conv_draw(uint32_t type, int in, int out, int size, int stride, int height, int width)
@@ -30,7 +30,7 @@ static conv_case conv_draw(uint32_t type, int in, int out, int size, int stride,
     c.w = take((size_t)out, pal_row_bytes(type, cols), 1);
     assert_true(pal_quantize_weights(c.w.data, c.plain.data, type, count));
     pal_dequantize(c.plain.data, c.w.data, type, count);
-    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
+    test_array eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
     pal_panels_pack(c.w.data, type, out, cols, eight.data);
     drop(&eight);
     c.conv =
@@ -39,11 +39,11 @@ static conv_case conv_draw(uint32_t type, int in, int out, int size, int stride,
                      size,
                      stride};
     pal_arena arena = {0};
-    pal_conv2d_layout(&c.room, (size_t)cols, (size_t)(height * width * in), &arena);
+    pal_conv2d_layout(&c.scratch, (size_t)cols, (size_t)(height * width * in), &arena);
     c.block = malloc(arena.used + PAL_ARENA_SLACK);
     assert_non_null(c.block);
     arena = pal_arena_in(c.block);
-    pal_conv2d_layout(&c.room, (size_t)cols, (size_t)(height * width * in), &arena);
+    pal_conv2d_layout(&c.scratch, (size_t)cols, (size_t)(height * width * in), &arena);
     return c;
 }
 
@@ -56,11 +56,11 @@ static void conv_drop(conv_case *c)
     free(c->block);
 }
 
-static room conv_run(const pal_kernels *k, const conv_case *c)
+static test_array conv_run(const pal_kernels *k, const conv_case *c)
 {
     const int height = pal_conv2d_extent(&c->conv, c->height), width = pal_conv2d_extent(&c->conv, c->width);
-    room y = take((size_t)(height * width * c->conv.w.rows), sizeof(float), sizeof(float));
-    pal_conv2d_run(&(pal_compute){k}, &c->conv, y.data, c->x.data, c->height, c->width, &c->room);
+    test_array y = take((size_t)(height * width * c->conv.w.rows), sizeof(float), sizeof(float));
+    pal_conv2d_run(&(pal_compute){k}, &c->conv, y.data, c->x.data, c->height, c->width, &c->scratch);
     return y;
 }
 
@@ -84,7 +84,7 @@ static double conv_at(const conv_case *c, int y, int x, int out, double *magnitu
 }
 
 /* rounding: of one term, relative; float products round every term and every sum. */
-static void check_against_double(const conv_case *c, const room *y, double rounding)
+static void check_against_double(const conv_case *c, const test_array *y, double rounding)
 {
     const int height = pal_conv2d_extent(&c->conv, c->height), width = pal_conv2d_extent(&c->conv, c->width);
     const float *got = y->data;
@@ -108,7 +108,7 @@ static void conv2d_equals_the_plain_sum(void **state)
                 for (int half = 0; half < 2; half++) {
                     conv_case c = conv_draw(half ? PAL_F16 : PAL_F32, shapes[i].in, shapes[i].out, size, stride,
                                             shapes[i].height, shapes[i].width);
-                    room y = conv_run(&reference, &c);
+                    test_array y = conv_run(&reference, &c);
                     check_against_double(&c, &y, 0.0);
                     drop(&y);
                     conv_drop(&c);
@@ -122,7 +122,7 @@ static void conv2d_with_quantised_weights_is_near_the_plain_sum(void **state)
     (void)state;
     for (int size = 1; size <= 3; size += 2) {
         conv_case c = conv_draw(PAL_Q8_0, 32, 10, size, 1, 6, 11);
-        room y = conv_run(&reference, &c);
+        test_array y = conv_run(&reference, &c);
         const float *got = y.data;
         for (int at = 0; at < 66; at++)
             for (int out = 0; out < 10; out++) {
@@ -143,10 +143,10 @@ static void conv2d_has_the_same_bits_in_every_instruction_set(void **state)
         const uint32_t type = types[round % 4];
         const int in = type == PAL_Q8_0 || type == PAL_Q4_0 ? 32 * (1 + below(2)) : 1 + below(20);
         conv_case c = conv_draw(type, in, 1 + below(20), round % 3 ? 3 : 1, 1 + below(2), 1 + below(14), 1 + below(14));
-        room y = conv_run(&reference, &c);
+        test_array y = conv_run(&reference, &c);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            room y2 = conv_run(&k, &c);
+            test_array y2 = conv_run(&k, &c);
             expect_same(&y, &y2, k.isa, "conv2d");
             drop(&y2);
         }

@@ -15,7 +15,7 @@
 
 #define MESSAGE "the network produced NaN or infinity; the model file is probably damaged"
 
-enum { MOST_TEXT = 512, MOST_PLACES = 32 };
+enum { MAX_TEXT = 512, MAX_PLACES = 32 };
 
 static const char page[] = "the [[3]] and [[2]]dog [[?]]";
 
@@ -92,19 +92,19 @@ static void expect_message(pal_status status, const pal_error *err)
 
 /* All that can be seen of a session. */
 typedef struct {
-    char text[MOST_TEXT];
+    char text[MAX_TEXT];
     size_t bytes, count;
-    pal_place places[MOST_PLACES];
+    pal_place places[MAX_PLACES];
     pal_progress progress;
 } seen;
 
 static void look(seen *s, const pal_session *session)
 {
     memset(s, 0, sizeof *s);
-    s->bytes = pal_session_text(session, s->text, MOST_TEXT);
-    s->count = pal_session_tokens(session, s->places, MOST_PLACES);
+    s->bytes = pal_session_text(session, s->text, MAX_TEXT);
+    s->count = pal_session_tokens(session, s->places, MAX_PLACES);
     s->progress = pal_session_progress(session);
-    assert_true(s->bytes <= MOST_TEXT && s->count <= MOST_PLACES);
+    assert_true(s->bytes <= MAX_TEXT && s->count <= MAX_PLACES);
 }
 
 static void expect_same(const seen *a, const seen *b)
@@ -169,7 +169,7 @@ static void expect_step_to_fail(const pal_model *m, pal_sampler sampler)
     }
     assert_int_equal(pal_session_rewind(s, 0, NULL), PAL_OK);
     assert_int_equal(pal_session_pin(s, 1, 1, piece_id(m, "x"), NULL), PAL_OK);
-    pal_session_text(s, after.text, MOST_TEXT);
+    pal_session_text(s, after.text, MAX_TEXT);
     assert_non_null(strstr(after.text, "[[1]]xdog"));
     free(block);
 }
@@ -201,9 +201,9 @@ static void damage_that_is_met_later_fails_then_and_keeps_what_was_filled(void *
         look(&drawn, s);
         free(block);
         pal_model_close(m);
-        size_t slot = 0;
-        while (drawn.places[slot].step < 0) slot++;
-        const weight embedding = {"tiny-odd", "token_embd.weight", (size_t)drawn.places[slot].id * 36 * 4, false};
+        size_t place = 0;
+        while (drawn.places[place].step < 0) place++;
+        const weight embedding = {"tiny-odd", "token_embd.weight", (size_t)drawn.places[place].id * 36 * 4, false};
         m = open_with(&embedding, sampler % VALUES, &image);
         s = start(m, page_of(m), (pal_sampler)sampler, &block);
         assert_int_equal(pal_step(s, NULL), PAL_MORE);
@@ -226,14 +226,14 @@ static void damage_that_is_never_met_changes_nothing(void **state)
 {
     (void)state;
     const weight unused = {"tiny-odd", "token_embd.weight", 36 * 4 * 1, false}; /* BOS, which is not shown */
-    char text[2][MOST_TEXT] = {{0}};
+    char text[2][MAX_TEXT] = {{0}};
     for (int damaged = 0; damaged < 2; damaged++) {
         void *block, *image = NULL;
         pal_model *m = damaged ? open_with(&unused, 0, &image) : open_test_model("tiny-odd");
         pal_session *s = start(m, page_of(m), PAL_MARGIN, &block);
         while (pal_step(s, NULL) == PAL_MORE) continue;
         assert_int_equal(pal_session_progress(s).open, 0);
-        pal_session_text(s, text[damaged], MOST_TEXT - 1);
+        pal_session_text(s, text[damaged], MAX_TEXT - 1);
         free(block);
         close_damaged(m, image);
     }
@@ -346,7 +346,7 @@ static const weight causal_weights[] = {
     {"tiny-ar", "token_embd.weight", 34 * 5, true}, /* a row of the output as well */
 };
 
-static void *room_for(size_t bytes)
+static void *block_of(size_t bytes)
 {
     void *block = malloc(bytes);
     assert_non_null(block);
@@ -367,10 +367,10 @@ static void a_generator_and_an_exact_score_fail(void **state)
             const pal_sequence_options so = pal_sequence_defaults();
             const pal_generate_options go = pal_generate_defaults();
             assert_int_equal(pal_sequence_bytes(m, &so, &bytes, NULL), PAL_OK);
-            void *first = room_for(bytes);
+            void *first = block_of(bytes);
             assert_int_equal(pal_sequence_init(&s, m, &so, first, bytes, NULL), PAL_OK);
             assert_int_equal(pal_generator_bytes(s, &go, &bytes, NULL), PAL_OK);
-            void *second = room_for(bytes);
+            void *second = block_of(bytes);
             assert_int_equal(pal_generator_init(&g, s, &go, second, bytes, NULL), PAL_OK);
             assert_int_equal(pal_generator_prompt(g, "the cat", 7, 0, NULL), PAL_OK);
             const int32_t tokens = pal_generator_progress(g).tokens;
@@ -399,9 +399,9 @@ static void expect_drawing_to_fail(const pal_model *m, pal_image_sampler sampler
     pal_error err = {0};
     pal_image_options o = pal_image_defaults(sampler);
     if (sampler != PAL_IMAGE_PROBABILITY_FLOW && sampler != PAL_IMAGE_ANNEALED_LANGEVIN) o.steps = 4;
-    if (!pal_image_can(m, sampler, NULL)) return;
+    if (!pal_image_supports(m, sampler, NULL)) return;
     assert_int_equal(pal_image_bytes(m, &o, &bytes, NULL), PAL_OK);
-    void *block = room_for(bytes);
+    void *block = block_of(bytes);
     assert_int_equal(pal_image_init(&d, m, &o, block, bytes, NULL), PAL_OK);
     expect_message(pal_image_step(d, &err), &err);
     free(block);
@@ -416,7 +416,7 @@ static void expect_likelihood_to_fail(const pal_model *m, pal_image_method metho
     pal_likelihood_options o = pal_likelihood_defaults(m, method);
     if (method == PAL_LIKELIHOOD_BOUND) o.picture.steps = 4;
     assert_int_equal(pal_likelihood_bytes(m, &o, &bytes, NULL), PAL_OK);
-    void *block = room_for(bytes);
+    void *block = block_of(bytes);
     assert_int_equal(pal_likelihood_init(&l, m, &o, pixels, block, bytes, NULL), PAL_OK);
     expect_message(pal_likelihood_step(l, &err), &err);
     assert_true(isnan(pal_likelihood_bits(l, 0)));

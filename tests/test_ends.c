@@ -222,7 +222,7 @@ static void generation_ends_at_a_name_that_no_key_names(void **state)
 static void stop_text_that_names_a_control_token_ends_there(void **state)
 {
     (void)state;
-    static const pal_stop_text stops[] = {{"never that", 10}, {"<s>", 3}, {"</s>", 4}};
+    static const pal_stop_string stops[] = {{"never that", 10}, {"<s>", 3}, {"</s>", 4}};
     for (int ignore = 0; ignore < 2; ignore++)
         for (int32_t id = BOS_ID; id <= EOS_ID; id++) {
             const pal_logit_bias bias = {id, 1000};
@@ -248,7 +248,7 @@ static void stop_text_that_names_a_control_token_ends_there(void **state)
 static void stop_token_lets_out_what_was_held_back(void **state)
 {
     (void)state;
-    static const pal_stop_text stops[] = {{" up and away", 12}, {"<s>", 3}};
+    static const pal_stop_string stops[] = {{" up and away", 12}, {"<s>", 3}};
     pal_generate_options o = pal_generate_defaults();
     o.stop = stops;
     o.stop_count = 2;

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { HALVES = 1 << 16, MOST = 8 * 67 };
+enum { HALVES = 1 << 16, MAX_N = 8 * 67 };
 
 static const unsigned masks[] = {PAL_ISA_SIMD128, PAL_ISA_SIMD128 | PAL_ISA_RELAXED, PAL_ISA_AVX2,
                                  PAL_ISA_AVX2 | PAL_ISA_VNNI};
@@ -61,8 +61,8 @@ static void blocks_of_any_size_expand_like_the_reference(void **state)
     (void)state;
     static const uint16_t scales[] = {0x3c00, 0x0000, 0x0001, 0x2e66, 0x7bff, 0x7c00, 0x1234, 0x8400, 0x3555};
     const pal_kernels reference = variant(PAL_ISA_REF);
-    int8_t q[MOST + 1];
-    for (size_t i = 0; i <= MOST; i++) q[i] = (int8_t)(uint8_t)(i * 37);
+    int8_t q[MAX_N + 1];
+    for (size_t i = 0; i <= MAX_N; i++) q[i] = (int8_t)(uint8_t)(i * 37);
     for (size_t m = 0; m < sizeof masks / sizeof *masks; m++) {
         const pal_kernels k = variant(masks[m]);
         for (int lanes = 1; lanes <= 8; lanes += 7)

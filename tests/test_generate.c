@@ -12,7 +12,7 @@
 #include <math.h>
 
 /* The text of a fresh generator. */
-static void text_of(const char *from, const pal_generate_options *o, char out[MOST_TEXT])
+static void text_of(const char *from, const pal_generate_options *o, char out[MAX_TEXT])
 {
     lent l;
     start(&l, o);
@@ -30,7 +30,7 @@ static void greedy_from_nothing_tells_the_documented_story(void **state)
     static const char *const isas[] = {"scalar", "simd128", "relaxed", "avx2", "avx512vnni"};
     const pal_generate_options o = greedy(256);
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        char text[MOST_TEXT];
+        char text[MAX_TEXT];
         if (pal_model_use_isa(model, isas[i], NULL)) continue;
         text_of("", &o, text);
         assert_string_equal(text, documented);
@@ -42,7 +42,7 @@ static void prompt_goes_in_batches_and_changes_nothing(void **state)
     (void)state;
     const char *from = "Once upon a time, there was a little girl named Lily. She loved to play";
     const pal_generate_options o = drawn(7, 40);
-    char whole[MOST_TEXT];
+    char whole[MAX_TEXT];
     text_of(from, &o, whole);
     for (int32_t batch = 1; batch < 12; batch += 3) {
         pal_sequence_options s = pal_sequence_defaults();
@@ -153,7 +153,7 @@ static void stop_text_across_tokens_ends_before_it(void **state)
     const char *stops[] = {"little girl n", "xyz", "me,", "One", "ime"};
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
         const char *found = strstr(documented, stops[i]);
-        const pal_stop_text stop[] = {{"never that", 10}, {stops[i], strlen(stops[i])}};
+        const pal_stop_string stop[] = {{"never that", 10}, {stops[i], strlen(stops[i])}};
         pal_generate_options o = greedy(256);
         o.stop = stop;
         o.stop_count = 2;
@@ -226,15 +226,15 @@ static void full_window_ends_it(void **state)
 static void limit_raised_goes_on_where_it_ended(void **state)
 {
     (void)state;
-    const pal_stop_text stop = {" little girl named Bob", 22}; /* holds text back when the limit comes */
+    const pal_stop_string stop = {" little girl named Bob", 22}; /* holds text back when the limit comes */
     pal_generate_options o = greedy(1);
     o.stop = &stop;
     o.stop_count = 1;
     lent l;
     start(&l, &o);
     prompt(&l, "");
-    for (int32_t most = 1; most <= 256; most++) {
-        pal_generator_limit(l.generator, most);
+    for (int32_t max = 1; max <= 256; max++) {
+        pal_generator_limit(l.generator, max);
         assert_int_equal(step(&l), PAL_OK);
         assert_int_equal(finish_of(&l), PAL_FINISH_LENGTH);
         assert_memory_equal(l.text, documented, l.size);
@@ -253,7 +253,7 @@ static void rewind_gives_the_same_text_again(void **state)
     o.ignore_eos = true;
     o.repetition_penalty = 1.1;
     lent l;
-    char whole[MOST_TEXT];
+    char whole[MAX_TEXT];
     start(&l, &o);
     prompt(&l, "Once upon");
     run(&l, 1000);
@@ -310,7 +310,7 @@ static void other_word_goes_on_from_there_at_the_cost_of_one_token(void **state)
 static void rewind_into_a_stop_text_finds_it_again(void **state)
 {
     (void)state;
-    const pal_stop_text stop = {"a little girl", 13};
+    const pal_stop_string stop = {"a little girl", 13};
     pal_generate_options o = greedy(256);
     o.stop = &stop;
     o.stop_count = 1;
@@ -341,7 +341,7 @@ static void common_beginning_is_not_read_again(void **state)
     lent l;
     size_t bytes;
     pal_generator *second;
-    char want[MOST_TEXT];
+    char want[MAX_TEXT];
     start(&l, &o);
     prompt(&l, "Once upon a time, there was a little girl");
     run(&l, 1000);

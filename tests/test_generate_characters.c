@@ -115,8 +115,8 @@ static void text_cut_by_the_window_goes_on_in_a_larger_one(void **state)
     start_on(&whole, model, &large, &o);
     prompt(&whole, "A");
     run(&whole, 1000);
-    for (int32_t room = 4; room < 20; room++) {
-        const pal_sequence_options small = window_of(room);
+    for (int32_t capacity = 4; capacity < 20; capacity++) {
+        const pal_sequence_options small = window_of(capacity);
         lent l;
         start_on(&l, model, &small, &o);
         prompt(&l, "A");
@@ -136,7 +136,7 @@ static void text_cut_by_the_window_goes_on_in_a_larger_one(void **state)
 static void text_whose_window_was_shifted_inside_of_a_character_loses_nothing(void **state)
 {
     (void)state;
-    const pal_stop_text stop = {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 16};
+    const pal_stop_string stop = {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 16};
     for (uint64_t test = 0; test < 18; test++) {
         const pal_sequence_options s = window_of((int32_t)(4 + test % 5));
         pal_generate_options o = emojis(test, 26);
@@ -178,7 +178,7 @@ static void push(lent *l, const char *piece)
 static void end_inside_of_a_character_ends_before_it(void **state)
 {
     (void)state;
-    const pal_stop_text stop = {"Z", 1};
+    const pal_stop_string stop = {"Z", 1};
     pal_generate_options o = greedy(-1);
     o.stop = &stop;
     o.stop_count = 1;

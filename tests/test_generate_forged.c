@@ -11,7 +11,7 @@
 #include "generate_testing.h"
 
 enum { HEAD = 56, FLAGS = 0, COUNT = 2, PROMPT, GIVEN, DROPPED, DROPPED_GENERATED, FINISH, BASE_BYTES };
-enum { SEED = 9, DROPPED_BYTES = 11, SHOWN = 13, MU = 15, TOKENS = 17, ROOM = 24 }; /* words behind the head */
+enum { SEED = 9, DROPPED_BYTES = 11, SHOWN = 13, MU = 15, TOKENS = 17, CAPACITY = 24 }; /* words behind the head */
 enum { HAS_MU = 1 };
 
 static const char letters[] = "root ::= ( \"(\" [a-z ]+ \")\" )*";
@@ -71,7 +71,7 @@ static unsigned char *shifted(lent *l, const pal_grammar *grammar, size_t *size)
 {
     pal_sequence_options s = pal_sequence_defaults();
     pal_generate_options o = drawn(2, 30);
-    s.max_tokens = ROOM;
+    s.max_tokens = CAPACITY;
     o.mirostat = 2;
     o.shift = o.ignore_eos = true;
     o.grammar = grammar;
@@ -94,12 +94,12 @@ static void counts_that_would_overflow_are_refused(void **state)
     size_t size;
     unsigned char *data = shifted(&l, NULL, &size);
     const uint32_t of_prompt = get(data, GIVEN) - get(data, PROMPT);
-    for (uint32_t below = 0; below < 2 * ROOM; below++) {
+    for (uint32_t below = 0; below < 2 * CAPACITY; below++) {
         const uint32_t dropped = (uint32_t)INT32_MAX - below;
         const change both[] = {{DROPPED, dropped}, {DROPPED_GENERATED, dropped - of_prompt}};
         const pal_status status = restore_changed(&l, data, size, both, 2);
-        assert_int_equal(status, below < ROOM ? PAL_E_FORMAT : PAL_OK); /* it ends before they overflow */
-        if (!status) assert_true(pal_generator_progress(l.generator).dropped <= INT32_MAX - ROOM);
+        assert_int_equal(status, below < CAPACITY ? PAL_E_FORMAT : PAL_OK); /* it ends before they overflow */
+        if (!status) assert_true(pal_generator_progress(l.generator).dropped <= INT32_MAX - CAPACITY);
     }
     free(data);
     end(&l);
@@ -165,7 +165,7 @@ static void base_of_a_grammar_without_dropped_tokens_is_refused(void **state)
 static void pairs_of_words_are_refused_or_harmless(void **state)
 {
     (void)state;
-    static const uint32_t values[] = {0, 1, ROOM - 1, ROOM, 0x7fffffff, 0xffffffff};
+    static const uint32_t values[] = {0, 1, CAPACITY - 1, CAPACITY, 0x7fffffff, 0xffffffff};
     enum { VALUES = sizeof values / sizeof *values };
     pal_grammar *grammar;
     lent l;

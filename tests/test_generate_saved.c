@@ -34,7 +34,7 @@ static void restored_text_goes_on_as_it_would_have(void **state)
     assert_int_equal(pal_grammar_open(&grammar, letters, strlen(letters), NULL), PAL_OK);
     for (int kv = 0; kv < PAL_KV_TYPES; kv++)
         for (int with = 0; with < 8; with++) {
-            const pal_stop_text stop = {" the end of it", 14};
+            const pal_stop_string stop = {" the end of it", 14};
             pal_sequence_options s = pal_sequence_defaults();
             pal_generate_options o = drawn(21, -1);
             lent l, again;
@@ -358,7 +358,7 @@ static void mistakes_are_refused_and_change_nothing(void **state)
     assert_int_equal(pal_generator_push(l.generator, 512, &err), PAL_E_OPTION);
     assert_int_equal(pal_generator_push(l.generator, -1, &err), PAL_E_OPTION);
     const pal_logit_bias bias = {.id = 512};
-    const pal_stop_text stops[] = {{"a", 1}, {"", 0}};
+    const pal_stop_string stops[] = {{"a", 1}, {"", 0}};
     pal_generate_options wrong[10];
     for (size_t i = 0; i < 10; i++) wrong[i] = good;
     wrong[0].temperature = -1.0;

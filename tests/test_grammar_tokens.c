@@ -40,8 +40,8 @@ static void grammars_above_the_limits_are_refused_and_at_them_are_not(void **sta
     assert_int_equal(open_repeated("root ::= \"", "a", 32768, "\"", &err), PAL_E_UNSUPPORTED);
     assert_int_equal(open_repeated("root ::= ((\"a\"{200}){200}){200}", "", 0, "", &err), PAL_E_UNSUPPORTED);
     assert_int_equal(open_repeated("root ::= ((\"\"{32768}){32768}){32768}", "", 0, "", &err), PAL_OK);
-    assert_int_equal(open_repeated("root ::= \"a\"#", "x", PAL_GRAMMAR_TEXT_MOST - 13, "", &err), PAL_OK);
-    assert_int_equal(open_repeated("root ::= \"a\"#", "x", PAL_GRAMMAR_TEXT_MOST - 12, "", &err), PAL_E_UNSUPPORTED);
+    assert_int_equal(open_repeated("root ::= \"a\"#", "x", PAL_MAX_GRAMMAR_TEXT - 13, "", &err), PAL_OK);
+    assert_int_equal(open_repeated("root ::= \"a\"#", "x", PAL_MAX_GRAMMAR_TEXT - 12, "", &err), PAL_E_UNSUPPORTED);
 }
 
 static void rules_and_classes_above_their_number_are_refused(void **state)
@@ -105,7 +105,7 @@ static void nesting_is_deep_and_its_end_an_error(void **state)
 }
 
 /* Right recursion that ends its rule needs no stack: the state does not grow. */
-static void lists_written_with_right_recursion_need_no_room(void **state)
+static void lists_written_with_right_recursion_need_no_stack(void **state)
 {
     (void)state;
     opened o;
@@ -411,7 +411,7 @@ int main(void)
         cmocka_unit_test(rules_and_classes_above_their_number_are_refused),
         cmocka_unit_test(ways_that_explode_are_an_error_and_the_text_stays),
         cmocka_unit_test(nesting_is_deep_and_its_end_an_error),
-        cmocka_unit_test(lists_written_with_right_recursion_need_no_room),
+        cmocka_unit_test(lists_written_with_right_recursion_need_no_stack),
         cmocka_unit_test(mask_of_random_vocabularies_is_what_each_token_by_itself_gives),
         cmocka_unit_test(mask_where_no_token_fits_is_an_error_of_its_own),
         cmocka_unit_test(tokens_of_parts_of_characters_are_joined),

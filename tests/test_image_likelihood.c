@@ -58,7 +58,7 @@ static double true_end(void *context, const float *x, int32_t size)
 /* The log density of x with the noise of the cut. */
 static double closed_form(const mixture *m, const float *x)
 {
-    const pal_level cut = pal_level_at(m->schedule, m->schedule->least);
+    const pal_level cut = pal_level_at(m->schedule, m->schedule->min_time);
     double at[MIXTURE_SIZE];
     for (int32_t i = 0; i < m->size; i++) at[i] = (double)x[i];
     return mixture_density(m, &cut, at);
@@ -101,7 +101,7 @@ static void flow_density_is_the_closed_form(void **state)
 static void flow_density_nears_that_of_the_data_as_the_cut_goes_to_0(void **state)
 {
     (void)state;
-    const double cuts[] = {1e-2, 1e-3, 1e-4}, most[] = {0.5, 0.03, 3e-3};
+    const double cuts[] = {1e-2, 1e-3, 1e-4}, max[] = {0.5, 0.03, 3e-3};
     const pal_level clean = {.alpha = 1.0};
     for (int i = 0; i < 3; i++) {
         pal_schedule s;
@@ -116,7 +116,7 @@ static void flow_density_nears_that_of_the_data_as_the_cut_goes_to_0(void **stat
         flow_finish(&r);
         for (int k = 0; k < POINTS; k++) {
             double x = (double)points[k], off = fabs(r.f.log_density[k] - mixture_density(&m, &clean, &x));
-            if (!(off < most[i])) fail_msg("cut %g at %g: %g", cuts[i], x, off);
+            if (!(off < max[i])) fail_msg("cut %g at %g: %g", cuts[i], x, off);
         }
         free(r.memory);
     }

@@ -44,7 +44,7 @@ static void solvers_in_continuous_time_draw_the_data(void **state)
         pal_image_sampler sampler;
         pal_image_process process;
         int32_t steps;
-        double most;
+        double max;
     } runs[] = {
         {PAL_IMAGE_REVERSE_SDE, PAL_PROCESS_VP, 200, 0.04},
         {PAL_IMAGE_REVERSE_SDE, PAL_PROCESS_VE, 200, 0.05},
@@ -55,7 +55,7 @@ static void solvers_in_continuous_time_draw_the_data(void **state)
         o.process = runs[i].process;
         o.steps = runs[i].steps;
         double distance = distance_of(&o, &m, SAMPLES);
-        if (!(distance < runs[i].most))
+        if (!(distance < runs[i].max))
             fail_msg("%s %d: %.4f", pal_image_sampler_name(o.sampler), (int)o.process, distance);
     }
     pal_image_options o = unclipped(PAL_IMAGE_PROBABILITY_FLOW);
@@ -162,16 +162,16 @@ static void put_marginal(const mixture *m, const pal_level *l, int32_t count, fl
 static double ks(const mixture *m, const pal_level *l, const float *x, int32_t n)
 {
     float *sorted = malloc((size_t)n * sizeof *sorted);
-    double most = 0.0;
+    double max = 0.0;
     if (!sorted) abort();
     memcpy(sorted, x, (size_t)n * sizeof *sorted);
     qsort(sorted, (size_t)n, sizeof *sorted, mixture_by_value);
     for (int32_t i = 0; i < n; i++) {
         double gap = fabs(mixture_cumulative(m, l, (double)sorted[i]) - (i + 0.5) / n);
-        if (gap > most) most = gap;
+        if (gap > max) max = gap;
     }
     free(sorted);
-    return most;
+    return max;
 }
 
 static void corrector_alone_keeps_the_marginal(void **state)

@@ -173,7 +173,7 @@ static void grids_of_any_size_fall_strictly_from_1_to_the_least_time(void **stat
                     assert_int_equal(pal_grid_check(&all[i], (pal_image_grid)grid, NULL, k, NULL), PAL_OK);
                     pal_grid_levels(&all[i], (pal_image_grid)grid, NULL, k, level);
                     assert_true(level[0].time == 1.0);
-                    if (k > 1) assert_true(near(level[k - 1].time, all[i].least, 1e-15));
+                    if (k > 1) assert_true(near(level[k - 1].time, all[i].min_time, 1e-15));
                     for (int32_t j = 1; j < k; j++) assert_true(level[j].time < level[j - 1].time);
                 }
     }
@@ -227,18 +227,18 @@ enum { DRAWS = 200000 };
 static float drawn[DRAWS];
 
 /* Kolmogorov and Smirnov's distance stays below 1.95 / sqrt(n) with probability 0.999; the seed is fixed. */
-static void normals_follow_the_normal_law(void **state)
+static void normals_follow_the_normal_distribution(void **state)
 {
     (void)state;
-    double most = 0.0, neighbours = 0.0;
+    double max = 0.0, neighbours = 0.0;
     pal_normals(7, PAL_NOISE_START, 3, 5, DRAWS, drawn);
     for (int32_t i = 1; i < DRAWS; i++) neighbours += (double)drawn[i] * (double)drawn[i - 1] / DRAWS;
     qsort(drawn, DRAWS, sizeof *drawn, mixture_by_value);
     for (int32_t i = 0; i < DRAWS; i++) {
         double p = 0.5 * erfc(-(double)drawn[i] / sqrt(2.0));
-        if (fabs(p - (i + 0.5) / DRAWS) > most) most = fabs(p - (i + 0.5) / DRAWS);
+        if (fabs(p - (i + 0.5) / DRAWS) > max) max = fabs(p - (i + 0.5) / DRAWS);
     }
-    assert_true(most < 1.95 / sqrt(DRAWS));
+    assert_true(max < 1.95 / sqrt(DRAWS));
     assert_true(fabs(neighbours) < 4.0 / sqrt(DRAWS));
     assert_true(drawn[0] < -4.0f && drawn[DRAWS - 1] > 4.0f);
 }
@@ -342,7 +342,7 @@ int main(void)
         cmocka_unit_test(quadratic_grid_is_denser_where_there_is_little_noise),
         cmocka_unit_test(given_grid_is_taken_as_it_is_or_refused),
         cmocka_unit_test(geometric_levels_have_one_ratio),
-        cmocka_unit_test(normals_follow_the_normal_law),
+        cmocka_unit_test(normals_follow_the_normal_distribution),
         cmocka_unit_test(normals_depend_on_their_address_alone),
         cmocka_unit_test(signs_are_balanced_and_independent_of_their_neighbours),
         cmocka_unit_test(dequantised_bytes_spread_evenly_in_their_interval),

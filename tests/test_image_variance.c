@@ -64,7 +64,7 @@ static pal_transition transition(int pair)
     return pal_transition_of(&t, &s, pairs[pair].eta);
 }
 
-static void sn_variance_is_that_of_the_true_reverse_law(void **state)
+static void sn_variance_is_that_of_the_true_reverse_distribution(void **state)
 {
     (void)state;
     for (int pair = 0; pair < PAIRS; pair++)
@@ -230,8 +230,8 @@ static double distance_after(const pal_image_options *o)
         pal_denoise_step(&edge.d);
         memset(next, 0, sizeof next);
         for (int32_t i = 0; i < CELLS; i++) {
-            double deviation = (double)edge.d.x[i] - (double)mean.d.x[i], least = 0.25 * CELL * CELL;
-            double variance = deviation * deviation > least ? deviation * deviation : least;
+            double deviation = (double)edge.d.x[i] - (double)mean.d.x[i], min = 0.25 * CELL * CELL;
+            double variance = deviation * deviation > min ? deviation * deviation : min;
             if (density[i] > 1e-12) spread(next, density[i], (double)mean.d.x[i], variance);
         }
         memcpy(density, next, sizeof next);
@@ -384,7 +384,7 @@ static void npr_beats_sn_when_the_mean_is_wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sn_variance_is_that_of_the_true_reverse_law),
+        cmocka_unit_test(sn_variance_is_that_of_the_true_reverse_distribution),
         cmocka_unit_test(npr_variance_is_the_mean_square_around_an_imperfect_mean),
         cmocka_unit_test(analytic_variance_is_the_average_of_the_variances),
         cmocka_unit_test(second_moment_agrees_with_the_slope_of_the_score),

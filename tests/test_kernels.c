@@ -24,8 +24,8 @@ static void panels_give_every_row_back(void **state)
             const int block = (int)pal_tensor_block(types[t]),
                       cols = block * (1 + below(6)) + (block == 1 ? below(9) : 0);
             const size_t row_bytes = pal_row_bytes(types[t], cols);
-            room w = take((size_t)rows, row_bytes, 1), packed = take((size_t)rows, row_bytes, 1);
-            room row = take(1, row_bytes, 1), eight = take(PAL_PANEL, row_bytes, 1);
+            test_array w = take((size_t)rows, row_bytes, 1), packed = take((size_t)rows, row_bytes, 1);
+            test_array row = take(1, row_bytes, 1), eight = take(PAL_PANEL, row_bytes, 1);
             for (size_t i = 0; i < w.bytes; i++) ((unsigned char *)w.data)[i] = (unsigned char)below(256);
             memcpy(packed.data, w.data, w.bytes);
             pal_panels_pack(packed.data, types[t], rows, cols, eight.data);
@@ -96,12 +96,12 @@ static void quantize_variants_equal_reference(void **state)
     for (int round = 0; round < 400; round++) {
         fill kind = (fill)(round % FILLS);
         size_t count = (size_t)(1 + below(9)) * PAL_BLOCK;
-        room x = floats(kind, count, round % 16 < 8 ? FLT_MAX : 0x1p-99f);
-        quantised a = quantised_room(count);
+        test_array x = floats(kind, count, round % 16 < 8 ? FLT_MAX : 0x1p-99f);
+        quantised a = quantised_buffers(count);
         reference.quantize(&a.x, x.data, count);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            quantised b = quantised_room(count);
+            quantised b = quantised_buffers(count);
             k.quantize(&b.x, x.data, count);
             expect_same(&a.q, &b.q, k.isa, "quantize, integers");
             expect_same(&a.scale, &b.scale, k.isa, "quantize, scales");

@@ -11,12 +11,12 @@
 
 /* ---- inputs ------------------------------------------------------------- */
 
-enum { MOST_PLACES = 256 };
+enum { MAX_PLACES = 256 };
 
 typedef struct {
     pal_attention call;
     int places;
-    room q, k, v, own_k, own_v, bias, scores, seen, sets; /* k: as attention has it */
+    test_array q, k, v, own_k, own_v, bias, scores, seen, sets; /* k: as attention has it */
 } attention_input;
 
 static bool sees(const pal_seen *s, int place)
@@ -157,14 +157,14 @@ static attention_input attention_some(int round, fill kind, float largest)
 
 static void attention_drop(attention_input *in)
 {
-    room *all[] = {&in->q, &in->k, &in->v, &in->own_k, &in->own_v, &in->bias, &in->scores, &in->seen, &in->sets};
+    test_array *all[] = {&in->q, &in->k, &in->v, &in->own_k, &in->own_v, &in->bias, &in->scores, &in->seen, &in->sets};
     for (size_t i = 0; i < COUNT(all); i++) drop(all[i]);
 }
 
-static room attention_run(const pal_kernels *k, const attention_input *in)
+static test_array attention_run(const pal_kernels *k, const attention_input *in)
 {
     pal_attention a = in->call;
-    room y = take((size_t)(a.n - 1) * a.y_stride + (size_t)(a.heads * a.head_dim), sizeof(float), sizeof(float));
+    test_array y = take((size_t)(a.n - 1) * a.y_stride + (size_t)(a.heads * a.head_dim), sizeof(float), sizeof(float));
     a.y = y.data;
     k->attention(&a);
     return y;
@@ -180,11 +180,11 @@ static void attention_variants_equal_reference(void **state)
     for (int round = 0; round < 600; round++) {
         attention_input in = attention_some(round, fills[round % (int)COUNT(fills)], 5.0f);
         const pal_attention *a = &in.call;
-        room y = attention_run(&reference, &in);
+        test_array y = attention_run(&reference, &in);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
             char what[120];
-            room y2 = attention_run(&k, &in);
+            test_array y2 = attention_run(&k, &in);
             snprintf(what, sizeof what, "attention round=%d n=%d capacity=%d heads=%d/%d head_dim=%d", round, a->n,
                      a->capacity, a->heads, a->kv_heads, a->head_dim);
             expect_same(&y, &y2, k.isa, what);
@@ -223,7 +223,7 @@ static double attention_row(double *y, const attention_input *in, int row, int h
     const pal_attention *a = &in->call;
     const pal_seen *s = &a->seen[row];
     const int kv_head = head / (a->heads / a->kv_heads);
-    double score[MOST_PLACES] = {0}, top = -INFINITY, sum = 0, worst = 0, largest = 0;
+    double score[MAX_PLACES] = {0}, top = -INFINITY, sum = 0, worst = 0, largest = 0;
     for (int j = 0; j < in->places; j++) {
         double magnitude = 0;
         if (!sees(s, j)) continue;
@@ -252,7 +252,7 @@ static void attention_reference_is_near_double(void **state)
     for (int round = 0; round < 240; round++) {
         attention_input in = attention_some(round, RANDOM, 1);
         const pal_attention *a = &in.call;
-        room y = attention_run(&reference, &in);
+        test_array y = attention_run(&reference, &in);
         for (int row = 0; row < a->n; row++)
             for (int head = 0; head < a->heads; head++) {
                 double expected[128], bound = attention_row(expected, &in, row, head);
@@ -326,7 +326,7 @@ static void expect_alone(const pal_kernels *k, attention_input *in, int row, con
     one.call.own_k += (size_t)row * a->own_stride;
     one.call.own_v += (size_t)row * a->own_stride;
     if (a->bias) one.call.bias += (size_t)row * a->bias_row;
-    room y = attention_run(k, &one);
+    test_array y = attention_run(k, &one);
     assert_memory_equal(y.data, among, (size_t)(a->heads * a->head_dim) * sizeof(float));
     drop(&y);
     drop(&one.k);
@@ -341,7 +341,7 @@ static void attention_rows_do_not_depend_on_what_they_do_not_see(void **state)
         attention_input in = attention_some(round, RANDOM, 3);
         pal_kernels k;
         for (size_t at = 0; next_kernels(&k, &at);) {
-            room y = attention_run(&k, &in);
+            test_array y = attention_run(&k, &in);
             for (int row = 0; row < in.call.n; row++)
                 expect_alone(&k, &in, row, (const float *)y.data + (size_t)row * in.call.y_stride);
             drop(&y);
@@ -354,7 +354,7 @@ static void attention_rows_do_not_depend_on_what_they_do_not_see(void **state)
 static void attention_sets_of_all_places_below_one_equal_the_short_form(void **state)
 {
     (void)state;
-    uint8_t all[MOST_PLACES / 8];
+    uint8_t all[MAX_PLACES / 8];
     memset(all, 0xff, sizeof all);
     for (int round = 0; round < 60; round++) {
         attention_input in = attention_draw(9, 1 + below(60), 4, 2, 32, RANDOM, 3, false);
@@ -362,7 +362,7 @@ static void attention_sets_of_all_places_below_one_equal_the_short_form(void **s
         pal_seen *seen = in.seen.data;
         pal_kernels k;
         for (size_t at = 0; next_kernels(&k, &at);) {
-            room y = attention_run(&k, &in);
+            test_array y = attention_run(&k, &in);
             for (int i = 0; i < a->n; i++) {
                 const int last = seen[i].below - 1;
                 seen[i].set = all;
@@ -373,13 +373,13 @@ static void attention_sets_of_all_places_below_one_equal_the_short_form(void **s
                         ((float *)in.own_v.data)[own] = *value_at(&in, head, last, d);
                     }
             }
-            room y2 = attention_run(&k, &in);
+            test_array y2 = attention_run(&k, &in);
             expect_same(&y, &y2, k.isa, "all places by a set");
             for (int i = 0; i < a->n; i++) {
                 seen[i].own = --seen[i].below;
                 seen[i].set = i % 2 ? all : NULL;
             }
-            room y3 = attention_run(&k, &in);
+            test_array y3 = attention_run(&k, &in);
             expect_same(&y, &y3, k.isa, "the last place as the row's own");
             for (int i = 0; i < a->n; i++) seen[i] = (pal_seen){.below = seen[i].below + 1, .own = -1};
             drop(&y), drop(&y2), drop(&y3);
@@ -399,13 +399,13 @@ static void attention_of_some_heads_is_a_part_of_all(void **state)
         const size_t dim = (size_t)a->head_dim, q = (size_t)(first * group) * dim, kv = (size_t)first * dim;
         pal_kernels k;
         for (size_t at = 0; next_kernels(&k, &at);) {
-            room y = attention_run(&k, &in);
+            test_array y = attention_run(&k, &in);
             attention_input some = in;
             some.call.kv_heads -= first, some.call.heads -= first * group;
             some.call.q += q, some.call.k += (size_t)first * a->k_stride, some.call.v += (size_t)first * a->v_head;
             some.call.own_k += kv, some.call.own_v += kv;
             if (a->bias) some.call.bias += (size_t)(first * group) * a->bias_head;
-            room y2 = attention_run(&k, &some);
+            test_array y2 = attention_run(&k, &some);
             for (int i = 0; i < a->n; i++)
                 assert_memory_equal((float *)y.data + (size_t)i * a->y_stride + q,
                                     (float *)y2.data + (size_t)i * a->y_stride,

@@ -15,7 +15,7 @@ static const uint32_t types[] = {PAL_Q4_1, PAL_Q5_0, PAL_Q5_1, PAL_Q4_K, PAL_Q5_
 
 /* Quantised activations as a variant makes them (kernels.h): what is derived follows from integers and scales. */
 typedef struct {
-    room q, scale, bias, wide;
+    test_array q, scale, bias, wide;
     pal_quantized x;
 } activations;
 
@@ -51,9 +51,9 @@ static void drop_activations(activations *a)
 }
 
 /* Outputs [n, rows] with `gap` floats between rows, which must stay as they are. */
-static room run_product(const pal_kernels *k, pal_product p, int gap)
+static test_array run_product(const pal_kernels *k, pal_product p, int gap)
 {
-    room y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
+    test_array y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
     p.y = y.data;
     p.y_stride = (size_t)(p.rows + gap);
     pal_matmul_of(k, p.type)(&p);
@@ -63,11 +63,11 @@ static room run_product(const pal_kernels *k, pal_product p, int gap)
 static void compare_variants(const pal_product *p, fill x, fill w)
 {
     const int gap = (p->rows + p->n) % 3 == 0 ? 5 : 0;
-    room y = run_product(&reference, *p, gap);
+    test_array y = run_product(&reference, *p, gap);
     pal_kernels k;
     for (size_t at = 0; next_variant(&k, &at);) {
         char what[100];
-        room y2 = run_product(&k, *p, gap);
+        test_array y2 = run_product(&k, *p, gap);
         snprintf(what, sizeof what, "%s n=%d rows=%d cols=%d x=%s w=%s", pal_tensor_type_name(p->type), p->n, p->rows,
                  p->cols, fill_name[x], fill_name[w]);
         expect_same(&y, &y2, k.isa, what);
@@ -80,7 +80,7 @@ static void compare_variants(const pal_product *p, fill x, fill w)
 
 static void compare_blocks(uint32_t type, int n, int rows, int cols, fill x_kind, fill w_kind)
 {
-    room w = block_weights(w_kind, type, (size_t)rows * (size_t)cols);
+    test_array w = block_weights(w_kind, type, (size_t)rows * (size_t)cols);
     activations x = some_activations(x_kind, (size_t)n * (size_t)cols);
     pack(&w, type, rows, cols);
     compare_variants(&(pal_product){.xq = &x.x, .w = w.data, .n = n, .rows = rows, .cols = cols, .type = type}, x_kind,
@@ -115,14 +115,14 @@ static void matmul_parts_variants_equal_reference(void **state)
 static void check_reference(uint32_t type)
 {
     enum { N = 3, ROWS = 11, COLS = 512 };
-    room w = block_weights(RANDOM, type, (size_t)ROWS * COLS), as_file = take(w.bytes, 1, 1);
-    room values = take((size_t)ROWS * COLS, sizeof(float), sizeof(float));
+    test_array w = block_weights(RANDOM, type, (size_t)ROWS * COLS), as_file = take(w.bytes, 1, 1);
+    test_array values = take((size_t)ROWS * COLS, sizeof(float), sizeof(float));
     activations x = some_activations(RANDOM, (size_t)N * COLS);
     memcpy(as_file.data, w.data, w.bytes);
     pal_dequantize(values.data, w.data, type, (size_t)ROWS * COLS);
     pack(&w, type, ROWS, COLS);
-    room y = run_product(&reference,
-                         (pal_product){.xq = &x.x, .w = w.data, .n = N, .rows = ROWS, .cols = COLS, .type = type}, 0);
+    test_array y = run_product(
+        &reference, (pal_product){.xq = &x.x, .w = w.data, .n = N, .rows = ROWS, .cols = COLS, .type = type}, 0);
     double largest = 0;
     for (int i = 0; i < ROWS * COLS; i++) largest = fmax(largest, fabs(((float *)values.data)[i]));
     for (int i = 0; i < N; i++)
@@ -157,8 +157,8 @@ static void matmul_parts_of_one_block_are_as_documented(void **state)
     (void)state;
     for (size_t t = 0; t < COUNT(types); t++) {
         const int cols = (int)pal_tensor_block(types[t]);
-        room w = block_weights(RANDOM, types[t], (size_t)cols),
-             values = take((size_t)cols, sizeof(float), sizeof(float));
+        test_array w = block_weights(RANDOM, types[t], (size_t)cols),
+                   values = take((size_t)cols, sizeof(float), sizeof(float));
         pal_dequantize(values.data, w.data, types[t], (size_t)cols);
         for (int c = 0; c < cols; c++) {
             activations x = some_activations(ZERO, (size_t)cols);
@@ -178,9 +178,9 @@ static void matmul_parts_of_one_block_are_as_documented(void **state)
 
 /* ---- bf16 --------------------------------------------------------------- */
 
-static room bf16_weights(fill kind, size_t count)
+static test_array bf16_weights(fill kind, size_t count)
 {
-    room r = take(count, 2, 1);
+    test_array r = take(count, 2, 1);
     for (size_t i = 0; i < count; i++) {
         float value = fill_float(kind, (int)i, 1.5f);
         memcpy((char *)r.data + 2 * i, (char *)&value + 2, 2);
@@ -198,8 +198,8 @@ static void matmul_bf16_variants_equal_reference(void **state)
         for (size_t n = 0; n < COUNT(sizes); n++)
             for (size_t r = 0; r < COUNT(sizes); r++, turn++) {
                 const fill x_kind = (fill)(turn % FILLS), w_kind = (fill)(turn / FILLS % FILLS);
-                room w = bf16_weights(w_kind, (size_t)sizes[r] * (size_t)cols[i]);
-                room x = floats(x_kind, (size_t)sizes[n] * (size_t)cols[i], 3.0f);
+                test_array w = bf16_weights(w_kind, (size_t)sizes[r] * (size_t)cols[i]);
+                test_array x = floats(x_kind, (size_t)sizes[n] * (size_t)cols[i], 3.0f);
                 pack(&w, PAL_BF16, sizes[r], cols[i]);
                 compare_variants(
                     &(pal_product){
@@ -216,16 +216,17 @@ static void matmul_bf16_reference_equals_f32(void **state)
     (void)state;
     enum { N = 3, ROWS = 13 };
     for (int cols = 1; cols < 300; cols += 23) {
-        room w = bf16_weights(RANDOM, (size_t)ROWS * (size_t)cols), x = floats(RANDOM, (size_t)N * (size_t)cols, 1);
-        room plain = take((size_t)ROWS * (size_t)cols, sizeof(float), sizeof(float));
+        test_array w = bf16_weights(RANDOM, (size_t)ROWS * (size_t)cols),
+                   x = floats(RANDOM, (size_t)N * (size_t)cols, 1);
+        test_array plain = take((size_t)ROWS * (size_t)cols, sizeof(float), sizeof(float));
         pal_dequantize(plain.data, w.data, PAL_BF16, (size_t)ROWS * (size_t)cols);
         pack(&w, PAL_BF16, ROWS, cols);
         pack(&plain, PAL_F32, ROWS, cols);
         pal_product p = {.x = x.data, .w = w.data, .n = N, .rows = ROWS, .cols = cols, .type = PAL_BF16};
-        room a = run_product(&reference, p, 0);
+        test_array a = run_product(&reference, p, 0);
         p.w = plain.data;
         p.type = PAL_F32;
-        room b = run_product(&reference, p, 0);
+        test_array b = run_product(&reference, p, 0);
         expect_same(&b, &a, PAL_ISA_REF, "bf16 and f32");
         drop(&w);
         drop(&x);

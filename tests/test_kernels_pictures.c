@@ -28,14 +28,14 @@ static void column_sums_variants_equal_reference(void **state)
     for (int dim = 1; dim < 150; dim++) {
         const int n = 1 + below(9);
         const fill kind = (fill)(dim % FILLS);
-        room x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
-        room mean = floats(RANDOM, (size_t)dim, 1);
-        room y = take(2 * (size_t)dim, sizeof(float), sizeof(float));
+        test_array x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
+        test_array mean = floats(RANDOM, (size_t)dim, 1);
+        test_array y = take(2 * (size_t)dim, sizeof(float), sizeof(float));
         reference.column_sums(y.data, x.data, n, dim);
         reference.column_squares((float *)y.data + dim, x.data, mean.data, n, dim);
         pal_kernels k;
         for (size_t at = 0; next(&k, &at);) {
-            room y2 = take(2 * (size_t)dim, sizeof(float), sizeof(float));
+            test_array y2 = take(2 * (size_t)dim, sizeof(float), sizeof(float));
             k.column_sums(y2.data, x.data, n, dim);
             k.column_squares((float *)y2.data + dim, x.data, mean.data, n, dim);
             expect_same(&y, &y2, k.isa, "column_sums, column_squares");
@@ -52,7 +52,7 @@ static void column_sums_reference_is_near_double(void **state)
 {
     (void)state;
     enum { N = 300, DIM = 11 };
-    room x = floats(RANDOM, N * DIM, 1), mean = floats(RANDOM, DIM, 1);
+    test_array x = floats(RANDOM, N * DIM, 1), mean = floats(RANDOM, DIM, 1);
     const float *v = x.data, *m = mean.data;
     float sum[DIM], squares[DIM];
     reference.column_sums(sum, v, N, DIM);
@@ -74,10 +74,11 @@ static void column_sums_reference_is_near_double(void **state)
 
 typedef void move_fn(float *y, const float *x, const float *factor, const float *addend, int n, int dim);
 
-static void compare_move(move_fn *expected, move_fn *got, const pal_kernels *k, const room *x, int n, int dim)
+static void compare_move(move_fn *expected, move_fn *got, const pal_kernels *k, const test_array *x, int n, int dim)
 {
-    room factor = floats(RANDOM, (size_t)dim, 1), addend = floats(RANDOM, (size_t)dim, 1);
-    room y = take((size_t)(n * dim), sizeof(float), sizeof(float)), y2 = take((size_t)(n * dim), 4, sizeof(float));
+    test_array factor = floats(RANDOM, (size_t)dim, 1), addend = floats(RANDOM, (size_t)dim, 1);
+    test_array y = take((size_t)(n * dim), sizeof(float), sizeof(float)),
+               y2 = take((size_t)(n * dim), 4, sizeof(float));
     expected(y.data, x->data, factor.data, addend.data, n, dim);
     got(y2.data, x->data, factor.data, addend.data, n, dim);
     expect_same(&y, &y2, k->isa, "scale_shift");
@@ -96,7 +97,7 @@ static void scale_shift_variants_equal_reference(void **state)
     skip_without_variants();
     for (int dim = 1; dim < 70; dim++) {
         const int n = 1 + below(4);
-        room x = floats((fill)(dim % FILLS), (size_t)(n * dim), 88.5f);
+        test_array x = floats((fill)(dim % FILLS), (size_t)(n * dim), 88.5f);
         pal_kernels k;
         for (size_t at = 0; next(&k, &at);) {
             compare_move(reference.scale_shift, k.scale_shift, &k, &x, n, dim);
@@ -106,15 +107,15 @@ static void scale_shift_variants_equal_reference(void **state)
     }
 }
 
-static void compare_silu(const room *x)
+static void compare_silu(const test_array *x)
 {
     const size_t count = x->bytes / sizeof(float);
-    room y = take(count, sizeof(float), sizeof(float));
+    test_array y = take(count, sizeof(float), sizeof(float));
     memcpy(y.data, x->data, x->bytes);
     reference.silu(y.data, count);
     pal_kernels k;
     for (size_t at = 0; next(&k, &at);) {
-        room y2 = take(count, sizeof(float), sizeof(float));
+        test_array y2 = take(count, sizeof(float), sizeof(float));
         memcpy(y2.data, x->data, x->bytes);
         k.silu(y2.data, count);
         expect_same(&y, &y2, k.isa, "silu");
@@ -129,12 +130,12 @@ static void silu_variants_equal_reference(void **state)
     (void)state;
     skip_without_variants();
     for (int count = 1; count < 60; count++) {
-        room x = floats((fill)(count % FILLS), (size_t)count, 88.5f);
+        test_array x = floats((fill)(count % FILLS), (size_t)count, 88.5f);
         compare_silu(&x);
         drop(&x);
     }
     const size_t count = 1 << 16;
-    room x = take(count, sizeof(float), sizeof(float));
+    test_array x = take(count, sizeof(float), sizeof(float));
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = (uint32_t)(uniform() * 0x1p32);
         float value;
@@ -166,14 +167,14 @@ static void silu_reference_is_near_double(void **state)
 
 /* ---- the group norm ----------------------------------------------------- */
 
-enum { MOST_CHANNELS = 40, MOST_PLACES = 50 };
+enum { MAX_CHANNELS = 40, MAX_PLACES = 50 };
 
 typedef struct {
     pal_group_norm norm;
     int places;
-    float x[MOST_CHANNELS * MOST_PLACES], gain[MOST_CHANNELS], bias[MOST_CHANNELS], modulation[2 * MOST_CHANNELS];
-    float sum[MOST_CHANNELS], factor[MOST_CHANNELS], addend[MOST_CHANNELS];
-    pal_group_norm_room room;
+    float x[MAX_CHANNELS * MAX_PLACES], gain[MAX_CHANNELS], bias[MAX_CHANNELS], modulation[2 * MAX_CHANNELS];
+    float sum[MAX_CHANNELS], factor[MAX_CHANNELS], addend[MAX_CHANNELS];
+    pal_group_norm_scratch scratch;
 } norm_case;
 
 /* Values around 2, so that the means are not nothing. */
@@ -188,7 +189,7 @@ static void draw_norm(norm_case *c, int groups, int width, int places)
     }
     c->norm = (pal_group_norm){c->gain, c->bias, channels, groups, 1e-5f};
     c->places = places;
-    c->room = (pal_group_norm_room){c->sum, c->factor, c->addend};
+    c->scratch = (pal_group_norm_scratch){c->sum, c->factor, c->addend};
 }
 
 /* One group's mean and scale in double precision. */
@@ -214,12 +215,12 @@ static void group_norm_is_near_double(void **state)
     for (size_t s = 0; s < COUNT(shapes); s++)
         for (int how = 0; how < 4; how++) {
             norm_case c;
-            float y[MOST_CHANNELS * MOST_PLACES];
+            float y[MAX_CHANNELS * MAX_PLACES];
             draw_norm(&c, shapes[s][0], shapes[s][1], shapes[s][2]);
             const bool modulated = how & 1, silu = how & 2;
             const int channels = c.norm.channels, width = shapes[s][1];
             pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, modulated ? c.modulation : NULL,
-                               silu ? PAL_NORM_SILU : PAL_NORM_ONLY, &c.room);
+                               silu ? PAL_NORM_SILU : PAL_NORM_ONLY, &c.scratch);
             for (int i = 0; i < channels * c.places; i++) {
                 const int ch = i % channels;
                 double mean, scale;
@@ -236,10 +237,11 @@ static void group_norm_in_place_is_the_same(void **state)
 {
     (void)state;
     norm_case c;
-    float y[MOST_CHANNELS * MOST_PLACES];
+    float y[MAX_CHANNELS * MAX_PLACES];
     draw_norm(&c, 4, 6, 30);
-    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.room);
-    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, c.x, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.room);
+    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.scratch);
+    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, c.x, c.x, c.places, c.modulation, PAL_NORM_SILU,
+                       &c.scratch);
     assert_memory_equal(y, c.x, sizeof(float) * 24 * 30);
 }
 

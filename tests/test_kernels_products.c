@@ -34,10 +34,10 @@ static uint16_t fill_half(fill kind)
     }
 }
 
-static room quantised_weights(fill kind, uint32_t type, size_t count)
+static test_array quantised_weights(fill kind, uint32_t type, size_t count)
 {
     size_t block = pal_tensor_block_bytes(type);
-    room r = take(count / PAL_BLOCK, block, 1);
+    test_array r = take(count / PAL_BLOCK, block, 1);
     unsigned char *w = r.data;
     for (size_t b = 0; b < count / PAL_BLOCK; b++, w += block) {
         put_half(w, fill_half(kind));
@@ -67,9 +67,9 @@ static pal_matmul_fn *entry_of(const pal_kernels *k, uint32_t type)
 }
 
 /* Outputs [n, rows] with `gap` floats between them that must stay as they are: the caller's neighbours. */
-static room run_product(const pal_kernels *k, uint32_t type, pal_product p, int gap)
+static test_array run_product(const pal_kernels *k, uint32_t type, pal_product p, int gap)
 {
-    room y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
+    test_array y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
     p.y = y.data;
     p.y_stride = (size_t)(p.rows + gap);
     if (gap && p.n) y.bytes -= (size_t)gap * sizeof(float);
@@ -80,11 +80,11 @@ static room run_product(const pal_kernels *k, uint32_t type, pal_product p, int 
 static void compare_products(uint32_t type, const pal_product *p, const char *x_name, const char *w_name)
 {
     const int gap = (p->rows + p->n) % 3 == 0 ? 5 : 0;
-    room y = run_product(&reference, type, *p, gap);
+    test_array y = run_product(&reference, type, *p, gap);
     pal_kernels k;
     for (size_t at = 0; next_variant(&k, &at);) {
         char what[100];
-        room y2 = run_product(&k, type, *p, gap);
+        test_array y2 = run_product(&k, type, *p, gap);
         snprintf(what, sizeof what, "%s n=%d rows=%d cols=%d x=%s w=%s", pal_tensor_type_name(type), p->n, p->rows,
                  p->cols, x_name, w_name);
         expect_same(&y, &y2, k.isa, what);
@@ -107,8 +107,8 @@ static float fill_scale(fill kind)
 static void compare_quant(uint32_t type, const product_case *c)
 {
     size_t x_count = (size_t)c->n * (size_t)c->cols;
-    room w = quantised_weights(c->w, type, (size_t)c->rows * (size_t)c->cols);
-    quantised x = quantised_room(x_count);
+    test_array w = quantised_weights(c->w, type, (size_t)c->rows * (size_t)c->cols);
+    quantised x = quantised_buffers(x_count);
     for (size_t i = 0; i < x_count; i++) x.x.q[i] = fill_byte(c->x, (int)i, -127);
     for (size_t i = 0; i < x_count / PAL_BLOCK; i++) x.x.scale[i] = fill_scale(c->x);
     derive(&x.x, x_count);
@@ -144,8 +144,8 @@ static void matmul_q8_0_of_six_bits_equals_reference(void **state)
     for (int turn = 0; turn < 400; turn++) {
         const int n = 1 + below(13), rows = 1 + below(50), cols = 32 * (1 + below(turn % 8 ? 12 : 60));
         const size_t count = (size_t)rows * (size_t)cols, x_count = (size_t)n * (size_t)cols;
-        room w = quantised_weights(RANDOM, PAL_Q8_0, count);
-        quantised x = quantised_room(x_count);
+        test_array w = quantised_weights(RANDOM, PAL_Q8_0, count);
+        quantised x = quantised_buffers(x_count);
         for (size_t i = 0; i < w.bytes; i++)
             if (i % 34 >= 2)
                 ((int8_t *)w.data)[i] = (int8_t)(turn % 3 == 0   ? below(63) - 31
@@ -186,13 +186,13 @@ static void matmul_q4_0_variants_equal_reference(void **state)
 static void check_quant_reference(uint32_t type)
 {
     const int n = 3, rows = 21, cols = 352; /* two panels, and rows as in the file */
-    room w = quantised_weights(RANDOM, type, (size_t)rows * cols);
-    room x = floats(RANDOM, (size_t)n * cols, 1), wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
-    quantised xq = quantised_room((size_t)n * cols);
+    test_array w = quantised_weights(RANDOM, type, (size_t)rows * cols);
+    test_array x = floats(RANDOM, (size_t)n * cols, 1), wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
+    quantised xq = quantised_buffers((size_t)n * cols);
     pal_dequantize(wf.data, w.data, type, (size_t)rows * cols);
     pack(&w, type, rows, cols);
     reference.quantize(&xq.x, x.data, (size_t)n * cols);
-    room y =
+    test_array y =
         run_product(&reference, type, (pal_product){.xq = &xq.x, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
     for (int i = 0; i < n; i++)
         for (int r = 0; r < rows; r++) {
@@ -229,9 +229,9 @@ static void matmul_q4_0_reference_is_near_double(void **state)
 
 /* ---- products with float weights ---------------------------------------- */
 
-static room float_weights(fill kind, uint32_t type, size_t count)
+static test_array float_weights(fill kind, uint32_t type, size_t count)
 {
-    room r = take(count, type == PAL_F16 ? 2 : 4, 1); /* any address: tensors are trusted to nothing */
+    test_array r = take(count, type == PAL_F16 ? 2 : 4, 1); /* any address: tensors are trusted to nothing */
     for (size_t i = 0; i < count; i++) {
         float value = fill_float(kind, (int)i, 1.5f);
         if (type == PAL_F16) {
@@ -246,8 +246,8 @@ static room float_weights(fill kind, uint32_t type, size_t count)
 
 static void compare_float(uint32_t type, const product_case *c)
 {
-    room w = float_weights(c->w, type, (size_t)c->rows * (size_t)c->cols);
-    room x = floats(c->x, (size_t)c->n * (size_t)c->cols, 3.0f);
+    test_array w = float_weights(c->w, type, (size_t)c->rows * (size_t)c->cols);
+    test_array x = floats(c->x, (size_t)c->n * (size_t)c->cols, 3.0f);
     pack(&w, type, c->rows, c->cols);
     compare_products(type, &(pal_product){.x = x.data, .w = w.data, .n = c->n, .rows = c->rows, .cols = c->cols},
                      fill_name[c->x], fill_name[c->w]);
@@ -286,11 +286,11 @@ static void matmul_f16_variants_equal_reference(void **state)
 static void check_float_reference(uint32_t type, int cols)
 {
     const int n = 3, rows = 13; /* a panel, and rows as in the file */
-    room w = float_weights(RANDOM, type, (size_t)rows * cols), x = floats(RANDOM, (size_t)n * cols, 1);
-    room wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
+    test_array w = float_weights(RANDOM, type, (size_t)rows * cols), x = floats(RANDOM, (size_t)n * cols, 1);
+    test_array wf = take((size_t)rows * cols, sizeof(float), sizeof(float));
     pal_dequantize(wf.data, w.data, type, (size_t)rows * cols);
     pack(&w, type, rows, cols);
-    room y =
+    test_array y =
         run_product(&reference, type, (pal_product){.x = x.data, .w = w.data, .n = n, .rows = rows, .cols = cols}, 0);
     for (int i = 0; i < n; i++)
         for (int r = 0; r < rows; r++) {

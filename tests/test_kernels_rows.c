@@ -18,12 +18,12 @@ static void rms_norm_variants_equal_reference(void **state)
     for (int dim = 1; dim < 80; dim++) {
         fill kind = (fill)(dim % FILLS);
         int n = 1 + below(4);
-        room x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
-        room gain = floats(RANDOM, (size_t)dim, 1), y = take((size_t)(n * dim), sizeof(float), sizeof(float));
+        test_array x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
+        test_array gain = floats(RANDOM, (size_t)dim, 1), y = take((size_t)(n * dim), sizeof(float), sizeof(float));
         reference.rms_norm(y.data, x.data, gain.data, 1e-5f, n, dim);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            room y2 = take((size_t)(n * dim), sizeof(float), sizeof(float));
+            test_array y2 = take((size_t)(n * dim), sizeof(float), sizeof(float));
             k.rms_norm(y2.data, x.data, gain.data, 1e-5f, n, dim);
             expect_same(&y, &y2, k.isa, "rms_norm");
             memcpy(y2.data, x.data, y2.bytes); /* y may be x */
@@ -42,8 +42,8 @@ static void rms_norm_reference_is_near_double(void **state)
 {
     (void)state;
     for (int dim = 1; dim < 700; dim += 13) {
-        room x = floats(RANDOM, (size_t)dim, 1), gain = floats(RANDOM, (size_t)dim, 1);
-        room y = take((size_t)dim, sizeof(float), sizeof(float));
+        test_array x = floats(RANDOM, (size_t)dim, 1), gain = floats(RANDOM, (size_t)dim, 1);
+        test_array y = take((size_t)dim, sizeof(float), sizeof(float));
         const float *v = x.data, *g = gain.data, *got = y.data;
         double sum = 0;
         reference.rms_norm(y.data, x.data, gain.data, 1e-5f, 1, dim);
@@ -66,13 +66,13 @@ static void layer_norm_variants_equal_reference(void **state)
     for (int dim = 1; dim < 80; dim++) {
         fill kind = (fill)(dim % FILLS);
         int n = 1 + below(4);
-        room x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
-        room gain = floats(RANDOM, (size_t)dim, 1), bias = floats(RANDOM, (size_t)dim, 1);
-        room y = take((size_t)(n * dim), sizeof(float), sizeof(float));
+        test_array x = floats(kind == HUGE_VALUES ? RANDOM : kind, (size_t)(n * dim), 1e15f);
+        test_array gain = floats(RANDOM, (size_t)dim, 1), bias = floats(RANDOM, (size_t)dim, 1);
+        test_array y = take((size_t)(n * dim), sizeof(float), sizeof(float));
         reference.layer_norm(y.data, x.data, gain.data, bias.data, 1e-5f, n, dim);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            room y2 = take((size_t)(n * dim), sizeof(float), sizeof(float));
+            test_array y2 = take((size_t)(n * dim), sizeof(float), sizeof(float));
             k.layer_norm(y2.data, x.data, gain.data, bias.data, 1e-5f, n, dim);
             expect_same(&y, &y2, k.isa, "layer_norm");
             memcpy(y2.data, x.data, y2.bytes); /* y may be x */
@@ -93,8 +93,8 @@ static void layer_norm_reference_is_near_double(void **state)
 {
     (void)state;
     for (int dim = 2; dim < 700; dim += 13) {
-        room x = floats(RANDOM, (size_t)dim, 1), gain = floats(RANDOM, (size_t)dim, 1);
-        room bias = floats(RANDOM, (size_t)dim, 1), y = take((size_t)dim, sizeof(float), sizeof(float));
+        test_array x = floats(RANDOM, (size_t)dim, 1), gain = floats(RANDOM, (size_t)dim, 1);
+        test_array bias = floats(RANDOM, (size_t)dim, 1), y = take((size_t)dim, sizeof(float), sizeof(float));
         float *v = x.data;
         const float *g = gain.data, *b = bias.data, *got = y.data;
         double mean = 0, squares = 0;
@@ -122,14 +122,14 @@ static void rope_variants_equal_reference(void **state)
     for (int head_dim = 2; head_dim < 80; head_dim += 2) {
         int n = 1 + below(4), heads = 1 + below(3);
         size_t count = (size_t)(n * heads * head_dim), angles = (size_t)(n * head_dim / 2);
-        room x = floats((fill)(head_dim / 2 % FILLS), count, 1e30f);
-        room cosine = floats(RANDOM, angles, 1), sine = floats(RANDOM, angles, 1);
-        room y = take(count, sizeof(float), sizeof(float));
+        test_array x = floats((fill)(head_dim / 2 % FILLS), count, 1e30f);
+        test_array cosine = floats(RANDOM, angles, 1), sine = floats(RANDOM, angles, 1);
+        test_array y = take(count, sizeof(float), sizeof(float));
         memcpy(y.data, x.data, x.bytes);
         reference.rope(y.data, cosine.data, sine.data, n, heads, head_dim);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            room y2 = take(count, sizeof(float), sizeof(float));
+            test_array y2 = take(count, sizeof(float), sizeof(float));
             memcpy(y2.data, x.data, x.bytes);
             k.rope(y2.data, cosine.data, sine.data, n, heads, head_dim);
             expect_same(&y, &y2, k.isa, "rope");
@@ -179,14 +179,14 @@ static void rope_halves_variants_equal_reference(void **state)
     for (int head_dim = 2; head_dim < 80; head_dim += 2) {
         int n = 1 + below(4), heads = 1 + below(3);
         size_t count = (size_t)(n * heads * head_dim), angles = (size_t)(n * head_dim / 2);
-        room x = floats((fill)(head_dim / 2 % FILLS), count, 1e30f);
-        room cosine = floats(RANDOM, angles, 1), sine = floats(RANDOM, angles, 1);
-        room y = take(count, sizeof(float), sizeof(float));
+        test_array x = floats((fill)(head_dim / 2 % FILLS), count, 1e30f);
+        test_array cosine = floats(RANDOM, angles, 1), sine = floats(RANDOM, angles, 1);
+        test_array y = take(count, sizeof(float), sizeof(float));
         memcpy(y.data, x.data, x.bytes);
         reference.rope_halves(y.data, cosine.data, sine.data, n, heads, head_dim);
         pal_kernels k;
         for (size_t at = 0; next_variant(&k, &at);) {
-            room y2 = take(count, sizeof(float), sizeof(float));
+            test_array y2 = take(count, sizeof(float), sizeof(float));
             memcpy(y2.data, x.data, x.bytes);
             k.rope_halves(y2.data, cosine.data, sine.data, n, heads, head_dim);
             expect_same(&y, &y2, k.isa, "rope_halves");
@@ -216,15 +216,15 @@ static void rope_halves_is_rope_of_the_halves_interleaved(void **state)
     for (int i = 0; i < N * HEADS * DIM; i++) assert_true(y[i] == x[i - i % DIM + i % DIM / 2 + i % 2 * HALF]);
 }
 
-static void compare_gelu(const room *x)
+static void compare_gelu(const test_array *x)
 {
     size_t count = x->bytes / sizeof(float);
-    room y = take(count, sizeof(float), sizeof(float));
+    test_array y = take(count, sizeof(float), sizeof(float));
     memcpy(y.data, x->data, x->bytes);
     reference.gelu(y.data, count);
     pal_kernels k;
     for (size_t at = 0; next_variant(&k, &at);) {
-        room y2 = take(count, sizeof(float), sizeof(float));
+        test_array y2 = take(count, sizeof(float), sizeof(float));
         memcpy(y2.data, x->data, x->bytes);
         k.gelu(y2.data, count);
         expect_same(&y, &y2, k.isa, "gelu");
@@ -239,12 +239,12 @@ static void gelu_variants_equal_reference(void **state)
     (void)state;
     skip_without_variants();
     for (int count = 1; count < 60; count++) {
-        room x = floats((fill)(count % FILLS), (size_t)count, 88.5f);
+        test_array x = floats((fill)(count % FILLS), (size_t)count, 88.5f);
         compare_gelu(&x);
         drop(&x);
     }
     const size_t count = 1 << 18;
-    room x = take(count, sizeof(float), sizeof(float));
+    test_array x = take(count, sizeof(float), sizeof(float));
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = (uint32_t)(uniform() * 0x1p32);
         float value;
@@ -270,15 +270,15 @@ static void gelu_reference_is_near_double(void **state)
     }
 }
 
-static void compare_swiglu(const room *gate, const room *up)
+static void compare_swiglu(const test_array *gate, const test_array *up)
 {
     size_t count = gate->bytes / sizeof(float);
-    room y = take(count, sizeof(float), sizeof(float));
+    test_array y = take(count, sizeof(float), sizeof(float));
     memcpy(y.data, gate->data, gate->bytes);
     reference.swiglu(y.data, up->data, count);
     pal_kernels k;
     for (size_t at = 0; next_variant(&k, &at);) {
-        room y2 = take(count, sizeof(float), sizeof(float));
+        test_array y2 = take(count, sizeof(float), sizeof(float));
         memcpy(y2.data, gate->data, gate->bytes);
         k.swiglu(y2.data, up->data, count);
         expect_same(&y, &y2, k.isa, "swiglu");
@@ -292,7 +292,7 @@ static void swiglu_variants_equal_reference(void **state)
     (void)state;
     skip_without_variants();
     for (int count = 1; count < 60; count++) {
-        room gate = floats((fill)(count % FILLS), (size_t)count, 88.5f), up = floats(RANDOM, (size_t)count, 1);
+        test_array gate = floats((fill)(count % FILLS), (size_t)count, 88.5f), up = floats(RANDOM, (size_t)count, 1);
         compare_swiglu(&gate, &up);
         drop(&gate);
         drop(&up);
@@ -306,7 +306,7 @@ static void swiglu_exponential_equals_reference_on_all_magnitudes(void **state)
     (void)state;
     skip_without_variants();
     const size_t count = 1 << 18;
-    room gate = take(count, sizeof(float), sizeof(float)), up = floats(MAX, count, 1);
+    test_array gate = take(count, sizeof(float), sizeof(float)), up = floats(MAX, count, 1);
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = (uint32_t)(uniform() * 0x1p32);
         float value;
@@ -335,10 +335,10 @@ static void add_variants_equal_sum(void **state)
 {
     (void)state;
     for (int count = 1; count < 60; count++) {
-        room x = floats((fill)(count % FILLS), (size_t)count, 1e30f), y = floats(RANGE, (size_t)count, 1);
-        room sum = take((size_t)count, sizeof(float), sizeof(float));
+        test_array x = floats((fill)(count % FILLS), (size_t)count, 1e30f), y = floats(RANGE, (size_t)count, 1);
+        test_array sum = take((size_t)count, sizeof(float), sizeof(float));
         for (int i = 0; i < count; i++) ((float *)sum.data)[i] = ((float *)x.data)[i] + ((float *)y.data)[i];
-        room got = take((size_t)count, sizeof(float), sizeof(float));
+        test_array got = take((size_t)count, sizeof(float), sizeof(float));
         memcpy(got.data, x.data, x.bytes);
         reference.add(got.data, y.data, (size_t)count);
         expect_same(&sum, &got, PAL_ISA_REF, "add");

@@ -19,9 +19,9 @@ enum { AT_ONCE = sizeof at_once / sizeof *at_once, EMPTY = 3 };
 
 static table_fill t;
 
-static void start_free(pal_sampler sampler, int32_t from, int32_t least, int32_t most)
+static void start_free(pal_sampler sampler, int32_t from, int32_t min, int32_t max)
 {
-    table_fill_blanks(&t, sampler, table_masked(&t.model), 1, &from, &least, &most);
+    table_fill_blanks(&t, sampler, table_masked(&t.model), 1, &from, &min, &max);
 }
 
 static void learnt(uint64_t seed)
@@ -32,11 +32,11 @@ static void learnt(uint64_t seed)
 }
 
 /* Probability of a length of at most 1, 2, 3 where everything is masked, made to rise. */
-static void no_longer(double most[4])
+static void no_longer(double max[4])
 {
     for (int32_t n = 1; n < 4; n++) {
-        most[n] = table_conditional(&t.model, table_masked(&t.model), n, EMPTY);
-        if (n > 1 && most[n] < most[n - 1]) most[n] = most[n - 1];
+        max[n] = table_conditional(&t.model, table_masked(&t.model), n, EMPTY);
+        if (n > 1 && max[n] < max[n - 1]) max[n] = max[n - 1];
     }
 }
 
@@ -54,18 +54,18 @@ static void lengths_follow_the_first_evaluation(void **state)
     bool fell = false;
     for (uint64_t i = 0; i < 6; i++)
         for (int s = 0; s < AT_ONCE; s++) {
-            double law[TABLE_PAGES], share[5] = {0.0}, most[4];
+            double probs[TABLE_PAGES], share[5] = {0.0}, max[4];
             learnt(SEED + i);
-            no_longer(most);
-            fell = fell || table_conditional(&t.model, table_masked(&t.model), 3, EMPTY) < most[2];
+            no_longer(max);
+            fell = fell || table_conditional(&t.model, table_masked(&t.model), 3, EMPTY) < max[2];
             start_free(at_once[s], 0, 1, 4);
-            assert_true(table_law(&t, law) < EXACT);
+            assert_true(table_probs(&t, probs) < EXACT);
             for (int32_t page = 0; page < t.model.pages; page++)
-                if (law[page] > 0.0) share[length_of_page(page)] += law[page];
-            assert_true(fabs(share[1] - most[1]) < EXACT);
-            assert_true(fabs(share[2] - (most[2] - most[1])) < EXACT);
-            assert_true(fabs(share[3] - (most[3] - most[2])) < EXACT);
-            assert_true(fabs(share[4] - (1.0 - most[3])) < EXACT);
+                if (probs[page] > 0.0) share[length_of_page(page)] += probs[page];
+            assert_true(fabs(share[1] - max[1]) < EXACT);
+            assert_true(fabs(share[2] - (max[2] - max[1])) < EXACT);
+            assert_true(fabs(share[3] - (max[3] - max[2])) < EXACT);
+            assert_true(fabs(share[4] - (1.0 - max[3])) < EXACT);
         }
     assert_true(fell);
 }
@@ -75,11 +75,11 @@ static void greedy_length_is_the_median(void **state)
     (void)state;
     int32_t seen = 0;
     for (uint64_t i = 0; i < 12; i++) {
-        double most[4];
+        double max[4];
         learnt(SEED + i);
-        no_longer(most);
+        no_longer(max);
         int32_t median = 1;
-        while (median < 4 && most[median] <= 0.5) median++;
+        while (median < 4 && max[median] <= 0.5) median++;
         start_free(PAL_MARGIN, 0, 1, 4);
         t.fill.options.temperature = 0.0;
         assert_int_equal(length_of_page(table_draw(&t, SEED, 0)), median);
@@ -97,26 +97,26 @@ static void length_costs_one_evaluation(void **state)
         start_free(PAL_MARGIN, 0, 1, 4);
         int32_t length = length_of_page(table_draw(&t, SEED, draft));
         assert_int_equal(t.fill.evaluations, length < 4 ? length + 1 : 4);
-        assert_int_equal(t.slot[length - 1].step, length < 4 ? 2 : 1);
-        for (int32_t i = length; i < 4; i++) assert_int_equal(t.slot[i].step, 1);
-        for (int32_t i = 0; i < 4; i++) assert_true(t.slot[i].probability > 0.0f && t.slot[i].probability <= 1.0f);
+        assert_int_equal(t.place[length - 1].step, length < 4 ? 2 : 1);
+        for (int32_t i = length; i < 4; i++) assert_int_equal(t.place[i].step, 1);
+        for (int32_t i = 0; i < 4; i++) assert_true(t.place[i].probability > 0.0f && t.place[i].probability <= 1.0f);
     }
 }
 
 static void blanks_of_known_length_come_first(void **state)
 {
     (void)state;
-    const int32_t from[] = {0, 3}, least[] = {1, 1}, most[] = {3, 1};
+    const int32_t from[] = {0, 3}, min[] = {1, 1}, max[] = {3, 1};
     learnt(SEED);
     for (int s = 0; s < 3; s++) {
-        table_fill_blanks(&t, at_once[s], table_masked(&t.model), 2, from, least, most);
+        table_fill_blanks(&t, at_once[s], table_masked(&t.model), 2, from, min, max);
         pal_fill_step(&t.fill, NULL);
-        assert_int_equal(t.slot[3].step, 1);
+        assert_int_equal(t.place[3].step, 1);
         assert_int_equal(t.fill.open, 3);
     }
-    table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 2, from, least, most);
+    table_fill_blanks(&t, PAL_PARALLEL, table_masked(&t.model), 2, from, min, max);
     pal_fill_step(&t.fill, NULL);
-    assert_true(t.slot[2].step == 1 && t.slot[3].step < 0); /* lengths together, then words */
+    assert_true(t.place[2].step == 1 && t.place[3].step < 0); /* lengths together, then words */
 }
 
 /* ---- what the network is shown ------------------------------------------------------------------------ */
@@ -159,7 +159,7 @@ static void start_between(pal_sampler sampler, int32_t ends_at)
     t.fill.shown_rank = rank;
     t.fill.drops_empty = true;
     t.fill.predictor = (pal_predictor){.vocab = TABLE_VOCAB, .evaluate = note, .logits = answer};
-    for (int32_t i = 0; i < 4; i++) t.slot[i].at = 1 + i;
+    for (int32_t i = 0; i < 4; i++) t.place[i].at = 1 + i;
     if (sampler == PAL_ANCESTRAL || sampler == PAL_REMASK) t.fill.options.steps = 40;
     pal_fill_start(&t.fill);
     asked.ends_at = ends_at;
@@ -219,10 +219,10 @@ static void pinned_end_is_a_shorter_blank(void **state)
     const int32_t three[] = {GIVEN, 4, 4, 4, GIVEN};
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
         start_between(sampler, 4);
-        t.slot[3].pinned = true;
+        t.place[3].pinned = true;
         t.fill.tokens[4] = EMPTY;
         pal_fill_start(&t.fill);
-        t.slot[3].step = 0;
+        t.place[3].step = 0;
         pal_fill_step(&t.fill, NULL);
         assert_int_equal(asked.n, 5);
         assert_memory_equal(asked.tokens, three, sizeof three);

@@ -113,10 +113,10 @@ static void bound_of_a_learnt_network_is_never_below_first_hitting(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 6; seed++) {
-        double law[TABLE_PAGES], sum = 0.0, widest = 0.0;
+        double probs[TABLE_PAGES], sum = 0.0, widest = 0.0;
         random_network(seed % 2 ? 4 : 3, SEED + seed, false);
         table_fill_start(&t, PAL_FIRST_HITTING, table_masked(&t.model));
-        assert_true(table_law(&t, law) < EXACT);
+        assert_true(table_probs(&t, probs) < EXACT);
         pal_scorer s = scorer_of(&t.model);
         for (int32_t page = 0; page < t.model.pages; page++) {
             int32_t text[TABLE_PLACES];
@@ -127,7 +127,7 @@ static void bound_of_a_learnt_network_is_never_below_first_hitting(void **state)
             assert_true(fabs(bound - mean.nats) < EXACT);
             assert_true(fabs(bound - time_integral(text)) < EXACT);
             assert_true(bound >= -log(mean.likelihood) - EXACT);
-            assert_true(fabs(law[page] - mean.likelihood) < EXACT);
+            assert_true(fabs(probs[page] - mean.likelihood) < EXACT);
             sum += mean.likelihood;
             widest = fmax(widest, bound + log(mean.likelihood));
         }
@@ -145,11 +145,11 @@ static void bound_of_exact_conditionals_is_the_likelihood(void **state)
     for (int32_t page = 0; page < t.model.pages; page++)
         for (int32_t given = 0; given < 3; given++) {
             int32_t text[TABLE_PLACES];
-            double law[TABLE_PAGES];
+            double probs[TABLE_PAGES];
             if (!table_is_full(&t.model, page)) continue;
             table_tokens(&t.model, page, text);
-            table_given(&t.model, page_showing(text, (1u << given) - 1), law);
-            assert_true(fabs(pal_score_bound(&s, text, 4, given) + log(law[page])) < FLOAT_LOGITS);
+            table_given(&t.model, page_showing(text, (1u << given) - 1), probs);
+            assert_true(fabs(pal_score_bound(&s, text, 4, given) + log(probs[page])) < FLOAT_LOGITS);
         }
 }
 
@@ -197,22 +197,22 @@ static void masked_score_of_a_uniform_network_has_no_variance(void **state)
 /* ---- adaptive orders ----------------------------------------------------------------------------------- */
 
 /* C31: whatever the network, each order defines a law, whose likelihoods sum to one and are those of the sampler. */
-static void adaptive_likelihoods_are_the_law_of_the_sampler_and_sum_to_one(void **state)
+static void adaptive_likelihoods_are_the_distribution_of_the_sampler_and_sum_to_one(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 4; seed++)
         for (size_t i = 0; i < COUNT(orders); i++) {
-            double law[TABLE_PAGES], sum = 0.0;
+            double probs[TABLE_PAGES], sum = 0.0;
             random_network(seed % 2 ? 4 : 3, SEED + seed, false);
             table_fill_start(&t, orders[i].sampler, table_masked(&t.model));
-            assert_true(table_law(&t, law) < EXACT);
+            assert_true(table_probs(&t, probs) < EXACT);
             pal_scorer s = scorer_of(&t.model);
             for (int32_t page = 0; page < t.model.pages; page++) {
                 int32_t text[TABLE_PLACES];
                 if (!table_is_full(&t.model, page)) continue;
                 table_tokens(&t.model, page, text);
                 double p = exp(-pal_score_adaptive(&s, text, t.model.places, 0, orders[i].measure));
-                assert_true(fabs(p - law[page]) < EXACT);
+                assert_true(fabs(p - probs[page]) < EXACT);
                 sum += p;
             }
             assert_true(fabs(sum - 1.0) < EXACT);
@@ -226,13 +226,13 @@ static void adaptive_likelihood_after_given_tokens_is_conditional(void **state)
     pal_scorer s = scorer_of(&t.model);
     for (size_t i = 0; i < COUNT(orders); i++) {
         int32_t text[TABLE_PLACES] = {1, 2};
-        double law[TABLE_PAGES];
+        double probs[TABLE_PAGES];
         table_fill_start(&t, orders[i].sampler, page_showing(text, 3));
-        table_law(&t, law);
+        table_probs(&t, probs);
         for (text[2] = 0; text[2] < 3; text[2]++)
             for (text[3] = 0; text[3] < 3; text[3]++) {
                 double p = exp(-pal_score_adaptive(&s, text, 4, 2, orders[i].measure));
-                assert_true(fabs(p - law[table_page(&t.model, text)]) < EXACT);
+                assert_true(fabs(p - probs[table_page(&t.model, text)]) < EXACT);
             }
     }
 }
@@ -247,14 +247,14 @@ static void adaptive_likelihood_with_equal_places_takes_the_first(void **state)
         for (int32_t place = 0; place < 4; place++) t.model.logit[page][place][(page / 3 + place) % 3] = -1e30f;
     pal_scorer s = scorer_of(&t.model);
     for (size_t i = 0; i < COUNT(orders); i++) {
-        double law[TABLE_PAGES];
+        double probs[TABLE_PAGES];
         table_fill_start(&t, orders[i].sampler, table_masked(&t.model));
-        table_law(&t, law);
+        table_probs(&t, probs);
         for (int32_t page = 0; page < t.model.pages; page++) {
             int32_t text[TABLE_PLACES];
             if (!table_is_full(&t.model, page)) continue;
             table_tokens(&t.model, page, text);
-            assert_true(fabs(exp(-pal_score_adaptive(&s, text, 4, 0, orders[i].measure)) - law[page]) < EXACT);
+            assert_true(fabs(exp(-pal_score_adaptive(&s, text, 4, 0, orders[i].measure)) - probs[page]) < EXACT);
         }
     }
 }
@@ -333,7 +333,7 @@ int main(void)
         cmocka_unit_test(bound_of_exact_conditionals_is_the_likelihood),
         cmocka_unit_test(masked_score_averaged_is_the_bound),
         cmocka_unit_test(masked_score_of_a_uniform_network_has_no_variance),
-        cmocka_unit_test(adaptive_likelihoods_are_the_law_of_the_sampler_and_sum_to_one),
+        cmocka_unit_test(adaptive_likelihoods_are_the_distribution_of_the_sampler_and_sum_to_one),
         cmocka_unit_test(adaptive_likelihood_after_given_tokens_is_conditional),
         cmocka_unit_test(adaptive_likelihood_with_equal_places_takes_the_first),
         cmocka_unit_test(adaptive_likelihood_takes_one_evaluation_a_token),

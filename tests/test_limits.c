@@ -26,8 +26,8 @@ __extension__ typedef unsigned __int128 wide;
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* As src/arch/bind.c has them. */
-enum { MOST_LAYERS = 1024, MOST_HEADS = 4096, MOST_CONTEXT = 1 << 20, MOST_VOCAB = 1 << 24, MOST_DIM = 1 << 16 };
-enum { MOST_PICTURES = 65536 };
+enum { MAX_LAYERS = 1024, MAX_HEADS = 4096, MAX_CONTEXT = 1 << 20, MAX_VOCAB = 1 << 24, MAX_DIM = 1 << 16 };
+enum { MAX_PICTURES = 65536 };
 
 /* Bytes of the arrays that a layout must have. */
 typedef struct {
@@ -64,8 +64,8 @@ static wide rounded(wide n)
 
 /* ---- transformers ----------------------------------------------------------------------------------- */
 
-static const int heads[] = {1, 8, 1000, MOST_HEADS}, head_dims[] = {2, 64, 128, 4098, MOST_DIM};
-static const int lengths[] = {1, 7, 4096, 131072, MOST_CONTEXT};
+static const int heads[] = {1, 8, 1000, MAX_HEADS}, head_dims[] = {2, 64, 128, 4098, MAX_DIM};
+static const int lengths[] = {1, 7, 4096, 131072, MAX_CONTEXT};
 
 static void check_cache(const pal_cache_shape *shape, int capacity, bool keep, pal_kv_type type)
 {
@@ -89,7 +89,7 @@ static void check_cache(const pal_cache_shape *shape, int capacity, bool keep, p
 static void caches_at_the_limits_fit_or_overflow(void **state)
 {
     (void)state;
-    static const int layers[] = {1, 16, 32, 64, MOST_LAYERS};
+    static const int layers[] = {1, 16, 32, 64, MAX_LAYERS};
     for (size_t h = 0; h < COUNT(heads); h++)
         for (size_t d = 0; d < COUNT(head_dims); d++)
             for (size_t l = 0; l < COUNT(layers); l++)
@@ -113,16 +113,16 @@ static void need_quantized(needs *n, wide rows, wide widest)
 #endif
 }
 
-static void check_activations(const pal_transformer *net, int most, int positions)
+static void check_activations(const pal_transformer *net, int max, int positions)
 {
-    const wide n = (wide)most, dim = (wide)net->dim, hidden = (wide)net->hidden;
+    const wide n = (wide)max, dim = (wide)net->dim, hidden = (wide)net->hidden;
     const wide q_dim = (wide)net->heads * (wide)net->head_dim, kv_dim = (wide)net->kv_heads * (wide)net->head_dim;
     const wide half = (wide)net->head_dim / 2, gates = net->layer[0].gate.data ? 1 : 0;
     wide widest = dim > hidden ? dim : hidden;
     pal_arena arena = {0};
     pal_activations a;
     needs all = {0};
-    pal_activations_layout(&a, net, most, positions, &arena);
+    pal_activations_layout(&a, net, max, positions, &arena);
     pal_activations_table(&a, net, &arena);
     for (int i = 0; i < 2; i++) {
         need(&all, n, dim, 1, sizeof(float));
@@ -142,7 +142,7 @@ static void check_activations(const pal_transformer *net, int most, int position
 static void activations_at_the_limits_fit_or_overflow(void **state)
 {
     (void)state;
-    static const int dims[] = {1, 64, 4096, MOST_DIM}, hiddens[] = {1, 11008, 4 * MOST_DIM};
+    static const int dims[] = {1, 64, 4096, MAX_DIM}, hiddens[] = {1, 11008, 4 * MAX_DIM};
     static const float data[1];
     pal_layer layer = {0};
     pal_transformer net = {.layer = &layer};
@@ -186,9 +186,9 @@ static void parts_of_networks_of_any_size_fit_or_overflow(void **state)
             const wide a = sizes[i], b = sizes[j];
             pal_arena quantized = {0}, conv = {0}, attention = {0}, norm = {0};
             pal_quantized rows;
-            pal_conv2d_room patches;
-            pal_attention_room heads_room;
-            pal_group_norm_room sums;
+            pal_conv2d_scratch patches;
+            pal_attention_scratch heads_scratch;
+            pal_group_norm_scratch sums;
             needs n = {0}, c = {0}, t = {0}, g = {0};
             pal_quantized_layout(&rows, sizes[i], sizes[j], &quantized);
             need_quantized(&n, a, b);
@@ -198,7 +198,7 @@ static void parts_of_networks_of_any_size_fit_or_overflow(void **state)
             need_quantized(&c, PAL_CONV_PIXELS, a);
             need_quantized(&c, 1, b);
             expect(&conv, &c, true);
-            pal_attention_layout(&heads_room, sizes[i], sizes[j], &attention);
+            pal_attention_layout(&heads_scratch, sizes[i], sizes[j], &attention);
             need(&t, a, b, 2, sizeof(float));
             need(&t, rounded(a), b, 1, sizeof(float));
             need(&t, rounded(a), PAL_ATTENTION_ROWS, 1, sizeof(float));
@@ -231,9 +231,9 @@ static void unets_at_the_limits_fit_or_are_refused(void **state)
         assert_true(values > SIZE_MAX ? pal_unet_sizes(&net).values == SIZE_MAX
                                       : pal_unet_sizes(&net).values >= values);
         pal_arena arena = {0};
-        pal_unet_room room;
+        pal_unet_scratch scratch;
         needs n = {0};
-        pal_unet_layout(&room, &net, &arena);
+        pal_unet_layout(&scratch, &net, &arena);
         need(&n, skips, 1, 1, sizeof(float));
         need(&n, values, 5, 1, sizeof(float)); /* x, y, joined, h, t */
         expect(&arena, &n, false);
@@ -245,21 +245,21 @@ static void unets_at_the_limits_fit_or_are_refused(void **state)
 static void text_layouts_at_the_limits_fit_or_overflow(void **state)
 {
     (void)state;
-    static const int32_t vocabs[] = {1, 32768, MOST_VOCAB, INT32_MAX}, most[] = {1, MOST_CONTEXT, INT32_MAX};
+    static const int32_t vocabs[] = {1, 32768, MAX_VOCAB, INT32_MAX}, max[] = {1, MAX_CONTEXT, INT32_MAX};
     for (size_t v = 0; v < COUNT(vocabs); v++)
-        for (size_t m = 0; m < COUNT(most); m++) {
-            const wide vocab = (wide)vocabs[v], tokens = (wide)most[m];
+        for (size_t m = 0; m < COUNT(max); m++) {
+            const wide vocab = (wide)vocabs[v], tokens = (wide)max[m];
             pal_arena filled = {0}, scored = {0}, decoded = {0};
             pal_fill f = {0};
             pal_scorer s = {0};
             pal_choose_scratch d;
             needs n = {0}, k = {0}, w = {0};
-            pal_fill_layout(&f, vocabs[v], most[m], most[m], &filled);
+            pal_fill_layout(&f, vocabs[v], max[m], max[m], &filled);
             need(&n, PAL_FILL_ROWS, vocab, 1, sizeof(float));
             need(&n, vocab, 1, 1, sizeof(double) + 2 * sizeof(int32_t));
             need(&n, tokens, 1, 1, sizeof(double) + 3 * sizeof(int32_t) + sizeof(int));
             expect(&filled, &n, false);
-            pal_scorer_layout(&s, vocabs[v], most[m], &scored);
+            pal_scorer_layout(&s, vocabs[v], max[m], &scored);
             need(&k, PAL_FILL_ROWS, vocab, 1, sizeof(float));
             need(&k, tokens, 1, 1, 3 * sizeof(int32_t) + sizeof(int));
             expect(&scored, &k, false);
@@ -274,7 +274,7 @@ static void text_layouts_at_the_limits_fit_or_overflow(void **state)
 static void picture_layouts_at_the_limits_fit_or_overflow(void **state)
 {
     (void)state;
-    static const int32_t counts[] = {1, 21845, 21846, MOST_PICTURES}; /* 21846 * 256 * 256 * 3 is above 2^32 */
+    static const int32_t counts[] = {1, 21845, 21846, MAX_PICTURES}; /* 21846 * 256 * 256 * 3 is above 2^32 */
     const int32_t size = PAL_UNET_SIDE * PAL_UNET_SIDE * 3;
     for (size_t i = 0; i < COUNT(counts); i++) {
         const wide row = (wide)counts[i] * (wide)size;

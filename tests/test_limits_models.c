@@ -48,17 +48,17 @@ static void expect_sequence(const pal_model *m, const hostile_shape *s, int32_t 
     pal_error err = {0};
     size_t bytes = 0;
     const double numbers = 2.0 * s->layers * max_tokens * s->kv_heads * s->head_dim;
-    const double least = numbers * (type == PAL_KV_F32 ? 4 : type == PAL_KV_F16 ? 2 : 1);
+    const double min = numbers * (type == PAL_KV_F32 ? 4 : type == PAL_KV_F16 ? 2 : 1);
     o.max_tokens = max_tokens;
     o.kv = type;
     const pal_status status = pal_sequence_bytes(m, &o, &bytes, &err);
-    if (!fits(least)) {
+    if (!fits(min)) {
         assert_int_equal(status, PAL_E_MEMORY);
         assert_non_null(err.text);
         return;
     }
     assert_int_equal(status, PAL_OK);
-    assert_true((double)bytes >= least);
+    assert_true((double)bytes >= min);
 }
 
 /* Reads two tokens with space for 16: the network is a right one. */
@@ -136,10 +136,10 @@ static void sequences_and_logits_of_the_largest_network_are_too_large(void **sta
         for (int32_t n = 1 << 20; n; n /= 4) {
             o.max_tokens = n;
             o.kv = (pal_kv_type)type;
-            const double least = 1024.0 * 4096.0 * 65536.0 * n * (type == PAL_KV_F32 ? 8 : type == PAL_KV_F16 ? 4 : 2);
+            const double min = 1024.0 * 4096.0 * 65536.0 * n * (type == PAL_KV_F32 ? 8 : type == PAL_KV_F16 ? 4 : 2);
             const pal_status status = pal_sequence_bytes(m, &o, &bytes, &err);
-            assert_int_equal(status, fits(least) ? PAL_OK : PAL_E_MEMORY);
-            assert_true(status || (double)bytes >= least);
+            assert_int_equal(status, fits(min) ? PAL_OK : PAL_E_MEMORY);
+            assert_true(status || (double)bytes >= min);
         }
     assert_int_equal(pal_logits(m, tokens, 1 << 20, &at, 1, logits, &err), PAL_E_MEMORY);
     assert_int_equal(pal_score(m, "Once upon a time", 16, &score, &result, &err), PAL_E_MEMORY);
@@ -161,13 +161,13 @@ static void pages_of_the_largest_network_are_too_large(void **state)
     pal_error err = {0};
     size_t bytes = 0;
     enlarge(m);
-    const double least = 4.0 * 1048576.0 * 4096.0 * 65536.0 * 4;
+    const double min = 4.0 * 1048576.0 * 4096.0 * 65536.0 * 4;
     pal_status status = pal_session_bytes(m, page, sizeof page - 1, &o, &bytes, &err);
-    assert_int_equal(status, fits(least) ? PAL_OK : PAL_E_MEMORY);
-    assert_true(status || (double)bytes >= least);
+    assert_int_equal(status, fits(min) ? PAL_OK : PAL_E_MEMORY);
+    assert_true(status || (double)bytes >= min);
     status = pal_together_bytes(m, INT32_MAX / 2, &bytes, &err);
-    assert_int_equal(status, fits(1024.0 * least) ? PAL_OK : PAL_E_MEMORY);
-    assert_true(status || (double)bytes >= 1024.0 * least);
+    assert_int_equal(status, fits(1024.0 * min) ? PAL_OK : PAL_E_MEMORY);
+    assert_true(status || (double)bytes >= 1024.0 * min);
     *net = small;
     m->shape = shape;
     pal_model_close(m);
@@ -203,14 +203,14 @@ static void pictures_of_the_largest_size_are_too_many(void **state)
     m->picture->info.channels = 3;
     o.steps = 4;
     for (int32_t count = 65536; count; count /= 2) {
-        const double least = 256.0 * 256.0 * 3.0 * 4.0 * count;
+        const double min = 256.0 * 256.0 * 3.0 * 4.0 * count;
         o.count = l.picture.count = count;
         pal_status status = pal_image_bytes(m, &o, &bytes, &err);
-        if (status != (fits(3 * least) ? PAL_OK : PAL_E_MEMORY)) fail_msg("%d: %s", count, err.text);
-        assert_true(status || (double)bytes >= 3 * least);
+        if (status != (fits(3 * min) ? PAL_OK : PAL_E_MEMORY)) fail_msg("%d: %s", count, err.text);
+        assert_true(status || (double)bytes >= 3 * min);
         status = pal_likelihood_bytes(m, &l, &bytes, &err);
-        assert_int_equal(status, fits(13 * least) ? PAL_OK : PAL_E_MEMORY);
-        assert_true(status || (double)bytes >= 13 * least);
+        assert_int_equal(status, fits(13 * min) ? PAL_OK : PAL_E_MEMORY);
+        assert_true(status || (double)bytes >= 13 * min);
     }
     m->picture->info = small;
     pal_model_close(m);

@@ -18,13 +18,13 @@ static const uint32_t types[] = {PAL_F32,  PAL_F16,  PAL_BF16, PAL_Q8_0, PAL_Q4_
 /* ---- matrices ----------------------------------------------------------- */
 
 typedef struct {
-    room file, data, bias; /* as in a file, in panels */
+    test_array file, data, bias; /* as in a file, in panels */
     pal_matrix m;
 } matrix;
 
-static room some_weights(uint32_t type, size_t count)
+static test_array some_weights(uint32_t type, size_t count)
 {
-    room values = floats(RANDOM, count, 1.0f), w;
+    test_array values = floats(RANDOM, count, 1.0f), w;
     if (type == PAL_BF16) {
         w = take(count, 2, 1);
         for (size_t i = 0; i < count; i++)
@@ -42,7 +42,7 @@ static room some_weights(uint32_t type, size_t count)
 static matrix some_matrix(uint32_t type, int rows, int cols)
 {
     matrix w = {.file = some_weights(type, (size_t)rows * (size_t)cols)};
-    room eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
+    test_array eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
     w.data = take(w.file.bytes, 1, sizeof(float));
     w.bias = floats(RANDOM, (size_t)rows, 1.0f);
     memcpy(w.data.data, w.file.data, w.file.bytes);
@@ -134,7 +134,7 @@ static float plain_dot(const matrix *w, int r, const float *x)
 typedef struct {
     matrix w, a, b;
     pal_adapter by;
-    room x; /* [n, cols] */
+    test_array x; /* [n, cols] */
     int n, plain;
 } product_case;
 
@@ -155,10 +155,10 @@ static void case_drop(product_case *c)
     drop(&c->x);
 }
 
-static room expected(const product_case *c)
+static test_array expected(const product_case *c)
 {
     const int rows = c->w.m.rows, rank = c->a.m.rows;
-    room y = take((size_t)c->n * (size_t)rows, sizeof(float), sizeof(float));
+    test_array y = take((size_t)c->n * (size_t)rows, sizeof(float), sizeof(float));
     float low[PAL_SUPER];
     for (int i = 0; i < c->n; i++) {
         const float *x = (float *)c->x.data + (size_t)i * (size_t)c->w.m.cols;
@@ -198,10 +198,10 @@ static scratch some_scratch(int n, int cols, int rank, int rows)
     return s;
 }
 
-static room run(const pal_kernels *k, const product_case *c)
+static test_array run(const pal_kernels *k, const product_case *c)
 {
     scratch s = some_scratch(c->n, c->w.m.cols, c->a.m.rows, c->w.m.rows);
-    room y = take((size_t)c->n * (size_t)c->w.m.rows, sizeof(float), sizeof(float));
+    test_array y = take((size_t)c->n * (size_t)c->w.m.rows, sizeof(float), sizeof(float));
     pal_input in = pal_input_of(&s.rows, c->x.data, c->n, c->w.m.cols);
     if (c->plain < c->n) pal_input_adapt(&in, c->plain, &s.adapting);
     pal_linear(&(pal_compute){k}, y.data, &in, &c->w.m);
@@ -212,7 +212,7 @@ static room run(const pal_kernels *k, const product_case *c)
 static void compare(const product_case *c)
 {
     char what[100];
-    room plain = expected(c), y = run(&reference, c);
+    test_array plain = expected(c), y = run(&reference, c);
     pal_kernels k;
     snprintf(what, sizeof what, "%s with %s, %s of rank %d, %d of %d rows plain", pal_tensor_type_name(c->w.m.type),
              pal_tensor_type_name(c->a.m.type), pal_tensor_type_name(c->b.m.type), c->a.m.rows, c->plain, c->n);
@@ -266,12 +266,12 @@ static void plain_rows_are_those_without_the_adapter(void **state)
     (void)state;
     for (size_t t = 0; t < COUNT(types); t++) {
         product_case c = some_case(types[t], PAL_F16, PAL_F32, 9, 9, 19, 256, 4);
-        room without = run(&reference, &c);
+        test_array without = run(&reference, &c);
         c.w.m.adapter = &c.by;
-        room all_plain = run(&reference, &c);
+        test_array all_plain = run(&reference, &c);
         expect_same(&without, &all_plain, PAL_ISA_REF, "no row asks");
         c.plain = 6;
-        room some = run(&reference, &c);
+        test_array some = run(&reference, &c);
         assert_memory_equal(some.data, without.data, 6 * 19 * sizeof(float));
         for (size_t i = 6 * 19; i < 9 * 19; i++) assert_true(((float *)some.data)[i] != ((float *)without.data)[i]);
         drop(&without);
@@ -299,7 +299,7 @@ static void inputs_are_quantised_once_and_only_where_weights_need_it(void **stat
     matrix halves = some_matrix(PAL_F16, ROWS, COLS), bytes = some_matrix(PAL_Q8_0, ROWS, COLS),
            nibbles = some_matrix(PAL_Q4_0, ROWS, COLS);
     scratch s = some_scratch(N, COLS, RANK, ROWS);
-    room x = floats(RANDOM, (size_t)N * COLS, 1.0f), y = take((size_t)N * ROWS, sizeof(float), sizeof(float));
+    test_array x = floats(RANDOM, (size_t)N * COLS, 1.0f), y = take((size_t)N * ROWS, sizeof(float), sizeof(float));
     const pal_compute compute = {&counting};
     counting = reference;
     counting.quantize = counted_quantize;

@@ -118,19 +118,19 @@ static void detokenize_unknown_id_is_refused_by_index(void **state)
 
 /* ---- logits ---------------------------------------------------------------------------------------- */
 
-enum { SHOWN = 40, MOST_VOCAB = 512 };
+enum { SHOWN = 40, MAX_VOCAB = 512 };
 
 static void logits_are_the_same_bits_on_every_instruction_set(void **state)
 {
     (void)state;
-    static float best[3 * MOST_VOCAB], scalar[3 * MOST_VOCAB], one[MOST_VOCAB];
+    static float best[3 * MAX_VOCAB], scalar[3 * MAX_VOCAB], one[MAX_VOCAB];
     const char *const names[] = {"tiny-infill", "tiny-ar", "tiny-odd", "tiny-nomask"};
     const int32_t at[] = {0, 17, SHOWN - 1};
     for (int i = 0; i < 4; i++) {
         pal_model *m = open_test_model(names[i]);
         int32_t tokens[SHOWN];
         size_t vocab = (size_t)pal_model_info(m)->vocabulary;
-        assert_true(vocab <= MOST_VOCAB);
+        assert_true(vocab <= MAX_VOCAB);
         for (uint32_t t = 0; t < SHOWN; t++) tokens[t] = (int32_t)pick((uint32_t)i, t, (uint32_t)vocab);
         assert_int_equal(pal_logits(m, tokens, SHOWN, at, 3, best, NULL), PAL_OK);
         assert_int_equal(pal_logits(m, tokens, SHOWN, at + 1, 1, one, NULL), PAL_OK);
@@ -147,7 +147,7 @@ static void logits_are_the_same_bits_on_every_instruction_set(void **state)
 static void logits_causal_ignore_what_comes_later_and_others_do_not(void **state)
 {
     (void)state;
-    static float before[MOST_VOCAB], after[MOST_VOCAB];
+    static float before[MAX_VOCAB], after[MAX_VOCAB];
     for (int causal = 0; causal < 2; causal++) {
         pal_model *m = open_test_model(causal ? "tiny-ar" : "tiny-infill");
         int32_t tokens[] = {5, 300, 310, 320, 330};
@@ -164,7 +164,7 @@ static void logits_causal_ignore_what_comes_later_and_others_do_not(void **state
 static void logits_of_wrong_tokens_are_refused(void **state)
 {
     (void)state;
-    static float logits[MOST_VOCAB];
+    static float logits[MAX_VOCAB];
     static int32_t tokens[200];
     pal_model *m = open_test_model("tiny-infill");
     pal_error err = {0};

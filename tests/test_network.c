@@ -40,7 +40,7 @@ static golden read_golden(const char *name)
 }
 
 /* Root mean square of a - b over that of b, and the largest difference over the largest value. */
-static void compare(const float *a, const float *b, size_t count, double *rms, double *most)
+static void compare(const float *a, const float *b, size_t count, double *rms, double *max)
 {
     double difference = 0.0, norm = 0.0, worst = 0.0, largest = 0.0;
     for (size_t i = 0; i < count; i++) {
@@ -51,16 +51,16 @@ static void compare(const float *a, const float *b, size_t count, double *rms, d
         if (fabs((double)b[i]) > largest) largest = fabs((double)b[i]);
     }
     *rms = sqrt(difference / norm);
-    *most = worst / largest;
+    *max = worst / largest;
 }
 
 static void expect_near(const char *what, int layer, const float *a, const float *b, size_t count, double rms_bound,
-                        double most_bound)
+                        double max_bound)
 {
-    double rms, most;
-    compare(a, b, count, &rms, &most);
-    print_message("    %s %d: rms %.2e, largest %.2e\n", what, layer, rms, most);
-    if (!(rms <= rms_bound && most <= most_bound)) fail_msg("%s %d: rms %g, largest %g", what, layer, rms, most);
+    double rms, max;
+    compare(a, b, count, &rms, &max);
+    print_message("    %s %d: rms %.2e, largest %.2e\n", what, layer, rms, max);
+    if (!(rms <= rms_bound && max <= max_bound)) fail_msg("%s %d: rms %g, largest %g", what, layer, rms, max);
 }
 
 /* Rows computed alone are those computed with all others, to the last bit; a->x holds all of them. */
@@ -83,7 +83,7 @@ static void check_rows(const pal_transformer *net, const pal_compute *compute, p
 }
 
 /* Runs the first l layers for every l, so that the first layer that differs is named. */
-static void check_layers(const pal_transformer *net, unsigned isa, const golden *g, double rms_bound, double most_bound)
+static void check_layers(const pal_transformer *net, unsigned isa, const golden *g, double rms_bound, double max_bound)
 {
     pal_kernels kernels;
     const pal_compute compute = {&kernels};
@@ -108,10 +108,10 @@ static void check_layers(const pal_transformer *net, unsigned isa, const golden 
         pal_transformer part = *net;
         part.layers = l;
         pal_transformer_forward(&part, &compute, &a, &cache, g->tokens, g->n, 0, a.every, g->n);
-        expect_near("after layer", l, a.x, g->hidden + (size_t)l * size, size, rms_bound, most_bound);
+        expect_near("after layer", l, a.x, g->hidden + (size_t)l * size, size, rms_bound, max_bound);
     }
     pal_transformer_logits(net, &compute, &a, (const int *)g->at, g->count, logits);
-    expect_near("logits", g->layers, logits, g->logits, (size_t)g->count * (size_t)g->vocab, rms_bound, most_bound);
+    expect_near("logits", g->layers, logits, g->logits, (size_t)g->count * (size_t)g->vocab, rms_bound, max_bound);
     check_rows(net, &compute, &a, &cache, g);
     free(logits);
     free(block);
@@ -127,7 +127,7 @@ static const pal_network_kind *kind_of(const pal_gguf *g)
 }
 
 static void check(const char *model, const char *golden_name, const char *type, unsigned isa, double rms_bound,
-                  double most_bound)
+                  double max_bound)
 {
     golden g = read_golden(golden_name);
     buffer file = converted(model, type);
@@ -143,7 +143,7 @@ static void check(const char *model, const char *golden_name, const char *type, 
         pal_matrices_pack(&net.matrices, &err))
         fail_msg("%s", err.text);
     print_message("  %s as %s, kernels %s\n", model, type, pal_isa_name(isa & pal_cpu_isa()));
-    check_layers(&net, isa, &g, rms_bound, most_bound);
+    check_layers(&net, isa, &g, rms_bound, max_bound);
     pal_transformer_release(&net);
     pal_gguf_close(gguf);
     free(image);
@@ -154,12 +154,12 @@ static void check(const char *model, const char *golden_name, const char *type, 
 /* With the sanitizers the scalar code takes most of a minute for the shipped model; there it runs the small one alone,
  * and the shipped one where nothing slows it down. */
 static void check_scalar(const char *model, const char *golden_name, const char *type, double rms_bound,
-                         double most_bound)
+                         double max_bound)
 {
 #ifdef PAL_SANITIZED
     if (strncmp(model, "models/", 7) == 0) return;
 #endif
-    check(model, golden_name, type, PAL_ISA_REF, rms_bound, most_bound);
+    check(model, golden_name, type, PAL_ISA_REF, rms_bound, max_bound);
 }
 
 #define SHIPPED "models/tales-ar.gguf", "tests/golden/network/tales-ar.bin"

@@ -15,7 +15,7 @@
 
 enum { LONGEST = 96 };
 
-static const pal_page_rules rules = {.longest = LONGEST, .free_least = 1, .free_most = 16};
+static const pal_page_rules rules = {.longest = LONGEST, .free_min = 1, .free_max = 16};
 
 /* Reads twice, as pal_page_read wants it; free with free_page.  NULL error: must be a page. */
 static pal_status read_page(pal_page *page, const char *source, size_t bytes, pal_error *err)
@@ -53,7 +53,7 @@ static const char *shape_of(const char *source)
     for (size_t i = 0; i < page.count; i++) {
         const pal_segment *s = &page.segments[i];
         if (s->blank) {
-            length += (size_t)snprintf(out + length, sizeof out - length, "(%d-%d)", s->least, s->most);
+            length += (size_t)snprintf(out + length, sizeof out - length, "(%d-%d)", s->min, s->max);
         } else {
             length += (size_t)snprintf(out + length, sizeof out - length, "'%.*s'", (int)s->bytes, page.text + s->from);
         }

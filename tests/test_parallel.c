@@ -47,12 +47,12 @@ static void parallel_that_admits_one_place_is_the_adaptive_order(void **state)
     } rules[] = {{1.0, 0.0, PAL_CONFIDENCE}, {0.0, 1e-9, PAL_ENTROPY}};
     random_learnt(4, SEED);
     for (size_t i = 0; i < COUNT(rules); i++) {
-        double law[TABLE_PAGES], wanted[TABLE_PAGES];
+        double probs[TABLE_PAGES], wanted[TABLE_PAGES];
         start_parallel(table_masked(&t.model), rules[i].threshold, rules[i].bound);
-        assert_true(table_law(&t, law) < EXACT);
+        assert_true(table_probs(&t, probs) < EXACT);
         table_fill_start(&t, rules[i].same, table_masked(&t.model));
-        table_law(&t, wanted);
-        assert_true(table_distance(&t.model, law, wanted) < EXACT);
+        table_probs(&t, wanted);
+        assert_true(table_distance(&t.model, probs, wanted) < EXACT);
     }
 }
 
@@ -60,16 +60,16 @@ static void parallel_that_admits_one_place_is_the_adaptive_order(void **state)
 static void parallel_that_admits_all_places_draws_them_independently(void **state)
 {
     (void)state;
-    double law[TABLE_PAGES], wanted[TABLE_PAGES];
+    double probs[TABLE_PAGES], wanted[TABLE_PAGES];
     random_exact(3, SEED);
     table_product(&t.model, wanted);
     assert_true(table_distance(&t.model, wanted, t.model.joint) > 0.01);
     start_parallel(table_masked(&t.model), 1e-9, 0.0);
-    assert_true(table_law(&t, law) < EXACT);
-    assert_true(table_distance(&t.model, law, wanted) < FLOAT_LOGITS);
+    assert_true(table_probs(&t, probs) < EXACT);
+    assert_true(table_distance(&t.model, probs, wanted) < FLOAT_LOGITS);
     start_parallel(table_masked(&t.model), 0.0, 1e6);
-    assert_true(table_law(&t, law) < EXACT);
-    assert_true(table_distance(&t.model, law, wanted) < FLOAT_LOGITS);
+    assert_true(table_probs(&t, probs) < EXACT);
+    assert_true(table_distance(&t.model, probs, wanted) < FLOAT_LOGITS);
 }
 
 /* One text gets most of the mass: the laws for which decoding in parallel is meant. */
@@ -137,7 +137,7 @@ static void parallel_threshold_greedy_finds_the_joint_mode(void **state)
 
 static double entropy_of(int32_t page, int32_t place)
 {
-    return -table_sureness(&t.model, PAL_ENTROPY, page, place);
+    return -table_score(&t.model, PAL_ENTROPY, page, place);
 }
 
 /* KL of the joint law of place[count] from the product of its marginals. */

@@ -200,9 +200,9 @@ static void models_that_draw_nothing_are_refused(void **state)
     refused(stored, &o, PAL_E_OPTION, "as stored");
     assert_null(pal_model_image(text));
     assert_false(pal_model_info(text)->can_image);
-    assert_false(pal_image_can(text, PAL_IMAGE_DDPM, &why));
+    assert_false(pal_image_supports(text, PAL_IMAGE_DDPM, &why));
     assert_non_null(strstr(why, "text model"));
-    assert_true(pal_image_can(stored, PAL_IMAGE_SN_DDPM, NULL)); /* info asks that */
+    assert_true(pal_image_supports(stored, PAL_IMAGE_SN_DDPM, NULL)); /* info asks that */
     pal_model_close(text);
     pal_model_close(stored);
     pal_model_close(vocabulary);
@@ -239,13 +239,13 @@ static void what_a_model_can_is_said(void **state)
     for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++) {
         const char *name = pal_image_sampler_name((pal_image_sampler)s);
         bool needs = strncmp(name, "sn-", 3) == 0 || strncmp(name, "npr-", 4) == 0 || strncmp(name, "ana", 3) == 0;
-        assert_true(pal_image_can(model, (pal_image_sampler)s, &why));
-        assert_int_equal(pal_image_can(plain, (pal_image_sampler)s, &why), !needs);
+        assert_true(pal_image_supports(model, (pal_image_sampler)s, &why));
+        assert_int_equal(pal_image_supports(plain, (pal_image_sampler)s, &why), !needs);
     }
     assert_non_null(strstr(why, "work without"));
-    assert_false(pal_image_can(model, PAL_IMAGE_SAMPLERS, NULL));
-    assert_int_equal(pal_image_best(model), PAL_IMAGE_SN_DDPM);
-    assert_int_equal(pal_image_best(plain), PAL_IMAGE_DDPM);
+    assert_false(pal_image_supports(model, PAL_IMAGE_SAMPLERS, NULL));
+    assert_int_equal(pal_image_default_sampler(model), PAL_IMAGE_SN_DDPM);
+    assert_int_equal(pal_image_default_sampler(plain), PAL_IMAGE_DDPM);
 }
 
 static void blocks_that_are_too_small_are_refused_and_left_alone(void **state)

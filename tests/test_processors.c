@@ -14,17 +14,17 @@
 
 /* ---- against numpy ---------------------------------------------------------------------------------- */
 
-enum { MOST = 1024 };
+enum { MAX_N = 1024 };
 
 typedef struct {
     int32_t n;
     pal_choose_options options;
     pal_choose_context context;
     double mu;
-    float logits[MOST];
-    int32_t tokens[MOST];
-    pal_logit_bias bias[MOST];
-    uint8_t allowed[MOST];
+    float logits[MAX_N];
+    int32_t tokens[MAX_N];
+    pal_logit_bias bias[MAX_N];
+    uint8_t allowed[MAX_N];
 } golden_case;
 
 static void take(const unsigned char **at, void *out, size_t bytes)
@@ -53,7 +53,7 @@ static void take_case(const unsigned char **at, golden_case *c)
     *o = pal_choose_defaults();
     c->n = take_int(at);
     int32_t count = take_int(at), biases = take_int(at), flags = take_int(at);
-    assert_true(c->n <= MOST && count <= MOST && biases <= MOST);
+    assert_true(c->n <= MAX_N && count <= MAX_N && biases <= MAX_N);
     o->top_k = take_int(at);
     o->repeat_last_n = take_int(at);
     o->mirostat = take_int(at);
@@ -150,7 +150,7 @@ static int32_t check_case(const unsigned char **at, golden_case *c)
     return outcome;
 }
 
-static void decode_law_equals_numpy(void **state)
+static void decode_distribution_equals_numpy(void **state)
 {
     (void)state;
     static golden_case c;
@@ -196,7 +196,7 @@ static unsigned kept(const pal_choose_options *o, const double *p, int32_t n)
     return set;
 }
 
-static void truncations_of_a_small_law_keep_what_their_definitions_say(void **state)
+static void truncations_of_a_small_distribution_keep_what_their_definitions_say(void **state)
 {
     (void)state;
     const double p[] = {0.1, 0.4, 0.2, 0.25, 0.05, 0.0};
@@ -316,7 +316,7 @@ static void options_out_of_range_are_refused(void **state)
     (void)state;
     pal_choose_options o;
     const struct {
-        double *field, least, most, below, above;
+        double *field, min, max, below, above;
     } range[] = {
         {&o.temperature, 0.0, 100.0, -1e-300, 100.1},
         {&o.typical_p, 0.0, 1.0, -1e-9, 1.1},
@@ -329,7 +329,7 @@ static void options_out_of_range_are_refused(void **state)
         {&o.mirostat_eta, 1e-300, 1.0, 0.0, 1.1},
     };
     for (size_t i = 0; i < COUNT(range); i++) {
-        const double good[] = {range[i].least, range[i].most}, bad[] = {range[i].below, range[i].above, NAN};
+        const double good[] = {range[i].min, range[i].max}, bad[] = {range[i].below, range[i].above, NAN};
         o = pal_choose_defaults();
         for (size_t j = 0; j < COUNT(good); j++) {
             *range[i].field = good[j];
@@ -376,8 +376,8 @@ static void option_numbers_and_biases_out_of_range_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decode_law_equals_numpy),
-        cmocka_unit_test(truncations_of_a_small_law_keep_what_their_definitions_say),
+        cmocka_unit_test(decode_distribution_equals_numpy),
+        cmocka_unit_test(truncations_of_a_small_distribution_keep_what_their_definitions_say),
         cmocka_unit_test(min_p_behind_typical_is_relative_to_what_is_left),
         cmocka_unit_test(penalties_of_a_window_count_its_tokens_only),
         cmocka_unit_test(temperature_zero_takes_the_lowest_id_among_equals),

@@ -14,7 +14,7 @@
 /* ---- draws ------------------------------------------------------------------------------------------ */
 
 /* Pearson's chi-square over 8 tokens with every processor on; 7 degrees of freedom: above 24.3 once in a thousand. */
-static void draws_of_many_positions_follow_the_law(void **state)
+static void draws_of_many_positions_follow_the_distribution(void **state)
 {
     (void)state;
     enum { N = 12, DRAWS = 200000 };
@@ -25,7 +25,7 @@ static void draws_of_many_positions_follow_the_law(void **state)
     const pal_choose_context context = {.tokens = tokens, .count = 3};
     pal_chosen drawn;
     int32_t seen[N] = {0}, possible = 0;
-    double chi_square = 0.0, law[N];
+    double chi_square = 0.0, probs[N];
     lent l = lend(N);
     o.temperature = 1.3;
     o.repetition_penalty = 1.1;
@@ -41,9 +41,9 @@ static void draws_of_many_positions_follow_the_law(void **state)
         assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, u, &drawn, NULL), PAL_OK);
         seen[drawn.id]++;
     }
-    memcpy(law, l.scratch.probabilities, sizeof law);
+    memcpy(probs, l.scratch.probabilities, sizeof probs);
     for (int32_t id = 0; id < N; id++) {
-        double expected = law[id] * DRAWS;
+        double expected = probs[id] * DRAWS;
         assert_true(expected > 0.0 || seen[id] == 0);
         if (expected > 0.0) chi_square += (seen[id] - expected) * (seen[id] - expected) / expected;
         possible += expected > 0.0;
@@ -57,7 +57,7 @@ static void draws_of_many_positions_follow_the_law(void **state)
 /* ---- mirostat --------------------------------------------------------------------------------------- */
 
 /* On a Zipf law (whose likeliest token has 2.7 bits) the mean surprise of a long text comes to the target. */
-static void mirostat_on_a_zipf_law_reaches_its_target(void **state)
+static void mirostat_on_a_zipf_distribution_reaches_its_target(void **state)
 {
     (void)state;
     enum { N = 5000, TEXT = 3000, WARM_UP = 500 };
@@ -107,8 +107,8 @@ static void mirostat_from_any_saved_state_keeps_a_token(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(draws_of_many_positions_follow_the_law),
-        cmocka_unit_test(mirostat_on_a_zipf_law_reaches_its_target),
+        cmocka_unit_test(draws_of_many_positions_follow_the_distribution),
+        cmocka_unit_test(mirostat_on_a_zipf_distribution_reaches_its_target),
         cmocka_unit_test(mirostat_from_any_saved_state_keeps_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,13 +13,13 @@
 
 typedef struct {
     unsigned char *block, *image;
-    size_t size, room, fail_after;
+    size_t size, capacity, fail_after;
 } memory_file;
 
 static bool write_memory(void *context, const void *data, size_t bytes)
 {
     memory_file *f = context;
-    if (f->size + bytes > f->room || f->size + bytes > f->fail_after) return false;
+    if (f->size + bytes > f->capacity || f->size + bytes > f->fail_after) return false;
     memcpy(f->image + f->size, data, bytes);
     f->size += bytes;
     return true;
@@ -27,8 +27,8 @@ static bool write_memory(void *context, const void *data, size_t bytes)
 
 static memory_file new_file(void)
 {
-    memory_file f = {.room = 1 << 20, .fail_after = SIZE_MAX};
-    f.block = malloc(f.room + 63);
+    memory_file f = {.capacity = 1 << 20, .fail_after = SIZE_MAX};
+    f.block = malloc(f.capacity + 63);
     assert_non_null(f.block);
     f.image = (unsigned char *)(((uintptr_t)f.block + 63) & ~(uintptr_t)63);
     return f;

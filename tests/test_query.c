@@ -45,11 +45,11 @@ static void answered_beforehand_equals_alone(void **state)
     (void)state;
     for (int run = 0; run < 4 * PAL_SAMPLERS; run++)
         for (uint32_t draft = 0; draft < 10; draft++) {
-            pal_slot alone[4];
+            pal_fill_place alone[4];
             start((pal_sampler)(run / 4), run & 1, run & 2);
             table_draw(&t, SEED, draft);
             const int32_t evaluations = t.fill.evaluations;
-            memcpy(alone, t.slot, sizeof alone);
+            memcpy(alone, t.place, sizeof alone);
             pal_fill_start(&t.fill);
             for (pal_status s = PAL_MORE; s == PAL_MORE;) {
                 const pal_query *q = pal_fill_query(&t.fill);
@@ -60,9 +60,9 @@ static void answered_beforehand_equals_alone(void **state)
             }
             assert_int_equal(t.fill.evaluations, evaluations);
             for (int32_t i = 0; i < 4; i++) {
-                assert_int_equal(t.slot[i].step, alone[i].step);
-                assert_int_equal(t.slot[i].rank, alone[i].rank);
-                assert_true(t.slot[i].probability == alone[i].probability);
+                assert_int_equal(t.place[i].step, alone[i].step);
+                assert_int_equal(t.place[i].rank, alone[i].rank);
+                assert_true(t.place[i].probability == alone[i].probability);
             }
         }
 }
@@ -113,13 +113,13 @@ static void pin_of_a_drawn_token_asks_those_again_that_read_order(void **state)
 static void pin_of_a_drawn_empty_asks_again(void **state)
 {
     (void)state;
-    const int32_t from = 0, least = 1, most = 4;
+    const int32_t from = 0, min = 1, max = 4;
     int seen = 0;
     table_init(&t.model, 4, 4, true);
     table_random_joint(&t.model, SEED, 0.5, 0.0, NULL);
     table_learnt(&t.model, SEED);
     for (uint32_t draft = 0; draft < 50; draft++) {
-        table_fill_blanks(&t, PAL_FIRST_HITTING, table_masked(&t.model), 1, &from, &least, &most);
+        table_fill_blanks(&t, PAL_FIRST_HITTING, table_masked(&t.model), 1, &from, &min, &max);
         t.fill.options.draft = draft;
         pal_fill_step(&t.fill, NULL);
         if (t.tokens[3] != t.model.classes.empty || !t.fill.open) continue;

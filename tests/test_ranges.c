@@ -61,7 +61,7 @@ static int close_models(void **state)
     return 0;
 }
 
-static void *room_for(size_t bytes)
+static void *block_of(size_t bytes)
 {
     void *block = malloc(bytes);
     assert_non_null(block);
@@ -74,7 +74,7 @@ static pal_sequence *new_sequence(void **block)
     pal_sequence *s;
     const pal_sequence_options o = pal_sequence_defaults();
     assert_int_equal(pal_sequence_bytes(writes, &o, &bytes, NULL), PAL_OK);
-    *block = room_for(bytes);
+    *block = block_of(bytes);
     assert_int_equal(pal_sequence_init(&s, writes, &o, *block, bytes, NULL), PAL_OK);
     return s;
 }
@@ -111,7 +111,7 @@ static void fill_greedily(const pal_infill_options *o, char text[128])
     size_t bytes;
     pal_session *s;
     assert_int_equal(pal_session_bytes(fills, page, sizeof page - 1, o, &bytes, NULL), PAL_OK);
-    void *block = room_for(bytes);
+    void *block = block_of(bytes);
     assert_int_equal(pal_session_init(&s, fills, page, sizeof page - 1, o, block, bytes, NULL), PAL_OK);
     while (pal_step(s, NULL) == PAL_MORE) continue;
     memset(text, 0, 128);
@@ -127,7 +127,7 @@ static void write_greedily(const pal_generate_options *o, int32_t ids[16])
     pal_generator *g;
     pal_sequence *sequence = new_sequence(&block);
     assert_int_equal(pal_generator_bytes(sequence, o, &bytes, NULL), PAL_OK);
-    void *second = room_for(bytes);
+    void *second = block_of(bytes);
     assert_int_equal(pal_generator_init(&g, sequence, o, second, bytes, NULL), PAL_OK);
     assert_int_equal(pal_generator_prompt(g, "the cat", 7, 0, NULL), PAL_OK);
     while (pal_generator_step(g, NULL) == PAL_MORE) continue;

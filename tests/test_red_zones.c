@@ -34,7 +34,7 @@ static void expect_closed(const void *array, size_t count, size_t size)
 
 static void expect_closed_activations(const pal_activations *a, const pal_transformer *net)
 {
-    const size_t n = (size_t)a->most, dim = (size_t)net->dim, q_dim = (size_t)net->heads * (size_t)net->head_dim;
+    const size_t n = (size_t)a->max_tokens, dim = (size_t)net->dim, q_dim = (size_t)net->heads * (size_t)net->head_dim;
     const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim;
     expect_closed(a->x, n * dim, sizeof *a->x);
     expect_closed(a->h, n * dim, sizeof *a->h);
@@ -53,21 +53,21 @@ static void expect_closed_activations(const pal_activations *a, const pal_transf
 static void expect_closed_session(const pal_session *s)
 {
     const pal_fill *f = &s->fill;
-    const size_t vocab = (size_t)s->model->shape.vocab, slots = (size_t)s->page.places;
-    const size_t shown = (size_t)s->runner.activations.most;
+    const size_t vocab = (size_t)s->model->shape.vocab, places = (size_t)s->page.places;
+    const size_t shown = (size_t)s->runner.activations.max_tokens;
     expect_closed(s, 1, sizeof *s);
     expect_closed(s->page.segments, s->page.count, sizeof *s->page.segments);
     expect_closed(s->page.text, s->page.bytes, 1);
-    expect_closed(s->layout.tokens, s->page.bytes + s->page.count + slots + 2, sizeof *s->layout.tokens);
+    expect_closed(s->layout.tokens, s->page.bytes + s->page.count + places + 2, sizeof *s->layout.tokens);
     expect_closed(s->layout.blank, s->page.blanks, sizeof *s->layout.blank);
-    expect_closed(s->layout.slot, slots, sizeof *s->layout.slot);
+    expect_closed(s->layout.place, places, sizeof *s->layout.place);
     expect_closed(f->shown, shown, sizeof *f->shown);
     expect_closed(f->logits, PAL_FILL_ROWS * vocab, sizeof *f->logits);
-    expect_closed(f->law, vocab, sizeof *f->law);
+    expect_closed(f->probs, vocab, sizeof *f->probs);
     expect_closed(f->scratch.rank, vocab, sizeof *f->scratch.rank);
     expect_closed(f->scratch.seen, vocab, sizeof *f->scratch.seen);
-    expect_closed(f->sureness, slots, sizeof *f->sureness);
-    expect_closed(f->asked, slots, sizeof *f->asked);
+    expect_closed(f->score, places, sizeof *f->score);
+    expect_closed(f->asked, places, sizeof *f->asked);
     expect_closed_activations(&s->runner.activations, pal_model_transformer(s->model));
     expect_closed(s->runner.rows, shown, sizeof *s->runner.rows);
     expect_closed(s->runner.row_of, shown, sizeof *s->runner.row_of);
@@ -121,22 +121,22 @@ static void block_that_is_used_again_has_the_red_zones_of_its_last_session(void 
     static const char *const pages[] = {"a [[9]] b [[30]] c [[2]]", "[[1]]", "a b c d [[7]]", "x [[?]] y [[40]]"};
     enum { PAGES = sizeof pages / sizeof *pages };
     const pal_infill_options o = options_of(PAL_ENTROPY, 2);
-    size_t most = 0, bytes;
+    size_t max = 0, bytes;
     for (int i = 0; i < PAGES; i++) {
         assert_int_equal(pal_session_bytes(model, pages[i], strlen(pages[i]), &o, &bytes, NULL), PAL_OK);
-        most = bytes > most ? bytes : most;
+        max = bytes > max ? bytes : max;
     }
-    void *block = malloc(most);
+    void *block = malloc(max);
     for (int i = 0; i < 3 * PAGES; i++) {
         const char *page = pages[i % PAGES];
         lent l = {.memory = block};
-        assert_int_equal(pal_session_init(&l.session, model, page, strlen(page), &o, block, most, NULL), PAL_OK);
+        assert_int_equal(pal_session_init(&l.session, model, page, strlen(page), &o, block, max, NULL), PAL_OK);
         expect_closed_session(l.session);
         finish(&l);
     }
     free(block);
-    block = malloc(most);
-    assert_null(__asan_region_is_poisoned(block, most));
+    block = malloc(max);
+    assert_null(__asan_region_is_poisoned(block, max));
     free(block);
 }
 

@@ -43,7 +43,7 @@ static void every_sampler_has_a_row_and_a_name_of_its_own(void **state)
 static void exact_samplers_are_those_that_follow_the_law(void **state)
 {
     (void)state;
-    double law[TABLE_PAGES], wanted[TABLE_PAGES];
+    double probs[TABLE_PAGES], wanted[TABLE_PAGES];
     table_init(&t.model, 4, 3, false);
     table_random_joint(&t.model, SEED, 0.35, 0.0, NULL);
     table_exact(&t.model);
@@ -51,8 +51,8 @@ static void exact_samplers_are_those_that_follow_the_law(void **state)
     assert_true(table_given(&t.model, page, wanted));
     for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_SAMPLERS; i++) {
         start(i, page);
-        table_law(&t, law);
-        const double distance = table_distance(&t.model, law, wanted);
+        table_probs(&t, probs);
+        const double distance = table_distance(&t.model, probs, wanted);
         if (pal_sampler_about(i)->exact != (distance < FLOAT_LOGITS))
             fail_msg("%s is off by %g", pal_sampler_name(i), distance);
     }
@@ -119,18 +119,18 @@ static void those_that_say_so_open_places_again_or_go_through_time_steps(void **
 static void lengths_drawn_at_once_come_before_words(void **state)
 {
     (void)state;
-    const int32_t from = 0, least = 1, most = 4;
+    const int32_t from = 0, min = 1, max = 4;
     table_init(&t.model, 4, 4, true);
     table_random_joint(&t.model, SEED, 0.5, 0.0, NULL);
     table_learnt(&t.model, SEED);
     for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_SAMPLERS; i++) {
         int words_first = 0;
         for (uint32_t draft = 0; draft < 50; draft++) {
-            table_fill_blanks(&t, i, table_masked(&t.model), 1, &from, &least, &most);
+            table_fill_blanks(&t, i, table_masked(&t.model), 1, &from, &min, &max);
             t.fill.options.draft = draft;
             pal_fill_step(&t.fill, NULL);
             const bool ends = t.tokens[3] != t.model.classes.mask;
-            words_first += !ends && !pal_length_is_settled(&t.fill, &t.blank[0]);
+            words_first += !ends && !pal_length_is_known(&t.fill, &t.blank[0]);
         }
         if (pal_sampler_row_of(i)->lengths == PAL_LENGTHS_AT_ONCE) assert_int_equal(words_first, 0);
         if (i == PAL_FIRST_HITTING) assert_true(words_first > 0);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "table_model.h"
-#include "text/law.h"
+#include "text/probabilities.h"
 
 #define EXACT        1e-12 /* sums of a few hundred doubles */
 #define FLOAT_LOGITS 1e-6  /* exact conditionals, but rounded to the floats that a network answers with */
@@ -46,12 +46,12 @@ static double worst_distance(pal_sampler sampler)
 {
     double worst = 0.0;
     for (int32_t page = 0; page < t.model.pages; page++) {
-        double law[TABLE_PAGES], wanted[TABLE_PAGES];
+        double probs[TABLE_PAGES], wanted[TABLE_PAGES];
         if (table_is_full(&t.model, page) || !table_given(&t.model, page, wanted)) continue;
         table_fill_start(&t, sampler, page);
-        double spread = table_law(&t, law);
+        double spread = table_probs(&t, probs);
         assert_true(spread < EXACT);
-        worst = fmax(worst, table_distance(&t.model, law, wanted));
+        worst = fmax(worst, table_distance(&t.model, probs, wanted));
     }
     return worst;
 }
@@ -65,7 +65,7 @@ static bool is_codeword(const table_model *m, int32_t full)
     return x[2] == (x[0] + x[1]) % 3 && x[3] == (x[0] + 2 * x[1]) % 3;
 }
 
-static void exact_samplers_on_a_code_reproduce_its_law_to_rounding(void **state)
+static void exact_samplers_on_a_code_reproduce_its_distribution_to_rounding(void **state)
 {
     (void)state;
     table_init(&t.model, 4, 3, false);
@@ -76,11 +76,11 @@ static void exact_samplers_on_a_code_reproduce_its_law_to_rounding(void **state)
 }
 
 /* C04, C09: from every page, that is with any tokens given at any places. */
-static void exact_samplers_reproduce_the_conditional_law_of_every_page(void **state)
+static void exact_samplers_reproduce_the_conditional_distribution_of_every_page(void **state)
 {
     (void)state;
-    for (uint64_t law = 0; law < 6; law++) {
-        random_exact(law < 4 ? 3 : 4, SEED + law, law % 2 ? 0.4 : 0.0);
+    for (uint64_t probs = 0; probs < 6; probs++) {
+        random_exact(probs < 4 ? 3 : 4, SEED + probs, probs % 2 ? 0.4 : 0.0);
         for (size_t i = 0; i < COUNT(one_by_one); i++) {
             double distance = worst_distance(one_by_one[i]);
             if (distance >= FLOAT_LOGITS) fail_msg("%s: %g", pal_sampler_name(one_by_one[i]), distance);
@@ -91,23 +91,23 @@ static void exact_samplers_reproduce_the_conditional_law_of_every_page(void **st
 /* ---- the laws on networks whose conditionals contradict each other: order matters there ---------------- */
 
 /* The law by its definition: a place at random, or the surest one, then a token; and so on. */
-static void defined_law(const table_model *m, pal_sampler sampler, int32_t page, double weight, double *law)
+static void defined_probs(const table_model *m, pal_sampler sampler, int32_t page, double weight, double *probs)
 {
     int32_t open[TABLE_PLACES], count = 0, best = 0;
     for (int32_t i = 0; i < m->places; i++)
         if (table_token(m, page, i) == m->symbols) open[count++] = i;
     if (!count) {
-        law[page] += weight;
+        probs[page] += weight;
         return;
     }
     for (int32_t i = 1; i < count; i++)
-        if (table_sureness(m, sampler, page, open[i]) > table_sureness(m, sampler, page, open[best])) best = i;
+        if (table_score(m, sampler, page, open[i]) > table_score(m, sampler, page, open[best])) best = i;
     for (int32_t i = 0; i < count; i++) {
         if (sampler != PAL_FIRST_HITTING && i != best) continue;
         double share = sampler == PAL_FIRST_HITTING ? weight / count : weight;
         for (int32_t s = 0; s < m->symbols; s++)
-            defined_law(m, sampler, table_with(m, page, open[i], s), share * table_conditional(m, page, open[i], s),
-                        law);
+            defined_probs(m, sampler, table_with(m, page, open[i], s), share * table_conditional(m, page, open[i], s),
+                          probs);
     }
 }
 
@@ -117,25 +117,25 @@ static void exact_samplers_on_learnt_networks_follow_their_definition(void **sta
     for (uint64_t seed = 0; seed < 4; seed++) {
         random_learnt(seed < 2 ? 3 : 4, SEED + seed);
         for (size_t i = 0; i < COUNT(one_by_one); i++) {
-            double law[TABLE_PAGES], wanted[TABLE_PAGES] = {0.0};
+            double probs[TABLE_PAGES], wanted[TABLE_PAGES] = {0.0};
             table_fill_start(&t, one_by_one[i], table_masked(&t.model));
-            assert_true(table_law(&t, law) < EXACT);
-            defined_law(&t.model, one_by_one[i], table_masked(&t.model), 1.0, wanted);
-            assert_true(table_distance(&t.model, law, wanted) < EXACT);
+            assert_true(table_probs(&t, probs) < EXACT);
+            defined_probs(&t.model, one_by_one[i], table_masked(&t.model), 1.0, wanted);
+            assert_true(table_distance(&t.model, probs, wanted) < EXACT);
         }
     }
 }
 
 /* Were two of these laws equal, the test above could not tell a wrong order from the right one. */
-static void orders_on_learnt_networks_give_different_laws(void **state)
+static void orders_on_learnt_networks_give_different_distributions(void **state)
 {
     (void)state;
-    double law[COUNT(one_by_one)][TABLE_PAGES];
+    double probs[COUNT(one_by_one)][TABLE_PAGES];
     random_learnt(4, SEED + 2);
     for (size_t i = 0; i < COUNT(one_by_one); i++) {
         table_fill_start(&t, one_by_one[i], table_masked(&t.model));
-        table_law(&t, law[i]);
-        for (size_t j = 0; j < i; j++) assert_true(table_distance(&t.model, law[i], law[j]) > 1e-3);
+        table_probs(&t, probs[i]);
+        for (size_t j = 0; j < i; j++) assert_true(table_distance(&t.model, probs[i], probs[j]) > 1e-3);
     }
 }
 
@@ -147,19 +147,19 @@ static void adaptive_samplers_with_equal_places_take_the_first(void **state)
         table_fill_start(&t, one_by_one[i], table_masked(&t.model));
         for (int32_t place = 0; place < 3; place++) {
             pal_fill_step(&t.fill, NULL);
-            assert_int_equal(t.slot[place].step, place + 1);
+            assert_int_equal(t.place[place].step, place + 1);
         }
     }
 }
 
 /* ---- ancestral ------------------------------------------------------------------------------------- */
 
-static double timed_law(pal_sampler sampler, int32_t steps, double remask, double *law)
+static double timed_probs(pal_sampler sampler, int32_t steps, double remask, double *probs)
 {
     table_fill_start(&t, sampler, table_masked(&t.model));
     t.fill.options.steps = steps;
     t.fill.options.remask = remask;
-    return table_law(&t, law);
+    return table_probs(&t, probs);
 }
 
 /* Slope of log y over log x by least squares. */
@@ -176,11 +176,11 @@ static double log_slope(const double *x, const double *y, int32_t n)
 /* How fast the distance to the true law falls with the number of steps, the remask probability being c / K. */
 static double convergence(pal_sampler sampler, double c)
 {
-    double steps[5], distance[5], law[TABLE_PAGES];
+    double steps[5], distance[5], probs[TABLE_PAGES];
     for (int32_t i = 0; i < 5; i++) {
         steps[i] = 8 << i;
-        assert_true(timed_law(sampler, 8 << i, c / steps[i], law) < EXACT);
-        distance[i] = table_distance(&t.model, law, t.model.joint);
+        assert_true(timed_probs(sampler, 8 << i, c / steps[i], probs) < EXACT);
+        distance[i] = table_distance(&t.model, probs, t.model.joint);
     }
     print_message("    distance at K = 8: %.5f, at K = 128: %.5f\n", distance[0], distance[4]);
     return log_slope(steps, distance, 5);
@@ -189,19 +189,19 @@ static double convergence(pal_sampler sampler, double c)
 static void ancestral_in_one_step_draws_all_places_independently(void **state)
 {
     (void)state;
-    double law[TABLE_PAGES], wanted[TABLE_PAGES];
+    double probs[TABLE_PAGES], wanted[TABLE_PAGES];
     random_learnt(4, SEED);
-    assert_true(timed_law(PAL_ANCESTRAL, 1, 0.0, law) < EXACT);
+    assert_true(timed_probs(PAL_ANCESTRAL, 1, 0.0, probs) < EXACT);
     table_product(&t.model, wanted);
-    assert_true(table_distance(&t.model, law, wanted) < EXACT);
+    assert_true(table_distance(&t.model, probs, wanted) < EXACT);
 }
 
 /* C03. */
 static void ancestral_converges_as_one_over_steps(void **state)
 {
     (void)state;
-    for (uint64_t law = 0; law < 2; law++) {
-        random_exact(3, SEED + law, 0.0);
+    for (uint64_t probs = 0; probs < 2; probs++) {
+        random_exact(3, SEED + probs, 0.0);
         assert_true(fabs(convergence(PAL_ANCESTRAL, 0.0) + 1.0) < 0.1);
     }
 }
@@ -211,11 +211,11 @@ static void ancestral_evaluates_as_often_as_the_formula_says(void **state)
 {
     (void)state;
     const int32_t steps[] = {1, 2, 5, 16};
-    double law[TABLE_PAGES];
+    double probs[TABLE_PAGES];
     random_learnt(4, SEED);
     for (size_t i = 0; i < COUNT(steps); i++) {
         double k = steps[i];
-        timed_law(PAL_ANCESTRAL, steps[i], 0.0, law);
+        timed_probs(PAL_ANCESTRAL, steps[i], 0.0, probs);
         assert_true(fabs(t.evaluations - k * (1.0 - pow(1.0 - 1.0 / k, 4))) < EXACT);
     }
 }
@@ -234,12 +234,12 @@ static void remask_keeps_the_masked_share_of_every_place(void **state)
     int32_t start = table_with(&t.model, table_masked(&t.model), 1, 2);
     for (size_t i = 0; i < COUNT(steps) * COUNT(eta); i++) {
         int32_t k = steps[i / COUNT(eta)];
-        double law[TABLE_PAGES];
+        double probs[TABLE_PAGES];
         table_fill_start(&t, PAL_REMASK, start);
         t.fill.options.steps = k;
         t.fill.options.remask = eta[i % COUNT(eta)];
         t.history = history;
-        assert_true(table_law(&t, law) < EXACT);
+        assert_true(table_probs(&t, probs) < EXACT);
         for (int32_t step = 0; step <= k; step++) {
             double masked[3] = {0.0};
             for (int32_t page = 0; page < t.model.pages; page++)
@@ -257,8 +257,8 @@ static void remask_with_probability_zero_is_ancestral(void **state)
     (void)state;
     double remask[TABLE_PAGES], ancestral[TABLE_PAGES];
     random_learnt(3, SEED);
-    timed_law(PAL_REMASK, 7, 0.0, remask);
-    timed_law(PAL_ANCESTRAL, 7, 0.0, ancestral);
+    timed_probs(PAL_REMASK, 7, 0.0, remask);
+    timed_probs(PAL_ANCESTRAL, 7, 0.0, ancestral);
     assert_true(table_distance(&t.model, remask, ancestral) < EXACT);
 }
 
@@ -273,10 +273,10 @@ static void remask_with_probability_c_over_steps_converges_as_one_over_steps(voi
 static void remask_with_the_largest_probability_does_not_converge(void **state)
 {
     (void)state;
-    double law[TABLE_PAGES];
+    double probs[TABLE_PAGES];
     random_exact(3, SEED, 0.0);
-    timed_law(PAL_REMASK, 64, 1.0, law);
-    assert_true(table_distance(&t.model, law, t.model.joint) > 0.01);
+    timed_probs(PAL_REMASK, 64, 1.0, probs);
+    assert_true(table_distance(&t.model, probs, t.model.joint) > 0.01);
 }
 
 /* ---- what is drawn by the engine's own random numbers ----------------------------------------------- */
@@ -289,13 +289,13 @@ static double chi_square_limit(int32_t df)
 }
 
 /* Texts expected less than five times share one class. */
-static void assert_drawn_from(const double *law, const int32_t *drawn, int32_t drafts, const char *name)
+static void assert_drawn_from(const double *probs, const int32_t *drawn, int32_t drafts, const char *name)
 {
     double chi = 0.0, rest = 0.0;
     int32_t classes = 0, rest_drawn = 0;
     for (int32_t page = 0; page < t.model.pages; page++) {
-        double expected = law[page] * drafts;
-        if (law[page] == 0.0) assert_int_equal(drawn[page], 0);
+        double expected = probs[page] * drafts;
+        if (probs[page] == 0.0) assert_int_equal(drawn[page], 0);
         if (expected < 5.0) {
             rest += expected;
             rest_drawn += drawn[page];
@@ -317,27 +317,27 @@ static void draw_many(int32_t drafts, int32_t *drawn)
 }
 
 /* Exact conditionals, two tokens given: 20,000 drafts of each exact sampler against the conditional law. */
-static void exact_samplers_drawn_follow_the_conditional_law(void **state)
+static void exact_samplers_drawn_follow_the_conditional_distribution(void **state)
 {
     (void)state;
-    double law[TABLE_PAGES];
+    double probs[TABLE_PAGES];
     int32_t drawn[TABLE_PAGES];
     random_exact(4, SEED + 4, 0.0);
     int32_t page = table_with(&t.model, table_with(&t.model, table_masked(&t.model), 0, 1), 2, 0);
-    table_given(&t.model, page, law);
+    table_given(&t.model, page, probs);
     for (size_t i = 0; i < COUNT(one_by_one); i++) {
         table_fill_start(&t, one_by_one[i], page);
         draw_many(20000, drawn);
-        assert_drawn_from(law, drawn, 20000, pal_sampler_name(one_by_one[i]));
+        assert_drawn_from(probs, drawn, 20000, pal_sampler_name(one_by_one[i]));
     }
 }
 
 /* All seven on a learnt network with one token given, against their enumerated laws: the random numbers that the
  * enumeration replaced, and pal_fill_step, which passes over time steps without an event. */
-static void every_sampler_drawn_follows_its_enumerated_law(void **state)
+static void every_sampler_drawn_follows_its_enumerated_distribution(void **state)
 {
     (void)state;
-    double law[TABLE_PAGES];
+    double probs[TABLE_PAGES];
     int32_t drawn[TABLE_PAGES];
     random_learnt(4, SEED + 5);
     int32_t page = table_with(&t.model, table_masked(&t.model), 1, 2);
@@ -346,9 +346,9 @@ static void every_sampler_drawn_follows_its_enumerated_law(void **state)
         t.fill.options.threshold = sampler == PAL_PARALLEL ? 0.5 : 0.0;
         t.fill.options.steps = sampler == PAL_ANCESTRAL || sampler == PAL_REMASK ? 4 : 0;
         t.fill.options.remask = sampler == PAL_REMASK ? 0.3 : -1.0;
-        table_law(&t, law);
+        table_probs(&t, probs);
         draw_many(20000, drawn);
-        assert_drawn_from(law, drawn, 20000, pal_sampler_name(sampler));
+        assert_drawn_from(probs, drawn, 20000, pal_sampler_name(sampler));
     }
 }
 
@@ -392,26 +392,26 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
     static float logit[ZIPF_WORDS + 1];
     static uint8_t of[ZIPF_WORDS + 1], byte[ZIPF_WORDS + 1];
     static int32_t tokens[ZIPF_PLACES];
-    static pal_slot slot[ZIPF_PLACES];
+    static pal_fill_place place[ZIPF_PLACES];
     pal_classes classes = {.vocab = ZIPF_WORDS + 1, .mask = ZIPF_WORDS, .empty = -1, .of = of, .byte = byte};
-    pal_blank blank = {.least = ZIPF_PLACES, .most = ZIPF_PLACES};
+    pal_blank blank = {.min = ZIPF_PLACES, .max = ZIPF_PLACES};
     of[ZIPF_WORDS] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     for (int32_t k = 0; k < ZIPF_WORDS; k++) logit[k] = (float)-log(k + 1.0);
-    for (int32_t i = 0; i < ZIPF_PLACES; i++) slot[i] = (pal_slot){.at = i, .index = i};
+    for (int32_t i = 0; i < ZIPF_PLACES; i++) place[i] = (pal_fill_place){.at = i, .index = i};
     pal_fill f = {.predictor = {logit, ZIPF_WORDS + 1, zipf_evaluate, zipf_logits, false, false}, .classes = &classes};
     f.options = (pal_infill_options){.sampler = PAL_ANCESTRAL, .seed = SEED, .steps = ZIPF_STEPS, .temperature = 1.0};
     f.options.top_p = f.options.repetition_penalty = 1.0;
-    f.n = f.slots = ZIPF_PLACES;
+    f.n = f.places = ZIPF_PLACES;
     f.tokens = tokens;
     f.blanks = 1;
     f.blank = &blank;
-    f.slot = slot;
+    f.place = place;
     pal_arena arena = {0};
-    pal_fill_layout(&f, classes.vocab, f.n, f.slots, &arena);
+    pal_fill_layout(&f, classes.vocab, f.n, f.places, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     assert_non_null(block);
     arena = pal_arena_in(block);
-    pal_fill_layout(&f, classes.vocab, f.n, f.slots, &arena);
+    pal_fill_layout(&f, classes.vocab, f.n, f.places, &arena);
     pal_fill_start(&f);
     while (pal_fill_step(&f, NULL) == PAL_MORE) {
     }
@@ -430,10 +430,10 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact_samplers_on_a_code_reproduce_its_law_to_rounding),
-        cmocka_unit_test(exact_samplers_reproduce_the_conditional_law_of_every_page),
+        cmocka_unit_test(exact_samplers_on_a_code_reproduce_its_distribution_to_rounding),
+        cmocka_unit_test(exact_samplers_reproduce_the_conditional_distribution_of_every_page),
         cmocka_unit_test(exact_samplers_on_learnt_networks_follow_their_definition),
-        cmocka_unit_test(orders_on_learnt_networks_give_different_laws),
+        cmocka_unit_test(orders_on_learnt_networks_give_different_distributions),
         cmocka_unit_test(adaptive_samplers_with_equal_places_take_the_first),
         cmocka_unit_test(ancestral_in_one_step_draws_all_places_independently),
         cmocka_unit_test(ancestral_converges_as_one_over_steps),
@@ -442,8 +442,8 @@ int main(void)
         cmocka_unit_test(remask_with_probability_zero_is_ancestral),
         cmocka_unit_test(remask_with_probability_c_over_steps_converges_as_one_over_steps),
         cmocka_unit_test(remask_with_the_largest_probability_does_not_converge),
-        cmocka_unit_test(exact_samplers_drawn_follow_the_conditional_law),
-        cmocka_unit_test(every_sampler_drawn_follows_its_enumerated_law),
+        cmocka_unit_test(exact_samplers_drawn_follow_the_conditional_distribution),
+        cmocka_unit_test(every_sampler_drawn_follows_its_enumerated_distribution),
         cmocka_unit_test(ancestral_with_many_steps_and_words_keeps_the_tail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,23 +155,23 @@ static void self_check_runs_every_member_of_the_table(void **state)
 /* The products that product_but_one leaves out; of all others it is the reference. */
 static struct {
     uint32_t type;
-    int least, most; /* rows of activations */
+    int min, max; /* rows of activations */
     bool narrow, large;
 } missing;
 
 static void product_but_one(const pal_product *p)
 {
     const bool large = p->cols > 256;
-    if (p->type == missing.type && p->n >= missing.least && p->n <= missing.most && p->narrow == missing.narrow &&
+    if (p->type == missing.type && p->n >= missing.min && p->n <= missing.max && p->narrow == missing.narrow &&
         large == missing.large)
         return;
     pal_matmul_of(&reference, p->type)(p);
 }
 
-static bool seen_without(uint32_t type, int least, int most, bool narrow, bool large)
+static bool seen_without(uint32_t type, int min, int max, bool narrow, bool large)
 {
     pal_kernels k = reference;
-    missing.type = type, missing.least = least, missing.most = most, missing.narrow = narrow, missing.large = large;
+    missing.type = type, missing.min = min, missing.max = max, missing.narrow = narrow, missing.large = large;
     k.matmul_q8_0 = k.matmul_q4_0 = k.matmul_f32 = k.matmul_f16 = k.matmul_bf16 = product_but_one;
     if (k.matmul_parts == pal_matmul_of(&k, type)) k.matmul_parts = product_but_one;
     return pal_kernels_digest(&k) != PAL_DIGEST_TEXTS;

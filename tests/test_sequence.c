@@ -9,15 +9,15 @@
 
 #include "model_testing.h"
 
-enum { MOST = 40 };
+enum { MAX_N = 40 };
 
-static pal_sequence *make_sequence_of(const pal_model *m, int32_t most, pal_kv_type kv, int32_t batch, void **block)
+static pal_sequence *make_sequence_of(const pal_model *m, int32_t max, pal_kv_type kv, int32_t batch, void **block)
 {
     pal_sequence *s;
     size_t bytes;
     pal_error err = {0};
     pal_sequence_options o = pal_sequence_defaults();
-    o.max_tokens = most;
+    o.max_tokens = max;
     o.kv = kv;
     o.batch = batch;
     assert_int_equal(pal_sequence_bytes(m, &o, &bytes, &err), PAL_OK);
@@ -28,14 +28,14 @@ static pal_sequence *make_sequence_of(const pal_model *m, int32_t most, pal_kv_t
     return s;
 }
 
-static pal_sequence *make_sequence(const pal_model *m, int32_t most, void **block)
+static pal_sequence *make_sequence(const pal_model *m, int32_t max, void **block)
 {
-    return make_sequence_of(m, most, PAL_KV_F32, 256, block);
+    return make_sequence_of(m, max, PAL_KV_F32, 256, block);
 }
 
-static void some_tokens(const pal_model *m, uint32_t run, int32_t tokens[MOST])
+static void some_tokens(const pal_model *m, uint32_t run, int32_t tokens[MAX_N])
 {
-    for (uint32_t i = 0; i < MOST; i++) tokens[i] = (int32_t)pick(run, i, (uint32_t)pal_model_info(m)->vocabulary);
+    for (uint32_t i = 0; i < MAX_N; i++) tokens[i] = (int32_t)pick(run, i, (uint32_t)pal_model_info(m)->vocabulary);
 }
 
 /* Appends tokens from..to in pieces drawn from `run`. */
@@ -70,13 +70,13 @@ static void append_in_any_split_equals_one_evaluation(void **state)
     for (size_t at = 0; at < sizeof models / sizeof *models; at++)
         for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
             pal_model *m = open_test_model(models[at]);
-            int32_t tokens[MOST];
+            int32_t tokens[MAX_N];
             if (pal_model_use_isa(m, isas[i], NULL) == PAL_OK)
                 for (uint32_t run = 0; run < 12; run++) {
                     void *block;
-                    pal_sequence *s = make_sequence(m, MOST, &block);
+                    pal_sequence *s = make_sequence(m, MAX_N, &block);
                     some_tokens(m, run, tokens);
-                    for (int32_t n = 1 + (int32_t)run % 3; n <= MOST; n += 1 + (int32_t)pick(run, 99, 9)) {
+                    for (int32_t n = 1 + (int32_t)run % 3; n <= MAX_N; n += 1 + (int32_t)pick(run, 99, 9)) {
                         append_in_pieces(s, tokens, n, run);
                         expect_logits(m, s, tokens, n);
                     }
@@ -91,18 +91,18 @@ static void rewind_then_other_tokens_equals_a_fresh_sequence(void **state)
     (void)state;
     pal_model *m = open_test_model(models[0]);
     void *block;
-    pal_sequence *s = make_sequence(m, MOST, &block);
-    int32_t tokens[MOST], other[MOST];
+    pal_sequence *s = make_sequence(m, MAX_N, &block);
+    int32_t tokens[MAX_N], other[MAX_N];
     some_tokens(m, 1, tokens);
     for (uint32_t run = 2; run < 20; run++) {
-        const int32_t keep = (int32_t)pick(run, 0, MOST);
-        append_in_pieces(s, tokens, MOST, run);
+        const int32_t keep = (int32_t)pick(run, 0, MAX_N);
+        append_in_pieces(s, tokens, MAX_N, run);
         some_tokens(m, run, other);
-        memcpy(tokens + keep, other + keep, (size_t)(MOST - keep) * sizeof *tokens);
+        memcpy(tokens + keep, other + keep, (size_t)(MAX_N - keep) * sizeof *tokens);
         pal_sequence_rewind(s, keep);
         assert_int_equal(pal_sequence_length(s), keep);
-        append_in_pieces(s, tokens, MOST, run + 100);
-        expect_logits(m, s, tokens, MOST);
+        append_in_pieces(s, tokens, MAX_N, run + 100);
+        expect_logits(m, s, tokens, MAX_N);
     }
     free(block);
     pal_model_close(m);
@@ -112,7 +112,7 @@ static void rewind_then_other_tokens_equals_a_fresh_sequence(void **state)
 static float *logits_at_once(const pal_model *m, pal_kv_type kv, const int32_t *tokens, int32_t n)
 {
     void *block;
-    pal_sequence *s = make_sequence_of(m, MOST, kv, 256, &block);
+    pal_sequence *s = make_sequence_of(m, MAX_N, kv, 256, &block);
     float *logits = malloc((size_t)pal_model_info(m)->vocabulary * sizeof *logits);
     assert_non_null(logits);
     assert_int_equal(pal_sequence_append(s, tokens, n, NULL), PAL_OK);
@@ -139,16 +139,16 @@ static void each_type_in_any_split_and_after_rewinds_equals_one_evaluation(void 
         for (int kv = 0; kv < PAL_KV_TYPES; kv++)
             for (uint32_t run = 0; run < 12; run++) {
                 pal_model *m = open_test_model(models[at]);
-                int32_t tokens[MOST], n = 1 + (int32_t)pick(run, 50, MOST);
+                int32_t tokens[MAX_N], n = 1 + (int32_t)pick(run, 50, MAX_N);
                 void *block;
-                pal_sequence *s = make_sequence_of(m, MOST, (pal_kv_type)kv, 1 + (int32_t)pick(run, 51, 9), &block);
+                pal_sequence *s = make_sequence_of(m, MAX_N, (pal_kv_type)kv, 1 + (int32_t)pick(run, 51, 9), &block);
                 some_tokens(m, run, tokens);
                 append_in_pieces(s, tokens, n, run);
                 expect_logits_of_type(m, s, (pal_kv_type)kv, tokens, n);
                 for (uint32_t again = 0; again < 3; again++) {
                     const int32_t keep = (int32_t)pick(run, 52 + again, (uint32_t)n);
-                    for (int32_t i = keep; i < MOST; i++) tokens[i] = (tokens[i] + 7) % pal_model_info(m)->vocabulary;
-                    assert_int_equal(pal_sequence_keep(s, tokens, MOST), keep);
+                    for (int32_t i = keep; i < MAX_N; i++) tokens[i] = (tokens[i] + 7) % pal_model_info(m)->vocabulary;
+                    assert_int_equal(pal_sequence_keep(s, tokens, MAX_N), keep);
                     append_in_pieces(s, tokens, n, run + again);
                     expect_logits_of_type(m, s, (pal_kv_type)kv, tokens, n);
                 }
@@ -163,12 +163,12 @@ static void instruction_sets_agree_on_every_type(void **state)
     for (size_t at = 0; at < sizeof models / sizeof *models; at++)
         for (int kv = 0; kv < PAL_KV_TYPES; kv++) {
             pal_model *m = open_test_model(models[at]);
-            int32_t tokens[MOST];
+            int32_t tokens[MAX_N];
             float *want = NULL;
             some_tokens(m, 5, tokens);
             for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
                 if (pal_model_use_isa(m, isas[i], NULL)) continue;
-                float *got = logits_at_once(m, (pal_kv_type)kv, tokens, MOST - 3);
+                float *got = logits_at_once(m, (pal_kv_type)kv, tokens, MAX_N - 3);
                 if (want) assert_memory_equal(got, want, (size_t)pal_model_info(m)->vocabulary * sizeof *got);
                 if (want)
                     free(got);
@@ -188,26 +188,26 @@ static void smaller_types_take_less_memory_and_stay_near(void **state)
     pal_model *m = open_test_model("stories260K");
     const int32_t vocabulary = pal_model_info(m)->vocabulary;
     const double bounds[PAL_KV_TYPES] = {0.0, 0.022, 0.65};
-    int32_t tokens[MOST];
-    size_t least = SIZE_MAX;
+    int32_t tokens[MAX_N];
+    size_t min = SIZE_MAX;
     some_tokens(m, 5, tokens);
-    float *exact = logits_at_once(m, PAL_KV_F32, tokens, MOST);
+    float *exact = logits_at_once(m, PAL_KV_F32, tokens, MAX_N);
     for (int kv = 0; kv < PAL_KV_TYPES; kv++) {
         pal_sequence_options o = pal_sequence_defaults();
         size_t bytes;
-        double most = 0.0;
+        double max = 0.0;
         o.kv = (pal_kv_type)kv;
         o.batch = 1;
         assert_int_equal(pal_sequence_bytes(m, &o, &bytes, NULL), PAL_OK);
-        assert_true(bytes < least);
-        least = bytes;
-        float *got = logits_at_once(m, (pal_kv_type)kv, tokens, MOST);
+        assert_true(bytes < min);
+        min = bytes;
+        float *got = logits_at_once(m, (pal_kv_type)kv, tokens, MAX_N);
         for (int32_t id = 0; id < vocabulary; id++) {
             const double off = (double)got[id] - (double)exact[id];
-            if (off * off > most * most) most = off < 0.0 ? -off : off;
+            if (off * off > max * max) max = off < 0.0 ? -off : off;
         }
-        print_message("    %s: logits off by up to %.3g\n", pal_kv_type_name((pal_kv_type)kv), most);
-        assert_true(most <= bounds[kv] && (kv == PAL_KV_F32 || most > 0.0));
+        print_message("    %s: logits off by up to %.3g\n", pal_kv_type_name((pal_kv_type)kv), max);
+        assert_true(max <= bounds[kv] && (kv == PAL_KV_F32 || max > 0.0));
         free(got);
     }
     free(exact);
@@ -240,7 +240,7 @@ static void append_refused_changes_nothing(void **state)
     pal_model *m = open_test_model(models[0]);
     void *block;
     pal_sequence *s = make_sequence(m, 6, &block);
-    int32_t tokens[MOST];
+    int32_t tokens[MAX_N];
     pal_error err = {0};
     some_tokens(m, 3, tokens);
     assert_int_equal(pal_sequence_append(s, tokens, 4, &err), PAL_OK);

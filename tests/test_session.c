@@ -60,7 +60,7 @@ static const fragment fragments[] = {
     FRAGMENT("\\[[[", "[[[", FREE),
 };
 
-enum { FRAGMENTS = sizeof fragments / sizeof *fragments, MOST_PARTS = 8 };
+enum { FRAGMENTS = sizeof fragments / sizeof *fragments, MAX_PARTS = 8 };
 
 typedef struct {
     char source[512];
@@ -68,8 +68,8 @@ typedef struct {
     int parts;
     struct {
         const fragment *given; /* NULL: a blank */
-        int least, most;
-    } part[MOST_PARTS + 1];
+        int min, max;
+    } part[MAX_PARTS + 1];
 } random_page;
 
 static void add_part(random_page *p, uint32_t run, uint32_t draw, bool given)
@@ -81,11 +81,10 @@ static void add_part(random_page *p, uint32_t run, uint32_t draw, bool given)
         memcpy(p->source + p->size, f->source, f->source_bytes);
         p->size += f->source_bytes;
     } else {
-        int least = 1 + (int)pick(run, draw, 4),
-            most = least + (int)pick(run, draw + 1, 2) * (int)pick(run, draw + 2, 5);
-        p->part[p->parts].least = least;
-        p->part[p->parts].most = most;
-        p->size += (size_t)sprintf(p->source + p->size, least == most ? "[[%d]]" : "[[%d-%d]]", least, most);
+        int min = 1 + (int)pick(run, draw, 4), max = min + (int)pick(run, draw + 1, 2) * (int)pick(run, draw + 2, 5);
+        p->part[p->parts].min = min;
+        p->part[p->parts].max = max;
+        p->size += (size_t)sprintf(p->source + p->size, min == max ? "[[%d]]" : "[[%d-%d]]", min, max);
     }
     p->parts++;
 }
@@ -95,7 +94,7 @@ static void add_part(random_page *p, uint32_t run, uint32_t draw, bool given)
 static random_page make_page(uint32_t run)
 {
     random_page p = {.size = 0};
-    int wanted = 1 + (int)pick(run, 0, MOST_PARTS);
+    int wanted = 1 + (int)pick(run, 0, MAX_PARTS);
     for (uint32_t draw = 1; p.parts < wanted; draw += 8) {
         bool after_given = p.parts && p.part[p.parts - 1].given;
         add_part(&p, run, draw + 1, !after_given && pick(run, draw, 2));
@@ -122,13 +121,13 @@ static size_t token_bytes(const pal_place *place, bool drop, char out[64])
     return bytes - 1;
 }
 
-static void check_token(const pal_place *place, int least, int wants, bool was_empty)
+static void check_token(const pal_place *place, int min, int wants, bool was_empty)
 {
     pal_piece_type type = pal_vocab_type(model->vocab, place->id);
     bool empty = place->id == model->classes.empty;
     assert_int_equal(place->empty, empty);
     assert_true(empty || type == PAL_PIECE_NORMAL || type == PAL_PIECE_USER);
-    assert_false(empty && place->index < least);
+    assert_false(empty && place->index < min);
     assert_false(was_empty && !empty);
     if (place->index) return;
     assert_false(wants == WORD && !begins_word(place->id));
@@ -150,10 +149,10 @@ static void check_full(const random_page *p, const pal_place *places, const char
             continue;
         }
         bool was_empty = false;
-        for (int k = 0; k < p->part[i].most; k++, places++) {
+        for (int k = 0; k < p->part[i].max; k++, places++) {
             char token[64];
             size_t size = token_bytes(places, wants == WORD, token);
-            check_token(places, p->part[i].least, wants, was_empty);
+            check_token(places, p->part[i].min, wants, was_empty);
             was_empty = places->empty;
             assert_int_equal(places->index, k);
             assert_int_equal(places->offset, at);
@@ -169,8 +168,8 @@ static void check_full(const random_page *p, const pal_place *places, const char
 static void infill_random_pages_keep_given_bytes_and_rules(void **state)
 {
     (void)state;
-    static char text[MOST_TEXT];
-    pal_place places[MOST_PLACES];
+    static char text[MAX_TEXT];
+    pal_place places[MAX_PLACES];
     for (uint32_t run = 0; run < 400; run++) {
         random_page p = make_page(run);
         pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
@@ -178,8 +177,8 @@ static void infill_random_pages_keep_given_bytes_and_rules(void **state)
         o.document = pick(run, 901, 2);
         lent l = start_bytes(p.source, p.size, &o);
         finish(&l);
-        size_t bytes = text_of(&l, text), count = pal_session_tokens(l.session, places, MOST_PLACES);
-        assert_true(count <= MOST_PLACES);
+        size_t bytes = text_of(&l, text), count = pal_session_tokens(l.session, places, MAX_PLACES);
+        assert_true(count <= MAX_PLACES);
         check_full(&p, places, text, bytes);
         end(&l);
     }
@@ -194,7 +193,7 @@ static size_t expected_given(const random_page *p, const pal_place *places, char
         const fragment *given = p->part[i].given;
         if (given) memcpy(out + length, given->text, given->bytes);
         if (given) length += given->bytes;
-        for (int k = 0; !given && k < p->part[i].most; k++, places++)
+        for (int k = 0; !given && k < p->part[i].max; k++, places++)
             if (places->bytes) length += token_bytes(places, wants == WORD, out + length);
         wants = given ? (int)given->wants : FREE;
     }
@@ -204,7 +203,7 @@ static size_t expected_given(const random_page *p, const pal_place *places, char
 /* Read as a page and written at once it is the same bytes. */
 static void check_is_written_so(const char *text, size_t bytes)
 {
-    static char again[MOST_TEXT];
+    static char again[MAX_TEXT];
     pal_infill_options o = options_of(PAL_MARGIN, 0);
     lent l = start_bytes(text, bytes, &o);
     assert_int_equal(text_of(&l, again), bytes);
@@ -214,16 +213,16 @@ static void check_is_written_so(const char *text, size_t bytes)
 
 static void check_partial(const random_page *p, const lent *l)
 {
-    static char text[MOST_TEXT], given[MOST_TEXT], expected[MOST_TEXT];
-    pal_segment segments[2 * MOST_PLACES];
-    pal_place places[MOST_PLACES];
-    const pal_page_rules rules = {.longest = 96, .free_least = 1, .free_most = 16};
+    static char text[MAX_TEXT], given[MAX_TEXT], expected[MAX_TEXT];
+    pal_segment segments[2 * MAX_PLACES];
+    pal_place places[MAX_PLACES];
+    const pal_page_rules rules = {.longest = 96, .free_min = 1, .free_max = 16};
     pal_page page = {0};
     pal_error err = {0};
-    size_t bytes = text_of(l, text), count = pal_session_tokens(l->session, places, MOST_PLACES);
+    size_t bytes = text_of(l, text), count = pal_session_tokens(l->session, places, MAX_PLACES);
     if (pal_page_read(&page, text, bytes, &rules, &err))
         fail_msg("'%s': %s (byte %u)", text, err.text, (unsigned)err.offset);
-    assert_true(page.count <= 2 * MOST_PLACES && page.bytes <= MOST_TEXT);
+    assert_true(page.count <= 2 * MAX_PLACES && page.bytes <= MAX_TEXT);
     page.segments = segments;
     page.text = given;
     assert_int_equal(pal_page_read(&page, text, bytes, &rules, NULL), PAL_OK);
@@ -240,12 +239,12 @@ static void partial_text_is_a_page_again(void **state)
 {
     (void)state;
     const char *const tricky[] = {"[", "[[", "\\", "]", "]]", "a", "\xe2\x96\x81[", "<empty>"};
-    pal_place places[MOST_PLACES];
+    pal_place places[MAX_PLACES];
     for (uint32_t run = 0; run < 3000; run++) {
         random_page p = make_page(run + 5000);
         pal_infill_options o = options_of(PAL_FIRST_HITTING, run);
         lent l = start_bytes(p.source, p.size, &o);
-        size_t count = pal_session_tokens(l.session, places, MOST_PLACES);
+        size_t count = pal_session_tokens(l.session, places, MAX_PLACES);
         for (size_t i = 0; i < count; i++) {
             int32_t id = piece_id(model, tricky[pick(run, 1000 + (uint32_t)i, 8)]);
             if (pick(run, 2000 + (uint32_t)i, 4))
@@ -273,16 +272,16 @@ static void partial_text_after_each_step_is_a_page_again(void **state)
 /* The page for a reader: given bytes as they are, revealed tokens where their places say, nothing else. */
 static void check_reading(const random_page *p, const lent *l)
 {
-    static char text[MOST_TEXT], expected[MOST_TEXT];
-    pal_place places[MOST_PLACES], *place = places;
-    size_t length = 0, count = pal_session_tokens(l->session, places, MOST_PLACES);
-    size_t bytes = pal_session_reading(l->session, text, sizeof text, places, MOST_PLACES);
+    static char text[MAX_TEXT], expected[MAX_TEXT];
+    pal_place places[MAX_PLACES], *place = places;
+    size_t length = 0, count = pal_session_tokens(l->session, places, MAX_PLACES);
+    size_t bytes = pal_session_reading(l->session, text, sizeof text, places, MAX_PLACES);
     int wants = WORD;
     for (int i = 0; i < p->parts; i++) {
         const fragment *given = p->part[i].given;
         if (given) memcpy(expected + length, given->text, given->bytes);
         if (given) length += given->bytes;
-        for (int k = 0; !given && k < p->part[i].most; k++, place++) {
+        for (int k = 0; !given && k < p->part[i].max; k++, place++) {
             size_t token = place->id < 0 || place->empty ? 0 : token_bytes(place, wants == WORD, expected + length);
             assert_int_equal(place->offset, length);
             assert_int_equal(place->bytes, token);
@@ -314,7 +313,7 @@ static void reading_after_each_step_holds_given_bytes_and_revealed_tokens(void *
 static void partial_text_counts_open_places(void **state)
 {
     (void)state;
-    char text[MOST_TEXT];
+    char text[MAX_TEXT];
     pal_infill_options o = options_of(PAL_MARGIN, 1);
     lent l = start("a\\\\[[3]] \\[[x [[?]]", &o);
     text_of(&l, text);
@@ -337,7 +336,7 @@ static void partial_text_counts_open_places(void **state)
 static void text_length_does_not_depend_on_capacity(void **state)
 {
     (void)state;
-    char whole[MOST_TEXT], part[MOST_TEXT];
+    char whole[MAX_TEXT], part[MAX_TEXT];
     pal_infill_options o = options_of(PAL_MARGIN, 3);
     lent l = start("\\[[ the [[4]] of [[3]]", &o);
     for (int i = 0; i < 3; i++) pal_step(l.session, NULL);
@@ -355,7 +354,7 @@ static void text_length_does_not_depend_on_capacity(void **state)
 static void page_without_a_blank_comes_back(void **state)
 {
     (void)state;
-    static char text[MOST_TEXT], longer[4000];
+    static char text[MAX_TEXT], longer[4000];
     pal_infill_options o = options_of(PAL_REMASK, 1);
     const char *const pages[] = {"", "no blank \\ here ]]", "\r\n\xff\xfe"};
     for (size_t i = 0; i < 3; i++) {

@@ -12,7 +12,7 @@
 static void infill_same_seed_repeats_other_seeds_differ(void **state)
 {
     (void)state;
-    char first[MOST_TEXT], again[MOST_TEXT], other[MOST_TEXT], draft[MOST_TEXT];
+    char first[MAX_TEXT], again[MAX_TEXT], other[MAX_TEXT], draft[MAX_TEXT];
     for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 7);
         fill(STORY, &o, first);
@@ -34,7 +34,7 @@ static void infill_same_seed_repeats_other_seeds_differ(void **state)
 static void infill_draft_does_not_depend_on_earlier_drafts(void **state)
 {
     (void)state;
-    char alone[MOST_TEXT], fourth[MOST_TEXT];
+    char alone[MAX_TEXT], fourth[MAX_TEXT];
     for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 3);
         lent l = start(STORY, &o);
@@ -54,7 +54,7 @@ static void infill_draft_does_not_depend_on_earlier_drafts(void **state)
 static void infill_greedy_ignores_the_seed(void **state)
 {
     (void)state;
-    char first[MOST_TEXT], second[MOST_TEXT];
+    char first[MAX_TEXT], second[MAX_TEXT];
     pal_infill_options o = options_of(PAL_MARGIN, 1);
     o.temperature = 0.0;
     fill(STORY, &o, first);
@@ -66,7 +66,7 @@ static void infill_greedy_ignores_the_seed(void **state)
 static void infill_every_instruction_set_gives_the_same(void **state)
 {
     (void)state;
-    char best[MOST_TEXT], scalar[MOST_TEXT];
+    char best[MAX_TEXT], scalar[MAX_TEXT];
     const char *isa = pal_model_info(model)->isa;
     for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 11);
@@ -82,11 +82,11 @@ static void infill_every_instruction_set_gives_the_same(void **state)
 
 static int length_of(const char *page, const pal_infill_options *o)
 {
-    pal_place places[MOST_PLACES];
+    pal_place places[MAX_PLACES];
     int length = 0;
     lent l = start(page, o);
     finish(&l);
-    size_t count = pal_session_tokens(l.session, places, MOST_PLACES);
+    size_t count = pal_session_tokens(l.session, places, MAX_PLACES);
     for (size_t i = 0; i < count; i++) length += !places[i].empty;
     end(&l);
     return length;
@@ -95,7 +95,7 @@ static int length_of(const char *page, const pal_infill_options *o)
 static void free_lengths_vary_within_their_bounds(void **state)
 {
     (void)state;
-    bool seen[MOST_PLACES + 1] = {false};
+    bool seen[MAX_PLACES + 1] = {false};
     int different = 0;
     for (uint64_t seed = 0; seed < 40; seed++) {
         pal_infill_options o = options_of(PAL_FIRST_HITTING, seed);
@@ -122,8 +122,8 @@ static bool is_utf8(const char *text, size_t bytes)
 static void byte_pieces_make_whole_characters(void **state)
 {
     (void)state;
-    static char text[MOST_TEXT];
-    pal_place places[MOST_PLACES];
+    static char text[MAX_TEXT];
+    pal_place places[MAX_PLACES];
     int byte_pieces = 0;
     for (uint32_t run = 0; run < 140; run++) {
         pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
@@ -131,7 +131,7 @@ static void byte_pieces_make_whole_characters(void **state)
         o.temperature = 20.0;
         lent l = start("a [[1-4]] b[[6]]c \xc3\xa9[[2-9]][[3]]", &o);
         finish(&l);
-        size_t bytes = text_of(&l, text), count = pal_session_tokens(l.session, places, MOST_PLACES);
+        size_t bytes = text_of(&l, text), count = pal_session_tokens(l.session, places, MAX_PLACES);
         assert_true(is_utf8(text, bytes));
         for (size_t i = 0; i < count; i++) byte_pieces += pal_vocab_type(model->vocab, places[i].id) == PAL_PIECE_BYTE;
         end(&l);
@@ -143,8 +143,8 @@ static void byte_pieces_make_whole_characters(void **state)
 
 static int32_t id_at(const lent *l, size_t place)
 {
-    pal_place places[MOST_PLACES];
-    assert_true(pal_session_tokens(l->session, places, MOST_PLACES) > place);
+    pal_place places[MAX_PLACES];
+    assert_true(pal_session_tokens(l->session, places, MAX_PLACES) > place);
     return places[place].id;
 }
 
@@ -179,7 +179,7 @@ static void pin_is_kept_through_rewinds_and_given_back(void **state)
 static void pin_that_breaks_a_rule_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
-    char before[MOST_TEXT], after[MOST_TEXT];
+    char before[MAX_TEXT], after[MAX_TEXT];
     pal_error err = {0};
     int32_t the = piece_id(model, "\xe2\x96\x81the"), s = piece_id(model, "s"), empty = model->classes.empty;
     const pal_pin wrong[] = {
@@ -219,12 +219,12 @@ static void pin_that_breaks_a_rule_is_refused_and_changes_nothing(void **state)
 static void pin_empty_ends_its_blank(void **state)
 {
     (void)state;
-    pal_place places[MOST_PLACES];
+    pal_place places[MAX_PLACES];
     pal_infill_options o = options_of(PAL_FIRST_HITTING, 2);
     lent l = start("the [[2-6]] dog", &o);
     assert_int_equal(pal_session_pin(l.session, 0, 3, model->classes.empty, NULL), PAL_OK);
     finish(&l);
-    assert_int_equal(pal_session_tokens(l.session, places, MOST_PLACES), 6);
+    assert_int_equal(pal_session_tokens(l.session, places, MAX_PLACES), 6);
     for (int i = 3; i < 6; i++) assert_true(places[i].empty && places[i].step == 0);
     assert_int_equal(pal_session_pin(l.session, 0, 5, places[0].id, NULL), PAL_E_OPTION);
     assert_int_equal(pal_session_pin(l.session, 0, 3, -1, NULL), PAL_OK);
@@ -233,7 +233,7 @@ static void pin_empty_ends_its_blank(void **state)
     finish(&l);
     assert_int_equal(pal_session_pin(l.session, 0, 5, piece_id(model, "s"), NULL), PAL_OK);
     finish(&l);
-    pal_session_tokens(l.session, places, MOST_PLACES);
+    pal_session_tokens(l.session, places, MAX_PLACES);
     for (int i = 0; i < 6; i++) assert_false(places[i].empty);
     end(&l);
 }
@@ -241,7 +241,7 @@ static void pin_empty_ends_its_blank(void **state)
 static void pin_of_bytes_must_leave_whole_characters(void **state)
 {
     (void)state;
-    char text[MOST_TEXT];
+    char text[MAX_TEXT];
     int32_t lead = piece_id(model, "<0xC3>"), tail = piece_id(model, "<0xA9>"), a = piece_id(model, "a");
     pal_infill_options o = options_of(PAL_MARGIN, 1);
     o.byte_pieces = true;
@@ -266,12 +266,12 @@ static void pin_behind_a_drawn_empty_knows_which_bytes_fit(void **state)
     for (uint64_t seed = 0; seed < 2000 && found < 3; seed++) {
         enum { LAST = 7 };
         int32_t empty = 0;
-        pal_place places[MOST_PLACES];
+        pal_place places[MAX_PLACES];
         pal_infill_options o = options_of(PAL_MARGIN, seed);
         o.byte_pieces = true;
         lent l = start("x[[1-8]].", &o);
         finish(&l);
-        pal_session_tokens(l.session, places, MOST_PLACES);
+        pal_session_tokens(l.session, places, MAX_PLACES);
         for (int i = 0; i < LAST; i++) empty += places[i].empty;
         if (empty > 0) {
             found++;
@@ -288,7 +288,7 @@ static void pin_behind_a_drawn_empty_knows_which_bytes_fit(void **state)
 static void rewind_and_step_gives_the_same_text(void **state)
 {
     (void)state;
-    char full[MOST_TEXT], again[MOST_TEXT], halfway[MOST_TEXT], back[MOST_TEXT];
+    char full[MAX_TEXT], again[MAX_TEXT], halfway[MAX_TEXT], back[MAX_TEXT];
     for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 21);
         lent l = start(STORY, &o);

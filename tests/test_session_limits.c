@@ -26,7 +26,7 @@ static void check_alternatives(const pal_place *p, bool greedy, int32_t empty_id
 static void places_carry_probability_step_and_alternatives(void **state)
 {
     (void)state;
-    pal_place places[MOST_PLACES];
+    pal_place places[MAX_PLACES];
     for (int run = 0; run < 2 * PAL_SAMPLERS; run++) {
         bool greedy = run >= PAL_SAMPLERS;
         pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), 4);
@@ -34,7 +34,7 @@ static void places_carry_probability_step_and_alternatives(void **state)
         lent l = start(STORY, &o);
         finish(&l);
         pal_progress progress = pal_session_progress(l.session);
-        size_t count = pal_session_tokens(l.session, places, MOST_PLACES);
+        size_t count = pal_session_tokens(l.session, places, MAX_PLACES);
         assert_int_equal(count, 26);
         assert_int_equal(pal_session_tokens(l.session, NULL, 0), 26);
         assert_int_equal(pal_session_blanks(l.session), 3);
@@ -87,7 +87,7 @@ static void expect_refusal(const pal_model *m, const char *page, const pal_infil
 static void page_longer_than_the_context_needs_a_window(void **state)
 {
     (void)state;
-    char page[600], text[MOST_TEXT];
+    char page[600], text[MAX_TEXT];
     memset(page, 'z', 200); /* letters: one token each, and one for the space */
     strcpy(page + 200, "[[5]]");
     memset(page + 205, 'z', 200);
@@ -192,7 +192,7 @@ static void model_without_empty_takes_exact_lengths_only(void **state)
     (void)state;
     pal_model *odd = open_test_model("tiny-odd"), *kept = model;
     pal_infill_options o = options_of(PAL_MARGIN, 1);
-    char text[MOST_TEXT];
+    char text[MAX_TEXT];
     assert_true(pal_model_info(odd)->can_infill);
     assert_false(pal_model_info(odd)->free_length);
     expect_refusal(odd, "a [[3]] b [[2-5]]", &o, PAL_E_UNSUPPORTED, 10);

@@ -17,22 +17,22 @@ enum { UNKNOWN = -1 };
 typedef struct {
     lent lent;
     pal_predictor inner;
-    int32_t since[MOST_PLACES], clock, queries;
+    int32_t since[MAX_PLACES], clock, queries;
 } watched;
 
-static int32_t since_of(const watched *w, const pal_slot *s)
+static int32_t since_of(const watched *w, const pal_fill_place *s)
 {
-    return w->since[s - w->lent.session->fill.slot];
+    return w->since[s - w->lent.session->fill.place];
 }
 
 /* Given text is known from the beginning; of two places the ranks compare as the times do. */
 static void expect_order(const watched *w, const pal_query *q)
 {
     const pal_fill *f = &w->lent.session->fill;
-    int32_t since[MOST_TEXT] = {0};
-    for (int32_t i = 0; i < f->slots; i++)
-        if (since_of(w, &f->slot[i]) == UNKNOWN || f->tokens[f->slot[i].at] != f->classes->empty)
-            since[f->slot[i].shown_at] = since_of(w, &f->slot[i]);
+    int32_t since[MAX_TEXT] = {0};
+    for (int32_t i = 0; i < f->places; i++)
+        if (since_of(w, &f->place[i]) == UNKNOWN || f->tokens[f->place[i].at] != f->classes->empty)
+            since[f->place[i].shown_at] = since_of(w, &f->place[i]);
     for (int32_t i = 0; i < q->n; i++) {
         if (q->tokens[i] == f->classes->empty) continue; /* shown or not, they are not looked up above */
         assert_int_equal(q->rank[i] == PAL_RANK_UNKNOWN, q->tokens[i] == f->classes->mask);
@@ -67,18 +67,18 @@ static void watch(watched *w, const char *page, const pal_infill_options *o)
     f->predictor.context = w;
     f->predictor.evaluate = evaluate;
     f->predictor.logits = logits;
-    assert_true(f->slots <= MOST_PLACES);
-    for (int32_t i = 0; i < f->slots; i++) w->since[i] = UNKNOWN;
+    assert_true(f->places <= MAX_PLACES);
+    for (int32_t i = 0; i < f->places; i++) w->since[i] = UNKNOWN;
 }
 
 /* What became known just now did so at the time given. */
 static void look(watched *w, int32_t time)
 {
     const pal_fill *f = &w->lent.session->fill;
-    for (int32_t i = 0; i < f->slots; i++) {
+    for (int32_t i = 0; i < f->places; i++) {
         if (pal_fill_is_open(f, i))
             w->since[i] = UNKNOWN;
-        else if (f->slot[i].pinned)
+        else if (f->place[i].pinned)
             w->since[i] = 0;
         else if (w->since[i] == UNKNOWN)
             w->since[i] = time;
@@ -95,11 +95,11 @@ static void step(watched *w)
 static void act(watched *w, uint32_t run, uint32_t number)
 {
     const int32_t what = (int32_t)(pal_uniform(run, PAL_DRAW_SUBSET, number, 0, 0) * 10),
-                  slot = (int32_t)(pal_uniform(run, PAL_DRAW_SUBSET, number, 1, 0) * w->lent.session->fill.slots);
-    const pal_slot *s = &w->lent.session->fill.slot[slot];
+                  place = (int32_t)(pal_uniform(run, PAL_DRAW_SUBSET, number, 1, 0) * w->lent.session->fill.places);
+    const pal_fill_place *s = &w->lent.session->fill.place[place];
     const int32_t back = w->lent.session->fill.step - (int32_t)(run % 3);
     if (what == 0)
-        (void)pal_session_pin(w->lent.session, s->blank, s->index, 300 + slot, NULL);
+        (void)pal_session_pin(w->lent.session, s->blank, s->index, 300 + place, NULL);
     else if (what == 1 && s->step >= 0) /* a drawn token stays, but as one that was given */
         (void)pal_session_pin(w->lent.session, s->blank, s->index, w->lent.session->fill.tokens[s->at], NULL);
     else if (what == 2)
@@ -142,16 +142,16 @@ static void step_taken_again_is_later_than_it_was(void **state)
     watch(&w, "a [[6]] b", &o);
     while (pal_step(w.lent.session, NULL) == PAL_MORE) look(&w, ++w.clock);
     look(&w, ++w.clock);
-    const pal_slot *slot = w.lent.session->fill.slot;
+    const pal_fill_place *place = w.lent.session->fill.place;
     int32_t last = 0;
-    while (slot[last].step < 6) last++; /* the last time step revealed something */
+    while (place[last].step < 6) last++; /* the last time step revealed something */
     const int32_t other = last ? 0 : 1;
     assert_int_equal(pal_session_pin(w.lent.session, 0, other, 300, NULL), PAL_OK);
     assert_int_equal(pal_session_pin(w.lent.session, 0, other, -1, NULL), PAL_OK);
     look(&w, w.clock);
     step(&w);
-    assert_int_equal(slot[other].step, slot[last].step);
-    assert_true(slot[other].rank > slot[last].rank);
+    assert_int_equal(place[other].step, place[last].step);
+    assert_true(place[other].rank > place[last].rank);
     end(&w.lent);
 }
 

@@ -16,17 +16,17 @@ static size_t take_number(const unsigned char **at)
     return value;
 }
 
-enum { MOST_RULES = 32, MOST_WORDS = 4096 };
+enum { MAX_RULES = 32, MAX_WORDS = 4096 };
 
 typedef struct {
     size_t count, at;
-    size_t bytes[MOST_WORDS];
+    size_t bytes[MAX_WORDS];
 } words;
 
 static void add_word(void *context, size_t from, size_t to)
 {
     words *w = context;
-    assert_true(from == w->at && to > from && w->count < MOST_WORDS);
+    assert_true(from == w->at && to > from && w->count < MAX_WORDS);
     w->bytes[w->count++] = to - from;
     w->at = to;
 }
@@ -51,14 +51,14 @@ static void words_equal_those_of_the_tokenizers_package(void **state)
 {
     (void)state;
     static words expected;
-    const pal_split_rule *rules[MOST_RULES];
+    const pal_split_rule *rules[MAX_RULES];
     pal_file file;
     assert_int_equal(pal_file_map(&file, PAL_SOURCE_DIR "/tests/golden/token/split.bin", NULL), PAL_OK);
     const unsigned char *at = file.data, *end = at + file.size;
     assert_memory_equal(at, "PALSPL1\n", 8);
     at += 8;
     const size_t count = take_number(&at), all = ((size_t)1 << count) - 1;
-    assert_true(count >= 16 && count <= MOST_RULES);
+    assert_true(count >= 16 && count <= MAX_RULES);
     for (size_t i = 0; i < count; i++) {
         const size_t bytes = take_number(&at);
         rules[i] = pal_split_rule_of((pal_str){(const char *)at, bytes});
@@ -74,7 +74,7 @@ static void words_equal_those_of_the_tokenizers_package(void **state)
         for (size_t seen = 0; seen != all;) {
             const size_t mask = take_number(&at);
             expected.count = take_number(&at);
-            assert_true(mask && !(mask & seen) && expected.count <= MOST_WORDS);
+            assert_true(mask && !(mask & seen) && expected.count <= MAX_WORDS);
             seen |= mask;
             for (size_t k = 0; k < expected.count; k++) expected.bytes[k] = take_number(&at);
             for (size_t rule = 0; rule < count; rule++)
@@ -164,8 +164,8 @@ static void words_cover_texts_of_any_bytes(void **state)
     for (size_t i = 0; i < COUNT(aliases); i++) {
         const pal_split_rule *rule = pal_split_rule_of((pal_str){aliases[i].names[0], strlen(aliases[i].names[0])});
         for (int round = 0; round < 2000; round++) {
-            size_t bytes = 0, most = next_random(&seed) % 40;
-            while (bytes < most) {
+            size_t bytes = 0, max = next_random(&seed) % 40;
+            while (bytes < max) {
                 const uint32_t r = next_random(&seed);
                 const char *part = parts[(r >> 8) % COUNT(parts)];
                 if (r % 3 == 0) {

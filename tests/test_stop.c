@@ -13,7 +13,7 @@
 #include "text/decode/stop.h"
 #include "token/token.h"
 
-enum { ROOM = 512, STOPS = 4 };
+enum { CAPACITY = 512, STOPS = 4 };
 
 typedef struct {
     pal_stop stop;
@@ -44,7 +44,7 @@ static void close_stream(stream *s)
 /* Pushes text; what comes out is `shown`, exactly. */
 static void expect(stream *s, const char *text, const char *shown)
 {
-    char out[ROOM];
+    char out[CAPACITY];
     size_t n = pal_stop_push(&s->stop, text, strlen(text), out);
     assert_int_equal(n, strlen(shown));
     assert_memory_equal(out, shown, n);
@@ -52,7 +52,7 @@ static void expect(stream *s, const char *text, const char *shown)
 
 static void expect_rest(stream *s, const char *shown)
 {
-    char out[ROOM];
+    char out[CAPACITY];
     size_t n = pal_stop_finish(&s->stop, out);
     assert_int_equal(n, strlen(shown));
     assert_memory_equal(out, shown, n);
@@ -275,7 +275,7 @@ static void check_random_stream(uint32_t test)
 {
     static const char *const parts[] = {"a",    "b",    "ab",   "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
                                         "\xE2", "\x82", "\xFF", "aab"};
-    char stop_text[STOPS][16], text[128], out[ROOM];
+    char stop_text[STOPS][16], text[128], out[CAPACITY];
     const char *stops[STOPS];
     size_t count, bytes = 0, at = 0, shown = 0, end;
     uint32_t draw = 0;

@@ -26,7 +26,7 @@ typedef struct {
     uint8_t of[VOCAB], byte[VOCAB];
     int32_t tokens[LONGEST];
     pal_blank blank[2];
-    pal_slot slot[LONGEST];
+    pal_fill_place place[LONGEST];
     uint64_t seed;
     _Alignas(64) unsigned char block[16384];
 } byte_fill;
@@ -49,7 +49,7 @@ static void byte_evaluate(void *context, const pal_query *q)
     (void)context, (void)q;
 }
 
-static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most, pal_first first)
+static void byte_start(byte_fill *b, int32_t blanks, int32_t min, int32_t max, pal_first first)
 {
     pal_arena arena = {.base = b->block, .red_zones = true};
     b->classes = (pal_classes){.vocab = VOCAB, .mask = MASK, .empty = EMPTY, .of = b->of, .byte = b->byte};
@@ -61,15 +61,16 @@ static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most
     b->fill = (pal_fill){.predictor = {b, VOCAB, byte_evaluate, byte_logits, false, false}, .classes = &b->classes};
     b->fill.options = (pal_infill_options){.temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .remask = -1.0};
     b->fill.options.byte_pieces = true;
-    b->fill.n = b->fill.slots = blanks * most;
+    b->fill.n = b->fill.places = blanks * max;
     b->fill.tokens = b->tokens;
     b->fill.blanks = blanks;
     b->fill.blank = b->blank;
-    b->fill.slot = b->slot;
-    for (int32_t i = 0; i < b->fill.slots; i++) b->slot[i] = (pal_slot){.at = i, .blank = i / most, .index = i % most};
+    b->fill.place = b->place;
+    for (int32_t i = 0; i < b->fill.places; i++)
+        b->place[i] = (pal_fill_place){.at = i, .blank = i / max, .index = i % max};
     for (int32_t i = 0; i < blanks; i++)
-        b->blank[i] = (pal_blank){.least = least, .most = most, .slot = i * most, .first = first};
-    pal_fill_layout(&b->fill, VOCAB, b->fill.n, b->fill.slots, &arena);
+        b->blank[i] = (pal_blank){.min = min, .max = max, .place = i * max, .first = first};
+    pal_fill_layout(&b->fill, VOCAB, b->fill.n, b->fill.places, &arena);
     assert_true(arena.used <= sizeof b->block);
     pal_fill_start(&b->fill);
 }
@@ -77,7 +78,7 @@ static void byte_start(byte_fill *b, int32_t blanks, int32_t least, int32_t most
 /* The length of the character at text[bytes], by its code point: 0 if there is none. */
 static int32_t character_length(const uint8_t *text, int32_t bytes)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
     int32_t length = text[0] < 0x80 ? 1 : text[0] >> 5 == 6 ? 2 : text[0] >> 4 == 14 ? 3 : text[0] >> 3 == 30 ? 4 : 0;
     if (length == 0 || length > bytes) return 0;
     uint32_t point = length == 1 ? text[0] : text[0] & (0x7fu >> length);
@@ -86,22 +87,21 @@ static int32_t character_length(const uint8_t *text, int32_t bytes)
         point = point << 6 | (text[i] & 0x3f);
     }
     bool surrogate = point >= 0xd800 && point < 0xe000;
-    return point >= least[length] && point <= 0x10ffff && !surrogate ? length : 0;
+    return point >= min[length] && point <= 0x10ffff && !surrogate ? length : 0;
 }
 
 /* Runs of byte pieces are whole characters; <empty> ends the blank and respects its least length; the border holds. */
-static bool is_good_fill(const int32_t *tokens, int32_t least, int32_t most, pal_first first)
+static bool is_good_fill(const int32_t *tokens, int32_t min, int32_t max, pal_first first)
 {
     uint8_t run[LONGEST];
     if (first == PAL_FIRST_WORD && tokens[0] != WORD) return false;
     if (first == PAL_FIRST_INSIDE && tokens[0] == WORD) return false;
-    for (int32_t i = 0; i < most;) {
+    for (int32_t i = 0; i < max;) {
         int32_t bytes = 0, length = 1;
-        while (i + bytes < most && tokens[i + bytes] < BYTES) run[bytes] = edge_bytes[tokens[i + bytes]], bytes++;
+        while (i + bytes < max && tokens[i + bytes] < BYTES) run[bytes] = edge_bytes[tokens[i + bytes]], bytes++;
         if (bytes && !(length = character_length(run, bytes))) return false;
         if (tokens[i] == MASK) return false;
-        if (tokens[i] == EMPTY && (least == most || i < least || (i + 1 < most && tokens[i + 1] != EMPTY)))
-            return false;
+        if (tokens[i] == EMPTY && (min == max || i < min || (i + 1 < max && tokens[i + 1] != EMPTY))) return false;
         i += length;
     }
     return true;
@@ -116,42 +116,42 @@ static int32_t code_of(const int32_t *tokens, int32_t n)
 
 /* Reveals in every order every token that the rules allow.  Every page that comes up has an allowed token at each
  * open place; full pages are counted, and each is good. */
-static int32_t visit_pages(byte_fill *b, uint8_t *seen, int32_t least, int32_t most, pal_first first)
+static int32_t visit_pages(byte_fill *b, uint8_t *seen, int32_t min, int32_t max, pal_first first)
 {
-    int32_t code = code_of(b->tokens, most), full = 0;
+    int32_t code = code_of(b->tokens, max), full = 0;
     if (seen[code]) return 0;
     seen[code] = 1;
     bool open = false;
-    for (int32_t slot = 0; slot < most; slot++) {
+    for (int32_t place = 0; place < max; place++) {
         pal_support support;
         bool any = false;
-        if (b->slot[slot].step >= 0) continue;
+        if (b->place[place].step >= 0) continue;
         open = true;
-        pal_support_of(&support, &b->fill, slot);
+        pal_support_of(&support, &b->fill, place);
         for (int32_t id = 0; id < VOCAB; id++) {
             if (!pal_support_has(&support, &b->classes, id)) continue;
             any = true;
-            b->tokens[slot] = id;
-            b->slot[slot].step = 1;
-            full += visit_pages(b, seen, least, most, first);
-            b->slot[slot].step = -1;
-            b->tokens[slot] = MASK;
+            b->tokens[place] = id;
+            b->place[place].step = 1;
+            full += visit_pages(b, seen, min, max, first);
+            b->place[place].step = -1;
+            b->tokens[place] = MASK;
         }
         assert_true(any);
     }
     if (open) return full;
-    assert_true(is_good_fill(b->tokens, least, most, first));
+    assert_true(is_good_fill(b->tokens, min, max, first));
     return 1;
 }
 
-static int32_t count_good_fills(int32_t least, int32_t most, pal_first first)
+static int32_t count_good_fills(int32_t min, int32_t max, pal_first first)
 {
     int32_t tokens[LONGEST], count = 0, all = 1;
-    for (int32_t i = 0; i < most; i++) all *= VOCAB;
+    for (int32_t i = 0; i < max; i++) all *= VOCAB;
     for (int32_t code = 0; code < all; code++) {
         int32_t rest = code;
-        for (int32_t i = 0; i < most; i++, rest /= VOCAB) tokens[i] = rest % VOCAB;
-        count += is_good_fill(tokens, least, most, first);
+        for (int32_t i = 0; i < max; i++, rest /= VOCAB) tokens[i] = rest % VOCAB;
+        count += is_good_fill(tokens, min, max, first);
     }
     return count;
 }
@@ -164,13 +164,13 @@ static void rules_in_any_order_allow_all_good_fills_and_no_others(void **state)
     const int32_t lengths[][2] = {{1, 1}, {2, 2}, {3, 3}, {1, 3}, {4, 4}};
     for (size_t i = 0; i < COUNT(lengths); i++)
         for (pal_first first = PAL_FIRST_FREE; first <= PAL_FIRST_INSIDE; first++) {
-            int32_t least = lengths[i][0], most = lengths[i][1], codes = 1;
-            if (most == 4 && first == PAL_FIRST_INSIDE) continue; /* to save time */
-            for (int32_t k = 0; k < most; k++) codes *= VOCAB;
+            int32_t min = lengths[i][0], max = lengths[i][1], codes = 1;
+            if (max == 4 && first == PAL_FIRST_INSIDE) continue; /* to save time */
+            for (int32_t k = 0; k < max; k++) codes *= VOCAB;
             uint8_t *seen = calloc((size_t)codes, 1);
             assert_non_null(seen);
-            byte_start(&b, 1, least, most, first);
-            assert_int_equal(visit_pages(&b, seen, least, most, first), count_good_fills(least, most, first));
+            byte_start(&b, 1, min, max, first);
+            assert_int_equal(visit_pages(&b, seen, min, max, first), count_good_fills(min, max, first));
             free(seen);
         }
 }
@@ -182,8 +182,8 @@ static void fills_of_random_networks_keep_all_rules(void **state)
     for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++)
         for (uint32_t draft = 0; draft < 200; draft++) {
             pal_first first = (pal_first)(draft % 3);
-            int32_t least = draft & 4 ? 1 : 3;
-            byte_start(&b, 2, least, 3, first);
+            int32_t min = draft & 4 ? 1 : 3;
+            byte_start(&b, 2, min, 3, first);
             b.seed = SEED + draft;
             b.fill.options.sampler = sampler;
             b.fill.options.draft = draft;
@@ -193,8 +193,8 @@ static void fills_of_random_networks_keep_all_rules(void **state)
             if (sampler == PAL_PARALLEL) b.fill.options.threshold = 0.5;
             while (pal_fill_step(&b.fill, NULL) == PAL_MORE) {
             }
-            assert_true(is_good_fill(b.tokens, least, 3, first));
-            assert_true(is_good_fill(b.tokens + 3, least, 3, first));
+            assert_true(is_good_fill(b.tokens, min, 3, first));
+            assert_true(is_good_fill(b.tokens + 3, min, 3, first));
         }
 }
 
@@ -219,8 +219,8 @@ static void pin_that_breaks_a_character_leaves_the_rest_fillable(void **state)
     static byte_fill b;
     byte_start(&b, 1, 3, 3, PAL_FIRST_FREE);
     b.tokens[0] = 1; /* 0x80 */
-    b.slot[0].pinned = true;
-    b.slot[0].step = 0;
+    b.place[0].pinned = true;
+    b.place[0].step = 0;
     b.fill.open--;
     while (pal_fill_step(&b.fill, NULL) == PAL_MORE) {
     }

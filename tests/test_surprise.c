@@ -11,16 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 400, MOST_VOCAB = 512, CONTEXT = 96 }; /* of tiny-ar */
+enum { MAX_N = 400, MAX_VOCAB = 512, CONTEXT = 96 }; /* of tiny-ar */
 
-static int32_t tokens[MOST];
-static pal_surprise_token seen[MOST];
+static int32_t tokens[MAX_N];
+static pal_surprise_token seen[MAX_N];
 
 static size_t tokens_of(const pal_model *m, const char *text)
 {
     size_t n;
-    assert_int_equal(pal_tokenize(m, text, strlen(text), 0, tokens, MOST, &n, NULL), PAL_OK);
-    assert_true(n <= MOST);
+    assert_int_equal(pal_tokenize(m, text, strlen(text), 0, tokens, MAX_N, &n, NULL), PAL_OK);
+    assert_true(n <= MAX_N);
     return n;
 }
 
@@ -84,7 +84,7 @@ static void check_values(const pal_model *m, size_t n, int32_t bos, size_t capac
 {
     const int32_t vocab = m->shape.vocab;
     const pal_sequence_options o = pal_sequence_defaults();
-    static float logits[MOST_VOCAB];
+    static float logits[MAX_VOCAB];
     pal_sequence *s;
     size_t bytes;
     assert_int_equal(pal_sequence_bytes(m, &o, &bytes, NULL), PAL_OK);

@@ -21,8 +21,8 @@ static int32_t shown_by(pal_session *const *sessions, int32_t count)
 
 static void expect_same_state(const lent *a, const lent *b)
 {
-    static char x[MOST_TEXT], y[MOST_TEXT];
-    pal_place p[MOST_PLACES], q[MOST_PLACES];
+    static char x[MAX_TEXT], y[MAX_TEXT];
+    pal_place p[MAX_PLACES], q[MAX_PLACES];
     const pal_progress m = pal_session_progress(a->session), n = pal_session_progress(b->session);
     assert_int_equal(text_of(a, x), text_of(b, y));
     assert_string_equal(x, y);
@@ -31,8 +31,8 @@ static void expect_same_state(const lent *a, const lent *b)
     assert_int_equal(m.places, n.places);
     memset(p, 0, sizeof p);
     memset(q, 0, sizeof q);
-    pal_session_tokens(a->session, p, MOST_PLACES);
-    pal_session_tokens(b->session, q, MOST_PLACES);
+    pal_session_tokens(a->session, p, MAX_PLACES);
+    pal_session_tokens(b->session, q, MAX_PLACES);
     assert_memory_equal(p, q, sizeof p);
 }
 

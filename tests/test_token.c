@@ -317,7 +317,7 @@ static void decode_prefixed_drops_one_space_of_the_first_text(void **state)
     close_vocab(&o);
 }
 
-static void decode_into_little_room_writes_no_more_and_counts_all(void **state)
+static void decode_into_small_capacity_writes_no_more_and_counts_all(void **state)
 {
     (void)state;
     opened o = make_vocab((test_piece[]){{MARK "abc", 0, 1, 0}}, 1, true);
@@ -363,7 +363,7 @@ int main(void)
         cmocka_unit_test(encode_nul_is_an_ordinary_byte),
         cmocka_unit_test(encode_without_byte_pieces_gives_one_unknown_a_run),
         cmocka_unit_test(decode_prefixed_drops_one_space_of_the_first_text),
-        cmocka_unit_test(decode_into_little_room_writes_no_more_and_counts_all),
+        cmocka_unit_test(decode_into_small_capacity_writes_no_more_and_counts_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

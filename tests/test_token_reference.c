@@ -97,9 +97,9 @@ static void round_trip_of_random_bytes_is_exact(void **state)
     uint64_t seed = 20240607;
     char text[300];
     for (int i = 0; i < 4000; i++) {
-        size_t bytes = 0, most = next_random(&seed) % 280;
+        size_t bytes = 0, max = next_random(&seed) % 280;
         unsigned kind = next_random(&seed) % 3;
-        while (bytes < most) {
+        while (bytes < max) {
             uint32_t r = next_random(&seed);
             const char *part = parts[(r >> 8) % COUNT(parts)];
             if (kind == 0 || (kind == 1 && r % 4 == 0))

@@ -66,7 +66,7 @@ static golden_case case_of(const golden *g, int index)
 /* How far a stage may be off: root mean square of the difference over that of the golden values, and the largest
  * difference over the largest value. */
 typedef struct {
-    double rms, most;
+    double rms, max;
 } bounds;
 
 /* The comparison under way. */
@@ -98,10 +98,10 @@ static void compare_stage(void *context, const float *x, int height, int width, 
         if (fabs(expected) > largest) largest = fabs(expected);
     }
     c->expected += count;
-    const double rms = sqrt(difference / norm), most = worst / largest;
-    if (!(rms <= c->allowed.rms && most <= c->allowed.most)) fail_msg("%s: rms %g, largest %g", s->name, rms, most);
+    const double rms = sqrt(difference / norm), max = worst / largest;
+    if (!(rms <= c->allowed.rms && max <= c->allowed.max)) fail_msg("%s: rms %g, largest %g", s->name, rms, max);
     if (rms > c->worst.rms) c->worst.rms = rms;
-    if (most > c->worst.most) c->worst.most = most;
+    if (max > c->worst.max) c->worst.max = max;
 }
 
 static int find_stage(const golden *g, const char *name)
@@ -120,13 +120,13 @@ static void check_case(loaded *l, const golden *g, const golden_case *c, bounds 
         if (last < 0) continue;
         comparison watching = {
             .g = g, .expected = c->outputs, .skip = head == PAL_HEAD_RESIDUAL ? sn : -1, .allowed = allowed};
-        l->room.watch = compare_stage;
-        l->room.watching = &watching;
-        pal_unet_forward(&l->net, &(pal_compute){&l->kernels}, &l->room, c->x, c->time, c->label, head, l->eps,
+        l->scratch.watch = compare_stage;
+        l->scratch.watching = &watching;
+        pal_unet_forward(&l->net, &(pal_compute){&l->kernels}, &l->scratch, c->x, c->time, c->label, head, l->eps,
                          head == PAL_HEAD_NONE ? NULL : l->second);
         assert_int_equal(watching.next, last + 1);
         if (watching.worst.rms > worst->rms) worst->rms = watching.worst.rms;
-        if (watching.worst.most > worst->most) worst->most = watching.worst.most;
+        if (watching.worst.max > worst->max) worst->max = watching.worst.max;
     }
 }
 
@@ -144,7 +144,7 @@ static void check(const char *model, const char *golden_name, const char *type, 
         check_case(&l, &g, &c, allowed, &worst);
     }
     print_message("  %s as %s, %s: rms %.2e, largest %.2e\n", model, type, pal_isa_name(l.kernels.isa), worst.rms,
-                  worst.most);
+                  worst.max);
     unload(&l);
     free(file.data);
     free(g.file.data);
@@ -204,12 +204,12 @@ static void every_instruction_set_gives_the_same_bits(void **state)
         float *x = malloc(reference.size * sizeof *x);
         assert_non_null(x);
         for (size_t j = 0; j < reference.size; j++) x[j] = (float)(j * 2654435761u % 2001) * 1e-3f - 1.0f;
-        pal_unet_forward(&reference.net, &(pal_compute){&reference.kernels}, &reference.room, x, 0.3, -1, head,
+        pal_unet_forward(&reference.net, &(pal_compute){&reference.kernels}, &reference.scratch, x, 0.3, -1, head,
                          reference.eps, head ? reference.second : NULL);
         for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
             if ((pal_cpu_isa() & variants[v]) != variants[v]) continue;
             loaded l = load(&file, variants[v]);
-            pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, x, 0.3, -1, head, l.eps,
+            pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, x, 0.3, -1, head, l.eps,
                              head ? l.second : NULL);
             assert_memory_equal(l.eps, reference.eps, l.size * sizeof *l.eps);
             if (head) assert_memory_equal(l.second, reference.second, l.size * sizeof *l.second);
@@ -231,11 +231,11 @@ static void evaluations_do_not_depend_on_those_before(void **state)
     const golden_case a = case_of(&g, 0), b = case_of(&g, 1);
     float *first = malloc(2 * l.size * sizeof *first);
     assert_non_null(first);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, first,
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, first,
                      first + l.size);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, b.x, b.time, b.label, PAL_HEAD_SECOND_MOMENT, l.eps,
-                     l.second);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, l.eps,
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, b.x, b.time, b.label, PAL_HEAD_SECOND_MOMENT,
+                     l.eps, l.second);
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, l.eps,
                      l.second);
     assert_memory_equal(l.eps, first, l.size * sizeof *first);
     assert_memory_equal(l.second, first + l.size, l.size * sizeof *first);
@@ -254,13 +254,13 @@ static void time_and_label_change_what_is_predicted(void **state)
     const golden_case c = case_of(&g, 0);
     float *other = malloc(l.size * sizeof *other);
     assert_non_null(other);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, c.x, 0.5, 1, PAL_HEAD_NONE, l.eps, NULL);
+    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, c.x, 0.5, 1, PAL_HEAD_NONE, l.eps, NULL);
     for (int i = 0; i < 3; i++) {
         static const struct {
             double time;
             int label;
         } others[] = {{0.5001, 1}, {0.5, 2}, {0.5, -1}};
-        pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.room, c.x, others[i].time, others[i].label,
+        pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, c.x, others[i].time, others[i].label,
                          PAL_HEAD_NONE, other, NULL);
         assert_true(memcmp(other, l.eps, l.size * sizeof *other) != 0);
     }

@@ -28,12 +28,12 @@ static void weights_of_golden_file_are_equal_both_ways(void **state)
     assert_int_equal(sections, 3);
     while (sections--) {
         uint32_t type = read_u32(&at), count = read_u32(&at);
-        room x = take(count, sizeof(float), sizeof(float)), back = take(count, sizeof(float), sizeof(float));
+        test_array x = take(count, sizeof(float), sizeof(float)), back = take(count, sizeof(float), sizeof(float));
         memcpy(x.data, at, x.bytes);
         at += x.bytes;
         uint32_t bytes = read_u32(&at);
         assert_int_equal(bytes, count / pal_tensor_block(type) * pal_tensor_block_bytes(type));
-        room w = take(bytes, 1, 1);
+        test_array w = take(bytes, 1, 1);
         assert_true(pal_quantize_weights(w.data, x.data, type, count));
         assert_memory_equal(w.data, at, bytes);
         pal_dequantize(back.data, at, type, count);
@@ -66,7 +66,7 @@ static void dequantize_every_type_equals_the_gguf_package(void **state)
     while (sections--) {
         uint32_t type = read_u32(&at), count = read_u32(&at), bytes = read_u32(&at);
         assert_int_equal(bytes, count / pal_tensor_block(type) * pal_tensor_block_bytes(type));
-        room w = take(bytes, 1, 1), got = take(count, sizeof(float), sizeof(float)), expected;
+        test_array w = take(bytes, 1, 1), got = take(count, sizeof(float), sizeof(float)), expected;
         memcpy(w.data, at, bytes);
         expected = take(count, sizeof(float), sizeof(float));
         memcpy(expected.data, at + bytes, expected.bytes);

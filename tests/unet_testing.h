@@ -12,7 +12,7 @@ typedef struct {
     void *image, *block;
     pal_gguf *gguf;
     pal_unet net;
-    pal_unet_room room;
+    pal_unet_scratch scratch;
     pal_kernels kernels;
     float *eps, *second;
     size_t size; /* values of a picture */
@@ -30,7 +30,7 @@ static inline loaded load(const buffer *file, unsigned isa)
     pal_kernels_init(&l.kernels, isa);
     pal_kernels_add_pictures(&l.kernels);
     l.size = (size_t)(l.net.height * l.net.width * l.net.channels);
-    pal_unet_layout(&l.room, &l.net, &arena);
+    pal_unet_layout(&l.scratch, &l.net, &arena);
     assert_false(arena.overflow);
     l.block = malloc(arena.used + PAL_ARENA_SLACK);
     l.eps = malloc(l.size * sizeof *l.eps);
@@ -38,7 +38,7 @@ static inline loaded load(const buffer *file, unsigned isa)
     assert_true(l.block && l.eps && l.second);
     memset(l.block, 0xff, arena.used + PAL_ARENA_SLACK); /* NaNs: what is read before it is written shows */
     arena = pal_arena_in(l.block);
-    pal_unet_layout(&l.room, &l.net, &arena);
+    pal_unet_layout(&l.scratch, &l.net, &arena);
     return l;
 }
 

@@ -95,11 +95,11 @@ pw_generation *pw_generate_start(pal_sequence *sequence, const double *options, 
     pal_generate_options o = pal_generate_defaults();
     pal_options_read(&pal_generate_table, options, &o);
     pw_generation *g = calloc(1, sizeof *g);
-    pal_stop_text *texts = calloc(stop_count + 1, sizeof *texts);
+    pal_stop_string *texts = calloc(stop_count + 1, sizeof *texts);
     pal_status status = PAL_E_MEMORY;
     if (g && texts) {
         for (size_t i = 0; i < stop_count; i++)
-            texts[i] = (pal_stop_text){stop_text + stops[i], stops[i + 1] - stops[i]};
+            texts[i] = (pal_stop_string){stop_text + stops[i], stops[i + 1] - stops[i]};
         status = grammar_bytes ? pal_grammar_open(&g->grammar, grammar, grammar_bytes, err) : PAL_OK;
         o.logit_bias = biases;
         o.logit_bias_count = bias_count;
@@ -124,7 +124,7 @@ enum { PROGRESS = 12 };
 void pw_generate_progress(const pal_generator *g, double out[PROGRESS])
 {
     pal_generate_progress p = pal_generator_progress(g);
-    const double numbers[PROGRESS] = {p.prompt,  p.kept,        p.unread,    p.generated,          p.tokens, p.room,
+    const double numbers[PROGRESS] = {p.prompt,  p.kept,        p.unread,    p.generated,          p.tokens, p.capacity,
                                       p.dropped, p.evaluations, p.evaluated, (double)p.text_bytes, p.stop,   p.finish};
     memcpy(out, numbers, sizeof numbers);
 }

@@ -26,7 +26,7 @@ enum { INFO = 8 };
 void pw_image_info(const pal_model *model, double out[INFO])
 {
     const pal_image_info *i = pal_model_image(model);
-    const pal_image_sampler best = pal_image_best(model);
+    const pal_image_sampler best = pal_image_default_sampler(model);
     const double numbers[INFO] = {i->width,    i->height,         i->channels, i->labels,
                                   i->guidance, i->schedule_steps, best,        pal_image_defaults(best).steps};
     memcpy(out, numbers, sizeof numbers);
@@ -46,7 +46,7 @@ const char *pw_image_neighbours(const pal_model *model)
 const char *pw_image_missing(const pal_model *model, int sampler)
 {
     const char *why = NULL;
-    return pal_image_can(model, (pal_image_sampler)sampler, &why) ? NULL : why;
+    return pal_image_supports(model, (pal_image_sampler)sampler, &why) ? NULL : why;
 }
 
 /* ---- options ----------------------------------------------------------------------------------------- */

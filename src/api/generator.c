@@ -35,7 +35,7 @@ static pal_status check(const pal_sequence *s, const pal_generate_options *o, pa
     pal_status status = pal_choose_check(o, s->model->shape.vocab, err);
     if (!status) status = check_stop(o, err);
     if (status) return status;
-    if (o->shift && s->most < SHORTEST_TO_SHIFT)
+    if (o->shift && s->max_tokens < SHORTEST_TO_SHIFT)
         return pal_fail(err, PAL_E_OPTION, "a window of less than 4 tokens cannot be shifted", SIZE_MAX);
     return PAL_OK;
 }
@@ -79,8 +79,8 @@ static void layout_options(pal_generator *g, const pal_generate_options *o, pal_
         g->stop_text[i] = (pal_str){text ? text : o->stop[i].text, o->stop[i].bytes};
     }
     pal_stop_layout(&g->stop, g->stop_text, o->stop_count, arena);
-    g->text = pal_take(arena, PAL_TOKEN_TEXT + g->stop.held_most, 1);
-    g->window.dropped_held = pal_take(arena, g->stop.held_most, 1);
+    g->text = pal_take(arena, PAL_TOKEN_TEXT + g->stop.held_capacity, 1);
+    g->window.dropped_held = pal_take(arena, g->stop.held_capacity, 1);
 }
 
 static void layout_grammar(pal_generator *g, pal_arena *arena)
@@ -96,15 +96,15 @@ static void layout_grammar(pal_generator *g, pal_arena *arena)
 /* Measures, filling the caller's *g on the way; or places, and the generator is the first thing in the block. */
 static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal_generate_options *o, pal_arena *arena)
 {
-    const size_t vocab = (size_t)s->model->shape.vocab, room = (size_t)s->most;
+    const size_t vocab = (size_t)s->model->shape.vocab, capacity = (size_t)s->max_tokens;
     pal_generator *placed = pal_take(arena, 1, sizeof *placed);
     if (placed) g = placed;
     memset(g, 0, sizeof *g);
     g->model = s->model;
     layout_options(g, o, arena);
-    g->window.room = s->most;
-    g->window.tokens = pal_take(arena, room, sizeof *g->window.tokens);
-    if (o->mirostat) g->window.mu = pal_take(arena, room, sizeof *g->window.mu);
+    g->window.capacity = s->max_tokens;
+    g->window.tokens = pal_take(arena, capacity, sizeof *g->window.tokens);
+    if (o->mirostat) g->window.mu = pal_take(arena, capacity, sizeof *g->window.mu);
     pal_choose_layout(&g->scratch, s->model->shape.vocab, o->typical_p < 1.0, arena);
     g->logits = pal_take(arena, vocab, sizeof *g->logits);
     if (o->grammar) layout_grammar(g, arena);
@@ -223,7 +223,7 @@ void pal_generator_take_token(pal_generator *g, int32_t id, double mu)
     if (finish) pal_generator_finish_with(g, finish);
 }
 
-void pal_generator_follow_grammar(pal_generator *g, int32_t from, int32_t to)
+void pal_generator_advance_grammar(pal_generator *g, int32_t from, int32_t to)
 {
     for (int32_t i = from; i < to; i++) {
         pal_status status = pal_grammar_accept(g->grammar, g->window.tokens[i], NULL);
@@ -244,7 +244,7 @@ void pal_generator_replay_grammar(pal_generator *g)
 {
     if (!g->grammar) return;
     pal_generator_grammar_to_base(g);
-    pal_generator_follow_grammar(g, g->window.prompt, g->window.count);
+    pal_generator_advance_grammar(g, g->window.prompt, g->window.count);
 }
 
 void pal_generator_replay_text(pal_generator *g)
@@ -271,7 +271,7 @@ int32_t pal_generator_known(const pal_generator *g)
     const pal_window *w = &g->window;
     int32_t shared = 0;
     while (shared < w->count && shared < s->length && w->tokens[shared] == s->tokens[shared]) shared++;
-    const bool ready = s->fresh && s->length == shared;
+    const bool ready = s->has_logits && s->length == shared;
     return shared == w->count && shared > 0 && !ready ? shared - 1 : shared;
 }
 
@@ -287,7 +287,8 @@ pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, 
 {
     pal_window *w = &g->window;
     if (n < 1) return pal_fail(err, PAL_E_OPTION, "a prompt must have at least one token", SIZE_MAX);
-    if (n > w->room) return pal_fail(err, PAL_E_CONTEXT, "the prompt has more tokens than there is room for", SIZE_MAX);
+    if (n > w->capacity)
+        return pal_fail(err, PAL_E_CONTEXT, "the prompt has more tokens than there is room for", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= g->model->shape.vocab)
             return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
@@ -319,15 +320,15 @@ static int32_t first_token(const pal_model *m, bool empty)
 pal_status pal_generator_prompt(pal_generator *g, const char *text, size_t bytes, unsigned flags, pal_error *err)
 {
     const pal_vocab *vocab = g->model->vocab;
-    const size_t scratch = pal_vocab_scratch_bytes(vocab, bytes), most = bytes + 2;
+    const size_t scratch = pal_vocab_scratch_bytes(vocab, bytes), max = bytes + 2;
     const unsigned how =
         (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) | (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);
-    if (scratch == SIZE_MAX || most > (SIZE_MAX - scratch - 8) / sizeof(int32_t) || most > INT32_MAX)
+    if (scratch == SIZE_MAX || max > (SIZE_MAX - scratch - 8) / sizeof(int32_t) || max > INT32_MAX)
         return pal_fail(err, PAL_E_CONTEXT, "the prompt is too long to tokenize", SIZE_MAX);
-    char *block = malloc(scratch + 8 + most * sizeof(int32_t));
+    char *block = malloc(scratch + 8 + max * sizeof(int32_t));
     if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX);
     int32_t *ids = (int32_t *)(void *)(block + (scratch + 7) / 8 * 8);
-    size_t n = pal_vocab_encode(vocab, text, bytes, how, ids + 1, most - 1, block);
+    size_t n = pal_vocab_encode(vocab, text, bytes, how, ids + 1, max - 1, block);
     const int32_t first = first_token(g->model, n == 0);
     ids[0] = first;
     const bool added = first >= 0 && (n == 0 || ids[1] != first);
@@ -404,7 +405,7 @@ pal_generate_progress pal_generator_progress(const pal_generator *g)
                                    .unread = w->count - pal_generator_known(g),
                                    .generated = pal_generated_count(g),
                                    .tokens = w->count,
-                                   .room = w->room,
+                                   .capacity = w->capacity,
                                    .dropped = w->dropped,
                                    .evaluations = g->evaluations,
                                    .evaluated = g->evaluated,

@@ -12,16 +12,16 @@ enum { PAL_ENDS = PAL_STOP_STRINGS + PAL_TEXT_ENDS };
 /* The window is tokens[count]: first what is left of the prompt, then what is left of the generated tokens.  A shift of
  * the window drops some between the two or at the end of the first. */
 typedef struct {
-    int32_t *tokens;     /* [room] */
-    double *mu;          /* [room] mirostat's threshold before each token was drawn; NULL without mirostat */
-    int32_t count, room; /* in the window; most */
-    int32_t prompt;      /* of them of the prompt */
-    int32_t given;       /* how many the prompt had */
-    int32_t dropped;     /* tokens dropped by shifts, at most INT32_MAX - room; and of them generated ones: */
+    int32_t *tokens;         /* [capacity] */
+    double *mu;              /* [capacity] mirostat's threshold before each token was drawn; NULL without mirostat */
+    int32_t count, capacity; /* in the window; most */
+    int32_t prompt;          /* of them of the prompt */
+    int32_t given;           /* how many the prompt had */
+    int32_t dropped;         /* tokens dropped by shifts, at most INT32_MAX - room; and of them generated ones: */
     int32_t dropped_generated;
     size_t
         dropped_bytes;  /* of their text; the last dropped_held[dropped_holds] of them were not let out there, since */
-    char *dropped_held; /* they may belong to a character or a stop text that goes on behind; [stop.held_most] */
+    char *dropped_held; /* they may belong to a character or a stop text that goes on behind; [stop.held_capacity] */
     size_t dropped_holds;
 } pal_window;
 
@@ -57,7 +57,7 @@ struct pal_generator {
 
     bool has_token;
     pal_generated token;
-    char *text; /* [PAL_TOKEN_TEXT + stop.held_most] what the last call let out */
+    char *text; /* [PAL_TOKEN_TEXT + stop.held_capacity] what the last call let out */
     size_t text_bytes;
 };
 
@@ -70,13 +70,13 @@ static inline int32_t pal_generated_count(const pal_generator *g)
 
 static inline bool pal_generator_full(const pal_generator *g)
 {
-    return g->window.count == g->window.room;
+    return g->window.count == g->window.capacity;
 }
 
 /* Shifts end before `dropped` could exceed its limit. */
 static inline bool pal_generator_can_shift(const pal_generator *g)
 {
-    return g->options.shift && g->window.dropped <= (int64_t)INT32_MAX - 2 * (int64_t)g->window.room;
+    return g->options.shift && g->window.dropped <= (int64_t)INT32_MAX - 2 * (int64_t)g->window.capacity;
 }
 
 /* ---- the text: generate.c ---------------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ int32_t pal_generator_known(const pal_generator *g);
 /* The grammar goes to where the dropped tokens end, then along tokens that it has had before: window indices from ..
  * to - 1. */
 void pal_generator_grammar_to_base(pal_generator *g);
-void pal_generator_follow_grammar(pal_generator *g, int32_t from, int32_t to);
+void pal_generator_advance_grammar(pal_generator *g, int32_t from, int32_t to);
 
 /* Makes the stop texts, and the numbers of bytes, what they are after the tokens in the window. */
 void pal_generator_replay_text(pal_generator *g);

@@ -81,11 +81,11 @@ static bool is_finite(double x)
  * that later steps count up stays within 32 bits: see pal_generator_can_shift. */
 static bool plausible(const fields *f, const pal_generator *g)
 {
-    const uint64_t most = INT32_MAX, room = (uint64_t)g->window.room;
-    return f->flags <= FLAGS && f->count <= most && f->prompt <= f->count && f->prompt <= f->given &&
-           f->given <= most && (f->given || !f->count) && f->dropped + room <= most &&
-           f->dropped_generated <= f->dropped && f->given - f->prompt == f->dropped - f->dropped_generated &&
-           f->finish < PAL_FINISHES && (f->dropped_generated || !f->base_bytes) &&
+    const uint64_t max = INT32_MAX, capacity = (uint64_t)g->window.capacity;
+    return f->flags <= FLAGS && f->count <= max && f->prompt <= f->count && f->prompt <= f->given && f->given <= max &&
+           (f->given || !f->count) && f->dropped + capacity <= max && f->dropped_generated <= f->dropped &&
+           f->given - f->prompt == f->dropped - f->dropped_generated && f->finish < PAL_FINISHES &&
+           (f->dropped_generated || !f->base_bytes) &&
            f->dropped_bytes <= (uint64_t)f->dropped_generated * PAL_TOKEN_TEXT && f->dropped_bytes <= SIZE_MAX / 2 &&
            is_finite(f->mu);
 }
@@ -144,7 +144,7 @@ static pal_status read_saved(saved_generator *saved, const pal_generator *g, con
     if (status) return status;
     read_fields(&from, &saved->f);
     if (from.cut || !plausible(&saved->f, g)) return pal_fail(err, PAL_E_FORMAT, damaged, SIZE_MAX);
-    if (saved->f.count > (uint32_t)g->window.room)
+    if (saved->f.count > (uint32_t)g->window.capacity)
         return pal_fail(err, PAL_E_CONTEXT, "the saved session is longer than there is room for", SIZE_MAX);
     if (!read_arrays(saved, &from) || !good_tokens(saved, g) || !good_thresholds(saved))
         return pal_fail(err, PAL_E_FORMAT, damaged, SIZE_MAX);
@@ -152,7 +152,7 @@ static pal_status read_saved(saved_generator *saved, const pal_generator *g, con
 }
 
 /* The grammar goes through the saved text.  PAL_E_OPTION: it does not match. */
-static pal_status follow(pal_generator *g, const saved_generator *saved, pal_error *err)
+static pal_status replay_grammar(pal_generator *g, const saved_generator *saved, pal_error *err)
 {
     const fields *f = &saved->f;
     pal_loading ids = saved->tokens;
@@ -219,7 +219,7 @@ pal_status pal_generator_restore(pal_generator *g, const void *data, size_t byte
     const unsigned char *behind = (const unsigned char *)data + section;
     if (!status) status = pal_sequence_read_saved(&sequence, g->sequence, behind, bytes - section, err);
     if (!status && g->grammar) {
-        status = follow(g, &saved, err);
+        status = replay_grammar(g, &saved, err);
         if (status) pal_generator_replay_grammar(g);
     }
     if (status) return status;

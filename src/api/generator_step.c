@@ -17,10 +17,10 @@ static void move_base(pal_generator *g, int32_t generated)
     char text[PAL_TOKEN_TEXT];
     if (g->grammar) {
         pal_generator_grammar_to_base(g);
-        pal_generator_follow_grammar(g, w->prompt, w->prompt + generated);
+        pal_generator_advance_grammar(g, w->prompt, w->prompt + generated);
         const pal_grammar_state *state = pal_grammar_state_of(g->grammar);
         memcpy(g->base, state, pal_grammar_state_bytes(state));
-        pal_generator_follow_grammar(g, w->prompt + generated, w->count);
+        pal_generator_advance_grammar(g, w->prompt + generated, w->count);
     }
     pal_stop_reset(&g->stop);
     for (size_t i = 0; i < w->dropped_holds; i++) pal_stop_push(&g->stop, &w->dropped_held[i], 1, g->text);
@@ -37,7 +37,7 @@ static void move_base(pal_generator *g, int32_t generated)
 static void shift(pal_generator *g)
 {
     pal_window *w = &g->window;
-    const int32_t limit = g->options.keep < 0 ? w->room / 2 : w->room - 2;
+    const int32_t limit = g->options.keep < 0 ? w->capacity / 2 : w->capacity - 2;
     int32_t keep = g->options.keep < 0 ? w->given : g->options.keep;
     if (keep > w->prompt) keep = w->prompt;
     if (keep > limit) keep = limit;
@@ -73,7 +73,7 @@ static pal_status read_some(pal_generator *g, reading *before, pal_error *err)
     pal_sequence *s = g->sequence;
     const pal_window *w = &g->window;
     const int32_t known = pal_generator_known(g), left = w->count - known, length = s->length;
-    const int32_t some = left < s->activations.most ? left : s->activations.most;
+    const int32_t some = left < s->activations.max_tokens ? left : s->activations.max_tokens;
     /* Where the sequence has read the same, what is read again is what it had. */
     const int32_t both = length < w->count ? length : w->count;
     const bool same = both == known || (both == known + 1 && w->tokens[known] == s->tokens[known]);
@@ -91,7 +91,7 @@ static void give_back(pal_generator *g, const reading *before)
 {
     if (!before->read) return;
     g->sequence->length = before->length;
-    g->sequence->fresh = false;
+    g->sequence->has_logits = false;
     g->evaluations = before->evaluations;
     g->evaluated = before->evaluated;
 }
@@ -144,7 +144,7 @@ static pal_status draw(pal_generator *g, pal_error *err)
 /* Reads, and draws if all is read then. */
 static pal_status read_and_draw(pal_generator *g, pal_error *err)
 {
-    const bool draws = g->window.count - pal_generator_known(g) <= g->sequence->activations.most;
+    const bool draws = g->window.count - pal_generator_known(g) <= g->sequence->activations.max_tokens;
     reading before;
     bool ended = false;
     pal_status status = draws ? ask(g, &ended, err) : PAL_OK;

@@ -32,14 +32,14 @@ static void put_byte(writer *w, char c)
 static void put_slashes(writer *w, size_t added)
 {
     if (!added) return;
-    size_t last = w->length - 1, place = w->known;
+    size_t last = w->length - 1, entry = w->known;
     char c = w->last;
     w->length = last;
     for (size_t i = 0; i < added; i++) put_byte(w, '\\');
     put_byte(w, c);
-    while (place > 0 && w->places[place - 1].offset > last) w->places[--place].offset += added;
-    if (place > 0 && w->places[place - 1].offset + w->places[place - 1].bytes > last)
-        w->places[place - 1].bytes += added; /* its text holds that byte */
+    while (entry > 0 && w->places[entry - 1].offset > last) w->places[--entry].offset += added;
+    if (entry > 0 && w->places[entry - 1].offset + w->places[entry - 1].bytes > last)
+        w->places[entry - 1].bytes += added; /* its text holds that byte */
 }
 
 static void put_text(writer *w, const char *text, size_t bytes)
@@ -84,12 +84,12 @@ static void put_blank(writer *w, int32_t count)
 }
 
 /* The text of a revealed place; without its space mark where the space is given or starts the page. */
-static size_t token_text(const pal_session *s, const pal_slot *slot, char text[LONGEST_PIECE])
+static size_t token_text(const pal_session *s, const pal_fill_place *place, char text[LONGEST_PIECE])
 {
-    int32_t id = s->fill.tokens[slot->at];
+    int32_t id = s->fill.tokens[place->at];
     size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
     bool drop =
-        slot->index == 0 && s->fill.blank[slot->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
+        place->index == 0 && s->fill.blank[place->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
     if (drop && bytes) memmove(text, text + 1, --bytes);
     return bytes;
 }
@@ -102,20 +102,20 @@ static void put_open(writer *w, int32_t *open)
 }
 
 /* The slots of a blank, from .. end - 1.  places[i], for i below `count`, learns where slot i stands. */
-static void put_slots(writer *w, const pal_session *s, int32_t from, int32_t end, size_t count)
+static void put_places(writer *w, const pal_session *s, int32_t from, int32_t end, size_t count)
 {
     char text[LONGEST_PIECE];
     int32_t open = 0;
-    for (int32_t slot = from; slot < end; slot++) {
-        const bool is_open = pal_fill_is_open(&s->fill, slot);
+    for (int32_t place = from; place < end; place++) {
+        const bool is_open = pal_fill_is_open(&s->fill, place);
         if (!is_open) put_open(w, &open);
-        pal_place *place = (size_t)slot < count ? &w->places[w->known++] : NULL;
-        if (place) place->offset = w->length;
+        pal_place *entry = (size_t)place < count ? &w->places[w->known++] : NULL;
+        if (entry) entry->offset = w->length;
         if (is_open)
             open++;
         else
-            put_text(w, text, token_text(s, &s->fill.slot[slot], text));
-        if (place) place->bytes = is_open ? 0 : w->length - place->offset;
+            put_text(w, text, token_text(s, &s->fill.place[place], text));
+        if (entry) entry->bytes = is_open ? 0 : w->length - entry->offset;
     }
     put_open(w, &open);
 }
@@ -123,12 +123,12 @@ static void put_slots(writer *w, const pal_session *s, int32_t from, int32_t end
 static size_t render(const pal_session *s, bool notation, char *out, size_t capacity, pal_place *places, size_t count)
 {
     writer w = {.out = out, .capacity = capacity, .notation = notation, .places = places};
-    int32_t slot = 0;
+    int32_t place = 0;
     for (size_t i = 0; i < s->page.count; i++) {
         const pal_segment *segment = &s->page.segments[i];
         if (segment->blank) {
-            put_slots(&w, s, slot, slot + segment->most, places ? count : 0);
-            slot += segment->most;
+            put_places(&w, s, place, place + segment->max, places ? count : 0);
+            place += segment->max;
         } else
             put_text(&w, s->page.text + segment->from, segment->bytes);
     }
@@ -147,20 +147,20 @@ size_t pal_session_reading(const pal_session *s, char *text, size_t capacity, pa
 
 size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
 {
-    size_t count = (size_t)s->fill.slots;
+    size_t count = (size_t)s->fill.places;
     for (size_t i = 0; i < count && i < capacity; i++) {
-        const pal_slot *slot = &s->fill.slot[i];
-        out[i] = (pal_place){.blank = slot->blank,
-                             .index = slot->index,
-                             .step = slot->step,
-                             .id = slot->step < 0 ? -1 : s->fill.tokens[slot->at],
-                             .empty = pal_session_holds_empty(s, slot),
-                             .space_given = slot->index == 0 && s->fill.blank[slot->blank].drop_space};
-        if (slot->step < 0) continue;
-        out[i].probability = slot->probability;
-        out[i].alternatives = slot->alternatives;
-        memcpy(out[i].alternative_id, slot->alternative_id, sizeof slot->alternative_id);
-        memcpy(out[i].alternative_probability, slot->alternative_probability, sizeof slot->alternative_probability);
+        const pal_fill_place *place = &s->fill.place[i];
+        out[i] = (pal_place){.blank = place->blank,
+                             .index = place->index,
+                             .step = place->step,
+                             .id = place->step < 0 ? -1 : s->fill.tokens[place->at],
+                             .empty = pal_session_holds_empty(s, place),
+                             .space_given = place->index == 0 && s->fill.blank[place->blank].drop_space};
+        if (place->step < 0) continue;
+        out[i].probability = place->probability;
+        out[i].alternatives = place->alternatives;
+        memcpy(out[i].alternative_id, place->alternative_id, sizeof place->alternative_id);
+        memcpy(out[i].alternative_probability, place->alternative_probability, sizeof place->alternative_probability);
     }
     render(s, s->fill.open > 0, NULL, 0, out, capacity);
     return count;

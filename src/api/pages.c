@@ -45,7 +45,7 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
 static pal_status read_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
                             const pal_infill_options *o, pal_error *err)
 {
-    const pal_page_rules rules = {.longest = m->shape.context, .free_least = o->free_min, .free_most = o->free_max};
+    const pal_page_rules rules = {.longest = m->shape.context, .free_min = o->free_min, .free_max = o->free_max};
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
 }
@@ -61,7 +61,7 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
     s->page = *page;
     s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
     s->page.text = pal_take(arena, page->bytes, 1);
-    pal_layout_place(&s->layout, &s->scratch, page, m->vocab, arena);
+    pal_layout_arrays(&s->layout, &s->scratch, page, m->vocab, arena);
     pal_fill_layout(&s->fill, m->shape.vocab, shown, (int32_t)page->places, arena);
     pal_runner_layout(&s->runner, m, shown, arena);
     return s;
@@ -102,9 +102,9 @@ static void start_fill(pal_session *s)
     f->tokens = s->layout.tokens + s->layout.shown_from;
     f->drops_empty = true;
     f->blanks = (int32_t)s->page.blanks;
-    f->slots = s->layout.slots;
+    f->places = s->layout.places;
     f->blank = s->layout.blank;
-    f->slot = s->layout.slot;
+    f->place = s->layout.place;
     pal_fill_start(f);
 }
 
@@ -145,11 +145,11 @@ pal_status pal_step(pal_session *s, pal_error *err)
 
 /* ---- pins and rewinds ------------------------------------------------------------------------------- */
 
-static void unpin(pal_session *s, int32_t slot)
+static void unpin(pal_session *s, int32_t place)
 {
-    s->fill.slot[slot].pinned = false;
-    if (s->fill.slot[slot].step < 0) return;
-    pal_fill_mask(&s->fill, slot);
+    s->fill.place[place].pinned = false;
+    if (s->fill.place[place].step < 0) return;
+    pal_fill_mask(&s->fill, place);
     /* A sampler that reopens has a last time step; what is opened after it is revealed by taking that step again. */
     int32_t last = pal_fill_steps(&s->fill);
     if (s->fill.sampler->is.reopens && s->fill.step >= last) s->fill.step = last - 1;
@@ -161,7 +161,7 @@ static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32
     const pal_classes *c = &s->model->classes;
     pal_support support;
     if (!s->options.byte_pieces) return (c->of[id] & PAL_CLASS_BYTE) != 0;
-    pal_support_of_pin(&support, &s->fill, blank->slot + index);
+    pal_support_of_pin(&support, &s->fill, blank->place + index);
     return c->of[id] & PAL_CLASS_BYTE ? !support.byte[c->byte[id]] : !support.whole;
 }
 
@@ -172,7 +172,7 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
     if (id >= c->vocab) return pal_fail(err, PAL_E_OPTION, "the pinned token lies outside the vocabulary", SIZE_MAX);
     if (!empty && (c->of[id] & PAL_CLASS_NO_FILL))
         return pal_fail(err, PAL_E_OPTION, "a control, unknown or mask token cannot be pinned", SIZE_MAX);
-    if (empty && (blank->least == blank->most || index < blank->least))
+    if (empty && (blank->min == blank->max || index < blank->min))
         return pal_fail(err, PAL_E_OPTION, "the length of the blank does not allow <empty> there", SIZE_MAX);
     if (cuts_a_character(s, blank, index, id))
         return pal_fail(err, PAL_E_OPTION,
@@ -185,8 +185,8 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
                         "what stands before the blank wants another kind of first token "
                         "(one that begins a word, or one that does not)",
                         SIZE_MAX);
-    for (int32_t i = 0; i < blank->most; i++) {
-        const pal_slot *other = &s->fill.slot[blank->slot + i];
+    for (int32_t i = 0; i < blank->max; i++) {
+        const pal_fill_place *other = &s->fill.place[blank->place + i];
         if (other->pinned &&
             (empty ? i > index && !pal_session_holds_empty(s, other) : i < index && pal_session_holds_empty(s, other)))
             return pal_fail(err, PAL_E_OPTION, "<empty> cannot stand before a pinned token of its blank", SIZE_MAX);
@@ -196,23 +196,22 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
 
 pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t id, pal_error *err)
 {
-    if (blank < 0 || blank >= s->fill.blanks || index < 0 || index >= s->fill.blank[blank].most)
+    if (blank < 0 || blank >= s->fill.blanks || index < 0 || index >= s->fill.blank[blank].max)
         return pal_fail(err, PAL_E_OPTION, "there is no such blank or no such place in it", SIZE_MAX);
     const pal_blank *where = &s->fill.blank[blank];
-    pal_slot *slot = &s->fill.slot[where->slot];
+    pal_fill_place *place = &s->fill.place[where->place];
     if (id < 0) {
-        bool tail = pal_session_holds_empty(s, &slot[index]); /* an <empty> was pinned together with what follows it */
-        for (int32_t i = index; i < (tail ? where->most : index + 1); i++)
-            if (slot[i].pinned) unpin(s, where->slot + i);
+        bool tail = pal_session_holds_empty(s, &place[index]); /* an <empty> was pinned together with what follows it */
+        for (int32_t i = index; i < (tail ? where->max : index + 1); i++)
+            if (place[i].pinned) unpin(s, where->place + i);
         return PAL_OK;
     }
     pal_status status = check_pin(s, where, index, id, err);
     if (status) return status;
     for (int32_t i = 0; i < index; i++) /* a word cannot follow an <empty>: those before it reopen */
-        if (id != s->model->classes.empty && pal_session_holds_empty(s, &slot[i])) unpin(s, where->slot + i);
-    const int32_t end =
-        id == s->model->classes.empty ? where->most : index + 1; /* what follows an <empty> is one too */
-    for (int32_t i = index; i < end; i++) pal_fill_pin(&s->fill, where->slot + i, id);
+        if (id != s->model->classes.empty && pal_session_holds_empty(s, &place[i])) unpin(s, where->place + i);
+    const int32_t end = id == s->model->classes.empty ? where->max : index + 1; /* what follows an <empty> is one too */
+    for (int32_t i = index; i < end; i++) pal_fill_pin(&s->fill, where->place + i, id);
     return PAL_OK;
 }
 
@@ -221,8 +220,8 @@ pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
     if (step < 0) return pal_fail(err, PAL_E_OPTION, "the step to go back to must not be negative", SIZE_MAX);
     if (step > 0 && s->fill.sampler->is.reopens)
         return pal_fail(err, PAL_E_OPTION, "this sampler masks places again: it can go back to step 0 only", SIZE_MAX);
-    for (int32_t i = 0; i < s->fill.slots; i++)
-        if (!s->fill.slot[i].pinned && s->fill.slot[i].step > step) pal_fill_mask(&s->fill, i);
+    for (int32_t i = 0; i < s->fill.places; i++)
+        if (!s->fill.place[i].pinned && s->fill.place[i].step > step) pal_fill_mask(&s->fill, i);
     if (s->fill.step > step) s->fill.step = step;
     return PAL_OK;
 }
@@ -246,8 +245,8 @@ pal_progress pal_session_progress(const pal_session *s)
                           .steps = s->fill.sampler->is.steps ? pal_fill_steps(&s->fill) : 0,
                           .evaluations = s->fill.evaluations,
                           .open = s->fill.open,
-                          .places = s->fill.slots,
+                          .places = s->fill.places,
                           .shown = s->layout.shown,
                           .tokens = s->layout.total,
-                          .windowed = s->fill.slots && s->layout.shown < s->layout.total};
+                          .windowed = s->fill.places && s->layout.shown < s->layout.total};
 }

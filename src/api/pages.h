@@ -17,9 +17,9 @@ struct pal_session {
     pal_runner runner;
 };
 
-static inline bool pal_session_holds_empty(const pal_session *s, const pal_slot *slot)
+static inline bool pal_session_holds_empty(const pal_session *s, const pal_fill_place *place)
 {
-    return slot->step >= 0 && s->fill.tokens[slot->at] == s->model->classes.empty;
+    return place->step >= 0 && s->fill.tokens[place->at] == s->model->classes.empty;
 }
 
 #endif

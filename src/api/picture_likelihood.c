@@ -29,7 +29,7 @@ static bool has_float_weights(const pal_model *m)
 
 pal_likelihood_options pal_likelihood_defaults(const pal_model *m, pal_image_method method)
 {
-    pal_likelihood_options o = {.picture = pal_image_defaults(pal_image_best(m))};
+    pal_likelihood_options o = {.picture = pal_image_defaults(pal_image_default_sampler(m))};
     pal_options_default(&pal_likelihood_table, &o);
     o.method = method;
     o.picture.steps = 100;

@@ -40,24 +40,24 @@ bool pal_image_label_find(const pal_model *m, const char *name, int32_t *out)
     return count == 1;
 }
 
-bool pal_image_can(const pal_model *m, pal_image_sampler sampler, const char **why)
+bool pal_image_supports(const pal_model *m, pal_image_sampler sampler, const char **why)
 {
     pal_error err = {0};
     pal_status status;
     if (m->picture) {
         const pal_noise_predictor shape = pal_picture_shape(m);
-        status = pal_denoise_can(sampler, &shape, &err);
+        status = pal_denoise_supports(sampler, &shape, &err);
     } else
         status = pal_picture_ready(m, &err);
     if (status && why) *why = err.text;
     return status == PAL_OK;
 }
 
-pal_image_sampler pal_image_best(const pal_model *m)
+pal_image_sampler pal_image_default_sampler(const pal_model *m)
 {
     static const pal_image_sampler wanted[] = {PAL_IMAGE_SN_DDPM, PAL_IMAGE_NPR_DDPM, PAL_IMAGE_ANALYTIC_DDPM};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (pal_image_can(m, wanted[i], NULL)) return wanted[i];
+        if (pal_image_supports(m, wanted[i], NULL)) return wanted[i];
     return PAL_IMAGE_DDPM;
 }
 

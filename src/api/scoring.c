@@ -12,7 +12,7 @@
 #define DEFAULT_STANDARD_ERROR 0.01
 #define LN2                    0.69314718055994530942
 
-enum { MANY_WINDOWS = 64, LEVELS = 32, ROUNDS_FEW = 4, ROUNDS_MANY = 8, ROUNDS_MOST = 4096 };
+enum { MANY_WINDOWS = 64, LEVELS = 32, ROUNDS_FEW = 4, ROUNDS_MANY = 8, MAX_ROUNDS = 4096 };
 
 typedef struct {
     size_t from; /* in tokens */
@@ -23,9 +23,9 @@ typedef struct {
 typedef struct {
     uint32_t *strata; /* [count], a random order of the levels */
     size_t count, at;
-    uint32_t round, draws, least; /* rounds done; draws of a window in each; rounds wanted at least */
-    double nats;                  /* of this round so far */
-    double sum, squares;          /* over the rounds, of bits a byte */
+    uint32_t round, draws, min; /* rounds done; draws of a window in each; rounds wanted at least */
+    double nats;                /* of this round so far */
+    double sum, squares;        /* over the rounds, of bits a byte */
     double target;
 } estimate;
 
@@ -36,7 +36,7 @@ struct pal_scoring {
     bool done;
     int32_t *tokens; /* of all windows, BOS included */
     window *windows;
-    size_t token_count, window_count, window_room;
+    size_t token_count, window_count, window_capacity;
     int32_t longest; /* tokens in the longest window */
     size_t at;       /* window being read, when exact */
     double nats;     /* of the windows before */
@@ -103,12 +103,12 @@ static size_t document_end(const char *text, size_t bytes, size_t from, size_t *
 
 static bool add_window(pal_scoring *j, size_t from, int32_t n, int32_t given)
 {
-    if (j->window_count == j->window_room) {
-        size_t room = j->window_room ? 2 * j->window_room : 64;
-        window *grown = realloc(j->windows, pal_times(room, sizeof *grown));
+    if (j->window_count == j->window_capacity) {
+        size_t capacity = j->window_capacity ? 2 * j->window_capacity : 64;
+        window *grown = realloc(j->windows, pal_times(capacity, sizeof *grown));
         if (!grown) return false;
         j->windows = grown;
-        j->window_room = room;
+        j->window_capacity = capacity;
     }
     j->windows[j->window_count++] = (window){.from = from, .n = n, .given = given};
     if (n > j->longest) j->longest = n;
@@ -125,7 +125,7 @@ static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
     const bool written = count > 0 && bos >= 0 && ids[0] == bos; /* where BOS is a user-defined piece */
     for (size_t at = written; at < count;) {
         int32_t given = bos >= 0 && context > 1 && (causal || at == (size_t)written);
-        size_t room = (size_t)(context - given), n = count - at < room ? count - at : room;
+        size_t capacity = (size_t)(context - given), n = count - at < capacity ? count - at : capacity;
         if (!add_window(j, j->token_count, (int32_t)n + given, given)) return false;
         if (given) j->tokens[j->token_count++] = bos;
         memcpy(j->tokens + j->token_count, ids + at, n * sizeof *ids);
@@ -246,11 +246,10 @@ static void end_round(pal_scoring *j)
     double variance = e->round > 1 ? (e->squares - e->sum * e->sum / e->round) / (e->round - 1) : (double)NAN;
     double error = sqrt((variance > 0.0 ? variance : e->round > 1 ? 0.0 : variance) / e->round);
     set_result(j, e->sum / e->round * LN2 * (double)j->result.bytes, error);
-    j->done = (e->round >= e->least && error <= e->target) || e->round == ROUNDS_MOST;
-    if (e->round < e->least) return;
+    j->done = (e->round >= e->min && error <= e->target) || e->round == MAX_ROUNDS;
+    if (e->round < e->min) return;
     double ratio = error / e->target, rounds = e->round * ratio * ratio + 1.0; /* NaN where the error is */
-    j->progress.expected_evaluations =
-        (uint64_t)(rounds < (double)ROUNDS_MOST ? rounds : (double)ROUNDS_MOST) * e->count;
+    j->progress.expected_evaluations = (uint64_t)(rounds < (double)MAX_ROUNDS ? rounds : (double)MAX_ROUNDS) * e->count;
 }
 
 /* One draw: every round takes each window `draws` times, its number of masked tokens stratified over all of
@@ -276,13 +275,13 @@ static pal_status start_estimate(pal_scoring *j, double target, pal_error *err)
 {
     estimate *e = &j->e;
     e->draws = (uint32_t)(LEVELS / j->window_count) + 1;
-    e->least = j->window_count >= MANY_WINDOWS ? ROUNDS_FEW : ROUNDS_MANY;
+    e->min = j->window_count >= MANY_WINDOWS ? ROUNDS_FEW : ROUNDS_MANY;
     e->target = target > 0.0 ? target : DEFAULT_STANDARD_ERROR;
     e->count = (size_t)e->draws * j->window_count;
     e->strata = malloc(pal_times(e->count, sizeof *e->strata));
     if (!e->strata) return pal_fail(err, PAL_E_MEMORY, "no memory for the estimate", SIZE_MAX);
     j->result.estimated = true;
-    j->progress.expected_evaluations = (uint64_t)e->least * e->count;
+    j->progress.expected_evaluations = (uint64_t)e->min * e->count;
     return PAL_OK;
 }
 
@@ -303,7 +302,7 @@ static pal_status choose_method(pal_scoring *j, pal_error *err)
     return PAL_OK;
 }
 
-static pal_status make_room(pal_scoring *j, pal_error *err)
+static pal_status allocate_scratch(pal_scoring *j, pal_error *err)
 {
     pal_arena arena = {0};
     size_t bytes;
@@ -328,7 +327,7 @@ static pal_status start(pal_scoring *j, const char *text, size_t bytes, const pa
     if (!s) s = choose_method(j, err);
     if (!s) s = pal_options_check(&pal_score_table, o, err);
     if (!s) s = read_text(j, text, bytes, err);
-    if (!s) s = make_room(j, err);
+    if (!s) s = allocate_scratch(j, err);
     if (s) return s;
     j->result.method = j->method;
     j->result.bound = j->method == PAL_SCORE_BOUND;

@@ -38,7 +38,7 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
         return pal_fail(err, PAL_E_OPTION, "context must not exceed the model's context", SIZE_MAX);
     s->model = m;
     s->compute = (pal_compute){.kernels = &m->kernels};
-    s->most = max_tokens;
+    s->max_tokens = max_tokens;
     s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
     pal_activations_layout(&s->activations, pal_model_transformer(m), max_tokens < o->batch ? max_tokens : o->batch,
                            max_tokens, arena);
@@ -85,19 +85,19 @@ pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const p
 pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n, pal_error *err)
 {
     const pal_model *m = s->model;
-    if (n < 0 || n > s->most - s->length)
+    if (n < 0 || n > s->max_tokens - s->length)
         return pal_fail(err, PAL_E_CONTEXT, "more tokens than the sequence has room for", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= m->shape.vocab)
             return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
     for (int32_t done = 0; done < n;) {
-        const int32_t some = n - done < s->activations.most ? n - done : s->activations.most;
+        const int32_t some = n - done < s->activations.max_tokens ? n - done : s->activations.max_tokens;
         const int last = (int)some - 1;
         pal_transformer_forward(pal_model_transformer(m), &s->compute, &s->activations, &s->cache, tokens + done,
                                 (int)some, (int)s->length, &last, 1);
         memcpy(s->tokens + s->length, tokens + done, (size_t)some * sizeof *tokens);
         s->length += some;
-        s->fresh = true;
+        s->has_logits = true;
         done += some;
     }
     return PAL_OK;
@@ -106,7 +106,8 @@ pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n
 pal_status pal_sequence_logits(pal_sequence *s, float *logits, pal_error *err)
 {
     const int row = 0;
-    if (!s->fresh) return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
+    if (!s->has_logits)
+        return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
     pal_transformer_logits(pal_model_transformer(s->model), &s->compute, &s->activations, &row, 1, logits);
     return pal_all_finite(logits, (size_t)s->model->shape.vocab) ? PAL_OK : pal_fail_not_finite(err);
 }
@@ -125,7 +126,7 @@ void pal_sequence_rewind(pal_sequence *s, int32_t length)
 {
     if (length < 0 || length >= s->length) return;
     s->length = length;
-    s->fresh = false;
+    s->has_logits = false;
 }
 
 int32_t pal_sequence_keep(pal_sequence *s, const int32_t *tokens, int32_t n)
@@ -175,7 +176,7 @@ pal_status pal_sequence_read_saved(pal_saved_sequence *saved, const pal_sequence
         return pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
     if (type != s->cache.type)
         return pal_fail(err, PAL_E_UNSUPPORTED, "the session was saved with keys and values of another type", SIZE_MAX);
-    if ((int32_t)length > s->most)
+    if ((int32_t)length > s->max_tokens)
         return pal_fail(err, PAL_E_CONTEXT, "the saved session is longer than there is room for", SIZE_MAX);
     saved->length = (int32_t)length;
     saved->tokens = from;
@@ -193,7 +194,7 @@ void pal_sequence_take_saved(pal_sequence *s, const pal_saved_sequence *saved)
     for (int32_t i = 0; i < saved->length; i++) s->tokens[i] = (int32_t)pal_loaded_u32(&tokens);
     pal_cache_read(&s->cache, saved->length, saved->cache);
     s->length = saved->length;
-    s->fresh = false;
+    s->has_logits = false;
 }
 
 pal_status pal_sequence_restore(pal_sequence *s, const void *data, size_t bytes, pal_error *err)

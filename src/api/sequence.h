@@ -8,9 +8,9 @@
 struct pal_sequence {
     const pal_model *model;
     pal_compute compute;
-    int32_t most, length;
-    int32_t *tokens; /* [most] */
-    bool fresh;      /* the last hidden state in the activations is that of the last token */
+    int32_t max_tokens, length;
+    int32_t *tokens; /* [max] */
+    bool has_logits; /* the last hidden state in the activations is that of the last token */
     pal_activations activations;
     pal_cache cache;
 };

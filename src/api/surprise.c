@@ -1,7 +1,7 @@
 /* surprise.c - how likely each token of a text is after what stands before it, step by step. */
 #include "../core/math.h"
 #include "../network/text_runner.h"
-#include "../text/law.h"
+#include "../text/probabilities.h"
 
 #include <math.h>
 #include <stdlib.h>

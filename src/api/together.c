@@ -5,22 +5,22 @@
 
 typedef struct {
     pal_compute compute;
-    int32_t *tokens; /* [most] */
-    int *part;       /* [most], tokens of each session: none shows less than one */
-    int *rows;       /* [most] */
+    int32_t *tokens; /* [max_tokens] */
+    int *lengths;    /* [max_tokens], tokens of each session: none shows less than one */
+    int *rows;       /* [max_tokens] */
     pal_activations activations;
     pal_cache cache;
 } workplace;
 
-static void lay_out(workplace *w, const pal_model *m, int32_t most, pal_arena *arena)
+static void lay_out(workplace *w, const pal_model *m, int32_t max_tokens, pal_arena *arena)
 {
     const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
     w->compute = (pal_compute){.kernels = &m->kernels};
-    w->tokens = pal_take(arena, (size_t)most, sizeof *w->tokens);
-    w->part = pal_take(arena, (size_t)most, sizeof *w->part);
-    w->rows = pal_take(arena, (size_t)most, sizeof *w->rows);
-    pal_activations_layout(&w->activations, pal_model_transformer(m), most, most, arena);
-    pal_cache_layout(&w->cache, &shape, most, false, PAL_KV_F32, arena);
+    w->tokens = pal_take(arena, (size_t)max_tokens, sizeof *w->tokens);
+    w->lengths = pal_take(arena, (size_t)max_tokens, sizeof *w->lengths);
+    w->rows = pal_take(arena, (size_t)max_tokens, sizeof *w->rows);
+    pal_activations_layout(&w->activations, pal_model_transformer(m), max_tokens, max_tokens, arena);
+    pal_cache_layout(&w->cache, &shape, max_tokens, false, PAL_KV_F32, arena);
 }
 
 pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err)
@@ -76,16 +76,16 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
 {
     workplace w;
     size_t needed;
-    int parts = 0, rows = 0, n = 0;
-    const int32_t most = tokens_of(model, sessions, count);
-    if (most == 0) return PAL_OK;
-    if (most < 0) return pal_fail(err, PAL_E_OPTION, "a session is of another model", SIZE_MAX);
-    pal_status status = pal_together_bytes(model, most, &needed, err);
+    int sequences = 0, rows = 0, n = 0;
+    const int32_t max_tokens = tokens_of(model, sessions, count);
+    if (max_tokens == 0) return PAL_OK;
+    if (max_tokens < 0) return pal_fail(err, PAL_E_OPTION, "a session is of another model", SIZE_MAX);
+    pal_status status = pal_together_bytes(model, max_tokens, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
         return pal_fail(err, PAL_E_MEMORY, "the block is too small for these sessions", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
-    lay_out(&w, model, most, &arena);
+    lay_out(&w, model, max_tokens, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     pal_activations_borrow(&w.activations, longest(sessions, count), &w.cache);
     for (int32_t i = 0; i < count; i++) {
@@ -94,11 +94,11 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
         const int some = pal_runner_rows(&sessions[i]->runner, q);
         for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.rows[r];
         memcpy(w.tokens + n, q->tokens, (size_t)q->n * sizeof *w.tokens);
-        w.part[parts++] = (int)q->n;
+        w.lengths[sequences++] = (int)q->n;
         n += (int)q->n;
     }
-    pal_transformer_forward_parts(pal_model_transformer(model), &w.compute, &w.activations, &w.cache, w.tokens, w.part,
-                                  parts, w.rows, rows);
+    pal_transformer_forward_batch(pal_model_transformer(model), &w.compute, &w.activations, &w.cache, w.tokens,
+                                  w.lengths, sequences, w.rows, rows);
     const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->shape.width);
     if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->shape.width);
     pal_arena_return(&arena); /* nothing is kept in it */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LAYERS = 1024, MOST_HEADS = 4096, MOST_CONTEXT = 1 << 20, MOST_VOCAB = 1 << 24, TENSOR_NAME = 80 };
+enum { MAX_LAYERS = 1024, MAX_HEADS = 4096, MAX_CONTEXT = 1 << 20, MAX_VOCAB = 1 << 24, TENSOR_NAME = 80 };
 
 /* ---- hyperparameters ---------------------------------------------------- */
 
@@ -35,7 +35,7 @@ const char *pal_bind_key(const pal_binder *b, const char *name, char key[128])
     return key;
 }
 
-pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, int *out, const char *text)
+pal_status pal_bind_int(pal_binder *b, const char *name, int max, int absent, int *out, const char *text)
 {
     char key[128];
     uint64_t value;
@@ -49,7 +49,7 @@ pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, i
             return pal_bind_fail(b, key, PAL_E_UNSUPPORTED, "layers that differ in shape are not supported");
         return pal_bind_fail(b, key, PAL_E_FORMAT, text);
     }
-    if (value < 1 || value > (uint64_t)most) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
+    if (value < 1 || value > (uint64_t)max) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
     *out = (int)value;
     return PAL_OK;
 }
@@ -70,11 +70,11 @@ static pal_status bind_context(pal_binder *b, pal_transformer *net)
 {
     char key[128];
     uint64_t stated;
-    if (pal_gguf_get_common_u64(b->g, pal_bind_key(b, "context_length", key), &stated) && stated > MOST_CONTEXT) {
-        net->context = MOST_CONTEXT;
+    if (pal_gguf_get_common_u64(b->g, pal_bind_key(b, "context_length", key), &stated) && stated > MAX_CONTEXT) {
+        net->context = MAX_CONTEXT;
         return PAL_OK;
     }
-    return pal_bind_int(b, "context_length", MOST_CONTEXT, -1, &net->context,
+    return pal_bind_int(b, "context_length", MAX_CONTEXT, -1, &net->context,
                         "context_length is missing or not a positive number");
 }
 
@@ -82,15 +82,14 @@ pal_status pal_bind_shape(pal_binder *b, pal_transformer *net)
 {
     char key[128];
     pal_status s;
-    if ((s = pal_bind_int(b, "embedding_length", PAL_MOST_DIM, -1, &net->dim,
+    if ((s = pal_bind_int(b, "embedding_length", PAL_MAX_DIM, -1, &net->dim,
                           "embedding_length is missing or not 1 to 65536")) ||
-        (s = pal_bind_int(b, "block_count", MOST_LAYERS, -1, &net->layers,
-                          "block_count is missing or not 1 to 1024")) ||
-        (s = pal_bind_int(b, "attention.head_count", MOST_HEADS, -1, &net->heads,
+        (s = pal_bind_int(b, "block_count", MAX_LAYERS, -1, &net->layers, "block_count is missing or not 1 to 1024")) ||
+        (s = pal_bind_int(b, "attention.head_count", MAX_HEADS, -1, &net->heads,
                           "attention.head_count is missing or not 1 to 4096")) ||
-        (s = pal_bind_int(b, "attention.head_count_kv", MOST_HEADS, net->heads, &net->kv_heads,
+        (s = pal_bind_int(b, "attention.head_count_kv", MAX_HEADS, net->heads, &net->kv_heads,
                           "attention.head_count_kv is not 1 to 4096")) ||
-        (s = pal_bind_int(b, "feed_forward_length", 4 * PAL_MOST_DIM, -1, &net->hidden,
+        (s = pal_bind_int(b, "feed_forward_length", 4 * PAL_MAX_DIM, -1, &net->hidden,
                           "feed_forward_length is missing or not 1 to 262144")) ||
         (s = bind_context(b, net)))
         return s;
@@ -288,7 +287,7 @@ pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
     pal_status s;
     const pal_gguf_tensor *t = need_tensor(b, -1, "token_embd", ".weight", whole, &s);
     if (!t) return s;
-    if (t->dims != 2 || t->extent[1] < 1 || t->extent[1] > MOST_VOCAB)
+    if (t->dims != 2 || t->extent[1] < 1 || t->extent[1] > MAX_VOCAB)
         return pal_bind_say(b, PAL_E_FORMAT, t->offset,
                             "token_embd.weight has the wrong shape: it must be [embedding_length, 1 to 2^24 tokens]");
     net->vocab = (int)t->extent[1];

@@ -4,7 +4,7 @@
 
 #include "transformer.h"
 
-enum { PAL_MOST_DIM = 1 << 16 };
+enum { PAL_MAX_DIM = 1 << 16 };
 
 typedef struct {
     const pal_gguf *g;
@@ -29,9 +29,9 @@ pal_bind_say(pal_binder *b, pal_status status, size_t offset, const char *format
 /* The whole name of a key, "llama.NAME", in key. */
 const char *pal_bind_key(const pal_binder *b, const char *name, char key[128]);
 
-/* A positive integer of at most `most`, which the file may repeat for each layer, and a positive number below 1e30;
+/* A positive integer of at most `max`, which the file may repeat for each layer, and a positive number below 1e30;
  * `absent` >= 0 is the default. */
-pal_status pal_bind_int(pal_binder *b, const char *name, int most, int absent, int *out, const char *text);
+pal_status pal_bind_int(pal_binder *b, const char *name, int max, int absent, int *out, const char *text);
 pal_status pal_bind_float(pal_binder *b, const char *name, float absent, float *out, const char *text);
 
 /* embedding_length, block_count, heads, feed_forward_length, context_length: what every network has. */

@@ -38,7 +38,7 @@ static pal_status read_rotary(pal_binder *b, pal_transformer *net)
     pal_rotary *r = &net->rotary;
     char key[128];
     pal_status s;
-    if ((s = pal_bind_int(b, "rope.dimension_count", PAL_MOST_DIM, net->head_dim, &r->dims,
+    if ((s = pal_bind_int(b, "rope.dimension_count", PAL_MAX_DIM, net->head_dim, &r->dims,
                           "rope.dimension_count is not 1 to 65536")) ||
         (s = pal_bind_float(b, "rope.freq_base", 10000.0f, &r->base, "rope.freq_base must be a number from 1 to 1e30")))
         return s;
@@ -76,9 +76,9 @@ pal_status pal_llama_read(pal_binder *b, pal_transformer *net)
     int value_length;
     pal_status s;
     if ((s = pal_bind_shape(b, net)) ||
-        (s = pal_bind_int(b, "attention.key_length", PAL_MOST_DIM, net->head_dim, &net->head_dim,
+        (s = pal_bind_int(b, "attention.key_length", PAL_MAX_DIM, net->head_dim, &net->head_dim,
                           "attention.key_length is out of range")) ||
-        (s = pal_bind_int(b, "attention.value_length", PAL_MOST_DIM, net->head_dim, &value_length,
+        (s = pal_bind_int(b, "attention.value_length", PAL_MAX_DIM, net->head_dim, &value_length,
                           "attention.value_length is out of range")) ||
         (s = pal_bind_float(b, "attention.layer_norm_rms_epsilon", 1e-5f, &net->eps,
                             "attention.layer_norm_rms_epsilon is out of range")))

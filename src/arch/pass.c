@@ -18,7 +18,7 @@ static void gather(float *x, const int *rows, int count, int width)
 
 pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols)
 {
-    pal_input in = pal_input_of(&p->a->room, x, n, cols);
+    pal_input in = pal_input_of(&p->a->scratch, x, n, cols);
     int plain = 0;
     while (plain < n && (n == p->n ? plain : p->rows[plain]) < p->kept) plain++;
     pal_input_adapt(&in, plain, &p->a->adapting);
@@ -60,7 +60,7 @@ static void attend_part(const pal_pass *p, int layer, const part_rows *r)
     const int reach = reach_of(a->seen + r->row, r->count, &own);
     pal_cache_put(p->cache, layer, a->k + from, a->v + from, a->place + r->from, r->kept);
     if (own) { /* k, v [count, kv_heads * head_dim] of the rows that ask */
-        PAL_ASSERT(p->parts == 1);
+        PAL_ASSERT(p->sequences == 1);
         gather(a->k, p->rows, p->count, net->kv_heads * net->head_dim);
         gather(a->v, p->rows, p->count, net->kv_heads * net->head_dim);
         pal_cache_round(p->cache, a->k, a->v, p->count);
@@ -91,9 +91,9 @@ static void attend_part(const pal_pass *p, int layer, const part_rows *r)
 void pal_pass_attend(const pal_pass *p, int layer)
 {
     part_rows r = {0};
-    for (int part = 0; part < p->parts; part++, r.from += r.n, r.row += r.count) {
-        r.n = p->part[part];
-        r.kept = p->parts > 1 ? r.n : p->kept;
+    for (int sequence = 0; sequence < p->sequences; sequence++, r.from += r.n, r.row += r.count) {
+        r.n = p->lengths[sequence];
+        r.kept = p->sequences > 1 ? r.n : p->kept;
         for (r.count = 0; r.row + r.count < p->count && p->rows[r.row + r.count] < r.from + r.n;) r.count++;
         if (r.count) attend_part(p, layer, &r);
     }

@@ -9,12 +9,12 @@ typedef struct {
     const pal_compute *compute;
     pal_activations *a;
     pal_cache *cache;
-    int n;           /* rows; where they stand is in a->place, what they see in a->seen */
-    int kept;        /* the first of them leave their keys and values in the cache */
-    const int *rows; /* those that queries and feed-forward networks are computed for */
-    int count;       /* of them: n, but in the last layer */
-    const int *part; /* [parts], rows of each: sequences that do not see each other */
-    int parts;
+    int n;              /* rows; where they stand is in a->place, what they see in a->seen */
+    int kept;           /* the first of them leave their keys and values in the cache */
+    const int *rows;    /* those that queries and feed-forward networks are computed for */
+    int count;          /* of them: n, but in the last layer */
+    const int *lengths; /* [sequences], rows of each: sequences that do not see each other */
+    int sequences;
 } pal_pass;
 
 /* a->x [n, dim]: the embeddings of tokens [n]. */

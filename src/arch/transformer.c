@@ -15,9 +15,10 @@ pal_cache_shape pal_transformer_cache(const pal_transformer *net)
     return (pal_cache_shape){.layers = net->layers, .kv_heads = net->kv_heads, .head_dim = net->head_dim};
 }
 
-void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena)
+void pal_activations_layout(pal_activations *a, const pal_transformer *net, int max_tokens, int positions,
+                            pal_arena *arena)
 {
-    size_t n = (size_t)most, q_dim = pal_times((size_t)net->heads, (size_t)net->head_dim);
+    size_t n = (size_t)max_tokens, q_dim = pal_times((size_t)net->heads, (size_t)net->head_dim);
     size_t kv_dim = pal_times((size_t)net->kv_heads, (size_t)net->head_dim);
     size_t dim = (size_t)net->dim, hidden = (size_t)net->hidden;
     size_t widest = dim > hidden ? dim : hidden;
@@ -25,7 +26,7 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     if (q_dim > widest) widest = q_dim;
     pal_matrices_adapted(&net->matrices, &rank, &rows);
 
-    a->most = most;
+    a->max_tokens = max_tokens;
     a->positions = positions;
     a->x = pal_take2(arena, n, dim, sizeof(float));
     a->h = pal_take2(arena, n, dim, sizeof(float));
@@ -40,7 +41,7 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     a->every = pal_take(arena, n, sizeof *a->every);
     a->place = pal_take(arena, n, sizeof *a->place);
     a->cosine = a->sine = NULL;
-    pal_quantized_layout(&a->room, n, widest, arena);
+    pal_quantized_layout(&a->scratch, n, widest, arena);
     pal_adapter_layout(&a->adapting, rank, rows, arena);
 }
 
@@ -69,14 +70,14 @@ static void fill_rotary(pal_activations *a, const pal_rotary *r, size_t half)
 
 void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c)
 {
-    for (int i = 0; i < a->most; i++) a->every[i] = i;
+    for (int i = 0; i < a->max_tokens; i++) a->every[i] = i;
     if (net->rotary.dims) fill_rotary(a, &net->rotary, (size_t)net->head_dim / 2);
     pal_cache_clear(c);
 }
 
 void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal_cache *c)
 {
-    for (int i = 0; i < a->most; i++) a->every[i] = i;
+    for (int i = 0; i < a->max_tokens; i++) a->every[i] = i;
     a->cosine = from->cosine;
     a->sine = from->sine;
     pal_cache_clear(c);
@@ -86,7 +87,7 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
 static void run_layers(pal_pass *p, const int32_t *tokens, const int *wanted, int count)
 {
     pal_seen *seen = p->a->seen;
-    PAL_ASSERT(p->n > 0 && p->n <= p->a->most && count > 0 && count <= p->n);
+    PAL_ASSERT(p->n > 0 && p->n <= p->a->max_tokens && count > 0 && count <= p->n);
     PAL_ASSERT((size_t)p->cache->capacity <= round_up(p->a->positions)); /* what scores have room for */
     p->rows = p->a->every;
     p->count = p->n;
@@ -110,7 +111,7 @@ static pal_seen seen_from(const pal_transformer *net, int at, int n)
 void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
                              const int32_t *tokens, int n, int first, const int *wanted, int count)
 {
-    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = n, .part = &n, .parts = 1};
+    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = n, .lengths = &n, .sequences = 1};
     PAL_ASSERT(first >= 0 && first + n <= a->positions && first + n <= c->capacity && (net->causal || first == 0));
     for (int i = 0; i < n; i++) {
         a->place[i] = first + i;
@@ -124,8 +125,8 @@ void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute 
 {
     const int n = rows->n;
     pal_pass p = {
-        .net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = rows->kept, .part = &n, .parts = 1};
-    PAL_ASSERT(n <= a->most && rows->kept >= 0 && rows->kept <= n);
+        .net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = rows->kept, .lengths = &n, .sequences = 1};
+    PAL_ASSERT(n <= a->max_tokens && rows->kept >= 0 && rows->kept <= n);
     for (int i = 0; i < n; i++) {
         const pal_seen *seen = &rows->seen[i];
         const int place = rows->place[i];
@@ -137,16 +138,16 @@ void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute 
     run_layers(&p, rows->token, wanted, count);
 }
 
-void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
-                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *wanted,
-                                   int count)
+void pal_transformer_forward_batch(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
+                                   pal_cache *c, const int32_t *tokens, const int *lengths, int sequences,
+                                   const int *wanted, int count)
 {
-    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .part = part, .parts = parts};
-    for (int i = 0; i < parts; i++) {
-        PAL_ASSERT(p.n + part[i] <= a->most && part[i] <= c->capacity && part[i] <= a->positions);
-        for (int at = 0; at < part[i]; at++, p.n++) {
+    pal_pass p = {.net = net, .compute = compute, .a = a, .cache = c, .lengths = lengths, .sequences = sequences};
+    for (int i = 0; i < sequences; i++) {
+        PAL_ASSERT(p.n + lengths[i] <= a->max_tokens && lengths[i] <= c->capacity && lengths[i] <= a->positions);
+        for (int at = 0; at < lengths[i]; at++, p.n++) {
             a->place[p.n] = at;
-            a->seen[p.n] = seen_from(net, at, part[i]);
+            a->seen[p.n] = seen_from(net, at, lengths[i]);
         }
     }
     p.kept = p.n;
@@ -159,11 +160,11 @@ void pal_transformer_logits(const pal_transformer *net, const pal_compute *compu
     const pal_matrix *output = net->output.data ? &net->output : &net->token_embd;
     size_t dim = (size_t)net->dim;
     for (int done = 0; done < count;) {
-        int rows = count - done < a->most ? count - done : a->most;
+        int rows = count - done < a->max_tokens ? count - done : a->max_tokens;
         for (int i = 0; i < rows; i++)
             memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
         net->architecture->output_norm(net, compute, a->h, rows);
-        pal_input in = pal_input_of(&a->room, a->h, rows, net->dim);
+        pal_input in = pal_input_of(&a->scratch, a->h, rows, net->dim);
         pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, &in, output);
         done += rows;
     }

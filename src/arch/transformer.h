@@ -63,24 +63,25 @@ void pal_transformer_release(pal_transformer *net);
 /* What of a network a cache must know. */
 pal_cache_shape pal_transformer_cache(const pal_transformer *net);
 
-/* Work space for up to `most` tokens at once, among up to `positions`. */
+/* Work space for up to `max_tokens` tokens at once, among up to `positions`. */
 typedef struct {
-    int most, positions;
-    float *x, *h;                 /* [most, dim] */
-    float *q, *attended;          /* [most, heads * head_dim] */
-    float *k, *v;                 /* [most, kv_heads * head_dim] */
-    float *gate, *up;             /* [most, hidden]; no gate where the network has none */
+    int max_tokens, positions;
+    float *x, *h;                 /* [max_tokens, dim] */
+    float *q, *attended;          /* [max_tokens, heads * head_dim] */
+    float *k, *v;                 /* [max_tokens, kv_heads * head_dim] */
+    float *gate, *up;             /* [max_tokens, hidden]; no gate where the network has none */
     float *scores;                /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
-    pal_seen *seen;               /* [most]: what each row sees */
-    int *every;                   /* [most]: 0, 1, 2, ... */
-    int *place;                   /* [most], of each row in its sequence */
+    pal_seen *seen;               /* [max_tokens]: what each row sees */
+    int *every;                   /* [max_tokens]: 0, 1, 2, ... */
+    int *place;                   /* [max_tokens], of each row in its sequence */
     float *cosine, *sine;         /* [positions, head_dim / 2], where positions are rotary */
-    pal_quantized room;           /* [most, the widest input] */
+    pal_quantized scratch;        /* [max_tokens, the widest input] */
     pal_adapter_scratch adapting; /* for the adapters attached to the network when this was laid out */
 } pal_activations;
 
 /* Places the arrays but for the rotary table in `arena`, or measures them (see pal_arena). */
-void pal_activations_layout(pal_activations *a, const pal_transformer *net, int most, int positions, pal_arena *arena);
+void pal_activations_layout(pal_activations *a, const pal_transformer *net, int max_tokens, int positions,
+                            pal_arena *arena);
 
 /* Places, or measures, the rotary table too: for activations that are prepared and do not borrow another's. */
 void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_arena *arena);
@@ -92,7 +93,7 @@ void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal
  * will be evaluated, and stays. */
 void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal_cache *c);
 
-/* One evaluation of tokens[n], n <= a->most, at places first .. first + n - 1 < c->capacity; every id below
+/* One evaluation of tokens[n], n <= a->max_tokens, at places first .. first + n - 1 < c->capacity; every id below
  * vocab.  Causal attention sees the cache below `first`; bidirectional has first = 0.  wanted[count], ascending in
  * 0 .. n - 1, are the rows whose last hidden state is wanted: a->x holds [count, dim] afterwards, and the last
  * layer computes nothing else. */
@@ -115,11 +116,11 @@ void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute 
                                   pal_cache *c, const pal_rows *rows, const int *wanted, int count);
 
 /* The same as pal_transformer_forward for several sequences that do not see each other, one after the other in tokens: sequence i is the next
- * part[i] of them, from place 0.  wanted counts through all tokens.  The cache is one that forgets (pal_cache_layout's
+ * lengths[i] of them, from place 0.  wanted counts through all tokens.  The cache is one that forgets (pal_cache_layout's
  * `keep` false).  Each row has the bits that it has alone. */
-void pal_transformer_forward_parts(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
-                                   pal_cache *c, const int32_t *tokens, const int *part, int parts, const int *wanted,
-                                   int count);
+void pal_transformer_forward_batch(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
+                                   pal_cache *c, const int32_t *tokens, const int *lengths, int sequences,
+                                   const int *wanted, int count);
 
 /* After a forward pass: logits[count, vocab] from rows at[count] of a->x, which stays for further calls. */
 void pal_transformer_logits(const pal_transformer *net, const pal_compute *compute, pal_activations *a, const int *at,

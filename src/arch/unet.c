@@ -7,14 +7,14 @@
 typedef struct {
     const pal_unet *net;
     const pal_compute *compute;
-    pal_unet_room *room;
-    float *h;    /* the features so far: in room->x, room->y, or among the skips */
+    pal_unet_scratch *scratch;
+    float *h;    /* the features so far: in scratch->x, scratch->y, or among the skips */
     float *skip; /* where the next skip goes, on the way up: behind the last that is left */
 } pass;
 
 /* ---- work space --------------------------------------------------------- */
 
-static size_t places_of(const pal_unet_level *l)
+static size_t pixels_of(const pal_unet_level *l)
 {
     return pal_times((size_t)l->height, (size_t)l->width);
 }
@@ -28,7 +28,7 @@ size_t pal_unet_skips(const pal_unet *net)
 {
     size_t values = 0;
     for (int l = 0; l < net->levels; l++)
-        values = pal_plus(values, pal_times(pal_times((size_t)net->blocks, places_of(&net->level[l])),
+        values = pal_plus(values, pal_times(pal_times((size_t)net->blocks, pixels_of(&net->level[l])),
                                             (size_t)net->level[l].channels));
     return values;
 }
@@ -36,7 +36,7 @@ size_t pal_unet_skips(const pal_unet *net)
 pal_block_sizes pal_unet_sizes(const pal_unet *net)
 {
     const size_t cells = pal_times(pal_times((size_t)net->patch, (size_t)net->patch), (size_t)net->channels);
-    pal_block_sizes sizes = {.values = larger(pal_times(places_of(&net->level[0]), cells),
+    pal_block_sizes sizes = {.values = larger(pal_times(pixels_of(&net->level[0]), cells),
                                               (size_t)net->embedding), /* both are quantised like pictures */
                              .widest = (size_t)net->embedding,
                              .patch = pal_times(9, cells)};
@@ -44,42 +44,42 @@ pal_block_sizes pal_unet_sizes(const pal_unet *net)
     for (int l = 0; l < net->levels; l++) {
         const size_t channels = (size_t)net->level[l].channels,
                      joined = pal_times(2, channels);                                        /* with a skip beside */
-        const size_t finer = pal_times(places_of(&net->level[l > 0 ? l - 1 : 0]), channels); /* doubled */
-        sizes.values = larger(sizes.values, larger(pal_times(places_of(&net->level[l]), joined), finer));
+        const size_t finer = pal_times(pixels_of(&net->level[l > 0 ? l - 1 : 0]), channels); /* doubled */
+        sizes.values = larger(sizes.values, larger(pal_times(pixels_of(&net->level[l]), joined), finer));
         sizes.widest = larger(sizes.widest, joined);
         sizes.patch = larger(sizes.patch, pal_times(9, joined));
     }
     return sizes;
 }
 
-void pal_unet_layout(pal_unet_room *room, const pal_unet *net, pal_arena *arena)
+void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, pal_arena *arena)
 {
     const pal_block_sizes sizes = pal_unet_sizes(net);
-    size_t places = 0, widest = 0;
+    size_t pixels = 0, widest = 0;
     for (int l = 0; l < net->levels; l++) {
         const pal_unet_level *level = &net->level[l];
         if (!level->attends && l < net->levels - 1) continue;
-        places = larger(places, places_of(level));
+        pixels = larger(pixels, pixels_of(level));
         widest = larger(widest, (size_t)level->channels);
     }
-    *room = (pal_unet_room){0};
-    room->skip = pal_take(arena, pal_unet_skips(net), sizeof *room->skip);
-    room->x = pal_take(arena, sizes.values, sizeof *room->x);
-    room->y = pal_take(arena, sizes.values, sizeof *room->y);
-    room->joined = pal_take(arena, sizes.values, sizeof *room->joined);
-    room->sines = pal_take(arena, (size_t)net->sinusoids, sizeof *room->sines);
-    room->e = pal_take(arena, (size_t)net->embedding, sizeof *room->e);
-    room->hidden = pal_take(arena, (size_t)net->embedding, sizeof *room->hidden);
-    room->row = pal_take(arena, (size_t)net->embedding, sizeof(float));
-    pal_block_layout(&room->blocks, &sizes, arena);
-    pal_attention_layout(&room->attention, places, widest, arena);
+    *scratch = (pal_unet_scratch){0};
+    scratch->skip = pal_take(arena, pal_unet_skips(net), sizeof *scratch->skip);
+    scratch->x = pal_take(arena, sizes.values, sizeof *scratch->x);
+    scratch->y = pal_take(arena, sizes.values, sizeof *scratch->y);
+    scratch->joined = pal_take(arena, sizes.values, sizeof *scratch->joined);
+    scratch->sines = pal_take(arena, (size_t)net->sinusoids, sizeof *scratch->sines);
+    scratch->e = pal_take(arena, (size_t)net->embedding, sizeof *scratch->e);
+    scratch->hidden = pal_take(arena, (size_t)net->embedding, sizeof *scratch->hidden);
+    scratch->row = pal_take(arena, (size_t)net->embedding, sizeof(float));
+    pal_block_layout(&scratch->blocks, &sizes, arena);
+    pal_attention_layout(&scratch->attention, pixels, widest, arena);
 }
 
 /* ---- parts -------------------------------------------------------------- */
 
-static void tell(const pass *p, const float *x, int height, int width, int channels)
+static void trace_stage(const pass *p, const float *x, int height, int width, int channels)
 {
-    if (p->room->watch) p->room->watch(p->room->watching, x, height, width, channels);
+    if (p->scratch->watch) p->scratch->watch(p->scratch->watching, x, height, width, channels);
 }
 
 /* w_i = 10000^(-i / half): Vaswani et al. 2017. */
@@ -93,8 +93,8 @@ void pal_unet_frequencies(pal_unet *net)
 static void embed(const pass *p, double time, int label)
 {
     const pal_unet *net = p->net;
-    const pal_quantized *room = &p->room->blocks.conv.whole;
-    float *sines = p->room->sines, *e = p->room->e, *hidden = p->room->hidden;
+    const pal_quantized *scratch = &p->scratch->blocks.conv.whole;
+    float *sines = p->scratch->sines, *e = p->scratch->e, *hidden = p->scratch->hidden;
     const int half = net->sinusoids / 2;
     const size_t size = (size_t)net->embedding;
     for (int i = 0; i < half; i++) {
@@ -103,40 +103,40 @@ static void embed(const pass *p, double time, int label)
         sines[i] = (float)cosine;
         sines[half + i] = (float)sine;
     }
-    pal_input in = pal_input_of(room, sines, 1, net->sinusoids);
+    pal_input in = pal_input_of(scratch, sines, 1, net->sinusoids);
     pal_linear(p->compute, hidden, &in, &net->time[0]);
     p->compute->kernels->silu(hidden, size);
-    in = pal_input_of(room, hidden, 1, net->embedding);
+    in = pal_input_of(scratch, hidden, 1, net->embedding);
     pal_linear(p->compute, e, &in, &net->time[1]);
     if (net->label_embd.data) {
-        pal_matrix_row(hidden, &net->label_embd, label < 0 ? net->labels : label, p->room->row);
+        pal_matrix_row(hidden, &net->label_embd, label < 0 ? net->labels : label, p->scratch->row);
         p->compute->kernels->add(e, hidden, size);
     }
-    tell(p, e, 1, 1, net->embedding);
+    trace_stage(p, e, 1, 1, net->embedding);
     p->compute->kernels->silu(e, size);
 }
 
 /* The one of two that holds no features. */
 static float *other(const pass *p)
 {
-    return p->h == p->room->x ? p->room->y : p->room->x;
+    return p->h == p->scratch->x ? p->scratch->y : p->scratch->x;
 }
 
 /* h [height, width, out] to `to` from h [height, width, in]. */
 static void residual(pass *p, const pal_residual_block *b, const pal_unet_level *l, float *to, const float *from)
 {
-    pal_residual_block_run(p->compute, b, to, from, l->height, l->width, p->room->e, &p->room->blocks);
+    pal_residual_block_run(p->compute, b, to, from, l->height, l->width, p->scratch->e, &p->scratch->blocks);
     p->h = to;
 }
 
 static void attend(const pass *p, const pal_attention_block *b, const pal_unet_level *l)
 {
-    pal_attention_block_run(p->compute, b, p->h, l->height * l->width, &p->room->blocks, &p->room->attention);
+    pal_attention_block_run(p->compute, b, p->h, l->height * l->width, &p->scratch->blocks, &p->scratch->attention);
 }
 
 static void convolve(pass *p, const pal_conv2d *c, float *to, const float *from, int height, int width)
 {
-    pal_conv2d_run(p->compute, c, to, from, height, width, &p->room->blocks.conv);
+    pal_conv2d_run(p->compute, c, to, from, height, width, &p->scratch->blocks.conv);
     p->h = to;
 }
 
@@ -146,9 +146,10 @@ static void enter(pass *p, const float *x)
 {
     const pal_unet *net = p->net;
     const pal_unet_level *l = &net->level[0];
-    pal_to_patches(p->room->joined, x, net->height, net->width, net->channels, net->patch);
-    convolve(p, &net->conv_in, p->room->x, p->room->joined, l->height, l->width); /* h [height, width, channels] */
-    tell(p, p->h, l->height, l->width, l->channels);
+    pal_to_patches(p->scratch->joined, x, net->height, net->width, net->channels, net->patch);
+    convolve(p, &net->conv_in, p->scratch->x, p->scratch->joined, l->height,
+             l->width); /* h [height, width, channels] */
+    trace_stage(p, p->h, l->height, l->width, l->channels);
 }
 
 /* Every block writes its output where it is kept. */
@@ -157,42 +158,42 @@ static void down(pass *p, const pal_unet_level *l)
     for (int b = 0; b < p->net->blocks; b++) {
         residual(p, &l->down[b].residual, l, p->skip, p->h);
         if (l->attends) attend(p, &l->down[b].attention, l);
-        p->skip += places_of(l) * (size_t)l->channels;
-        tell(p, p->h, l->height, l->width, l->channels);
+        p->skip += pixels_of(l) * (size_t)l->channels;
+        trace_stage(p, p->h, l->height, l->width, l->channels);
     }
     if (!l->shrink.w.data) return;
-    convolve(p, &l->shrink, p->room->x, p->h, l->height, l->width); /* h [next height, next width, channels] */
-    tell(p, p->h, l[1].height, l[1].width, l->channels);
+    convolve(p, &l->shrink, p->scratch->x, p->h, l->height, l->width); /* h [next height, next width, channels] */
+    trace_stage(p, p->h, l[1].height, l[1].width, l->channels);
 }
 
 static void through(pass *p, const pal_unet_level *l)
 {
-    residual(p, &p->net->mid[0], l, p->room->x, p->h);
+    residual(p, &p->net->mid[0], l, p->scratch->x, p->h);
     attend(p, &p->net->mid_attention, l);
-    residual(p, &p->net->mid[1], l, p->room->y, p->h);
-    tell(p, p->h, l->height, l->width, l->channels);
+    residual(p, &p->net->mid[1], l, p->scratch->y, p->h);
+    trace_stage(p, p->h, l->height, l->width, l->channels);
 }
 
 /* The last skip first; blocks beyond those on the way down have none. */
 static void up(pass *p, const pal_unet_level *l)
 {
-    const int places = l->height * l->width;
+    const int pixels = l->height * l->width;
     for (int b = 0; b < p->net->up_blocks; b++) {
         const float *from = p->h;
         if (b < p->net->blocks) {
-            p->skip -= (size_t)places * (size_t)l->channels;
-            pal_join_channels(p->room->joined, p->h, l->channels, p->skip, l->channels, places);
-            from = p->room->joined; /* [places, 2 * channels] */
+            p->skip -= (size_t)pixels * (size_t)l->channels;
+            pal_join_channels(p->scratch->joined, p->h, l->channels, p->skip, l->channels, pixels);
+            from = p->scratch->joined; /* [pixels, 2 * channels] */
         }
         residual(p, &l->up[b].residual, l, other(p), from);
         if (l->attends) attend(p, &l->up[b].attention, l);
-        tell(p, p->h, l->height, l->width, l->channels);
+        trace_stage(p, p->h, l->height, l->width, l->channels);
     }
     if (!l->grow.w.data) return;
     const pal_unet_level *finer = l - 1;
-    pal_double_extent(p->room->joined, p->h, finer->height, finer->width, l->channels);
-    convolve(p, &l->grow, other(p), p->room->joined, finer->height, finer->width);
-    tell(p, p->h, finer->height, finer->width, finer->channels);
+    pal_double_extent(p->scratch->joined, p->h, finer->height, finer->width, l->channels);
+    convolve(p, &l->grow, other(p), p->scratch->joined, finer->height, finer->width);
+    trace_stage(p, p->h, finer->height, finer->width, finer->channels);
 }
 
 /* What a head makes of the last features, which stay. */
@@ -200,20 +201,22 @@ static void leave(pass *p, const pal_unet_head *head, float *to)
 {
     const pal_unet *net = p->net;
     const pal_unet_level *l = &net->level[0];
-    const pal_block_room *room = &p->room->blocks;
+    const pal_block_scratch *scratch = &p->scratch->blocks;
     float *const features = p->h;
     if (head->deep) residual(p, &head->block, l, other(p), features);
-    pal_group_norm_run(p->compute, &head->norm, room->h, p->h, l->height * l->width, NULL, PAL_NORM_SILU, &room->norm);
-    convolve(p, &head->conv, room->t, room->h, l->height, l->width); /* t [height, width, patch * patch * channels] */
-    pal_from_patches(to, room->t, net->height, net->width, net->channels, net->patch);
-    tell(p, to, net->height, net->width, net->channels);
+    pal_group_norm_run(p->compute, &head->norm, scratch->h, p->h, l->height * l->width, NULL, PAL_NORM_SILU,
+                       &scratch->norm);
+    convolve(p, &head->conv, scratch->t, scratch->h, l->height,
+             l->width); /* t [height, width, patch * patch * channels] */
+    pal_from_patches(to, scratch->t, net->height, net->width, net->channels, net->patch);
+    trace_stage(p, to, net->height, net->width, net->channels);
     p->h = features;
 }
 
-void pal_unet_forward(const pal_unet *net, const pal_compute *compute, pal_unet_room *room, const float *x, double time,
-                      int label, pal_noise_head head, float *eps, float *second)
+void pal_unet_forward(const pal_unet *net, const pal_compute *compute, pal_unet_scratch *scratch, const float *x,
+                      double time, int label, pal_noise_head head, float *eps, float *second)
 {
-    pass p = {.net = net, .compute = compute, .room = room, .skip = room->skip};
+    pass p = {.net = net, .compute = compute, .scratch = scratch, .skip = scratch->skip};
     PAL_ASSERT(label >= -1 && label < net->labels && net->head[head].present);
     embed(&p, time, label);
     enter(&p, x);

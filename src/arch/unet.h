@@ -16,7 +16,7 @@ enum {
     PAL_UNET_WIDTH = 4096,     /* channels of a level, at most */
     PAL_UNET_LEVELS = 8,       /* at most */
     PAL_UNET_BLOCKS = 16,      /* of a level in one direction, at most */
-    PAL_UNET_PLACES = 4096,    /* of a level with attention, at most */
+    PAL_UNET_PIXELS = 4096,    /* of a level with attention, at most */
     PAL_UNET_VALUES = 1 << 24, /* places * channels of any layer's input, at most: 64 MB */
     PAL_UNET_SKIPS = 1 << 26,  /* values kept on the way down, at most: 256 MB */
     PAL_UNET_LABELS = 1 << 16, /* at most */
@@ -91,19 +91,19 @@ typedef struct {
     float *sines;          /* [sinusoids] */
     float *e, *hidden;     /* [embedding] each */
     void *row;             /* of label_embd */
-    pal_block_room blocks;
-    pal_attention_room attention;
+    pal_block_scratch blocks;
+    pal_attention_scratch attention;
     pal_unet_watch *watch; /* NULL after the layout: nobody watches */
     void *watching;
-} pal_unet_room;
+} pal_unet_scratch;
 
 /* Places the arrays in `arena`, or measures them (see pal_arena). */
-void pal_unet_layout(pal_unet_room *room, const pal_unet *net, pal_arena *arena);
+void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, pal_arena *arena);
 
 /* eps [height, width, channels] predicted for x, as large, at `time` in (0, 1]; label 0 .. labels - 1, or -1: none.
  * second receives what `head`, which the network must have, says; NULL without one.  eps and second may not overlap
  * x or each other. */
-void pal_unet_forward(const pal_unet *net, const pal_compute *compute, pal_unet_room *room, const float *x, double time,
-                      int label, pal_noise_head head, float *eps, float *second);
+void pal_unet_forward(const pal_unet *net, const pal_compute *compute, pal_unet_scratch *scratch, const float *x,
+                      double time, int label, pal_noise_head head, float *eps, float *second);
 
 #endif

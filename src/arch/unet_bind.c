@@ -18,7 +18,7 @@ typedef struct {
     pal_binder *b;
     const pal_unet *net;
     pal_unet_common common;
-} parts;
+} unet_binder;
 
 /* The name of a part of `whole`, in name; the longest of ours have 25 bytes. */
 static const char *part_name(char name[NAME], const char *whole, const char *part)
@@ -27,7 +27,8 @@ static const char *part_name(char name[NAME], const char *whole, const char *par
     return name;
 }
 
-static pal_status bind_norm(const parts *p, const char *whole, const char *part, int channels, pal_group_norm *out)
+static pal_status bind_norm(const unet_binder *p, const char *whole, const char *part, int channels,
+                            pal_group_norm *out)
 {
     char norm[NAME], name[NAME];
     pal_status s;
@@ -37,15 +38,15 @@ static pal_status bind_norm(const parts *p, const char *whole, const char *part,
     return pal_bind_vector(p->b, -1, part_name(name, norm, "bias"), channels, false, &out->bias);
 }
 
-static pal_status bind_conv(const parts *p, const char *whole, const char *part, int size, int stride, int in, int out,
-                            pal_conv2d *conv)
+static pal_status bind_conv(const unet_binder *p, const char *whole, const char *part, int size, int stride, int in,
+                            int out, pal_conv2d *conv)
 {
     char name[NAME];
     *conv = (pal_conv2d){.in = in, .size = size, .stride = stride};
     return pal_bind_matrix(p->b, -1, part_name(name, whole, part), out, size * size * in, PAL_MAYBE_BIAS, &conv->w);
 }
 
-static pal_status bind_residual(const parts *p, const char *name, int in, int out, pal_residual_block *block)
+static pal_status bind_residual(const unet_binder *p, const char *name, int in, int out, pal_residual_block *block)
 {
     char emb[NAME];
     pal_status s;
@@ -59,7 +60,7 @@ static pal_status bind_residual(const parts *p, const char *name, int in, int ou
     return in == out ? PAL_OK : bind_conv(p, name, "skip", 1, 1, in, out, &block->skip);
 }
 
-static pal_status bind_attention(const parts *p, const char *whole, int channels, pal_attention_block *block)
+static pal_status bind_attention(const unet_binder *p, const char *whole, int channels, pal_attention_block *block)
 {
     const struct {
         const char *name;
@@ -75,7 +76,7 @@ static pal_status bind_attention(const parts *p, const char *whole, int channels
 }
 
 /* down.L.B or up.L.B. */
-static pal_status bind_block(const parts *p, const char *way, int level, int index, int in, pal_unet_block *block)
+static pal_status bind_block(const unet_binder *p, const char *way, int level, int index, int in, pal_unet_block *block)
 {
     const pal_unet_level *l = &p->net->level[level];
     char name[NAME], attention[NAME];
@@ -85,7 +86,7 @@ static pal_status bind_block(const parts *p, const char *way, int level, int ind
     return bind_attention(p, part_name(attention, name, "attn"), l->channels, &block->attention);
 }
 
-static pal_status bind_level(const parts *p, pal_unet *net, int index)
+static pal_status bind_level(const unet_binder *p, pal_unet *net, int index)
 {
     pal_unet_level *l = &net->level[index];
     const int channels = l->channels;
@@ -109,7 +110,8 @@ static pal_status bind_level(const parts *p, pal_unet *net, int index)
 }
 
 /* norm and conv of one end; a second moment's may have a residual block before. */
-static pal_status bind_head(const parts *p, const char *whole, const char *norm, const char *conv, pal_unet_head *head)
+static pal_status bind_head(const unet_binder *p, const char *whole, const char *norm, const char *conv,
+                            pal_unet_head *head)
 {
     const pal_unet *net = p->net;
     const int channels = net->level[0].channels, cells = net->patch * net->patch * net->channels;
@@ -124,7 +126,7 @@ static pal_status bind_head(const parts *p, const char *whole, const char *norm,
     return s;
 }
 
-static pal_status bind_heads(const parts *p, pal_unet *net)
+static pal_status bind_heads(const unet_binder *p, pal_unet *net)
 {
     pal_status s = bind_head(p, "", "norm_out", "conv_out", &net->head[PAL_HEAD_NONE]);
     if (!s && pal_bind_has(p->b, -1, "sn.conv.weight"))
@@ -135,7 +137,7 @@ static pal_status bind_heads(const parts *p, pal_unet *net)
 }
 
 /* time.*, label_embd, and the frequencies w_i = 10000^(-i / half). */
-static pal_status bind_embedding(const parts *p, pal_unet *net)
+static pal_status bind_embedding(const unet_binder *p, pal_unet *net)
 {
     pal_status s;
     if ((s = pal_bind_matrix(p->b, -1, "time.0", net->embedding, net->sinusoids, PAL_MAYBE_BIAS, &net->time[0])) ||
@@ -148,7 +150,7 @@ static pal_status bind_embedding(const parts *p, pal_unet *net)
 }
 
 /* E[predicted eps^2] of Analytic-DPM, stored as what it lacks to 1, which f32 keeps precisely where it is small. */
-static pal_status bind_gamma(const parts *p, pal_unet *net)
+static pal_status bind_gamma(const unet_binder *p, pal_unet *net)
 {
     const float *missing;
     pal_status s = pal_bind_vector(p->b, -1, "analytic.one_minus_gamma", net->schedule.steps, true, &missing);
@@ -165,7 +167,7 @@ static pal_status bind_gamma(const parts *p, pal_unet *net)
     return PAL_OK;
 }
 
-static pal_status bind_tensors(const parts *p, pal_unet *net)
+static pal_status bind_tensors(const unet_binder *p, pal_unet *net)
 {
     const int cells = net->patch * net->patch * net->channels, last = net->level[net->levels - 1].channels;
     pal_status s;
@@ -193,7 +195,7 @@ pal_status pal_unet_bind(pal_unet *net, const pal_gguf *g, pal_error *err)
 {
     pal_str architecture = {"", 0};
     pal_binder b = {.g = g, .err = err, .why = net->why, .architecture = "unet"};
-    parts p = {.b = &b, .net = net};
+    unet_binder p = {.b = &b, .net = net};
     pal_status s;
     *net = (pal_unet){0};
     pal_gguf_get_str(g, "general.architecture", &architecture);

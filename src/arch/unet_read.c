@@ -3,29 +3,29 @@
  * The limits in unet.h bound the work space: 64 MB a layer, 256 MB on the way down. */
 #include "unet_bind.h"
 
-enum { MOST_LENGTH = 1 << 14 };
+enum { MAX_LENGTH = 1 << 14 };
 
 /* An integer of 0 .. most, 0 where it is absent. */
-static pal_status read_count(pal_binder *b, const char *name, int most, int *out, const char *text)
+static pal_status read_count(pal_binder *b, const char *name, int max, int *out, const char *text)
 {
     char key[128];
     uint32_t value = 0;
     if (pal_gguf_find(b->g, pal_bind_key(b, name, key)) &&
-        (!pal_gguf_get_u32(b->g, key, &value) || value > (uint32_t)most))
+        (!pal_gguf_get_u32(b->g, key, &value) || value > (uint32_t)max))
         return pal_bind_fail(b, key, PAL_E_FORMAT, text);
     *out = (int)value;
     return PAL_OK;
 }
 
 /* A number of least .. most; `absent` where the file has none. */
-static pal_status read_number(pal_binder *b, const char *key, double least, double most, double absent, double *out,
+static pal_status read_number(pal_binder *b, const char *key, double min, double max, double absent, double *out,
                               const char *text)
 {
     double value = absent;
     if (pal_gguf_find(b->g, key) && !pal_gguf_get_f64(b->g, key, &value))
         return pal_bind_fail(b, key, PAL_E_FORMAT, text);
-    if (value >= 0.0 && value <= 2.0 * most) value = (double)(float)value; /* as it is kept elsewhere */
-    if (!(value >= least && value <= most)) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
+    if (value >= 0.0 && value <= 2.0 * max) value = (double)(float)value; /* as it is kept elsewhere */
+    if (!(value >= min && value <= max)) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
     *out = value;
     return PAL_OK;
 }
@@ -95,9 +95,9 @@ static pal_status read_shape(pal_binder *b, pal_unet *net, pal_unet_common *comm
                           "attention.group_norm_groups is missing or out of range")) ||
         (s = pal_bind_float(b, "attention.group_norm_epsilon", 1e-5f, &common->eps,
                             "attention.group_norm_epsilon is out of range")) ||
-        (s = pal_bind_int(b, "time_embedding_length", MOST_LENGTH, -1, &net->sinusoids,
+        (s = pal_bind_int(b, "time_embedding_length", MAX_LENGTH, -1, &net->sinusoids,
                           "time_embedding_length is missing or out of range")) ||
-        (s = pal_bind_int(b, "embedding_length", MOST_LENGTH, -1, &net->embedding,
+        (s = pal_bind_int(b, "embedding_length", MAX_LENGTH, -1, &net->embedding,
                           "embedding_length is missing or out of range")))
         return s;
     if (net->up_blocks < net->blocks)
@@ -119,7 +119,7 @@ static pal_status check_levels(pal_binder *b, const pal_unet *net, const pal_une
         if (level->channels % common->heads || level->channels / common->heads % PAL_PANEL)
             return pal_bind_fail(b, "unet.attention.head_count", PAL_E_UNSUPPORTED,
                                  "attention.head_count does not divide a level into heads of a multiple of 8");
-        if (level->height * level->width > PAL_UNET_PLACES)
+        if (level->height * level->width > PAL_UNET_PIXELS)
             return pal_bind_fail(b, "unet.attention_levels", PAL_E_UNSUPPORTED,
                                  "a level with attention has more than 4096 places");
     }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_STOPS = 64, MOST_BIASES = 1024, LONGEST_UNASKED = 4096 };
+enum { MAX_STOPS = 64, MAX_BIASES = 1024, LONGEST_UNASKED = 4096 };
 
 typedef struct {
     const char *model, *isa, *prompt, *file, *dash, *grammar, *session;
@@ -16,8 +16,8 @@ typedef struct {
     pal_sequence_options sequence;
     bool seeded, json, special, interactive; /* seeded: a seed was given */
     int32_t drafts;
-    pal_stop_text stops[MOST_STOPS];
-    pal_logit_bias biases[MOST_BIASES];
+    pal_stop_string stops[MAX_STOPS];
+    pal_logit_bias biases[MAX_BIASES];
 } request;
 
 /* One text and what is known of it. */
@@ -30,9 +30,9 @@ typedef struct {
     bytes prompt;
     bool prompt_shown;
     bytes text; /* what was generated so far */
-    size_t text_room;
+    size_t text_capacity;
     pal_generated *tokens;
-    size_t token_count, token_room;
+    size_t token_count, token_capacity;
     double start, first_token, end; /* seconds_now(); first_token 0: none yet */
 } job;
 
@@ -41,8 +41,8 @@ typedef struct {
 static bool add_stop(void *target, const char *value)
 {
     request *r = target;
-    if (r->options.stop_count == MOST_STOPS) return false;
-    r->stops[r->options.stop_count++] = (pal_stop_text){value, strlen(value)};
+    if (r->options.stop_count == MAX_STOPS) return false;
+    r->stops[r->options.stop_count++] = (pal_stop_string){value, strlen(value)};
     return true;
 }
 
@@ -53,7 +53,7 @@ static bool add_bias(void *target, const char *value)
     char *end;
     errno = 0;
     long id = strtol(value, &end, 10);
-    if (r->options.logit_bias_count == MOST_BIASES || end == value || *end != '=' || errno || id < 0 || id > INT32_MAX)
+    if (r->options.logit_bias_count == MAX_BIASES || end == value || *end != '=' || errno || id < 0 || id > INT32_MAX)
         return false;
     const char *number = end + 1;
     double bias = strtod(number, &end);
@@ -103,12 +103,12 @@ static int parse(request *r, int argc, char **argv)
 
 static bool keep_text(job *j, const char *text, size_t size)
 {
-    if (j->text_room - j->text.size < size) {
-        size_t room = 2 * (j->text.size + size) + 256;
-        char *grown = realloc(j->text.data, room);
+    if (j->text_capacity - j->text.size < size) {
+        size_t capacity = 2 * (j->text.size + size) + 256;
+        char *grown = realloc(j->text.data, capacity);
         if (!grown) return false;
         j->text.data = grown;
-        j->text_room = room;
+        j->text_capacity = capacity;
     }
     if (size) memcpy(j->text.data + j->text.size, text, size);
     j->text.size += size;
@@ -117,12 +117,12 @@ static bool keep_text(job *j, const char *text, size_t size)
 
 static bool keep_token(job *j, const pal_generated *token)
 {
-    if (j->token_count == j->token_room) {
-        size_t room = 2 * j->token_room + 64;
-        pal_generated *grown = realloc(j->tokens, pal_times(room, sizeof *grown));
+    if (j->token_count == j->token_capacity) {
+        size_t capacity = 2 * j->token_capacity + 64;
+        pal_generated *grown = realloc(j->tokens, pal_times(capacity, sizeof *grown));
         if (!grown) return false;
         j->tokens = grown;
-        j->token_room = room;
+        j->token_capacity = capacity;
     }
     j->tokens[j->token_count++] = *token;
     return true;
@@ -232,7 +232,7 @@ static void put_json(const job *j)
     json_int(&out, "evaluations", p.evaluations);
     json_int(&out, "evaluated_tokens", p.evaluated);
     json_int(&out, "dropped_tokens", p.dropped);
-    json_int(&out, "room", p.room);
+    json_int(&out, "room", p.capacity);
     json_string(&out, "kv", pal_kv_type_name(j->r->sequence.kv));
     json_number(&out, "time_to_first_token", j->token_count ? j->first_token - j->start : NAN);
     json_number(&out, "tokens_per_second",
@@ -311,8 +311,8 @@ static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *e
     const int32_t *tokens = pal_generator_tokens(j->generator, &n);
     n = shown_tokens(j, tokens, n);
     const unsigned flags = PAL_TOKENIZE_INSIDE | (j->r->special ? PAL_TOKENIZE_SPECIAL : 0);
-    size_t count = 0, room = (size_t)n + size + 1;
-    int32_t *all = malloc(pal_times(room, sizeof *all));
+    size_t count = 0, capacity = (size_t)n + size + 1;
+    int32_t *all = malloc(pal_times(capacity, sizeof *all));
     if (!all) {
         *err = (pal_error){PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX};
         return PAL_E_MEMORY;
@@ -326,13 +326,13 @@ static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *e
 }
 
 /* Reads a line without its end; false: there is none. */
-static bool read_line(bytes *line, size_t *room)
+static bool read_line(bytes *line, size_t *capacity)
 {
     int c;
     line->size = 0;
     while ((c = getchar()) != EOF && c != '\n') {
-        if (line->size + 1 >= *room) {
-            char *grown = realloc(line->data, *room = 2 * *room + 256);
+        if (line->size + 1 >= *capacity) {
+            char *grown = realloc(line->data, *capacity = 2 * *capacity + 256);
             if (!grown) return false;
             line->data = grown;
         }
@@ -346,11 +346,11 @@ static bool read_line(bytes *line, size_t *room)
 static int run_lines(job *j, bool begun, pal_error *err)
 {
     bytes line = {0};
-    size_t room = 0;
+    size_t capacity = 0;
     int code = EXIT_GOOD;
     for (;;) {
         if (isatty(0)) fputs("> ", stderr);
-        if (!read_line(&line, &room) || stop_requested()) break;
+        if (!read_line(&line, &capacity) || stop_requested()) break;
         pal_status s = begun ? go_on_with(j, "\n", 1, err) : PAL_OK;
         if (!s && begun) s = go_on_with(j, line.data, line.size, err);
         if (!s && !begun) s = pal_generator_prompt(j->generator, line.data, line.size, 0, err);
@@ -412,8 +412,8 @@ static pal_status set_out(job *j, bool has_prompt, bool *begun, pal_error *err)
     if (has_prompt && !*begun)
         return pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, r->special ? PAL_TOKENIZE_SPECIAL : 0,
                                     err);
-    const int32_t generated = pal_generator_progress(j->generator).generated, most = r->options.max_tokens;
-    if (*begun) pal_generator_limit(j->generator, most < 0 || most > INT32_MAX - generated ? -1 : generated + most);
+    const int32_t generated = pal_generator_progress(j->generator).generated, max = r->options.max_tokens;
+    if (*begun) pal_generator_limit(j->generator, max < 0 || max > INT32_MAX - generated ? -1 : generated + max);
     return PAL_OK;
 }
 

@@ -107,7 +107,7 @@ static int run_batch(canvas *c, pal_drawing *d, int32_t from, int32_t count)
 }
 
 /* Pictures from .. from + count - 1; the block is used again by the batches that follow. */
-static int draw_batch(canvas *c, int32_t from, int32_t count, void **block, size_t *room)
+static int draw_batch(canvas *c, int32_t from, int32_t count, void **block, size_t *capacity)
 {
     pal_image_options o = c->options;
     pal_drawing *d;
@@ -117,13 +117,13 @@ static int draw_batch(canvas *c, int32_t from, int32_t count, void **block, size
     o.count = count;
     if (o.labels) o.labels += from;
     if (pal_image_bytes(c->model, &o, &needed, &err)) return image_refused(c->model, &o, &err);
-    if (needed > *room) {
+    if (needed > *capacity) {
         free(*block);
         *block = malloc(needed);
-        *room = *block ? needed : 0;
+        *capacity = *block ? needed : 0;
         if (!*block) return no_memory("image", "the pictures that are drawn together");
     }
-    if (pal_image_init(&d, c->model, &o, *block, *room, &err)) return report("image", &err);
+    if (pal_image_init(&d, c->model, &o, *block, *capacity, &err)) return report("image", &err);
     return run_batch(c, d, from, count);
 }
 
@@ -131,12 +131,12 @@ static int draw_all(canvas *c)
 {
     const int32_t together = c->r->trace ? c->options.count : IMAGE_TOGETHER;
     void *block = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     int code = EXIT_GOOD;
     c->complete = true;
     for (int32_t from = 0; from < c->options.count && code == EXIT_GOOD && c->complete; from += together) {
         int32_t left = c->options.count - from;
-        code = draw_batch(c, from, left < together ? left : together, &block, &room);
+        code = draw_batch(c, from, left < together ? left : together, &block, &capacity);
     }
     if (c->progress) fputs("\r\033[K", stderr);
     free(block);

@@ -11,7 +11,7 @@
 typedef struct {
     const pal_image_info *info;
     uint8_t *pixels; /* [count, height, width, channels] */
-    int32_t count, room;
+    int32_t count, capacity;
 } album;
 
 typedef struct {
@@ -35,21 +35,21 @@ static size_t picture_bytes(const pal_image_info *info)
 
 static uint8_t *next_picture(album *a)
 {
-    if (a->count == a->room) {
-        const int32_t room = a->room ? 2 * a->room : 64;
-        uint8_t *grown = realloc(a->pixels, pal_times((size_t)room, picture_bytes(a->info)));
+    if (a->count == a->capacity) {
+        const int32_t capacity = a->capacity ? 2 * a->capacity : 64;
+        uint8_t *grown = realloc(a->pixels, pal_times((size_t)capacity, picture_bytes(a->info)));
         if (!grown) return NULL;
         a->pixels = grown;
-        a->room = room;
+        a->capacity = capacity;
     }
     return a->pixels + (size_t)a->count++ * picture_bytes(a->info);
 }
 
-static bool cut(album *a, const bitmap *p, int32_t most)
+static bool cut(album *a, const bitmap *p, int32_t max)
 {
     const size_t line = (size_t)p->width * (size_t)p->channels, row = (size_t)a->info->width * (size_t)p->channels;
     for (int32_t top = 0; top < p->height; top += a->info->height)
-        for (int32_t left = 0; left < p->width && a->count < most; left += a->info->width) {
+        for (int32_t left = 0; left < p->width && a->count < max; left += a->info->width) {
             const uint8_t *from = p->pixels + (size_t)top * line + (size_t)left * (size_t)p->channels;
             uint8_t *to = next_picture(a);
             if (!to) return false;
@@ -58,7 +58,7 @@ static bool cut(album *a, const bitmap *p, int32_t most)
     return true;
 }
 
-static int add_file(album *a, const char *path, int32_t columns, int32_t most)
+static int add_file(album *a, const char *path, int32_t columns, int32_t max)
 {
     const pal_image_info *i = a->info;
     bitmap p;
@@ -69,7 +69,7 @@ static int add_file(album *a, const char *path, int32_t columns, int32_t most)
                 p.width, p.height, i->width, i->height);
         fprintf(stderr, columns ? "%d columns\n" : "whole ones\n", columns);
         code = EXIT_BAD;
-    } else if (!cut(a, &p, most)) {
+    } else if (!cut(a, &p, max)) {
         fprintf(stderr, "palimpsest: %s: no memory for the pictures\n", path);
         code = EXIT_BAD;
     }
@@ -77,7 +77,7 @@ static int add_file(album *a, const char *path, int32_t columns, int32_t most)
     return code;
 }
 
-static int add_raw(album *a, const char *path, int32_t most)
+static int add_raw(album *a, const char *path, int32_t max)
 {
     bytes file;
     const size_t each = picture_bytes(a->info);
@@ -86,7 +86,7 @@ static int add_raw(album *a, const char *path, int32_t most)
         fprintf(stderr, "palimpsest: %s: %zu bytes are not a whole number of pictures of %zu\n", path, file.size, each);
         good = false;
     }
-    for (size_t at = 0; good && at < file.size && a->count < most; at += each) {
+    for (size_t at = 0; good && at < file.size && a->count < max; at += each) {
         uint8_t *to = next_picture(a);
         good = to || no_memory(path, "the pictures") != EXIT_BAD;
         if (good) memcpy(to, file.data + at, each);
@@ -97,11 +97,11 @@ static int add_raw(album *a, const char *path, int32_t most)
 
 static int read_album(const image_request *r, album *a)
 {
-    enum { MOST = 65536 };
-    const int32_t most = option_given(&r->of_picture, "count") ? r->picture.count : MOST;
+    enum { MAX_PICTURES = 65536 };
+    const int32_t max = option_given(&r->of_picture, "count") ? r->picture.count : MAX_PICTURES;
     int code = -1;
-    if (r->likelihood_raw) return add_raw(a, r->likelihood_raw, most);
-    for (int32_t i = 0; i < r->files && code < 0; i++) code = add_file(a, r->likelihood[i], r->columns, most);
+    if (r->likelihood_raw) return add_raw(a, r->likelihood_raw, max);
+    for (int32_t i = 0; i < r->files && code < 0; i++) code = add_file(a, r->likelihood[i], r->columns, max);
     return code;
 }
 

@@ -11,7 +11,7 @@ static void list_samplers(const pal_model *model)
     const char *comma = "";
     fputs("This model can run: ", stderr);
     for (int i = 0; i < PAL_IMAGE_SAMPLERS; i++) {
-        if (!pal_image_can(model, (pal_image_sampler)i, NULL)) continue;
+        if (!pal_image_supports(model, (pal_image_sampler)i, NULL)) continue;
         fprintf(stderr, "%s%s", comma, pal_image_sampler_name((pal_image_sampler)i));
         comma = ", ";
     }
@@ -21,13 +21,13 @@ static void list_samplers(const pal_model *model)
 int image_refused(const pal_model *model, const pal_image_options *o, const pal_error *err)
 {
     int code = report("image", err);
-    if (!pal_image_can(model, o->sampler, NULL)) list_samplers(model);
+    if (!pal_image_supports(model, o->sampler, NULL)) list_samplers(model);
     return code;
 }
 
 static int take_sampler(const image_request *r, const pal_model *model, pal_image_sampler *out)
 {
-    *out = pal_image_best(model);
+    *out = pal_image_default_sampler(model);
     if (!r->sampler || pal_image_sampler_find(r->sampler, out)) return -1;
     fprintf(stderr, "palimpsest image: there is no sampler '%s'\n", r->sampler);
     list_samplers(model);

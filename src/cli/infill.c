@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_PINS = 1024 };
+enum { MAX_PINS = 1024 };
 
 typedef struct {
     const char *model, *isa, *text, *file, *dash;
@@ -13,7 +13,7 @@ typedef struct {
     bool json, trace, pages;
     int32_t drafts;
     int64_t page; /* which of many, from 0; -1: the input is one page */
-    pal_pin pins[MOST_PINS];
+    pal_pin pins[MAX_PINS];
 } request;
 
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
     const pal_model *model;
     pal_session *session;
     char *text; /* what pal_session_text gave last */
-    size_t text_bytes, text_room;
+    size_t text_bytes, text_capacity;
     json out;
     double start;
     int32_t evaluations_before; /* of the drafts before this one */
@@ -43,7 +43,7 @@ static bool add_pin(void *target, const char *value)
 {
     request *r = target;
     int32_t numbers[3];
-    if (r->fill.pin_count == MOST_PINS || !parse_ints(value, ':', numbers, 3)) return false;
+    if (r->fill.pin_count == MAX_PINS || !parse_ints(value, ':', numbers, 3)) return false;
     r->pins[r->fill.pin_count++] = (pal_pin){.blank = numbers[0], .index = numbers[1], .id = numbers[2]};
     return true;
 }
@@ -117,16 +117,16 @@ static int parse(request *r, int argc, char **argv, bool *seeded)
 
 static bool fetch_text(draft *d)
 {
-    d->text_bytes = pal_session_text(d->session, d->text, d->text_room);
-    if (d->text && d->text_bytes <= d->text_room) return true;
+    d->text_bytes = pal_session_text(d->session, d->text, d->text_capacity);
+    if (d->text && d->text_bytes <= d->text_capacity) return true;
     char *grown = realloc(d->text, d->text_bytes + 1);
     if (!grown) {
         fputs("palimpsest: no memory for the text\n", stderr);
         return false;
     }
     d->text = grown;
-    d->text_room = d->text_bytes + 1;
-    pal_session_text(d->session, d->text, d->text_room);
+    d->text_capacity = d->text_bytes + 1;
+    pal_session_text(d->session, d->text, d->text_capacity);
     return true;
 }
 
@@ -257,12 +257,12 @@ typedef struct {
     void **block;          /* [count] */
     void *together;
     size_t together_bytes;
-    int32_t count, room; /* made; wanted */
+    int32_t count, wanted; /* made; wanted */
 } drafts;
 
 static void drafts_end(drafts *all)
 {
-    for (int32_t i = 0; i < all->room; i++) {
+    for (int32_t i = 0; i < all->wanted; i++) {
         if (all->draft) free(all->draft[i].text);
         if (all->block) free(all->block[i]);
     }
@@ -281,7 +281,7 @@ static pal_status drafts_start(drafts *all, request *r, const pal_model *model, 
     *all = (drafts){.draft = calloc(count, sizeof *all->draft),
                     .session = calloc(count, sizeof *all->session),
                     .block = calloc(count, sizeof *all->block),
-                    .room = r->drafts};
+                    .wanted = r->drafts};
     if (!all->draft || !all->session || !all->block) return PAL_E_MEMORY;
     for (; all->count < r->drafts; all->count++) {
         draft *d = &all->draft[all->count];
@@ -362,10 +362,10 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
 /* Together where there is more than one draft, nobody watches each step, and there is memory for all of them. */
 static int run_all(request *r, const pal_model *model, const bytes *page, pal_error *err)
 {
-    enum { MOST_TOGETHER = 64 };
+    enum { MAX_TOGETHER = 64 };
     drafts all = {0};
     r->fill.pins = r->pins;
-    if (r->drafts == 1 || r->drafts > MOST_TOGETHER || r->trace) return run_in_turn(r, model, page, err);
+    if (r->drafts == 1 || r->drafts > MAX_TOGETHER || r->trace) return run_in_turn(r, model, page, err);
     pal_status s = drafts_start(&all, r, model, page, err);
     int code = s ? EXIT_BAD : EXIT_GOOD;
     if (!s) {

@@ -20,7 +20,7 @@ static void put_image_plain(const pal_model *model)
         put_line(label ? "" : "labels", pal_image_label(model, label), "");
     printf("samplers      ");
     for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++)
-        if (pal_image_can(model, (pal_image_sampler)s, NULL))
+        if (pal_image_supports(model, (pal_image_sampler)s, NULL))
             printf("%s ", pal_image_sampler_name((pal_image_sampler)s));
     printf("\n");
 }
@@ -101,7 +101,7 @@ static void put_image_json(json *j, const pal_model *model)
     json_close(j, ']');
     json_open(j, "samplers", '[');
     for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++)
-        if (pal_image_can(model, (pal_image_sampler)s, NULL))
+        if (pal_image_supports(model, (pal_image_sampler)s, NULL))
             json_string(j, NULL, pal_image_sampler_name((pal_image_sampler)s));
     json_close(j, ']');
     json_bool(j, "guidance", i->guidance);

@@ -19,16 +19,16 @@ static bool read_failed(const char *name, const char *why, bytes *out)
 
 static bool stream_read(FILE *in, const char *name, bytes *out)
 {
-    size_t room = 0;
+    size_t capacity = 0;
     *out = (bytes){0};
     for (;;) {
-        if (out->size == room) {
-            room = room ? 2 * room : 1 << 16;
-            char *grown = realloc(out->data, room);
+        if (out->size == capacity) {
+            capacity = capacity ? 2 * capacity : 1 << 16;
+            char *grown = realloc(out->data, capacity);
             if (!grown) return read_failed(name, "no memory for the text", out);
             out->data = grown;
         }
-        size_t got = fread(out->data + out->size, 1, room - out->size, in);
+        size_t got = fread(out->data + out->size, 1, capacity - out->size, in);
         out->size += got;
         if (!got) return ferror(in) ? read_failed(name, strerror(errno), out) : true;
     }

@@ -173,16 +173,16 @@ static found find(const option_set *set, const char *name, size_t length)
     return (found){0};
 }
 
-/* How many letters have to be put in, left out or changed to make b[0 .. n) of a; more than `most` is most + 1. */
-static int distance(const char *a, const char *b, size_t n, int most)
+/* How many letters have to be put in, left out or changed to make b[0 .. n) of a; more than `max` is most + 1. */
+static int distance(const char *a, const char *b, size_t n, int max)
 {
-    if (most < 0) return 0;
+    if (max < 0) return 0;
     while (*a && n && *a == *b) a++, b++, n--;
     if (!*a && !n) return 0;
-    int best = most + 1, d;
-    if (*a && (d = 1 + distance(a + 1, b, n, most - 1)) < best) best = d;
-    if (n && (d = 1 + distance(a, b + 1, n - 1, most - 1)) < best) best = d;
-    if (*a && n && (d = 1 + distance(a + 1, b + 1, n - 1, most - 1)) < best) best = d;
+    int best = max + 1, d;
+    if (*a && (d = 1 + distance(a + 1, b, n, max - 1)) < best) best = d;
+    if (n && (d = 1 + distance(a, b + 1, n - 1, max - 1)) < best) best = d;
+    if (*a && n && (d = 1 + distance(a + 1, b + 1, n - 1, max - 1)) < best) best = d;
     return best;
 }
 

@@ -24,10 +24,10 @@ static bool in_place(const char *path, const struct stat *about)
 static bool name_both(output *o)
 {
     char *real = realpath(o->path, NULL);
-    const size_t room = strlen(real ? real : o->path) + 32;
+    const size_t capacity = strlen(real ? real : o->path) + 32;
     o->target = real ? real : strdup(o->path);
-    o->beside = malloc(room);
-    if (o->target && o->beside) snprintf(o->beside, room, "%s.%ld.part", o->target, (long)getpid());
+    o->beside = malloc(capacity);
+    if (o->target && o->beside) snprintf(o->beside, capacity, "%s.%ld.part", o->target, (long)getpid());
     return o->target && o->beside;
 }
 

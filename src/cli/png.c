@@ -101,9 +101,9 @@ static unsigned composed(const png_byte *pixel, int channel, unsigned behind)
 
 static uint8_t *converted(const codec *c, int32_t channels, unsigned behind)
 {
-    const size_t places = (size_t)c->width * c->height;
-    uint8_t *out = malloc(places * (size_t)channels);
-    for (size_t i = 0; out && i < places; i++) {
+    const size_t count = (size_t)c->width * c->height;
+    uint8_t *out = malloc(count * (size_t)channels);
+    for (size_t i = 0; out && i < count; i++) {
         const png_byte *pixel = c->pixels + 4 * i;
         const unsigned red = composed(pixel, 0, behind), green = composed(pixel, 1, behind);
         const unsigned blue = composed(pixel, 2, behind);

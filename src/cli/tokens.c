@@ -118,9 +118,9 @@ int command_tokenize(int argc, char **argv)
 /* Numbers separated by spaces, commas or line breaks. */
 static bool read_ids(const char *text, size_t size, int32_t **out, size_t *count)
 {
-    size_t room = size / 2 + 1;
+    size_t capacity = size / 2 + 1;
     *count = 0;
-    *out = malloc(pal_times(room, sizeof **out));
+    *out = malloc(pal_times(capacity, sizeof **out));
     if (!*out) {
         no_memory("detokenize", "the ids");
         return false;

@@ -38,11 +38,11 @@ static bool on_heap(void *block)
     return kind && strcmp(kind, "heap") == 0;
 }
 
-static void separate(const pal_arena *arena, unsigned char *place, size_t bytes, size_t whole)
+static void separate(const pal_arena *arena, unsigned char *array, size_t bytes, size_t whole)
 {
     if (!arena->red_zones) return;
-    ASAN_UNPOISON_MEMORY_REGION(place, bytes); /* an earlier layout of the block may have had its gaps there */
-    ASAN_POISON_MEMORY_REGION(place + bytes, whole - bytes);
+    ASAN_UNPOISON_MEMORY_REGION(array, bytes); /* an earlier layout of the block may have had its gaps there */
+    ASAN_POISON_MEMORY_REGION(array + bytes, whole - bytes);
 }
 
 void pal_arena_return(const pal_arena *arena)
@@ -56,9 +56,9 @@ static bool on_heap(void *block)
     return false;
 }
 
-static void separate(const pal_arena *arena, unsigned char *place, size_t bytes, size_t whole)
+static void separate(const pal_arena *arena, unsigned char *array, size_t bytes, size_t whole)
 {
-    (void)arena, (void)place, (void)bytes, (void)whole;
+    (void)arena, (void)array, (void)bytes, (void)whole;
 }
 
 void pal_arena_return(const pal_arena *arena)
@@ -84,17 +84,17 @@ bool pal_arena_bytes(const pal_arena *measured, size_t *bytes)
 
 void *pal_take(pal_arena *arena, size_t count, size_t size)
 {
-    const size_t most = SIZE_MAX - (ARENA_ALIGN - 1) - PAL_RED_ZONE, bytes = pal_times(count, size);
-    const size_t whole = bytes > most ? 0 : ((bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1)) + PAL_RED_ZONE;
+    const size_t max = SIZE_MAX - (ARENA_ALIGN - 1) - PAL_RED_ZONE, bytes = pal_times(count, size);
+    const size_t whole = bytes > max ? 0 : ((bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1)) + PAL_RED_ZONE;
     size_t used;
-    if (arena->overflow || bytes > most || __builtin_add_overflow(arena->used, whole, &used)) {
+    if (arena->overflow || bytes > max || __builtin_add_overflow(arena->used, whole, &used)) {
         arena->overflow = true;
         return NULL;
     }
-    unsigned char *place = arena->base ? arena->base + arena->used : NULL;
-    if (place) separate(arena, place, bytes, whole);
+    unsigned char *array = arena->base ? arena->base + arena->used : NULL;
+    if (array) separate(arena, array, bytes, whole);
     arena->used = used;
-    return place;
+    return array;
 }
 
 void *pal_take2(pal_arena *arena, size_t a, size_t b, size_t size)

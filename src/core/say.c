@@ -6,9 +6,9 @@
 
 typedef struct {
     char *at, *end; /* the terminator's place may be end, and never beyond */
-} room;
+} sink;
 
-static void put(room *r, const char *text, size_t size)
+static void put(sink *r, const char *text, size_t size)
 {
     const size_t fits = (size_t)(r->end - r->at);
     if (size > fits) size = fits;
@@ -16,7 +16,7 @@ static void put(room *r, const char *text, size_t size)
     r->at += size;
 }
 
-static void put_number(room *r, unsigned long long n)
+static void put_number(sink *r, unsigned long long n)
 {
     char digits[20], *first = digits + sizeof digits; /* of 2^64 - 1 */
     do {
@@ -27,7 +27,7 @@ static void put_number(room *r, unsigned long long n)
 
 void pal_say_list(char *out, size_t capacity, const char *format, va_list values)
 {
-    room r = {out, out + capacity - 1};
+    sink r = {out, out + capacity - 1};
     for (const char *f = format; *f; f++) {
         if (*f != '%') {
             put(&r, f, 1);

@@ -40,9 +40,9 @@ static void put_number(char *out, size_t capacity, double value)
     }
     unsigned long long whole = (unsigned long long)size,
                        rest = (unsigned long long)((size - (double)whole) * 1e6 + 0.5);
-    char places[8]; /* of a number with a 1 before its six digits */
-    pal_say(places, sizeof places, "%llu", 1000000 + rest % 1000000);
-    pal_say(out, capacity, "%s%llu.%s", sign, whole + rest / 1000000, places + 1);
+    char digits[8]; /* of a number with a 1 before its six digits */
+    pal_say(digits, sizeof digits, "%llu", 1000000 + rest % 1000000);
+    pal_say(out, capacity, "%s%llu.%s", sign, whole + rest / 1000000, digits + 1);
     size_t n = strlen(out);
     while (n > 1 && out[n - 1] == '0') n--;
     out[out[n - 1] == '.' ? n - 1 : n] = '\0';

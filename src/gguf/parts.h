@@ -33,7 +33,7 @@ struct pal_gguf {
 int pal_gguf_compare(pal_str a, pal_str b);
 
 /* What a file that is no GGUF file is, and what to do: a sentence for a person. */
-const char *pal_gguf_stranger(const unsigned char *image, size_t size);
+const char *pal_gguf_foreign_file(const unsigned char *image, size_t size);
 
 /* Bytes of one value, 0 for strings and arrays (whose size lies in the file) and for unknown types. */
 size_t pal_gguf_type_size(uint32_t type);

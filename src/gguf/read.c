@@ -31,8 +31,8 @@ enum {
     MIN_KEY = 8 + 4 + 1,        /* bytes of the shortest key with a value */
     MIN_TENSOR = 8 + 4 + 4 + 8, /* and of the shortest tensor info */
     COUNTS_AT = 8,              /* where the two counts of the header are */
-    MOST_NESTED = 8,            /* arrays inside of arrays */
-    MOST_DIMS = 8,              /* of a tensor that is passed over; of others 4 */
+    MAX_NESTED = 8,             /* arrays inside of arrays */
+    MAX_DIMS = 8,               /* of a tensor that is passed over; of others 4 */
     NEWEST = 1 << 16            /* types of values below this may come with a later version */
 };
 
@@ -125,12 +125,12 @@ static bool skip_array(reader *r, uint32_t *type, uint64_t *count, const unsigne
 /* Passes over `count` values of a type; count_at is where an array's count stands. */
 static bool skip_values(reader *r, uint32_t type, uint64_t count, size_t count_at, int depth)
 {
-    const size_t each = pal_gguf_type_size(type), least = each ? each : type == PAL_GGUF_STRING ? 8 : 12;
+    const size_t each = pal_gguf_type_size(type), min = each ? each : type == PAL_GGUF_STRING ? 8 : 12;
     pal_str unused;
     uint32_t inner;
     uint64_t inner_count;
     const unsigned char *data;
-    if (count > (r->size - r->at) / least)
+    if (count > (r->size - r->at) / min)
         return damaged(r, depth ? "an array is longer than the rest of the file, which was cut short or damaged" : cut,
                        depth ? count_at : r->at);
     if (each) {
@@ -149,7 +149,7 @@ static bool skip_values(reader *r, uint32_t type, uint64_t count, size_t count_a
 static bool skip_array(reader *r, uint32_t *type, uint64_t *count, const unsigned char **data, int depth)
 {
     const size_t at = r->at;
-    if (depth > MOST_NESTED) return refuse(r, PAL_E_UNSUPPORTED, "arrays are nested more than 8 deep", at);
+    if (depth > MAX_NESTED) return refuse(r, PAL_E_UNSUPPORTED, "arrays are nested more than 8 deep", at);
     if (!read_u32(r, type) || !read_u64(r, count)) return false;
     *data = r->image + r->at;
     if (*count == 0) *type = *type <= PAL_GGUF_F64 ? *type : PAL_GGUF_U8; /* of nothing */
@@ -185,25 +185,25 @@ static void note_newer(const reader *r, pal_gguf *g, pal_str key)
 }
 
 /* Room for one more element behind the `used` ones at *array, doubled as they come but never above `count`. */
-static bool make_room(reader *r, void **array, size_t used, size_t *room, size_t count, size_t size)
+static bool grow(reader *r, void **array, size_t used, size_t *capacity, size_t count, size_t size)
 {
-    if (used < *room) return true;
-    size_t more = *room ? 2 * *room : 16;
+    if (used < *capacity) return true;
+    size_t more = *capacity ? 2 * *capacity : 16;
     if (more > count) more = count;
     void *grown = more > SIZE_MAX / size ? NULL : realloc(*array, more * size);
     if (!grown) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
     *array = grown;
-    *room = more;
+    *capacity = more;
     return true;
 }
 
 static bool read_values(reader *r, pal_gguf *g, size_t count)
 {
     void *array = NULL;
-    size_t room = 0, used = 0;
+    size_t capacity = 0, used = 0;
     bool good = true;
     while (good && used < count) {
-        good = make_room(r, &array, used, &room, count, sizeof *g->values);
+        good = grow(r, &array, used, &capacity, count, sizeof *g->values);
         if (good) g->values = array;
         if (good && read_value(r, &g->values[used]))
             used++;
@@ -224,7 +224,7 @@ static bool read_extents(reader *r, pal_gguf_tensor *t)
     size_t at = r->at;
     uint64_t extent, product = 1;
     if (!read_u32(r, &t->dims)) return false;
-    if (t->dims > MOST_DIMS) return damaged(r, "a tensor has more than 8 dimensions: the file is damaged", at);
+    if (t->dims > MAX_DIMS) return damaged(r, "a tensor has more than 8 dimensions: the file is damaged", at);
     for (uint32_t i = 0; i < t->dims; i++) {
         if (!read_u64(r, &extent)) return false;
         if (__builtin_mul_overflow(product, extent, &product))
@@ -272,10 +272,10 @@ static bool read_tensor(reader *r, const pal_gguf *g, pal_gguf_tensor *t)
 static bool read_tensors(reader *r, pal_gguf *g, size_t count)
 {
     void *array = NULL;
-    size_t room = 0, used = 0;
+    size_t capacity = 0, used = 0;
     bool good = true;
     while (good && used < count) {
-        good = make_room(r, &array, used, &room, count, sizeof *g->tensors);
+        good = grow(r, &array, used, &capacity, count, sizeof *g->tensors);
         if (good) g->tensors = array;
         if (good && read_tensor(r, g, &g->tensors[used]))
             used++;
@@ -364,7 +364,7 @@ static bool read_version(reader *r)
 static bool read_start(reader *r, size_t *tensors, size_t *keys)
 {
     uint64_t counts[2];
-    if (r->size < 4 || memcmp(r->image, "GGUF", 4) != 0) return damaged(r, pal_gguf_stranger(r->image, r->size), 0);
+    if (r->size < 4 || memcmp(r->image, "GGUF", 4) != 0) return damaged(r, pal_gguf_foreign_file(r->image, r->size), 0);
     r->at = 4;
     if (!read_version(r) || !read_u64(r, &counts[0]) || !read_u64(r, &counts[1])) return false;
     if (counts[0] > (r->size - r->at) / MIN_TENSOR)

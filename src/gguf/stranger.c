@@ -123,7 +123,7 @@ static const char *kind_of_text(const unsigned char *s, size_t size)
     return *s == '{' || *s == '[' ? json : text;
 }
 
-const char *pal_gguf_stranger(const unsigned char *image, size_t size)
+const char *pal_gguf_foreign_file(const unsigned char *image, size_t size)
 {
     size_t at = size >= 3 && memcmp(image, "\357\273\277", 3) == 0 ? 3 : 0; /* a byte order mark */
     size_t end = size < 1024 ? size : 1024;

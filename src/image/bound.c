@@ -122,7 +122,7 @@ static double last_term(const pal_bound *b, const pal_level *t, size_t at, doubl
 
 /* beta-tilde between the cleanest level and twice its time, that of the schedule's first two steps; Ho et al. decode
  * with it where beta-tilde of the last step would be 0. */
-static double least_variance(const pal_bound *b, const pal_level *t)
+static double min_variance(const pal_bound *b, const pal_level *t)
 {
     if (t->time > 0.5) return t->beta;
     const pal_level twice = pal_level_at(b->schedule, 2.0 * t->time);
@@ -134,12 +134,12 @@ static double row_terms(pal_bound *b, const pal_transition *tr, const pal_level 
     const int32_t size = b->predictor.size;
     const size_t from = (size_t)row * (size_t)size;
     const bool last = b->evaluations == b->options.steps;
-    const double least = last ? least_variance(b, t) : 0.0;
+    const double min = last ? min_variance(b, t) : 0.0;
     double sum = 0.0;
     pal_variance_of(b->options.sampler)(&b->options, &b->predictor, tr, t, b->eps + from, b->second + from,
                                         b->variance);
     for (int32_t i = 0; i < size; i++) {
-        double v = b->variance[i] > least ? b->variance[i] : least;
+        double v = b->variance[i] > min ? b->variance[i] : min;
         sum += last ? last_term(b, t, from + (size_t)i, v) : between_term(b, tr, t, from + (size_t)i, v);
     }
     return sum;

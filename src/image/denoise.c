@@ -58,9 +58,9 @@ static void take_levels(pal_denoise *d)
     if (has_clocks(o)) {
         d->level[0] = pal_level_at(d->schedule, 1.0);
     } else if (has_sigmas(o)) {
-        const pal_level end = pal_level_at(d->schedule, 1.0), least = pal_level_at(d->schedule, d->schedule->least);
+        const pal_level end = pal_level_at(d->schedule, 1.0), min = pal_level_at(d->schedule, d->schedule->min_time);
         double sigma = pal_level_sigma(&end), high = o->sigma_max > 0.0 ? o->sigma_max : sigma < 50.0 ? sigma : 50.0;
-        pal_grid_geometric(d->schedule, high, o->sigma_min > 0.0 ? o->sigma_min : pal_level_sigma(&least), o->steps,
+        pal_grid_geometric(d->schedule, high, o->sigma_min > 0.0 ? o->sigma_min : pal_level_sigma(&min), o->steps,
                            d->level);
     } else {
         pal_grid_levels(d->schedule, o->grid, o->times, o->steps, d->level);

@@ -21,7 +21,7 @@
 #include "schedule.h"
 
 /* Whether a network has the heads or the table that a sampler needs; PAL_E_OPTION says what is missing. */
-pal_status pal_denoise_can(pal_image_sampler sampler, const pal_noise_predictor *p, pal_error *err);
+pal_status pal_denoise_supports(pal_image_sampler sampler, const pal_noise_predictor *p, pal_error *err);
 /* Of the options (palimpsest.h) first, count, label, labels and guidance are left to the caller. */
 pal_status pal_denoise_check(const pal_image_options *o, const pal_noise_predictor *p, const pal_schedule *s,
                              pal_error *err);

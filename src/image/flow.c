@@ -56,7 +56,7 @@ void pal_flow_layout(pal_flow *f, pal_arena *arena)
     f->shown = pal_take2(arena, count, size, sizeof(float));
     f->along = pal_take2(arena, count, size, sizeof(float));
     f->eps = pal_take2(arena, count, size, sizeof(float));
-    f->answer = pal_take2(arena, count, size, sizeof(float));
+    f->output = pal_take2(arena, count, size, sizeof(float));
 }
 
 void pal_flow_begin(pal_flow *f)
@@ -82,7 +82,7 @@ static int32_t directions(const pal_flow *f)
 }
 
 /* The n-th row that is not done, in state and time; at the first turn of a stage. */
-static int32_t gather(pal_flow *f)
+static int32_t collect_rows(pal_flow *f)
 {
     int32_t n = 0;
     for (int32_t row = 0; row < f->count; row++) {
@@ -136,9 +136,9 @@ static bool turn_by_product(pal_flow *f, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) direct(f, f->picture[i], f->turn, f->along + row_at(f, i));
     const pal_noise_query q = query(f, n, f->state, f->eps);
-    f->predictor.product(f->predictor.context, &q, f->along, f->answer);
+    f->predictor.product(f->predictor.context, &q, f->along, f->output);
     for (int32_t i = 0; i < n; i++)
-        f->trace[f->picture[i]] += dot(f->along + row_at(f, i), f->answer + row_at(f, i), f->predictor.size);
+        f->trace[f->picture[i]] += dot(f->along + row_at(f, i), f->output + row_at(f, i), f->predictor.size);
     return ++f->turn == directions(f);
 }
 
@@ -160,10 +160,10 @@ static bool turn_by_difference(pal_flow *f, int32_t n)
         direct(f, f->picture[i], which, v);
         for (int32_t j = 0; j < size; j++) shown[j] = (float)((double)state[j] + sign * h * (double)v[j]);
     }
-    const pal_noise_query q = query(f, n, f->shown, f->answer);
+    const pal_noise_query q = query(f, n, f->shown, f->output);
     f->predictor.evaluate(f->predictor.context, &q);
     for (int32_t i = 0; i < n; i++) {
-        double along = dot(f->along + row_at(f, i), f->answer + row_at(f, i), size);
+        double along = dot(f->along + row_at(f, i), f->output + row_at(f, i), size);
         f->trace[f->picture[i]] += sign * along / (2.0 * distance(f, f->picture[i]));
     }
     return ++f->turn == 1 + 2 * directions(f);
@@ -184,7 +184,7 @@ static void arrive(pal_flow *f, int32_t row)
         f->end ? f->end(f->end_context, x, f->predictor.size) : normal_log_density(x, f->predictor.size);
 }
 
-static void follow(pal_flow *f, int32_t row, const float *state, const float *eps)
+static void advance_row(pal_flow *f, int32_t row, const float *state, const float *eps)
 {
     const int32_t size = f->predictor.size;
     pal_flow_clock *c = &f->clock[row];
@@ -208,14 +208,14 @@ static void follow(pal_flow *f, int32_t row, const float *state, const float *ep
 pal_status pal_flow_step(pal_flow *f)
 {
     if (f->done) return PAL_OK;
-    const int32_t n = gather(f);
+    const int32_t n = collect_rows(f);
     bool last = f->predictor.product ? turn_by_product(f, n) : turn_by_difference(f, n);
     f->evaluations++;
     if (!last) return PAL_MORE;
     f->turn = 0;
     f->done = true;
     for (int32_t i = 0; i < n; i++) {
-        follow(f, f->picture[i], f->state + row_at(f, i), f->eps + row_at(f, i));
+        advance_row(f, f->picture[i], f->state + row_at(f, i), f->eps + row_at(f, i));
         f->done = f->done && f->clock[f->picture[i]].done;
     }
     return f->done ? PAL_OK : PAL_MORE;

@@ -36,16 +36,16 @@ static double share(pal_image_grid grid, int32_t k, int32_t steps)
 static double step_at(const pal_schedule *s, pal_image_grid grid, int32_t k, int32_t steps, double below)
 {
     double n = 1.0 + (s->steps - 1) * share(grid, k, steps) + MAGIC - MAGIC;
-    double most = s->steps - (steps - 1 - k);
+    double max = s->steps - (steps - 1 - k);
     if (n <= below) n = below + 1.0;
-    return n < most ? n : most;
+    return n < max ? n : max;
 }
 
 void pal_grid_levels(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps, pal_level *level)
 {
     double n = 0.0;
     for (int32_t k = 0; k < steps; k++) { /* from the cleanest to the noisiest */
-        double time = s->least + (1.0 - s->least) * share(grid, k, steps);
+        double time = s->min_time + (1.0 - s->min_time) * share(grid, k, steps);
         if (s->steps && grid != PAL_GRID_GIVEN) {
             n = step_at(s, grid, k, steps, n);
             time = n / s->steps;

@@ -50,7 +50,7 @@ typedef struct {
     int32_t *picture;             /* [count] rows that are not done */
     float *stages;                /* [count, 7, size] */
     float *state, *shown, *along; /* [count, size] of the stage; shown to the network; directions */
-    float *eps, *answer;          /* [count, size] */
+    float *eps, *output;          /* [count, size] */
 } pal_flow;
 
 /* The log density is that of pictures with the noise of the schedule's least time (1e-3, or a step) in them: the flow

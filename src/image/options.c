@@ -90,7 +90,7 @@ static bool same(double a, double b)
     return !(a < b) && !(a > b);
 }
 
-pal_status pal_denoise_can(pal_image_sampler sampler, const pal_noise_predictor *p, pal_error *err)
+pal_status pal_denoise_supports(pal_image_sampler sampler, const pal_noise_predictor *p, pal_error *err)
 {
     if ((unsigned)sampler >= PAL_IMAGE_SAMPLERS)
         return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
@@ -149,8 +149,8 @@ static pal_status check_variance(const pal_image_options *o, pal_error *err)
 
 static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s, pal_error *err)
 {
-    const pal_level end = pal_level_at(s, 1.0), least = pal_level_at(s, s->least);
-    const double highest = pal_level_sigma(&end) * (1.0 + 1e-9), lowest = pal_level_sigma(&least) * (1.0 - 1e-9);
+    const pal_level end = pal_level_at(s, 1.0), min = pal_level_at(s, s->min_time);
+    const double highest = pal_level_sigma(&end) * (1.0 + 1e-9), lowest = pal_level_sigma(&min) * (1.0 - 1e-9);
     const bool given = o->sigma_max > 0.0 || o->sigma_min > 0.0;
     const double high = o->sigma_max > 0.0 ? o->sigma_max : highest < 50.0 ? highest : 50.0;
     const double low = o->sigma_min > 0.0 ? o->sigma_min : lowest;
@@ -189,7 +189,7 @@ pal_status pal_denoise_check(const pal_image_options *o, const pal_noise_predict
                              pal_error *err)
 {
     pal_status status;
-    if ((status = pal_denoise_can(o->sampler, p, err))) return status;
+    if ((status = pal_denoise_supports(o->sampler, p, err))) return status;
     if ((status = pal_options_check(&pal_image_table, o, err))) return status;
     if ((status = check_sigmas(o, s, err))) return status;
     if ((status = check_steps(o, s, err))) return status;

@@ -10,7 +10,7 @@
 
 #include <math.h> /* NOLINT(readability-duplicate-include): the system's, for sqrt and fabs */
 
-#define LEAST_STEP    1e-3
+#define MIN_STEP      1e-3
 #define GREATEST_STEP 1.0
 #define FIRST_STEP    0.1
 
@@ -33,7 +33,7 @@ static const double difference[PAL_RK45_STAGES] = {71.0 / 57600,      0.0,      
 
 void pal_flow_start(pal_flow_clock *c, const pal_schedule *s, bool up)
 {
-    const pal_level noise = pal_level_at(s, 1.0), clean = pal_level_at(s, s->least);
+    const pal_level noise = pal_level_at(s, 1.0), clean = pal_level_at(s, s->min_time);
     double low = pal_level_snr(&noise), high = pal_level_snr(&clean);
     *c = (pal_flow_clock){.at = up ? high : low, .end = up ? low : high, .step = up ? -FIRST_STEP : FIRST_STEP};
     if (fabs(c->step) > fabs(c->end - c->at)) c->step = c->end - c->at;
@@ -108,7 +108,7 @@ bool pal_flow_judge(pal_flow_clock *c, float *x, const float *state, float *k, i
     double error = error_of(c, x, state, k, size, tolerance), way = fabs(c->end - c->at);
     if (other > error) error = other;
     bool last = fabs(c->step) >= way;
-    bool accepted = error <= 1.0 || fabs(c->step) <= LEAST_STEP;
+    bool accepted = error <= 1.0 || fabs(c->step) <= MIN_STEP;
     if (accepted) {
         c->at = last ? c->end : c->at + c->step;
         c->arrived = last;

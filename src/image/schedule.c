@@ -28,7 +28,7 @@ pal_status pal_schedule_layout(pal_schedule *s, int32_t steps, pal_arena *arena,
 {
     if (steps < 1 || steps > PAL_SCHEDULE_STEPS)
         return pal_fail(err, PAL_E_OPTION, "a noise schedule has from 1 to 65536 steps", SIZE_MAX);
-    *s = (pal_schedule){.steps = steps, .least = 1.0 / steps};
+    *s = (pal_schedule){.steps = steps, .min_time = 1.0 / steps};
     s->log_alpha = pal_take(arena, (size_t)steps + 1, sizeof *s->log_alpha);
     return PAL_OK;
 }
@@ -83,7 +83,7 @@ pal_status pal_schedule_vp(pal_schedule *s, double beta_min, double beta_max, do
                         SIZE_MAX);
     if (!(cut >= 1e-6 && cut < 1.0))
         return pal_fail(err, PAL_E_OPTION, "the cut must lie between 1e-6 and 1", SIZE_MAX);
-    *s = (pal_schedule){.beta_min = beta_min, .beta_max = beta_max, .least = cut};
+    *s = (pal_schedule){.beta_min = beta_min, .beta_max = beta_max, .min_time = cut};
     return PAL_OK;
 }
 

@@ -14,7 +14,7 @@ typedef struct {
     int32_t steps;             /* N of a discrete schedule; 0: real-valued time */
     double *log_alpha;         /* [N + 1], of a discrete schedule: log alpha-bar at n / N, 0 at 0 */
     double beta_min, beta_max; /* of the linear VP schedule in real time: beta(t) */
-    double least;              /* the first time above 0 that samplers use: 1 / N, or the cut */
+    double min_time;           /* the first time above 0 that samplers use: 1 / N, or the cut */
 } pal_schedule;
 
 /* Noise level at a time: alpha + beta = 1. */
@@ -48,7 +48,7 @@ double pal_one_minus_exp(double x); /* 1 - e^x for x <= 0, a relative 4e-15 or b
 
 /* ---- which times a sampler visits ---- */
 
-/* level[steps + 1] := the times of a grid from 1 down to s->least, then the clean end.  On a discrete schedule times
+/* level[steps + 1] := the times of a grid from 1 down to s->min, then the clean end.  On a discrete schedule times
  * are rounded to steps (ties to even) and kept apart.  given[steps]: falling, from 1 or below to above 0, multiples of
  * 1 / N on a discrete schedule. */
 pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps,

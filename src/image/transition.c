@@ -80,7 +80,7 @@ static void move_row(pal_denoise *d, const pal_transition *tr, int32_t row)
 {
     bool ddim = pal_image_mean_by_eps(d->options.sampler);
     double by_x0 = ddim ? tr->x0_of_ddim : tr->x0_of_ddpm, by_other = ddim ? tr->eps_of_ddim : tr->x_of_ddpm;
-    double most = greatest_variance(d);
+    double max = greatest_variance(d);
     const pal_level *t = &d->level[d->at];
     const double scale = sqrt(t->alpha), spread = sqrt(t->beta);
     float *x = d->x + pal_denoise_row(d, row);
@@ -89,7 +89,7 @@ static void move_row(pal_denoise *d, const pal_transition *tr, int32_t row)
     pal_denoise_normal(d, PAL_NOISE_MOVE, row);
     pal_variance_of(d->options.sampler)(&d->options, &d->predictor, tr, t, eps, second, d->variance);
     for (int32_t i = 0; i < pal_denoise_size(d); i++) {
-        double v = d->variance[i] < most ? d->variance[i] : most;
+        double v = d->variance[i] < max ? d->variance[i] : max;
         double other = (double)(ddim ? eps[i] : x[i]);
         if (ddim && d->options.clip_x0) other = ((double)x[i] - scale * (double)x0[i]) / spread;
         double mean = by_x0 * (double)x0[i] + by_other * other;

@@ -100,7 +100,7 @@ static void attention_ref(const pal_attention *a)
 /* How many panels of keys, or groups of eight elements, go with so many rows: together eight registers of sums,
  * enough of them that one addition need not wait for another. */
 #define PAL_GROUPS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
-#define PAL_MOST_GROUPS   4
+#define PAL_MAX_GROUPS    4
 
 /* Steps stand in the engine once, though both ways through the places call them. */
 #define PAL_ONCE __attribute__((noinline))
@@ -111,7 +111,7 @@ static void attention_ref(const pal_attention *a)
 /* Scores of `groups` panels of eight keys by `count` queries, both constant. */
 PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, int at, const int count, const int groups)
 {
-    v128_t sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS][2], scale = wasm_f32x4_splat(a->scale);
+    v128_t sum[PAL_ATTENTION_ROWS][PAL_MAX_GROUPS][2], scale = wasm_f32x4_splat(a->scale);
     const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
     const float *q[PAL_ATTENTION_ROWS];
     PAL_UNROLL for (int r = 0; r < count; r++)
@@ -190,7 +190,7 @@ PAL_ONCE static void softmax_simd128(float *score, int keys)
 PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, const float *v, int at, int keys,
                                  const int count, const int groups)
 {
-    v128_t sum[PAL_ATTENTION_ROWS][2 * PAL_MOST_GROUPS];
+    v128_t sum[PAL_ATTENTION_ROWS][2 * PAL_MAX_GROUPS];
     const float *weight[PAL_ATTENTION_ROWS];
     PAL_UNROLL for (int r = 0; r < count; r++)
     {
@@ -247,7 +247,7 @@ static void attention_simd128(const pal_attention *a)
 PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, int at, const int count,
                                        const int groups)
 {
-    __m256 sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS], scale = _mm256_set1_ps(a->scale);
+    __m256 sum[PAL_ATTENTION_ROWS][PAL_MAX_GROUPS], scale = _mm256_set1_ps(a->scale);
     const size_t panel = (size_t)PAL_PANEL * (size_t)a->head_dim;
     for (int r = 0; r < count; r++)
         for (int g = 0; g < groups; g++) sum[r][g] = _mm256_setzero_ps();
@@ -312,7 +312,7 @@ PAL_AVX2 static void softmax_avx2(float *score, int keys)
 PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int row, int d, const float *v, int at, int keys,
                                    const int count, const int groups)
 {
-    __m256 sum[PAL_ATTENTION_ROWS][PAL_MOST_GROUPS];
+    __m256 sum[PAL_ATTENTION_ROWS][PAL_MAX_GROUPS];
     const float *weight[PAL_ATTENTION_ROWS];
     for (int r = 0; r < count; r++) {
         weight[r] = a->score[row + r] + at;

@@ -44,12 +44,12 @@ typedef struct {
 
 static void attend_below(const attention_rows *a, const attention_steps *steps)
 {
-    int fewest = a->seen[0]->below, most = fewest;
+    int fewest = a->seen[0]->below, max = fewest;
     for (int r = 1; r < a->count; r++) {
         if (a->seen[r]->below < fewest) fewest = a->seen[r]->below;
-        if (a->seen[r]->below > most) most = a->seen[r]->below;
+        if (a->seen[r]->below > max) max = a->seen[r]->below;
     }
-    steps->scores(a, a->k, 0, (most + PAL_PANEL - 1) / PAL_PANEL);
+    steps->scores(a, a->k, 0, (max + PAL_PANEL - 1) / PAL_PANEL);
     for (int r = 0; r < a->count; r++) {
         const int below = a->seen[r]->below;
         for (int j = 0; a->bias[r] && j < below; j++) a->score[r][j] += a->bias[r][j];

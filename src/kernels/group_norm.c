@@ -70,12 +70,12 @@ PAL_REFERENCE static void silu_ref(float *x, size_t count)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-enum { MOST_GROUPS = 8 }; /* registers of columns taken together, so that one addition need not wait for another */
+enum { MAX_GROUPS = 8 }; /* registers of columns taken together, so that one addition need not wait for another */
 
 /* 4 * groups (a constant) columns from x on. */
 PAL_INLINE void sums_simd128(float *sum, const float *x, int n, int dim, const int groups)
 {
-    v128_t s[MOST_GROUPS];
+    v128_t s[MAX_GROUPS];
     PAL_UNROLL for (int g = 0; g < groups; g++) s[g] = wasm_f32x4_splat(0.0f);
     for (int i = 0; i < n; i++, x += dim)
         PAL_UNROLL for (int g = 0; g < groups; g++) s[g] = wasm_f32x4_add(s[g], wasm_v128_load(x + 4 * g));
@@ -85,14 +85,14 @@ PAL_INLINE void sums_simd128(float *sum, const float *x, int n, int dim, const i
 static void column_sums_simd128(float *sum, const float *x, int n, int dim)
 {
     int c = 0;
-    for (; c + 4 * MOST_GROUPS <= dim; c += 4 * MOST_GROUPS) sums_simd128(sum + c, x + c, n, dim, MOST_GROUPS);
+    for (; c + 4 * MAX_GROUPS <= dim; c += 4 * MAX_GROUPS) sums_simd128(sum + c, x + c, n, dim, MAX_GROUPS);
     for (; c + 4 <= dim; c += 4) sums_simd128(sum + c, x + c, n, dim, 1);
     if (c < dim) sums_from(sum, x, n, dim, c);
 }
 
 PAL_INLINE void squares_simd128(float *sum, const float *x, const float *mean, int n, int dim, const int groups)
 {
-    v128_t s[MOST_GROUPS];
+    v128_t s[MAX_GROUPS];
     PAL_UNROLL for (int g = 0; g < groups; g++) s[g] = wasm_f32x4_splat(0.0f);
     for (int i = 0; i < n; i++, x += dim) PAL_UNROLL for (int g = 0; g < groups; g++)
         {
@@ -105,8 +105,8 @@ PAL_INLINE void squares_simd128(float *sum, const float *x, const float *mean, i
 static void column_squares_simd128(float *sum, const float *x, const float *mean, int n, int dim)
 {
     int c = 0;
-    for (; c + 4 * MOST_GROUPS <= dim; c += 4 * MOST_GROUPS)
-        squares_simd128(sum + c, x + c, mean + c, n, dim, MOST_GROUPS);
+    for (; c + 4 * MAX_GROUPS <= dim; c += 4 * MAX_GROUPS)
+        squares_simd128(sum + c, x + c, mean + c, n, dim, MAX_GROUPS);
     for (; c + 4 <= dim; c += 4) squares_simd128(sum + c, x + c, mean + c, n, dim, 1);
     if (c < dim) squares_from(sum, x, mean, n, dim, c);
 }
@@ -153,12 +153,12 @@ static void silu_simd128(float *x, size_t count)
 
 #define PAL_AVX2_INLINE __attribute__((always_inline)) PAL_AVX2 static inline
 
-enum { MOST_GROUPS = 8 };
+enum { MAX_GROUPS = 8 };
 
 /* 8 * groups (a constant) columns from x on. */
 PAL_AVX2_INLINE void sums_avx2(float *sum, const float *x, int n, int dim, const size_t groups)
 {
-    __m256 s[MOST_GROUPS];
+    __m256 s[MAX_GROUPS];
     for (size_t g = 0; g < groups; g++) s[g] = _mm256_setzero_ps();
     for (int i = 0; i < n; i++, x += dim)
         for (size_t g = 0; g < groups; g++) s[g] = _mm256_add_ps(s[g], _mm256_loadu_ps(x + 8 * g));
@@ -168,14 +168,14 @@ PAL_AVX2_INLINE void sums_avx2(float *sum, const float *x, int n, int dim, const
 PAL_AVX2 static void column_sums_avx2(float *sum, const float *x, int n, int dim)
 {
     int c = 0;
-    for (; c + 8 * MOST_GROUPS <= dim; c += 8 * MOST_GROUPS) sums_avx2(sum + c, x + c, n, dim, MOST_GROUPS);
+    for (; c + 8 * MAX_GROUPS <= dim; c += 8 * MAX_GROUPS) sums_avx2(sum + c, x + c, n, dim, MAX_GROUPS);
     for (; c + 8 <= dim; c += 8) sums_avx2(sum + c, x + c, n, dim, 1);
     if (c < dim) sums_from(sum, x, n, dim, c);
 }
 
 PAL_AVX2_INLINE void squares_avx2(float *sum, const float *x, const float *mean, int n, int dim, const size_t groups)
 {
-    __m256 s[MOST_GROUPS];
+    __m256 s[MAX_GROUPS];
     for (size_t g = 0; g < groups; g++) s[g] = _mm256_setzero_ps();
     for (int i = 0; i < n; i++, x += dim)
         for (size_t g = 0; g < groups; g++) {
@@ -188,8 +188,7 @@ PAL_AVX2_INLINE void squares_avx2(float *sum, const float *x, const float *mean,
 PAL_AVX2 static void column_squares_avx2(float *sum, const float *x, const float *mean, int n, int dim)
 {
     int c = 0;
-    for (; c + 8 * MOST_GROUPS <= dim; c += 8 * MOST_GROUPS)
-        squares_avx2(sum + c, x + c, mean + c, n, dim, MOST_GROUPS);
+    for (; c + 8 * MAX_GROUPS <= dim; c += 8 * MAX_GROUPS) squares_avx2(sum + c, x + c, mean + c, n, dim, MAX_GROUPS);
     for (; c + 8 <= dim; c += 8) squares_avx2(sum + c, x + c, mean + c, n, dim, 1);
     if (c < dim) squares_from(sum, x, mean, n, dim, c);
 }

@@ -42,9 +42,9 @@ PAL_REFERENCE static void matmul_bf16_ref(const pal_product *p)
 PAL_INLINE void panel_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t zero = wasm_i16x8_splat(0);
-    v128_t sum[TILE_ROWS][2];
+    v128_t sum[PAL_TILE_ROWS][2];
     const float *x = p->x + (size_t)i * (size_t)p->cols;
-    load_sums(sum, p, i, row, count, true);
+    pal_load_sums_simd128(sum, p, i, row, count, true);
     for (int c = 0; c < p->cols; c++, panel += (size_t)2 * PAL_PANEL) {
         v128_t w = wasm_v128_load(panel);
         v128_t low = wasm_i16x8_shuffle(zero, w, 0, 8, 1, 9, 2, 10, 3, 11);
@@ -56,7 +56,7 @@ PAL_INLINE void panel_rows(const pal_product *p, const unsigned char *panel, int
             sum[k][1] = wasm_f32x4_add(sum[k][1], wasm_f32x4_mul(v, high));
         }
     }
-    store_sums(sum, p, i, row, count);
+    pal_store_sums_simd128(sum, p, i, row, count);
 }
 
 static void matmul_bf16_simd128(const pal_product *p)
@@ -65,7 +65,7 @@ static void matmul_bf16_simd128(const pal_product *p)
     for (int row = 0; row < pal_panel_rows(p->rows);
          row += PAL_PANEL, panel += (size_t)PAL_PANEL * 2 * (size_t)p->cols) {
         int i = 0;
-        for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) panel_rows(p, panel, row, i, TILE_ROWS);
+        for (; i + PAL_TILE_ROWS <= p->n; i += PAL_TILE_ROWS) panel_rows(p, panel, row, i, PAL_TILE_ROWS);
         for (; i < p->n; i++) panel_rows(p, panel, row, i, 1);
     }
     multiply_rows(p, pal_panel_rows(p->rows), p->rows);
@@ -77,7 +77,7 @@ static void matmul_bf16_simd128(const pal_product *p)
 
 PAL_AVX2_INLINE void panel_rows_avx2(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     const float *x = p->x + (size_t)i * (size_t)p->cols;
     for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
     for (int c = 0; c < p->cols; c++, panel += (size_t)2 * PAL_PANEL) {
@@ -88,7 +88,7 @@ PAL_AVX2_INLINE void panel_rows_avx2(const pal_product *p, const unsigned char *
             sum[k] = _mm256_add_ps(sum[k], _mm256_mul_ps(v, w));
         }
     }
-    store_sums_avx2(sum, p, i, row, count);
+    pal_store_sums_avx2(sum, p, i, row, count);
 }
 
 PAL_AVX2 static void matmul_bf16_avx2(const pal_product *p)

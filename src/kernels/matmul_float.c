@@ -88,9 +88,9 @@ typedef struct {
 /* Adds a span to the outputs of `count` (a constant up to 4) rows of activations from i on. */
 PAL_INLINE void span_rows(const pal_product *p, const float_span *s, int i, const int count, const bool half)
 {
-    v128_t sum[TILE_ROWS][2];
-    const float *x[TILE_ROWS];
-    load_sums(sum, p, i, s->row, count, s->first == 0);
+    v128_t sum[PAL_TILE_ROWS][2];
+    const float *x[PAL_TILE_ROWS];
+    pal_load_sums_simd128(sum, p, i, s->row, count, s->first == 0);
     for (int k = 0; k < count; k++) x[k] = p->x + (size_t)(i + k) * (size_t)p->cols + s->first;
     const uint16_t *w16 = s->w;
     const float *w32 = s->w;
@@ -109,13 +109,13 @@ PAL_INLINE void span_rows(const pal_product *p, const float_span *s, int i, cons
             sum[k][1] = wasm_f32x4_add(sum[k][1], wasm_f32x4_mul(v, w[1]));
         }
     }
-    store_sums(sum, p, i, s->row, count);
+    pal_store_sums_simd128(sum, p, i, s->row, count);
 }
 
 static void span_all_rows(const pal_product *p, const float_span *s)
 {
     int i = 0;
-    for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) span_rows(p, s, i, TILE_ROWS, false);
+    for (; i + PAL_TILE_ROWS <= p->n; i += PAL_TILE_ROWS) span_rows(p, s, i, PAL_TILE_ROWS, false);
     for (; i < p->n; i++) {
         if (s->half)
             span_rows(p, s, i, 1, true);
@@ -153,7 +153,7 @@ static void matmul_f16_simd128(const pal_product *p)
 {
     const unsigned char *w = p->w;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * 2 * (size_t)p->cols) {
-        if (p->n < TILE_ROWS)
+        if (p->n < PAL_TILE_ROWS)
             span_all_rows(p, &(float_span){w, true, row, 0, p->cols});
         else
             half_panel_simd128(p, w, row);
@@ -168,7 +168,7 @@ static void matmul_f16_simd128(const pal_product *p)
 /* Adds a span to the outputs of `count` (a constant up to 8) rows of activations from i on. */
 PAL_AVX2_INLINE void span_rows_avx2(const pal_product *p, const float_span *s, int i, const int count, const bool half)
 {
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     const float *x = p->x + (size_t)i * (size_t)p->cols + s->first;
     for (int k = 0; k < count; k++)
         sum[k] = s->first ? _mm256_loadu_ps(p->y + (size_t)(i + k) * p->y_stride + s->row) : _mm256_setzero_ps();
@@ -181,7 +181,7 @@ PAL_AVX2_INLINE void span_rows_avx2(const pal_product *p, const float_span *s, i
             sum[k] = _mm256_add_ps(sum[k], _mm256_mul_ps(v, w));
         }
     }
-    store_sums_avx2(sum, p, i, s->row, count);
+    pal_store_sums_avx2(sum, p, i, s->row, count);
 }
 
 PAL_AVX2 static void span_all_rows_avx2(const pal_product *p, const float_span *s)
@@ -221,7 +221,7 @@ static void matmul_f16_avx2(const pal_product *p)
 {
     const unsigned char *w = p->w;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, w += (size_t)PAL_PANEL * 2 * (size_t)p->cols) {
-        if (p->n < MOST_ROWS)
+        if (p->n < PAL_MAX_ROWS)
             span_all_rows_avx2(p, &(float_span){w, true, row, 0, p->cols});
         else
             half_panel_avx2(p, w, row);

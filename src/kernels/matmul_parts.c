@@ -149,20 +149,20 @@ PAL_REFERENCE static void matmul_parts_ref(const pal_product *p)
 /* ---- what the variants share -------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128) || defined(PAL_HAVE_AVX2)
 
-PAL_EIGHT void unpack(part_tile *t, int part, const unsigned char *panel, uint32_t type)
+PAL_EIGHT void unpack(pal_part_tile *t, int part, const unsigned char *panel, uint32_t type)
 {
     switch (type) {
-    case PAL_Q4_1: unpack_q4_1(t, part, panel); break;
-    case PAL_Q5_0: unpack_q5_0(t, part, panel); break;
-    case PAL_Q5_1: unpack_q5_1(t, part, panel); break;
-    case PAL_Q4_K: unpack_q4_k(t, part, panel); break;
-    case PAL_Q5_K: unpack_q5_k(t, part, panel); break;
-    default: unpack_q6_k(t, part, panel); break;
+    case PAL_Q4_1: pal_unpack_part_q4_1(t, part, panel); break;
+    case PAL_Q5_0: pal_unpack_part_q5_0(t, part, panel); break;
+    case PAL_Q5_1: pal_unpack_part_q5_1(t, part, panel); break;
+    case PAL_Q4_K: pal_unpack_part_q4_k(t, part, panel); break;
+    case PAL_Q5_K: pal_unpack_part_q5_k(t, part, panel); break;
+    default: pal_unpack_part_q6_k(t, part, panel); break;
     }
 }
 
 /* Multiplies all rows of activations by `parts` parts of a panel from part `first`; `row`: the panel's first row. */
-typedef void tile_fn(const part_tile *t, const pal_product *p, part_kind kind, int row, int first, int parts);
+typedef void tile_fn(const pal_part_tile *t, const pal_product *p, part_kind kind, int row, int first, int parts);
 
 /* Panels part by part: a tile's worth is unpacked, and multiplied while it is in the cache. */
 PAL_EIGHT void run_part_tiles(const pal_product *p, tile_fn *multiply)
@@ -171,10 +171,10 @@ PAL_EIGHT void run_part_tiles(const pal_product *p, tile_fn *multiply)
     const int block_parts = (int)pal_tensor_block(p->type) / PAL_BLOCK, parts = p->cols / PAL_BLOCK;
     const size_t block_bytes = (size_t)PAL_PANEL * pal_tensor_block_bytes(p->type);
     const unsigned char *panel = p->w;
-    part_tile t;
+    pal_part_tile t;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL)
-        for (int first = 0; first < parts; first += TILE_PARTS) {
-            const int count = parts - first < TILE_PARTS ? parts - first : TILE_PARTS;
+        for (int first = 0; first < parts; first += PAL_TILE_PARTS) {
+            const int count = parts - first < PAL_TILE_PARTS ? parts - first : PAL_TILE_PARTS;
             for (int part = 0; part < count; part += block_parts, panel += block_bytes)
                 unpack(&t, part, panel, p->type);
             multiply(&t, p, f->kind, row, first, count);
@@ -200,8 +200,8 @@ static inline float activation_scale(const pal_product *p, int i, size_t at)
 
 /* A part at work: dots of up to four rows of activations, by the low and the high four rows of weights. */
 typedef struct {
-    v128_t dot[TILE_ROWS][2];
-    const int16_t *x[TILE_ROWS];
+    v128_t dot[PAL_TILE_ROWS][2];
+    const int16_t *x[PAL_TILE_ROWS];
 } part_at_work;
 
 /* Adds a pair of columns of eight rows to the dots of every row of activations. */
@@ -216,7 +216,7 @@ PAL_INLINE void add_pair(part_at_work *l, v128_t low, v128_t high, int pair, con
 }
 
 /* Columns 4g .. 4g+3: 0 and 2 are the lower bytes of 16-bit lanes, 1 and 3 the upper ones. */
-PAL_INLINE void add_group(part_at_work *l, const u32x8 *words, int g, const int count, const part_kind kind)
+PAL_INLINE void add_group(part_at_work *l, const pal_u32x8 *words, int g, const int count, const part_kind kind)
 {
     const v128_t low = wasm_v128_load(words), high = wasm_v128_load((const char *)words + 16);
     if (kind != SIGNED_HALVES) {
@@ -249,7 +249,7 @@ PAL_INLINE void start_part(part_at_work *l, const pal_product *p, int i, size_t 
 }
 
 /* sum += value * (scales * activation scale) */
-PAL_INLINE void add_term(v128_t sum[2], v128_t low, v128_t high, const f32x8 *scales, float x_scale)
+PAL_INLINE void add_term(v128_t sum[2], v128_t low, v128_t high, const pal_f32x8 *scales, float x_scale)
 {
     const v128_t s = wasm_f32x4_splat(x_scale);
     const v128_t low_scale = wasm_v128_load(scales), high_scale = wasm_v128_load((const char *)scales + 16);
@@ -258,28 +258,29 @@ PAL_INLINE void add_term(v128_t sum[2], v128_t low, v128_t high, const f32x8 *sc
 }
 
 PAL_INLINE void add_dots(v128_t sum[][2], const part_at_work *l, const pal_product *p, int i, size_t at,
-                         const f32x8 *scales, const int count)
+                         const pal_f32x8 *scales, const int count)
 {
     PAL_UNROLL for (int k = 0; k < count; k++)
         add_term(sum[k], wasm_f32x4_convert_i32x4(l->dot[k][0]), wasm_f32x4_convert_i32x4(l->dot[k][1]), scales,
                  activation_scale(p, i + k, at));
 }
 
-PAL_INLINE void tile_rows_simd128(const part_tile *t, const pal_product *p, int row, int first, int parts, int i,
+PAL_INLINE void tile_rows_simd128(const pal_part_tile *t, const pal_product *p, int row, int first, int parts, int i,
                                   const int count, const part_kind kind)
 {
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, count, first == 0);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, count, first == 0);
     for (int b = 0; b < parts; b++) {
         const size_t at = (size_t)first + (size_t)b;
         part_at_work l;
         start_part(&l, p, i, at, count, kind);
-        PAL_ROLLED for (int g = 0; g < GROUPS / 2; g++) add_group(&l, &t->q[b][g], g, count, kind);
+        PAL_ROLLED for (int g = 0; g < PAL_BLOCK_GROUPS / 2; g++) add_group(&l, &t->q[b][g], g, count, kind);
         if (kind == SIGNED_HALVES) {
             add_dots(sum, &l, p, i, at, &t->scale[b][0], count);
             clear_dots(&l, count);
         }
-        PAL_ROLLED for (int g = GROUPS / 2; g < GROUPS; g++) add_group(&l, &t->q[b][g], g, count, kind);
+        PAL_ROLLED for (int g = PAL_BLOCK_GROUPS / 2; g < PAL_BLOCK_GROUPS; g++)
+            add_group(&l, &t->q[b][g], g, count, kind);
         add_dots(sum, &l, p, i, at, &t->scale[b][kind == SIGNED_HALVES], count);
         if (kind != WITH_MINIMUM) continue;
         PAL_UNROLL for (int k = 0; k < count; k++)
@@ -288,18 +289,19 @@ PAL_INLINE void tile_rows_simd128(const part_tile *t, const pal_product *p, int 
             add_term(sum[k], total, total, &t->minimum[b], activation_scale(p, i + k, at));
         }
     }
-    store_sums(sum, p, i, row, count);
+    pal_store_sums_simd128(sum, p, i, row, count);
 }
 
-PAL_INLINE void tile_kind_simd128(const part_tile *t, const pal_product *p, int row, int first, int parts,
+PAL_INLINE void tile_kind_simd128(const pal_part_tile *t, const pal_product *p, int row, int first, int parts,
                                   const part_kind kind)
 {
     int i = 0;
-    for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) tile_rows_simd128(t, p, row, first, parts, i, TILE_ROWS, kind);
+    for (; i + PAL_TILE_ROWS <= p->n; i += PAL_TILE_ROWS)
+        tile_rows_simd128(t, p, row, first, parts, i, PAL_TILE_ROWS, kind);
     for (; i < p->n; i++) tile_rows_simd128(t, p, row, first, parts, i, 1, kind);
 }
 
-static void tile_simd128(const part_tile *t, const pal_product *p, part_kind kind, int row, int first, int parts)
+static void tile_simd128(const pal_part_tile *t, const pal_product *p, part_kind kind, int row, int first, int parts)
 {
     switch (kind) {
     case WITH_MINIMUM: tile_kind_simd128(t, p, row, first, parts, WITH_MINIMUM); break;
@@ -320,15 +322,15 @@ static void matmul_parts_simd128(const pal_product *p)
 /* maddubs multiplies bytes without a sign by signed ones and adds neighbours in 16 bits; of signed weights it is given
  * the magnitude, and the activations with their sign.  Four of its results hold 16 columns of 8 rows: at most
  * 4 * 2 * 31 * 127 = 31496, or 4 * 2 * 32 * 127 = 32512, fits. */
-PAL_AVX2_INLINE void half_dots_avx2(__m256i *dot, const part_tile *t, const pal_product *p, int b, size_t at, int i,
+PAL_AVX2_INLINE void half_dots_avx2(__m256i *dot, const pal_part_tile *t, const pal_product *p, int b, size_t at, int i,
                                     size_t half, const int count, const part_kind kind)
 {
-    __m256i narrow[MOST_ROWS];
+    __m256i narrow[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++) narrow[k] = _mm256_setzero_si256();
     for (size_t g = 4 * half; g < 4 * half + 4; g++) {
         const __m256i w = (__m256i)t->q[b][g], magnitude = kind != SIGNED_HALVES ? w : _mm256_abs_epi8(w);
         for (int k = 0; k < count; k++) {
-            __m256i x = four_of(p, i + k, at, g);
+            __m256i x = pal_four_columns_avx2(p, i + k, at, g);
             if (kind == SIGNED_HALVES) x = _mm256_sign_epi8(x, w);
             narrow[k] = _mm256_add_epi16(narrow[k], _mm256_maddubs_epi16(magnitude, x));
         }
@@ -336,20 +338,20 @@ PAL_AVX2_INLINE void half_dots_avx2(__m256i *dot, const part_tile *t, const pal_
     for (int k = 0; k < count; k++) dot[k] = _mm256_madd_epi16(narrow[k], _mm256_set1_epi16(1));
 }
 
-PAL_AVX2_INLINE __m256 add_term_avx2(__m256 sum, __m256 value, f32x8 scales, float x_scale)
+PAL_AVX2_INLINE __m256 add_term_avx2(__m256 sum, __m256 value, pal_f32x8 scales, float x_scale)
 {
     return _mm256_add_ps(sum, _mm256_mul_ps(value, _mm256_mul_ps((__m256)scales, _mm256_set1_ps(x_scale))));
 }
 
-PAL_AVX2_INLINE void tile_rows_avx2(const part_tile *t, const pal_product *p, int row, int first, int parts, int i,
+PAL_AVX2_INLINE void tile_rows_avx2(const pal_part_tile *t, const pal_product *p, int row, int first, int parts, int i,
                                     const int count, const part_kind kind)
 {
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++)
         sum[k] = first ? _mm256_loadu_ps(p->y + (size_t)(i + k) * p->y_stride + row) : _mm256_setzero_ps();
     for (int b = 0; b < parts; b++) {
         const size_t at = (size_t)first + (size_t)b;
-        __m256i dot[2][MOST_ROWS];
+        __m256i dot[2][PAL_MAX_ROWS];
         half_dots_avx2(dot[0], t, p, b, at, i, 0, count, kind);
         half_dots_avx2(dot[1], t, p, b, at, i, 1, count, kind);
         for (int k = 0; k < count; k++) {
@@ -359,16 +361,16 @@ PAL_AVX2_INLINE void tile_rows_avx2(const part_tile *t, const pal_product *p, in
             else
                 dot[1][k] = _mm256_add_epi32(dot[0][k], dot[1][k]);
             if (kind == WITH_OFFSET) /* minus 16 times the sum of the activations' integers is twice their bias */
-                dot[1][k] = _mm256_add_epi32(dot[1][k], _mm256_slli_epi32(bias_of(p, i + k, at), 1));
+                dot[1][k] = _mm256_add_epi32(dot[1][k], _mm256_slli_epi32(pal_bias_avx2(p, i + k, at), 1));
             sum[k] = add_term_avx2(sum[k], _mm256_cvtepi32_ps(dot[1][k]), t->scale[b][kind == SIGNED_HALVES], s);
             if (kind == WITH_MINIMUM)
                 sum[k] = add_term_avx2(sum[k], _mm256_set1_ps(activation_sum(p, i + k, at)), t->minimum[b], s);
         }
     }
-    store_sums_avx2(sum, p, i, row, count);
+    pal_store_sums_avx2(sum, p, i, row, count);
 }
 
-PAL_AVX2_INLINE void tile_kind_avx2(const part_tile *t, const pal_product *p, int row, int first, int parts,
+PAL_AVX2_INLINE void tile_kind_avx2(const pal_part_tile *t, const pal_product *p, int row, int first, int parts,
                                     const part_kind kind)
 {
     int i = 0;
@@ -376,7 +378,8 @@ PAL_AVX2_INLINE void tile_kind_avx2(const part_tile *t, const pal_product *p, in
     for (; i < p->n; i++) tile_rows_avx2(t, p, row, first, parts, i, 1, kind);
 }
 
-PAL_AVX2 static void tile_avx2(const part_tile *t, const pal_product *p, part_kind kind, int row, int first, int parts)
+PAL_AVX2 static void tile_avx2(const pal_part_tile *t, const pal_product *p, part_kind kind, int row, int first,
+                               int parts)
 {
     switch (kind) {
     case WITH_MINIMUM: tile_kind_avx2(t, p, row, first, parts, WITH_MINIMUM); break;

@@ -29,132 +29,138 @@
 #define PAL_EIGHT_INLINE __attribute__((always_inline)) static inline
 #endif
 
-typedef uint32_t u32x8 __attribute__((vector_size(32)));
-typedef int32_t i32x8 __attribute__((vector_size(32)));
-typedef uint8_t u8x32 __attribute__((vector_size(32)));
-typedef uint16_t u16x8 __attribute__((vector_size(16)));
-typedef float f32x8 __attribute__((vector_size(32)));
+typedef uint32_t pal_u32x8 __attribute__((vector_size(32)));
+typedef int32_t pal_i32x8 __attribute__((vector_size(32)));
+typedef uint8_t pal_u8x32 __attribute__((vector_size(32)));
+typedef uint16_t pal_u16x8 __attribute__((vector_size(16)));
+typedef float pal_f32x8 __attribute__((vector_size(32)));
 
-enum { TILE_PARTS = 32, GROUPS = PAL_BLOCK / 4 };
+enum { PAL_TILE_PARTS = 32, PAL_BLOCK_GROUPS = PAL_BLOCK / 4 };
 
 typedef struct {
-    u32x8 q[TILE_PARTS][GROUPS]; /* columns 4g .. 4g+3 of eight rows */
-    f32x8 scale[TILE_PARTS][2];  /* of columns 0..15 and 16..31; of all where the type has only one */
-    f32x8 minimum[TILE_PARTS];   /* what is added to scale * q */
-} part_tile;
+    pal_u32x8 q[PAL_TILE_PARTS][PAL_BLOCK_GROUPS]; /* columns 4g .. 4g+3 of eight rows */
+    pal_f32x8 scale[PAL_TILE_PARTS][2];            /* of columns 0..15 and 16..31; of all where the type has only one */
+    pal_f32x8 minimum[PAL_TILE_PARTS];             /* what is added to scale * q */
+} pal_part_tile;
 
-PAL_EIGHT_INLINE u32x8 word_at(const unsigned char *words, int index)
+PAL_EIGHT_INLINE pal_u32x8 pal_word_at(const unsigned char *words, int index)
 {
-    u32x8 word;
+    pal_u32x8 word;
     memcpy(&word, words + (size_t)index * sizeof word, sizeof word);
     return word;
 }
 
 /* The halves in the lower 16 bits as floats, by the recipe of pal_load_f16_simd128. */
-PAL_EIGHT_INLINE f32x8 half_of(u32x8 word)
+PAL_EIGHT_INLINE pal_f32x8 pal_f32_of_halves(pal_u32x8 word)
 {
-    u32x8 bits = (u32x8)((i32x8)(word << 16) >> 3) & 0x8fffe000u;
-    f32x8 value = (f32x8)bits * 0x1p112f;
-    u32x8 infinite = (u32x8)((word & 0x7c00u) == 0x7c00u) & 0x7f800000u;
-    return (f32x8)((u32x8)value | infinite);
+    pal_u32x8 bits = (pal_u32x8)((pal_i32x8)(word << 16) >> 3) & 0x8fffe000u;
+    pal_f32x8 value = (pal_f32x8)bits * 0x1p112f;
+    pal_u32x8 infinite = (pal_u32x8)((word & 0x7c00u) == 0x7c00u) & 0x7f800000u;
+    return (pal_f32x8)((pal_u32x8)value | infinite);
 }
 
-PAL_EIGHT_INLINE f32x8 float_of(u32x8 word)
+PAL_EIGHT_INLINE pal_f32x8 pal_f32_of_ints(pal_u32x8 word)
 {
-    return __builtin_convertvector((i32x8)word, f32x8);
+    return __builtin_convertvector((pal_i32x8)word, pal_f32x8);
 }
 
 /* The f16 scales before the words. */
-PAL_EIGHT_INLINE f32x8 scales_before(const unsigned char *panel)
+PAL_EIGHT_INLINE pal_f32x8 pal_scales_before(const unsigned char *panel)
 {
-    u16x8 halves;
+    pal_u16x8 halves;
     memcpy(&halves, panel, sizeof halves);
-    return half_of(__builtin_convertvector(halves, u32x8));
+    return pal_f32_of_halves(__builtin_convertvector(halves, pal_u32x8));
 }
 
-PAL_EIGHT_INLINE u32x8 nibbles(u32x8 word, bool high)
+PAL_EIGHT_INLINE pal_u32x8 pal_nibbles(pal_u32x8 word, bool high)
 {
     return (high ? word >> 4 : word) & 0x0f0f0f0fu;
 }
 
 /* Bit `bit` of every byte as its bit 4. */
-PAL_EIGHT_INLINE u32x8 fifth_bits(u32x8 word, int bit)
+PAL_EIGHT_INLINE pal_u32x8 pal_fifth_bits(pal_u32x8 word, int bit)
 {
     return (word >> bit & 0x01010101u) << 4;
 }
 
 /* ---- blocks of 32 ------------------------------------------------------- */
 
-PAL_EIGHT void unpack_q4_1(part_tile *t, int part, const unsigned char *words)
+PAL_EIGHT void pal_unpack_part_q4_1(pal_part_tile *t, int part, const unsigned char *words)
 {
-    const u32x8 both = word_at(words, 0);
-    t->scale[part][0] = half_of(both);
-    t->minimum[part] = half_of(both >> 16);
-    for (int g = 0; g < GROUPS; g++) t->q[part][g] = nibbles(word_at(words, 1 + g % 4), g >= 4);
+    const pal_u32x8 both = pal_word_at(words, 0);
+    t->scale[part][0] = pal_f32_of_halves(both);
+    t->minimum[part] = pal_f32_of_halves(both >> 16);
+    for (int g = 0; g < PAL_BLOCK_GROUPS; g++) t->q[part][g] = pal_nibbles(pal_word_at(words, 1 + g % 4), g >= 4);
 }
 
-PAL_EIGHT void unpack_q5_0(part_tile *t, int part, const unsigned char *panel)
+PAL_EIGHT void pal_unpack_part_q5_0(pal_part_tile *t, int part, const unsigned char *panel)
 {
     const unsigned char *words = panel + PAL_SCALES_BYTES;
-    const u32x8 fifth = word_at(words, 0);
-    t->scale[part][0] = scales_before(panel);
-    for (int g = 0; g < GROUPS; g++) t->q[part][g] = nibbles(word_at(words, 1 + g % 4), g >= 4) | fifth_bits(fifth, g);
+    const pal_u32x8 fifth = pal_word_at(words, 0);
+    t->scale[part][0] = pal_scales_before(panel);
+    for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
+        t->q[part][g] = pal_nibbles(pal_word_at(words, 1 + g % 4), g >= 4) | pal_fifth_bits(fifth, g);
 }
 
-PAL_EIGHT void unpack_q5_1(part_tile *t, int part, const unsigned char *words)
+PAL_EIGHT void pal_unpack_part_q5_1(pal_part_tile *t, int part, const unsigned char *words)
 {
-    const u32x8 both = word_at(words, 0), fifth = word_at(words, 1);
-    t->scale[part][0] = half_of(both);
-    t->minimum[part] = half_of(both >> 16);
-    for (int g = 0; g < GROUPS; g++) t->q[part][g] = nibbles(word_at(words, 2 + g % 4), g >= 4) | fifth_bits(fifth, g);
+    const pal_u32x8 both = pal_word_at(words, 0), fifth = pal_word_at(words, 1);
+    t->scale[part][0] = pal_f32_of_halves(both);
+    t->minimum[part] = pal_f32_of_halves(both >> 16);
+    for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
+        t->q[part][g] = pal_nibbles(pal_word_at(words, 2 + g % 4), g >= 4) | pal_fifth_bits(fifth, g);
 }
 
 /* ---- blocks of 256 ------------------------------------------------------ */
 
 /* pal_super_scale and pal_super_minimum, of eight rows. */
-PAL_EIGHT_INLINE void unpack_scales(part_tile *t, int part, const unsigned char *words)
+PAL_EIGHT_INLINE void pal_unpack_scales(pal_part_tile *t, int part, const unsigned char *words)
 {
-    const u32x8 both = word_at(words, 0), low = word_at(words, 1), middle = word_at(words, 2), high = word_at(words, 3);
-    const f32x8 scale = half_of(both), minimum = -half_of(both >> 16);
+    const pal_u32x8 both = pal_word_at(words, 0), low = pal_word_at(words, 1), middle = pal_word_at(words, 2),
+                    high = pal_word_at(words, 3);
+    const pal_f32x8 scale = pal_f32_of_halves(both), minimum = -pal_f32_of_halves(both >> 16);
     for (int i = 0; i < 4; i++) {
         const int at = 8 * i;
-        t->scale[part + i][0] = scale * float_of(low >> at & 63u);
-        t->minimum[part + i] = minimum * float_of(middle >> at & 63u);
-        t->scale[part + i + 4][0] = scale * float_of((high >> at & 15u) | (low >> (at + 6) & 3u) << 4);
-        t->minimum[part + i + 4] = minimum * float_of((high >> (at + 4) & 15u) | (middle >> (at + 6) & 3u) << 4);
+        t->scale[part + i][0] = scale * pal_f32_of_ints(low >> at & 63u);
+        t->minimum[part + i] = minimum * pal_f32_of_ints(middle >> at & 63u);
+        t->scale[part + i + 4][0] = scale * pal_f32_of_ints((high >> at & 15u) | (low >> (at + 6) & 3u) << 4);
+        t->minimum[part + i + 4] = minimum * pal_f32_of_ints((high >> (at + 4) & 15u) | (middle >> (at + 6) & 3u) << 4);
     }
 }
 
-PAL_EIGHT void unpack_q4_k(part_tile *t, int part, const unsigned char *words)
+PAL_EIGHT void pal_unpack_part_q4_k(pal_part_tile *t, int part, const unsigned char *words)
 {
-    unpack_scales(t, part, words);
+    pal_unpack_scales(t, part, words);
     for (int i = 0; i < 8; i++)
-        for (int g = 0; g < GROUPS; g++) t->q[part + i][g] = nibbles(word_at(words, 4 + i / 2 * GROUPS + g), i % 2);
+        for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
+            t->q[part + i][g] = pal_nibbles(pal_word_at(words, 4 + i / 2 * PAL_BLOCK_GROUPS + g), i % 2);
 }
 
-PAL_EIGHT void unpack_q5_k(part_tile *t, int part, const unsigned char *words)
+PAL_EIGHT void pal_unpack_part_q5_k(pal_part_tile *t, int part, const unsigned char *words)
 {
-    unpack_scales(t, part, words);
+    pal_unpack_scales(t, part, words);
     for (int i = 0; i < 8; i++)
-        for (int g = 0; g < GROUPS; g++) {
-            const u32x8 fifth = fifth_bits(word_at(words, 4 + g), i);
-            t->q[part + i][g] = nibbles(word_at(words, 12 + i / 2 * GROUPS + g), i % 2) | fifth;
+        for (int g = 0; g < PAL_BLOCK_GROUPS; g++) {
+            const pal_u32x8 fifth = pal_fifth_bits(pal_word_at(words, 4 + g), i);
+            t->q[part + i][g] = pal_nibbles(pal_word_at(words, 12 + i / 2 * PAL_BLOCK_GROUPS + g), i % 2) | fifth;
         }
 }
 
-PAL_EIGHT void unpack_q6_k(part_tile *t, int part, const unsigned char *panel)
+PAL_EIGHT void pal_unpack_part_q6_k(pal_part_tile *t, int part, const unsigned char *panel)
 {
     const unsigned char *words = panel + PAL_SCALES_BYTES;
-    const f32x8 scale = scales_before(panel);
+    const pal_f32x8 scale = pal_scales_before(panel);
     for (int i = 0; i < 8; i++) {
         const int half = i / 4, quarter = i % 4;
-        const u32x8 two = word_at(words, 48 + i / 2) >> i % 2 * 16;
-        t->scale[part + i][0] = scale * float_of((u32x8)((i32x8)(two << 24) >> 24));
-        t->scale[part + i][1] = scale * float_of((u32x8)((i32x8)(two << 16) >> 24));
-        for (int g = 0; g < GROUPS; g++) {
-            const u32x8 high = (word_at(words, 32 + half * GROUPS + g) >> 2 * quarter & 0x03030303u) << 4;
-            const u32x8 q = nibbles(word_at(words, half * 16 + quarter % 2 * GROUPS + g), quarter / 2) | high;
-            t->q[part + i][g] = (u32x8)((u8x32)q - 32);
+        const pal_u32x8 two = pal_word_at(words, 48 + i / 2) >> i % 2 * 16;
+        t->scale[part + i][0] = scale * pal_f32_of_ints((pal_u32x8)((pal_i32x8)(two << 24) >> 24));
+        t->scale[part + i][1] = scale * pal_f32_of_ints((pal_u32x8)((pal_i32x8)(two << 16) >> 24));
+        for (int g = 0; g < PAL_BLOCK_GROUPS; g++) {
+            const pal_u32x8 high = (pal_word_at(words, 32 + half * PAL_BLOCK_GROUPS + g) >> 2 * quarter & 0x03030303u)
+                                   << 4;
+            const pal_u32x8 q =
+                pal_nibbles(pal_word_at(words, half * 16 + quarter % 2 * PAL_BLOCK_GROUPS + g), quarter / 2) | high;
+            t->q[part + i][g] = (pal_u32x8)((pal_u8x32)q - 32);
         }
     }
 }

@@ -82,7 +82,7 @@ PAL_INLINE void split_nibbles(v128_t pairs[4], v128_t w)
     pairs[3] = wasm_u16x8_shr(w, 12);
 }
 
-static void widen(weight_tile *t, int panel, const unsigned char *from, int blocks)
+static void widen(pal_weight_tile *t, int panel, const unsigned char *from, int blocks)
 {
     const v128_t offset = wasm_i16x8_splat(8);
     for (int b = 0; b < blocks; b++, from += PAL_Q4_0_PANEL_BYTES) {
@@ -91,12 +91,12 @@ static void widen(weight_tile *t, int panel, const unsigned char *from, int bloc
         pal_load_f16_simd128(scale, from);
         wasm_v128_store(t->scale[panel][b], scale[0]);
         wasm_v128_store(t->scale[panel][b] + 4, scale[1]);
-        for (int pair = 0; pair < PAIRS / 2; pair += 2)
+        for (int pair = 0; pair < PAL_TILE_PAIRS / 2; pair += 2)
             for (int half = 0; half < 8; half += 4, q += 16) {
                 v128_t w[4];
                 split_nibbles(w, wasm_v128_load(q));
                 PAL_UNROLL for (int j = 0; j < 4; j++) wasm_v128_store(
-                    t->q[panel][b][pair + j % 2 + j / 2 * (PAIRS / 2)][half], wasm_i16x8_sub(w[j], offset));
+                    t->q[panel][b][pair + j % 2 + j / 2 * (PAL_TILE_PAIRS / 2)][half], wasm_i16x8_sub(w[j], offset));
             }
     }
 }
@@ -104,31 +104,31 @@ static void widen(weight_tile *t, int panel, const unsigned char *from, int bloc
 /* Up to three rows of activations from i on by a panel as it lies there. */
 PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, count, true);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, count, true);
     for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        block_at_work l;
-        start_block(&l, p, i, (size_t)b, 0, count);
-        PAL_ROLLED for (int pair = 0; pair < PAIRS / 2; pair += 2, q += 32)
+        pal_block_sums l;
+        pal_start_block_simd128(&l, p, i, (size_t)b, 0, count);
+        PAL_ROLLED for (int pair = 0; pair < PAL_TILE_PAIRS / 2; pair += 2, q += 32)
         {
             v128_t low[4], high[4];
             split_nibbles(low, wasm_v128_load(q));
             split_nibbles(high, wasm_v128_load(q + 16));
             PAL_UNROLL for (int j = 0; j < 4; j++)
-                add_pairs(&l, low[j], high[j], pair + j % 2 + j / 2 * (PAIRS / 2), count);
+                pal_add_pairs_simd128(&l, low[j], high[j], pair + j % 2 + j / 2 * (PAL_TILE_PAIRS / 2), count);
         }
-        end_block(sum, &l, p, i, (size_t)b, panel, count);
+        pal_end_block_simd128(sum, &l, p, i, (size_t)b, panel, count);
     }
-    store_sums(sum, p, i, row, count);
+    pal_store_sums_simd128(sum, p, i, row, count);
 }
 
 static void matmul_q4_0_simd128(const pal_product *p)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q4_0_PANEL_BYTES;
     const unsigned char *panel = p->w;
-    const int rest = p->n % TILE_ROWS, i = p->n - rest;
-    if (i) run_tiles(p, PAL_Q4_0_PANEL_BYTES, widen);
+    const int rest = p->n % PAL_TILE_ROWS, i = p->n - rest;
+    if (i) pal_run_tiles(p, PAL_Q4_0_PANEL_BYTES, widen);
     for (int row = 0; rest && row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) switch (rest) {
         case 1: direct_rows(p, panel, row, i, 1); break;
         case 2: direct_rows(p, panel, row, i, 2); break;
@@ -147,11 +147,11 @@ PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, i
 {
     const v128_t low_nibble = wasm_i8x16_splat(0x0f), ones = wasm_i16x8_splat(1);
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, count, true);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, count, true);
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        v128_t narrow[TILE_ROWS][2];
+        v128_t narrow[PAL_TILE_ROWS][2];
         PAL_UNROLL for (int k = 0; k < count; k++) narrow[k][0] = narrow[k][1] = wasm_i16x8_splat(0);
         PAL_ROLLED for (size_t g = 0; g < 4; g++) PAL_UNROLL for (int half = 0; half < 2; half++, q += 16)
         {
@@ -172,10 +172,10 @@ PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, i
             v128_t bias = wasm_v128_load32_splat(p->xq->bias + at);
             const v128_t dot[2] = {wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][0], ones)),
                                    wasm_i32x4_add(bias, wasm_i32x4_dot_i16x8(narrow[k][1], ones))};
-            add_block(sum[k], dot, scale, p->xq->scale + at);
+            pal_add_block_simd128(sum[k], dot, scale, p->xq->scale + at);
         }
     }
-    store_sums(sum, p, i, row, count);
+    pal_store_sums_simd128(sum, p, i, row, count);
 }
 
 static void matmul_q4_0_relaxed(const pal_product *p)
@@ -184,7 +184,7 @@ static void matmul_q4_0_relaxed(const pal_product *p)
     const unsigned char *panel = p->w;
     for (int row = 0; row < pal_panel_rows(p->rows); row += PAL_PANEL, panel += panel_bytes) {
         int i = 0;
-        for (; i + TILE_ROWS <= p->n; i += TILE_ROWS) relaxed_rows(p, panel, row, i, TILE_ROWS);
+        for (; i + PAL_TILE_ROWS <= p->n; i += PAL_TILE_ROWS) relaxed_rows(p, panel, row, i, PAL_TILE_ROWS);
         for (; i < p->n; i++) relaxed_rows(p, panel, row, i, 1);
     }
     multiply_rest(p);
@@ -198,26 +198,26 @@ PAL_AVX2_INLINE void panel_avx2(const pal_product *p, const unsigned char *panel
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     const __m256i low_nibble = _mm256_set1_epi8(0x0f), ones = _mm256_set1_epi16(1);
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
-        __m256i dot[MOST_ROWS];
+        __m256i dot[PAL_MAX_ROWS];
         for (int k = 0; k < count; k++) dot[k] = _mm256_setzero_si256();
         for (size_t g = 0; g < 4; g++) {
             __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g));
             __m256i low = _mm256_and_si256(w, low_nibble);
             __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 4), low_nibble);
             for (int k = 0; k < count; k++) {
-                __m256i a = _mm256_maddubs_epi16(low, four_of(p, i + k, b, g));
-                __m256i c = _mm256_maddubs_epi16(high, four_of(p, i + k, b, g + 4));
+                __m256i a = _mm256_maddubs_epi16(low, pal_four_columns_avx2(p, i + k, b, g));
+                __m256i c = _mm256_maddubs_epi16(high, pal_four_columns_avx2(p, i + k, b, g + 4));
                 dot[k] = _mm256_add_epi16(dot[k], _mm256_add_epi16(a, c));
             }
         }
         for (int k = 0; k < count; k++)
-            dot[k] = _mm256_add_epi32(bias_of(p, i + k, b), _mm256_madd_epi16(dot[k], ones));
-        end_block_avx2(sum, dot, p, i, b, panel, count);
+            dot[k] = _mm256_add_epi32(pal_bias_avx2(p, i + k, b), _mm256_madd_epi16(dot[k], ones));
+        pal_end_block_avx2(sum, dot, p, i, b, panel, count);
     }
-    store_sums_avx2(sum, p, i, row, count);
+    pal_store_sums_avx2(sum, p, i, row, count);
 }
 
 PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel, int row)
@@ -230,7 +230,7 @@ PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel,
 
 static void matmul_q4_0_avx2(const pal_product *p)
 {
-    run_panels(p, PAL_Q4_0_PANEL_BYTES, rows_avx2);
+    pal_run_panels_avx2(p, PAL_Q4_0_PANEL_BYTES, rows_avx2);
     multiply_rest(p);
 }
 
@@ -240,23 +240,23 @@ PAL_VNNI_INLINE void panel_vnni(const pal_product *p, const unsigned char *panel
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     const __m256i low_nibble = _mm256_set1_epi8(0x0f);
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q4_0_PANEL_BYTES) {
-        __m256i dot[MOST_ROWS];
-        for (int k = 0; k < count; k++) dot[k] = bias_of(p, i + k, b);
+        __m256i dot[PAL_MAX_ROWS];
+        for (int k = 0; k < count; k++) dot[k] = pal_bias_avx2(p, i + k, b);
         for (size_t g = 0; g < 4; g++) {
             __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g));
             __m256i low = _mm256_and_si256(w, low_nibble);
             __m256i high = _mm256_and_si256(_mm256_srli_epi16(w, 4), low_nibble);
             for (int k = 0; k < count; k++) {
-                dot[k] = _mm256_dpbusd_epi32(dot[k], low, four_of(p, i + k, b, g));
-                dot[k] = _mm256_dpbusd_epi32(dot[k], high, four_of(p, i + k, b, g + 4));
+                dot[k] = _mm256_dpbusd_epi32(dot[k], low, pal_four_columns_avx2(p, i + k, b, g));
+                dot[k] = _mm256_dpbusd_epi32(dot[k], high, pal_four_columns_avx2(p, i + k, b, g + 4));
             }
         }
-        end_block_avx2(sum, dot, p, i, b, panel, count);
+        pal_end_block_avx2(sum, dot, p, i, b, panel, count);
     }
-    store_sums_avx2(sum, p, i, row, count);
+    pal_store_sums_avx2(sum, p, i, row, count);
 }
 
 PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel, int row)
@@ -269,7 +269,7 @@ PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel,
 
 static void matmul_q4_0_vnni(const pal_product *p)
 {
-    run_panels(p, PAL_Q4_0_PANEL_BYTES, rows_vnni);
+    pal_run_panels_avx2(p, PAL_Q4_0_PANEL_BYTES, rows_vnni);
     multiply_rest(p);
 }
 

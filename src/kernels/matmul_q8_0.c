@@ -70,7 +70,7 @@ PAL_REFERENCE static void matmul_q8_0_ref(const pal_product *p)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-static void widen(weight_tile *t, int panel, const unsigned char *from, int blocks)
+static void widen(pal_weight_tile *t, int panel, const unsigned char *from, int blocks)
 {
     const v128_t low_byte = wasm_i16x8_splat(0xff), offset = wasm_i16x8_splat(128);
     for (int b = 0; b < blocks; b++, from += PAL_Q8_0_PANEL_BYTES) {
@@ -79,7 +79,7 @@ static void widen(weight_tile *t, int panel, const unsigned char *from, int bloc
         pal_load_f16_simd128(scale, from);
         wasm_v128_store(t->scale[panel][b], scale[0]);
         wasm_v128_store(t->scale[panel][b] + 4, scale[1]);
-        for (int pair = 0; pair < PAIRS; pair += 2)
+        for (int pair = 0; pair < PAL_TILE_PAIRS; pair += 2)
             for (int half = 0; half < 8; half += 4, q += 16) {
                 v128_t w = wasm_v128_load(q);
                 v128_t even = wasm_i16x8_sub(wasm_v128_and(w, low_byte), offset);
@@ -94,21 +94,21 @@ static void widen(weight_tile *t, int panel, const unsigned char *from, int bloc
 PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t low_byte = wasm_i16x8_splat(0xff);
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, count, true);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, count, true);
     for (int b = 0; b < p->cols / PAL_BLOCK; b++, panel += PAL_Q8_0_PANEL_BYTES) {
         const unsigned char *q = panel + PAL_SCALES_BYTES;
-        block_at_work l;
-        start_block(&l, p, i, (size_t)b, BIAS_SHIFT, count);
-        PAL_ROLLED for (int pair = 0; pair < PAIRS; pair += 2, q += 32)
+        pal_block_sums l;
+        pal_start_block_simd128(&l, p, i, (size_t)b, BIAS_SHIFT, count);
+        PAL_ROLLED for (int pair = 0; pair < PAL_TILE_PAIRS; pair += 2, q += 32)
         {
             v128_t low = wasm_v128_load(q), high = wasm_v128_load(q + 16);
-            add_pairs(&l, wasm_v128_and(low, low_byte), wasm_v128_and(high, low_byte), pair, count);
-            add_pairs(&l, wasm_u16x8_shr(low, 8), wasm_u16x8_shr(high, 8), pair + 1, count);
+            pal_add_pairs_simd128(&l, wasm_v128_and(low, low_byte), wasm_v128_and(high, low_byte), pair, count);
+            pal_add_pairs_simd128(&l, wasm_u16x8_shr(low, 8), wasm_u16x8_shr(high, 8), pair + 1, count);
         }
-        end_block(sum, &l, p, i, (size_t)b, panel, count);
+        pal_end_block_simd128(sum, &l, p, i, (size_t)b, panel, count);
     }
-    store_sums(sum, p, i, row, count);
+    pal_store_sums_simd128(sum, p, i, row, count);
 }
 
 /* All panels by `count` rows of activations, 1 to 3, from i on. */
@@ -149,8 +149,8 @@ static void rest_simd128(const pal_product *p)
 
 static void matmul_q8_0_simd128(const pal_product *p)
 {
-    const int rest = p->n % TILE_ROWS;
-    if (p->n >= TILE_ROWS) run_tiles(p, PAL_Q8_0_PANEL_BYTES, widen);
+    const int rest = p->n % PAL_TILE_ROWS;
+    if (p->n >= PAL_TILE_ROWS) pal_run_tiles(p, PAL_Q8_0_PANEL_BYTES, widen);
     if (rest) direct_all(p, p->n - rest, rest);
     rest_simd128(p);
 }
@@ -161,27 +161,27 @@ static void matmul_q8_0_simd128(const pal_product *p)
 
 /* Weights of 6 bits, plus 32 without a sign: 1..63, a 7-bit operand, so every engine returns the same integers.  A
  * pair of products is at most 2 * 63 * 127 = 16002, two such pairs 32004, below 2^15: they may be added in 16 bits. */
-enum { NARROW_OFFSET = 128 - 32, NARROW_BIAS_SHIFT = 2, GROUPS = PAL_BLOCK / 4 };
+enum { NARROW_OFFSET = 128 - 32, NARROW_BIAS_SHIFT = 2, PAL_BLOCK_GROUPS = PAL_BLOCK / 4 };
 
 /* Groups of four columns of four rows of activations, side by side. */
 typedef struct {
-    alignas(16) int8_t q[TILE_BLOCKS][GROUPS][TILE_ROWS][4];
-    float scale[TILE_BLOCKS][TILE_ROWS];
-    int32_t bias[TILE_BLOCKS][TILE_ROWS];
+    alignas(16) int8_t q[PAL_TILE_BLOCKS][PAL_BLOCK_GROUPS][PAL_TILE_ROWS][4];
+    float scale[PAL_TILE_BLOCKS][PAL_TILE_ROWS];
+    int32_t bias[PAL_TILE_BLOCKS][PAL_TILE_ROWS];
 } narrow_tile;
 
 static inline void fill_narrow(narrow_tile *t, const pal_product *p, int i, int first, int blocks)
 {
     const size_t stride = (size_t)p->cols / PAL_BLOCK, at = (size_t)i * stride + (size_t)first;
     for (int b = 0; b < blocks; b++) {
-        for (int g = 0; g < GROUPS; g += 4) {
-            v128_t row[TILE_ROWS];
-            PAL_UNROLL for (size_t k = 0; k < TILE_ROWS; k++) row[k] =
+        for (int g = 0; g < PAL_BLOCK_GROUPS; g += 4) {
+            v128_t row[PAL_TILE_ROWS];
+            PAL_UNROLL for (size_t k = 0; k < PAL_TILE_ROWS; k++) row[k] =
                 wasm_v128_load(p->xq->q + (at + k * stride + (size_t)b) * PAL_BLOCK + 4 * g);
             pal_transpose_simd128(row);
-            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) wasm_v128_store(t->q[b][g + k], row[k]);
+            PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++) wasm_v128_store(t->q[b][g + k], row[k]);
         }
-        for (size_t k = 0; k < TILE_ROWS; k++) {
+        for (size_t k = 0; k < PAL_TILE_ROWS; k++) {
             t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
             t->bias[b][k] = p->xq->bias[at + k * stride + (size_t)b];
         }
@@ -198,24 +198,24 @@ PAL_INLINE v128_t add_two(v128_t dot, v128_t x0, v128_t w0, v128_t x1, v128_t w1
 
 /* Adds some blocks of one panel to the outputs of four rows of activations from i on. */
 static inline void multiply_narrow(const unsigned char *panel, const narrow_tile *x, const pal_product *p, int row,
-                                   int i, int blocks, bool fresh)
+                                   int i, int blocks, bool from_zero)
 {
     const v128_t offset = wasm_i8x16_splat(NARROW_OFFSET);
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, TILE_ROWS, fresh);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, PAL_TILE_ROWS, from_zero);
     for (int b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
         const unsigned char *w = panel + PAL_SCALES_BYTES;
         const int8_t *a = x->q[b][0][0];
-        v128_t dot[TILE_ROWS][2], scale[2];
-        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) dot[k][0] = dot[k][1] =
+        v128_t dot[PAL_TILE_ROWS][2], scale[2];
+        PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++) dot[k][0] = dot[k][1] =
             wasm_i32x4_shl(wasm_v128_load32_splat(&x->bias[b][k]), NARROW_BIAS_SHIFT);
-        PAL_ROLLED for (int g = 0; g < GROUPS; g += 2, w += 64, a += 32)
+        PAL_ROLLED for (int g = 0; g < PAL_BLOCK_GROUPS; g += 2, w += 64, a += 32)
         {
             v128_t low0 = wasm_i8x16_sub(wasm_v128_load(w), offset);
             v128_t high0 = wasm_i8x16_sub(wasm_v128_load(w + 16), offset);
             v128_t low1 = wasm_i8x16_sub(wasm_v128_load(w + 32), offset);
             v128_t high1 = wasm_i8x16_sub(wasm_v128_load(w + 48), offset);
-            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++)
+            PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++)
             {
                 v128_t x0 = wasm_v128_load32_splat(a + 4 * k), x1 = wasm_v128_load32_splat(a + 16 + 4 * k);
                 dot[k][0] = add_two(dot[k][0], x0, low0, x1, low1);
@@ -223,9 +223,10 @@ static inline void multiply_narrow(const unsigned char *panel, const narrow_tile
             }
         }
         pal_load_f16_simd128(scale, panel);
-        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) add_block(sum[k], dot[k], scale, &x->scale[b][k]);
+        PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++)
+            pal_add_block_simd128(sum[k], dot[k], scale, &x->scale[b][k]);
     }
-    store_sums(sum, p, i, row, TILE_ROWS);
+    pal_store_sums_simd128(sum, p, i, row, PAL_TILE_ROWS);
 }
 
 /* Up to three rows of activations from i on by a panel as it lies there. */
@@ -233,18 +234,18 @@ PAL_INLINE void direct_narrow(const pal_product *p, const unsigned char *panel, 
 {
     const v128_t offset = wasm_i8x16_splat(NARROW_OFFSET);
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, count, true);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, count, true);
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
         const unsigned char *w = panel + PAL_SCALES_BYTES;
         const int8_t *a = p->xq->q + ((size_t)i * blocks + b) * PAL_BLOCK;
-        v128_t dot[TILE_ROWS][2], scale[2];
+        v128_t dot[PAL_TILE_ROWS][2], scale[2];
         PAL_UNROLL for (size_t k = 0; k < (size_t)count; k++)
         {
             v128_t bias = wasm_v128_load32_splat(p->xq->bias + ((size_t)i + k) * blocks + b);
             dot[k][0] = dot[k][1] = wasm_i32x4_shl(bias, NARROW_BIAS_SHIFT);
         }
-        PAL_ROLLED for (int g = 0; g < GROUPS; g += 2, w += 64, a += 8)
+        PAL_ROLLED for (int g = 0; g < PAL_BLOCK_GROUPS; g += 2, w += 64, a += 8)
         {
             v128_t low0 = wasm_i8x16_sub(wasm_v128_load(w), offset);
             v128_t high0 = wasm_i8x16_sub(wasm_v128_load(w + 16), offset);
@@ -260,9 +261,9 @@ PAL_INLINE void direct_narrow(const pal_product *p, const unsigned char *panel, 
         }
         pal_load_f16_simd128(scale, panel);
         PAL_UNROLL for (size_t k = 0; k < (size_t)count; k++)
-            add_block(sum[k], dot[k], scale, p->xq->scale + ((size_t)i + k) * blocks + b);
+            pal_add_block_simd128(sum[k], dot[k], scale, p->xq->scale + ((size_t)i + k) * blocks + b);
     }
-    store_sums(sum, p, i, row, count);
+    pal_store_sums_simd128(sum, p, i, row, count);
 }
 
 static void direct_all_narrow(const pal_product *p, int i, int count)
@@ -281,19 +282,19 @@ static void direct_all_narrow(const pal_product *p, int i, int count)
 
 static void matmul_q8_0_relaxed(const pal_product *p)
 {
-    const int blocks = p->cols / PAL_BLOCK, panels = p->rows / PAL_PANEL, rest = p->n % TILE_ROWS;
+    const int blocks = p->cols / PAL_BLOCK, panels = p->rows / PAL_PANEL, rest = p->n % PAL_TILE_ROWS;
     const size_t panel_bytes = (size_t)blocks * PAL_Q8_0_PANEL_BYTES;
     narrow_tile x;
     if (!p->narrow) {
         matmul_q8_0_simd128(p);
         return;
     }
-    for (int panel = 0; p->n >= TILE_ROWS && panel < panels; panel += TILE_PANELS)
-        for (int first = 0; first < blocks; first += TILE_BLOCKS) {
-            const int some = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
-            const int wide = panels - panel < TILE_PANELS ? panels - panel : TILE_PANELS;
+    for (int panel = 0; p->n >= PAL_TILE_ROWS && panel < panels; panel += PAL_TILE_PANELS)
+        for (int first = 0; first < blocks; first += PAL_TILE_BLOCKS) {
+            const int some = blocks - first < PAL_TILE_BLOCKS ? blocks - first : PAL_TILE_BLOCKS;
+            const int wide = panels - panel < PAL_TILE_PANELS ? panels - panel : PAL_TILE_PANELS;
             const unsigned char *from = (const unsigned char *)p->w + (size_t)first * PAL_Q8_0_PANEL_BYTES;
-            for (int i = 0; i + TILE_ROWS <= p->n; i += TILE_ROWS) {
+            for (int i = 0; i + PAL_TILE_ROWS <= p->n; i += PAL_TILE_ROWS) {
                 fill_narrow(&x, p, i, first, some);
                 for (int j = 0; j < wide; j++)
                     multiply_narrow(from + (size_t)(panel + j) * panel_bytes, &x, p, (panel + j) * PAL_PANEL, i, some,
@@ -315,22 +316,22 @@ PAL_AVX2_INLINE void panel_avx2(const pal_product *p, const unsigned char *panel
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     const __m256i flip = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
-        __m256i dot[MOST_ROWS];
+        __m256i dot[PAL_MAX_ROWS];
         for (int k = 0; k < count; k++) dot[k] = _mm256_setzero_si256();
         for (size_t g = 0; g < PAL_BLOCK / 4; g++) {
             const __m256i *at = (const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g);
             __m256i w = _mm256_xor_si256(_mm256_loadu_si256(at), flip), magnitude = _mm256_abs_epi8(w);
             for (int k = 0; k < count; k++) {
-                __m256i x = _mm256_sign_epi8(four_of(p, i + k, b, g), w);
+                __m256i x = _mm256_sign_epi8(pal_four_columns_avx2(p, i + k, b, g), w);
                 dot[k] = _mm256_add_epi32(dot[k], _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, x), ones));
             }
         }
-        end_block_avx2(sum, dot, p, i, b, panel, count);
+        pal_end_block_avx2(sum, dot, p, i, b, panel, count);
     }
-    store_sums_avx2(sum, p, i, row, count);
+    pal_store_sums_avx2(sum, p, i, row, count);
 }
 
 PAL_AVX2 static void rows_avx2(const pal_product *p, const unsigned char *panel, int row)
@@ -359,7 +360,7 @@ PAL_AVX2 static void rest_avx2(const pal_product *p)
 
 static void matmul_q8_0_avx2(const pal_product *p)
 {
-    run_panels(p, PAL_Q8_0_PANEL_BYTES, rows_avx2);
+    pal_run_panels_avx2(p, PAL_Q8_0_PANEL_BYTES, rows_avx2);
     rest_avx2(p);
 }
 
@@ -369,19 +370,20 @@ static void matmul_q8_0_avx2(const pal_product *p)
 PAL_VNNI_INLINE void panel_vnni(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
-    __m256 sum[MOST_ROWS];
+    __m256 sum[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++) sum[k] = _mm256_setzero_ps();
     for (size_t b = 0; b < blocks; b++, panel += PAL_Q8_0_PANEL_BYTES) {
-        __m256i dot[MOST_ROWS];
-        for (int k = 0; k < count; k++) dot[k] = _mm256_slli_epi32(bias_of(p, i + k, b), BIAS_SHIFT);
+        __m256i dot[PAL_MAX_ROWS];
+        for (int k = 0; k < count; k++) dot[k] = _mm256_slli_epi32(pal_bias_avx2(p, i + k, b), BIAS_SHIFT);
         for (size_t g = 0; g < PAL_BLOCK / 4; g++) {
             const __m256i *at = (const __m256i *)(const void *)(panel + PAL_SCALES_BYTES + 32 * g);
             __m256i w = _mm256_loadu_si256(at);
-            for (int k = 0; k < count; k++) dot[k] = _mm256_dpbusd_epi32(dot[k], w, four_of(p, i + k, b, g));
+            for (int k = 0; k < count; k++)
+                dot[k] = _mm256_dpbusd_epi32(dot[k], w, pal_four_columns_avx2(p, i + k, b, g));
         }
-        end_block_avx2(sum, dot, p, i, b, panel, count);
+        pal_end_block_avx2(sum, dot, p, i, b, panel, count);
     }
-    store_sums_avx2(sum, p, i, row, count);
+    pal_store_sums_avx2(sum, p, i, row, count);
 }
 
 PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel, int row)
@@ -394,7 +396,7 @@ PAL_VNNI static void rows_vnni(const pal_product *p, const unsigned char *panel,
 
 static void matmul_q8_0_vnni(const pal_product *p)
 {
-    run_panels(p, PAL_Q8_0_PANEL_BYTES, rows_vnni);
+    pal_run_panels_avx2(p, PAL_Q8_0_PANEL_BYTES, rows_vnni);
     rest_avx2(p);
 }
 

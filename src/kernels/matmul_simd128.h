@@ -21,33 +21,33 @@
 
 #include <stdalign.h>
 
-enum { PAIRS = PAL_BLOCK / 2, TILE_ROWS = 4, TILE_PANELS = 4, TILE_BLOCKS = 8 };
+enum { PAL_TILE_PAIRS = PAL_BLOCK / 2, PAL_TILE_ROWS = 4, PAL_TILE_PANELS = 4, PAL_TILE_BLOCKS = 8 };
 
 typedef struct {
-    alignas(16) int16_t q[TILE_PANELS][TILE_BLOCKS][PAIRS][PAL_PANEL][2];
-    alignas(16) float scale[TILE_PANELS][TILE_BLOCKS][PAL_PANEL];
-} weight_tile;
+    alignas(16) int16_t q[PAL_TILE_PANELS][PAL_TILE_BLOCKS][PAL_TILE_PAIRS][PAL_PANEL][2];
+    alignas(16) float scale[PAL_TILE_PANELS][PAL_TILE_BLOCKS][PAL_PANEL];
+} pal_weight_tile;
 
 typedef struct {
-    alignas(16) int16_t q[TILE_BLOCKS][PAIRS][TILE_ROWS][2];
-    float scale[TILE_BLOCKS][TILE_ROWS];
-} activation_tile;
+    alignas(16) int16_t q[PAL_TILE_BLOCKS][PAL_TILE_PAIRS][PAL_TILE_ROWS][2];
+    float scale[PAL_TILE_BLOCKS][PAL_TILE_ROWS];
+} pal_activation_tile;
 
-/* How a format gets into a tile: up to TILE_BLOCKS blocks of one panel. */
-typedef void widen_fn(weight_tile *t, int panel, const unsigned char *from, int blocks);
+/* How a format gets into a tile: up to PAL_TILE_BLOCKS blocks of one panel. */
+typedef void pal_widen_fn(pal_weight_tile *t, int panel, const unsigned char *from, int blocks);
 
 /* The sums so far: zero at first, later what the blocks before have left in y. */
-PAL_INLINE void load_sums(v128_t sum[][2], const pal_product *p, int i, int row, int count, bool fresh)
+PAL_INLINE void pal_load_sums_simd128(v128_t sum[][2], const pal_product *p, int i, int row, int count, bool from_zero)
 {
     PAL_UNROLL for (int k = 0; k < count; k++)
     {
         const float *y = p->y + (size_t)(i + k) * p->y_stride + row;
-        sum[k][0] = fresh ? wasm_f32x4_splat(0.0f) : wasm_v128_load(y);
-        sum[k][1] = fresh ? wasm_f32x4_splat(0.0f) : wasm_v128_load(y + 4);
+        sum[k][0] = from_zero ? wasm_f32x4_splat(0.0f) : wasm_v128_load(y);
+        sum[k][1] = from_zero ? wasm_f32x4_splat(0.0f) : wasm_v128_load(y + 4);
     }
 }
 
-PAL_INLINE void store_sums(v128_t sum[][2], const pal_product *p, int i, int row, int count)
+PAL_INLINE void pal_store_sums_simd128(v128_t sum[][2], const pal_product *p, int i, int row, int count)
 {
     PAL_UNROLL for (int k = 0; k < count; k++)
     {
@@ -58,7 +58,8 @@ PAL_INLINE void store_sums(v128_t sum[][2], const pal_product *p, int i, int row
 }
 
 /* sum += (float)dot * (weight scale * activation scale), for one row of activations. */
-PAL_INLINE void add_block(v128_t sum[2], const v128_t dot[2], const v128_t weight_scale[2], const float *scale)
+PAL_INLINE void pal_add_block_simd128(v128_t sum[2], const v128_t dot[2], const v128_t weight_scale[2],
+                                      const float *scale)
 {
     v128_t s = wasm_v128_load32_splat(scale);
     v128_t low = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(dot[0]), wasm_f32x4_mul(weight_scale[0], s));
@@ -70,35 +71,35 @@ PAL_INLINE void add_block(v128_t sum[2], const v128_t dot[2], const v128_t weigh
 /* ---- tiles -------------------------------------------------------------- */
 
 /* Blocks first .. first + blocks of rows i .. i + 3 of the activations. */
-static inline void fill_activations(activation_tile *t, const pal_product *p, int i, int first, int blocks)
+static inline void pal_fill_activation_tile(pal_activation_tile *t, const pal_product *p, int i, int first, int blocks)
 {
     const size_t stride = (size_t)p->cols / PAL_BLOCK, at = (size_t)i * stride + (size_t)first;
     for (int b = 0; b < blocks; b++) {
-        for (int pair = 0; pair < PAIRS; pair += 4) {
-            v128_t row[TILE_ROWS];
-            PAL_UNROLL for (size_t k = 0; k < TILE_ROWS; k++) row[k] =
+        for (int pair = 0; pair < PAL_TILE_PAIRS; pair += 4) {
+            v128_t row[PAL_TILE_ROWS];
+            PAL_UNROLL for (size_t k = 0; k < PAL_TILE_ROWS; k++) row[k] =
                 wasm_v128_load(p->xq->wide + (at + k * stride + (size_t)b) * PAL_BLOCK + 2 * pair);
             pal_transpose_simd128(row);
-            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) wasm_v128_store(t->q[b][pair + k], row[k]);
+            PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++) wasm_v128_store(t->q[b][pair + k], row[k]);
         }
-        for (size_t k = 0; k < TILE_ROWS; k++) t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
+        for (size_t k = 0; k < PAL_TILE_ROWS; k++) t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
     }
 }
 
 /* Adds the tiles' product to the outputs of four rows of activations from i on, eight rows of weights from `row`. */
-static inline void multiply_tiles(const weight_tile *t, int panel, const activation_tile *x, const pal_product *p,
-                                  int row, int i, int blocks, bool fresh)
+static inline void pal_multiply_tiles(const pal_weight_tile *t, int panel, const pal_activation_tile *x,
+                                      const pal_product *p, int row, int i, int blocks, bool from_zero)
 {
-    v128_t sum[TILE_ROWS][2];
-    load_sums(sum, p, i, row, TILE_ROWS, fresh);
+    v128_t sum[PAL_TILE_ROWS][2];
+    pal_load_sums_simd128(sum, p, i, row, PAL_TILE_ROWS, from_zero);
     const int16_t *w = t->q[panel][0][0][0], *a = x->q[0][0][0];
     for (int b = 0; b < blocks; b++) {
-        v128_t dot[TILE_ROWS][2];
-        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) dot[k][0] = dot[k][1] = wasm_i32x4_splat(0);
-        PAL_ROLLED for (int pair = 0; pair < PAIRS; pair++, w += 2 * PAL_PANEL, a += 2 * TILE_ROWS)
+        v128_t dot[PAL_TILE_ROWS][2];
+        PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++) dot[k][0] = dot[k][1] = wasm_i32x4_splat(0);
+        PAL_ROLLED for (int pair = 0; pair < PAL_TILE_PAIRS; pair++, w += 2 * PAL_PANEL, a += 2 * PAL_TILE_ROWS)
         {
             v128_t low = wasm_v128_load(w), high = wasm_v128_load(w + PAL_PANEL);
-            PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++)
+            PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++)
             {
                 v128_t v = wasm_v128_load32_splat(a + 2 * k);
                 dot[k][0] = wasm_i32x4_add(dot[k][0], wasm_i32x4_dot_i16x8(low, v));
@@ -106,28 +107,29 @@ static inline void multiply_tiles(const weight_tile *t, int panel, const activat
             }
         }
         const v128_t scale[2] = {wasm_v128_load(t->scale[panel][b]), wasm_v128_load(t->scale[panel][b] + 4)};
-        PAL_UNROLL for (int k = 0; k < TILE_ROWS; k++) add_block(sum[k], dot[k], scale, &x->scale[b][k]);
+        PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++)
+            pal_add_block_simd128(sum[k], dot[k], scale, &x->scale[b][k]);
     }
-    store_sums(sum, p, i, row, TILE_ROWS);
+    pal_store_sums_simd128(sum, p, i, row, PAL_TILE_ROWS);
 }
 
 /* All panels by the first n - n % 4 rows of activations. */
-PAL_INLINE void run_tiles(const pal_product *p, size_t block_bytes, widen_fn *widen)
+PAL_INLINE void pal_run_tiles(const pal_product *p, size_t block_bytes, pal_widen_fn *widen)
 {
-    weight_tile t;
-    activation_tile x;
+    pal_weight_tile t;
+    pal_activation_tile x;
     const int blocks = p->cols / PAL_BLOCK, panels = p->rows / PAL_PANEL;
     const size_t panel_bytes = (size_t)blocks * block_bytes;
-    for (int panel = 0; panel < panels; panel += TILE_PANELS)
-        for (int first = 0; first < blocks; first += TILE_BLOCKS) {
-            const int some = blocks - first < TILE_BLOCKS ? blocks - first : TILE_BLOCKS;
-            const int wide = panels - panel < TILE_PANELS ? panels - panel : TILE_PANELS;
+    for (int panel = 0; panel < panels; panel += PAL_TILE_PANELS)
+        for (int first = 0; first < blocks; first += PAL_TILE_BLOCKS) {
+            const int some = blocks - first < PAL_TILE_BLOCKS ? blocks - first : PAL_TILE_BLOCKS;
+            const int wide = panels - panel < PAL_TILE_PANELS ? panels - panel : PAL_TILE_PANELS;
             const unsigned char *from = (const unsigned char *)p->w + (size_t)first * block_bytes;
             for (int j = 0; j < wide; j++) widen(&t, j, from + (size_t)(panel + j) * panel_bytes, some);
-            for (int i = 0; i + TILE_ROWS <= p->n; i += TILE_ROWS) {
-                fill_activations(&x, p, i, first, some);
+            for (int i = 0; i + PAL_TILE_ROWS <= p->n; i += PAL_TILE_ROWS) {
+                pal_fill_activation_tile(&x, p, i, first, some);
                 for (int j = 0; j < wide; j++)
-                    multiply_tiles(&t, j, &x, p, (panel + j) * PAL_PANEL, i, some, first == 0);
+                    pal_multiply_tiles(&t, j, &x, p, (panel + j) * PAL_PANEL, i, some, first == 0);
             }
         }
 }
@@ -136,12 +138,13 @@ PAL_INLINE void run_tiles(const pal_product *p, size_t block_bytes, widen_fn *wi
 
 /* A block at work: dots of up to three rows of activations with the low and the high four rows of weights. */
 typedef struct {
-    v128_t dot[TILE_ROWS][2];
-    const int16_t *x[TILE_ROWS];
-} block_at_work;
+    v128_t dot[PAL_TILE_ROWS][2];
+    const int16_t *x[PAL_TILE_ROWS];
+} pal_block_sums;
 
 /* Starts from the activations' bias, so that weights without a sign come out right. */
-PAL_INLINE void start_block(block_at_work *l, const pal_product *p, int i, size_t block, int bias_shift, int count)
+PAL_INLINE void pal_start_block_simd128(pal_block_sums *l, const pal_product *p, int i, size_t block, int bias_shift,
+                                        int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     PAL_UNROLL for (int k = 0; k < count; k++)
@@ -154,7 +157,7 @@ PAL_INLINE void start_block(block_at_work *l, const pal_product *p, int i, size_
 }
 
 /* Adds pair `pair` of the low and the high four rows. */
-PAL_INLINE void add_pairs(block_at_work *l, v128_t low, v128_t high, int pair, const int count)
+PAL_INLINE void pal_add_pairs_simd128(pal_block_sums *l, v128_t low, v128_t high, int pair, const int count)
 {
     PAL_UNROLL for (int k = 0; k < count; k++)
     {
@@ -165,13 +168,13 @@ PAL_INLINE void add_pairs(block_at_work *l, v128_t low, v128_t high, int pair, c
 }
 
 /* block_scales: the panel's block, which starts with them. */
-PAL_INLINE void end_block(v128_t sum[][2], block_at_work *l, const pal_product *p, int i, size_t block,
-                          const unsigned char *block_scales, const int count)
+PAL_INLINE void pal_end_block_simd128(v128_t sum[][2], pal_block_sums *l, const pal_product *p, int i, size_t block,
+                                      const unsigned char *block_scales, const int count)
 {
     v128_t scale[2];
     pal_load_f16_simd128(scale, block_scales);
-    PAL_UNROLL for (int k = 0; k < count; k++)
-        add_block(sum[k], l->dot[k], scale, p->xq->scale + (size_t)(i + k) * ((size_t)p->cols / PAL_BLOCK) + block);
+    PAL_UNROLL for (int k = 0; k < count; k++) pal_add_block_simd128(
+        sum[k], l->dot[k], scale, p->xq->scale + (size_t)(i + k) * ((size_t)p->cols / PAL_BLOCK) + block);
 }
 
 #endif

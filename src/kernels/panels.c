@@ -82,14 +82,14 @@ static void move_row(unsigned char *panel, unsigned char *row, int r, size_t blo
     }
 }
 
-void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *room)
+void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *scratch)
 {
     form f;
     if (!form_of(&f, type)) return;
     const size_t row_bytes = pal_row_bytes(type, cols), blocks = row_bytes / (f.scale + f.unit * f.units);
-    unsigned char *panel = data, *row = room;
+    unsigned char *panel = data, *row = scratch;
     for (int first = 0; first < pal_panel_rows(rows); first += PAL_PANEL, panel += PAL_PANEL * row_bytes) {
-        memcpy(room, panel, PAL_PANEL * row_bytes);
+        memcpy(scratch, panel, PAL_PANEL * row_bytes);
         for (int r = 0; r < PAL_PANEL; r++) move_row(panel, row + (size_t)r * row_bytes, r, blocks, &f, false);
     }
 }

@@ -36,9 +36,9 @@ static inline int pal_panel_rows(int rows)
 /* Bytes of a row in the file: the panel of row r (a multiple of 8) starts at r times as many. */
 size_t pal_row_bytes(uint32_t type, int cols);
 
-/* Rearranges `data`, [rows, cols] as in the file, in place; `room` holds eight rows.  Types without a panel form
+/* Rearranges `data`, [rows, cols] as in the file, in place; `scratch` holds eight rows.  Types without a panel form
  * are left as they are. */
-void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *room);
+void pal_panels_pack(void *data, uint32_t type, int rows, int cols, void *scratch);
 
 /* Whether `data`, in panels, is Q8_0 with integers of -31..31 in all of them: what is quantised to 6 bits. */
 bool pal_panels_narrow(const void *data, uint32_t type, int rows, int cols);

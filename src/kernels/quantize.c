@@ -39,15 +39,15 @@ static int8_t round_to_even(float x)
 
 PAL_REFERENCE static float largest_ref(const float *x)
 {
-    uint32_t most = 0;
+    uint32_t max = 0;
     for (int i = 0; i < PAL_BLOCK; i++) {
         uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
         bits &= 0x7fffffffu;
-        most = bits > most ? bits : most;
+        max = bits > max ? bits : max;
     }
     float amax;
-    memcpy(&amax, &most, sizeof amax);
+    memcpy(&amax, &max, sizeof amax);
     return amax;
 }
 

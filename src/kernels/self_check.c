@@ -14,7 +14,7 @@
 
 /* Of products: SOME rows of activations are a tile and a rest, LARGE_ROWS by LARGE_COLS weights more than a tile; those
  * that come in parts have tiles of 1024 columns.  y has a gap between its rows. */
-enum { SOME = 5, LARGE_ROWS = 43, LARGE_COLS = 288, MOST_COLS = SOME * 5 * PAL_SUPER, GAP = 3 };
+enum { SOME = 5, LARGE_ROWS = 43, LARGE_COLS = 288, MAX_COLS = SOME * 5 * PAL_SUPER, GAP = 3 };
 enum { RESULTS = SOME * (LARGE_ROWS + GAP), WEIGHTS = LARGE_ROWS * LARGE_COLS * 2, PANEL_BYTES = 5 * PAL_SUPER * 9 };
 /* Of attention and of rows. */
 enum { KEYS = 48, HEAD = 40, QUERIES = 9, ROW_FLOATS = 2 * QUERIES * HEAD };
@@ -23,12 +23,12 @@ enum { KEYS = 48, HEAD = 40, QUERIES = 9, ROW_FLOATS = 2 * QUERIES * HEAD };
 typedef struct {
     const pal_kernels *k;
     uint32_t state, digest;
-    float x[MOST_COLS], y[RESULTS];
-    int8_t q[MOST_COLS];
-    int16_t wide[MOST_COLS];
-    float scale[MOST_COLS / PAL_BLOCK];
-    int32_t bias[MOST_COLS / PAL_BLOCK];
-    unsigned char weights[WEIGHTS], room[PANEL_BYTES];
+    float x[MAX_COLS], y[RESULTS];
+    int8_t q[MAX_COLS];
+    int16_t wide[MAX_COLS];
+    float scale[MAX_COLS / PAL_BLOCK];
+    int32_t bias[MAX_COLS / PAL_BLOCK];
+    unsigned char weights[WEIGHTS], scratch[PANEL_BYTES];
     float gain[ROW_FLOATS], sine[ROW_FLOATS], out[ROW_FLOATS];
     float keys[2 * KEYS * HEAD], values[2 * KEYS * HEAD], scores[PAL_ATTENTION_ROWS * KEYS];
 } bench;
@@ -128,7 +128,7 @@ static void make_weights(bench *b, uint32_t type, int rows, int cols, value_kind
         else
             put_block(b, b->weights + i * size, type, kind, value * 0.5f, minimum * 0.5f);
     }
-    pal_panels_pack(b->weights, type, rows, cols, b->room);
+    pal_panels_pack(b->weights, type, rows, cols, b->scratch);
 }
 
 /* Among them ties, which go to even, and blocks around the magnitude below which all count as zeros. */
@@ -176,8 +176,8 @@ static void run_product(bench *b, uint32_t type, int n, int rows, int cols, valu
 static void run_lookup(bench *b, uint32_t type, int rows, int cols)
 {
     for (int row = 0; row < rows; row += 5) {
-        pal_panels_row(b->room, b->weights, type, rows, cols, row);
-        pal_dequantize(b->x, b->room, type, (size_t)cols);
+        pal_panels_row(b->scratch, b->weights, type, rows, cols, row);
+        pal_dequantize(b->x, b->scratch, type, (size_t)cols);
         take(b, b->x, (size_t)cols);
     }
 }

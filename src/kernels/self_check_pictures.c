@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-enum { ROWS = 3, MOST_DIM = 75, FLOATS = ROWS * MOST_DIM, RESULTS = 2 * MOST_DIM + 3 * FLOATS };
+enum { ROWS = 3, MAX_DIM = 75, FLOATS = ROWS * MAX_DIM, RESULTS = 2 * MAX_DIM + 3 * FLOATS };
 
 /* All kernels once, their results one after the other in y [RESULTS]. */
 static void run(const pal_kernels *k, float *y, const float *x, const float *factor, const float *addend, int dim)
 {
     const size_t count = (size_t)ROWS * (size_t)dim;
-    float *squares = y + MOST_DIM, *moved = squares + MOST_DIM, *silu = moved + FLOATS, *alone = silu + FLOATS;
+    float *squares = y + MAX_DIM, *moved = squares + MAX_DIM, *silu = moved + FLOATS, *alone = silu + FLOATS;
     memset(y, 0, RESULTS * sizeof *y);
     k->column_sums(y, x, ROWS, dim);
     k->column_squares(squares, x, addend, ROWS, dim);
@@ -22,15 +22,15 @@ static void run(const pal_kernels *k, float *y, const float *x, const float *fac
 
 uint32_t pal_kernels_digest_pictures(const pal_kernels *k)
 {
-    float results[RESULTS], x[FLOATS], factor[MOST_DIM], addend[MOST_DIM];
+    float results[RESULTS], x[FLOATS], factor[MAX_DIM], addend[MAX_DIM];
     uint32_t state = 1, digest = 0; /* the generator of self_check.c */
-    for (int dim = 1; dim <= MOST_DIM; dim += dim < 9 ? 1 : 11) {
+    for (int dim = 1; dim <= MAX_DIM; dim += dim < 9 ? 1 : 11) {
         for (int i = 0; i < FLOATS; i++) {
             state = state * 1664525u + 1013904223u;
             const float u = (float)(state >> 8) * 0x1p-23f - 1.0f;
             x[i] = dim % 3 ? u * 8.0f : u * 120.0f;
-            factor[i % MOST_DIM] = u * 1.5f;
-            addend[i % MOST_DIM] = 0.5f - u;
+            factor[i % MAX_DIM] = u * 1.5f;
+            addend[i % MAX_DIM] = 0.5f - u;
         }
         run(k, results, x, factor, addend, dim);
         digest = pal_digest_add(digest, results, RESULTS);

@@ -34,10 +34,10 @@ pal_status pal_picture_ready(const pal_model *m, pal_error *err);
 typedef struct {
     const pal_model *model;
     pal_compute compute;
-    pal_unet_room room; /* for one picture at a time */
-    int32_t *label;     /* [count], -1: none */
-    int64_t passes;     /* single pictures evaluated so far */
-    bool broken;        /* it has predicted NaN or infinity */
+    pal_unet_scratch scratch; /* for one picture at a time */
+    int32_t *label;           /* [count], -1: none */
+    int64_t passes;           /* single pictures evaluated so far */
+    bool broken;              /* it has predicted NaN or infinity */
 } pal_picture_runner;
 
 /* What the network is, without a way to evaluate it. */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void copy_name(char *out, size_t room, pal_str s)
+static void copy_name(char *out, size_t capacity, pal_str s)
 {
-    size_t size = s.size < room - 1 ? s.size : room - 1;
+    size_t size = s.size < capacity - 1 ? s.size : capacity - 1;
     if (size) memcpy(out, s.data, size);
     out[size] = '\0';
 }

@@ -15,7 +15,7 @@ pal_noise_predictor pal_picture_shape(const pal_model *m)
 void pal_picture_layout(pal_picture_runner *r, const pal_model *m, int32_t count, pal_arena *arena)
 {
     *r = (pal_picture_runner){.model = m, .compute = {.kernels = &m->kernels}};
-    pal_unet_layout(&r->room, pal_model_unet(m), arena);
+    pal_unet_layout(&r->scratch, pal_model_unet(m), arena);
     r->label = pal_take(arena, (size_t)count, sizeof *r->label);
 }
 
@@ -30,7 +30,7 @@ static void evaluate(pal_picture_runner *r, const pal_noise_query *q, bool label
     for (int32_t i = 0; i < q->count; i++) {
         const size_t at = (size_t)i * size;
         float *second = q->second ? q->second + at : NULL;
-        pal_unet_forward(pal_model_unet(r->model), &r->compute, &r->room, q->x + at, q->time[i],
+        pal_unet_forward(pal_model_unet(r->model), &r->compute, &r->scratch, q->x + at, q->time[i],
                          labelled ? r->label[q->picture[i]] : -1, q->head, q->eps + at, second);
         if (!pal_all_finite(q->eps + at, size) || (second && !pal_all_finite(second, size))) r->broken = true;
     }

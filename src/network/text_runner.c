@@ -1,16 +1,16 @@
 /* text_runner.c - a transformer at work on sequences of tokens, behind the predictor of text/. */
 #include "text_runner.h"
 
-void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena)
+void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t max_tokens, pal_arena *arena)
 {
     r->model = m;
     r->compute = (pal_compute){.kernels = &m->kernels};
-    pal_activations_layout(&r->activations, pal_model_transformer(m), most, most, arena);
+    pal_activations_layout(&r->activations, pal_model_transformer(m), max_tokens, max_tokens, arena);
     pal_activations_table(&r->activations, pal_model_transformer(m), arena);
     const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
-    pal_cache_layout(&r->cache, &shape, most, false, PAL_KV_F32, arena);
-    r->rows = pal_take(arena, (size_t)most, sizeof *r->rows);
-    r->row_of = pal_take(arena, (size_t)most, sizeof *r->row_of);
+    pal_cache_layout(&r->cache, &shape, max_tokens, false, PAL_KV_F32, arena);
+    r->rows = pal_take(arena, (size_t)max_tokens, sizeof *r->rows);
+    r->row_of = pal_take(arena, (size_t)max_tokens, sizeof *r->row_of);
 }
 
 /* Where what is predicted for position `at` comes out of the network. */

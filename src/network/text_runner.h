@@ -12,17 +12,17 @@ static inline const pal_transformer *pal_model_transformer(const pal_model *m)
     return m->network;
 }
 
-/* A network at work on sequences of up to `most` tokens. */
+/* A network at work on sequences of up to `max_tokens` tokens. */
 typedef struct {
     const pal_model *model;
     pal_compute compute;
     pal_activations activations;
     pal_cache cache; /* of one layer at a time */
-    int *rows;       /* [most]: positions whose hidden states were computed, ascending */
-    int *row_of;     /* [most]: where in them a position stands, -1 if it does not */
+    int *rows;       /* [max_tokens]: positions whose hidden states were computed, ascending */
+    int *row_of;     /* [max_tokens]: where in them a position stands, -1 if it does not */
 } pal_runner;
 
-void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t most, pal_arena *arena);
+void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t max_tokens, pal_arena *arena);
 pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
 
 /* What an evaluation of q computes: the number of r->rows, ascending. */

@@ -13,17 +13,17 @@ typedef struct {
 } pal_attention_block;
 
 typedef struct {
-    float *q, *v;   /* [places, channels] each */
-    float *keys;    /* [heads, places rounded up to 8, channels / heads], in panels: see pal_attention */
-    float *scores;  /* [PAL_ATTENTION_ROWS, places rounded up to 8] */
-    pal_seen *seen; /* [places] */
-} pal_attention_room;
+    float *q, *v;   /* [pixels, channels] each */
+    float *keys;    /* [heads, pixels rounded up to 8, channels / heads], in panels: see pal_attention */
+    float *scores;  /* [PAL_ATTENTION_ROWS, pixels rounded up to 8] */
+    pal_seen *seen; /* [pixels] */
+} pal_attention_scratch;
 
-/* Room for up to `places` places, and for up to `values` = places * channels. */
-void pal_attention_layout(pal_attention_room *room, size_t places, size_t widest, pal_arena *arena);
+/* Room for up to `pixels` places, and for up to `values` = places * channels. */
+void pal_attention_layout(pal_attention_scratch *scratch, size_t pixels, size_t widest, pal_arena *arena);
 
-/* x [places, channels], in place. */
-void pal_attention_block_run(const pal_compute *compute, const pal_attention_block *b, float *x, int places,
-                             const pal_block_room *block_room, const pal_attention_room *room);
+/* x [pixels, channels], in place. */
+void pal_attention_block_run(const pal_compute *compute, const pal_attention_block *b, float *x, int pixels,
+                             const pal_block_scratch *block_scratch, const pal_attention_scratch *scratch);
 
 #endif

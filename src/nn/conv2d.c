@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, size_t values, pal_arena *arena)
+void pal_conv2d_layout(pal_conv2d_scratch *scratch, size_t widest, size_t values, pal_arena *arena)
 {
-    room->patches = pal_take2(arena, PAL_CONV_PIXELS, widest, sizeof *room->patches);
-    pal_quantized_layout(&room->rows, PAL_CONV_PIXELS, widest, arena);
-    pal_quantized_layout(&room->whole, 1, values, arena);
+    scratch->patches = pal_take2(arena, PAL_CONV_PIXELS, widest, sizeof *scratch->patches);
+    pal_quantized_layout(&scratch->rows, PAL_CONV_PIXELS, widest, arena);
+    pal_quantized_layout(&scratch->whole, 1, values, arena);
 }
 
 int pal_conv2d_extent(const pal_conv2d *c, int pixels)
@@ -45,7 +45,7 @@ static void copy_row(unsigned char *to, const source *s, int row, int first, int
 }
 
 /* Patches of outputs done .. done + n. */
-static void lay_out(const pal_conv2d *c, const source *s, int done, int n)
+static void im2col(const pal_conv2d *c, const source *s, int done, int n)
 {
     const int reach = c->size / 2, columns = pal_conv2d_extent(c, s->width);
     const size_t step = (size_t)c->size * s->bytes, line = (size_t)s->width * s->bytes;
@@ -64,9 +64,10 @@ static void lay_out(const pal_conv2d *c, const source *s, int done, int n)
 }
 
 /* Patches of the quantised picture. */
-static void lay_out_quantized(const pal_conv2d *c, const pal_conv2d_room *room, int height, int width, int done, int n)
+static void im2col_quantized(const pal_conv2d *c, const pal_conv2d_scratch *scratch, int height, int width, int done,
+                             int n)
 {
-    const pal_quantized *from = &room->whole, *to = &room->rows;
+    const pal_quantized *from = &scratch->whole, *to = &scratch->rows;
     const size_t channels = (size_t)c->in, blocks = channels / PAL_BLOCK;
     const source parts[] = {
         {(unsigned char *)to->q, (unsigned char *)from->q, channels, height, width},
@@ -75,48 +76,48 @@ static void lay_out_quantized(const pal_conv2d *c, const pal_conv2d_room *room, 
         {(unsigned char *)to->wide, (unsigned char *)from->wide, channels * sizeof(int16_t), height, width},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (parts[i].to) lay_out(c, &parts[i], done, n);
+        if (parts[i].to) im2col(c, &parts[i], done, n);
 }
 
 /* Outputs done .. done + n of a picture that is quantised already. */
 static void run_quantized(const pal_compute *compute, const pal_conv2d *c, float *y, int height, int width, int done,
-                          int n, const pal_conv2d_room *room)
+                          int n, const pal_conv2d_scratch *scratch)
 {
-    pal_quantized rows = room->rows;
+    pal_quantized rows = scratch->rows;
     if (c->size > 1 || c->stride > 1)
-        lay_out_quantized(c, room, height, width, done, n);
+        im2col_quantized(c, scratch, height, width, done, n);
     else
-        rows = pal_quantized_from(&room->whole, (size_t)done * (size_t)c->in); /* a pixel begins a block */
+        rows = pal_quantized_from(&scratch->whole, (size_t)done * (size_t)c->in); /* a pixel begins a block */
     pal_input in = pal_input_quantized(&rows, n, c->w.cols);
     pal_linear(compute, y, &in, &c->w);
 }
 
 static void run_floats(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
-                       int done, int n, const pal_conv2d_room *room)
+                       int done, int n, const pal_conv2d_scratch *scratch)
 {
     const float *rows = x + (size_t)done * (size_t)c->in; /* 1x1: the pixels themselves */
     if (c->size > 1 || c->stride > 1) {
-        const source s = {(unsigned char *)room->patches, (const unsigned char *)x, (size_t)c->in * sizeof *x, height,
-                          width};
-        lay_out(c, &s, done, n);
-        rows = room->patches;
+        const source s = {(unsigned char *)scratch->patches, (const unsigned char *)x, (size_t)c->in * sizeof *x,
+                          height, width};
+        im2col(c, &s, done, n);
+        rows = scratch->patches;
     }
-    pal_input in = pal_input_of(&room->rows, rows, n, c->w.cols);
+    pal_input in = pal_input_of(&scratch->rows, rows, n, c->w.cols);
     pal_linear(compute, y, &in, &c->w);
 }
 
 void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
-                    const pal_conv2d_room *room)
+                    const pal_conv2d_scratch *scratch)
 {
     const int pixels = pal_conv2d_extent(c, height) * pal_conv2d_extent(c, width);
     const bool once = !pal_weights_float(c->w.type) && c->in % PAL_BLOCK == 0;
-    if (once) compute->kernels->quantize(&room->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
+    if (once) compute->kernels->quantize(&scratch->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
     for (int done = 0; done < pixels; done += PAL_CONV_PIXELS) {
         const int n = pixels - done < PAL_CONV_PIXELS ? pixels - done : PAL_CONV_PIXELS;
         float *out = y + (size_t)done * (size_t)c->w.rows;
         if (once)
-            run_quantized(compute, c, out, height, width, done, n, room);
+            run_quantized(compute, c, out, height, width, done, n, scratch);
         else
-            run_floats(compute, c, out, x, height, width, done, n, room);
+            run_floats(compute, c, out, x, height, width, done, n, scratch);
     }
 }

@@ -26,15 +26,15 @@ typedef struct {
     float *patches;      /* [PAL_CONV_PIXELS, widest] */
     pal_quantized rows;  /* as many */
     pal_quantized whole; /* [values] */
-} pal_conv2d_room;
+} pal_conv2d_scratch;
 
-void pal_conv2d_layout(pal_conv2d_room *room, size_t widest, size_t values, pal_arena *arena);
+void pal_conv2d_layout(pal_conv2d_scratch *scratch, size_t widest, size_t values, pal_arena *arena);
 
 /* Output height (or width) for an input of that many pixels. */
 int pal_conv2d_extent(const pal_conv2d *c, int pixels);
 
 /* x [height, width, in] to y [extent(height), extent(width), out]; y overlaps nothing. */
 void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
-                    const pal_conv2d_room *room);
+                    const pal_conv2d_scratch *scratch);
 
 #endif

@@ -16,17 +16,17 @@ typedef struct {
 
 typedef struct {
     float *sum, *factor, *addend; /* [widest] each */
-} pal_group_norm_room;
+} pal_group_norm_scratch;
 
 /* Scratch for norms of up to `widest` channels. */
-void pal_group_norm_layout(pal_group_norm_room *room, size_t widest, pal_arena *arena);
+void pal_group_norm_layout(pal_group_norm_scratch *scratch, size_t widest, pal_arena *arena);
 
 /* What comes after the norm's own gain and bias. */
 typedef enum { PAL_NORM_ONLY, PAL_NORM_SILU } pal_norm_end;
 
-/* y = end(norm(x) * (1 + scale) + shift) for x, y [places, channels]; y may be x.  modulation [2 * channels] holds
+/* y = end(norm(x) * (1 + scale) + shift) for x, y [pixels, channels]; y may be x.  modulation [2 * channels] holds
  * scale, then shift; NULL: none. */
-void pal_group_norm_run(const pal_compute *compute, const pal_group_norm *norm, float *y, const float *x, int places,
-                        const float *modulation, pal_norm_end end, const pal_group_norm_room *room);
+void pal_group_norm_run(const pal_compute *compute, const pal_group_norm *norm, float *y, const float *x, int pixels,
+                        const float *modulation, pal_norm_end end, const pal_group_norm_scratch *scratch);
 
 #endif

@@ -3,15 +3,15 @@
 
 /* ---- inputs ------------------------------------------------------------- */
 
-void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_arena *arena)
+void pal_quantized_layout(pal_quantized *scratch, size_t n, size_t widest, pal_arena *arena)
 {
     const size_t blocks = widest / PAL_BLOCK + 1;
-    *room = (pal_quantized){0};
-    room->q = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *room->q);
-    room->scale = pal_take2(arena, n, blocks, sizeof *room->scale);
-    room->bias = pal_take2(arena, n, blocks, sizeof *room->bias);
+    *scratch = (pal_quantized){0};
+    scratch->q = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *scratch->q);
+    scratch->scale = pal_take2(arena, n, blocks, sizeof *scratch->scale);
+    scratch->bias = pal_take2(arena, n, blocks, sizeof *scratch->bias);
 #if defined(__wasm__)
-    room->wide = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *room->wide);
+    scratch->wide = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *scratch->wide);
 #endif
 }
 
@@ -106,14 +106,14 @@ void pal_linear(const pal_compute *compute, float *y, pal_input *in, const pal_m
         compute->kernels->add(y + (size_t)i * (size_t)w->rows, w->bias, (size_t)w->rows);
 }
 
-void pal_matrix_pack(pal_matrix *w, void *room)
+void pal_matrix_pack(pal_matrix *w, void *scratch)
 {
-    pal_panels_pack((void *)(uintptr_t)w->data, w->type, w->rows, w->cols, room);
+    pal_panels_pack((void *)(uintptr_t)w->data, w->type, w->rows, w->cols, scratch);
     w->narrow = pal_panels_narrow(w->data, w->type, w->rows, w->cols);
 }
 
-void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room)
+void pal_matrix_row(float *x, const pal_matrix *w, int row, void *scratch)
 {
-    pal_panels_row(room, w->data, w->type, w->rows, w->cols, row);
-    pal_dequantize(x, room, w->type, (size_t)w->cols);
+    pal_panels_row(scratch, w->data, w->type, w->rows, w->cols, row);
+    pal_dequantize(x, scratch, w->type, (size_t)w->cols);
 }

@@ -31,7 +31,7 @@ struct pal_adapter {
 /* ---- inputs ------------------------------------------------------------- */
 
 /* Places (or measures) room for n rows of up to `widest` activations on their way into a product. */
-void pal_quantized_layout(pal_quantized *room, size_t n, size_t widest, pal_arena *arena);
+void pal_quantized_layout(pal_quantized *scratch, size_t n, size_t widest, pal_arena *arena);
 
 /* The same values from number `at` on, a multiple of 32. */
 pal_quantized pal_quantized_from(const pal_quantized *q, size_t at);
@@ -72,10 +72,10 @@ void pal_input_adapt(pal_input *in, int plain, const pal_adapter_scratch *scratc
 /* y [n, w.rows] := in [n, w.cols] times w, see above. */
 void pal_linear(const pal_compute *compute, float *y, pal_input *in, const pal_matrix *w);
 
-/* Puts w's data into the panels that products read, where they lie; `room` holds eight rows of the file's type. */
-void pal_matrix_pack(pal_matrix *w, void *room);
+/* Puts w's data into the panels that products read, where they lie; `scratch` holds eight rows of the file's type. */
+void pal_matrix_pack(pal_matrix *w, void *scratch);
 
-/* Row `row` of w as f32: x[w.cols]; the row's bytes go through `room` of pal_row_bytes. */
-void pal_matrix_row(float *x, const pal_matrix *w, int row, void *room);
+/* Row `row` of w as f32: x[w.cols]; the row's bytes go through `scratch` of pal_row_bytes. */
+void pal_matrix_row(float *x, const pal_matrix *w, int row, void *scratch);
 
 #endif

@@ -36,10 +36,10 @@ void pal_double_extent(float *y, const float *x, int height, int width, int chan
             memcpy(y, x + (size_t)(at_y / 2) * row + (size_t)(at_x / 2) * pixel, pixel * sizeof *y);
 }
 
-void pal_join_channels(float *y, const float *x, int a, const float *z, int b, int places)
+void pal_join_channels(float *y, const float *x, int a, const float *z, int b, int pixels)
 {
     const size_t first = (size_t)a, second = (size_t)b;
-    for (int i = 0; i < places; i++, y += first + second, x += first, z += second) {
+    for (int i = 0; i < pixels; i++, y += first + second, x += first, z += second) {
         memcpy(y, x, first * sizeof *y);
         memcpy(y + first, z, second * sizeof *y);
     }

@@ -11,7 +11,7 @@ void pal_from_patches(float *y, const float *x, int height, int width, int chann
  * rounded up. */
 void pal_double_extent(float *y, const float *x, int height, int width, int channels);
 
-/* y [places, a + b] := x [places, a] beside z [places, b]. */
-void pal_join_channels(float *y, const float *x, int a, const float *z, int b, int places);
+/* y [pixels, a + b] := x [pixels, a] beside z [pixels, b]. */
+void pal_join_channels(float *y, const float *x, int a, const float *z, int b, int pixels);
 
 #endif

@@ -22,9 +22,9 @@ typedef struct {
 typedef struct {
     float *h, *t;      /* [values] each */
     float *modulation; /* [2 * widest] */
-    pal_group_norm_room norm;
-    pal_conv2d_room conv;
-} pal_block_room;
+    pal_group_norm_scratch norm;
+    pal_conv2d_scratch conv;
+} pal_block_scratch;
 
 /* The sizes of that: of the largest inputs and outputs of any part; SIZE_MAX where a true one is larger. */
 typedef struct {
@@ -33,10 +33,10 @@ typedef struct {
     size_t patch;  /* size * size * in of a convolution */
 } pal_block_sizes;
 
-void pal_block_layout(pal_block_room *room, const pal_block_sizes *sizes, pal_arena *arena);
+void pal_block_layout(pal_block_scratch *scratch, const pal_block_sizes *sizes, pal_arena *arena);
 
 /* x [height, width, in] to y [height, width, out], which overlaps nothing; e [embedding] is silu(e) already. */
 void pal_residual_block_run(const pal_compute *compute, const pal_residual_block *b, float *y, const float *x,
-                            int height, int width, const float *e, const pal_block_room *room);
+                            int height, int width, const float *e, const pal_block_scratch *scratch);
 
 #endif

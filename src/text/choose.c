@@ -14,7 +14,7 @@ pal_status pal_choose_check(const pal_choose_options *o, int32_t vocab, pal_erro
         const pal_logit_bias *b = &o->logit_bias[i];
         if (b->id < 0 || b->id >= vocab)
             return pal_fail(err, PAL_E_OPTION, "a logit bias is for a token that is not in the vocabulary", i);
-        if (!(b->bias <= PAL_LOGIT_MOST))
+        if (!(b->bias <= PAL_MAX_LOGIT))
             return pal_fail(err, PAL_E_OPTION, "a logit bias is not a number up to 1e30", i);
     }
     return PAL_OK;
@@ -95,7 +95,7 @@ static void penalise(pal_choose_scratch *s, const pal_choose_options *o, const i
  * division, which may overflow for the others but not for 0. */
 static void temper(double *row, int32_t n, double temperature)
 {
-    int32_t best = pal_law_likeliest(row, n);
+    int32_t best = pal_probs_likeliest(row, n);
     double max = row[best];
     for (int32_t id = 0; id < n; id++) {
         if (temperature == 0.0)
@@ -116,7 +116,7 @@ static pal_status reshape(pal_choose_scratch *s, const pal_choose_options *o, co
     penalise(s, o, c->tokens, c->count);
     for (int32_t id = 0; c->allowed && id < s->vocab; id++)
         if (!c->allowed[id]) row[id] = PAL_NEVER;
-    if (s->vocab == 0 || row[pal_law_likeliest(row, s->vocab)] <= PAL_NEVER)
+    if (s->vocab == 0 || row[pal_probs_likeliest(row, s->vocab)] <= PAL_NEVER)
         return pal_fail(err, PAL_E_OPTION, "no token is left: bans and grammar leave out all of them", SIZE_MAX);
     temper(row, s->vocab, c->given && o->temperature == 0.0 ? 1.0 : o->temperature);
     return PAL_OK;
@@ -130,12 +130,12 @@ static void truncate_row(pal_choose_scratch *s, const pal_choose_options *o, con
     if (o->mirostat) {
         pal_mirostat_truncate(mirostat, row, s->vocab);
     } else if (o->typical_p < 1.0) {
-        if (o->top_k) pal_law_truncate(&first, row, s->vocab, 1.0, s->rank);
-        pal_law_typical(row, s->vocab, o->typical_p, s->key, s->rank);
+        if (o->top_k) pal_probs_truncate(&first, row, s->vocab, 1.0, s->rank);
+        pal_probs_typical(row, s->vocab, o->typical_p, s->key, s->rank);
         if (o->top_p < 1.0 || o->min_p > 0.0)
-            pal_law_truncate(&last, row, s->vocab, pal_law_sum(row, s->vocab), s->rank);
+            pal_probs_truncate(&last, row, s->vocab, pal_probs_sum(row, s->vocab), s->rank);
     } else if (o->top_k || o->top_p < 1.0 || o->min_p > 0.0) {
-        pal_law_truncate(&both, row, s->vocab, 1.0, s->rank);
+        pal_probs_truncate(&both, row, s->vocab, 1.0, s->rank);
     }
 }
 
@@ -155,7 +155,7 @@ pal_status pal_choose_among(pal_choose_scratch *s, const pal_choose_options *o, 
     if (status || o->temperature == 0.0) return status;
     truncate_row(s, o, c->mirostat);
     if (c->given) return PAL_OK;
-    s->kept = pal_law_sum(s->probabilities, s->vocab);
+    s->kept = pal_probs_sum(s->probabilities, s->vocab);
     for (int32_t id = 0; id < s->vocab; id++) s->probabilities[id] /= s->kept;
     return PAL_OK;
 }
@@ -166,7 +166,7 @@ pal_status pal_choose(pal_choose_scratch *s, const pal_choose_options *o, const 
     const double *row = s->probabilities;
     pal_status status = pal_choose_among(s, o, logits, c, err);
     if (status) return status;
-    const int32_t id = o->temperature == 0.0 ? pal_law_likeliest(row, s->vocab) : pal_law_draw(row, s->vocab, u);
+    const int32_t id = o->temperature == 0.0 ? pal_probs_likeliest(row, s->vocab) : pal_probs_draw(row, s->vocab, u);
     chosen->id = id;
     chosen->probability = row[id];
     chosen->own = as_given(o, c) ? row[id] : pal_exp(pal_bounded((double)logits[id]) - s->max) / s->sum;

@@ -7,7 +7,7 @@
  *    3. frequency and presence penalty: logit -= frequency * (times in the window) + presence * (is in the window)
  *    4. tokens that are not allowed are left out
  *    5. temperature: logits divided by it; 0 takes the likeliest, the lowest id among equals, and ends here
- *    6. top-k    7. typical    8. top-p (the token that crosses stays)    9. min-p     (law.h has the rules)
+ *    6. top-k    7. typical    8. top-p (the token that crosses stays)    9. min-p     (probabilities.h has the rules)
  *       or, in place of all four, mirostat v2 (mirostat.h)
  * What is left is made to sum to 1 and drawn from by inverse CDF in the order of ids.  Each truncation is taken
  * of what the one before it leaves.  A logit of minus infinity is impossible from the start.

@@ -5,15 +5,15 @@
 #include "samplers/samplers.h"
 #include "../core/options.h"
 
-void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pal_arena *arena)
+void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t places, pal_arena *arena)
 {
-    size_t v = (size_t)vocab, s = (size_t)slots;
-    f->shown = pal_take(arena, (size_t)most, sizeof *f->shown);
-    f->shown_rank = pal_take(arena, (size_t)most, sizeof *f->shown_rank);
+    size_t v = (size_t)vocab, s = (size_t)places;
+    f->shown = pal_take(arena, (size_t)max_tokens, sizeof *f->shown);
+    f->shown_rank = pal_take(arena, (size_t)max_tokens, sizeof *f->shown_rank);
     f->logits = pal_take2(arena, PAL_FILL_ROWS, v, sizeof *f->logits);
     pal_choose_layout(&f->scratch, vocab, false, arena);
-    f->law = f->scratch.probabilities;
-    f->sureness = pal_take(arena, s, sizeof *f->sureness);
+    f->probs = f->scratch.probabilities;
+    f->score = pal_take(arena, s, sizeof *f->score);
     f->chosen = pal_take(arena, s, sizeof *f->chosen);
     f->asked = pal_take(arena, s, sizeof *f->asked);
 }
@@ -36,10 +36,10 @@ static void relax_borders(pal_fill *f)
 }
 
 /* A draw is addressed by what it decides, so that it does not depend on what was drawn before. */
-static double addressed(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot)
+static double addressed(void *context, const pal_fill *f, pal_purpose purpose, int32_t place)
 {
     (void)context;
-    uint32_t position = slot < 0 ? 0 : (uint32_t)f->slot[slot].at;
+    uint32_t position = place < 0 ? 0 : (uint32_t)f->place[place].at;
     return pal_uniform(f->options.seed, purpose, f->options.draft, (uint32_t)f->step, position);
 }
 
@@ -52,35 +52,35 @@ void pal_fill_start(pal_fill *f)
     f->open = 0;
     f->step = f->evaluations = 0;
     f->tokens_changed = f->order_changed = true;
-    for (int32_t i = 0; i < f->slots; i++) {
-        f->slot[i].rank = f->slot[i].pinned ? 0 : PAL_RANK_UNKNOWN;
-        if (f->slot[i].pinned) continue;
-        f->tokens[f->slot[i].at] = f->classes->mask;
-        f->slot[i].step = -1;
+    for (int32_t i = 0; i < f->places; i++) {
+        f->place[i].rank = f->place[i].pinned ? 0 : PAL_RANK_UNKNOWN;
+        if (f->place[i].pinned) continue;
+        f->tokens[f->place[i].at] = f->classes->mask;
+        f->place[i].step = -1;
         f->open++;
     }
 }
 
 /* ---- what the network is asked ---------------------------------------------------------------------- */
 
-static bool is_shown(const pal_fill *f, int32_t slot)
+static bool is_shown(const pal_fill *f, int32_t place)
 {
-    const pal_slot *s = &f->slot[slot];
+    const pal_fill_place *s = &f->place[place];
     return !f->drops_empty || f->tokens[s->at] != f->classes->empty ||
            !pal_length_needs_no_empty(f, &f->blank[s->blank]);
 }
 
 /* A blank of n words is shown to the network as n places or more, in training as here; places that are known to be
  * <empty> say no more than fewer places would, and keep the words from what follows them. */
-static void show(pal_fill *f)
+static void collect_shown(pal_fill *f)
 {
-    int32_t slot = 0;
+    int32_t place = 0;
     f->shown_n = 0;
     for (int32_t i = 0; i < f->n; i++) {
-        bool in_blank = slot < f->slots && f->slot[slot].at == i;
-        bool shown = !in_blank || is_shown(f, slot);
-        const int32_t rank = in_blank ? f->slot[slot].rank : 0;
-        if (in_blank) f->slot[slot++].shown_at = f->shown_n;
+        bool in_blank = place < f->places && f->place[place].at == i;
+        bool shown = !in_blank || is_shown(f, place);
+        const int32_t rank = in_blank ? f->place[place].rank : 0;
+        if (in_blank) f->place[place++].shown_at = f->shown_n;
         if (!shown) continue;
         f->shown[f->shown_n] = f->tokens[i];
         f->shown_rank[f->shown_n++] = rank;
@@ -92,8 +92,8 @@ static bool is_answered(const pal_fill *f)
 {
     if (f->tokens_changed || (f->predictor.reads_order && f->order_changed)) return false;
     if (f->predictor.reads_time && (f->time < f->evaluated_time || f->time > f->evaluated_time)) return false;
-    for (int32_t i = 0; i < f->slots; i++)
-        if (f->slot[i].asked && !f->slot[i].answered) return false;
+    for (int32_t i = 0; i < f->places; i++)
+        if (f->place[i].asked && !f->place[i].answered) return false;
     return true;
 }
 
@@ -103,9 +103,9 @@ static bool form_query(pal_fill *f)
     int count = 0;
     f->query = (pal_query){0};
     if (is_answered(f)) return false;
-    show(f);
-    for (int32_t i = 0; i < f->slots; i++)
-        if (f->slot[i].asked) f->asked[count++] = (int)f->slot[i].shown_at;
+    collect_shown(f);
+    for (int32_t i = 0; i < f->places; i++)
+        if (f->place[i].asked) f->asked[count++] = (int)f->place[i].shown_at;
     f->query = (pal_query){f->shown_n, f->shown, f->shown_rank, f->time, count, f->asked};
     return count > 0;
 }
@@ -115,24 +115,24 @@ void pal_fill_answered(pal_fill *f)
     f->evaluations++;
     f->tokens_changed = f->order_changed = false;
     f->evaluated_time = f->time;
-    for (int32_t i = 0; i < f->slots; i++) f->slot[i].answered = f->slot[i].asked;
+    for (int32_t i = 0; i < f->places; i++) f->place[i].answered = f->place[i].asked;
 }
 
-void pal_fill_ask(pal_fill *f, int32_t slot)
+void pal_fill_ask(pal_fill *f, int32_t place)
 {
-    PAL_ASSERT(pal_fill_is_open(f, slot));
-    f->slot[slot].asked = true;
+    PAL_ASSERT(pal_fill_is_open(f, place));
+    f->place[place].asked = true;
 }
 
 void pal_fill_ask_open(pal_fill *f)
 {
-    for (int32_t i = 0; i < f->slots; i++)
+    for (int32_t i = 0; i < f->places; i++)
         if (pal_fill_is_open(f, i)) pal_fill_ask(f, i);
 }
 
-double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot)
+double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t place)
 {
-    return f->uniform(f->uniform_context, f, purpose, slot);
+    return f->uniform(f->uniform_context, f, purpose, place);
 }
 
 int32_t pal_fill_steps(const pal_fill *f)
@@ -140,9 +140,9 @@ int32_t pal_fill_steps(const pal_fill *f)
     return f->options.steps ? f->options.steps : 64;
 }
 
-static void reveal(pal_fill *f, int32_t slot, int32_t id, double probability)
+static void reveal(pal_fill *f, int32_t place, int32_t id, double probability)
 {
-    pal_slot *s = &f->slot[slot];
+    pal_fill_place *s = &f->place[place];
     f->tokens[s->at] = id;
     s->step = f->step;
     s->rank = f->next_rank;
@@ -153,29 +153,29 @@ static void reveal(pal_fill *f, int32_t slot, int32_t id, double probability)
 }
 
 /* Once a place is <empty>, so are all later ones of its blank: they follow without an evaluation. */
-static void reveal_tail(pal_fill *f, int32_t slot)
+static void reveal_tail(pal_fill *f, int32_t place)
 {
-    const pal_blank *blank = &f->blank[f->slot[slot].blank];
-    for (int32_t i = f->slot[slot].index + 1; i < blank->most; i++)
-        if (pal_fill_is_open(f, blank->slot + i)) {
-            f->slot[blank->slot + i].alternatives = 0;
-            reveal(f, blank->slot + i, f->classes->empty, 1.0);
+    const pal_blank *blank = &f->blank[f->place[place].blank];
+    for (int32_t i = f->place[place].index + 1; i < blank->max; i++)
+        if (pal_fill_is_open(f, blank->place + i)) {
+            f->place[blank->place + i].alternatives = 0;
+            reveal(f, blank->place + i, f->classes->empty, 1.0);
         }
 }
 
-void pal_fill_mask(pal_fill *f, int32_t slot)
+void pal_fill_mask(pal_fill *f, int32_t place)
 {
-    PAL_ASSERT(!f->slot[slot].pinned && f->slot[slot].step >= 0);
-    f->tokens[f->slot[slot].at] = f->classes->mask;
-    f->slot[slot].step = -1;
-    f->slot[slot].rank = PAL_RANK_UNKNOWN;
+    PAL_ASSERT(!f->place[place].pinned && f->place[place].step >= 0);
+    f->tokens[f->place[place].at] = f->classes->mask;
+    f->place[place].step = -1;
+    f->place[place].rank = PAL_RANK_UNKNOWN;
     f->open++;
     f->tokens_changed = f->order_changed = true;
 }
 
-void pal_fill_pin(pal_fill *f, int32_t slot, int32_t id)
+void pal_fill_pin(pal_fill *f, int32_t place, int32_t id)
 {
-    pal_slot *s = &f->slot[slot];
+    pal_fill_place *s = &f->place[place];
     const bool hides = id == f->classes->empty && !s->pinned; /* what is pinned as <empty> may not be shown any more */
     if (s->step < 0) f->open--;
     if (f->tokens[s->at] != id || hides) f->tokens_changed = true;
@@ -187,72 +187,72 @@ void pal_fill_pin(pal_fill *f, int32_t slot, int32_t id)
     s->alternatives = 0;
 }
 
-void pal_fill_law(pal_fill *f, int32_t slot, const float *logits)
+void pal_fill_probabilities(pal_fill *f, int32_t place, const float *logits)
 {
     pal_support support;
-    pal_support_of(&support, f, slot);
+    pal_support_of(&support, f, place);
     for (int32_t id = 0; id < f->classes->vocab; id++)
-        f->law[id] = pal_support_has(&support, f->classes, id) ? pal_bounded((double)logits[id]) : PAL_NEVER;
-    pal_softmax(f->law, f->classes->vocab);
+        f->probs[id] = pal_support_has(&support, f->classes, id) ? pal_bounded((double)logits[id]) : PAL_NEVER;
+    pal_softmax(f->probs, f->classes->vocab);
 }
 
 void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
 {
     int at[PAL_FILL_ROWS];
-    int32_t slot[PAL_FILL_ROWS];
-    for (int32_t i = 0; i < f->slots;) {
+    int32_t place[PAL_FILL_ROWS];
+    for (int32_t i = 0; i < f->places;) {
         int count = 0;
-        for (; i < f->slots && count < PAL_FILL_ROWS; i++)
-            if (f->slot[i].asked && pal_fill_is_open(f, i)) {
-                slot[count] = i;
-                at[count++] = (int)f->slot[i].shown_at;
+        for (; i < f->places && count < PAL_FILL_ROWS; i++)
+            if (f->place[i].asked && pal_fill_is_open(f, i)) {
+                place[count] = i;
+                at[count++] = (int)f->place[i].shown_at;
             }
         if (!count) return;
         if (!f->predictor.logits(f->predictor.context, at, count, f->logits)) f->broken = true;
         for (int row = 0; row < count; row++) {
-            pal_fill_law(f, slot[row], f->logits + (size_t)row * (size_t)f->classes->vocab);
-            f->sureness[slot[row]] = measure(f->law, f->classes->vocab);
+            pal_fill_probabilities(f, place[row], f->logits + (size_t)row * (size_t)f->classes->vocab);
+            f->score[place[row]] = measure(f->probs, f->classes->vocab);
         }
     }
 }
 
-/* The likeliest tokens under f->law, for people to choose from. */
-static void note_alternatives(const pal_fill *f, pal_slot *s)
+/* The likeliest tokens under f->probs, for people to choose from. */
+static void note_alternatives(const pal_fill *f, pal_fill_place *s)
 {
     pal_top top = {.max = PAL_ALTERNATIVES, .id = s->alternative_id, .value = s->alternative_probability};
     for (int32_t id = 0; id < f->classes->vocab; id++)
-        if ((float)f->law[id] > 0.0f) pal_top_offer(&top, id, (float)f->law[id]);
+        if ((float)f->probs[id] > 0.0f) pal_top_offer(&top, id, (float)f->probs[id]);
     s->alternatives = top.count;
 }
 
-double pal_fill_look_at(pal_fill *f, int32_t slot)
+double pal_fill_look_at(pal_fill *f, int32_t place)
 {
-    int at = (int)f->slot[slot].shown_at;
-    PAL_ASSERT(f->slot[slot].answered);
+    int at = (int)f->place[place].shown_at;
+    PAL_ASSERT(f->place[place].answered);
     if (!f->predictor.logits(f->predictor.context, &at, 1, f->logits)) f->broken = true;
-    pal_fill_law(f, slot, f->logits);
-    return f->classes->empty >= 0 ? f->law[f->classes->empty] : 0.0;
+    pal_fill_probabilities(f, place, f->logits);
+    return f->classes->empty >= 0 ? f->probs[f->classes->empty] : 0.0;
 }
 
 void pal_fill_set_end(pal_fill *f, double end)
 {
     int32_t empty = f->classes->empty;
-    double words = 1.0 - f->law[empty];
+    double words = 1.0 - f->probs[empty];
     if (words <= 0.0) return;
-    for (int32_t id = 0; id < f->classes->vocab; id++) f->law[id] *= (1.0 - end) / words;
-    f->law[empty] = end;
+    for (int32_t id = 0; id < f->classes->vocab; id++) f->probs[id] *= (1.0 - end) / words;
+    f->probs[empty] = end;
 }
 
-void pal_fill_end_at(pal_fill *f, int32_t slot)
+void pal_fill_end_at(pal_fill *f, int32_t place)
 {
-    note_alternatives(f, &f->slot[slot]);
-    reveal(f, slot, f->classes->empty, f->law[f->classes->empty]);
-    reveal_tail(f, slot);
+    note_alternatives(f, &f->place[place]);
+    reveal(f, place, f->classes->empty, f->probs[f->classes->empty]);
+    reveal_tail(f, place);
 }
 
-/* Draws among the words of f->law, in which the blank ends with probability `end`.  A repetition is one of any token of
+/* Draws among the words of f->probs, in which the blank ends with probability `end`.  A repetition is one of any token of
  * the page. */
-static void draw_word(pal_fill *f, int32_t slot, double u, double end)
+static void draw_word(pal_fill *f, int32_t place, double u, double end)
 {
     const pal_choose_context page = {.tokens = f->tokens, .count = (size_t)f->n, .given = true};
     pal_choose_options how = pal_choose_defaults();
@@ -265,28 +265,28 @@ static void draw_word(pal_fill *f, int32_t slot, double u, double end)
     if (end > 0.0) pal_fill_set_end(f, 0.0);
     pal_chosen chosen = {0};
     (void)pal_choose(&f->scratch, &how, f->logits, &page, u, &chosen, NULL); /* nothing given can fail */
-    reveal(f, slot, chosen.id, chosen.own * (1.0 - end));
+    reveal(f, place, chosen.id, chosen.own * (1.0 - end));
 }
 
 /* The blank ends here by the model's own law: temperature and truncation shape the words, not the length.  (A length
  * is many small decisions, place by place; sharpened each, they would add up to blanks of a word or none.) */
-void pal_fill_draw_by_law(pal_fill *f, int32_t slot)
+void pal_fill_draw_from_probs(pal_fill *f, int32_t place)
 {
-    double end = f->classes->empty >= 0 ? f->law[f->classes->empty] : 0.0,
-           u = pal_fill_uniform(f, PAL_DRAW_TOKEN, slot);
+    double end = f->classes->empty >= 0 ? f->probs[f->classes->empty] : 0.0,
+           u = pal_fill_uniform(f, PAL_DRAW_TOKEN, place);
     if (end > 0.0 && (end >= 1.0 || (f->options.temperature == 0.0 ? end > 0.5 : u < end))) {
-        pal_fill_end_at(f, slot);
+        pal_fill_end_at(f, place);
         return;
     }
-    note_alternatives(f, &f->slot[slot]);
-    draw_word(f, slot, u > end ? (u - end) / (1.0 - end) : 0.0, end);
+    note_alternatives(f, &f->place[place]);
+    draw_word(f, place, u > end ? (u - end) / (1.0 - end) : 0.0, end);
 }
 
-void pal_fill_draw(pal_fill *f, int32_t slot)
+void pal_fill_draw(pal_fill *f, int32_t place)
 {
-    if (!pal_fill_is_open(f, slot)) return; /* an <empty> drawn before it in this step decided it */
-    pal_fill_look_at(f, slot);
-    pal_fill_draw_by_law(f, slot);
+    if (!pal_fill_is_open(f, place)) return; /* an <empty> drawn before it in this step decided it */
+    pal_fill_look_at(f, place);
+    pal_fill_draw_from_probs(f, place);
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------ */
@@ -303,7 +303,7 @@ static double time_of_step(const pal_fill *f)
 {
     const int32_t steps = pal_fill_steps(f), left = steps - f->step + 1;
     if (f->sampler->is.steps) return (left > 1 ? left : 1) / (double)steps;
-    return f->open / (double)f->slots;
+    return f->open / (double)f->places;
 }
 
 /* Begins the next step; whether it changes anything. */
@@ -311,8 +311,8 @@ static bool begin(pal_fill *f)
 {
     f->step++;
     f->next_rank = 1;
-    for (int32_t i = 0; i < f->slots; i++) {
-        pal_slot *s = &f->slot[i];
+    for (int32_t i = 0; i < f->places; i++) {
+        pal_fill_place *s = &f->place[i];
         s->asked = false;
         if (s->rank != PAL_RANK_UNKNOWN && s->rank >= f->next_rank) f->next_rank = s->rank + 1;
     }
@@ -350,12 +350,12 @@ pal_status pal_fill_step(pal_fill *f, pal_error *err)
     const bool tokens_changed = f->tokens_changed, order_changed = f->order_changed;
     bool changed = false;
     f->broken = false;
-    for (int32_t i = 0; i < f->slots; i++) f->slot[i].drawn = false;
+    for (int32_t i = 0; i < f->places; i++) f->place[i].drawn = false;
     while (!changed && !f->broken && !finished(f))
         changed = pal_fill_take_step(f); /* time steps without an event pass unseen */
     if (!f->broken) return finished(f) ? PAL_OK : PAL_MORE;
-    for (int32_t i = 0; i < f->slots; i++)
-        if (f->slot[i].drawn) pal_fill_mask(f, i);
+    for (int32_t i = 0; i < f->places; i++)
+        if (f->place[i].drawn) pal_fill_mask(f, i);
     f->step = step;
     f->evaluations = evaluations;
     f->tokens_changed = tokens_changed;

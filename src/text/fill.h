@@ -14,10 +14,10 @@
 typedef enum { PAL_FIRST_FREE, PAL_FIRST_WORD, PAL_FIRST_INSIDE } pal_first;
 
 typedef struct {
-    int32_t least, most; /* tokens; least < most only where the vocabulary has <empty> */
-    int32_t slot;        /* its first slot; the others follow */
-    pal_first first;     /* whether the first token must or must not begin a word */
-    bool drop_space;     /* that token's space mark is not written: it is given, or starts the page */
+    int32_t min, max; /* tokens; least < most only where the vocabulary has <empty> */
+    int32_t place;    /* its first slot; the others follow */
+    pal_first first;  /* whether the first token must or must not begin a word */
+    bool drop_space;  /* that token's space mark is not written: it is given, or starts the page */
 } pal_blank;
 
 /* A place of a blank. */
@@ -32,7 +32,7 @@ typedef struct {
     float probability;
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];
     float alternative_probability[PAL_ALTERNATIVES];
-} pal_slot;
+} pal_fill_place;
 
 enum { PAL_FILL_ROWS = 16 }; /* rows of logits looked at together */
 
@@ -40,8 +40,8 @@ typedef struct pal_fill pal_fill;
 typedef struct pal_sampler_row pal_sampler_row; /* samplers/samplers.h */
 
 /* Where chance comes from: a number in [0, 1) for one purpose, the present step and one slot (-1: none).  When
- * a token is to be drawn, f->law is its law at temperature 1. */
-typedef double pal_uniform_fn(void *context, const pal_fill *f, pal_purpose purpose, int32_t slot);
+ * a token is to be drawn, f->probs is its law at temperature 1. */
+typedef double pal_uniform_fn(void *context, const pal_fill *f, pal_purpose purpose, int32_t place);
 
 struct pal_fill {
     pal_predictor predictor;
@@ -52,12 +52,12 @@ struct pal_fill {
     pal_query query;         /* made of what follows; count 0: no evaluation is needed */
     int32_t shown_n, *shown; /* [n], tokens as the network is shown them */
     int32_t *shown_rank;     /* [n] */
-    int *asked;              /* [slots], indices in `shown` */
+    int *asked;              /* [places], indices in `shown` */
     bool drops_empty;        /* it is not shown what is known to be <empty>, as if the blank were shorter */
-    int32_t blanks, slots;
-    pal_blank *blank; /* [blanks] */
-    pal_slot *slot;   /* [slots], in order of position */
-    int32_t open;     /* slots not revealed */
+    int32_t blanks, places;
+    pal_blank *blank;      /* [blanks] */
+    pal_fill_place *place; /* [places], in order of position */
+    int32_t open;          /* slots not revealed */
     int32_t step, evaluations;
     int32_t next_rank;                  /* of what the present step reveals */
     double time;                        /* of the present step's query; `ask` may set another */
@@ -67,16 +67,16 @@ struct pal_fill {
     pal_uniform_fn *uniform;            /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
     void *uniform_context;
     float *logits; /* [PAL_FILL_ROWS, vocab] */
-    double *law;   /* [vocab], scratch.probabilities */
+    double *probs; /* [vocab], scratch.probabilities */
     pal_choose_scratch scratch;
-    double *sureness; /* [slots], scratch of the samplers */
-    int32_t *chosen;  /* [slots], the same: what `ask` leaves for `step` */
+    double *score;   /* [places], scratch of the samplers */
+    int32_t *chosen; /* [places], the same: what `ask` leaves for `step` */
     int32_t chosen_count;
 };
 
-/* Places what is shown for up to `most` tokens and the scratch arrays (logits to chosen); tokens, blank and slot are
+/* Places what is shown for up to `max_tokens` tokens and the scratch arrays (logits to chosen); tokens, blank and slot are
  * the caller's. */
-void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t most, int32_t slots, pal_arena *arena);
+void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t places, pal_arena *arena);
 
 /* Ready for the first step: every slot that is not pinned is masked. */
 void pal_fill_start(pal_fill *f);
@@ -96,40 +96,40 @@ const pal_query *pal_fill_query(pal_fill *f);
 void pal_fill_answered(pal_fill *f);
 
 /* Makes a token given text. */
-void pal_fill_pin(pal_fill *f, int32_t slot, int32_t id);
+void pal_fill_pin(pal_fill *f, int32_t place, int32_t id);
 
-static inline bool pal_fill_is_open(const pal_fill *f, int32_t slot)
+static inline bool pal_fill_is_open(const pal_fill *f, int32_t place)
 {
-    return f->slot[slot].step < 0;
+    return f->place[place].step < 0;
 }
 
 /* ---- for samplers: samplers/samplers.h says when ---- */
 
 /* The present step wants the logits of this open slot, or of all that are open: no others can be looked at. */
-void pal_fill_ask(pal_fill *f, int32_t slot);
+void pal_fill_ask(pal_fill *f, int32_t place);
 void pal_fill_ask_open(pal_fill *f);
 
-/* f->law := the law of a slot's token given what is revealed: softmax over the tokens it may have,
+/* f->probs := the law of a slot's token given what is revealed: softmax over the tokens it may have,
  * temperature 1.  logits[vocab] is its row. */
-void pal_fill_law(pal_fill *f, int32_t slot, const float *logits);
+void pal_fill_probabilities(pal_fill *f, int32_t place, const float *logits);
 
-/* f->sureness[i] := measure(f->law) of every slot i that was asked for, rows of logits taken together. */
-typedef double pal_measure_fn(const double *law, int32_t vocab);
+/* f->score[i] := measure(f->probs) of every slot i that was asked for, rows of logits taken together. */
+typedef double pal_measure_fn(const double *probs, int32_t vocab);
 void pal_fill_measure(pal_fill *f, pal_measure_fn *measure);
 pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; /* larger is surer */
 
 /* Draws the token of an open slot at the present step and reveals it.  Slots drawn together are drawn in order of
  * position. */
-void pal_fill_draw(pal_fill *f, int32_t slot);
+void pal_fill_draw(pal_fill *f, int32_t place);
 
 /* The parts of that, for who decides otherwise where a blank ends. */
-double pal_fill_look_at(pal_fill *f, int32_t slot);   /* f->law := its law; returns that of <empty> */
-void pal_fill_set_end(pal_fill *f, double end);       /* gives <empty> this probability, the words the rest */
-void pal_fill_end_at(pal_fill *f, int32_t slot);      /* reveals it and what follows in the blank as <empty> */
-void pal_fill_draw_by_law(pal_fill *f, int32_t slot); /* draws from f->law and reveals */
+double pal_fill_look_at(pal_fill *f, int32_t place);       /* f->probs := its law; returns that of <empty> */
+void pal_fill_set_end(pal_fill *f, double end);            /* gives <empty> this probability, the words the rest */
+void pal_fill_end_at(pal_fill *f, int32_t place);          /* reveals it and what follows in the blank as <empty> */
+void pal_fill_draw_from_probs(pal_fill *f, int32_t place); /* draws from f->probs and reveals */
 
-void pal_fill_mask(pal_fill *f, int32_t slot); /* back to the mask */
-double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t slot);
+void pal_fill_mask(pal_fill *f, int32_t place); /* back to the mask */
+double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t place);
 int32_t pal_fill_steps(const pal_fill *f); /* time steps of the samplers that have them */
 
 #endif

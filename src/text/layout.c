@@ -11,13 +11,13 @@ typedef struct {
     size_t too_long; /* byte of the page from which on the context does not hold it, or SIZE_MAX */
 } builder;
 
-void pal_layout_place(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena)
+void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena)
 {
     /* A given segment has at most bytes + 1 tokens; BOS and EOS are two more. */
-    size_t most = page->bytes + page->count + (size_t)page->places + 2;
-    l->tokens = pal_take(arena, most, sizeof *l->tokens);
+    size_t max = page->bytes + page->count + (size_t)page->places + 2;
+    l->tokens = pal_take(arena, max, sizeof *l->tokens);
     l->blank = pal_take(arena, page->blanks, sizeof *l->blank);
-    l->slot = pal_take(arena, (size_t)page->places, sizeof *l->slot);
+    l->place = pal_take(arena, (size_t)page->places, sizeof *l->place);
     s->view = pal_take(arena, page->bytes, 1);
     s->encode = pal_take(arena, pal_vocab_scratch_bytes(v, page->bytes), 1);
 }
@@ -69,16 +69,16 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
 {
     const pal_segment *segment = &b->page->segments[index];
     pal_layout *l = b->l;
-    int32_t number = (int32_t)(l->slots ? l->slot[l->slots - 1].blank + 1 : 0);
+    int32_t number = (int32_t)(l->places ? l->place[l->places - 1].blank + 1 : 0);
     bool page_start = index == 0 && pal_vocab_special(b->v)->add_space_prefix;
     pal_blank *blank = &l->blank[number];
-    *blank = (pal_blank){.least = segment->least, .most = segment->most, .slot = l->slots};
+    *blank = (pal_blank){.min = segment->min, .max = segment->max, .place = l->places};
     blank->first = b->options->borders && (dropped_space || page_start) ? PAL_FIRST_WORD
                    : after_letter                                       ? PAL_FIRST_INSIDE
                                                                         : PAL_FIRST_FREE;
     blank->drop_space = dropped_space || page_start;
-    for (int32_t i = 0; i < segment->most; i++) {
-        l->slot[l->slots++] = (pal_slot){.at = l->total, .blank = number, .index = i, .step = -1};
+    for (int32_t i = 0; i < segment->max; i++) {
+        l->place[l->places++] = (pal_fill_place){.at = l->total, .blank = number, .index = i, .step = -1};
         l->tokens[l->total++] = pal_vocab_special(b->v)->mask;
     }
     if (l->total > b->context && b->too_long == SIZE_MAX) b->too_long = segment->offset;
@@ -90,7 +90,7 @@ static size_t blank_beyond(const builder *b, int32_t end)
     const pal_blank *blank = b->l->blank;
     for (size_t i = 0; i < b->page->count; i++) {
         if (!b->page->segments[i].blank) continue;
-        if (b->l->slot[blank->slot].at + blank->most > end) return b->page->segments[i].offset;
+        if (b->l->place[blank->place].at + blank->max > end) return b->page->segments[i].offset;
         blank++;
     }
     return SIZE_MAX;
@@ -104,13 +104,13 @@ static pal_status choose_window(const builder *b, pal_error *err)
     int32_t context = b->context;
     l->shown_from = 0;
     l->shown = l->total < context ? l->total : context;
-    if (l->total <= context || !l->slots) return PAL_OK;
+    if (l->total <= context || !l->places) return PAL_OK;
     if (!b->options->window)
         return pal_fail(err, PAL_E_CONTEXT,
                         "the page has more tokens than the context of the model holds "
                         "(the window option shows the model a part of it)",
                         b->too_long);
-    int32_t first = l->slot[0].at, last = l->slot[l->slots - 1].at, spare = context - (last - first + 1);
+    int32_t first = l->place[0].at, last = l->place[l->places - 1].at, spare = context - (last - first + 1);
     if (spare < 0)
         return pal_fail(err, PAL_E_CONTEXT,
                         "the blanks and what stands between them are longer than the context "
@@ -120,7 +120,7 @@ static pal_status choose_window(const builder *b, pal_error *err)
     if (from > l->total - context) from = l->total - context;
     if (from < 0) from = 0;
     l->shown_from = from;
-    for (int32_t i = 0; i < l->slots; i++) l->slot[i].at -= from;
+    for (int32_t i = 0; i < l->places; i++) l->place[i].at -= from;
     return PAL_OK;
 }
 
@@ -130,14 +130,14 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
     const pal_special *special = pal_vocab_special(v);
     builder b = {.l = l, .s = s, .page = page, .v = v, .options = options, .context = context, .too_long = SIZE_MAX};
     bool dropped_space = false, after_letter = false;
-    l->total = l->slots = 0;
+    l->total = l->places = 0;
     if (options->document && special->bos >= 0) l->tokens[l->total++] = special->bos;
     for (size_t i = 0; i < page->count; i++) {
         if (!page->segments[i].blank) {
             add_given(&b, i, &dropped_space, &after_letter);
             continue;
         }
-        if (page->segments[i].least < page->segments[i].most && special->empty < 0)
+        if (page->segments[i].min < page->segments[i].max && special->empty < 0)
             return pal_fail(err, PAL_E_UNSUPPORTED,
                             "the model has no <empty> token: its blanks need exact lengths, "
                             "such as [[5]]",

@@ -12,8 +12,8 @@ typedef struct {
     int32_t total;
     int32_t shown_from, shown; /* the window of `tokens` that the network sees: at most the context */
     pal_blank *blank;          /* [page->blanks] */
-    pal_slot *slot;            /* [page->places]; `at` counts from shown_from */
-    int32_t slots;
+    pal_fill_place *place;     /* [page->places]; `at` counts from shown_from */
+    int32_t places;
 } pal_layout;
 
 /* Arrays of a page with room for its worst case, and scratch that only pal_layout_build uses. */
@@ -21,7 +21,8 @@ typedef struct {
     char *view;   /* [page->bytes] */
     void *encode; /* scratch of the tokenizer */
 } pal_layout_scratch;
-void pal_layout_place(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena);
+void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
+                       pal_arena *arena);
 
 /* PAL_E_CONTEXT: longer than `context` tokens and options->window is off, or the blanks alone are. */
 pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,

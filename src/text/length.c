@@ -8,20 +8,20 @@
 #include "length.h"
 #include "samplers/samplers.h"
 
-/* Index of the first place that is known to be <empty>; `most` if none is. */
+/* Index of the first place that is known to be <empty>; `max` if none is. */
 static int32_t end_of(const pal_fill *f, const pal_blank *blank)
 {
-    for (int32_t i = 0; i < blank->most; i++)
-        if (!pal_fill_is_open(f, blank->slot + i) && f->tokens[f->slot[blank->slot + i].at] == f->classes->empty)
+    for (int32_t i = 0; i < blank->max; i++)
+        if (!pal_fill_is_open(f, blank->place + i) && f->tokens[f->place[blank->place + i].at] == f->classes->empty)
             return i;
-    return blank->most;
+    return blank->max;
 }
 
-bool pal_length_is_settled(const pal_fill *f, const pal_blank *blank)
+bool pal_length_is_known(const pal_fill *f, const pal_blank *blank)
 {
-    if (blank->least == blank->most) return true;
+    if (blank->min == blank->max) return true;
     int32_t end = end_of(f, blank);
-    return end <= blank->least || !pal_fill_is_open(f, blank->slot + end - 1);
+    return end <= blank->min || !pal_fill_is_open(f, blank->place + end - 1);
 }
 
 /* A sampler that draws place by place asks at an open place how likely the blank ends there, among all the lengths that
@@ -29,16 +29,16 @@ bool pal_length_is_settled(const pal_fill *f, const pal_blank *blank)
 bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank)
 {
     int32_t end = end_of(f, blank);
-    return f->sampler->lengths == PAL_LENGTHS_AT_ONCE || end == 0 || end == blank->most ||
-           f->slot[blank->slot + end].pinned || !pal_fill_is_open(f, blank->slot + end - 1);
+    return f->sampler->lengths == PAL_LENGTHS_AT_ONCE || end == 0 || end == blank->max ||
+           f->place[blank->place + end].pinned || !pal_fill_is_open(f, blank->place + end - 1);
 }
 
-/* f->law := that of a place, with the probability that the blank ends there given that it does not end before.  Returns
+/* f->probs := that of a place, with the probability that the blank ends there given that it does not end before.  Returns
  * the probability that it ends there or before; *reached is the largest of those before, since a network's own need not
  * rise from place to place. */
-static double end_by(pal_fill *f, int32_t slot, double *reached)
+static double end_by(pal_fill *f, int32_t place, double *reached)
 {
-    const double no_longer = pal_fill_look_at(f, slot);
+    const double no_longer = pal_fill_look_at(f, place);
     const bool rises = no_longer > *reached;
     pal_fill_set_end(f, rises ? (no_longer - *reached) / (1.0 - *reached) : 0.0);
     if (rises) *reached = no_longer;
@@ -50,39 +50,40 @@ static double end_by(pal_fill *f, int32_t slot, double *reached)
 static void draw_length(pal_fill *f, const pal_blank *blank, int32_t end)
 {
     const bool greedy = f->options.temperature == 0.0;
-    const int32_t last = blank->slot + end - 1;
+    const int32_t last = blank->place + end - 1;
     double reached = 0.0;
-    for (int32_t slot = blank->slot + blank->least; slot <= last; slot++) {
-        if (!pal_fill_is_open(f, slot)) continue;
-        const double no_longer = end_by(f, slot, &reached);
-        if (slot == last && !(greedy && no_longer > 0.5)) {
-            pal_fill_draw_by_law(f, slot); /* which also draws whether it ends */
-        } else if (greedy ? no_longer > 0.5 : pal_fill_uniform(f, PAL_DRAW_TOKEN, slot) < f->law[f->classes->empty]) {
-            pal_fill_end_at(f, slot);
+    for (int32_t place = blank->place + blank->min; place <= last; place++) {
+        if (!pal_fill_is_open(f, place)) continue;
+        const double no_longer = end_by(f, place, &reached);
+        if (place == last && !(greedy && no_longer > 0.5)) {
+            pal_fill_draw_from_probs(f, place); /* which also draws whether it ends */
+        } else if (greedy ? no_longer > 0.5
+                          : pal_fill_uniform(f, PAL_DRAW_TOKEN, place) < f->probs[f->classes->empty]) {
+            pal_fill_end_at(f, place);
             return;
         }
     }
 }
 
-static void settle(pal_fill *f, const pal_blank *blank)
+static void draw_blank(pal_fill *f, const pal_blank *blank)
 {
-    int32_t end = end_of(f, blank), last = blank->slot + end - 1;
-    bool drawn = end < blank->most && !f->slot[blank->slot + end].pinned;
+    int32_t end = end_of(f, blank), last = blank->place + end - 1;
+    bool drawn = end < blank->max && !f->place[blank->place + end].pinned;
     if (!drawn) {
         draw_length(f, blank, end);
         return;
     }
     pal_fill_look_at(f, last);
     pal_fill_set_end(f, 0.0);
-    pal_fill_draw_by_law(f, last);
+    pal_fill_draw_from_probs(f, last);
 }
 
-bool pal_length_settle(pal_fill *f, bool together)
+bool pal_length_draw(pal_fill *f, bool together)
 {
     bool changed = false;
     for (int32_t i = 0; i < f->blanks && (together || !changed); i++) {
-        if (pal_length_is_settled(f, &f->blank[i])) continue;
-        settle(f, &f->blank[i]);
+        if (pal_length_is_known(f, &f->blank[i])) continue;
+        draw_blank(f, &f->blank[i]);
         changed = true;
     }
     return changed;

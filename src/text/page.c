@@ -42,17 +42,17 @@ static pal_status read_lengths(reader *r, pal_segment *blank)
 {
     if (looking_at(r, r->at, '?')) {
         r->at++;
-        blank->least = r->rules->free_least;
-        blank->most = r->rules->free_most;
+        blank->min = r->rules->free_min;
+        blank->max = r->rules->free_max;
         return PAL_OK;
     }
-    if (!read_number(r, &blank->least))
+    if (!read_number(r, &blank->min))
         return pal_fail(r->err, PAL_E_TEXT, "a blank must hold a number, two numbers with a dash, or ?" HOW_TO_ESCAPE,
                         blank->offset);
-    blank->most = blank->least;
+    blank->max = blank->min;
     if (looking_at(r, r->at, '-')) {
         r->at++;
-        if (!read_number(r, &blank->most))
+        if (!read_number(r, &blank->max))
             return pal_fail(r->err, PAL_E_TEXT, "a number is missing after the dash of a blank" HOW_TO_ESCAPE,
                             blank->offset);
     }
@@ -72,12 +72,12 @@ static pal_status read_blank(reader *r, pal_segment *blank)
                                           : "a blank must end with ]] right after its length" HOW_TO_ESCAPE,
                         blank->offset);
     r->at += 2;
-    if (blank->least < 1 || blank->most < 1)
+    if (blank->min < 1 || blank->max < 1)
         return pal_fail(r->err, PAL_E_TEXT, "a blank must be at least 1 token long" HOW_TO_ESCAPE, blank->offset);
-    if (blank->least > r->rules->longest || blank->most > r->rules->longest)
+    if (blank->min > r->rules->longest || blank->max > r->rules->longest)
         return pal_fail(r->err, PAL_E_TEXT, "a blank is longer than the context of the model" HOW_TO_ESCAPE,
                         blank->offset);
-    if (blank->least > blank->most)
+    if (blank->min > blank->max)
         return pal_fail(r->err, PAL_E_TEXT, "the two lengths of a blank are the wrong way round" HOW_TO_ESCAPE,
                         blank->offset);
     return PAL_OK;
@@ -128,7 +128,7 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
         if (page->segments) page->segments[page->count] = blank;
         page->count++;
         page->blanks++;
-        page->places += blank.most;
+        page->places += blank.max;
         if (page->places > rules->longest)
             return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model",
                             blank.offset);

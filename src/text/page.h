@@ -8,9 +8,9 @@
 
 typedef struct {
     bool blank;
-    size_t offset;       /* byte in the source where it starts */
-    size_t from, bytes;  /* given text: range in pal_page.text */
-    int32_t least, most; /* blank: tokens it may have */
+    size_t offset;      /* byte in the source where it starts */
+    size_t from, bytes; /* given text: range in pal_page.text */
+    int32_t min, max;   /* blank: tokens it may have */
 } pal_segment;
 
 typedef struct {
@@ -18,12 +18,12 @@ typedef struct {
     size_t count, blanks;
     char *text; /* all given text, escapes resolved, one segment after the other */
     size_t bytes;
-    int64_t places; /* sum of `most` over the blanks */
+    int64_t places; /* sum of `max` over the blanks */
 } pal_page;
 
 typedef struct {
-    int32_t longest;               /* no blank may be longer, nor all together: the context */
-    int32_t free_least, free_most; /* what [[?]] stands for */
+    int32_t longest;            /* no blank may be longer, nor all together: the context */
+    int32_t free_min, free_max; /* what [[?]] stands for */
 } pal_page_rules;
 
 /* Reads source[bytes] twice with the same code: with page->segments and page->text NULL it only counts

@@ -1,17 +1,17 @@
 #include "score.h"
-#include "law.h"
+#include "probabilities.h"
 #include "../core/math.h"
 
 #include <string.h>
 
-void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena)
+void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t max_tokens, pal_arena *arena)
 {
-    s->shown = pal_take(arena, (size_t)most, sizeof *s->shown);
-    s->rank = pal_take(arena, (size_t)most, sizeof *s->rank);
-    s->order = pal_take(arena, (size_t)most, sizeof *s->order);
-    s->asked = pal_take(arena, (size_t)most, sizeof *s->asked);
+    s->shown = pal_take(arena, (size_t)max_tokens, sizeof *s->shown);
+    s->rank = pal_take(arena, (size_t)max_tokens, sizeof *s->rank);
+    s->order = pal_take(arena, (size_t)max_tokens, sizeof *s->order);
+    s->asked = pal_take(arena, (size_t)max_tokens, sizeof *s->asked);
     s->logits = pal_take2(arena, PAL_FILL_ROWS, (size_t)vocab, sizeof *s->logits);
-    s->law = pal_take(arena, (size_t)vocab, sizeof *s->law);
+    s->probs = pal_take(arena, (size_t)vocab, sizeof *s->probs);
 }
 
 /* One evaluation for the laws of s->order[0 .. count), each found `shift` positions on, with the ranks in s->rank. */
@@ -33,27 +33,27 @@ static void mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
     }
 }
 
-/* s->law := the model's law of one position.  The diffusion softmax leaves out control pieces. */
-static void law_of(pal_scorer *s, const float *logits, bool causal)
+/* s->probs := the model's law of one position.  The diffusion softmax leaves out control pieces. */
+static void fill_probs(pal_scorer *s, const float *logits, bool causal)
 {
     for (int32_t id = 0; id < s->classes->vocab; id++) {
         double logit = pal_bounded((double)logits[id]);
-        s->law[id] = !causal && (s->classes->of[id] & PAL_CLASS_LEFT_OUT) ? PAL_NEVER : logit;
+        s->probs[id] = !causal && (s->classes->of[id] & PAL_CLASS_LEFT_OUT) ? PAL_NEVER : logit;
     }
-    pal_softmax(s->law, s->classes->vocab);
+    pal_softmax(s->probs, s->classes->vocab);
 }
 
-typedef void visit_fn(void *context, int32_t index, const double *law);
+typedef void visit_fn(void *context, int32_t index, const double *probs);
 
 /* Calls visit(context, i, law) for the positions of the last evaluation, rows of logits taken together. */
-static void each_law(pal_scorer *s, int32_t count, bool causal, visit_fn *visit, void *context)
+static void each_row(pal_scorer *s, int32_t count, bool causal, visit_fn *visit, void *context)
 {
     for (int32_t done = 0; done < count; done += PAL_FILL_ROWS) {
         int rows = count - done < PAL_FILL_ROWS ? (int)(count - done) : PAL_FILL_ROWS;
         if (!s->predictor.logits(s->predictor.context, s->asked + done, rows, s->logits)) s->broken = true;
         for (int i = 0; i < rows; i++) {
-            law_of(s, s->logits + (size_t)i * (size_t)s->classes->vocab, causal);
-            visit(context, done + i, s->law);
+            fill_probs(s, s->logits + (size_t)i * (size_t)s->classes->vocab, causal);
+            visit(context, done + i, s->probs);
         }
     }
 }
@@ -63,10 +63,10 @@ typedef struct {
     double nats;
 } sum_context;
 
-static void add_nats(void *context, int32_t index, const double *law)
+static void add_nats(void *context, int32_t index, const double *probs)
 {
     sum_context *c = context;
-    c->nats -= pal_log(law[c->tokens[c->at[index]]]);
+    c->nats -= pal_log(probs[c->tokens[c->at[index]]]);
 }
 
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
@@ -75,7 +75,7 @@ double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
     for (int32_t i = 0; i < n; i++) s->rank[i] = i < given ? 0 : i - given + 1;
     for (int32_t i = given; i < n; i++) s->order[i - given] = i;
     evaluate(s, tokens, n, n - given, -1, 0.0);
-    each_law(s, n - given, true, add_nats, &c);
+    each_row(s, n - given, true, add_nats, &c);
     return c.nats;
 }
 
@@ -86,7 +86,7 @@ static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32
     sum_context c = {.tokens = tokens, .at = s->order};
     mask(s, tokens, n, k);
     evaluate(s, s->shown, n, k, 0, k / (double)length);
-    each_law(s, k, false, add_nats, &c);
+    each_row(s, k, false, add_nats, &c);
     return c.nats;
 }
 
@@ -145,14 +145,14 @@ typedef struct {
     const int32_t *tokens;
 } adaptive_context;
 
-static void keep_surest(void *context, int32_t index, const double *law)
+static void keep_best(void *context, int32_t index, const double *probs)
 {
     adaptive_context *c = context;
-    double sureness = c->measure(law, c->s->classes->vocab);
-    if (c->best_index >= 0 && sureness <= c->best) return;
-    c->best = sureness;
+    double score = c->measure(probs, c->s->classes->vocab);
+    if (c->best_index >= 0 && score <= c->best) return;
+    c->best = score;
     c->best_index = index;
-    c->nats = -pal_log(law[c->tokens[c->s->order[index]]]);
+    c->nats = -pal_log(probs[c->tokens[c->s->order[index]]]);
 }
 
 void pal_score_adaptive_start(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given)
@@ -166,7 +166,7 @@ double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, 
 {
     adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
     evaluate(s, s->shown, n, s->open, 0, s->open / (double)s->length);
-    each_law(s, s->open, false, keep_surest, &c);
+    each_row(s, s->open, false, keep_best, &c);
     if (s->broken) return c.nats; /* with the page as it was */
     s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
     s->rank[s->order[c.best_index]] = s->length - s->open + 1;

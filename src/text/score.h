@@ -14,12 +14,12 @@ enum { PAL_SCORE_ENUMERATED = 10 }; /* up to this many tokens the bound is compu
 typedef struct {
     pal_predictor predictor;
     const pal_classes *classes;
-    int32_t *shown; /* [most], what the network is shown */
-    int32_t *rank;  /* [most], when that became known, as in pal_query */
-    int *asked;     /* [most], positions of the last evaluation */
-    int32_t *order; /* [most], positions */
+    int32_t *shown; /* [max_tokens], what the network is shown */
+    int32_t *rank;  /* [max_tokens], when that became known, as in pal_query */
+    int *asked;     /* [max_tokens], positions of the last evaluation */
+    int32_t *order; /* [max_tokens], positions */
     float *logits;  /* [PAL_FILL_ROWS, vocab] */
-    double *law;    /* [vocab] */
+    double *probs;  /* [vocab] */
     int32_t open;   /* of an adaptive order under way: order[0 .. open) are still masked */
     int32_t length; /* how many that were in the beginning */
     uint32_t set;   /* of an exact bound under way: the sets of positions below this one are done */
@@ -28,7 +28,7 @@ typedef struct {
     bool broken; /* the predictor has given NaN or infinity: what the last call returned means nothing */
 } pal_scorer;
 
-void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t most, pal_arena *arena);
+void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t max_tokens, pal_arena *arena);
 
 /* Causal: sum of -log p(token | before), exactly; tokens[0] must be given. */
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given);

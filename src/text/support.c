@@ -50,39 +50,39 @@ static void find_moves(byte_moves *m, const pal_classes *c)
         }
 }
 
-static bool must_be_word(const pal_fill *f, const pal_slot *slot)
+static bool must_be_word(const pal_fill *f, const pal_fill_place *place)
 {
-    return slot->index == 0 && f->blank[slot->blank].first == PAL_FIRST_WORD;
+    return place->index == 0 && f->blank[place->blank].first == PAL_FIRST_WORD;
 }
 
 /* States after the slot's token.  An open slot may hold any whole token, and a byte piece where no word is due. */
-static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_slot *slot, bool open, unsigned set)
+static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_fill_place *place, bool open, unsigned set)
 {
-    int32_t id = f->tokens[slot->at];
+    int32_t id = f->tokens[place->at];
     bool byte = !open && (f->classes->of[id] & PAL_CLASS_BYTE);
     unsigned out = byte ? 0 : set & 1u << BOUNDARY;
     for (int state = 0; state < STATES; state++) {
         if (!(set >> state & 1)) continue;
         int to = byte ? next_state(state, f->classes->byte[id]) : DEAD;
         if (to != DEAD) out |= 1u << to;
-        if (open && !must_be_word(f, slot)) out |= m->reach[state];
+        if (open && !must_be_word(f, place)) out |= m->reach[state];
     }
     return out;
 }
 
 /* States in which the slot may start for its token to end in one of `set`. */
-static unsigned backward(const pal_fill *f, const byte_moves *m, const pal_slot *slot, unsigned set)
+static unsigned backward(const pal_fill *f, const byte_moves *m, const pal_fill_place *place, unsigned set)
 {
     unsigned out = 0;
     for (int state = 0; state < STATES; state++)
-        if (forward(f, m, slot, slot->step < 0, 1u << state) & set) out |= 1u << state;
+        if (forward(f, m, place, place->step < 0, 1u << state) & set) out |= 1u << state;
     return out;
 }
 
 /* A slot before a token counts as open where it holds <empty>: only a pin asks there, and reopens it. */
-static bool open_before(const pal_fill *f, const pal_slot *slot)
+static bool open_before(const pal_fill *f, const pal_fill_place *place)
 {
-    return slot->step < 0 || f->tokens[slot->at] == f->classes->empty;
+    return place->step < 0 || f->tokens[place->at] == f->classes->empty;
 }
 
 static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank, int32_t index)
@@ -92,10 +92,10 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
     bool any = false;
     find_moves(&moves, f->classes);
     for (int32_t i = 0; i < index; i++) {
-        const pal_slot *slot = &f->slot[blank->slot + i];
-        before = forward(f, &moves, slot, open_before(f, slot), before);
+        const pal_fill_place *place = &f->place[blank->place + i];
+        before = forward(f, &moves, place, open_before(f, place), before);
     }
-    for (int32_t i = blank->most - 1; i > index; i--) after = backward(f, &moves, &f->slot[blank->slot + i], after);
+    for (int32_t i = blank->max - 1; i > index; i--) after = backward(f, &moves, &f->place[blank->place + i], after);
     for (int b = 0; b < 256; b++) {
         s->byte[b] = false;
         for (int state = 0; state < STATES; state++) {
@@ -113,9 +113,9 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
 
 static bool empty_allowed(const pal_fill *f, const pal_blank *blank, int32_t index)
 {
-    if (index < blank->least) return false; /* all of a blank of exact length */
-    for (int32_t i = index + 1; i < blank->most; i++) {
-        const pal_slot *later = &f->slot[blank->slot + i];
+    if (index < blank->min) return false; /* all of a blank of exact length */
+    for (int32_t i = index + 1; i < blank->max; i++) {
+        const pal_fill_place *later = &f->place[blank->place + i];
         if (later->step >= 0 && f->tokens[later->at] != f->classes->empty) return false;
     }
     return true;
@@ -125,16 +125,16 @@ static bool empty_allowed(const pal_fill *f, const pal_blank *blank, int32_t ind
 static bool behind_empty(const pal_fill *f, const pal_blank *blank, int32_t index)
 {
     for (int32_t i = 0; i < index; i++) {
-        const pal_slot *earlier = &f->slot[blank->slot + i];
+        const pal_fill_place *earlier = &f->place[blank->place + i];
         if (earlier->step >= 0 && f->tokens[earlier->at] == f->classes->empty) return true;
     }
     return false;
 }
 
-void pal_support_of(pal_support *s, const pal_fill *f, int32_t slot)
+void pal_support_of(pal_support *s, const pal_fill *f, int32_t place)
 {
-    const pal_blank *blank = &f->blank[f->slot[slot].blank];
-    int32_t index = f->slot[slot].index;
+    const pal_blank *blank = &f->blank[f->place[place].blank];
+    int32_t index = f->place[place].index;
     bool first = index == 0;
     s->forbidden = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     if (first && blank->first == PAL_FIRST_INSIDE) s->forbidden |= PAL_CLASS_WORD;
@@ -148,9 +148,9 @@ void pal_support_of(pal_support *s, const pal_fill *f, int32_t slot)
         utf8_rule(s, f, blank, index);
 }
 
-void pal_support_of_pin(pal_support *s, const pal_fill *f, int32_t slot)
+void pal_support_of_pin(pal_support *s, const pal_fill *f, int32_t place)
 {
-    const pal_blank *blank = &f->blank[f->slot[slot].blank];
-    *s = (pal_support){.word = must_be_word(f, &f->slot[slot])};
-    utf8_rule(s, f, blank, f->slot[slot].index);
+    const pal_blank *blank = &f->blank[f->place[place].blank];
+    *s = (pal_support){.word = must_be_word(f, &f->place[place])};
+    utf8_rule(s, f, blank, f->place[place].index);
 }

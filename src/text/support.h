@@ -17,11 +17,11 @@ typedef struct {
     bool byte[256];
 } pal_support;
 
-void pal_support_of(pal_support *s, const pal_fill *f, int32_t slot);
+void pal_support_of(pal_support *s, const pal_fill *f, int32_t place);
 
 /* For a token that somebody pins, where byte pieces are allowed: `whole` and `byte` alone.  What is <empty> before it will
  * be open again. */
-void pal_support_of_pin(pal_support *s, const pal_fill *f, int32_t slot);
+void pal_support_of_pin(pal_support *s, const pal_fill *f, int32_t place);
 
 static inline bool pal_support_has(const pal_support *s, const pal_classes *c, int32_t id)
 {

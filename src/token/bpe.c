@@ -106,9 +106,9 @@ static bool add_merge(pal_vocab *v, pal_str text, uint32_t rank, bool *used)
     v->made[rank] = id;
     *used = id >= 0;
     if (id < 0) return true;
-    pal_merge *place = find_merge(v, left, right);
-    if (place && place->left < 0) *place = (pal_merge){left, right, rank};
-    return place;
+    pal_merge *entry = find_merge(v, left, right);
+    if (entry && entry->left < 0) *entry = (pal_merge){left, right, rank};
+    return entry;
 }
 
 /* A piece is a word if merging its bytes gives it; with the rule of Llama 3 it always is. */
@@ -117,7 +117,7 @@ static bool mark_words(pal_vocab *v)
     pal_merger m = {.vocab = v, .bytes = (uint32_t)v->longest, .made = v->made};
     void *scratch = malloc(v->longest * PAL_MERGER_EACH + 1);
     if (!scratch) return false;
-    m.ids = pal_merger_place(&m, scratch);
+    m.ids = pal_merger_layout(&m, scratch);
     for (int32_t i = 0; i < v->size; i++) {
         pal_piece *p = &v->pieces[i];
         if (!p->merges || pal_vocab_find_text(v, p->text) != i) continue;
@@ -175,7 +175,7 @@ void pal_bpe_encode(const pal_vocab *v, const char *text, size_t bytes, bool spe
 {
     work w = {.merger = {.vocab = v, .bytes = (uint32_t)bytes, .made = v->made}, .text = text, .out = out};
     size_t from = 0;
-    w.merger.ids = pal_merger_place(&w.merger, scratch);
+    w.merger.ids = pal_merger_layout(&w.merger, scratch);
     for (size_t at = 0; at < bytes;) {
         const pal_whole *whole = pal_vocab_match_whole(v, text + at, bytes - at, special);
         if (!whole) {

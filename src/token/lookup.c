@@ -73,12 +73,12 @@ static bool table_add(const pal_vocab *v, int32_t *table, int32_t id)
     bool by_name = table == v->table;
     uint32_t slot = hash(by_name ? p->name : p->text);
     for (int step = 0; step < PAL_PROBE_MAX; step++, slot++) {
-        int32_t *place = &table[slot & (v->slots - 1)];
-        if (*place < 0) {
-            *place = id;
+        int32_t *entry = &table[slot & (v->slots - 1)];
+        if (*entry < 0) {
+            *entry = id;
             return true;
         }
-        const pal_piece *other = &v->pieces[*place];
+        const pal_piece *other = &v->pieces[*entry];
         if (other->merges != p->merges) continue;
         if (by_name ? pal_str_same(other->name, p->name) : pal_str_same(other->text, p->text)) return true;
     }

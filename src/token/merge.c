@@ -1,7 +1,7 @@
 /* merge.c - a heap of pairs, and merging by it. */
 #include "merge.h"
 
-void *pal_merger_place(pal_merger *m, void *scratch)
+void *pal_merger_layout(pal_merger *m, void *scratch)
 {
     m->symbols = scratch;
     m->heap = (pal_pair *)(m->symbols + m->bytes);

@@ -49,7 +49,7 @@ struct pal_merger {
 enum { PAL_MERGER_EACH = sizeof(pal_symbol) + 2 * sizeof(pal_pair) + sizeof(int32_t) };
 
 /* Lends `scratch` to m, where m->bytes is set, for symbols and heap; returns the first byte behind them. */
-void *pal_merger_place(pal_merger *m, void *scratch);
+void *pal_merger_layout(pal_merger *m, void *scratch);
 
 /* Merges all that can be merged; the symbols are in place. */
 void pal_merge_all(pal_merger *m, pal_price_fn *price);

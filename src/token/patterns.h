@@ -30,9 +30,9 @@ static inline size_t pal_run_of(const char *text, size_t at, size_t end, unsigne
 }
 
 /* \p{N}{1,most} */
-static inline size_t pal_some_numbers(const char *text, size_t at, size_t end, int most)
+static inline size_t pal_some_numbers(const char *text, size_t at, size_t end, int max)
 {
-    for (pal_char c; most > 0 && pal_is(c = pal_char_at(text, at, end), PAL_NUMBER); most--) at += c.bytes;
+    for (pal_char c; max > 0 && pal_is(c = pal_char_at(text, at, end), PAL_NUMBER); max--) at += c.bytes;
     return at;
 }
 

@@ -12,10 +12,10 @@
 
 /* m->left_part is [unused pieces] bytes of the left part that the piece was last made of.  The parts of the
  * scratch follow one another from the most to the least aligned, so none needs padding. */
-static pal_merger place(const pal_vocab *v, const char *text, size_t bytes, bool prefix, void *scratch)
+static pal_merger start_merger(const pal_vocab *v, const char *text, size_t bytes, bool prefix, void *scratch)
 {
     pal_merger m = {.vocab = v, .text = text, .bytes = (uint32_t)bytes + prefix};
-    m.left_part = pal_merger_place(&m, scratch);
+    m.left_part = pal_merger_layout(&m, scratch);
     if (prefix) {
         char *copy = (char *)(m.left_part + v->unused_count);
         copy[0] = ' ';
@@ -130,7 +130,7 @@ void pal_spm_encode(const pal_vocab *v, const char *text, size_t bytes, bool pre
     const size_t begin = special ? put_leading_control(v, text, bytes, out) : 0;
     if (begin == bytes) return;
     if (begin > 0) prefix = false;
-    pal_merger m = place(v, text + begin, bytes - begin, prefix, scratch);
+    pal_merger m = start_merger(v, text + begin, bytes - begin, prefix, scratch);
     cut_into_symbols(&m, special, prefix);
     pal_merge_all(&m, price);
     put_symbols(&m, out);

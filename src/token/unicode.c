@@ -20,10 +20,10 @@ size_t pal_utf8_char(const char *text, size_t bytes)
 }
 
 /* Of runs of cases in turn each code point has its own. */
-static unsigned class_in_run(unsigned class, uint32_t place)
+static unsigned class_in_run(unsigned class, uint32_t index)
 {
     const unsigned both = PAL_UPPER | PAL_LOWER;
-    return (class & both) == both ? class & ~(place & 1 ? (unsigned)PAL_UPPER : (unsigned)PAL_LOWER) : class;
+    return (class & both) == both ? class & ~(index & 1 ? (unsigned)PAL_UPPER : (unsigned)PAL_LOWER) : class;
 }
 
 /* The last listed run that starts at or before the code point, and on from there. */

@@ -13,7 +13,7 @@ typedef struct {
     const pal_kernels *k;
     float *x, *y, *sum, *factor, *addend; /* [PLACES, CHANNELS] twice, [CHANNELS] */
     pal_conv2d conv;
-    pal_conv2d_room room;
+    pal_conv2d_scratch scratch;
 } picture_state;
 
 static void column_sums(void *state)
@@ -37,7 +37,7 @@ static void scale_shift_silu(void *state)
 static void convolve(void *state)
 {
     const picture_state *s = state;
-    pal_conv2d_run(&(pal_compute){s->k}, &s->conv, s->y, s->x, SIDE, SIDE, &s->room);
+    pal_conv2d_run(&(pal_compute){s->k}, &s->conv, s->y, s->x, SIDE, SIDE, &s->scratch);
 }
 
 /* 3x3, CHANNELS to CHANNELS, in `type`; false where memory is short.  *weights is the caller's to free. */
@@ -45,15 +45,15 @@ static bool make_conv(picture_state *s, uint32_t type, void **weights)
 {
     const size_t count = (size_t)CHANNELS * PATCH;
     float *values = malloc(count * sizeof *values);
-    void *room = malloc((size_t)PAL_PANEL * PATCH * sizeof(float));
+    void *scratch = malloc((size_t)PAL_PANEL * PATCH * sizeof(float));
     *weights = malloc(count * sizeof(float));
-    bool good = values && room && *weights;
+    bool good = values && scratch && *weights;
     for (size_t i = 0; good && i < count; i++) values[i] = (float)(i * 40503u % 2001) * 1e-5f - 0.01f;
     good = good && pal_quantize_weights(*weights, values, type, count);
-    if (good) pal_panels_pack(*weights, type, CHANNELS, PATCH, room);
+    if (good) pal_panels_pack(*weights, type, CHANNELS, PATCH, scratch);
     s->conv = (pal_conv2d){{.type = type, .rows = CHANNELS, .cols = PATCH, .data = *weights}, CHANNELS, 3, 1};
     free(values);
-    free(room);
+    free(scratch);
     return good;
 }
 
@@ -61,11 +61,11 @@ static void run_conv(picture_state *s, uint32_t type, const char *name)
 {
     void *weights;
     pal_arena arena = {0};
-    pal_conv2d_layout(&s->room, PATCH, VALUES, &arena);
+    pal_conv2d_layout(&s->scratch, PATCH, VALUES, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     if (make_conv(s, type, &weights) && block) {
         arena = pal_arena_in(block);
-        pal_conv2d_layout(&s->room, PATCH, VALUES, &arena);
+        pal_conv2d_layout(&s->scratch, PATCH, VALUES, &arena);
         bench_line(name, "3x3 on 14 x 14, 64 to 64", s->k->isa, type == PAL_F32 ? FLOAT : INTEGER,
                    (double)VALUES * (double)PATCH, bench_seconds(convolve, s));
     }

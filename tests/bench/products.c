@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WEIGHTS_BYTES = 256 << 20, MOST_ROWS_X = 256, MOST_COLS = 2048, MOST_ROWS_W = 2048 };
+enum { WEIGHTS_BYTES = 256 << 20, MAX_ROWS_X = 256, MAX_COLS = 2048, MAX_ROWS_W = 2048 };
 
 typedef struct {
     pal_matmul_fn *matmul;
@@ -47,17 +47,17 @@ static bool make_weights(product_state *s, uint32_t type, int rows, int cols)
 {
     const size_t count = (size_t)rows * (size_t)cols;
     float *values = malloc(count * sizeof *values);
-    void *room = malloc((size_t)PAL_PANEL * (size_t)cols * sizeof(float));
-    bool good = values && room;
+    void *scratch = malloc((size_t)PAL_PANEL * (size_t)cols * sizeof(float));
+    bool good = values && scratch;
     s->bytes = pal_row_bytes(type, cols) * (size_t)rows;
     s->copies = WEIGHTS_BYTES / s->bytes;
     s->turn = 0;
     for (size_t i = 0; good && i < count; i++) values[i] = (float)(i * 2654435761u % 2001) * 1e-5f - 0.01f;
     good = good && pal_quantize_weights(s->weights, values, type, count);
-    if (good) pal_panels_pack(s->weights, type, rows, cols, room);
+    if (good) pal_panels_pack(s->weights, type, rows, cols, scratch);
     for (size_t i = 1; good && i < s->copies; i++) memcpy(s->weights + i * s->bytes, s->weights, s->bytes);
     free(values);
-    free(room);
+    free(scratch);
     return good;
 }
 
@@ -98,14 +98,14 @@ static void run_type(const pal_kernels *k, size_t t, product_state *s, const pal
 
 void bench_products(const pal_kernels *k, bench_wanted *wanted)
 {
-    const size_t most = (size_t)MOST_ROWS_X * MOST_COLS;
-    float *x = malloc(most * sizeof *x), *y = malloc((size_t)MOST_ROWS_X * MOST_ROWS_W * sizeof *y);
-    pal_quantized xq = {malloc(most), malloc(most / PAL_BLOCK * sizeof *xq.scale),
-                        malloc(most / PAL_BLOCK * sizeof *xq.bias), malloc(most * sizeof *xq.wide)};
+    const size_t max = (size_t)MAX_ROWS_X * MAX_COLS;
+    float *x = malloc(max * sizeof *x), *y = malloc((size_t)MAX_ROWS_X * MAX_ROWS_W * sizeof *y);
+    pal_quantized xq = {malloc(max), malloc(max / PAL_BLOCK * sizeof *xq.scale),
+                        malloc(max / PAL_BLOCK * sizeof *xq.bias), malloc(max * sizeof *xq.wide)};
     product_state s = {.weights = malloc(WEIGHTS_BYTES), .product = {.x = x, .y = y}};
     if (x && y && xq.q && xq.scale && xq.bias && xq.wide && s.weights) {
-        for (size_t i = 0; i < most; i++) x[i] = (float)(i * 40503u % 2001) * 1e-3f - 1.0f;
-        k->quantize(&xq, x, most);
+        for (size_t i = 0; i < max; i++) x[i] = (float)(i * 40503u % 2001) * 1e-3f - 1.0f;
+        k->quantize(&xq, x, max);
         for (size_t t = 0; t < sizeof types / sizeof *types; t++)
             if (wanted(types[t].name)) run_type(k, t, &s, &xq);
     } else {

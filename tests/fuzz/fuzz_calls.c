@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { VOCAB = 481, ROOM = 10, FILES = 2, GENERATORS = 2, PAGES = 2, MOST_CALLS = 48, MOST_BIAS = 4 };
+enum { VOCAB = 481, CAPACITY = 10, FILES = 2, GENERATORS = 2, PAGES = 2, MAX_CALLS = 48, MAX_BIAS = 4 };
 
 static pal_model *causal, *filling; /* tiny-ar, tiny-infill */
 static pal_grammar *grammars[3];
@@ -26,8 +26,8 @@ static void open_all(void)
 /* Numbers at which limits are, also wrong ones. */
 static int32_t next_int(input *in)
 {
-    static const int32_t numbers[] = {-1,       0,  1,         2,         3,         ROOM - 1, ROOM,
-                                      ROOM + 1, -2, INT32_MAX, INT32_MIN, VOCAB - 1, VOCAB};
+    static const int32_t numbers[] = {-1,           0,  1,         2,         3,         CAPACITY - 1, CAPACITY,
+                                      CAPACITY + 1, -2, INT32_MAX, INT32_MIN, VOCAB - 1, VOCAB};
     const unsigned byte = next(in);
     return byte < 0xF0 ? (int32_t)(byte % 16) : numbers[(byte - 0xF0) % (sizeof numbers / sizeof *numbers)];
 }
@@ -66,10 +66,10 @@ typedef struct {
     file files[FILES];
 } texts;
 
-static pal_generate_options next_options(input *in, pal_logit_bias *bias, pal_stop_text *stops)
+static pal_generate_options next_options(input *in, pal_logit_bias *bias, pal_stop_string *stops)
 {
-    static const pal_stop_text known[] = {{"a", 1},        {"((", 2}, {"\xF0\x9F", 2},
-                                          {"\x98\x80", 2}, {"", 0},   {"abcabd", 6}};
+    static const pal_stop_string known[] = {{"a", 1},        {"((", 2}, {"\xF0\x9F", 2},
+                                            {"\x98\x80", 2}, {"", 0},   {"abcabd", 6}};
     pal_generate_options o = pal_generate_defaults();
     const unsigned flags = next(in), more = next(in);
     o.seed = next(in);
@@ -88,7 +88,7 @@ static pal_generate_options next_options(input *in, pal_logit_bias *bias, pal_st
     if (more & 16) o.repetition_penalty = next_real(in);
     for (; more & 32 && o.stop_count < 1 + more % 2; o.stop_count++)
         stops[o.stop_count] = known[next(in) % (sizeof known / sizeof *known)];
-    for (; more & 64 && o.logit_bias_count < MOST_BIAS; o.logit_bias_count++)
+    for (; more & 64 && o.logit_bias_count < MAX_BIAS; o.logit_bias_count++)
         bias[o.logit_bias_count] = (pal_logit_bias){next_id(in), next(in) & 1 ? -INFINITY : next_real(in)};
     o.stop = stops;
     o.logit_bias = bias;
@@ -98,8 +98,8 @@ static pal_generate_options next_options(input *in, pal_logit_bias *bias, pal_st
 /* In place of the one that is there, if the options are good. */
 static pal_status make_writer(texts *t, writer *w, input *in, pal_error *err)
 {
-    pal_logit_bias bias[MOST_BIAS];
-    pal_stop_text stops[2];
+    pal_logit_bias bias[MAX_BIAS];
+    pal_stop_string stops[2];
     const pal_generate_options o = next_options(in, bias, stops);
     pal_generator *made = NULL;
     size_t bytes = 0;
@@ -140,7 +140,7 @@ static pal_status append_some(texts *t, input *in, pal_error *err)
     int32_t ids[16];
     const int32_t n = next_int(in);
     for (int32_t i = 0; i < 16 && i < n; i++) ids[i] = next_id(in);
-    return pal_sequence_append(t->sequence, ids, n > 16 ? ROOM + 1 : n, err);
+    return pal_sequence_append(t->sequence, ids, n > 16 ? CAPACITY + 1 : n, err);
 }
 
 static pal_status prompt_ids(const writer *w, input *in, pal_error *err)
@@ -148,7 +148,7 @@ static pal_status prompt_ids(const writer *w, input *in, pal_error *err)
     int32_t ids[16];
     const int32_t n = next_int(in);
     for (int32_t i = 0; i < 16 && i < n; i++) ids[i] = next_id(in);
-    return pal_generator_prompt_tokens(w->generator, ids, n > 16 ? ROOM + 1 : n, err);
+    return pal_generator_prompt_tokens(w->generator, ids, n > 16 ? CAPACITY + 1 : n, err);
 }
 
 static pal_status prompt_text(const writer *w, input *in, pal_error *err)
@@ -229,13 +229,13 @@ static void check_unchanged(view *before, view *after, bool failed, bool stepped
 static void run_texts(input *in)
 {
     texts t = {0};
-    const pal_sequence_options s = {.max_tokens = ROOM, .batch = 3, .kv = (pal_kv_type)(next(in) % PAL_KV_TYPES)};
+    const pal_sequence_options s = {.max_tokens = CAPACITY, .batch = 3, .kv = (pal_kv_type)(next(in) % PAL_KV_TYPES)};
     size_t bytes;
     check(!pal_sequence_bytes(causal, &s, &bytes, NULL), "no size of a sequence");
     t.block = block_of(bytes);
     check(!pal_sequence_init(&t.sequence, causal, &s, t.block, bytes, NULL), "no sequence");
     for (int i = 0; i < FILES; i++) t.files[i].data = block_of(0);
-    for (int calls = 0; calls < MOST_CALLS && in->at < in->end; calls++) {
+    for (int calls = 0; calls < MAX_CALLS && in->at < in->end; calls++) {
         const unsigned byte = next(in);
         writer *w = &t.writers[byte >> 4 & 1];
         pal_error err = {0};
@@ -287,7 +287,7 @@ static pal_infill_options next_fill(input *in, pal_pin *pins)
 }
 
 /* Pieces of pages, and bytes. */
-static size_t next_text(input *in, char *text, size_t room)
+static size_t next_text(input *in, char *text, size_t capacity)
 {
     static const char *const parts[] = {"[[2]]", "[[?]]", "[[1-3]]", "the dog ", "\\", "[", "\xF0\x9F\x98\x80",
                                         " a",    "]]"};
@@ -296,7 +296,7 @@ static size_t next_text(input *in, char *text, size_t room)
         const unsigned byte = next(in);
         const char *part = parts[byte % (sizeof parts / sizeof *parts)];
         const size_t length = byte >= 0xF0 ? 1 : strlen(part);
-        if (room - size < length) break;
+        if (capacity - size < length) break;
         memcpy(text + size, byte >= 0xF0 ? (const char *)&(char){(char)next(in)} : part, length);
         size += length;
     }
@@ -371,7 +371,7 @@ static void check_page(const pal_session *s)
 static void run_pages(input *in)
 {
     page pages[PAGES] = {0};
-    for (int calls = 0; calls < MOST_CALLS && in->at < in->end; calls++) {
+    for (int calls = 0; calls < MAX_CALLS && in->at < in->end; calls++) {
         const unsigned byte = next(in);
         page *p = &pages[byte >> 4 & 1];
         pal_error err = {0};

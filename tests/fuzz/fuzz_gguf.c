@@ -14,15 +14,15 @@ static volatile unsigned fuzz_sink; /* what was read goes here, or the compiler 
 
 typedef struct {
     uint8_t *data;
-    size_t size, room;
+    size_t size, capacity;
 } bytes;
 
 static bool take(void *context, const void *data, size_t size)
 {
     bytes *b = context;
-    if (size > b->room - b->size) {
-        b->room = 2 * b->room + size;
-        b->data = realloc(b->data, b->room);
+    if (size > b->capacity - b->size) {
+        b->capacity = 2 * b->capacity + size;
+        b->data = realloc(b->data, b->capacity);
         REQUIRE(b->data);
     }
     memcpy(b->data + b->size, data, size);

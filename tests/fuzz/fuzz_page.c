@@ -17,7 +17,7 @@ static void check(bool holds, const char *what)
     abort();
 }
 
-static void *room(size_t bytes)
+static void *must_alloc(size_t bytes)
 {
     void *block = malloc(bytes ? bytes : 1);
     check(block != NULL, "no memory");
@@ -35,8 +35,8 @@ static bool read_page(pal_page *page, const char *source, size_t size, const pal
         return false;
     }
     const pal_page counted = *page;
-    page->segments = room(page->count * sizeof *page->segments);
-    page->text = room(page->bytes);
+    page->segments = must_alloc(page->count * sizeof *page->segments);
+    page->text = must_alloc(page->bytes);
     check(pal_page_read(page, source, size, rules, NULL) == PAL_OK, "the second pass fails");
     check(page->count == counted.count && page->blanks == counted.blanks, "the second pass counts other segments");
     check(page->bytes == counted.bytes && page->places == counted.places, "the second pass counts other bytes");
@@ -57,7 +57,7 @@ static size_t write_page(const pal_page *page, char *out, size_t capacity)
     for (size_t i = 0; i < page->count; i++) {
         const pal_segment *s = &page->segments[i];
         if (s->blank)
-            length += (size_t)snprintf(out + length, capacity - length, "[[%d-%d]]", (int)s->least, (int)s->most);
+            length += (size_t)snprintf(out + length, capacity - length, "[[%d-%d]]", (int)s->min, (int)s->max);
         else
             length +=
                 pal_page_escape(page->text + s->from, s->bytes, i + 1 < page->count, out + length, capacity - length);
@@ -73,8 +73,8 @@ static void compare(const pal_page *a, const pal_page *b)
     for (size_t i = 0; i < a->count; i++) {
         const pal_segment *s = &a->segments[i], *t = &b->segments[i];
         check(s->blank == t->blank && s->from == t->from && s->bytes == t->bytes, "another segment came back");
-        check(s->least == t->least && s->most == t->most, "another length came back");
-        check(!s->blank || (s->least >= 1 && s->least <= s->most), "lengths are out of order");
+        check(s->min == t->min && s->max == t->max, "another length came back");
+        check(!s->blank || (s->min >= 1 && s->min <= s->max), "lengths are out of order");
     }
 }
 
@@ -82,7 +82,7 @@ static void compare(const pal_page *a, const pal_page *b)
 static void check_escaped(const char *source, size_t size, const pal_page_rules *rules, bool before_blank)
 {
     static const char blank[] = "[[1]]";
-    char *written = room(2 * size + sizeof blank);
+    char *written = must_alloc(2 * size + sizeof blank);
     pal_page page;
     size_t length = pal_page_escape(source, size, before_blank, written, 2 * size);
     check(length <= 2 * size, "escaped text is longer than promised");
@@ -99,7 +99,7 @@ static void check_escaped(const char *source, size_t size, const pal_page_rules 
 
 static void check_view(const char *text, size_t size)
 {
-    char *view = room(size);
+    char *view = must_alloc(size);
     size_t bytes = pal_normalise(text, size, view), at = 0;
     check(bytes <= size, "the view is longer than the text");
     for (size_t i = 0; i <= bytes; i += bytes / 16 + 1) {
@@ -116,11 +116,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!size) return 0;
-    const pal_page_rules rules = {.longest = 1 + data[0], .free_least = 1, .free_most = 1 + data[0] / 4};
+    const pal_page_rules rules = {.longest = 1 + data[0], .free_min = 1, .free_max = 1 + data[0] / 4};
     const char *source = (const char *)data + 1;
     size--;
     size_t capacity = 24 * (size + 1);
-    char *written = room(capacity);
+    char *written = must_alloc(capacity);
     pal_page page, again;
     if (read_page(&page, source, size, &rules)) {
         size_t length = write_page(&page, written, capacity);

@@ -69,13 +69,14 @@ static void ask(const pal_model *m)
     REQUIRE((info != NULL) == pal_model_info(m)->can_image);
     REQUIRE(info || pal_model_info(m)->why_not);
     for (int32_t i = 0; info && i < info->labels; i++) REQUIRE(strlen(pal_image_label(m, i)) < 64);
-    for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++) REQUIRE(pal_image_can(m, (pal_image_sampler)s, &why) || (why && *why));
+    for (int s = 0; s < PAL_IMAGE_SAMPLERS; s++)
+        REQUIRE(pal_image_supports(m, (pal_image_sampler)s, &why) || (why && *why));
 }
 
 /* Two steps, if the picture is small enough for that to be quick. */
 static void draw(const pal_model *m)
 {
-    pal_image_options o = pal_image_defaults(pal_image_best(m));
+    pal_image_options o = pal_image_defaults(pal_image_default_sampler(m));
     pal_drawing *d;
     pal_error err = {0};
     size_t bytes;

@@ -7,7 +7,7 @@
 
 #include "core/sha256.h"
 
-enum { KINDS = 7, ROOM = 12, HEAD = 56, WORDS = 40, VOCAB = 481 };
+enum { KINDS = 7, CAPACITY = 12, HEAD = 56, WORDS = 40, VOCAB = 481 };
 
 /* A generator and what it had saved; another one of the same kind restores it. */
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
 static kind kinds[KINDS];
 static pal_model *model;
 static pal_grammar *grammar;
-static const pal_stop_text stop = {"aaaaaaaaaaaa\xF0\x9F", 14};
+static const pal_stop_string stop = {"aaaaaaaaaaaa\xF0\x9F", 14};
 
 static pal_generate_options options_of(unsigned which)
 {
@@ -38,7 +38,7 @@ static pal_generate_options options_of(unsigned which)
 
 static void begin(kind *k, unsigned which)
 {
-    pal_sequence_options s = {.max_tokens = ROOM, .batch = 4, .kv = (pal_kv_type)(which % PAL_KV_TYPES)};
+    pal_sequence_options s = {.max_tokens = CAPACITY, .batch = 4, .kv = (pal_kv_type)(which % PAL_KV_TYPES)};
     const pal_generate_options o = options_of(which);
     size_t bytes;
     check(!pal_sequence_bytes(model, &s, &bytes, NULL), "no size of a sequence");

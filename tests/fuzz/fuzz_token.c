@@ -50,7 +50,7 @@ static const test_piece fixed_bpe[] = {
     {"\xC3\x83\xC2\xA9", 2, PAL_PIECE_NORMAL, 0},
 };
 
-enum { FIXED = sizeof fixed / sizeof fixed[0], FIXED_BPE = sizeof fixed_bpe / sizeof fixed_bpe[0], MOST = 256 };
+enum { FIXED = sizeof fixed / sizeof fixed[0], FIXED_BPE = sizeof fixed_bpe / sizeof fixed_bpe[0], MAX_N = 256 };
 
 static const char *const rules[16] = {NULL,     "default",      "gpt-2",       "gpt-4o", "llama-bpe", "qwen2",
                                       "smollm", "falcon",       "tekken",      "qwen35", "youtu",     "deepseek-coder",
@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static pal_vocab *kept[32]; /* the fixed ones, opened once for speed */
     static unsigned char *kept_memory[32];
-    test_piece pieces[256 + MOST];
+    test_piece pieces[256 + MAX_N];
     unsigned flags = size > 0 ? data[0] : 0;
     unsigned char *memory;
     if (size > 0) data++, size--;

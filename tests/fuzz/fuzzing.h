@@ -102,7 +102,8 @@ static inline void check_generator(const pal_generator *g)
     int32_t n;
     const char *text = pal_generator_text(g, &size);
     const int32_t *tokens = pal_generator_tokens(g, &n);
-    check(n == p.tokens && n >= 0 && n <= p.room && p.unread >= 0 && p.unread <= n, "more tokens than there can be");
+    check(n == p.tokens && n >= 0 && n <= p.capacity && p.unread >= 0 && p.unread <= n,
+          "more tokens than there can be");
     check(p.generated >= 0 && p.dropped >= 0 && p.evaluations >= 0 && p.evaluated >= 0, "a count below zero");
     check((unsigned)p.finish < PAL_FINISHES && size <= p.text_bytes, "a finish or a text that cannot be");
     for (int32_t i = 0; i < n; i++) check(tokens[i] >= 0, "a token below zero");

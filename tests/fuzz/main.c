@@ -30,7 +30,7 @@ typedef struct {
 
 static struct {
     input *inputs;
-    size_t count, room;
+    size_t count, capacity;
 } corpus;
 
 /* ---- corpus ---------------------------------------------------------------------------------------- */
@@ -55,9 +55,9 @@ static void add_file(const char *path)
     size_t size = fread(data, 1, MAX_INPUT, stream);
     if (ferror(stream)) die("cannot read", path);
     fclose(stream);
-    if (corpus.count == corpus.room) {
-        corpus.room = corpus.room ? 2 * corpus.room : 64;
-        corpus.inputs = must(realloc(corpus.inputs, corpus.room * sizeof *corpus.inputs));
+    if (corpus.count == corpus.capacity) {
+        corpus.capacity = corpus.capacity ? 2 * corpus.capacity : 64;
+        corpus.inputs = must(realloc(corpus.inputs, corpus.capacity * sizeof *corpus.inputs));
     }
     corpus.inputs[corpus.count++] = (input){data, size};
 }

@@ -9,7 +9,7 @@ interface Trace {
 }
 
 /** Steps remembered of a sampler that takes words back; beyond it every other one is forgotten. */
-const MOST_TRACES = 512;
+const MAX_TRACES = 512;
 
 export class Draft {
   page: Page | null = null;
@@ -26,7 +26,7 @@ export class Draft {
     this.page = page;
     if (!this.traces || page.step % this.stride) return;
     this.traces.push({ step: page.step, texts: page.tokens.map((token) => (token.open ? null : token.text)) });
-    if (this.traces.length < MOST_TRACES) return;
+    if (this.traces.length < MAX_TRACES) return;
     this.stride *= 2;
     const kept = this.traces.filter((trace) => trace.step % this.stride === 0);
     this.traces.splice(0, this.traces.length, ...kept);

@@ -29,7 +29,7 @@ interface Places {
   outside?: readonly string[];
 }
 
-const MOST_SEED = 2n ** 64n - 1n;
+const MAX_SEED = 2n ** 64n - 1n;
 
 export class Form<Key extends string, Flag extends string> {
   readonly form: HTMLFormElement;
@@ -154,7 +154,7 @@ export class Form<Key extends string, Flag extends string> {
   check(): boolean {
     for (const key of this.inputs.keys()) if (this.problems.has(key)) this.say(key, '');
     const good = [...this.checks(), ...this.fields.map((field) => !this.problemOf(field) || this.say(field.key, this.problemOf(field)))];
-    good.push(this.seedValue() !== null || this.say('seed', `a whole number from 0 to ${MOST_SEED}`));
+    good.push(this.seedValue() !== null || this.say('seed', `a whole number from 0 to ${MAX_SEED}`));
     return !good.includes(false);
   }
 
@@ -197,7 +197,7 @@ export class Form<Key extends string, Flag extends string> {
     if (!text) return undefined;
     if (!/^\d{1,20}$/.test(text)) return null;
     const seed = BigInt(text);
-    return seed <= MOST_SEED ? seed : null;
+    return seed <= MAX_SEED ? seed : null;
   }
 
   /** As if it had been typed. */

@@ -11,7 +11,7 @@ const WORKING_BYTES = 32e6;
 /** Tokens that the library makes room for at most, unless told otherwise; keys and values are floats. */
 const ROOM = 4096;
 /** What 32-bit addresses reach. */
-export const MOST_BYTES = 2 ** 32;
+export const MAX_BYTES = 2 ** 32;
 
 export interface Glance {
   isGguf: boolean;

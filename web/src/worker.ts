@@ -23,7 +23,7 @@ const INSIDE = 1; // PAL_TOKENIZE_INSIDE
 const REPORT_MS = 100;
 /** Of a model whose context is longer, a text under way remembers so many tokens unless told otherwise. */
 const ROOM = 4096;
-const MOST_TOGETHER = 8; // more would make the steps between two messages long
+const MAX_TOGETHER = 8; // more would make the steps between two messages long
 
 const port = await workerPort();
 const tasks = new Map<number, Task>();
@@ -169,7 +169,7 @@ function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): T
 /** Drafts of a page are one batch to the network; what one of them asks for, all that need it get. */
 function evaluateTogether(on: Engine): void {
   const fills = [...tasks.values()].flatMap((task) => task.fill ?? []);
-  if (fills.length > 1) on.fillTogether(model, fills.slice(0, MOST_TOGETHER));
+  if (fills.length > 1) on.fillTogether(model, fills.slice(0, MAX_TOGETHER));
 }
 
 /** Tells what each step changed. */

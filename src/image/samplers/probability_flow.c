@@ -15,11 +15,11 @@ static float *stages_of(const pal_denoise *d, int32_t row)
 static pal_level level_of(const pal_denoise *d, int32_t row)
 {
     const pal_flow_clock *c = &d->clock[row];
-    return c->arrived ? pal_level_at(d->schedule, d->schedule->least) : pal_flow_level(c, d->schedule);
+    return c->arrived ? pal_level_at(d->schedule, d->schedule->min_time) : pal_flow_level(c, d->schedule);
 }
 
 /* Gathers the rows that are not done: d->picture, d->time and d->input. */
-static int32_t gather(pal_denoise *d)
+static int32_t collect_rows(pal_denoise *d)
 {
     int32_t n = 0;
     for (int32_t row = 0; row < d->count; row++) {
@@ -37,7 +37,7 @@ static int32_t gather(pal_denoise *d)
 }
 
 /* What follows for a row from eps at its state. */
-static void follow(pal_denoise *d, int32_t row, const float *state, const float *eps)
+static void advance_row(pal_denoise *d, int32_t row, const float *state, const float *eps)
 {
     const int32_t size = pal_denoise_size(d);
     const pal_level level = level_of(d, row);
@@ -58,13 +58,13 @@ static void follow(pal_denoise *d, int32_t row, const float *state, const float 
 
 void pal_denoise_rk45(pal_denoise *d)
 {
-    int32_t n = gather(d);
+    int32_t n = collect_rows(d);
     d->predictor.evaluate(
         d->predictor.context,
         &(pal_noise_query){.count = n, .picture = d->picture, .time = d->time, .x = d->input, .eps = d->eps});
     d->evaluations++;
     for (int32_t i = 0; i < n; i++)
-        follow(d, d->picture[i], d->input + pal_denoise_row(d, i), d->eps + pal_denoise_row(d, i));
+        advance_row(d, d->picture[i], d->input + pal_denoise_row(d, i), d->eps + pal_denoise_row(d, i));
     d->done = true;
     for (int32_t row = 0; row < d->count; row++) d->done = d->done && d->clock[row].done;
 }

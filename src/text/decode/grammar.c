@@ -154,7 +154,7 @@ static void visit(closure *c, size_t op, uint32_t parent)
 }
 
 /* One op that reads nothing. */
-static void follow(closure *c, node n)
+static void expand(closure *c, node n)
 {
     const pal_grammar *g = c->run->g;
     const pal_op *op = &g->ops[n.op];
@@ -172,9 +172,9 @@ static void follow(closure *c, node n)
     }
 }
 
-static void follow_all(closure *c)
+static void expand_all(closure *c)
 {
-    while (c->depth && !c->full) follow(c, c->run->nodes[c->run->stack[--c->depth]]);
+    while (c->depth && !c->full) expand(c, c->run->nodes[c->run->stack[--c->depth]]);
 }
 
 /* A way with that byte. */
@@ -194,7 +194,7 @@ static void read_byte(closure *c, node n, uint8_t byte)
             add_way(c, at);
         }
     }
-    follow_all(c);
+    expand_all(c);
 }
 
 static int32_t step(pal_grammar_run *run, int32_t from, uint8_t byte)
@@ -279,7 +279,7 @@ void pal_grammar_restart(pal_grammar_run *run)
     empty_cache(run);
     closure c = begin_closure(run);
     visit(&c, (size_t)run->g->rules[run->g->root].start, NO_NODE);
-    follow_all(&c);
+    expand_all(&c);
     run->path[0] = c.full ? FULL : find_config(run, c.count, c.may_end);
     run->state->nodes = run->state->tops = run->state->may_end = 0;
     if (run->path[0] >= 0 && !store(run, run->path[0])) run->path[0] = FULL;

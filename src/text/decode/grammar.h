@@ -20,8 +20,8 @@
 #include "pieces.h"
 
 enum {
-    PAL_GRAMMAR_TEXT_MOST = 1 << 20, /* bytes of a grammar */
-    PAL_GRAMMAR_DEPTH = 64,          /* groups inside of each other */
+    PAL_MAX_GRAMMAR_TEXT = 1 << 20, /* bytes of a grammar */
+    PAL_GRAMMAR_DEPTH = 64,         /* groups inside of each other */
     PAL_GRAMMAR_RULES = 1024,
     PAL_GRAMMAR_OPS = 32768,  /* of the program; x{5} is five times x */
     PAL_GRAMMAR_RANGES = 512, /* in one class */

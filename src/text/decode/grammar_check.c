@@ -124,10 +124,10 @@ static pal_status check_all(checker *c, pal_grammar *g, uint32_t *calls_left, pa
 
 pal_status pal_grammar_check(pal_grammar *g, pal_error *err)
 {
-    size_t n = g->rule_count, room = g->op_count > n ? g->op_count : n;
+    size_t n = g->rule_count, capacity = g->op_count > n ? g->op_count : n;
     checker c = {.g = g};
-    c.seen = calloc(room, sizeof *c.seen);
-    c.stack = calloc(room, sizeof *c.stack);
+    c.seen = calloc(capacity, sizeof *c.seen);
+    c.stack = calloc(capacity, sizeof *c.stack);
     c.calls = calloc(n * n, 1);
     uint32_t *calls_left = calloc(n, sizeof *calls_left);
     pal_status status = PAL_E_MEMORY;

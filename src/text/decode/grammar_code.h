@@ -44,7 +44,7 @@ struct pal_grammar {
     pal_row *rows;
     uint32_t *row_hash;                     /* [row_count] */
     size_t op_count, rule_count, row_count; /* and how many there is room for: */
-    size_t op_room, rule_room, row_room;
+    size_t op_capacity, rule_capacity, row_capacity;
     int32_t root; /* rule */
 };
 
@@ -61,7 +61,7 @@ void pal_ranges_normalise(pal_range *ranges, size_t *count, bool others);
 int32_t pal_grammar_row(pal_grammar *g, const pal_range *ranges, size_t count);
 
 /* Array of count elements of `size` bytes, made larger if there is room for no more; NULL: no memory. */
-void *pal_grammar_grow(void *array, size_t count, size_t *room, size_t size);
+void *pal_grammar_grow(void *array, size_t count, size_t *capacity, size_t size);
 
 /* Refuses rules that are not defined, never end or call themselves before anything else; marks last calls. */
 pal_status pal_grammar_check(pal_grammar *g, pal_error *err);

@@ -40,8 +40,8 @@ static bool open_gap(parser *p, size_t from, size_t count)
 {
     pal_grammar *g = p->g;
     if (count > PAL_GRAMMAR_OPS - g->op_count) return fail(p, PAL_E_UNSUPPORTED, "the grammar is too large", p->at);
-    while (g->op_room < g->op_count + count) {
-        pal_op *ops = pal_grammar_grow(g->ops, g->op_room, &g->op_room, sizeof *ops);
+    while (g->op_capacity < g->op_count + count) {
+        pal_op *ops = pal_grammar_grow(g->ops, g->op_capacity, &g->op_capacity, sizeof *ops);
         if (!ops) return no_memory(p);
         g->ops = ops;
     }
@@ -212,7 +212,7 @@ static int32_t find_rule(parser *p, pal_str name)
         fail(p, PAL_E_UNSUPPORTED, "more than 1024 rules", at);
         return -1;
     }
-    pal_rule *rules = pal_grammar_grow(g->rules, g->rule_count, &g->rule_room, sizeof *rules);
+    pal_rule *rules = pal_grammar_grow(g->rules, g->rule_count, &g->rule_capacity, sizeof *rules);
     if (!rules) {
         no_memory(p);
         return -1;
@@ -297,20 +297,20 @@ static bool make_any(parser *p, size_t from)
 
 /* x{least,most} is x least times, then most - least times an x that ends the repetition if left out: so each
  * split goes to the end.  most -1: without end. */
-static bool repeat(parser *p, size_t from, int32_t least, int32_t most)
+static bool repeat(parser *p, size_t from, int32_t min, int32_t max)
 {
     pal_grammar *g = p->g;
     size_t length = g->op_count - from;
     if (length == 0) return true;
-    if (most == 0) {
+    if (max == 0) {
         g->op_count = from;
         return true;
     }
-    if (least == 0) return most < 0 ? make_any(p, from) : repeat(p, from, 1, most) && make_optional(p, from);
-    for (int32_t i = 1; i < least; i++)
+    if (min == 0) return max < 0 ? make_any(p, from) : repeat(p, from, 1, max) && make_optional(p, from);
+    for (int32_t i = 1; i < min; i++)
         if (!copy_ops(p, from, length)) return false;
-    if (most < 0) return emit(p, PAL_OP_SPLIT, 2) && emit(p, PAL_OP_JUMP, -(int32_t)length - 1);
-    for (int32_t left = most - least; left > 0; left--) {
+    if (max < 0) return emit(p, PAL_OP_SPLIT, 2) && emit(p, PAL_OP_JUMP, -(int32_t)length - 1);
+    for (int32_t left = max - min; left > 0; left--) {
         size_t to_end = (size_t)left * (length + 1);
         if (to_end > PAL_GRAMMAR_OPS) return fail(p, PAL_E_UNSUPPORTED, "the grammar is too large", p->at);
         if (!emit(p, PAL_OP_SPLIT, (int32_t)to_end) || !copy_ops(p, from, length)) return false;
@@ -334,22 +334,22 @@ static bool is_repetition(int c)
 }
 
 /* `{3}`, `{3,}` or `{3,5}`. */
-static bool read_counts(parser *p, int32_t *least, int32_t *most)
+static bool read_counts(parser *p, int32_t *min, int32_t *max)
 {
     size_t begin = p->at++;
     skip_space(p, false);
-    if (!read_number(p, least)) return false;
+    if (!read_number(p, min)) return false;
     skip_space(p, false);
-    *most = *least;
+    *max = *min;
     if (peek(p) == ',') {
         p->at++;
         skip_space(p, false);
-        *most = -1;
-        if (peek(p) != '}' && !read_number(p, most)) return false;
+        *max = -1;
+        if (peek(p) != '}' && !read_number(p, max)) return false;
         skip_space(p, false);
     }
     if (peek(p) != '}') return wrong(p, "a repetition without its closing brace");
-    if (*most >= 0 && *most < *least) return fail(p, PAL_E_TEXT, "a repetition with more at least than at most", begin);
+    if (*max >= 0 && *max < *min) return fail(p, PAL_E_TEXT, "a repetition with more at least than at most", begin);
     p->at++;
     return true;
 }
@@ -357,15 +357,15 @@ static bool read_counts(parser *p, int32_t *least, int32_t *most)
 /* What may stand behind the item that begins at op `from`. */
 static bool read_repetition(parser *p, size_t from)
 {
-    int32_t least = peek(p) == '+' ? 1 : 0, most = peek(p) == '?' ? 1 : -1;
+    int32_t min = peek(p) == '+' ? 1 : 0, max = peek(p) == '?' ? 1 : -1;
     if (!is_repetition(peek(p))) return true;
     if (peek(p) != '{')
         p->at++;
-    else if (!read_counts(p, &least, &most))
+    else if (!read_counts(p, &min, &max))
         return false;
     skip_space(p, p->depth > 0);
     if (is_repetition(peek(p))) return wrong(p, "a repetition of a repetition: it needs a group");
-    return repeat(p, from, least, most);
+    return repeat(p, from, min, max);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------------ */
@@ -472,8 +472,8 @@ static bool read_all(parser *p)
 pal_status pal_grammar_open(pal_grammar **out, const char *text, size_t bytes, pal_error *err)
 {
     parser p = {.text = text, .bytes = bytes};
-    if (bytes > PAL_GRAMMAR_TEXT_MOST)
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the grammar is longer than a megabyte", PAL_GRAMMAR_TEXT_MOST);
+    if (bytes > PAL_MAX_GRAMMAR_TEXT)
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the grammar is longer than a megabyte", PAL_MAX_GRAMMAR_TEXT);
     p.g = calloc(1, sizeof *p.g);
     if (!p.g) return pal_fail(err, PAL_E_MEMORY, "no memory for the grammar", SIZE_MAX);
     if (read_all(&p) && pal_grammar_check(p.g, &p.error) == PAL_OK) {

@@ -10,12 +10,12 @@
 
 enum { LAST_CHARACTER = 0x10FFFF, SURROGATES = 0xD800, BEHIND_SURROGATES = 0xE000 };
 
-void *pal_grammar_grow(void *array, size_t count, size_t *room, size_t size)
+void *pal_grammar_grow(void *array, size_t count, size_t *capacity, size_t size)
 {
-    if (count < *room) return array;
-    size_t more = *room ? 2 * *room : 64;
+    if (count < *capacity) return array;
+    size_t more = *capacity ? 2 * *capacity : 64;
     void *larger = realloc(array, more * size);
-    if (larger) *room = more;
+    if (larger) *capacity = more;
     return larger;
 }
 
@@ -89,7 +89,7 @@ typedef struct {
     pal_grammar *g;
     const pal_range *ranges;
     size_t count;
-    uint32_t least; /* shorter forms of a character are not UTF-8 */
+    uint32_t min; /* shorter forms of a character are not UTF-8 */
     bool no_memory, too_many;
 } builder;
 
@@ -111,35 +111,35 @@ static uint32_t keep_row(builder *b, const pal_row *row)
         b->too_many = true;
         return 0;
     }
-    size_t room = g->row_room;
-    pal_row *rows = pal_grammar_grow(g->rows, g->row_count, &room, sizeof *rows);
+    size_t capacity = g->row_capacity;
+    pal_row *rows = pal_grammar_grow(g->rows, g->row_count, &capacity, sizeof *rows);
     if (rows) g->rows = rows;
-    room = g->row_room;
-    uint32_t *hashes = pal_grammar_grow(g->row_hash, g->row_count, &room, sizeof *hashes);
+    capacity = g->row_capacity;
+    uint32_t *hashes = pal_grammar_grow(g->row_hash, g->row_count, &capacity, sizeof *hashes);
     if (hashes) g->row_hash = hashes;
     if (!rows || !hashes) {
         b->no_memory = true;
         return 0;
     }
-    g->row_room = room;
+    g->row_capacity = capacity;
     g->rows[g->row_count] = *row;
     g->row_hash[g->row_count] = hash;
     return (uint32_t)g->row_count++;
 }
 
 /* Where to go for the characters from base on that have `rest` continuation bytes left. */
-static uint16_t follow(builder *b, uint32_t base, int rest)
+static uint16_t row_after(builder *b, uint32_t base, int rest)
 {
-    uint32_t low = base < b->least ? b->least : base, last = base + (1u << 6 * rest) - 1;
+    uint32_t low = base < b->min ? b->min : base, last = base + (1u << 6 * rest) - 1;
     coverage c = last < low ? NONE : cover(b->ranges, b->count, low, last);
     if (c == NONE) return PAL_ROW_DEAD;
     if (rest == 0) return PAL_ROW_DONE;
     pal_row row = {{0}};
-    if (c == ALL && base >= b->least) { /* one look is enough for all 64 */
-        uint16_t to = follow(b, base, rest - 1);
+    if (c == ALL && base >= b->min) { /* one look is enough for all 64 */
+        uint16_t to = row_after(b, base, rest - 1);
         for (uint32_t i = 0; i < 64; i++) row.to[0x80 + i] = to;
     } else {
-        for (uint32_t i = 0; i < 64; i++) row.to[0x80 + i] = follow(b, base + (i << 6 * (rest - 1)), rest - 1);
+        for (uint32_t i = 0; i < 64; i++) row.to[0x80 + i] = row_after(b, base + (i << 6 * (rest - 1)), rest - 1);
     }
     return (uint16_t)(PAL_ROW_FIRST + keep_row(b, &row));
 }
@@ -148,13 +148,13 @@ int32_t pal_grammar_row(pal_grammar *g, const pal_range *ranges, size_t count)
 {
     builder b = {.g = g, .ranges = ranges, .count = count};
     pal_row row = {{0}};
-    for (uint32_t byte = 0; byte < 0x80; byte++) row.to[byte] = follow(&b, byte, 0);
-    b.least = 0x80;
-    for (uint32_t byte = 0xC2; byte < 0xE0; byte++) row.to[byte] = follow(&b, (byte & 0x1F) << 6, 1);
-    b.least = 0x800;
-    for (uint32_t byte = 0xE0; byte < 0xF0; byte++) row.to[byte] = follow(&b, (byte & 0x0F) << 12, 2);
-    b.least = 0x10000;
-    for (uint32_t byte = 0xF0; byte < 0xF5; byte++) row.to[byte] = follow(&b, (byte & 0x07) << 18, 3);
+    for (uint32_t byte = 0; byte < 0x80; byte++) row.to[byte] = row_after(&b, byte, 0);
+    b.min = 0x80;
+    for (uint32_t byte = 0xC2; byte < 0xE0; byte++) row.to[byte] = row_after(&b, (byte & 0x1F) << 6, 1);
+    b.min = 0x800;
+    for (uint32_t byte = 0xE0; byte < 0xF0; byte++) row.to[byte] = row_after(&b, (byte & 0x0F) << 12, 2);
+    b.min = 0x10000;
+    for (uint32_t byte = 0xF0; byte < 0xF5; byte++) row.to[byte] = row_after(&b, (byte & 0x07) << 18, 3);
     uint32_t start = keep_row(&b, &row);
     if (b.no_memory) return -1;
     return b.too_many ? -2 : (int32_t)start;

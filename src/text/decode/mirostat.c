@@ -9,12 +9,12 @@ pal_mirostat pal_mirostat_start(double tau)
     return (pal_mirostat){2.0 * tau};
 }
 
-void pal_mirostat_truncate(const pal_mirostat *m, double *law, int32_t n)
+void pal_mirostat_truncate(const pal_mirostat *m, double *probs, int32_t n)
 {
-    double least = pal_exp(-m->mu * LN2); /* 2^-mu: one exponential instead of a logarithm a token */
-    int32_t best = pal_law_likeliest(law, n);
+    double min = pal_exp(-m->mu * LN2); /* 2^-mu: one exponential instead of a logarithm a token */
+    int32_t best = pal_probs_likeliest(probs, n);
     for (int32_t id = 0; id < n; id++)
-        if (id != best && law[id] < least) law[id] = 0.0;
+        if (id != best && probs[id] < min) probs[id] = 0.0;
 }
 
 void pal_mirostat_learn(pal_mirostat *m, double tau, double eta, double probability)

@@ -6,7 +6,7 @@
 #ifndef PAL_MIROSTAT_H
 #define PAL_MIROSTAT_H
 
-#include "../law.h"
+#include "../probabilities.h"
 
 /* All there is to keep between two tokens; saved with a session. */
 typedef struct {
@@ -15,8 +15,8 @@ typedef struct {
 
 pal_mirostat pal_mirostat_start(double tau); /* mu = 2 tau, as the paper starts */
 
-/* Sets to zero what is more surprising than mu; the likeliest always stays.  law[n] sums to 1. */
-void pal_mirostat_truncate(const pal_mirostat *m, double *law, int32_t n);
+/* Sets to zero what is more surprising than mu; the likeliest always stays.  probs[n] sums to 1. */
+void pal_mirostat_truncate(const pal_mirostat *m, double *probs, int32_t n);
 
 /* After a token of that probability, before the truncation: mu -= eta (-log2 probability - tau). */
 void pal_mirostat_learn(pal_mirostat *m, double tau, double eta, double probability);

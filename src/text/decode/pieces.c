@@ -24,8 +24,8 @@ void pal_pieces_layout(pal_pieces *p, pal_arena *arena)
 
 static uint32_t shared_bytes(pal_str a, pal_str b)
 {
-    size_t least = a.size < b.size ? a.size : b.size, i = 0;
-    while (i < least && a.data[i] == b.data[i]) i++;
+    size_t min = a.size < b.size ? a.size : b.size, i = 0;
+    while (i < min && a.data[i] == b.data[i]) i++;
     return (uint32_t)i;
 }
 

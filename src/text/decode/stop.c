@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { CHARACTER_MOST = 4 };
+enum { MAX_CHARACTER = 4 };
 
 pal_status pal_stop_check(const pal_str *text, size_t count, pal_error *err)
 {
@@ -18,7 +18,7 @@ pal_status pal_stop_check(const pal_str *text, size_t count, pal_error *err)
 }
 
 /* How much of the string the stream ends with after one more byte. */
-static uint32_t follow(pal_str text, const uint32_t *fall, uint32_t matched, char byte)
+static uint32_t next_match(pal_str text, const uint32_t *fall, uint32_t matched, char byte)
 {
     while (matched && text.data[matched] != byte) matched = fall[matched - 1];
     return text.data[matched] == byte ? matched + 1 : 0;
@@ -27,7 +27,7 @@ static uint32_t follow(pal_str text, const uint32_t *fall, uint32_t matched, cha
 static void find_falls(pal_str text, uint32_t *fall)
 {
     fall[0] = 0;
-    for (size_t i = 1; i < text.size; i++) fall[i] = follow(text, fall, fall[i - 1], text.data[i]);
+    for (size_t i = 1; i < text.size; i++) fall[i] = next_match(text, fall, fall[i - 1], text.data[i]);
 }
 
 void pal_stop_layout(pal_stop *s, const pal_str *text, size_t count, pal_arena *arena)
@@ -45,8 +45,8 @@ void pal_stop_layout(pal_stop *s, const pal_str *text, size_t count, pal_arena *
     }
     /* a stop string but for its last byte, behind a character that it cut or that is not complete; and one byte that
      * has just come */
-    s->held_most = longest + CHARACTER_MOST; /* at most PAL_STOP_HELD */
-    s->held = pal_take(arena, s->held_most, 1);
+    s->held_capacity = longest + MAX_CHARACTER; /* at most PAL_STOP_HELD */
+    s->held = pal_take(arena, s->held_capacity, 1);
     if (s->matched) pal_stop_reset(s);
 }
 
@@ -61,12 +61,12 @@ void pal_stop_reset(pal_stop *s)
  * the greatest continuation bytes, whatever the first byte. */
 static bool may_become_character(const char *text, size_t bytes)
 {
-    char longer[CHARACTER_MOST];
-    if (bytes == 0 || bytes >= CHARACTER_MOST) return false;
+    char longer[MAX_CHARACTER];
+    if (bytes == 0 || bytes >= MAX_CHARACTER) return false;
     for (int end = 0x80; end <= 0xbf; end += 0x3f) {
         memcpy(longer, text, bytes);
-        memset(longer + bytes, end, CHARACTER_MOST - bytes);
-        if (pal_utf8_char(longer, CHARACTER_MOST) > bytes) return true;
+        memset(longer + bytes, end, MAX_CHARACTER - bytes);
+        if (pal_utf8_char(longer, MAX_CHARACTER) > bytes) return true;
     }
     return false;
 }
@@ -96,19 +96,19 @@ static size_t release(pal_stop *s, size_t bytes, char *out)
 }
 
 /* Returns how many of the last bytes may still become a stop string, or are one: then s->found is set. */
-static size_t follow_all(pal_stop *s, char byte)
+static size_t match_byte(pal_stop *s, char byte)
 {
-    size_t most = 0, longest = 0;
+    size_t max = 0, longest = 0;
     for (size_t i = 0; i < s->count; i++) {
-        uint32_t matched = follow(s->text[i], s->fall[i], s->matched[i], byte);
+        uint32_t matched = next_match(s->text[i], s->fall[i], s->matched[i], byte);
         if (matched == s->text[i].size && matched > longest) {
             longest = matched;
             s->found = (int32_t)i;
         }
         s->matched[i] = matched;
-        if (matched > most) most = matched;
+        if (matched > max) max = matched;
     }
-    return longest ? longest : most;
+    return longest ? longest : max;
 }
 
 size_t pal_stop_push(pal_stop *s, const char *bytes, size_t n, char *out)
@@ -116,7 +116,7 @@ size_t pal_stop_push(pal_stop *s, const char *bytes, size_t n, char *out)
     size_t written = 0;
     for (size_t i = 0; i < n && s->found < 0; i++) {
         s->held[s->holds++] = bytes[i];
-        size_t kept = follow_all(s, bytes[i]);
+        size_t kept = match_byte(s, bytes[i]);
         if (s->found >= 0) {
             written += release(s, whole_characters(s, s->holds - kept), out + written);
             s->holds = 0;

@@ -22,8 +22,8 @@ typedef struct {
     uint32_t **fall;     /* [count][bytes] Knuth, Morris and Pratt's failure function: how long the longest start of
                                the string is that its first i + 1 bytes end with, themselves left out */
     uint32_t *matched;   /* [count] how many bytes of each the stream ends with */
-    char *held;          /* [held_most] bytes that came in and have not come out */
-    size_t held_most, holds;
+    char *held;          /* [held_capacity] bytes that came in and have not come out */
+    size_t held_capacity, holds;
     int32_t found; /* index of the stop string that was met, -1: none so far */
 } pal_stop;
 
@@ -35,11 +35,11 @@ void pal_stop_layout(pal_stop *s, const pal_str *text, size_t count, pal_arena *
 
 void pal_stop_reset(pal_stop *s); /* a new stream */
 
-/* Takes bytes[n], writes what may be shown to out, which has room for n + s->held_most bytes; returns how many
+/* Takes bytes[n], writes what may be shown to out, which has room for n + s->held_capacity bytes; returns how many
  * bytes that is.  Once s->found is not -1, nothing more comes out. */
 size_t pal_stop_push(pal_stop *s, const char *bytes, size_t n, char *out);
 
-/* The stream has ended, or pauses: what was held back comes out, at most s->held_most bytes, but for a character that is
+/* The stream has ended, or pauses: what was held back comes out, at most s->held_capacity bytes, but for a character that is
  * not complete.  Its bytes, the last s->holds of the stream, stay held. */
 size_t pal_stop_finish(pal_stop *s, char *out);
 

@@ -10,43 +10,43 @@
 
 pal_step_fn pal_adaptive_step;
 
-double pal_measure_margin(const double *law, int32_t vocab)
+double pal_measure_margin(const double *probs, int32_t vocab)
 {
     double first = 0.0, second = 0.0;
     for (int32_t id = 0; id < vocab; id++) {
-        if (law[id] > first) {
+        if (probs[id] > first) {
             second = first;
-            first = law[id];
-        } else if (law[id] > second)
-            second = law[id];
+            first = probs[id];
+        } else if (probs[id] > second)
+            second = probs[id];
     }
     return first - second;
 }
 
-double pal_measure_entropy(const double *law, int32_t vocab)
+double pal_measure_entropy(const double *probs, int32_t vocab)
 {
     double negative = 0.0;
     for (int32_t id = 0; id < vocab; id++)
-        if (law[id] > 0.0) negative += law[id] * pal_log(law[id]);
+        if (probs[id] > 0.0) negative += probs[id] * pal_log(probs[id]);
     return negative;
 }
 
-double pal_measure_confidence(const double *law, int32_t vocab)
+double pal_measure_confidence(const double *probs, int32_t vocab)
 {
-    double most = 0.0;
+    double max = 0.0;
     for (int32_t id = 0; id < vocab; id++)
-        if (law[id] > most) most = law[id];
-    return most;
+        if (probs[id] > max) max = probs[id];
+    return max;
 }
 
-static int32_t surest(const pal_fill *f)
+static int32_t best_scored(const pal_fill *f)
 {
     int32_t best = -1;
     for (int32_t i = 0; i < f->blanks; i++) {
         const pal_blank *blank = &f->blank[i];
-        if (!pal_length_is_settled(f, blank)) continue;
-        for (int32_t slot = blank->slot; slot < blank->slot + blank->most; slot++) /* ties: the lowest position */
-            if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
+        if (!pal_length_is_known(f, blank)) continue;
+        for (int32_t place = blank->place; place < blank->place + blank->max; place++) /* ties: the lowest position */
+            if (pal_fill_is_open(f, place) && (best < 0 || f->score[place] > f->score[best])) best = place;
     }
     return best;
 }
@@ -54,9 +54,9 @@ static int32_t surest(const pal_fill *f)
 void pal_adaptive_step(pal_fill *f)
 {
     pal_fill_measure(f, f->sampler->measure);
-    int32_t slot = surest(f);
-    if (slot >= 0)
-        pal_fill_draw(f, slot);
+    int32_t place = best_scored(f);
+    if (place >= 0)
+        pal_fill_draw(f, place);
     else
-        pal_length_settle(f, false);
+        pal_length_draw(f, false);
 }

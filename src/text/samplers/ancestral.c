@@ -14,9 +14,9 @@ bool pal_ancestral_ask(pal_fill *f)
 {
     int32_t left = pal_fill_steps(f) - f->step + 1;
     f->chosen_count = 0;
-    for (int32_t slot = 0; slot < f->slots; slot++)
-        if (pal_fill_is_open(f, slot) && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) * left < 1.0)
-            f->chosen[f->chosen_count++] = slot;
+    for (int32_t place = 0; place < f->places; place++)
+        if (pal_fill_is_open(f, place) && pal_fill_uniform(f, PAL_DRAW_REVEAL, place) * left < 1.0)
+            f->chosen[f->chosen_count++] = place;
     if (f->chosen_count) pal_fill_ask_open(f);
     return f->chosen_count > 0;
 }

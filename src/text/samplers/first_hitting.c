@@ -11,10 +11,10 @@ pal_step_fn pal_first_hitting_step;
 bool pal_first_hitting_ask(pal_fill *f)
 {
     int32_t skip = (int32_t)(pal_fill_uniform(f, PAL_DRAW_POSITION, -1) * f->open);
-    int32_t slot = 0;
-    for (;; slot++)
-        if (pal_fill_is_open(f, slot) && skip-- == 0) break;
-    f->chosen[0] = slot;
+    int32_t place = 0;
+    for (;; place++)
+        if (pal_fill_is_open(f, place) && skip-- == 0) break;
+    f->chosen[0] = place;
     pal_fill_ask_open(f);
     return true;
 }

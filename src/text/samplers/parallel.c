@@ -12,11 +12,11 @@
 
 pal_step_fn pal_parallel_step;
 
-static int32_t surest(const pal_fill *f)
+static int32_t best_scored(const pal_fill *f)
 {
     int32_t best = -1;
-    for (int32_t slot = 0; slot < f->slots; slot++)
-        if (pal_fill_is_open(f, slot) && (best < 0 || f->sureness[slot] > f->sureness[best])) best = slot;
+    for (int32_t place = 0; place < f->places; place++)
+        if (pal_fill_is_open(f, place) && (best < 0 || f->score[place] > f->score[best])) best = place;
     return best;
 }
 
@@ -25,9 +25,9 @@ static int32_t choose_by_threshold(pal_fill *f)
     double threshold = f->options.threshold > 0.0 ? f->options.threshold : DEFAULT_THRESHOLD;
     int32_t count = 0;
     pal_fill_measure(f, pal_measure_confidence);
-    for (int32_t slot = 0; slot < f->slots; slot++)
-        if (pal_fill_is_open(f, slot) && f->sureness[slot] > threshold) f->chosen[count++] = slot;
-    if (!count) f->chosen[count++] = surest(f);
+    for (int32_t place = 0; place < f->places; place++)
+        if (pal_fill_is_open(f, place) && f->score[place] > threshold) f->chosen[count++] = place;
+    if (!count) f->chosen[count++] = best_scored(f);
     return count;
 }
 
@@ -36,30 +36,30 @@ static int32_t choose_by_entropy(pal_fill *f)
 {
     int32_t open = 0, count = 1;
     pal_fill_measure(f, pal_measure_entropy);
-    for (int32_t slot = 0; slot < f->slots; slot++) {
-        if (!pal_fill_is_open(f, slot)) continue;
+    for (int32_t place = 0; place < f->places; place++) {
+        if (!pal_fill_is_open(f, place)) continue;
         int32_t at = open++;
-        for (; at > 0 && f->sureness[f->chosen[at - 1]] < f->sureness[slot]; at--) f->chosen[at] = f->chosen[at - 1];
-        f->chosen[at] = slot;
+        for (; at > 0 && f->score[f->chosen[at - 1]] < f->score[place]; at--) f->chosen[at] = f->chosen[at - 1];
+        f->chosen[at] = place;
     }
     /* Sorted, the largest entropy of a run is its last: sum less largest is the sum of those before it. */
-    double sum = -f->sureness[f->chosen[0]];
-    while (count < open && sum <= f->options.entropy_bound) sum -= f->sureness[f->chosen[count++]];
+    double sum = -f->score[f->chosen[0]];
+    while (count < open && sum <= f->options.entropy_bound) sum -= f->score[f->chosen[count++]];
     return count;
 }
 
-static void sort_by_position(int32_t *slot, int32_t count)
+static void sort_by_position(int32_t *place, int32_t count)
 {
     for (int32_t i = 1; i < count; i++) {
-        int32_t moving = slot[i], at = i;
-        for (; at > 0 && slot[at - 1] > moving; at--) slot[at] = slot[at - 1];
-        slot[at] = moving;
+        int32_t moving = place[i], at = i;
+        for (; at > 0 && place[at - 1] > moving; at--) place[at] = place[at - 1];
+        place[at] = moving;
     }
 }
 
 void pal_parallel_step(pal_fill *f)
 {
-    if (pal_length_settle(f, true)) return;
+    if (pal_length_draw(f, true)) return;
     int32_t count = f->options.entropy_bound > 0.0 ? choose_by_entropy(f) : choose_by_threshold(f);
     sort_by_position(f->chosen, count);
     for (int32_t i = 0; i < count; i++) pal_fill_draw(f, f->chosen[i]);

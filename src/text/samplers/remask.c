@@ -33,13 +33,13 @@ bool pal_remask_ask(pal_fill *f)
     const rates r = rates_at(f, pal_fill_steps(f), f->step - 1);
     bool reveals = false;
     f->chosen_count = 0;
-    for (int32_t slot = 0; slot < f->slots; slot++) {
-        const bool open = pal_fill_is_open(f, slot);
-        if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, slot) < r.reveal) {
-            f->chosen[f->chosen_count++] = slot;
+    for (int32_t place = 0; place < f->places; place++) {
+        const bool open = pal_fill_is_open(f, place);
+        if (open && pal_fill_uniform(f, PAL_DRAW_REVEAL, place) < r.reveal) {
+            f->chosen[f->chosen_count++] = place;
             reveals = true;
-        } else if (!open && !f->slot[slot].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, slot) < r.remask)
-            f->chosen[f->chosen_count++] = ~slot;
+        } else if (!open && !f->place[place].pinned && pal_fill_uniform(f, PAL_DRAW_REMASK, place) < r.remask)
+            f->chosen[f->chosen_count++] = ~place;
     }
     if (reveals) pal_fill_ask_open(f);
     return f->chosen_count > 0;

@@ -10,7 +10,7 @@
 /* How the length of a free blank is drawn. */
 typedef enum {
     PAL_LENGTHS_PLACE_BY_PLACE, /* <empty> is drawn as any other token */
-    PAL_LENGTHS_AT_ONCE         /* before the words, by pal_length_settle */
+    PAL_LENGTHS_AT_ONCE         /* before the words, by pal_length_draw */
 } pal_lengths;
 
 /* The first half of a step, before the network is asked: chooses what is chosen without it (f->chosen keeps that), and

@@ -3,7 +3,7 @@ import type { ImageFrame, ImageOptions, Model } from 'palimpsest';
 import type { Method } from './methods.ts';
 
 /** Looks kept of a panel: of a thousand steps every sixteenth. */
-const MOST_LOOKS = 100;
+const MAX_LOOKS = 100;
 
 /** The pictures of a panel after a step. */
 export type Look = Omit<ImageFrame, 'image'>;
@@ -86,7 +86,7 @@ function keep(panel: Panel, look: Look): void {
   panel.now = look;
   if (look.step % panel.stride) return;
   panel.looks.push(look);
-  if (panel.looks.length <= MOST_LOOKS) return;
+  if (panel.looks.length <= MAX_LOOKS) return;
   panel.stride *= 2;
   panel.looks = panel.looks.filter((one) => one.step % panel.stride === 0);
 }

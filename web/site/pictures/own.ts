@@ -1,8 +1,8 @@
 /** A picture of one's own, made as small as the model's. */
 import { paper, type Raster } from './raster.ts';
 
-const MOST_BYTES = 30e6;
-const MOST_PIXELS = 50e6;
+const MAX_BYTES = 30e6;
+const MAX_PIXELS = 50e6;
 const LONGEST_SIDE = 20_000;
 
 export interface Size {
@@ -17,15 +17,15 @@ export class Refusal extends Error {}
 
 /** Scaled so that it covers the model's picture, its middle kept. */
 export async function readPicture(file: File, size: Size): Promise<Raster> {
-  if (file.size > MOST_BYTES) throw new Refusal(`“${file.name}” has ${Math.round(file.size / 1e6)} MB, and at most ${MOST_BYTES / 1e6} MB are read.`);
+  if (file.size > MAX_BYTES) throw new Refusal(`“${file.name}” has ${Math.round(file.size / 1e6)} MB, and at most ${MAX_BYTES / 1e6} MB are read.`);
   const address = URL.createObjectURL(file);
   try {
     const image = await loaded(address, file.name);
     const { naturalWidth: width, naturalHeight: height } = image;
     if (!width || !height) throw new Refusal(`“${file.name}” does not say how large it is.`);
     // Known from the file's head: nothing has been unpacked yet.
-    if (width * height > MOST_PIXELS || Math.max(width, height) > LONGEST_SIDE)
-      throw new Refusal(`“${file.name}” is ${width} by ${height} pixels; pictures of up to ${MOST_PIXELS / 1e6} million pixels are read.`);
+    if (width * height > MAX_PIXELS || Math.max(width, height) > LONGEST_SIDE)
+      throw new Refusal(`“${file.name}” is ${width} by ${height} pixels; pictures of up to ${MAX_PIXELS / 1e6} million pixels are read.`);
     return scaled(image, size);
   } finally {
     URL.revokeObjectURL(address);

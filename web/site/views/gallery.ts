@@ -7,8 +7,8 @@ import { noise, show, type Raster } from '../pictures/raster.ts';
 const GAP = 8;
 const PANEL_GAP = 28;
 /** Sides of a picture and of one that stands alone, and how tall a grid may be. */
-const MOST_SIDE = 256;
-const MOST_ALONE = 448;
+const MAX_SIDE = 256;
+const MAX_ALONE = 448;
 const TALLEST = 600;
 
 export interface Choice {
@@ -101,7 +101,7 @@ export class Gallery {
     const panels = this.frames.length;
     const across = [panels === 4 ? 2 : panels, 2, 1].find((n) => n <= panels && (scaleFor(n) >= 2 || n === 1)) ?? 1;
     const tallest = Math.floor((TALLEST - (rows - 1) * GAP) / (rows * shown.height));
-    const side = Math.floor((panels * shown.count === 1 ? MOST_ALONE : MOST_SIDE) / Math.max(shown.width, shown.height));
+    const side = Math.floor((panels * shown.count === 1 ? MAX_ALONE : MAX_SIDE) / Math.max(shown.width, shown.height));
     const scale = Math.max(1, Math.min(scaleFor(across), side, tallest));
     const { style } = this.place;
     style.setProperty('--columns', String(columns));

@@ -3,7 +3,7 @@ import { byId, make } from '../dom.ts';
 import type { Engines } from '../engine.ts';
 import { complain, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
-import { glance, MOST_BYTES, type Glance } from '../glance.ts';
+import { glance, MAX_BYTES, type Glance } from '../glance.ts';
 
 export class OwnModel {
   private readonly pending = byId('pending');
@@ -64,7 +64,7 @@ export class OwnModel {
       complain(this.error, { title: 'This is no model.', detail, remedy: null });
       return;
     }
-    if (seen.bytes > MOST_BYTES) return this.refuse(file, seen);
+    if (seen.bytes > MAX_BYTES) return this.refuse(file, seen);
     const name = file.name.replace(/\.gguf$/i, '');
     const accept = make('button', { type: 'button', class: 'second', click: () => this.accept(name, file, seen) }, 'Load it');
     const decline = make('button', { type: 'button', class: 'quiet', click: () => this.dismiss() }, 'Leave it');
@@ -77,7 +77,7 @@ export class OwnModel {
   }
 
   private refuse(file: File, seen: Glance): void {
-    const detail = `Nothing was changed. “${file.name}” needs about ${megabytes(seen.bytes)} of memory, and a page can have ${megabytes(MOST_BYTES)} at most. A smaller model, or the same one with fewer bits a weight, may fit.`;
+    const detail = `Nothing was changed. “${file.name}” needs about ${megabytes(seen.bytes)} of memory, and a page can have ${megabytes(MAX_BYTES)} at most. A smaller model, or the same one with fewer bits a weight, may fit.`;
     complain(this.error, { title: 'This model is too large for a page.', detail, remedy: null });
   }
 

@@ -1,41 +1,41 @@
-/* law.c - probabilities over a vocabulary: softmax, truncations, draw. */
-#include "law.h"
+/* probabilities.c - probabilities over a vocabulary: softmax, truncations, draw. */
+#include "probabilities.h"
 #include "../core/math.h"
 
 void pal_softmax(double *x, int32_t n)
 {
-    double most = PAL_NEVER, sum = 0.0;
+    double max = PAL_NEVER, sum = 0.0;
     for (int32_t i = 0; i < n; i++)
-        if (x[i] > most) most = x[i];
+        if (x[i] > max) max = x[i];
     for (int32_t i = 0; i < n; i++) {
-        x[i] = x[i] <= PAL_NEVER ? 0.0 : pal_exp(x[i] - most);
+        x[i] = x[i] <= PAL_NEVER ? 0.0 : pal_exp(x[i] - max);
         sum += x[i];
     }
     for (int32_t i = 0; i < n; i++) x[i] /= sum;
 }
 
-double pal_law_sum(const double *law, int32_t n)
+double pal_probs_sum(const double *probs, int32_t n)
 {
     double sum = 0.0;
-    for (int32_t id = 0; id < n; id++) sum += law[id];
+    for (int32_t id = 0; id < n; id++) sum += probs[id];
     return sum;
 }
 
-int32_t pal_law_likeliest(const double *law, int32_t n)
+int32_t pal_probs_likeliest(const double *probs, int32_t n)
 {
     int32_t best = 0;
     for (int32_t id = 1; id < n; id++)
-        if (law[id] > law[best]) best = id;
+        if (probs[id] > probs[best]) best = id;
     return best;
 }
 
-int32_t pal_law_draw(const double *law, int32_t n, double u)
+int32_t pal_probs_draw(const double *probs, int32_t n, double u)
 {
-    double sum = pal_law_sum(law, n), reached = 0.0;
+    double sum = pal_probs_sum(probs, n), reached = 0.0;
     int32_t last = 0;
     for (int32_t id = 0; id < n; id++) {
-        if (law[id] <= 0.0) continue;
-        reached += law[id];
+        if (probs[id] <= 0.0) continue;
+        reached += probs[id];
         last = id;
         if (u * sum < reached) return id;
     }
@@ -75,45 +75,45 @@ static int32_t pop(const double *key, int32_t *heap, int32_t *size)
     return id;
 }
 
-static int32_t gather(const double *x, int32_t n, double least, int32_t *heap)
+static int32_t collect_above(const double *x, int32_t n, double min, int32_t *heap)
 {
     int32_t size = 0;
     for (int32_t id = 0; id < n; id++)
-        if (x[id] > least) heap[size++] = id;
+        if (x[id] > min) heap[size++] = id;
     return size;
 }
 
 /* The heap hands out tokens by falling probability until enough are kept, so that a peaked law costs little more
  * than one pass. */
-void pal_law_truncate(const pal_truncation *how, double *law, int32_t n, double total, int32_t *heap)
+void pal_probs_truncate(const pal_truncation *how, double *probs, int32_t n, double total, int32_t *heap)
 {
-    int32_t size = gather(law, n, 0.0, heap), kept = 0;
+    int32_t size = collect_above(probs, n, 0.0, heap), kept = 0;
     double mass = 0.0, top = 0.0;
-    make_heap(law, heap, size);
-    if (size) top = law[heap[0]];
+    make_heap(probs, heap, size);
+    if (size) top = probs[heap[0]];
 
-    int32_t most = how->top_k && how->top_k < size ? how->top_k : size;
-    if (most < size && how->top_p < 1.0) { /* the nucleus is taken of what top-k leaves */
+    int32_t max = how->top_k && how->top_k < size ? how->top_k : size;
+    if (max < size && how->top_p < 1.0) { /* the nucleus is taken of what top-k leaves */
         int32_t left = size;
         total = 0.0;
-        while (size - left < most) total += law[pop(law, heap, &left)];
-        make_heap(law, heap, size);
+        while (size - left < max) total += probs[pop(probs, heap, &left)];
+        make_heap(probs, heap, size);
     }
-    while (kept < most) {
+    while (kept < max) {
         bool crossed = how->top_p < 1.0 && mass >= how->top_p * total;
-        if (kept && (crossed || law[heap[0]] < how->min_p * top)) break;
-        mass += law[pop(law, heap, &size)];
+        if (kept && (crossed || probs[heap[0]] < how->min_p * top)) break;
+        mass += probs[pop(probs, heap, &size)];
         kept++;
     }
-    for (int32_t i = 0; i < size; i++) law[heap[i]] = 0.0;
+    for (int32_t i = 0; i < size; i++) probs[heap[i]] = 0.0;
 }
 
-void pal_law_typical(double *law, int32_t n, double typical_p, double *key, int32_t *heap)
+void pal_probs_typical(double *probs, int32_t n, double typical_p, double *key, int32_t *heap)
 {
-    int32_t size = gather(law, n, 0.0, heap), all = size;
-    double total = pal_law_sum(law, n), entropy = 0.0, mass = 0.0;
+    int32_t size = collect_above(probs, n, 0.0, heap), all = size;
+    double total = pal_probs_sum(probs, n), entropy = 0.0, mass = 0.0;
     for (int32_t i = 0; i < size; i++) {
-        double p = law[heap[i]] / total;
+        double p = probs[heap[i]] / total;
         key[heap[i]] = -pal_log(p);
         entropy += p * key[heap[i]];
     }
@@ -122,8 +122,8 @@ void pal_law_typical(double *law, int32_t n, double typical_p, double *key, int3
         key[heap[i]] = off > 0.0 ? -off : off;
     }
     make_heap(key, heap, size);
-    while (size && (size == all || mass < typical_p * total)) mass += law[pop(key, heap, &size)];
-    for (int32_t i = 0; i < size; i++) law[heap[i]] = 0.0;
+    while (size && (size == all || mass < typical_p * total)) mass += probs[pop(key, heap, &size)];
+    for (int32_t i = 0; i < size; i++) probs[heap[i]] = 0.0;
 }
 
 void pal_top_insert(pal_top *top, int32_t id, float value)

@@ -1,4 +1,4 @@
-/* normal_law.c - probabilities of intervals under the standard normal law, far tails included.
+/* normal_distribution.c - probabilities of intervals under the standard normal law, far tails included.
  *
  * With the density phi and Mills' ratio M(x) = (probability above x) / phi(x): M by the series of the central part for
  * small x (Abramowitz and Stegun 26.2.11) and by Laplace's continued fraction for large x (26.2.14). */
