@@ -106,8 +106,8 @@ typedef struct {
                              others, and in the layers alone, adapters are added where the network has some attached */
     const int32_t *token; /* [n], each below vocab */
     const int *place;     /* [n], each below positions and capacity: it turns q and k; the places of kept rows differ */
-    const pal_seen *seen; /* [n]: what of the cache a row sees; its `own` is its place, or -1: only then does it see its
-                             own key, which for a row that is not kept is the only way to see it */
+    const pal_seen *seen; /* [n]; `own` is -1 or the row's place: then it sees its own key and value there instead of
+                             the cache's.  A row that is not kept sees itself in no other way */
 } pal_rows;
 
 /* One evaluation of rows, whatever their order and places: what a row sees decides its bits, not when or with whom it is
