@@ -43,14 +43,14 @@ static bool sees(const pal_seen *s, int j)
     return j == s->own || (j < s->below && (!s->set || s->set[j / PAL_PANEL] >> j % PAL_PANEL & 1));
 }
 
-static lookup key_ref(const pal_attention *a, int row, int kv_head, int j)
+PAL_REFERENCE static lookup key_ref(const pal_attention *a, int row, int kv_head, int j)
 {
     const size_t dim = (size_t)a->head_dim, head = (size_t)kv_head, lane = (size_t)j % PAL_PANEL;
     if (j == a->seen[row].own) return (lookup){a->own_k + (size_t)row * a->own_stride + head * dim, 1};
     return (lookup){a->k + head * a->k_stride + ((size_t)j - lane) * dim + lane, PAL_PANEL};
 }
 
-static const float *value_ref(const pal_attention *a, int row, int kv_head, int j)
+PAL_REFERENCE static const float *value_ref(const pal_attention *a, int row, int kv_head, int j)
 {
     const size_t dim = (size_t)a->head_dim, head = (size_t)kv_head;
     if (j == a->seen[row].own) return a->own_v + (size_t)row * a->own_stride + head * dim;
@@ -89,7 +89,7 @@ PAL_REFERENCE static void head_ref(const pal_attention *a, int row, int head)
         }
 }
 
-static void attention_ref(const pal_attention *a)
+PAL_REFERENCE static void attention_ref(const pal_attention *a)
 {
     for (int row = 0; row < a->n; row++)
         for (int head = 0; head < a->heads; head++) head_ref(a, row, head);
