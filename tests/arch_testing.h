@@ -33,7 +33,7 @@ static inline file read_golden(const char *name, const char *extension)
     return aligned_file(read_whole(path));
 }
 
-/* Of a .bin file. */
+/* Number of logits in a .bin file. */
 typedef struct {
     int32_t n, columns;
     const int32_t *tokens, *column;
@@ -65,7 +65,7 @@ static inline void golden_drop(golden *g)
     free(g->file.block);
 }
 
-/* Logits [n, vocabulary] of all positions. */
+/* Returns the logits [n, vocabulary] of all positions. */
 static inline float *logits_of(const pal_model *m, const int32_t *tokens, int32_t n, size_t vocabulary)
 {
     float *logits = malloc((size_t)n * vocabulary * sizeof *logits);
@@ -78,7 +78,7 @@ static inline float *logits_of(const pal_model *m, const int32_t *tokens, int32_
     return logits;
 }
 
-/* The logits of each instruction set here are those of the scalar code, which are returned; free them. */
+/* Checks that every instruction set of this machine gives the logits of the scalar code.  Returns these; free them. */
 static inline float *same_on_every_isa(pal_model *m, const int32_t *tokens, int32_t n, size_t vocabulary,
                                        const char *what)
 {

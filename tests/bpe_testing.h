@@ -7,7 +7,7 @@
 static const char *const all_names[] = {"default", "gpt-2",  "mpt",    "llama-bpe",      "llama3",    "llama-v3",
                                         "qwen2",   "smollm", "refact", "deepseek-coder", "starcoder", "falcon"};
 
-/* The vocabulary of the golden files with a rule put in: a key behind the 24 bytes of the header. */
+/* The vocabulary of the golden files with a rule inserted: a key after the 24 bytes of the header. */
 static inline opened open_with_rule(const char *pre)
 {
     pal_file file;
@@ -25,7 +25,7 @@ static inline opened open_with_rule(const char *pre)
     return o;
 }
 
-/* 256 pieces of one byte, then those of the test from 256 on. */
+/* 256 pieces of one byte, then the pieces of the test from 256 on. */
 static inline opened make_bpe(const char *pre, const test_piece *extra, size_t count, const char *const *merges,
                               size_t n)
 {

@@ -1,4 +1,4 @@
-"""What the tests of the command share: the command, models, runs of it.
+"""Shared by the tests of the command: the command, models, runs.
 
 Runs build/release/palimpsest; another command by the environment, for example
 PALIMPSEST="node build/wasm/palimpsest.js"."""

@@ -1,4 +1,4 @@
-"""What the tests of tools/convert share.
+"""Shared by the tests of tools/convert.
 
 Needs the packages of tests/requirements.txt; without them every test is skipped.  needs_torch marks those that compute
 with PyTorch."""
@@ -63,7 +63,7 @@ class ConvertTest(unittest.TestCase):
         self.assertEqual(list(self.out.parent.glob("out.gguf*")), [])
 
     def sample(self, name="llama-tied", config=(), tensors=None, shards=1):
-        """A folder with a small random network; None in `config` takes a key away."""
+        """A folder with a small random network; None in `config` removes a key."""
         values, pre = samples.NETWORKS[name]
         values = {k: v for k, v in (values | dict(config)).items() if v is not None}
         if tensors is None:

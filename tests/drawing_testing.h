@@ -1,4 +1,4 @@
-/* drawing_testing.h - a schedule and data to draw from, for test_image_drawing.c, test_image_guidance.c,
+/* drawing_testing.h - a schedule and a data distribution to sample, for test_image_drawing.c, test_image_guidance.c,
  * test_image_samplers.c and test_image_variance.c. */
 #ifndef PAL_DRAWING_TESTING_H
 #define PAL_DRAWING_TESTING_H

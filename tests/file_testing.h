@@ -1,4 +1,4 @@
-/* file_testing.h - whole files in memory: read, written, aligned as an engine wants them. */
+/* file_testing.h - reads and writes whole files in memory, aligned as the engine requires. */
 #ifndef PAL_FILE_TESTING_H
 #define PAL_FILE_TESTING_H
 
@@ -29,7 +29,7 @@ static inline bool append(void *context, const void *data, size_t size)
     return true;
 }
 
-/* false: there is no such file. */
+/* Returns false if the file does not exist. */
 static inline bool read_path(const char *path, buffer *b)
 {
     char chunk[4096];
@@ -42,7 +42,7 @@ static inline bool read_path(const char *path, buffer *b)
     return true;
 }
 
-/* A file of this repository, by its path there. */
+/* A file of this repository, by its path in the repository. */
 static inline buffer read_whole(const char *name)
 {
     char path[1024];
@@ -52,7 +52,7 @@ static inline buffer read_whole(const char *name)
     return b;
 }
 
-/* At a multiple of 64; free(*block). */
+/* Aligned to 64 bytes; free(*block). */
 static inline void *aligned_copy(void **block, const unsigned char *data, size_t size)
 {
     *block = malloc(size + PAL_ARENA_SLACK);

@@ -1,4 +1,4 @@
-/* generate_situations.h - every situation that a text can be in, for test_atomic.c. */
+/* generate_situations.h - builds a generator in every state that matters, for test_atomic.c. */
 #ifndef PAL_GENERATE_SITUATIONS_H
 #define PAL_GENERATE_SITUATIONS_H
 
@@ -8,12 +8,12 @@
 
 enum { CAPACITY = 12, VOCAB = 481, EOS = 2 };
 
-static pal_model *tiny, *damaged, *other; /* tiny-ar; the same with a NaN; another one */
+static pal_model *tiny, *damaged, *other; /* tiny-ar; tiny-ar with a NaN; another model */
 static void *damaged_block;
 static pal_grammar *letters, *digits, *exploding, *impossible;
 static pal_logit_bias every[VOCAB];
 
-/* What is restored and must not be; kept while the tests run. */
+/* Saved sessions that restore must refuse; kept while the tests run. */
 typedef struct {
     unsigned char *data;
     size_t size;
@@ -170,7 +170,7 @@ static inline void in_a_grammar_before_a_shift(lent *l)
     assert_int_equal(pal_generator_progress(l->generator).tokens, CAPACITY);
 }
 
-/* The a's that this grammar begins with are put there, as many as it has room for. */
+/* Puts as many of the a's that this grammar begins with as fit. */
 static inline void in_a_grammar_of_too_many_ways(lent *l)
 {
     grammar_and(l, exploding, true);
@@ -179,7 +179,7 @@ static inline void in_a_grammar_of_too_many_ways(lent *l)
     while (pal_generator_progress(l->generator).unread > 2) steps(l, 1);
 }
 
-/* So many tokens put there where nothing may be drawn. */
+/* Puts this many tokens; nothing may be drawn after them. */
 static inline void banned_after(lent *l, int32_t count, const pal_grammar *grammar)
 {
     pal_generate_options o = options_of(-1);
@@ -228,7 +228,7 @@ static inline void with_damaged_weights(lent *l)
     prompt_tokens(l, 2);
 }
 
-/* What the sequence has read is the text, or goes on otherwise. */
+/* The sequence has read the text, or something that differs from it after a common beginning. */
 static inline void with_damaged_weights_and_all_read(lent *l)
 {
     with_damaged_weights(l);
@@ -250,7 +250,7 @@ static const struct {
     {"after a shift", after_a_shift},
     {"at its limit", at_its_limit},
     {"at its end", at_its_end},
-    {"at a stop text", at_a_stop_text},
+    {"at a stop string", at_a_stop_text},
     {"inside of a character", inside_of_a_character},
     {"rewound", rewound},
     {"with another word", with_another_word},

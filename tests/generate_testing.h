@@ -33,7 +33,7 @@ static inline int close_model(void **state)
     return 0;
 }
 
-/* A sequence and a generator on it, each in a block of exactly the size asked for, between guards. */
+/* A sequence and a generator on it, each in a block of exactly the requested size, between guard bytes. */
 typedef struct {
     pal_sequence *sequence;
     pal_generator *generator;
@@ -76,7 +76,7 @@ static inline void prompt(lent *l, const char *text)
     l->size = 0;
 }
 
-/* Takes what the last call let out. */
+/* Appends the output of the last call. */
 static inline size_t take_text(lent *l)
 {
     size_t bytes;
@@ -100,7 +100,7 @@ static inline pal_status step(lent *l)
     return status;
 }
 
-/* So many steps, or to the end. */
+/* Makes this many steps, or fewer if the text ends. */
 static inline void run(lent *l, int steps)
 {
     while (steps-- > 0 && step(l) == PAL_MORE) {

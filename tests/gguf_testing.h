@@ -1,4 +1,5 @@
-/* gguf_testing.h - a GGUF file made in memory and a walk over what opens, for test_gguf.c and test_gguf_damaged.c. */
+/* gguf_testing.h - makes a GGUF file in memory, and reads everything in a file that opens, for test_gguf.c and
+ * test_gguf_damaged.c. */
 #ifndef PAL_GGUF_TESTING_H
 #define PAL_GGUF_TESTING_H
 
@@ -53,7 +54,7 @@ static inline void pad(bytes *b, size_t alignment)
     while (b->size % alignment) put_int(b, 0, 1);
 }
 
-/* Where the fields of the sample file stand, for those who damage it. */
+/* Offsets of the fields of the sample file, for tests that damage it. */
 typedef struct {
     size_t start, version, tensor_count, key_count;
     size_t key_length, type, string_length, array_type, array_count, strings_count, element_length, truth;
@@ -109,7 +110,7 @@ static inline size_t put_info(bytes *b, const char *name, uint32_t dims, const u
     return b->size - 8;
 }
 
-/* A file with every type of value, three tensors and padding; m may be thrown away. */
+/* A file with every type of value, three tensors and padding; m receives the offsets of its fields. */
 static inline bytes sample(uint32_t version, marks *m)
 {
     bytes b = {NULL, 0, 0};
@@ -157,7 +158,7 @@ static inline void touch(const void *data, size_t size)
     for (size_t i = 0; i < size; i++) sink += p[i];
 }
 
-/* Reads every byte that the reader hands out: with the sanitizers a view outside of the image is an error. */
+/* Reads every byte of every view that the reader returns: with the sanitizers a view outside the image is an error. */
 static inline void walk(const pal_gguf *g)
 {
     for (size_t i = 0; i < pal_gguf_values(g); i++) {
@@ -184,7 +185,7 @@ static inline void walk(const pal_gguf *g)
     }
 }
 
-/* Opens a copy in a block of exactly this size, walks over it, and holds a refusal to its form. */
+/* Opens a copy in a block of exactly this size and reads all of it, or checks the form of the error. */
 static inline pal_status try_open(const void *data, size_t size, pal_error *err)
 {
     unsigned char *image = malloc(size ? size : 1);

@@ -1,4 +1,4 @@
-/* grammar_testing.h - a text under a grammar, in memory of its own, for test_grammar.c and fuzz_grammar.c. */
+/* grammar_testing.h - a text under a grammar, in its own memory, for test_grammar.c and fuzz_grammar.c. */
 #ifndef PAL_GRAMMAR_TESTING_H
 #define PAL_GRAMMAR_TESTING_H
 
@@ -8,7 +8,7 @@
 
 #include "text/decode/grammar.h"
 
-/* A piece of a vocabulary that is an array of texts. */
+/* Returns a piece of a vocabulary that is an array of texts. */
 static inline size_t bench_piece(const void *context, int32_t id, char *out, size_t capacity)
 {
     pal_str text = ((const pal_str *)context)[id];
@@ -17,7 +17,7 @@ static inline size_t bench_piece(const void *context, int32_t id, char *out, siz
     return text.size;
 }
 
-/* A text under way; free(block).  It must stay where it is, since the run points into it; so must the grammar. */
+/* A text that is being written; free(block).  Do not move it or the grammar: the run points to them. */
 typedef struct {
     pal_pieces pieces;
     pal_grammar_run *run;

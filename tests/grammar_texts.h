@@ -1,4 +1,4 @@
-/* grammar_texts.h - grammars compiled and texts taken byte by byte, for test_grammar.c and test_grammar_tokens.c. */
+/* grammar_texts.h - compiles grammars and accepts texts byte by byte, for test_grammar.c and test_grammar_tokens.c. */
 #ifndef PAL_GRAMMAR_TEXTS_H
 #define PAL_GRAMMAR_TEXTS_H
 
@@ -56,8 +56,8 @@ static inline uint32_t below(uint32_t test, uint32_t draw, uint32_t n)
     return (uint32_t)(pal_uniform(5, PAL_DRAW_TOKEN, 1, test, draw) * n);
 }
 
-/* From the start: how many bytes are taken; *inside: the text is one of the grammar.  Ambiguous random grammars have
- * more ways to read some texts than a run has room for: SIZE_MAX. */
+/* Returns how many bytes are accepted from the start; *inside: whether the text is complete.  Returns SIZE_MAX if a
+ * text can be read in more ways than a run has capacity for, which happens with ambiguous random grammars. */
 static inline size_t taken(opened *o, const char *text, size_t bytes, bool *inside)
 {
     size_t at = 0;

@@ -1,4 +1,4 @@
-/* guard_testing.h - memory of exactly the size asked for, between bytes that nobody may change. */
+/* guard_testing.h - memory of exactly the requested size, between guard bytes that must not change. */
 #ifndef PAL_GUARD_TESTING_H
 #define PAL_GUARD_TESTING_H
 
@@ -7,7 +7,8 @@
 
 enum { GUARD = 64 };
 
-/* A block whose memory is at *memory + GUARD, filled with rubbish; end_guarded looks at the guards and frees it. */
+/* A block whose memory is at *memory + GUARD, filled with arbitrary bytes; end_guarded checks the guards and frees
+ * it. */
 static inline unsigned char *lend_guarded(unsigned char **memory, size_t bytes)
 {
     *memory = malloc(bytes + 2 * GUARD);

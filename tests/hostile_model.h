@@ -1,5 +1,4 @@
-/* hostile_model.h - whole files, made in memory, of networks whose sizes are chosen by the test: a few tokens, all
- * weights zero. */
+/* hostile_model.h - makes whole model files in memory with sizes chosen by the test: a few tokens, all weights zero. */
 #ifndef PAL_HOSTILE_MODEL_H
 #define PAL_HOSTILE_MODEL_H
 
@@ -11,7 +10,7 @@ typedef struct {
 
 enum { HOSTILE_VOCAB = 4 };
 
-/* Tensor infos in the making, and how far the data reach that they promise. */
+/* Tensor infos that are being written, and the end of the data that they declare. */
 typedef struct {
     image infos;
     uint64_t tensors, data;
@@ -66,7 +65,7 @@ static inline void hostile_keys(image *m, const hostile_shape *s)
     image_key_u32(m, "llama.context_length", s->context);
 }
 
-/* The file, 64-byte aligned in a block that the caller frees. */
+/* Returns the file, 64-byte aligned in a block that the caller frees. */
 static inline unsigned char *hostile_model(const hostile_shape *s, size_t *size, void **block)
 {
     hostile_tensors t = {{0}, 0, 0};

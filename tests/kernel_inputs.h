@@ -1,10 +1,10 @@
 /* kernel_inputs.h - hostile inputs for kernels, and comparison of variants with their reference.
  *
- * Inputs come from a fixed seed, PAL_SEED in the environment replaces it.  They lie in heap blocks of the
- * exact size, at odd addresses, so that a sanitizer sees any byte read or written too much; outputs are
- * filled with ones beforehand, which read as NaN, so that an element left out shows.
+ * Inputs come from a fixed seed, which PAL_SEED in the environment replaces.  They are in heap blocks of the exact
+ * size, at odd addresses, so a sanitizer sees any access outside of them.  Outputs are first filled with one bits,
+ * which read as NaN, so an element that was not written is found.
  *
- * Included after cmocka.h, by one translation unit a program. */
+ * Include after cmocka.h, in one translation unit per program. */
 #ifndef PAL_KERNEL_INPUTS_H
 #define PAL_KERNEL_INPUTS_H
 
@@ -37,7 +37,7 @@ static inline int below(int n)
     return (int)(uniform() * n);
 }
 
-/* A heap block that ends where its contents end, and starts a multiple of `unit` bytes off alignment. */
+/* A heap block that ends exactly at the end of its contents and starts at a multiple of `unit` bytes off alignment. */
 typedef struct {
     unsigned char *block;
     void *data;
@@ -59,13 +59,13 @@ static inline void drop(test_array *r)
     free(r->block);
 }
 
-/* RANGE spreads over all magnitudes a sum can bear; the others are the corners of the formats. */
+/* RANGE covers all magnitudes that a sum can hold; the others are extremes of the formats. */
 typedef enum { RANDOM, MAX, MIN, ZERO, DENORMAL, HUGE_VALUES, ALTERNATING, RANGE, FILLS } fill;
 
 static const char *const fill_name[FILLS] = {"random",   "max",  "min",         "zero",
                                              "denormal", "huge", "alternating", "range"};
 
-/* largest: the magnitude of `max`, `min` and `alternating`. */
+/* largest: the magnitude used by `max`, `min` and `alternating`. */
 static inline float fill_float(fill kind, int i, float largest)
 {
     float u = (float)(2 * uniform() - 1);
@@ -96,7 +96,7 @@ static pal_kernels reference;
 static const unsigned variants[] = {PAL_ISA_SIMD128, PAL_ISA_SIMD128 | PAL_ISA_RELAXED, PAL_ISA_AVX2,
                                     PAL_ISA_AVX2 | PAL_ISA_VNNI};
 
-/* Fills *k with the next variant this machine has; *at starts at 0. */
+/* Fills *k with the next variant that this machine supports; *at starts at 0. */
 static inline bool next_variant(pal_kernels *k, size_t *at)
 {
     while (*at < COUNT(variants)) {
@@ -115,7 +115,7 @@ static inline void skip_without_variants(void)
     skip();
 }
 
-/* The same bits, or a failure that says where. */
+/* Fails, with the position, unless the bits are equal. */
 static inline void expect_same(const test_array *expected, const test_array *got, unsigned isa, const char *what)
 {
     const unsigned char *a = expected->data, *b = got->data;
@@ -133,7 +133,7 @@ static inline void expect_near(double got, double expected, double bound, const 
     fail_msg("%s: %.9g instead of %.9g, allowed %.3g, seed %llu", what, got, expected, bound, (unsigned long long)seed);
 }
 
-/* Reads the seed, says what runs, and makes the reference; call before the tests. */
+/* Reads the seed, prints the variants that run, and makes the reference; call before the tests. */
 static inline void kernel_inputs_init(void)
 {
     const char *text = getenv("PAL_SEED");

@@ -1,4 +1,4 @@
-/* likelihood_testing.h - data of two modes, for test_image_likelihood.c and test_image_bound.c. */
+/* likelihood_testing.h - data with two modes, for test_image_likelihood.c and test_image_bound.c. */
 #ifndef PAL_LIKELIHOOD_TESTING_H
 #define PAL_LIKELIHOOD_TESTING_H
 
@@ -21,7 +21,7 @@ static inline int set_up(void **state)
 
 enum { SIZE = 8, ROWS = 6 };
 
-/* Rows around the two modes of eight elements, and one between. */
+/* Rows near the two modes of eight elements, and one between them. */
 static inline void rows_of_two_modes(float *x)
 {
     pal_normals(3, PAL_NOISE_START, 0, 0, ROWS * SIZE, x);

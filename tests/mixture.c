@@ -32,7 +32,7 @@ mixture mixture_two(const pal_schedule *s, int32_t size, double weight, double f
     return m;
 }
 
-/* Log densities of the components with their weights, and their sum's. */
+/* Weighted log densities of the components, and the log of their sum. */
 static double shares(const mixture *m, const pal_level *l, const double *x, double *share)
 {
     double max = -INFINITY, sum = 0.0;
@@ -77,7 +77,7 @@ double mixture_draw(const mixture *m, double u, double z, int32_t element, int32
     return m->mean[k][element] + m->spread[k] * z;
 }
 
-/* Of one component and element: the mean of eps. */
+/* The mean of eps for one component and element. */
 static double mean_of(const mixture *m, const pal_level *l, int32_t k, int32_t i, double x)
 {
     double v = l->alpha * m->spread[k] * m->spread[k] + l->beta;
@@ -208,7 +208,7 @@ void mixture_start(mixture_drawing *w, mixture *m, const pal_image_options *o, u
     pal_denoise_layout(&w->d, &arena);
     w->block = malloc(arena.used + PAL_ARENA_SLACK);
     if (!w->block || arena.overflow) abort();
-    memset(w->block, 0xa5, arena.used + PAL_ARENA_SLACK); /* so that what is read before it is written shows */
+    memset(w->block, 0xa5, arena.used + PAL_ARENA_SLACK); /* reads of unwritten memory then give a wrong result */
     arena = pal_arena_in(w->block);
     pal_denoise_layout(&w->d, &arena);
     pal_denoise_start(&w->d);
@@ -230,7 +230,7 @@ int mixture_by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The integral of |empirical - true| over a range that holds everything, by steps of 0.005. */
+/* The integral of |empirical - true| over a range that contains all samples, in steps of 0.005. */
 double mixture_distance(const mixture *m, float *samples, int32_t count)
 {
     const pal_level clean = {.alpha = 1.0};

@@ -1,11 +1,11 @@
 /* mixture.h - mixtures of Gaussians, whose noise can be predicted in closed form, as networks of pictures.
  *
- * A component has a weight, a mean in every element and one spread.  At a noise level its law is the normal one with
- * mean sqrt(alpha) m and variance v = alpha s^2 + beta, and E[eps | x, component] = sqrt(beta) (x - sqrt(alpha) m) / v
- * with variance alpha s^2 / v.  Everything in double and by core/math.h, so that tests may compare bits between
- * targets.
+ * A component has a weight, a mean for every element and one standard deviation s.  At a noise level its distribution
+ * is normal with mean sqrt(alpha) m and variance v = alpha s^2 + beta, and E[eps | x, component] = sqrt(beta) (x -
+ * sqrt(alpha) m) / v with variance alpha s^2 / v.  All computations use double and core/math.h, so tests may compare
+ * bits between targets.
  *
- * Used by the tests of image samplers; knows nothing of cmocka, which is included once a program. */
+ * Used by the tests of image samplers; does not use cmocka, which is included once per program. */
 #ifndef MIXTURE_H
 #define MIXTURE_H
 
@@ -17,7 +17,7 @@ typedef struct {
     int32_t size, components;
     double weight[MIXTURE_COMPONENTS], mean[MIXTURE_COMPONENTS][MIXTURE_SIZE], spread[MIXTURE_COMPONENTS];
     const pal_schedule *schedule;
-    double wrong; /* adds wrong sin(3 x) to the predicted noise: an imperfect mean, for NPR */
+    double wrong; /* adds `wrong` sin(3 x) to the predicted noise: an imperfect mean, for NPR */
     double gamma[MIXTURE_GAMMAS];
     int64_t states;      /* predicted so far */
     int32_t evaluations; /* calls so far */
@@ -35,14 +35,14 @@ double mixture_draw(const mixture *m, double u, double z, int32_t element, int32
 /* eps[size] := E[eps | x], second[size] := E[eps^2 | x]. */
 void mixture_moments(const mixture *m, const pal_level *l, const double *x, double *eps, double *second);
 
-/* Fills in m->gamma by quadrature; size must be 1. */
+/* Fills m->gamma by quadrature; size must be 1. */
 void mixture_measure_gamma(mixture *m);
-/* With both heads, the table if it was measured, and forward-mode products if asked for. */
+/* A predictor with both heads, the table if it was measured, and forward-mode products if requested. */
 pal_noise_predictor mixture_predictor(mixture *m, bool products);
 
 /* ---- drawing ---- */
 
-/* A drawing with its memory; mixture_start asks and lends, mixture_free gives back. */
+/* A drawing with its memory; mixture_start measures and allocates, mixture_free frees. */
 typedef struct {
     pal_denoise d;
     void *block;

@@ -21,7 +21,7 @@ static inline pal_model *open_test_model(const char *name)
     return open_test_model_as(name, 0);
 }
 
-/* The bytes of a test model in a 64-byte aligned block, to be changed and opened; free(*block). */
+/* The bytes of a test model in a 64-byte aligned block, which a test may change and open; free(*block). */
 static inline unsigned char *load_test_model(const char *name, size_t *size, void **block)
 {
     char path[256];
@@ -40,7 +40,7 @@ static inline int32_t piece_id(const pal_model *model, const char *piece)
     return id;
 }
 
-/* A number below `below`, addressed by run and draw. */
+/* A random number below `below`, addressed by run and draw. */
 static inline uint32_t pick(uint32_t run, uint32_t draw, uint32_t below)
 {
     return (uint32_t)(pal_uniform(9, PAL_DRAW_TOKEN, 0, run, draw) * below);

@@ -1,5 +1,5 @@
-/* observing.h - all that the public calls tell of a sequence, a generator or a session, as bytes, for tests that a
- * failed call changes nothing. */
+/* observing.h - collects as bytes all that public calls return about a sequence, a generator or a session, for tests
+ * that a failed call changes nothing. */
 #ifndef PAL_OBSERVING_H
 #define PAL_OBSERVING_H
 
@@ -13,7 +13,7 @@ typedef struct {
     size_t size;
 } observation;
 
-/* Room for so many more bytes, zero. */
+/* Appends this many zero bytes. */
 static inline unsigned char *observe_space(observation *o, size_t bytes)
 {
     o->data = realloc(o->data, o->size + bytes + 1);
@@ -40,7 +40,7 @@ static inline void observe_sequence(observation *o, const pal_sequence *s)
     pal_sequence_save(s, observe_space(o, bytes), bytes);
 }
 
-/* Whether there are logits, and which. */
+/* Records whether there are logits, and their values. */
 static inline void observe_logits(observation *o, pal_sequence *s, int32_t vocabulary)
 {
     const size_t bytes = (size_t)vocabulary * sizeof(float);
@@ -63,7 +63,7 @@ static inline void observe_token(observation *o, const pal_generated *t)
     observe_bytes(o, t->alternative_logprob, (size_t)t->alternatives * sizeof *t->alternative_logprob);
 }
 
-/* All but what is saved. */
+/* Everything except the saved session. */
 static inline void observe_state(observation *o, const pal_generator *g)
 {
     const pal_generate_progress p = pal_generator_progress(g);
@@ -81,7 +81,7 @@ static inline void observe_state(observation *o, const pal_generator *g)
     observe_bytes(o, tokens, (size_t)n * sizeof *tokens);
 }
 
-/* With its sequence, as a file and as it is. */
+/* A generator with its sequence: its saved session and its current state. */
 static inline void observe_generator(observation *o, const pal_generator *g)
 {
     const size_t bytes = pal_generator_save(g, NULL, 0);
@@ -115,7 +115,7 @@ static inline void observe_session(observation *o, const pal_session *s)
     free(place);
 }
 
-/* Whether two observations are the same; both are forgotten. */
+/* Whether two observations are equal; frees both. */
 static inline bool observed_same(observation *a, observation *b)
 {
     const bool same = a->size == b->size && (!a->size || memcmp(a->data, b->data, a->size) == 0);

@@ -1,4 +1,4 @@
-/* odd_model.h - a tiny llama model as a GGUF file in memory, of which a test leaves out, changes or adds anything: for
+/* odd_model.h - a tiny llama model as a GGUF file in memory, from which a test can omit, change or add anything, for
  * test_odd_files.c. */
 #ifndef PAL_ODD_MODEL_H
 #define PAL_ODD_MODEL_H
@@ -10,21 +10,21 @@
 
 enum { ODD_DIM = 32, ODD_HEADS = 4, ODD_HIDDEN = 64, ODD_LAYERS = 2, ODD_CONTEXT = 64, ODD_PIECES = 12 };
 
-/* What is odd about a file; all zero: nothing. */
+/* How a file differs from the normal one; all zero: not at all. */
 typedef struct {
-    const char *without;     /* this key or tensor is left out ... */
-    void (*put)(image *m);   /* ... and these keys are put behind the others */
+    const char *without;     /* this key or tensor is omitted ... */
+    void (*put)(image *m);   /* ... and these keys are appended */
     void (*first)(image *m); /* or before them */
     const char *retyped;     /* this tensor has another type, with as many bytes as before */
     uint32_t type;
-    const char *renamed, *to; /* and this one another name */
-    const char *moved;        /* and this one's offset is changed by so much */
+    const char *renamed, *to; /* and this one has another name */
+    const char *moved;        /* and the offset of this one is changed by this amount */
     int by;
     const char *extra; /* a tensor that no network has: `extra_dims` extents of `extra_extent`, of `type` */
     uint32_t extra_dims, extra_extent;
     bool no_tensors;
-    size_t alignment; /* of the data; 0: 32 */
-    size_t behind;    /* bytes behind the last tensor */
+    size_t alignment; /* alignment of the data; 0: 32 */
+    size_t behind;    /* bytes after the last tensor */
 } odd;
 
 static inline bool odd_is(const char *name, const char *which)
@@ -141,7 +141,7 @@ static inline void odd_put_tensors(image *m, const odd *o)
     for (size_t i = 0; i < o->behind; i++) image_put(m, "x", 1);
 }
 
-/* The file, 64-byte aligned, and its size; the caller frees it. */
+/* Returns the file, 64-byte aligned, and its size; the caller frees it. */
 static inline unsigned char *odd_file(const odd *o, size_t *size)
 {
     image m;

@@ -1,5 +1,5 @@
-/* odd_testing.h - what is tried on every file of odd_model.h: that it opens, that its tokenizer works, that its network
- * works or says why it does not. */
+/* odd_testing.h - checks for every file of odd_model.h: it opens, its tokenizer works, and its network works or says
+ * why it does not. */
 #ifndef PAL_ODD_TESTING_H
 #define PAL_ODD_TESTING_H
 
@@ -35,7 +35,7 @@ static inline void close_odd(opened *f)
     free(f->image);
 }
 
-/* " aab": the pieces of the vocabulary. */
+/* " aab", as pieces of the vocabulary. */
 static inline void expect_tokens(const opened *f)
 {
     int32_t ids[8];
@@ -81,7 +81,7 @@ static inline void expect_works(const odd *o)
     close_odd(&f);
 }
 
-/* The file opens and its tokenizer works; the network does not, and the reason has these words. */
+/* The file opens and its tokenizer works; the network does not, and the reason contains these words. */
 static inline void expect_tokens_only(const odd *o, const char *const words[3])
 {
     pal_error err = {0};

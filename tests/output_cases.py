@@ -1,5 +1,5 @@
-"""The runs of the command whose outputs are kept in tests/golden/outputs: every sampler and method, the shipped and the
-test models, fixed seeds.  tools/make_output_golden.py writes the files, tests/test_outputs.py compares."""
+"""The runs of the command whose outputs are stored in tests/golden/outputs: every sampler and method, the shipped and
+the test models, fixed seeds. tools/make_output_golden.py writes the files, tests/test_outputs.py compares."""
 import hashlib
 import json
 import shlex
@@ -105,7 +105,7 @@ CASES = {"infill": infill, "generate": generate, "score": score, "image": image,
 
 
 def steady(line):
-    """A line of output without what differs from run to run and from machine to machine."""
+    """A line of output without the parts that differ between runs or machines."""
     if not line.startswith("{"):
         return line
     whole = json.loads(line)
@@ -113,7 +113,7 @@ def steady(line):
 
 
 def picture(arguments, command):
-    """The SHA-256 of the bytes of the pictures, which are the same whatever writes the PNG."""
+    """The SHA-256 of the bytes of the pictures, which do not depend on the PNG encoder."""
     with tempfile.TemporaryDirectory() as folder:
         raw = pathlib.Path(folder) / "pictures.raw"
         code, _, err = run(*arguments, "--raw", raw, command=command)
@@ -121,7 +121,7 @@ def picture(arguments, command):
 
 
 def output(arguments, command=COMMAND):
-    """What a run prints, for people and programs, or why it failed."""
+    """The output of a run, for people and programs, or its error."""
     if arguments[0] == "image":
         return picture(arguments, command)
     code, out, err = run(*arguments, command=command)

@@ -8,7 +8,7 @@
 enum { SIDE = 14, SIZE = SIDE * SIDE };
 
 static pal_model *model; /* unet-labels: 14 x 14 grey, 3 labels, both heads, Gamma, guidance, a schedule of 20 steps */
-static pal_model *plain; /* unet-plain: 7 x 9 colour, nothing of these */
+static pal_model *plain; /* unet-plain: 7 x 9 colour, without any of these */
 
 static inline int open_models(void **state)
 {

@@ -1,4 +1,4 @@
-/* processors_testing.h - choosing with memory of its own, for test_processors.c and test_processors_draws.c. */
+/* processors_testing.h - choosing a token, with its own memory, for test_processors.c and test_processors_draws.c. */
 #ifndef PAL_PROCESSORS_TESTING_H
 #define PAL_PROCESSORS_TESTING_H
 

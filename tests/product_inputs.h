@@ -1,4 +1,4 @@
-/* product_inputs.h - inputs of products, for test_kernels.c, test_kernels_products.c, test_kernels_parts.c and
+/* product_inputs.h - inputs of matrix products, for test_kernels.c, test_kernels_products.c, test_kernels_parts.c and
  * test_linear.c. */
 #ifndef PAL_PRODUCT_INPUTS_H
 #define PAL_PRODUCT_INPUTS_H
@@ -6,7 +6,7 @@
 #include "kernel_inputs.h"
 #include "kernels/panels.h"
 
-/* Quantised activations as a variant makes them; `wide` is there for WebAssembly alone, but any may write it. */
+/* Quantised activations as a variant makes them; only WebAssembly needs `wide`, but any variant may write it. */
 typedef struct {
     test_array q, scale, bias, wide;
     pal_quantized x;
@@ -41,7 +41,7 @@ static inline void derive(const pal_quantized *x, size_t count)
     for (size_t i = 0; i < count; i++) x->wide[i] = x->q[i - i % 4 + (size_t)order[i % 4]];
 }
 
-/* Weights [rows, cols] of the file, into panels. */
+/* Packs weights [rows, cols] as in a file into panels. */
 static inline void pack(test_array *w, uint32_t type, int rows, int cols)
 {
     test_array eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
@@ -51,7 +51,7 @@ static inline void pack(test_array *w, uint32_t type, int rows, int cols)
 
 /* ---- blocks with small scales and minima -------------------------------- */
 
-/* Where a block of a type has halves: one or two. */
+/* Offsets of the half-precision numbers in a block of a type: one or two. */
 static inline size_t half_places(uint32_t type, size_t place[2])
 {
     place[0] = type == PAL_Q6_K ? 208 : 0;
@@ -70,7 +70,7 @@ static inline uint16_t some_half(fill kind)
     }
 }
 
-/* Integers, fifth bits and small scales of any bits, or all at one end of what they can be. */
+/* Fills integers, fifth bits and small scales with random bits, or sets all to one end of their range. */
 static inline test_array block_weights(fill kind, uint32_t type, size_t count)
 {
     const size_t block = pal_tensor_block_bytes(type), blocks = count / pal_tensor_block(type);

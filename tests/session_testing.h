@@ -26,7 +26,7 @@ static inline int close_model(void **state)
     return 0;
 }
 
-/* A session in a block of exactly the size asked for, between guards. */
+/* A session in a block of exactly the requested size, between guard bytes. */
 typedef struct {
     pal_session *session;
     unsigned char *memory;
@@ -70,7 +70,7 @@ static inline void finish(lent *l)
     assert_int_equal(pal_step(l->session, NULL), PAL_OK);
 }
 
-/* The text as a string (texts with NUL are compared by text_of's length). */
+/* The text as a string (texts with NUL are compared by the length of text_of). */
 static inline size_t text_of(const lent *l, char out[MAX_TEXT])
 {
     size_t bytes = pal_session_text(l->session, out, MAX_TEXT - 1);

@@ -24,8 +24,8 @@ void table_init(table_model *m, int32_t places, int32_t symbols, bool with_empty
     m->classes.of = m->of;
     m->classes.byte = m->byte;
     m->of[symbols] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
-    if (with_empty) m->of[symbols - 1] = PAL_CLASS_NO_FILL; /* as classes.c has it: a control piece */
-    for (int32_t page = 0; page < m->pages; page++)         /* a network that would love to write the mask */
+    if (with_empty) m->of[symbols - 1] = PAL_CLASS_NO_FILL; /* as in classes.c: a control piece */
+    for (int32_t page = 0; page < m->pages; page++)         /* a network that gives the mask a high logit */
         for (int32_t place = 0; place < places; place++) m->logit[page][place][symbols] = 50.0f;
 }
 
@@ -71,7 +71,7 @@ bool table_is_full(const table_model *m, int32_t page)
     return true;
 }
 
-/* ---- laws and networks ----------------------------------------------------------------------------- */
+/* ---- distributions and networks ----------------------------------------------------------------------------- */
 
 static double uniform(uint64_t seed, uint32_t use, int32_t a, int32_t b)
 {
@@ -102,7 +102,7 @@ bool table_given(const table_model *m, int32_t page, double *probs)
     return sum > 0.0;
 }
 
-/* p[place][symbol] given what the page reveals, uniform where the page is impossible. */
+/* p[place][symbol] given the revealed tokens of the page; uniform if the page is impossible. */
 static void marginals(const table_model *m, int32_t page, double p[TABLE_PLACES][TABLE_SYMBOLS])
 {
     double probs[TABLE_PAGES];
@@ -200,7 +200,8 @@ static void evaluate(void *context, const pal_query *q)
         m->seen = table_page(m, q->tokens);
 }
 
-/* Row `at` of a causal network: the page holds what stands at 1 .. at, the place told is that of at + 1. */
+/* Row `at` of a causal network: the page holds the tokens of positions 1 .. at, and the row predicts position at +
+ * 1. */
 static const float *causal_row(const table_model *m, int32_t at)
 {
     int32_t tokens[TABLE_PLACES];
@@ -208,7 +209,7 @@ static const float *causal_row(const table_model *m, int32_t at)
     return m->logit[table_page(m, tokens)][at];
 }
 
-/* What the last evaluation adds to the logit of the first symbol: nothing but for networks that read time or order. */
+/* Added to the logit of the first symbol: 0 unless the network reads time or order. */
 static float addition(const table_model *m)
 {
     float sum = m->reads_time ? 2.0f * (float)m->time : 0.0f;
@@ -314,10 +315,10 @@ int32_t table_draw(table_fill *t, uint64_t seed, uint32_t draft)
 
 /* ---- every outcome ---------------------------------------------------------------------------------- */
 
-/* A step is run again and again.  Each number it asks for has a few outcomes, intervals of u between known
- * edges; a run takes one interval at every question and so has a known probability, the product of their
- * widths.  taken[] are the choices of the run, following[] what to take next at that question (-1: nothing):
- * an odometer over a tree whose shape is found while it is walked. */
+/* A step is run repeatedly.  Each random number that it requests has a few outcomes, intervals of u between known
+ * edges.  A run takes one interval per request, and its probability is the product of their widths. taken[] holds the
+ * choices of the run, following[] the next choice at that request (-1: none).  Together they count through a tree whose
+ * shape becomes known during the walk. */
 
 static int32_t next_interval(const double *edge, int32_t count, int32_t from)
 {
@@ -349,7 +350,7 @@ static bool next_outcome(table_fill *t)
     return true;
 }
 
-/* The intervals of a uniform number that choose a token: first <empty>'s, then the others' in token order. */
+/* The intervals of a uniform number that choose a token: first that of <empty>, then the others in token order. */
 static int32_t token_edges(const pal_fill *f, double edge[TABLE_VOCAB + 2])
 {
     double mass[TABLE_VOCAB + 1];
@@ -358,7 +359,7 @@ static int32_t token_edges(const pal_fill *f, double edge[TABLE_VOCAB + 2])
     for (int32_t id = 0; id < f->classes->vocab; id++)
         if (id != empty) mass[count++] = f->probs[id];
     for (int32_t i = 0; i < count; i++) edge[i + 1] = edge[i] + mass[i];
-    for (int32_t i = count; i > 0 && mass[i - 1] == 0.0; i--) edge[i - 1] = 1.0; /* not a hair for the impossible */
+    for (int32_t i = count; i > 0 && mass[i - 1] == 0.0; i--) edge[i - 1] = 1.0; /* none if the probability is 0 */
     return count;
 }
 
@@ -404,7 +405,7 @@ static void set_page(table_fill *t, int32_t page, int32_t step)
     }
 }
 
-/* after := the law one step later; whether any page is still being worked on. */
+/* after := the distribution one step later, computed from `before`. */
 static void push(table_fill *t, const double *before, double *after, int32_t step, bool timed)
 {
     memset(after, 0, (size_t)t->model.pages * sizeof *after);

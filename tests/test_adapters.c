@@ -1,5 +1,5 @@
-/* test_adapters.c - adapters attached to a network by the names of its matrices: the rows that ask see them, those that
- * the cache keeps do not. */
+/* test_adapters.c - adapters attached to a network by the names of its matrices: rows that query use them, rows kept in
+ * the cache do not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,7 +108,7 @@ static void prepare(runner *r, unsigned isa)
     pal_activations_prepare(&r->a, r->net, &r->cache);
 }
 
-/* A network of the file, whose bytes are taken over. */
+/* A network of the file; takes ownership of the bytes. */
 static runner *start(buffer *file, bool adapted, unsigned isa)
 {
     runner *r = calloc(1, sizeof *r);
@@ -144,7 +144,7 @@ static void end(runner *r)
 
 /* ---- rows --------------------------------------------------------------- */
 
-/* Three places that are known and kept, from the left; two rows that ask, see those and themselves. */
+/* Three known places from the left are kept; two querying rows see them and themselves. */
 static const int32_t token[ROWS] = {1, 20, 31, 7, 12};
 static const int place[ROWS] = {0, 1, 2, 3, 6};
 static const pal_seen seen[ROWS] = {{1, NULL, -1}, {2, NULL, -1}, {3, NULL, -1}, {3, NULL, 3}, {3, NULL, 6}};
@@ -169,8 +169,8 @@ static void expect_rows(const float *expected, const float *got, int count, int 
 
 /* ---- tests -------------------------------------------------------------- */
 
-/* All rows in one pass: the kept ones are the base's, the others are not, and each has the bits that it has with fewer
- * rows around it and where the last layer computes some rows only. */
+/* All rows in one pass: the kept rows equal those of the base, the others do not.  Each row has the same bits with
+ * fewer rows in the batch, and when the last layer computes only some rows. */
 static void check_rows(const char *path, unsigned isa, float *scalar)
 {
     buffer file = read_whole(path), again = read_whole(path), third = read_whole(path);
@@ -234,8 +234,8 @@ static buffer merged(const char *path, const runner *r)
     return file;
 }
 
-/* A row that sees itself alone, by W + scale * B A: what roundings of merged weights (2^-24 of each, in a few layers of
- * sums of at most 64 terms) leave between the two is below 2^-16 of the largest value; the base is far from both. */
+/* A row that sees only itself, against W + scale * B A: rounding of merged weights (2^-24 of each, in a few layers with
+ * sums of at most 64 terms) makes a difference below 2^-16 of the largest value; the base is far from both. */
 static void an_adapter_is_what_merged_weights_are(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* test_arch.c - networks of every architecture against float64, evaluated at once and token by token.
  *
  * tests/golden/arch has random networks converted by tools/convert, and the logits that PyTorch computes from the same
- * file in float64 (tools/make_arch_golden.py, which also says what each network is there for). */
+ * file in float64 (tools/make_arch_golden.py, which also says what each network tests). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,7 +103,7 @@ static pal_sequence *start_sequence(const pal_model *m, int32_t max, void **bloc
     return s;
 }
 
-/* Prompts of any length, then steps: the bits of one evaluation of them all. */
+/* A prompt of any length, then steps, gives the same bits as one evaluation of all tokens. */
 static void sequence_of_every_network_equals_one_evaluation(void **state)
 {
     (void)state;

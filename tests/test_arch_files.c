@@ -1,4 +1,4 @@
-/* test_arch_files.c - networks with every type of weights, and files that are wrong. */
+/* test_arch_files.c - networks with every type of weights, and invalid files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +79,7 @@ static double uniform(void)
     return pal_uniform(31, PAL_DRAW_TOKEN, 0, 1, drawn++);
 }
 
-/* A half of about `size` at block + at, with a sign of its own if `either`. */
+/* Writes a half of about `size` at block + at, with a random sign if `either`. */
 static void put_scale(unsigned char *block, size_t at, double size, bool either)
 {
     uint16_t half = pal_f32_to_f16((float)((0.5 + uniform()) * (either && uniform() < 0.5 ? -size : size)));
@@ -108,7 +108,7 @@ static void random_block(unsigned char *block, uint32_t type)
     }
 }
 
-/* A random network with matrices in `type`, and the same with what they stand for in F32. */
+/* A random network with matrices in `type`, and the same network with their values in F32. */
 static void random_network(uint32_t type, image *typed, image *plain)
 {
     pal_gguf *g;
@@ -196,7 +196,7 @@ static void logits_of_every_type_are_near_those_of_its_values(void **state)
     }
 }
 
-/* f32 as `type`, F16 or BF16 (cut off); or what that stands for, in f32. */
+/* Converts f32 to `type`, F16 or BF16 (truncated), or to the rounded value in f32. */
 static void to_half(unsigned char *out, const unsigned char *f32, size_t count, uint32_t type)
 {
     for (size_t i = 0; i < count; i++) {
@@ -207,7 +207,7 @@ static void to_half(unsigned char *out, const unsigned char *f32, size_t count, 
     }
 }
 
-/* The file with its vectors in `type`, or with the values they then have, in F32. */
+/* The file with its vectors in `type`, or with the rounded values in F32. */
 static image with_half_vectors(const file *f, uint32_t type, bool as_f32)
 {
     pal_gguf *g;
@@ -242,7 +242,7 @@ static image with_half_vectors(const file *f, uint32_t type, bool as_f32)
     return out;
 }
 
-/* Norms and biases in half precision are what they stand for. */
+/* Norms and biases in half precision give the same results as their values in F32. */
 static void vectors_in_half_precision_are_their_values(void **state)
 {
     (void)state;
@@ -269,7 +269,7 @@ static void vectors_in_half_precision_are_their_values(void **state)
 
 /* ---- wrong files -------------------------------------------------------- */
 
-/* The place of a string in a file, which has it: u64 length, bytes. */
+/* The offset of a string in a file that contains it: u64 length, bytes. */
 static unsigned char *find_text(const file *f, const char *text)
 {
     const uint64_t length = strlen(text);
@@ -280,7 +280,7 @@ static unsigned char *find_text(const file *f, const char *text)
     return NULL;
 }
 
-/* Opens the file and expects that its network is refused with this status, for a reason that has `why` in it. */
+/* Opens the file and expects that its network is refused with this status, for a reason that contains `why`. */
 static void expect_refused(const file *f, pal_status status, const char *why)
 {
     pal_model *m = NULL;
@@ -295,7 +295,7 @@ static void expect_refused(const file *f, pal_status status, const char *why)
     pal_model_close(m); /* which the text is of */
 }
 
-/* Text in a file, of the same length each, and what is then said about it. */
+/* A text in a file, a replacement of the same length, and the expected reason. */
 static const struct {
     const char *network, *from, *to;
     pal_status status;
@@ -304,11 +304,11 @@ static const struct {
     {"llama-tied", "blk.1.attn_k.weight", "blk.1.attn_K.weight", PAL_E_FORMAT, "missing"},
     {"llama-tied", "token_embd.weight", "token_embd.heavyx", PAL_E_FORMAT, "missing"},
     {"llama-tied", "output_norm.weight", "output_Norm.weight", PAL_E_FORMAT, "missing"},
-    {"llama-bias", "blk.0.ffn_up.bias", "blk.0.ffn_up.Bias", PAL_E_UNSUPPORTED, "does not have"},
-    {"llama-bias", "output.weight", "Output.weight", PAL_E_UNSUPPORTED, "does not have"},
-    {"llama-factors", "rope_freqs.weight", "rope_Freqs.weight", PAL_E_UNSUPPORTED, "does not have"},
+    {"llama-bias", "blk.0.ffn_up.bias", "blk.0.ffn_up.Bias", PAL_E_UNSUPPORTED, "is not supported"},
+    {"llama-bias", "output.weight", "Output.weight", PAL_E_UNSUPPORTED, "is not supported"},
+    {"llama-factors", "rope_freqs.weight", "rope_Freqs.weight", PAL_E_UNSUPPORTED, "is not supported"},
     {"qwen3", "blk.0.attn_q_norm.weight", "blk.0.attn_Q_norm.weight", PAL_E_FORMAT, "missing"},
-    {"qwen2", "blk.1.attn_k.bias", "blk.1.attn_K.bias", PAL_E_UNSUPPORTED, "does not have"},
+    {"qwen2", "blk.1.attn_k.bias", "blk.1.attn_K.bias", PAL_E_UNSUPPORTED, "is not supported"},
     {"gpt2", "position_embd.weight", "position_Embd.weight", PAL_E_FORMAT, "missing"},
     {"gpt2", "blk.1.attn_qkv.bias", "blk.1.attn_Qkv.bias", PAL_E_FORMAT, "missing"},
     {"gpt2", "blk.1.ffn_norm.bias", "blk.1.ffn_Norm.bias", PAL_E_FORMAT, "missing"},
@@ -415,8 +415,7 @@ static void variants_of_networks_are_refused_by_what_is_supported(void **state)
     free(f.block);
 }
 
-/* Rotary positions on the first half of each head: tokens that differ there alone do not turn, so that position shows
- * only through what turns. */
+/* Rotary positions on the first half of each head only: the second half does not depend on the position. */
 static void rotary_positions_on_a_part_of_a_head_leave_the_rest(void **state)
 {
     (void)state;

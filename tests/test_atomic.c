@@ -1,5 +1,5 @@
-/* test_atomic.c - a failed call changes nothing: every public call on a generator and its sequence that can fail, in every
- * situation that a text can be in, with all that can be known of them before and after. */
+/* test_atomic.c - a failed call changes nothing: every public call on a generator and its sequence that can fail, in
+ * every state of a text, compares all visible state before and after. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -188,7 +188,7 @@ static pal_status make_generator_in_a_small_block(lent *l)
 static struct {
     const char *name;
     pal_status (*call)(lent *l);
-    bool draws; /* what it reads takes the logits away, see pal_generator_step */
+    bool draws; /* reading discards the logits, see pal_generator_step */
     int failed;
 } calls[] = {
     {"step", call_step, true, 0},
@@ -250,7 +250,7 @@ static void every_call_on_a_generator_that_fails_changes_nothing(void **state)
         if (!calls[c].failed) fail_msg("%s never failed", calls[c].name);
 }
 
-/* Each must fail for the reason it is here for. */
+/* Each must fail for its intended reason. */
 static void situations_are_what_their_names_say(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_atomic_pages.c - a failed call changes nothing: those on a page that is being filled. */
+/* test_atomic_pages.c - a failed call changes nothing: calls on a page that is being filled. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,7 +67,7 @@ static void failed_calls_on_a_page_change_nothing(void **state)
             assert_int_equal(pal_evaluate_together(causal, &p.session, 1, small, sizeof small, NULL), PAL_E_OPTION);
             observe_session(&after, p.session);
             assert_true(observed_same(&before, &after));
-            page whole = open_page(&o, count); /* and what follows is what would have */
+            page whole = open_page(&o, count); /* and the continuation is the same */
             observation a = {0}, b = {0};
             while (pal_step(p.session, NULL) == PAL_MORE) {
             }

@@ -1,5 +1,5 @@
-/* test_blanks.c - what every sampler keeps to, whatever the network says: given tokens, pins, lengths, evaluations,
- * notes on each token.  Borders and whole characters are in test_support.c. */
+/* test_blanks.c - invariants of every sampler with any network: given tokens, pins, lengths, evaluations, notes on each
+ * token.  Borders and whole characters are in test_support.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -23,7 +23,7 @@ static bool is_timed(pal_sampler sampler)
     return sampler == PAL_ANCESTRAL || sampler == PAL_REMASK;
 }
 
-/* Options under which a sampler does as much as it can: few steps, much remasking, several places at once. */
+/* Options that exercise a sampler fully: few steps, much remasking, several places at once. */
 static void be_wild(pal_infill_options *o)
 {
     if (is_timed(o->sampler)) o->steps = 3;
@@ -94,7 +94,7 @@ static bool lengths_are_right(const table_fill *fill)
     return page_is_kept(fill);
 }
 
-/* Every outcome of every sampler on a network that knows nothing of the rule. */
+/* Every outcome of every sampler on a network that does not know the rule. */
 static void assert_lengths_are_right(int32_t page, int32_t blanks, const int32_t *from, const int32_t *min,
                                      const int32_t *max)
 {
@@ -127,7 +127,7 @@ static void empty_is_always_a_suffix_of_its_blank(void **state)
     assert_lengths_are_right(page_of(mask, mask, mask, empty), 1, from, one, four);
 }
 
-/* Once a place is <empty> the rest follows in the same step, without an evaluation of its own. */
+/* When a place becomes <empty>, the rest becomes <empty> in the same step, without another evaluation. */
 static void empty_ends_its_blank_in_the_same_step(void **state)
 {
     (void)state;
@@ -147,7 +147,7 @@ static void empty_ends_its_blank_in_the_same_step(void **state)
     }
 }
 
-/* Places drawn together are drawn in order of position, by whatever rule they were chosen: it matters to <empty>. */
+/* Places drawn together are drawn in order of position, whichever rule chose them: the order matters for <empty>. */
 static void places_drawn_together_are_drawn_in_order_of_position(void **state)
 {
     (void)state;
@@ -165,7 +165,7 @@ static void places_drawn_together_are_drawn_in_order_of_position(void **state)
     }
 }
 
-/* A blank of fixed length never shrinks, however much the network wants it to. */
+/* A blank of fixed length never shrinks, even if the network prefers <empty>. */
 static void empty_in_a_blank_of_fixed_length_is_never_drawn(void **state)
 {
     (void)state;
@@ -191,8 +191,8 @@ static bool is_padded(const table_model *m, int32_t full)
     return true;
 }
 
-/* ALGORITHMS 2.8: where the conditionals know the rule, imposing it changes nothing, and words and length together
- * follow the law of padded holes. */
+/* ALGORITHMS 2.8: if the conditionals obey the rule, imposing it changes nothing, and words and length together follow
+ * the distribution of padded holes. */
 static void padded_hole_with_true_conditionals_keeps_the_distribution_of_words_and_length(void **state)
 {
     (void)state;
@@ -208,7 +208,7 @@ static void padded_hole_with_true_conditionals_keeps_the_distribution_of_words_a
     }
 }
 
-/* Shares of the lengths 1 to 4 under a law of pages, with one blank of four places. */
+/* Probabilities of the lengths 1 to 4 under a distribution of pages, with one blank of four places. */
 static void lengths_of(const double *probs, double share[4])
 {
     memset(share, 0, 4 * sizeof *share);
@@ -219,7 +219,7 @@ static void lengths_of(const double *probs, double share[4])
     }
 }
 
-/* Words that say nothing of the length, so that the lengths' law does not depend on which are drawn. */
+/* Words that are independent of the length, so the distribution of lengths does not depend on which words are drawn. */
 static void independent_of_length(table_model *m)
 {
     const double of_length[] = {0.1, 0.2, 0.3, 0.4}, of_word[] = {0.5, 0.3, 0.2};
@@ -234,7 +234,7 @@ static void independent_of_length(table_model *m)
     }
 }
 
-/* Temperature and truncation shape the words; how long a blank becomes stays the model's own law. */
+/* Temperature and truncation change the words; the length of a blank still follows the model's distribution. */
 static void length_is_drawn_from_the_distribution_at_any_temperature(void **state)
 {
     (void)state;
@@ -323,7 +323,7 @@ static void ancestral_drawn_evaluates_as_often_as_the_formula_says(void **state)
     assert_true(fabs(mean - wanted) < 4.0 * error);
 }
 
-/* Unpinned after the last time step: filled at once, not waited for. */
+/* A place unpinned after the last time step is filled at once. */
 static void place_opened_after_the_last_step_is_filled(void **state)
 {
     (void)state;
@@ -341,7 +341,7 @@ static void place_opened_after_the_last_step_is_filled(void **state)
     }
 }
 
-/* Each token's probability is that of its draw at temperature 1, whatever was drawn from. */
+/* The recorded probability of each token is that at temperature 1, whatever distribution it was drawn from. */
 static void slot_notes_probability_step_and_alternatives(void **state)
 {
     (void)state;

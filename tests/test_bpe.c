@@ -24,7 +24,7 @@ typedef struct {
     int32_t ids[MAX_IDS];
 } sequence;
 
-/* The next of the sequences of one text, which is told by what differs from the one before. */
+/* The next tokenization of a text, stored as its difference from the one before. */
 static void take_sequence(const unsigned char **at, sequence *s)
 {
     size_t head = take_number(at), tail = take_number(at), middle = take_number(at);
@@ -43,7 +43,7 @@ static bool encodes_to(const pal_vocab *v, const char *text, size_t bytes, const
     return same;
 }
 
-/* rule is the index in the script's RULES. */
+/* rule is an index into RULES in the script. */
 static void check_golden(const char *pre, size_t rule)
 {
     static sequence s;
@@ -173,7 +173,7 @@ static void words_of_invalid_bytes_have_no_class(void **state)
     assert_words("default", "", "");
 }
 
-/* What comes before or behind a segment is not seen: in the first the quote stands alone before "s" comes. */
+/* The text before and after a segment has no effect: in the first segment the quote is alone, before "s" comes. */
 static void words_of_a_segment_see_nothing_else(void **state)
 {
     (void)state;
@@ -183,7 +183,7 @@ static void words_of_a_segment_see_nothing_else(void **state)
     assert_words("deepseek-coder", "a  \r\nb  c", "a|  |\r|\n|b| | c|");
 }
 
-/* What few merges of the golden vocabulary would show; each checked with the tokenizers package. */
+/* Cases that the golden vocabulary hardly covers; each was checked with the tokenizers package. */
 static void words_at_the_edges_of_patterns(void **state)
 {
     (void)state;

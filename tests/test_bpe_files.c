@@ -1,4 +1,4 @@
-/* test_bpe_files.c - byte-level BPE: files of all kinds and files that lie, round trips, long texts. */
+/* test_bpe_files.c - byte-level BPE: files of all kinds and inconsistent files, round trips, long texts. */
 #include "bpe_testing.h"
 
 /* ---- files of all kinds ----------------------------------------------------------------------- */
@@ -12,8 +12,7 @@ static void open_other_rule_is_unsupported(void **state)
     for (size_t i = 0; i < COUNT(names); i++) {
         image m;
         image_begin_bpe(&m, names[i], three, 3, NULL, 0);
-        assert_refused(&m, PAL_E_UNSUPPORTED,
-                       "the rule for splitting words that tokenizer.ggml.pre names is not known here");
+        assert_refused(&m, PAL_E_UNSUPPORTED, "the pre-tokenizer that tokenizer.ggml.pre names is not supported");
     }
     image m;
     image_begin_bpe(&m, NULL, three, 3, NULL, 0);
@@ -30,7 +29,7 @@ static void open_bad_array_is_refused(void **state)
         "tokenizer.ggml.merges is not an array of strings",
         "tokenizer.ggml.merges is not an array of strings",
         "tokenizer.ggml.tokens is not an array of strings",
-        "the vocabulary has no or too many pieces",
+        "the vocabulary has no pieces, or too many",
     };
     for (int kind = 0; kind < (int)COUNT(texts); kind++) {
         image m;
@@ -50,7 +49,7 @@ static void open_bad_array_is_refused(void **state)
     }
 }
 
-/* Pieces of two bytes whose merges all hash to one of a few neighbouring slots: as hash() in bpe.c has it. */
+/* Pieces of two bytes whose merges all hash to a few neighbouring entries, with hash() of bpe.c. */
 static void open_crowded_merges_are_refused(void **state)
 {
     (void)state;
@@ -96,7 +95,7 @@ static void open_without_types_has_normal_pieces_only(void **state)
     assert_false(pal_vocab_special(o.vocab)->add_space_prefix);
     assert_int_equal(pal_vocab_special(o.vocab)->bos, 2);
     assert_int_equal(pal_vocab_special(o.vocab)->unknown, -1);
-    assert_encodes(o.vocab, "ab xba", PAL_ENCODE_PREFIX, 2, 1, 0); /* what no piece can write is left out */
+    assert_encodes(o.vocab, "ab xba", PAL_ENCODE_PREFIX, 2, 1, 0); /* text that no piece can write is omitted */
     close_vocab(&o);
 }
 
@@ -157,7 +156,7 @@ static void round_trip_of_each_pair_of_bytes_is_exact(void **state)
     close_vocab(&o);
 }
 
-/* No time is asserted, but what is quadratic would take minutes here. */
+/* No time is asserted, but quadratic work would take minutes here. */
 static void encode_a_megabyte_is_quick(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_choose.c - from the probabilities of a blank's place to a token: penalty, temperature, truncation, inverse CDF; and
- * that a text chooses alike (test_processors.c has the rest of texts). */
+/* test_choose.c - from the probabilities at a place of a blank to a token: penalty, temperature, truncation, inverse
+ * CDF; and the same choice in a text (test_processors.c has the rest of texts). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -64,7 +64,7 @@ static void normalise(double *p, int32_t n)
     for (int32_t i = 0; i < n; i++) p[i] /= sum;
 }
 
-/* rank[i]: how many tokens stand before i, the likeliest first, the lowest id among equals. */
+/* rank[i]: how many tokens come before i, the most probable first, and the lowest id first among equals. */
 static void rank_tokens(const double *p, int32_t n, int32_t *rank)
 {
     for (int32_t i = 0; i < n; i++) {
@@ -73,7 +73,7 @@ static void rank_tokens(const double *p, int32_t n, int32_t *rank)
     }
 }
 
-/* p := what is drawn from, each step as its definition reads. */
+/* p := the distribution to draw from, with each step computed literally from its definition. */
 static void plain_probs(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
                         int32_t count, double *p)
 {
@@ -102,7 +102,7 @@ static void plain_probs(const pal_choose_options *how, const float *logits, int3
     normalise(p, n);
 }
 
-/* Every token's interval of u is entered a hair inside both of its ends. */
+/* Tries a u just inside each end of every token's interval. */
 static void assert_chosen_by(const pal_choose_options *how, const float *logits, int32_t n, const int32_t *tokens,
                              int32_t count)
 {
@@ -247,7 +247,7 @@ static void choose_at_the_ends_never_returns_the_impossible(void **state)
     }
 }
 
-/* Weights may hold anything: the choice stays among the possible, its probability a number. */
+/* Logits may be arbitrary: the choice is always a possible token, and its probability a number. */
 static void choose_of_hostile_logits_stays_possible(void **state)
 {
     (void)state;
@@ -280,7 +280,7 @@ static void choose_of_hostile_logits_stays_possible(void **state)
 
 enum { WORDS = 50257 };
 
-/* The least u, in units of 2^-53, that draws token k or a later one. */
+/* The smallest u, in units of 2^-53, that draws token k or a later one. */
 static uint64_t first_u(pal_choose_scratch *s, int32_t k)
 {
     const pal_choose_context context = {.given = true};
@@ -289,7 +289,7 @@ static uint64_t first_u(pal_choose_scratch *s, int32_t k)
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         double u = (double)middle * 0x1p-53;
-        /* plain choices leave what is given as it is, and do not ask for the logits */
+        /* choices without options leave the input unchanged and do not read the logits */
         assert_int_equal(pal_choose(s, &plain, NULL, &context, u, &chosen, NULL), PAL_OK);
         if (chosen.id >= k)
             high = middle;
@@ -299,8 +299,8 @@ static uint64_t first_u(pal_choose_scratch *s, int32_t k)
     return low;
 }
 
-/* Rare words keep what is due to them: each interval of u is as long as the probability, within the rounding of
- * sums near 1; with 24 bits those below 2^-24 would mostly have none. */
+/* Rare words keep their probability: each interval of u has its length, within the rounding of sums near 1.  With 24
+ * bits, most words below 2^-24 would have no interval. */
 static void choose_gives_every_word_of_a_zipf_distribution_its_due(void **state)
 {
     (void)state;
@@ -322,8 +322,8 @@ static void choose_gives_every_word_of_a_zipf_distribution_its_due(void **state)
 
 /* ---- one pipeline ----------------------------------------------------------------------------------- */
 
-/* The same options, logits and u choose the same token in a text, where the logits come alone, and in a blank, where
- * their softmax comes with them. */
+/* The same options, logits and u choose the same token in a text, which gets only logits, and in a blank, which also
+ * gets their softmax. */
 static void a_text_and_a_blank_choose_alike(void **state)
 {
     (void)state;

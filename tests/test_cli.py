@@ -1,4 +1,4 @@
-"""The command line as programs and people use it: texts, exit codes, bad input, Ctrl-C.  Needs no package."""
+"""The command line, used by programs and by people: texts, exit codes, bad input, Ctrl-C.  Needs no package."""
 import json
 import math
 import os
@@ -22,7 +22,7 @@ class Usage(CommandTest):
         for part, arguments in (
             ("usage", ()), ("'fill'", ("fill",)), ("no model", ("infill", "--text", "x")),
             ("--colour", ("info", "--colour")),
-            ("missing after: -m", ("info", "-m")), ("missing after: --text", ("infill", "-m", INFILL, "--text")),
+            ("missing value after: -m", ("info", "-m")), ("missing value after: --text", ("infill", "-m", INFILL, "--text")),
             ("unexpected", ("info", "-m", INFILL, "more")), ("unexpected", ("infill", "-m", INFILL, "page.txt")),
             ("exactly one", ("infill", "-m", INFILL)), ("exactly one", ("infill", "-m", INFILL, "--text", "x", "-")),
             ("exactly one", ("score", "-m", AR, "--text", "x", "--file", "y")),
@@ -169,7 +169,7 @@ class Infill(CommandTest):
 
     def test_models_of_the_wrong_kind_are_refused(self):
         self.bad(1, "left to right", "infill", "-m", AR, "--text", "[[2]]", "--seed", 1)
-        self.bad(1, "vocabulary only", "infill", "-m", MODELS / "tales-vocab.gguf", "--text", "[[2]]", "--seed", 1)
+        self.bad(1, "only a vocabulary", "infill", "-m", MODELS / "tales-vocab.gguf", "--text", "[[2]]", "--seed", 1)
         self.bad(1, "<empty>", "infill", "-m", ODD, "--text", "a [[2-3]]", "--seed", 1)
 
     @unittest.skipUnless(IS_NATIVE, "signals are the native command's")

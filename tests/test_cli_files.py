@@ -1,4 +1,4 @@
-"""The command and files: what is no model, damaged models, quantize, bench.  Needs no package."""
+"""The command and files: files that are not models, damaged models, quantize, bench.  Needs no package."""
 import pathlib
 import random
 import unittest
@@ -33,7 +33,7 @@ class Files(CommandTest):
         self.assertTrue(i["can_tokenize"] and not i["can_score"] and i["why_not"])
 
     def damaged(self, data):
-        """A damaged model is described or refused with a message, and used or refused: never a crash."""
+        """For a damaged model, `info` and every other command work or fail with a message, and never crash."""
         path = self.folder() / "damaged.gguf"
         path.write_bytes(data)
         code, out, err = run("info", "-m", path)
@@ -101,7 +101,7 @@ class Files(CommandTest):
         data[-4:] = b"\x00\x00\xc0\x7f"                                 # the last weight is not a number
         (folder / "nan.gguf").write_bytes(data)
         (folder / "old").write_text("stays")
-        self.bad(1, "not a number", "quantize", "-m", folder / "nan.gguf", "-o", folder / "old", "--type", "F16")
+        self.bad(1, "NaN", "quantize", "-m", folder / "nan.gguf", "-o", folder / "old", "--type", "F16")
         self.assertEqual((folder / "old").read_text(), "stays")
         self.assertEqual(sorted(p.name for p in folder.iterdir()), ["kept", "nan.gguf", "old"])
 

@@ -90,7 +90,7 @@ class Generate(CommandTest):
         self.bad(1, "none.gbnf", "generate", "-m", STORIES, "--prompt", "x", "--grammar", path.parent / "none.gbnf")
         path.write_text('root ::= "\\U0010FFFF"')
         bans = [part for i in range(3, 259) for part in ("--logit-bias", f"{i}=-inf")]   # all byte pieces
-        self.bad(1, "leave", "generate", "-m", STORIES, "--prompt", "x", "--grammar", path, "--seed", 1, *bans)
+        self.bad(1, "exclude", "generate", "-m", STORIES, "--prompt", "x", "--grammar", path, "--seed", 1, *bans)
 
     def test_session_goes_on_as_if_it_had_not_stopped(self):
         folder = self.folder()
@@ -115,7 +115,7 @@ class Generate(CommandTest):
         self.assertTrue(first.startswith("Tom had a ball."))
 
     def test_text_that_is_cut_inside_of_a_character_goes_on_with_all_of_it(self):
-        """Regression: the character was lost in both halves, or its bytes came out one by one."""
+        """Regression: both halves lost the character, or its bytes were output one by one."""
         folder = self.folder()
         grammar, path = folder / "emoji.gbnf", folder / "session"
         grammar.write_text('root ::= [😀-🙏]{3,9} "."', "utf-8")
@@ -147,7 +147,7 @@ class Generate(CommandTest):
         data = path.read_bytes()
         self.bad(1, "another model", "generate", "-m", AR, "--prompt", "x", "--session", path)
         self.bad(1, "another type", "generate", "-m", STORIES, "--prompt", "x", "--session", path, "--kv", "F16")
-        self.bad(1, "longer", "generate", "-m", STORIES, "--prompt", "x", "--session", path, "--context", 10)
+        self.bad(1, "more tokens", "generate", "-m", STORIES, "--prompt", "x", "--session", path, "--context", 10)
         self.assertEqual(path.read_bytes(), data)
         for broken in (b"", b"x", data[:100], data[:-1], data + b"x", data[:500] + b"?" + data[501:]):
             path.write_bytes(broken)
@@ -156,10 +156,10 @@ class Generate(CommandTest):
         self.bad(1, "cannot be", "generate", "-m", STORIES, "--prompt", "x", "--session", path.parent, "--seed", 1)
 
     def test_bad_prompts_and_models_are_refused(self):
-        self.bad(1, "room", "generate", "-m", STORIES, "--prompt", "long " * 600, "--seed", 1)
-        self.bad(1, "room", "generate", "-m", STORIES, "--prompt", "a b c d e f", "--seed", 1, "--context", 4)
+        self.bad(1, "context holds", "generate", "-m", STORIES, "--prompt", "long " * 600, "--seed", 1)
+        self.bad(1, "context holds", "generate", "-m", STORIES, "--prompt", "a b c d e f", "--seed", 1, "--context", 4)
         self.bad(1, "left to right", "generate", "-m", INFILL, "--prompt", "x", "--seed", 1)
-        self.bad(1, "vocabulary only", "generate", "-m", MODELS / "tales-vocab.gguf", "--prompt", "x", "--seed", 1)
+        self.bad(1, "only a vocabulary", "generate", "-m", MODELS / "tales-vocab.gguf", "--prompt", "x", "--seed", 1)
         for name, value in (("--temperature", "-1"), ("--top-p", "2"), ("--logit-bias", "5"), ("--logit-bias", "x=1"),
                             ("--logit-bias", "9999=1"), ("--stop", ""), ("--mirostat", "1"), ("--kv", "Q4_0"),
                             ("--context", "-1"), ("--context", "99999"), ("--batch", "0"), ("--keep", "-2"),

@@ -1,7 +1,8 @@
-"""`palimpsest image` as programs and people use it: grids, traces, kept parts, likelihoods, hostile PNG files, Ctrl-C.
+"""`palimpsest image`, used by programs and by people: grids, traces, known pixels, likelihoods, hostile PNG files,
+Ctrl-C.
 
-Runs the command of cli_testing.py.  PNG files are read and written here by zlib alone, so that the command's libpng is
-held against something else."""
+Runs the command of cli_testing.py.  PNG files are read and written here with zlib alone, so the command's libpng is
+tested against another implementation."""
 import json
 import math
 import os
@@ -57,7 +58,7 @@ def paeth(a, b, c):
 
 
 def decode(data):
-    """(width, height, channels, pixels) of an 8-bit grey or colour file, all checks made."""
+    """(width, height, channels, pixels) of an 8-bit grey or colour file, with all checks."""
     assert data.startswith(SIGNATURE)
     at, packed, header = 8, b"", None
     while at < len(data):
@@ -192,32 +193,32 @@ class Drawing(ImageTest):
     def test_usage_mistakes_exit_with_2_and_name_them(self):
         raw = self.folder() / "raw"
         for part, *arguments in (
-            ("no place", "-m", LABELS), ("no model", "--raw", raw),
-            ("there is no sampler 'foo'\nThis model can run: ddpm, ddim, annealed", "-m", PLAIN, "--sampler", "foo"),
+            ("no output", "-m", LABELS), ("no model", "--raw", raw),
+            ("unknown sampler 'foo'\nThis model supports: ddpm, ddim, annealed", "-m", PLAIN, "--sampler", "foo"),
             ("no second-moment head", "-m", PLAIN, "--sampler", "sn-ddpm"),
-            ("This model can run: ddpm, ddim, annealed", "-m", PLAIN, "--sampler", "npr-ddim"),
+            ("This model supports: ddpm, ddim, annealed", "-m", PLAIN, "--sampler", "npr-ddim"),
             ("no table Gamma", "-m", PLAIN, "--sampler", "analytic-ddpm"),
-            ("no label 'omega'; it knows alpha, beta, gamma", "-m", LABELS, "--label", "omega"),
-            ("it knows alpha", "-m", LABELS, "--label", "3"), ("it knows no labels", "-m", PLAIN, "--label", "all"),
+            ("no label 'omega'; it has alpha, beta, gamma", "-m", LABELS, "--label", "omega"),
+            ("it has alpha", "-m", LABELS, "--label", "3"), ("it has no labels", "-m", PLAIN, "--label", "all"),
             ("model with labels", "-m", PLAIN, "--guidance", 2), ("needs a label", "-m", LABELS, "--guidance", 2),
             ("steps must", "-m", PLAIN, "--steps", 0), ("more steps than", "-m", PLAIN, "--steps", 21),
             ("count must", "-m", PLAIN, "--count", 0), ("count must", "-m", PLAIN, "--count", 65537),
             ("last picture", "-m", PLAIN, "--first", 4294967295, "--count", 2, "--steps", 2),
             ("4294967295", "-m", PLAIN, "--first", 4294967296), ("gap must", "-m", PLAIN, "--gap", -1),
-            ("a value", "-m", PLAIN, "--grid", "given"), ("a value", "-m", PLAIN, "--solver", "euler"),
+            ("invalid value", "-m", PLAIN, "--grid", "given"), ("invalid value", "-m", PLAIN, "--solver", "euler"),
             ("together", "-m", PLAIN, "--mask", "x.png"), ("together", "-m", PLAIN, "--inpaint", "x.png"),
-            ("eta is an option", "-m", PLAIN, "--eta", 0.5, "--sampler", "ddpm", "--steps", 4),
-            ("a view is", "-m", PLAIN, "--view", "y"),
+            ("eta is only for", "-m", PLAIN, "--eta", 0.5, "--sampler", "ddpm", "--steps", 4),
+            ("the view must be", "-m", PLAIN, "--view", "y"),
         ):
             with self.subTest(arguments=arguments):
-                self.bad(2, part, "image", *arguments, *(() if part in ("no place", "no model") else ("--raw", raw)),
+                self.bad(2, part, "image", *arguments, *(() if part in ("no output", "no model") else ("--raw", raw)),
                          "--seed", 1)
         self.assertFalse(raw.exists())
 
     def test_models_of_the_wrong_kind_are_refused(self):
         raw = self.folder() / "raw"
         self.bad(1, "text model", "image", "-m", MODELS / "tiny-ar.gguf", "--raw", raw)
-        self.bad(1, "vocabulary only", "image", "-m", MODELS / "tales-vocab.gguf", "--raw", raw)
+        self.bad(1, "only a vocabulary", "image", "-m", MODELS / "tales-vocab.gguf", "--raw", raw)
         for arguments in (("infill", "--text", "[[2]]"), ("generate", "--prompt", "x"), ("score", "--text", "x"),
                           ("tokenize", "--text", "x"), ("bench",)):
             self.bad(1, "draws pictures", arguments[0], "-m", LABELS, *arguments[1:],
@@ -293,7 +294,7 @@ class Files(ImageTest):
         self.assertTrue(sum(o != k for o, k, m in zip(out, known, mask) if m) > 50)
         self.assertNotEqual(out, self.kept(*files, "--resample", 2))
         self.assertEqual(out, self.draw("--steps", 4, "--inpaint", files[0], "--mask", files[1], "--count", 3)[:196])
-        self.bad(2, "take ddpm", "image", "-m", LABELS, "--raw", "x", "--seed", 1, "--steps", 4, "--sampler",
+        self.bad(2, "use a ddpm", "image", "-m", LABELS, "--raw", "x", "--seed", 1, "--steps", 4, "--sampler",
                  "dpm-solver++", "--inpaint", files[0], "--mask", files[1])
 
     def test_every_kind_of_png_is_read(self):
@@ -395,13 +396,13 @@ class Files(ImageTest):
         raw = self.file(bytes(197), "raw")
         for code, part, *arguments in (
             (1, "15 x 14 pixels", "--likelihood", odd), (1, "3 columns", "--likelihood", one, "--columns", 3),
-            (1, "whole number", "--likelihood-raw", raw), (1, "No such file", "--likelihood", "none.png"),
+            (1, "not a multiple", "--likelihood-raw", raw), (1, "No such file", "--likelihood", "none.png"),
             (2, "draws nothing", "--likelihood", one, "-o", "x.png"), (2, "not both", "--likelihood", one,
                                                                       "--likelihood-raw", raw),
-            (2, "not a value for --method (flow|bound)", "--likelihood", one, "--method", "guess"),
+            (2, "for --method (expected flow|bound)", "--likelihood", one, "--method", "guess"),
             (2, "no sampler and no steps", "--likelihood", one, "--steps", 5),
-            (2, "only ddpm", "--likelihood", one, "--method", "bound", "--sampler", "dpm-solver++", "--steps", 5),
-            (2, "score of no density", "--likelihood", one, "--label", "0", "--guidance", 2),
+            (2, "only the ddpm", "--likelihood", one, "--method", "bound", "--sampler", "dpm-solver++", "--steps", 5),
+            (2, "not the score of a density", "--likelihood", one, "--label", "0", "--guidance", 2),
             (2, "more steps", "--likelihood", one, "--method", "bound"),
         ):
             with self.subTest(arguments=arguments):

@@ -1,5 +1,5 @@
-"""The command on files that are odd, of another kind, or cut short: `info` and `tokenize` go as far as they can, and what
-cannot be done says why and what to do.
+"""The command on files that are odd, of another kind, or truncated: `info` and `tokenize` work as far as possible, and
+errors give the reason and advice.
 
 Needs no package."""
 import gzip
@@ -36,14 +36,14 @@ TENSORS = [("token_embd.weight", (DIM, len(PIECES))), ("output_norm.weight", (DI
 
 
 def tensors(without=(), types=None):
-    """As make_gguf_corpus.file takes them; its bytes are no good weights, but finite ones after `calm`."""
+    """Tensors as make_gguf_corpus.file takes them; the weights have no meaning, but are finite after `calm`."""
     size = lambda shape: 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)
     return [(name, shape, (types or {}).get(name, F32_TENSOR), size(shape)) for name, shape in TENSORS
             if name not in without]
 
 
 def model(shape=None, more=(), architecture="llama", without=(), types=None, behind=b"", vocabulary=True):
-    """A file of a llama network with random weights, changed as told."""
+    """A file of a llama network with random weights and the given changes."""
     values = SHAPE if shape is None else {**SHAPE, **shape}
     keys = [key("general.architecture", STRING, architecture), key("general.name", STRING, "odd")]
     keys += [value if isinstance(value, bytes) else key(name, U32, value) for name, value in values.items()
@@ -77,7 +77,7 @@ class OddFiles(CommandTest):
         return info
 
     def tokens_only(self, data, *words):
-        """The file opens; what needs its network says these words."""
+        """The file opens; commands that need its network fail with these words."""
         path = self.write(data)
         info, = self.objects("info", "-m", path)
         for word in words:
@@ -136,7 +136,7 @@ class OddFiles(CommandTest):
         self.tokens_only(model(architecture="gemma3"), "gemma3", "qwen2")
         split = [key("split.no", U16, 0), key("split.count", U16, 2)]
         self.tokens_only(model(more=split, without=["blk.0.attn_v.weight"]), "number 1 of the 2 parts", "merge")
-        self.tokens_only(model(without=[name for name, _ in TENSORS]), "vocabulary only")
+        self.tokens_only(model(without=[name for name, _ in TENSORS]), "only a vocabulary")
         path = self.write(model(vocabulary=False))
         info, = self.objects("info", "-m", path)
         self.assertIn("no tokenizer", info["why_not"])
@@ -155,7 +155,7 @@ class OddFiles(CommandTest):
                 ("PyTorch", (folder / "torch.pt").read_bytes()), ("pickle", pickle.dumps({"w": 1}, 2)),
                 ("pickle", pickle.dumps([1], 4)), ("GGML", b"tjgg" + bytes(40)), ("GGML", b"lmgg" + bytes(40)),
                 ("big-endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 0)), ("empty", b""), ("compressed", gzip.compress(whole)),
-                ("cut short", whole[:len(whole) // 2]), ("cut short", whole[:700]), ("cut short", whole[:20])):
+                ("incomplete", whole[:len(whole) // 2]), ("incomplete", whole[:700]), ("incomplete", whole[:20])):
             path = folder / "file"
             path.write_bytes(data)
             for command in (("info",), ("tokenize", "--text", "x"), ("generate", "--prompt", "x", "--seed", "1")):

@@ -1,4 +1,4 @@
-"""Options of the commands: what help says of them, and when their ranges are checked.
+"""Options of the commands: their help texts, and when their ranges are checked.
 
 Runs the command of cli_testing.py."""
 import re
@@ -31,7 +31,7 @@ class Help(CommandTest):
             self.bad(2, f"unknown option: --{name}", command, f"--{name}", "1")
 
     def test_a_default_that_help_names_is_taken(self):
-        """It gives what giving nothing gives, or the sampler has no use for the option."""
+        """The value gives the same output as the default, or the sampler does not use the option."""
         fill = ("infill", "-m", INFILL, "--text", "the [[3]] cat", "--seed", "1")
         go = ("generate", "-m", AR, "--prompt", "the cat", "--max-tokens", "4", "--seed", "1")
         taken = 0
@@ -42,7 +42,7 @@ class Help(CommandTest):
                 if not standard:
                     continue
                 code, out, err = run(*command, f"--{name}", standard[1])
-                if code == 2 and "does not take the option" in err:
+                if code == 2 and "does not use the option" in err:
                     continue
                 self.assertEqual((code, out), (0, expected), (name, err))
                 taken += 1

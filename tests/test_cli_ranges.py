@@ -1,4 +1,5 @@
-"""Ranges of options, labels, outputs that cannot be written, masks, damaged models: what the commands refuse, and when.
+"""Ranges of options, labels, outputs that cannot be written, masks, damaged models: what the commands refuse, and at
+which point.
 
 Runs the command of cli_testing.py."""
 import os
@@ -39,8 +40,8 @@ class Ranges(CommandTest):
                 self.assertEqual(*said)
                 self.assertTrue(said[0].startswith(option[2:]), said[0])
             for bad in ("nan", "inf", "-inf", "1e400", ""):
-                self.bad(2, "not a value", *fill, option, bad)
-                self.bad(2, "not a value", *go, option, bad)
+                self.bad(2, "invalid value", *fill, option, bad)
+                self.bad(2, "invalid value", *go, option, bad)
 
     def test_top_p_0_is_the_likeliest_token_only(self):
         """Regression: infill refused it."""
@@ -170,7 +171,7 @@ class Outputs(CommandTest):
 @unittest.skipUnless(IS_NATIVE, "as WebAssembly the command has no PNG files")
 class Masks(CommandTest):
     def test_what_is_transparent_in_a_mask_is_kept(self):
-        """Regression: it was taken for white, and nearly all of the picture was drawn anew."""
+        """Regression: it was read as white, and nearly the whole picture was drawn anew."""
         folder = self.folder()
         known, mask, out = (folder / name for name in ("known.png", "mask.png", "out.raw"))
         side = 14
@@ -191,7 +192,7 @@ class Masks(CommandTest):
 
 class Damaged(CommandTest):
     def spoilt(self, model, tensor, value):
-        """The model with `value` at the start of a tensor, found by the tool that wrote it: the name is in the header."""
+        """The model with `value` at the start of a tensor, which is found by its name in the header."""
         data = bytearray(pathlib.Path(model).read_bytes())
         name = tensor.encode()
         at = data.index(struct.pack("<Q", len(name)) + name) + 8 + len(name)
@@ -205,7 +206,8 @@ class Damaged(CommandTest):
 
     @staticmethod
     def data_start(data):
-        """Behind the last tensor's entry, at the next multiple of 32: tensors are the last of the header."""
+        """The data start after the entry of the last tensor, at the next multiple of 32: tensor entries are the end of
+        the header."""
         at, last = 24, 0
         sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
         tensors, values = struct.unpack_from("<QQ", data, 8)
@@ -236,7 +238,7 @@ class Damaged(CommandTest):
         return (last + 31) // 32 * 32
 
     def test_every_command_says_the_same(self):
-        """Regression: infill and score printed text and figures."""
+        """Regression: infill and score printed text and numbers."""
         infill = self.spoilt(INFILL, "output_norm.weight", NAN)
         scale = self.spoilt(INFILL, "blk.0.attn_v.weight", HALF_NAN)
         causal = self.spoilt(AR, "blk.0.attn_norm.weight", NAN)

@@ -1,4 +1,4 @@
-"""tools/convert: what it writes computes what the source computed, and what it does not understand it refuses."""
+"""tools/convert: the converted network computes the same as the source, and unsupported sources are refused."""
 import struct
 import unittest
 
@@ -39,7 +39,7 @@ class Networks(ConvertTest):
 
     @needs_torch
     def test_golden_files_show_every_tensor(self):
-        """A tensor that moves no logit could be left out by an engine, and no test would see it."""
+        """Every tensor must change a logit; otherwise an engine could omit it and no test would fail."""
         for name in NAMES:
             tokens, columns, logits = read_golden(ROOT / f"tests/golden/arch/{name}.bin")
             g = read_back.Gguf(ROOT / f"tests/golden/arch/{name}.gguf")

@@ -1,4 +1,4 @@
-"""tools/convert: llama2.c's files hold the weights that they held, and damaged ones are refused."""
+"""tools/convert: llama2.c's files keep their weights, and damaged ones are refused."""
 import struct
 import unittest
 
@@ -61,7 +61,7 @@ class Llama2c(ConvertTest):
         return path, w
 
     def groups(self, x, group):
-        """int8 values, then scales; x becomes what they stand for."""
+        """int8 values, then scales; x becomes the dequantised values."""
         rows = x.reshape(-1, group)
         scale = (np.abs(rows).max(1) / 127).astype("<f4")
         q = np.rint(rows / scale[:, None]).astype(np.int8)

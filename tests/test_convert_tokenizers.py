@@ -1,4 +1,5 @@
-"""tools/convert: tokens are those of the tokenizers and sentencepiece packages; the command reads the files back."""
+"""tools/convert: tokens equal those of the tokenizers and sentencepiece packages; the command reads the converted
+files."""
 import json
 import pathlib
 import subprocess

@@ -118,7 +118,7 @@ static void uniform_is_addressed_as_documented(void **state)
     pal_philox(word, counter, key);
     double expected = ((double)word[0] * 2097152.0 + (double)(word[1] >> 11)) / 9007199254740992.0;
     assert_true(pal_uniform(0x0123456789abcdef, PAL_DRAW_REMASK, 9, 8, 7) == expected);
-    /* Nothing but zeros gives the first known answer. */
+    /* All zeros give the first known answer. */
     assert_true(pal_uniform(0, PAL_DRAW_TOKEN, 0, 0, 0) == (0x6627e8d5 * 2097152.0 + (0xe169c58d >> 11)) * 0x1p-53);
 }
 
@@ -134,8 +134,8 @@ static void uniform_each_part_of_the_address_matters(void **state)
     assert_true(u != pal_uniform(1, PAL_DRAW_TOKEN, 2, 3, 5));
 }
 
-/* Chi-square over 256 cells of the upper and of the lower bits: 255 degrees of freedom, mean 255,
- * deviation 22.6; 350 is passed by chance once in 20,000 seeds, and the seed is fixed. */
+/* Chi-square over 256 cells of the upper and of the lower bits: 255 degrees of freedom, mean 255, deviation 22.6; 350
+ * is exceeded by chance once in 20,000 seeds, and the seed is fixed. */
 static void uniform_cells_are_equally_filled(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
-/* test_damaged.c - a single weight that is NaN or infinite: one error wherever it reaches what is drawn or measured, and
- * all as it was before.
+/* test_damaged.c - a single weight that is NaN or infinite: an error wherever it reaches what is drawn or measured,
+ * with all state unchanged.
  *
- * Regression: infill and score went on with such numbers as if they were very small ones, and printed text and figures. */
+ * Regression: infill and score treated such numbers as very small ones, and printed text and results. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -45,7 +45,7 @@ enum { WEIGHTS = sizeof weights / sizeof *weights, VALUES = 3 };
 static const uint32_t floats[VALUES] = {0x7fc00000, 0x7f800000, 0xff800000}; /* NaN, infinity, minus infinity */
 static const uint16_t halves[VALUES] = {0x7e00, 0x7c00, 0xfc00};
 
-static weight trying; /* told when a test fails */
+static weight trying; /* printed when a test fails */
 static int trying_value;
 
 static pal_model *open_with(const weight *w, int value, void **block)
@@ -90,7 +90,7 @@ static void expect_message(pal_status status, const pal_error *err)
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
-/* All that can be seen of a session. */
+/* All visible state of a session. */
 typedef struct {
     char text[MAX_TEXT];
     size_t bytes, count;
@@ -148,7 +148,7 @@ static const char *page_of(const pal_model *m)
     return pal_model_info(m)->free_length ? page : "the [[3]] and [[2]]dog [[4]]";
 }
 
-/* Up to the step that fails, which must change nothing, also when it is tried again; what follows must work. */
+/* Runs up to the step that fails.  It must change nothing, also when it is tried again; later calls must work. */
 static void expect_step_to_fail(const pal_model *m, pal_sampler sampler)
 {
     void *block;
@@ -186,8 +186,8 @@ static void a_step_fails_with_every_sampler_and_changes_nothing(void **state)
         }
 }
 
-/* The embedding of the token that the healthy model draws first: the step after that fails, or a later one (with remask
- * none needs to: the token may be masked again before anybody looks at it). */
+/* The embedding of the token that the healthy model draws first: the next step or a later one fails (with remask
+ * possibly none, because the token may be masked again before it is read). */
 static void damage_that_is_met_later_fails_then_and_keeps_what_was_filled(void **state)
 {
     (void)state;
@@ -208,7 +208,7 @@ static void damage_that_is_met_later_fails_then_and_keeps_what_was_filled(void *
         s = start(m, page_of(m), (pal_sampler)sampler, &block);
         assert_int_equal(pal_step(s, NULL), PAL_MORE);
         look(&kept, s);
-        expect_same(&drawn, &kept); /* nobody has looked at it yet */
+        expect_same(&drawn, &kept); /* it has not been read yet */
         pal_status status;
         do {
             look(&drawn, s);

@@ -1,4 +1,4 @@
-/* test_ends.c - which tokens end texts: by the file's keys, by their names, by stop texts that name them. */
+/* test_ends.c - which tokens end texts: by the file's keys, by their names, by stop strings that name them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,8 +53,8 @@ static const char *const usual[] = {"</s>",          "<eos>",
                                     "<|return|>",    "<|tool_response>",
                                     DEEPSEEK_END};
 
-/* Regression: a ChatML model whose file names another end ran on past <|im_end|>.  The types that files give such
- * tokens do not matter: they are control pieces, which plain text does not become. */
+/* Regression: a ChatML model whose file names another end continued past <|im_end|>.  The type of such a token in the
+ * file does not matter: it is a control piece, and plain text never becomes one. */
 static void usual_names_end_texts_whatever_their_type(void **state)
 {
     (void)state;
@@ -110,7 +110,7 @@ static void keys_name_ends_of_any_type(void **state)
     assert_ends_are(&m, 2);
 }
 
-/* Of tokens for filling in the middle: padding, repository and file; the key goes before the names, of which the
+/* Of the fill-in-the-middle tokens: padding, repository and file.  The key takes precedence over names; among names the
  * lowest id counts. */
 static void fim_tokens_that_end_texts_are_one_of_each_kind(void **state)
 {
@@ -158,7 +158,7 @@ typedef struct {
     pal_generator *g;
 } running;
 
-/* All bytes of `key` in a file are there once, before a type and the number. */
+/* `key` occurs once in the file, before a type and the number. */
 static void patch(unsigned char *file, const char *key, uint32_t number)
 {
     size_t at = 0;
@@ -218,7 +218,7 @@ static void generation_ends_at_a_name_that_no_key_names(void **state)
     }
 }
 
-/* Regression: a stop text that is a control token's name had no effect, since such tokens have no text. */
+/* Regression: a stop string that is a control token's name had no effect, since such tokens have no text. */
 static void stop_text_that_names_a_control_token_ends_there(void **state)
 {
     (void)state;
@@ -244,7 +244,7 @@ static void stop_text_that_names_a_control_token_ends_there(void **state)
         }
 }
 
-/* What was held back for a stop text comes out before the token that ends the text. */
+/* Text held back for a stop string is output before the token that ends the text. */
 static void stop_token_lets_out_what_was_held_back(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_expand.c - kept keys and values back to f32: every variant against the reference. */
+/* test_expand.c - converts cached keys and values back to f32: every variant against the reference. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static pal_kernels variant(unsigned mask)
     return k;
 }
 
-/* Which NaN comes out is not promised. */
+/* The bits of a NaN are unspecified. */
 static void expect_same(const float *a, const float *b, size_t count)
 {
     for (size_t i = 0; i < count; i++)

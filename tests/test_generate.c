@@ -1,4 +1,4 @@
-/* test_generate.c - texts that go on: streaming, how they end, rewinds, other words. */
+/* test_generate.c - generating text: streaming, ends, rewinds, other words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -185,7 +185,7 @@ static void token_that_ends_texts_ends_it(void **state)
     assert_int_equal(finish_of(&l), PAL_FINISH_EOS);
     assert_int_equal(pal_generator_token(l.generator)->id, 2);
     assert_int_equal(pal_generator_progress(l.generator).generated, 0);
-    /* Another word in its place, and it goes on. */
+    /* Puts another word in its place and continues. */
     assert_int_equal(pal_generator_push(l.generator, piece_id(model, "\xe2\x96\x81upon"), NULL), PAL_OK);
     take_text(&l);
     assert_string_equal(l.text, " upon");

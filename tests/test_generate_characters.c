@@ -1,5 +1,5 @@
-/* test_generate_characters.c - texts never end inside of a character, wherever they are cut, and nothing is lost when
- * they go on: every token of this model's emoji is a byte. */
+/* test_generate_characters.c - texts never end inside a character, wherever they are cut, and lose nothing when they
+ * continue: in this model every token of an emoji is a byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ static pal_sequence_options window_of(int32_t tokens)
     return s;
 }
 
-/* The text of `from` goes on in a new generator with these options. */
+/* Continues the text of `from` in a new generator with these options. */
 static void go_on(lent *from, const pal_sequence_options *s, const pal_generate_options *o)
 {
     const size_t size = pal_generator_save(from->generator, NULL, 0);
@@ -72,8 +72,8 @@ static void go_on(lent *from, const pal_sequence_options *s, const pal_generate_
     *from = next;
 }
 
-/* Regression: at the limit the bytes of an unfinished character came out, and the rest of it alone when the text went
- * on: in JSON and JavaScript both halves lost it. */
+/* Regression: at the limit the bytes of an unfinished character were output, and its other bytes when the text
+ * continued: in JSON and JavaScript both parts lost the character. */
 static void text_cut_at_any_token_goes_on_with_the_whole_character(void **state)
 {
     (void)state;
@@ -105,7 +105,7 @@ static void text_cut_at_any_token_goes_on_with_the_whole_character(void **state)
     end(&whole);
 }
 
-/* Regression: the same where the window is full. */
+/* Regression: the same happened when the window was full. */
 static void text_cut_by_the_window_goes_on_in_a_larger_one(void **state)
 {
     (void)state;
@@ -131,8 +131,8 @@ static void text_cut_by_the_window_goes_on_in_a_larger_one(void **state)
     end(&whole);
 }
 
-/* Regression: what was held back of dropped tokens, of a character or of what may become a stop text, was forgotten
- * by a text that was saved then, or rewound. */
+/* Regression: bytes of dropped tokens that were held back, for a character or a possible stop string, were lost when
+ * the text was then saved or rewound. */
 static void text_whose_window_was_shifted_inside_of_a_character_loses_nothing(void **state)
 {
     (void)state;

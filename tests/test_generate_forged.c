@@ -1,5 +1,5 @@
-/* test_generate_forged.c - saved sessions with a right digest, made to do harm: numbers that no text can have led to are
- * refused, also where each of them alone is possible; what is taken can be gone on with and saved again. */
+/* test_generate_forged.c - forged saved sessions with a valid digest: numbers that no text can produce are refused,
+ * even if each alone is possible; an accepted session can be continued and saved again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ typedef struct {
     uint32_t value;
 } change;
 
-/* Restores l's own session after these changes; takes it some steps further if that is possible. */
+/* Restores l's own session after these changes; if that succeeds, continues it for some steps. */
 static pal_status restore_changed(lent *l, const unsigned char *data, size_t size, const change *changes, size_t count)
 {
     unsigned char *forged = malloc(size);
@@ -98,7 +98,7 @@ static void counts_that_would_overflow_are_refused(void **state)
         const uint32_t dropped = (uint32_t)INT32_MAX - below;
         const change both[] = {{DROPPED, dropped}, {DROPPED_GENERATED, dropped - of_prompt}};
         const pal_status status = restore_changed(&l, data, size, both, 2);
-        assert_int_equal(status, below < CAPACITY ? PAL_E_FORMAT : PAL_OK); /* it ends before they overflow */
+        assert_int_equal(status, below < CAPACITY ? PAL_E_FORMAT : PAL_OK); /* the text ends before they overflow */
         if (!status) assert_true(pal_generator_progress(l.generator).dropped <= INT32_MAX - CAPACITY);
     }
     free(data);
@@ -130,7 +130,7 @@ static void numbers_that_contradict_each_other_are_refused(void **state)
         {{{MU, 0}, {MU + 1, 0xfff00000}}, 2},                                                   /* minus infinity */
         {{{TOKENS + get(data, COUNT) + 2, 0}, {TOKENS + get(data, COUNT) + 3, 0x7ff80000}}, 2}, /* a token's */
         {{{TOKENS + 1, 512}}, 1},
-        {{{FLAGS, get(data, FLAGS) | 4}}, 1}, /* text that was held back, and none is there */
+        {{{FLAGS, get(data, FLAGS) | 4}}, 1}, /* says that text is held back, but there is none */
         {{{FLAGS, get(data, FLAGS) ^ HAS_MU}}, 1},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -142,8 +142,8 @@ static void numbers_that_contradict_each_other_are_refused(void **state)
     end(&l);
 }
 
-/* Regression: a grammar's base without tokens that were dropped was taken, and a rewind then began at the root, where
- * the tokens may not follow. */
+/* Regression: a grammar base without the dropped tokens was accepted, and a rewind then began at the root, where the
+ * tokens may not be allowed. */
 static void base_of_a_grammar_without_dropped_tokens_is_refused(void **state)
 {
     (void)state;
@@ -161,7 +161,7 @@ static void base_of_a_grammar_without_dropped_tokens_is_refused(void **state)
     pal_grammar_close(grammar);
 }
 
-/* Pairs of words, each with a value at which counts go wrong; the sanitizers look on. */
+/* Sets pairs of words to values that often break counts; the sanitizers find errors. */
 static void pairs_of_words_are_refused_or_harmless(void **state)
 {
     (void)state;

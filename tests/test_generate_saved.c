@@ -1,4 +1,4 @@
-/* test_generate_saved.c - texts that go on: saved sessions, the window's shift, grammars, mistakes. */
+/* test_generate_saved.c - generating text: saved sessions, the shift of the window, grammars, errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +72,7 @@ static void restored_text_goes_on_as_it_would_have(void **state)
     pal_grammar_close(grammar);
 }
 
-/* What a refused file may not change: the text goes on as if it had not been. */
+/* A refused file must change nothing: the text continues as if it had not been read. */
 static void expect_refused(lent *l, const void *data, size_t size, pal_status want)
 {
     pal_error err = {0};
@@ -85,7 +85,7 @@ static void expect_refused(lent *l, const void *data, size_t size, pal_status wa
     assert_int_equal(before, after);
 }
 
-/* The version stands behind the eight bytes of the mark. */
+/* The version follows the eight bytes of the magic. */
 static void expect_other_version(lent *l, unsigned char *data, size_t size, unsigned char version, const char *says)
 {
     const unsigned char present = data[8];
@@ -142,7 +142,7 @@ static void damaged_and_foreign_sessions_are_refused(void **state)
     pal_model_close(tiny);
 }
 
-/* Makes the section at data right again after a change; returns its length. */
+/* Updates the digest of the section at data after a change; returns its length. */
 static size_t sign(unsigned char *data)
 {
     size_t length = 0;
@@ -154,7 +154,7 @@ static size_t sign(unsigned char *data)
     return length;
 }
 
-/* Files made to do harm have a right digest: they are refused, or the text goes on from what they say. */
+/* Forged files have a valid digest: they are refused, or the text continues from their state. */
 static void forged_sessions_are_refused_or_harmless(void **state)
 {
     (void)state;
@@ -236,7 +236,7 @@ static void session_of_another_grammar_is_refused(void **state)
 
 /* ---- the window's shift ------------------------------------------------------------------------------ */
 
-/* After a shift the next token is the likeliest behind exactly the tokens in the window. */
+/* After a shift the next token is the most probable one after exactly the tokens in the window. */
 static void shifted_window_is_as_if_the_text_had_begun_so(void **state)
 {
     (void)state;
@@ -406,7 +406,7 @@ static void bans_of_everything_are_an_error(void **state)
     assert_null(pal_generator_token(l.generator));
     assert_int_equal(finish_of(&l), PAL_FINISH_NONE);
     end(&l);
-    /* A grammar that wants a character, and its bytes banned. */
+    /* A grammar that requires a character whose bytes are banned. */
     assert_int_equal(pal_grammar_open(&grammar, odd, strlen(odd), NULL), PAL_OK);
     o.logit_bias_count = 0;
     for (int32_t id = 0; id < vocab; id++)

@@ -1,4 +1,4 @@
-/* test_gguf.c - the GGUF reader against valid files and those of others, and the writer. */
+/* test_gguf.c - the GGUF reader on valid and third-party files, and the writer. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -178,7 +178,7 @@ static bool same_str(pal_str a, pal_str b)
     return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
-/* The first values of the copy are those of the original, byte for byte, but for general.file_type. */
+/* The first values of the copy equal those of the original byte for byte, except general.file_type. */
 static void check_copy(const pal_gguf *from, const pal_gguf *copy)
 {
     for (size_t i = 0; i < pal_gguf_values(from); i++) {

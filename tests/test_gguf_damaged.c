@@ -44,7 +44,7 @@ static void open_with_a_flipped_bit_is_harmless(void **state)
     free(b.data);
 }
 
-/* One field overwritten, and what must come of it.  `shown` is the field the error points at. */
+/* One overwritten field and the expected result. `shown` is the field that the error names. */
 typedef struct {
     size_t field, bytes;
     uint64_t value;
@@ -112,7 +112,7 @@ static void open_damaged_is_refused_at_the_place(void **state)
     }
 }
 
-/* Whatever a count claims, only what is there is read: a sea of zeros ends at the second empty name. */
+/* The reader stays within the file for any count: a file of zeros ends at the second empty name. */
 static void open_with_a_claimed_million_keys_is_refused_at_the_second(void **state)
 {
     (void)state;
@@ -127,7 +127,7 @@ static void open_with_a_claimed_million_keys_is_refused_at_the_second(void **sta
     free(b.data);
 }
 
-/* 100,000 keys and the search for equal ones among them: a comparison of all pairs would take minutes. */
+/* 100,000 keys must be searched for duplicates: comparing all pairs would take minutes. */
 static void open_many_keys_is_quick_and_finds_each(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_grammar.c - grammars: which texts they allow, against an Earley parser and Python's json
- * (tests/golden/decode/grammar.bin, made by tools/make_decode_golden.py); mistakes and their places. */
+/* test_grammar.c - grammars: the texts that they allow, against an Earley parser and Python's json
+ * (tests/golden/decode/grammar.bin, made by tools/make_decode_golden.py); errors and their positions. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -33,8 +33,8 @@ static void expect_texts(const char *grammar, const char *const *in, const char 
 
 /* ---- the golden file -------------------------------------------------------------------------------- */
 
-/* The same text in tokens of some bytes each: the first that is refused is the one with the first wrong byte, the
- * state is the same as byte by byte, and a refusal changes nothing. */
+/* The same text in tokens of several bytes: the first refused token has the first wrong byte, the state equals that
+ * after single bytes, and a refusal changes nothing. */
 static void check_tokens(opened *o, pal_str text, size_t viable, uint32_t test)
 {
     static pal_grammar_state before;
@@ -97,7 +97,7 @@ static void texts_of_golden_grammars_are_those_of_the_reference(void **state)
     pal_file_unmap(&g.file);
 }
 
-/* A text that is JSON can be written to its end from every place in it: no beginning of it is refused. */
+/* A JSON text can be completed from every position in it: none of its prefixes is refused. */
 static void json_of_many_kinds_is_written_and_ends_where_it_may(void **state)
 {
     (void)state;
@@ -153,35 +153,35 @@ static const mistake mistakes[] = {
     {"# nothing\n", 10, "root"},
     {"rot ::= \"a\"", 11, "root"},
     {"root ::= \"a", 9, "closing quote"},
-    {"root ::= \"a\n\"", 11, "a line ends"},
+    {"root ::= \"a\n\"", 11, "line break"},
     {"root ::= \"\\q\"", 10, "escape"},
     {"root ::= \"\\", 10, "escape"},
     {"root ::= \"\\x4\"", 13, "hexadecimal"},
-    {"root ::= \"\\uD800\"", 10, "no character"},
-    {"root ::= \"\\U00110000\"", 10, "no character"},
+    {"root ::= \"\\uD800\"", 10, "not a valid Unicode character"},
+    {"root ::= \"\\U00110000\"", 10, "not a valid Unicode character"},
     {"root ::= \"a\xFF\"", 11, "UTF-8"},
     {"root ::= [a", 9, "closing bracket"},
-    {"root ::= []", 9, "without any character"},
-    {"root ::= [^]", 9, "without any character"},
-    {"root ::= [^\\x00-\\U0010FFFF]", 9, "without any character"},
+    {"root ::= []", 9, "empty character class"},
+    {"root ::= [^]", 9, "empty character class"},
+    {"root ::= [^\\x00-\\U0010FFFF]", 9, "empty character class"},
     {"root ::= [z-a]", 10, "ends before it begins"},
     {"root ::= (\"a\"", 9, "closing parenthesis"},
-    {"root ::= (\"a\" ]", 14, "cannot stand"},
-    {"root ::= \"a\")", 12, "cannot stand"},
-    {"root ::= *", 9, "repetition of nothing"},
-    {"root ::= \"b\" | {2}", 15, "repetition of nothing"},
-    {"root ::= \"a\"**", 13, "repetition of a repetition"},
-    {"root ::= \"a\"{", 13, "number is missing"},
-    {"root ::= \"a\"{,3}", 13, "number is missing"},
+    {"root ::= (\"a\" ]", 14, "unexpected character"},
+    {"root ::= \"a\")", 12, "unexpected character"},
+    {"root ::= *", 9, "nothing to repeat"},
+    {"root ::= \"b\" | {2}", 15, "nothing to repeat"},
+    {"root ::= \"a\"**", 13, "repetition cannot be repeated"},
+    {"root ::= \"a\"{", 13, "missing number"},
+    {"root ::= \"a\"{,3}", 13, "missing number"},
     {"root ::= \"a\"{1", 14, "closing brace"},
-    {"root ::= \"a\"{3,2}", 12, "more at least"},
+    {"root ::= \"a\"{3,2}", 12, "above its maximum"},
     {"root ::= \"a\"{99999}", 17, "too large"},
-    {"root = \"a\"", 0, "rule has to begin"},
-    {"root ::= \"a\"\n\"b\"", 13, "rule has to begin"},
-    {"::= \"a\"", 0, "rule has to begin"},
-    {"root ::= \"a\" %", 13, "cannot stand"},
+    {"root = \"a\"", 0, "expected a rule"},
+    {"root ::= \"a\"\n\"b\"", 13, "expected a rule"},
+    {"::= \"a\"", 0, "expected a rule"},
+    {"root ::= \"a\" %", 13, "unexpected character"},
     {"root ::= \"a\" b", 13, "not defined"},
-    {"root ::= \"a\"\nroot ::= \"b\"", 13, "defined already"},
+    {"root ::= \"a\"\nroot ::= \"b\"", 13, "already defined"},
     {"root ::= root \"a\" | \"b\"", 0, "left recursion"},
     {"root ::= \"a\" x\nx ::= y? z\ny ::= \"b\"\nz ::= \"\" x | \"c\"", 15, "left recursion"},
     {"root ::= (x)* \"a\"\nx ::= \"\"* root", 0, "left recursion"},

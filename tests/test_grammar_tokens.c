@@ -64,7 +64,7 @@ static void rules_and_classes_above_their_number_are_refused(void **state)
     assert_true(strstr(err.text, "classes") != NULL);
 }
 
-/* Every way to read a's is another stack of b's and c's to come: twice as many with each. */
+/* Every way to read the a's is another stack of pending b's and c's: each a doubles their number. */
 static void ways_that_explode_are_an_error_and_the_text_stays(void **state)
 {
     (void)state;
@@ -104,7 +104,7 @@ static void nesting_is_deep_and_its_end_an_error(void **state)
     close_grammar(&o);
 }
 
-/* Right recursion that ends its rule needs no stack: the state does not grow. */
+/* Right recursion at the end of a rule needs no stack: the state does not grow. */
 static void lists_written_with_right_recursion_need_no_stack(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static pal_str *make_vocabulary(const char *source, size_t bytes, uint32_t test)
     return texts;
 }
 
-/* The mask against every token tried by itself.  false: too many ways to read one of them. */
+/* Compares the mask with trying every token.  Returns false if there are too many ways to read one of them. */
 static bool check_mask(opened *o, const pal_str *texts, uint8_t *allowed)
 {
     static pal_grammar_state here;
@@ -298,7 +298,7 @@ static void state_saved_and_restored_goes_on_as_before(void **state)
     close_grammar(&o);
 }
 
-/* Each bit of a state turned over, and every length: refused, or a state that can be used. */
+/* Flips each bit of a state, and tries every length: it is refused, or the state can be used. */
 static void damaged_state_is_refused_or_harmless(void **state)
 {
     (void)state;
@@ -332,7 +332,7 @@ static void damaged_state_is_refused_or_harmless(void **state)
     close_grammar(&o);
 }
 
-/* Walks that fill the cache again and again give what a fresh one gives. */
+/* Walks that fill the cache repeatedly give the same results as an empty cache. */
 static void a_full_cache_changes_nothing(void **state)
 {
     (void)state;
@@ -359,12 +359,12 @@ static void a_full_cache_changes_nothing(void **state)
 
 /* ---- hostile grammars ------------------------------------------------------------------------------- */
 
-/* Opens it, and if it is one writes a little with it. */
+/* Opens the grammar and, if it is valid, writes a short text with it. */
 static void try_grammar(const char *text, size_t bytes)
 {
     pal_grammar *g = NULL;
     pal_error err = {0};
-    char *exact = malloc(bytes + 1); /* of its size, so that a read behind it shows */
+    char *exact = malloc(bytes + 1); /* of exactly its size, so that a read past its end is found */
     assert_non_null(exact);
     memcpy(exact + 1, text, bytes);
     if (pal_grammar_open(&g, exact + 1, bytes, &err)) {

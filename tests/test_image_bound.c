@@ -1,6 +1,6 @@
 /* test_image_bound.c - variational bounds of the likelihoods of pictures.
  *
- * C17 is the reference check that is ported here. */
+ * Ports reference check C17. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -49,7 +49,7 @@ typedef struct {
 enum { DRAWS = 4000 };
 static float repeated[DRAWS];
 
-/* Of the rows that repeated[] holds. */
+/* For the rows in repeated[]. */
 static estimate bound_of(mixture *m, const pal_image_options *o, int32_t bins)
 {
     bound_run r;
@@ -75,8 +75,8 @@ static pal_image_options bound_options(pal_image_sampler sampler, int32_t steps)
     return o;
 }
 
-/* For Gaussian data the reverse steps are Gaussian: with the optimal variance the chain is the true one reversed, and
- * the bound is -log p itself, in the mean over the noise, for every x and any number of steps. */
+/* For Gaussian data the reverse steps are Gaussian: with the optimal variance the chain is the exact reverse, and the
+ * mean of the bound over the noise is -log p itself, for every x and any number of steps. */
 static void bound_is_tight_for_gaussian_data_with_optimal_variances(void **state)
 {
     (void)state;
@@ -91,7 +91,7 @@ static void bound_is_tight_for_gaussian_data_with_optimal_variances(void **state
         for (int i = 0; i < 3; i++) {
             const pal_image_options o = bound_options(optimal[i], 15);
             const estimate e = bound_of(&m, &o, 0);
-            /* 1e-3: the data end as N(0.2 * 0.006, 1 - 4e-5), the bound says N(0, 1); and heads are floats */
+            /* 1e-3: the data end as N(0.2 * 0.006, 1 - 4e-5), but the bound assumes N(0, 1); and heads are floats */
             if (!(fabs(e.mean - right) < 4.0 * e.error + 1e-3 && e.error < 0.03))
                 fail_msg("%s: %.4f +- %.4f, not %.4f", pal_image_sampler_name(o.sampler), e.mean, e.error, right);
         }
@@ -101,7 +101,8 @@ static void bound_is_tight_for_gaussian_data_with_optimal_variances(void **state
     }
 }
 
-/* Over the data: never below the entropy, falling with the number of steps, and in the order of the variances. */
+/* The mean over the data is never below the entropy, decreases with the number of steps, and has the order of the
+ * variances. */
 static void bound_of_a_mixture_stays_above_its_entropy_and_falls(void **state)
 {
     (void)state;
@@ -124,7 +125,7 @@ static void bound_of_a_mixture_stays_above_its_entropy_and_falls(void **state)
         const pal_image_options analytic = bound_options(PAL_IMAGE_ANALYTIC_DDPM, steps);
         const pal_image_options small = bound_options(PAL_IMAGE_DDPM, steps);
         const estimate a = bound_of(&m, &sn, 0), b = bound_of(&m, &analytic, 0), c = bound_of(&m, &small, 0);
-        /* the three see the same noise, so that their order is surer than each of them */
+        /* the three use the same noise, so their order has a smaller error than each value */
         if (!(a.mean < b.mean && b.mean < c.mean && a.mean > entropy - 4.0 * (a.error + chance)))
             fail_msg("%d steps: %.3f %.3f %.3f, entropy %.3f", (int)steps, a.mean, b.mean, c.mean, entropy);
         first = steps == 4 ? a.mean : first;
@@ -140,12 +141,12 @@ static void bound_with_bins_is_the_density_times_their_width(void **state)
     const pal_image_options o = bound_options(PAL_IMAGE_SN_DDPM, 15);
     for (int i = 0; i < DRAWS; i++) repeated[i] = (float)(150 / 127.5 - 1.0);
     const estimate density = bound_of(&m, &o, 0), bin = bound_of(&m, &o, 256);
-    /* The last normal law is about as wide as a bin: the same noise, and the bin averages over it. */
+    /* The last normal distribution is about as wide as a bin: the noise is the same, and the bin averages over it. */
     assert_true(fabs(bin.mean - (density.mean - log(2.0 / 255.0))) < 0.1);
     assert_true(bin.error < 0.03);
 }
 
-/* With one step the bound is a prior term and one normal law: its 256 probabilities sum to 1. */
+/* With one step the bound is a prior term and one normal distribution: its 256 probabilities sum to 1. */
 static void probabilities_of_all_bins_sum_to_1(void **state)
 {
     (void)state;
@@ -203,7 +204,7 @@ static void bounds_that_do_not_exist_are_refused(void **state)
         const char *word;
     } none[] = {{PAL_IMAGE_DDIM, "eta 0"},
                 {PAL_IMAGE_SN_DDIM, "eta 0"},
-                {PAL_IMAGE_DPM_SOLVER, "only ddpm"},
+                {PAL_IMAGE_DPM_SOLVER, "only the ddpm"},
                 {PAL_IMAGE_ANALYTIC_DDPM, "Gamma"}};
     for (int i = 0; i < 4; i++) {
         b.options = pal_image_defaults(none[i].sampler);

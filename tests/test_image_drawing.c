@@ -1,4 +1,4 @@
-/* test_image_drawing.c - drawing pictures with any sampler: steps, batches, bits, known parts. */
+/* test_image_drawing.c - drawing pictures with every sampler: steps, batches, bits, known pixels. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 /* ---- the interface ---------------------------------------------------------------------------------- */
 
-/* All samplers, with options that reach all of their parts, on pictures of 8 elements. */
+/* All samplers, with options that reach all of their code, on pictures of 8 elements. */
 enum { KINDS = PAL_IMAGE_SAMPLERS + 4, SIZE = 8 };
 
 static pal_image_options kind(int i)
@@ -42,7 +42,7 @@ static bool keeps_known(const pal_image_options *o)
     return o->sampler != PAL_IMAGE_PROBABILITY_FLOW && o->sampler != PAL_IMAGE_DPM_SOLVER;
 }
 
-/* Modes at -+0.7 in all elements; Gamma is that of the reference data, which is some table. */
+/* Modes at -+0.7 in all elements; Gamma is that of the reference data: any table will do. */
 static mixture two_modes(void)
 {
     mixture m = mixture_two(&discrete, SIZE, 0.4, 0.7, 0.1);
@@ -106,8 +106,8 @@ static void pictures_do_not_depend_on_their_batch(void **state)
     }
 }
 
-/* FNV-1a of the bits of three pictures.  The stored values hold on every target: a change of a single bit is a change
- * of what a seed means. */
+/* FNV-1a of the bits of three pictures.  The stored values are valid on every target: if a single bit changes, seeds no
+ * longer give the same pictures. */
 static void pictures_have_the_same_bits_on_every_target(void **state)
 {
     (void)state;
@@ -146,7 +146,7 @@ static void samplers_start_from_the_same_noise(void **state)
 
 /* ---- known parts ------------------------------------------------------------------------------------ */
 
-/* Half of the elements are given, about as the rarer mode has them. */
+/* Half of the elements are known, with values near the rarer mode. */
 static const uint8_t rare[SIZE] = {38, 45, 26, 38};
 static const uint8_t half[SIZE] = {0, 0, 0, 0, 1, 1, 1, 1};
 
@@ -191,7 +191,7 @@ static void known_parts_are_kept_and_the_rest_agrees_with_them(void **state)
     }
 }
 
-/* With noise 1 everywhere a known element shows the level it was put back at, or was taken back up to. */
+/* With noise 1 everywhere a known element shows the noise level at which it was last written. */
 static void known_parts_have_the_noise_of_their_level(void **state)
 {
     (void)state;
@@ -211,7 +211,7 @@ static void known_parts_have_the_noise_of_their_level(void **state)
             const pal_level t = w.d.level[w.d.at], s = w.d.level[w.d.at + 1];
             double scale = w.d.exploding ? 1.0 : sqrt(t.alpha),
                    noise = w.d.exploding ? pal_level_sigma(&t) : sqrt(t.beta);
-            if (again && step == 1) { /* from the level below: the noise in x, and what was added */
+            if (again && step == 1) { /* from the level below: the noise in x, and the added noise */
                 double part = w.d.exploding ? 1.0 : sqrt(t.alpha / s.alpha);
                 double from = w.d.exploding ? pal_level_sigma(&s) : sqrt(s.beta);
                 noise = part * from + sqrt(noise * noise - part * part * from * from);

@@ -12,7 +12,7 @@
 
 /* ---- guidance --------------------------------------------------------------------------------------- */
 
-/* Two "labels" are the two modes; the network without a label knows the mixture. */
+/* The two "labels" are the two modes; without a label the network predicts for the mixture. */
 static void guidance_combines_two_predictions(void **state)
 {
     (void)state;
@@ -87,7 +87,7 @@ static void names_find_their_samplers(void **state)
 static const uint8_t picture_1[1] = {191}, mask_1[1] = {0};
 static const double two_times[2] = {1.0, 0.5};
 
-/* Every option out of its range, and every one that its sampler has no use for.  `word` stands in the text. */
+/* Every option out of its range, and every option that its sampler does not use.  The error text contains `word`. */
 #define REFUSED(of, word_, ...)                                                                                        \
     {                                                                                                                  \
         pal_image_options o = pal_image_defaults(of);                                                                  \
@@ -107,27 +107,27 @@ static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
     const pal_noise_predictor whole = mixture_predictor(&data, false);
-    REFUSED((pal_image_sampler)99, "no such sampler", (void)0)
+    REFUSED((pal_image_sampler)99, "unknown sampler", (void)0)
     REFUSED(PAL_IMAGE_DDPM, "steps must be", o.steps = 0)
-    REFUSED(PAL_IMAGE_DDPM, "steps must lie", o.steps = -3)
+    REFUSED(PAL_IMAGE_DDPM, "steps must be", o.steps = -3)
     REFUSED(PAL_IMAGE_DDPM, "more steps", o.steps = 1001)
-    REFUSED(PAL_IMAGE_REVERSE_SDE, "steps must lie", (o.process = PAL_PROCESS_VE, o.steps = 65537))
+    REFUSED(PAL_IMAGE_REVERSE_SDE, "steps must be", (o.process = PAL_PROCESS_VE, o.steps = 65537))
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "at least 100", o.steps = 99)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "iterations", o.iterations = 0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin-step must lie", o.langevin_step = 0.0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin-step must lie", o.langevin_step = 1.1)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin-step must be", o.langevin_step = 0.0)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "langevin-step must be", o.langevin_step = 1.1)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "sigma-max must be at least 0", o.sigma_max = -1.0)
     REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "sigma-min must be at least 0", o.sigma_min = (double)NAN)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "ends with", o.sigma_max = 200.0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "begins with", o.sigma_min = 0.001)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "exceed", (o.sigma_min = 2.0, o.sigma_max = 1.0))
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "above the largest", o.sigma_max = 200.0)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "below the smallest", o.sigma_min = 0.001)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "not be above", (o.sigma_min = 2.0, o.sigma_max = 1.0))
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "correctors", o.correctors = -1)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "snr", o.snr = 0.0)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "snr", o.snr = (double)NAN)
     REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "process must be vp or ve", o.process = (pal_image_process)2)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "tolerance", o.tolerance = 0.0)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "tolerance", o.tolerance = (double)NAN)
-    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "finds its own", o.steps = 10)
+    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "chooses its own", o.steps = 10)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "solver must be rk45 or heun", o.solver = (pal_image_solver)2)
     REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "steps must be", o.solver = PAL_FLOW_HEUN)
     REFUSED(PAL_IMAGE_DDPM, "variance must be small or large", o.variance = (pal_image_variance)2)
@@ -136,8 +136,8 @@ static void options_out_of_range_are_refused(void **state)
     REFUSED(PAL_IMAGE_SN_DDPM, "clip-pixel must", o.clip_pixel = -1.0)
     REFUSED(PAL_IMAGE_SN_DDPM, "clip-pixel must", o.clip_pixel = (double)NAN)
     REFUSED(PAL_IMAGE_DDPM, "grid must be even or quadratic", o.grid = (pal_image_grid)7)
-    REFUSED(PAL_IMAGE_DDPM, "needs the times", (o.grid = PAL_GRID_GIVEN, o.steps = 2))
-    REFUSED(PAL_IMAGE_DDPM, "the grid is another", (o.times = two_times, o.steps = 2))
+    REFUSED(PAL_IMAGE_DDPM, "needs a list of times", (o.grid = PAL_GRID_GIVEN, o.steps = 2))
+    REFUSED(PAL_IMAGE_DDPM, "another grid is chosen", (o.times = two_times, o.steps = 2))
     REFUSED(PAL_IMAGE_DDPM, "both", o.known = picture_1)
     REFUSED(PAL_IMAGE_DDPM, "both", o.mask = mask_1)
     REFUSED(PAL_IMAGE_DDPM, "resample must", (o.known = picture_1, o.mask = mask_1, o.resample = 0))
@@ -159,17 +159,17 @@ static void options_without_use_are_refused(void **state)
     REFUSED(PAL_IMAGE_DDPM, "eta is", o.eta = 0.5)
     REFUSED(PAL_IMAGE_DDIM, "variance is", o.variance = PAL_VARIANCE_LARGE)
     REFUSED(PAL_IMAGE_DPM_SOLVER, "clip-pixel is", o.clip_pixel = 2.0)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "grid of times has no use", o.grid = PAL_GRID_QUADRATIC)
-    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "grid of times has no use", o.grid = PAL_GRID_QUADRATIC)
-    REFUSED(PAL_IMAGE_REVERSE_SDE, "grid of times has no use",
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "grid cannot be used here", o.grid = PAL_GRID_QUADRATIC)
+    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "grid cannot be used here", o.grid = PAL_GRID_QUADRATIC)
+    REFUSED(PAL_IMAGE_REVERSE_SDE, "grid cannot be used here",
             (o.process = PAL_PROCESS_VE, o.grid = PAL_GRID_QUADRATIC))
-    REFUSED(PAL_IMAGE_DDPM, "resample has no use", o.resample = 2)
-    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "resamples by iterations",
+    REFUSED(PAL_IMAGE_DDPM, "resample needs a picture", o.resample = 2)
+    REFUSED(PAL_IMAGE_ANNEALED_LANGEVIN, "resample cannot be used with annealed-langevin",
             (o.known = picture_1, o.mask = mask_1, o.resample = 2))
-    REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "resamples by correctors",
+    REFUSED(PAL_IMAGE_PREDICTOR_CORRECTOR, "resample cannot be used with predictor-corrector",
             (o.known = picture_1, o.mask = mask_1, o.resample = 2))
-    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "take ddpm", (o.known = picture_1, o.mask = mask_1))
-    REFUSED(PAL_IMAGE_DPM_SOLVER, "take ddpm", (o.known = picture_1, o.mask = mask_1))
+    REFUSED(PAL_IMAGE_PROBABILITY_FLOW, "use a ddpm", (o.known = picture_1, o.mask = mask_1))
+    REFUSED(PAL_IMAGE_DPM_SOLVER, "use a ddpm", (o.known = picture_1, o.mask = mask_1))
 }
 
 static void a_model_without_what_a_sampler_needs_is_refused_by_name(void **state)

@@ -1,6 +1,6 @@
 /* test_image_likelihood.c - likelihoods of pictures by the probability flow.
  *
- * C17 is the reference check that is ported here. */
+ * Ports reference check C17. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -45,7 +45,7 @@ static void flow_finish(flow_run *r)
     while (pal_flow_step(&r->f) == PAL_MORE) continue;
 }
 
-/* The true law at t = 1. */
+/* The true distribution at t = 1. */
 static double true_end(void *context, const float *x, int32_t size)
 {
     const mixture *m = context;
@@ -90,14 +90,14 @@ static void flow_density_is_the_closed_form(void **state)
             off = fmax(off, fabs(with_normal_end.f.log_density[k] - right));
         }
         if (!(worst < 1e-4 && off < 3e-3)) fail_msg("%d: %.2e, with a normal end %.2e", i, worst, off);
-        assert_true(off > worst); /* the end of the schedule is not quite a normal law, and that is seen */
+        assert_true(off > worst); /* the end of the schedule is measurably not normal */
         free(with_true_end.memory);
         free(with_normal_end.memory);
     }
 }
 
-/* The cut at 1e-3 is a noise of 0.01: between the modes it moves the log density by 0.02, elsewhere by less; an earlier
- * cut by a tenth. */
+/* The cut at 1e-3 is a noise of 0.01.  It changes the log density between the modes by 0.02, elsewhere by less; an
+ * earlier cut changes it by a tenth of that. */
 static void flow_density_nears_that_of_the_data_as_the_cut_goes_to_0(void **state)
 {
     (void)state;
@@ -149,7 +149,8 @@ static void differences_agree_with_products_within_their_stated_error(void **sta
     }
 }
 
-/* A hard case: 64 elements, halfway between two sharp modes, where the score turns within a thirtieth of the way. */
+/* A hard case: 64 elements, halfway between two sharp modes, where the score changes direction within 1/30 of the
+ * distance. */
 static void differences_between_sharp_modes_stay_small_and_fall_with_their_square(void **state)
 {
     (void)state;
@@ -197,7 +198,7 @@ static void hutchinson_is_right_on_average(void **state)
             mean += off / DRAWS;
             squares += off * off / DRAWS;
         }
-        assert_true(squares > 1e-4); /* between two modes the directions do differ */
+        assert_true(squares > 1e-4); /* between two modes the directions give different results */
         assert_true(fabs(mean) < 4.0 * sqrt(squares / DRAWS) + 2e-3);
         assert_true(squares < 0.75 * before); /* half, give or take what 400 draws tell */
         before = squares;

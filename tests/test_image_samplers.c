@@ -1,4 +1,5 @@
-/* test_image_samplers.c - samplers of pictures on data whose score is known: laws and orders of convergence. */
+/* test_image_samplers.c - samplers of pictures on data whose score is known: distributions and orders of
+ * convergence. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -20,7 +21,7 @@ static int set_up_both(void **state)
     return set_up(state) || pal_schedule_vp(&continuous, 0.1, 20.0, 1e-3, NULL);
 }
 
-/* ---- the law of what is drawn ----------------------------------------------------------------------- */
+/* ---- the distribution of samples ----------------------------------------------------------------------- */
 
 static double distance_of(const pal_image_options *o, mixture *m, int32_t samples)
 {
@@ -33,8 +34,8 @@ static double distance_of(const pal_image_options *o, mixture *m, int32_t sample
     return distance;
 }
 
-/* W1 distances; 0.03 is what chance leaves with 10000 samples (three times the error of the modes' weights), the rest
- * is the sampler's own error at that many steps, rounded up. */
+/* W1 distances. 0.03 is the random part with 10000 samples (three times the error of the modes' weights); the rest is
+ * the sampler's own error at that many steps, rounded up. */
 static void solvers_in_continuous_time_draw_the_data(void **state)
 {
     (void)state;
@@ -65,7 +66,8 @@ static void solvers_in_continuous_time_draw_the_data(void **state)
     assert_true(distance_of(&o, &m, SAMPLES) < 0.04);
 }
 
-/* Its step rule divides norms, which needs more than a few elements: 16 equal ones, of which the first is looked at. */
+/* Its step rule divides norms, which needs more than a few elements: there are 16 equal ones, and the first is
+ * checked. */
 static void predictor_corrector_draws_the_data(void **state)
 {
     (void)state;
@@ -104,8 +106,8 @@ static void more_steps_of_the_reverse_sde_come_closer(void **state)
     }
 }
 
-/* C18: far modes, 0.8 of the mass in the left one.  Plain Langevin keeps the weights of the basins it starts in, which
- * meet near 0; from broad noise down the weights are found. */
+/* C18: far modes, 0.8 of the mass in the left one.  Plain Langevin keeps the weights of the basins in which it starts,
+ * with a border near 0; starting from broad noise finds the right weights. */
 static double share_on_the_left(double sigma_max, mixture *m)
 {
     enum { SAMPLES = 4000 };
@@ -144,7 +146,7 @@ static void annealed_langevin_by_default_draws_the_data_roughly(void **state)
 
 /* ---- the corrector ---------------------------------------------------------------------------------- */
 
-/* x := the law of the data at a level, a fifth of the rows in the first mode exactly. */
+/* x := samples of the data at a level, with exactly a fifth of the rows in the first mode. */
 static void put_marginal(const mixture *m, const pal_level *l, int32_t count, float *x)
 {
     for (int32_t row = 0; row < count; row++) {
@@ -190,7 +192,8 @@ static void corrector_alone_keeps_the_marginal(void **state)
     mixture_start(&w, &m, &o, 0, ROWS, NULL, NULL);
     const pal_level l = w.d.level[0];
     put_marginal(&m, &l, ROWS, w.d.x);
-    /* 1.95 / sqrt(25600) = 0.012 is the bound of chance; a step of the rule makes the spread 1.3 % too large, 0.003 */
+    /* 1.95 / sqrt(25600) = 0.012 is the bound of the random part; a step of the rule makes the spread 1.3 % too large,
+     * 0.003 */
     assert_true(ks(&m, &l, w.d.x, ROWS * 64) < 0.012);
     for (int i = 0; i < CORRECTIONS; i++) pal_denoise_step(&w.d);
     assert_int_equal(w.d.at, 0);
@@ -321,7 +324,7 @@ static void rk45_keeps_its_tolerance(void **state)
         int32_t evaluations;
         double error = rk45_error(tolerance, &evaluations);
         if (!(error < 2.0 * tolerance + 2e-6)) fail_msg("tolerance %g: %g", tolerance, error); /* 2e-6: floats */
-        assert_true(evaluations >= before && evaluations < 200); /* 68 are the fewest: steps are bounded */
+        assert_true(evaluations >= before && evaluations < 200); /* 68 is the minimum: steps are bounded */
         before = evaluations;
     }
 }

@@ -14,7 +14,7 @@
 
 static unsigned char block[1 << 20];
 
-/* One at a time: the next schedule takes the same memory. */
+/* One at a time: the next schedule uses the same memory. */
 static pal_schedule discrete(int32_t steps)
 {
     pal_schedule s;
@@ -118,7 +118,7 @@ static void continuous_schedule_is_its_formula_and_near_1000_linear_steps(void *
         assert_true(near(l.beta, -expm1(-0.5 * t * t * 19.9 - 0.1 * t), 1e-14));
         assert_true(near(l.alpha, exp(-0.5 * t * t * 19.9 - 0.1 * t), 1e-14));
         assert_true(near(pal_schedule_rate(&c, t), 0.1 + 19.9 * t, 1e-14));
-        /* The steps are the right ends of intervals in which beta(t) rises: they are a little ahead. */
+        /* The steps are the right ends of intervals in which beta(t) rises: their values are slightly larger. */
         assert_true(fabs(pal_level_at(&d, t).alpha - l.alpha) < 0.004);
     }
 }
@@ -294,7 +294,7 @@ static void dequantised_bytes_spread_evenly_in_their_interval(void **state)
     assert_true(fabs(mean - 0.5) < 4.0 * 0.289 / sqrt(DRAWS) && fabs(squares - 1.0 / 3) < 4.0 * 0.298 / sqrt(DRAWS));
 }
 
-/* ---- intervals of the normal law -------------------------------------------------------------------- */
+/* ---- intervals of the normal distribution -------------------------------------------------------------------- */
 
 static double upper(double x)
 {

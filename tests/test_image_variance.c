@@ -1,6 +1,6 @@
-/* test_image_variance.c - steps of the reverse process: their variances, and what they make of the data.
+/* test_image_variance.c - steps of the reverse process: their variances, and the resulting distributions.
  *
- * C15, C16, C29 are the reference checks that are ported here. */
+ * Ports reference checks C15, C16 and C29. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -37,15 +37,15 @@ typedef struct {
     double mean, mean_squares, weight; /* of x_s given x_t, without lambda^2 */
 } moments;
 
-/* The law of sqrt(alpha_s) x0 + sqrt(beta_s - lambda^2) eps given x_t, by summing over x0 on a fine grid; squares are
- * taken around `centre`. */
+/* The distribution of sqrt(alpha_s) x0 + sqrt(beta_s - lambda^2) eps given x_t, by summing over x0 on a fine grid;
+ * squares are taken around `centre`. */
 static moments by_quadrature(int pair, double x, double centre)
 {
     const double at = pairs[pair].alpha_t, as = pairs[pair].alpha_s;
     const double tilde = (1 - as) / (1 - at) * (1 - at / as), lambda2 = pairs[pair].eta * pairs[pair].eta * tilde;
     const pal_level clean = {.alpha = 1.0};
     moments m = {0.0, 0.0, 0.0};
-    for (int i = -3000; i <= 3000; i++) { /* the trapezoidal rule is exact to rounding for such laws */
+    for (int i = -3000; i <= 3000; i++) { /* the trapezoidal rule is exact to rounding for such distributions */
         double x0 = i * 0.002, eps = (x - sqrt(at) * x0) / sqrt(1 - at);
         double w = exp(mixture_density(&data, &clean, &x0)) * normal(x, sqrt(at) * x0, 1 - at);
         double xs = sqrt(as) * x0 + sqrt(1 - as - lambda2) * eps;
@@ -129,7 +129,7 @@ static void second_moment_agrees_with_the_slope_of_the_score(void **state)
             mixture_moments(&data, &t, &above, &up, &unused);
             mixture_moments(&data, &t, &below, &down, &unused);
             double slope = -(up - down) / (2 * h) / sqrt(t.beta);
-            /* the difference quotient is off by h^2 / 6 times a third derivative of some hundreds */
+            /* the error of the difference quotient is h^2 / 6 times a third derivative of a few hundred */
             assert_true(fabs(second - eps * eps - (1.0 + t.beta * slope)) < 1e-5);
         }
 }
@@ -178,8 +178,8 @@ static void gamma_is_read_at_its_step_and_between_two(void **state)
 
 /* ---- C16: what K steps make of the data ------------------------------------------------------------- */
 
-/* Every step is a normal law whose mean and deviation are asked of the sampler itself, by noise 0 and noise 1, at every
- * point of a grid; a density on the grid is pushed through them.  So the numbers are deterministic. */
+/* Every step is a normal distribution.  Its mean and deviation come from the sampler itself, with noise 0 and noise 1,
+ * at every point of a grid, and a density on the grid is transformed by them.  So the numbers are deterministic. */
 enum { CELLS = 1201 };
 #define CELL 0.01
 
@@ -189,7 +189,7 @@ static void constant_noise(void *context, const pal_denoise *d, pal_noise_purpos
     for (int32_t i = 0; i < d->predictor.size; i++) z[i] = *(const float *)context;
 }
 
-/* to += weight times a normal law on the grid, normalised there. */
+/* to += weight times a normal distribution on the grid, normalised on the grid. */
 static void spread(double *to, double weight, double mean, double variance)
 {
     static double w[CELLS];
@@ -293,7 +293,7 @@ static void few_steps_miss_the_data_by_the_distances_of_the_table(void **state)
         }
 }
 
-/* The same with real noise: what the samplers draw.  A weight of 0.3 drawn 20000 times is off by 0.0032 in the mean,
+/* The same test with real noise, as the samplers draw it.  A weight of 0.3 drawn 20000 times has an error of 0.0032,
  * which moves mass over a distance of 3: 0.03 is three times that. */
 static void samples_miss_the_data_by_the_distances_of_the_table(void **state)
 {
@@ -368,7 +368,7 @@ static void clipped_prediction_enters_the_mean_with_the_noise_that_belongs_to_it
     }
 }
 
-/* NPR with a deliberately wrong mean: its variance makes up for part of the error, SN's does not know of it. */
+/* NPR with a deliberately wrong mean: its variance corrects part of the error, SN's variance does not contain it. */
 static void npr_beats_sn_when_the_mean_is_wrong(void **state)
 {
     (void)state;

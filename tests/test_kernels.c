@@ -13,7 +13,7 @@
 
 /* ---- panels ------------------------------------------------------------- */
 
-/* Every row comes back byte for byte, for any shape: nothing is lost in a panel, and nothing moves outside it. */
+/* Every row is read back byte for byte, for any shape: packing loses nothing, and nothing outside the panel changes. */
 static void panels_give_every_row_back(void **state)
 {
     (void)state;
@@ -33,7 +33,7 @@ static void panels_give_every_row_back(void **state)
                 pal_panels_row(row.data, packed.data, types[t], rows, cols, r);
                 assert_memory_equal(row.data, (char *)w.data + (size_t)r * row_bytes, row_bytes);
             }
-            /* The layout itself, at one place: column 1 of row 7 stands where panels.h says. */
+            /* The layout itself, at one position: column 1 of row 7 is where panels.h says. */
             if (rows >= PAL_PANEL && types[t] == PAL_Q8_0)
                 assert_int_equal(((unsigned char *)packed.data)[16 + 7 * 4 + 1],
                                  ((unsigned char *)w.data)[7 * row_bytes + 2 + 1] ^ 0x80);
@@ -57,7 +57,7 @@ static void init_reference_only_has_mask_zero(void **state)
     assert_string_equal(pal_isa_name(PAL_ISA_AVX2 | PAL_ISA_VNNI), "avx512vnni");
 }
 
-/* Were an entry left at the reference, the comparisons below would compare it with itself. */
+/* If an entry were still the reference, the comparisons below would compare it with itself. */
 static void init_each_isa_has_all_variants(void **state)
 {
     (void)state;
@@ -67,7 +67,7 @@ static void init_each_isa_has_all_variants(void **state)
         assert_true(k.isa == (k.isa & pal_cpu_isa()) && k.isa != 0);
         assert_true(k.quantize != reference.quantize && k.rms_norm != reference.rms_norm);
         assert_true(k.matmul_q8_0 != reference.matmul_q8_0);
-        /* The build with relaxed SIMD carries no simd128 kernel of Q4_0, since nobody loads it for simd128 alone. */
+        /* The build with relaxed SIMD has no simd128 kernel of Q4_0, because it is never loaded for simd128 alone. */
         const bool left_out = (pal_cpu_isa() & PAL_ISA_RELAXED) && !(k.isa & PAL_ISA_RELAXED);
         assert_true((k.matmul_q4_0 == reference.matmul_q4_0) == left_out);
         assert_true(k.matmul_f32 != reference.matmul_f32 && k.matmul_f16 != reference.matmul_f16);
@@ -157,7 +157,7 @@ static void quantize_extreme_at_any_place_is_127(void **state)
             assert_int_equal(q[place], round % 2 ? 127 : -127);
             for (int i = 0; i < PAL_BLOCK; i++) {
                 assert_true(q[i] >= -127);
-                /* Half a step, and what the two roundings of x * (127 / amax) may add. */
+                /* Half a step, plus the two roundings of x * (127 / amax). */
                 assert_true(fabs(q[i] - x[i] * 127.0 / top) <= 0.5 + 127 * 0x1p-22);
             }
         }

@@ -1,5 +1,5 @@
-/* test_kernels_attention.c - attention: every variant against its reference, the reference against double precision, and
- * what a row sees against everything that it does not see. */
+/* test_kernels_attention.c - attention: every variant against its reference, the reference against double precision,
+ * and independence of a row from all places that it does not see. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ enum { MAX_PLACES = 256 };
 typedef struct {
     pal_attention call;
     int places;
-    test_array q, k, v, own_k, own_v, bias, scores, seen, sets; /* k: as attention has it */
+    test_array q, k, v, own_k, own_v, bias, scores, seen, sets; /* k: as in attention */
 } attention_input;
 
 static bool sees(const pal_seen *s, int place)
@@ -56,8 +56,8 @@ static void draw_set(uint8_t *set, int places, int kind)
     if (kind < 5) set[one / 8] |= (uint8_t)(1 << one % 8);
 }
 
-/* What each row sees, at least one place: all below some; with `sets`, for two rows of three, sets or a place of its own,
- * or both.  Every third row with a set shares the set of the row before. */
+/* The places that each row sees, at least one: all below some place; with `sets`, two of three rows have a set, a place
+ * of their own, or both.  Every third row with a set shares the set of the row before. */
 static void draw_seen(attention_input *in, bool sets)
 {
     const int bytes = (in->places + 7) / 8, n = in->call.n;
@@ -76,7 +76,7 @@ static void draw_seen(attention_input *in, bool sets)
     if (!seen[all].set) seen[all].below = in->places;
 }
 
-/* Biases, -infinity among them, but not for the first place that a row sees; NaN where it sees none. */
+/* Biases, including -infinity except for the first place that a row sees; NaN at places that it does not see. */
 static void draw_bias(attention_input *in)
 {
     pal_attention *a = &in->call;
@@ -141,7 +141,7 @@ static attention_input attention_draw(int n, int places, int heads, int kv_heads
     return in;
 }
 
-/* Some shape or other: grouped heads, few and many keys, half of them with sets of places, half of these with a bias. */
+/* A random shape: grouped heads, few or many keys; half of the shapes have sets of places, and half of these a bias. */
 static attention_input attention_some(int round, fill kind, float largest)
 {
     static const int dims[] = {8, 16, 24, 32, 40, 64, 72, 104, 128};
@@ -215,9 +215,10 @@ static double score_in_double(const attention_input *in, int row, int head, int 
     return score + bias;
 }
 
-/* One output row in double precision; returns the error a float computation may have.  A score is off by at
- * most d = (head_dim + 3) half ulps of its sum of magnitudes, so a weight by a factor exp(2 d), by the
- * rounding of score - maximum and by pal_expf and the sum (keys + 10 half ulps); mixing adds as many more. */
+/* One output row in double precision; returns the error that a float computation may have.  The error of a score is at
+ * most d = (head_dim + 3) half ulps of its sum of magnitudes.  So a weight has an error of a factor exp(2 d), plus the
+ * rounding of score - maximum, of pal_expf and of the sum (keys + 10 half ulps); mixing adds the same number of half
+ * ulps. */
 static double attention_row(double *y, const attention_input *in, int row, int head)
 {
     const pal_attention *a = &in->call;
@@ -309,7 +310,7 @@ static bool next_kernels(pal_kernels *k, size_t *at)
     return more;
 }
 
-/* Row `row` alone, with everything poisoned that it does not see, has the bits that it has among the others. */
+/* Row `row` alone, with all places poisoned that it does not see, has the same bits as in the batch. */
 static void expect_alone(const pal_kernels *k, attention_input *in, int row, const float *among)
 {
     const pal_attention *a = &in->call;
@@ -333,7 +334,7 @@ static void expect_alone(const pal_kernels *k, attention_input *in, int row, con
     drop(&one.v);
 }
 
-/* Prefill equals steps, and what is stale or was never written does not matter. */
+/* Prefill equals single steps, and stale or unwritten places do not matter. */
 static void attention_rows_do_not_depend_on_what_they_do_not_see(void **state)
 {
     (void)state;
@@ -388,7 +389,7 @@ static void attention_sets_of_all_places_below_one_equal_the_short_form(void **s
     }
 }
 
-/* As threads share it out: heads by pointers to the first of them. */
+/* Split as for threads: a group of heads is given by pointers to its first head. */
 static void attention_of_some_heads_is_a_part_of_all(void **state)
 {
     (void)state;

@@ -50,7 +50,7 @@ static void drop_activations(activations *a)
     drop(&a->wide);
 }
 
-/* Outputs [n, rows] with `gap` floats between rows, which must stay as they are. */
+/* Outputs [n, rows] with `gap` floats between rows, which must not change. */
 static test_array run_product(const pal_kernels *k, pal_product p, int gap)
 {
     test_array y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
@@ -89,7 +89,7 @@ static void compare_blocks(uint32_t type, int n, int rows, int cols, fill x_kind
     drop_activations(&x);
 }
 
-/* Rows in panels and beside them, full tiles of activations and their rests, columns within a tile and beyond. */
+/* Rows in panels and the rest, full tiles of activations and the rest, columns within a tile and beyond. */
 static void matmul_parts_variants_equal_reference(void **state)
 {
     (void)state;
@@ -109,9 +109,9 @@ static void matmul_parts_variants_equal_reference(void **state)
     }
 }
 
-/* The reference against the dot products of what quantised values stand for: a part's terms take two roundings each
- * and two additions, in magnitudes of scale * integer and of the minimum, which may well be much larger than their sum;
- * dequantising rounds each value three times in the same magnitudes. */
+/* The reference against dot products of dequantised values.  Each term of a part has two roundings and two additions,
+ * relative to scale * integer and to the minimum, which may be much larger than their sum.  Dequantising rounds each
+ * value three times, relative to the same magnitudes. */
 static void check_reference(uint32_t type)
 {
     enum { N = 3, ROWS = 11, COLS = 512 };
@@ -150,8 +150,8 @@ static void matmul_parts_reference_is_near_double(void **state)
         for (int round = 0; round < 6; round++) check_reference(types[t]);
 }
 
-/* A weight at one place alone: which output it reaches, by which activation it is multiplied, and that parts, minima
- * and scales belong to each other, exactly. */
+/* A single nonzero weight: checks exactly which output it reaches, which activation multiplies it, and that parts,
+ * minima and scales match. */
 static void matmul_parts_of_one_block_are_as_documented(void **state)
 {
     (void)state;
@@ -167,7 +167,7 @@ static void matmul_parts_of_one_block_are_as_documented(void **state)
             x.x.q[c] = 1;
             reference.matmul_parts(&(pal_product){
                 .y = &y, .y_stride = 1, .xq = &x.x, .w = w.data, .n = 1, .rows = 1, .cols = cols, .type = types[t]});
-            /* Two terms, rounded five times in all, may be larger than their sum: up to 31 steps of a tenth. */
+            /* Two terms with five roundings in total may be larger than their sum: up to 31 steps of a tenth. */
             expect_near(y, (double)value * scale, 6 * HALF_ULP * (fabs(value) + 2 * 31 * 6.4) * scale, "one column");
             drop_activations(&x);
         }

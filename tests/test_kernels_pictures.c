@@ -1,5 +1,5 @@
-/* test_kernels_pictures.c - what only networks of pictures use: every variant against its reference, the references and
- * the group norm made of them against double precision; pictures in other shapes. */
+/* test_kernels_pictures.c - kernels that only picture networks use: every variant against its reference, the references
+ * and the group norm made of them against double precision; pictures in other shapes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include "nn/group_norm.h"
 #include "nn/resample.h"
 
-/* The next variant with what pictures need. */
+/* The next variant that has the kernels of pictures. */
 static bool next(pal_kernels *k, size_t *at)
 {
     if (!next_variant(k, at)) return false;
@@ -146,8 +146,8 @@ static void silu_variants_equal_reference(void **state)
     drop(&x);
 }
 
-/* Three roundings and pal_expf, which is good to 2 ulp; below -80 the exponential is near its end, and what is left is
- * smaller than 1e-32.  scale_shift_silu is the same of its sum. */
+/* Three roundings and pal_expf, which has an error of up to 2 ulp; below -80 the exponential nearly underflows, and the
+ * result is smaller than 1e-32. scale_shift_silu does the same with its sum. */
 static void silu_reference_is_near_double(void **state)
 {
     (void)state;
@@ -177,7 +177,7 @@ typedef struct {
     pal_group_norm_scratch scratch;
 } norm_case;
 
-/* Values around 2, so that the means are not nothing. */
+/* Values around 2, so that the means are not near 0. */
 static void draw_norm(norm_case *c, int groups, int width, int places)
 {
     const int channels = groups * width;
@@ -206,8 +206,8 @@ static void statistics_of(const norm_case *c, int group, double *mean, double *s
     *scale = 1 / sqrt(squares / count + (double)1e-5f);
 }
 
-/* Sums of `places` terms a channel are off by that many half ulps; a mean of about 2, times a scale of about 2 (of
- * values spread over an interval of 2), is folded into the addend, and both factors are at most 2. */
+/* Sums of `places` terms per channel have an error of that many half ulps.  A mean of about 2, times a scale of about 2
+ * (of values spread over an interval of 2), is folded into the addend, and both factors are at most 2. */
 static void group_norm_is_near_double(void **state)
 {
     (void)state;

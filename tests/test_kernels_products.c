@@ -23,7 +23,7 @@ static int8_t fill_byte(fill kind, int i, int lowest)
     }
 }
 
-/* Halves that go with a fill: ordinary, subnormal, the largest there is. */
+/* Halves for each fill: ordinary, subnormal, the largest. */
 static uint16_t fill_half(fill kind)
 {
     switch (kind) {
@@ -66,7 +66,7 @@ static pal_matmul_fn *entry_of(const pal_kernels *k, uint32_t type)
     }
 }
 
-/* Outputs [n, rows] with `gap` floats between them that must stay as they are: the caller's neighbours. */
+/* Outputs [n, rows] with `gap` floats of the caller between them, which must not change. */
 static test_array run_product(const pal_kernels *k, uint32_t type, pal_product p, int gap)
 {
     test_array y = take((size_t)p.n * (size_t)(p.rows + gap), sizeof(float), sizeof(float));
@@ -93,7 +93,7 @@ static void compare_products(uint32_t type, const pal_product *p, const char *x_
     drop(&y);
 }
 
-/* Scales of activations that keep a sum of 4096 columns finite beside halves of the same fill. */
+/* Scales of activations that keep a sum of 4096 columns finite with halves of the same fill. */
 static float fill_scale(fill kind)
 {
     switch (kind) {
@@ -136,7 +136,7 @@ static void compare_quant_shapes(uint32_t type)
         for (int w = 0; w < FILLS; w++) compare_quant(type, &(product_case){5, 11, 2080, (fill)x, (fill)w});
 }
 
-/* Q8_0 of 6 bits, as said and as found out: other instructions, the same bits, the extremes among them. */
+/* Q8_0 with 6-bit weights, declared or detected: other instructions, the same bits, including the extremes. */
 static void matmul_q8_0_of_six_bits_equals_reference(void **state)
 {
     (void)state;
@@ -181,8 +181,8 @@ static void matmul_q4_0_variants_equal_reference(void **state)
     compare_quant_shapes(PAL_Q4_0);
 }
 
-/* The reference against the dot products of what quantised values stand for.  A block's term takes two
- * roundings, the sum one a block: (blocks + 2) half ulps of the sum of magnitudes. */
+/* The reference against dot products of dequantised values.  The term of a block has two roundings, the sum one per
+ * block: (blocks + 2) half ulps of the sum of magnitudes. */
 static void check_quant_reference(uint32_t type)
 {
     const int n = 3, rows = 21, cols = 352; /* two panels, and rows as in the file */
@@ -231,7 +231,7 @@ static void matmul_q4_0_reference_is_near_double(void **state)
 
 static test_array float_weights(fill kind, uint32_t type, size_t count)
 {
-    test_array r = take(count, type == PAL_F16 ? 2 : 4, 1); /* any address: tensors are trusted to nothing */
+    test_array r = take(count, type == PAL_F16 ? 2 : 4, 1); /* any address: the alignment of tensors is not assumed */
     for (size_t i = 0; i < count; i++) {
         float value = fill_float(kind, (int)i, 1.5f);
         if (type == PAL_F16) {
@@ -282,7 +282,7 @@ static void matmul_f16_variants_equal_reference(void **state)
     compare_float_shapes(PAL_F16);
 }
 
-/* Two roundings a column: (cols + 1) half ulps of the sum of magnitudes. */
+/* Two roundings per column: (cols + 1) half ulps of the sum of magnitudes. */
 static void check_float_reference(uint32_t type, int cols)
 {
     const int n = 3, rows = 13; /* a panel, and rows as in the file */

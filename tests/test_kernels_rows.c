@@ -87,8 +87,8 @@ static void layer_norm_variants_equal_reference(void **state)
     }
 }
 
-/* The mean is off by dim / 8 + 4 half ulps of the mean magnitude at most, a difference by that and its own rounding;
- * the scale as in rms_norm, of differences; the row's values are around 2, so that the mean is not nothing. */
+/* The error of the mean is at most dim / 8 + 4 half ulps of the mean magnitude; a difference adds its own rounding.
+ * The scale is as in rms_norm, of differences.  The values of the row are around 2, so that the mean is not near 0. */
 static void layer_norm_reference_is_near_double(void **state)
 {
     (void)state;
@@ -199,7 +199,7 @@ static void rope_halves_variants_equal_reference(void **state)
     }
 }
 
-/* It is rope on elements that stand elsewhere. */
+/* Computes rope with another order of elements. */
 static void rope_halves_is_rope_of_the_halves_interleaved(void **state)
 {
     (void)state;
@@ -233,7 +233,7 @@ static void compare_gelu(const test_array *x)
     drop(&y);
 }
 
-/* All lengths, then any finite float and densely where the function bends. */
+/* All lengths, then any finite float, and many where the function is curved. */
 static void gelu_variants_equal_reference(void **state)
 {
     (void)state;
@@ -299,8 +299,8 @@ static void swiglu_variants_equal_reference(void **state)
     }
 }
 
-/* Any finite float, and densely where exp neither under- nor overflows: this is what holds the vector
- * versions of pal_expf to the scalar one. */
+/* Any finite float, and densely where exp neither under- nor overflows: this compares the vector versions of pal_expf
+ * with the scalar one. */
 static void swiglu_exponential_equals_reference_on_all_magnitudes(void **state)
 {
     (void)state;
@@ -318,8 +318,8 @@ static void swiglu_exponential_equals_reference_on_all_magnitudes(void **state)
     drop(&up);
 }
 
-/* Four roundings and pal_expf, which is good to 2 ulp; below -80 the exponential is near its end, and what
- * is left is smaller than 1e-33. */
+/* Four roundings and pal_expf, which has an error of up to 2 ulp; below -80 the exponential nearly underflows, and the
+ * result is smaller than 1e-33. */
 static void swiglu_reference_is_near_double(void **state)
 {
     (void)state;

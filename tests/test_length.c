@@ -1,5 +1,5 @@
-/* test_length.c - lengths of free blanks: drawn from the first evaluation, before the words; what the network is then
- * shown.  That words and lengths together follow the true law is in test_blanks.c. */
+/* test_length.c - lengths of free blanks: drawn from the first evaluation, before the words; then the input of the
+ * network. test_blanks.c checks that words and lengths together follow the true distribution. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -31,7 +31,7 @@ static void learnt(uint64_t seed)
     table_learnt(&t.model, seed);
 }
 
-/* Probability of a length of at most 1, 2, 3 where everything is masked, made to rise. */
+/* Probability of a length of at most 1, 2, 3 when all places are masked, made non-decreasing. */
 static void no_longer(double max[4])
 {
     for (int32_t n = 1; n < 4; n++) {
@@ -47,7 +47,7 @@ static int32_t length_of_page(int32_t page)
     return words;
 }
 
-/* A learnt network contradicts itself, so that the places' probabilities need not rise: the largest so far counts. */
+/* A learnt network contradicts itself, so the probabilities of the places may decrease: the maximum so far counts. */
 static void lengths_follow_the_first_evaluation(void **state)
 {
     (void)state;
@@ -121,7 +121,7 @@ static void blanks_of_known_length_come_first(void **state)
 
 /* ---- what the network is shown ------------------------------------------------------------------------ */
 
-/* Blank of four places between two given tokens; the network says where the blank ends and writes down its questions. */
+/* A blank of four places between two given tokens; the network decides where the blank ends and records its inputs. */
 enum { GIVEN = 0, SHOWN = 6 };
 static struct {
     int32_t tokens[SHOWN], n, ends_at;
@@ -192,7 +192,8 @@ static void places_known_to_be_empty_are_not_shown(void **state)
     }
 }
 
-/* They ask at open places how likely the blank ends there: all places stay until the last word stands. */
+/* They read at open places the probability that the blank ends there: all places remain until the last word is
+ * known. */
 static void samplers_that_draw_place_by_place_are_shown_them(void **state)
 {
     (void)state;
@@ -203,7 +204,7 @@ static void samplers_that_draw_place_by_place_are_shown_them(void **state)
             t.fill.options.draft = draft;
             for (bool more = true; more;) {
                 int32_t hidden = 0, evaluations = t.fill.evaluations;
-                bool known = t.fill.tokens[2] == 1 && t.fill.tokens[3] == EMPTY; /* remask may open what is behind */
+                bool known = t.fill.tokens[2] == 1 && t.fill.tokens[3] == EMPTY; /* remask may open later places */
                 for (int32_t i = 3; i < 5 && known; i++) hidden += t.fill.tokens[i] == EMPTY;
                 more = pal_fill_step(&t.fill, NULL) == PAL_MORE;
                 if (t.fill.evaluations > evaluations) assert_int_equal(asked.n, SHOWN - hidden);

@@ -1,7 +1,7 @@
 /* test_likelihood.c - the likelihoods of score.h against enumeration.
  *
- * On tables (table_model.h) the law of every sampler can be written down; C06, C07, C31 are the reference checks
- * that are ported here. */
+ * On tables (table_model.h) the distribution of every sampler can be computed.  Ports reference checks C06, C07 and
+ * C31. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -49,7 +49,7 @@ static void random_network(int32_t places, uint64_t seed, bool exact)
 
 /* ---- by definition ----------------------------------------------------------------------------------- */
 
-/* The page that shows text's tokens at the places in `shown`, a bit mask. */
+/* The page with the tokens of text at the places in `shown`, a bit mask. */
 static int32_t page_showing(const int32_t *text, unsigned shown)
 {
     int32_t tokens[TABLE_PLACES];
@@ -107,8 +107,8 @@ static double time_integral(const int32_t *text)
 
 /* ---- the bound ---------------------------------------------------------------------------------------- */
 
-/* C06: three forms of the bound are one, and it is never below the exact -log p of first-hitting, whose law sums to
- * one.  The law is also enumerated through the sampler itself. */
+/* C06: three forms of the bound are equal, and it is never below the exact -log p of first-hitting, whose distribution
+ * sums to one.  The distribution is also enumerated with the sampler itself. */
 static void bound_of_a_learnt_network_is_never_below_first_hitting(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void bound_of_exact_conditionals_is_the_likelihood(void **state)
         }
 }
 
-/* One estimate a level and draw; the levels are those of k = 1 .. 4 masked tokens. */
+/* One estimate per level and draw; the levels are those of k = 1 .. 4 masked tokens. */
 static void masked_score_averaged_is_the_bound(void **state)
 {
     (void)state;
@@ -181,7 +181,7 @@ static void masked_score_averaged_is_the_bound(void **state)
     }
 }
 
-/* C30: exactly k masks, and a network that is equally unsure everywhere costs the same at every draw. */
+/* C30: exactly k masks, and a network with equal uncertainty everywhere gives the same cost in every draw. */
 static void masked_score_of_a_uniform_network_has_no_variance(void **state)
 {
     (void)state;
@@ -196,7 +196,8 @@ static void masked_score_of_a_uniform_network_has_no_variance(void **state)
 
 /* ---- adaptive orders ----------------------------------------------------------------------------------- */
 
-/* C31: whatever the network, each order defines a law, whose likelihoods sum to one and are those of the sampler. */
+/* C31: for any network, each order defines a distribution whose likelihoods sum to one and equal those of the
+ * sampler. */
 static void adaptive_likelihoods_are_the_distribution_of_the_sampler_and_sum_to_one(void **state)
 {
     (void)state;
@@ -237,8 +238,8 @@ static void adaptive_likelihood_after_given_tokens_is_conditional(void **state)
     }
 }
 
-/* Every place of every page has two equally likely tokens, which two depends on the page: all places are equally
- * sure, and the score must follow the sampler in taking the first. */
+/* Every place of every page has two equally likely tokens, which depend on the page.  All places have the same
+ * confidence, and the likelihood must take the first place, as the sampler does. */
 static void adaptive_likelihood_with_equal_places_takes_the_first(void **state)
 {
     (void)state;
@@ -272,8 +273,8 @@ static void adaptive_likelihood_takes_one_evaluation_a_token(void **state)
 
 /* ---- causal -------------------------------------------------------------------------------------------- */
 
-/* Row i of a causal network tells token i + 1; token 0 is BOS.  With exact conditionals the chain rule gives the law.
- * The mask gets no mass here, so that texts have all of it. */
+/* Row i of a causal network predicts token i + 1; token 0 is BOS.  With exact conditionals the chain rule gives the
+ * distribution.  The mask gets no mass here, so texts have all of it. */
 static void causal_likelihoods_follow_the_chain_rule_and_sum_to_one(void **state)
 {
     (void)state;
@@ -300,7 +301,7 @@ static void causal_likelihoods_follow_the_chain_rule_and_sum_to_one(void **state
     }
 }
 
-/* The mask, a control piece, belongs to the softmax of a causal network and not to that of a diffusion network. */
+/* The mask, a control piece, is part of the softmax of a causal network but not of a diffusion network. */
 static void control_pieces_count_in_causal_networks_alone(void **state)
 {
     (void)state;

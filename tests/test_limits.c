@@ -1,5 +1,5 @@
-/* test_limits.c - every layout at the sizes that binding allows: what is larger than memory is an overflow, and what is
- * not has a place for every element.  On 32-bit addresses products of such sizes wrap, to 0 among others.
+/* test_limits.c - every layout at the sizes that binding allows: a layout larger than memory is an overflow, and any
+ * other has space for every element.  With 32-bit addresses products of such sizes wrap, for example to 0.
  *
  * The expected sizes are summed in 128 bits. */
 #include <stdarg.h>
@@ -25,7 +25,7 @@ __extension__ typedef unsigned __int128 wide;
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-/* As src/arch/bind.c has them. */
+/* As in src/arch/bind.c. */
 enum { MAX_LAYERS = 1024, MAX_HEADS = 4096, MAX_CONTEXT = 1 << 20, MAX_VOCAB = 1 << 24, MAX_DIM = 1 << 16 };
 enum { MAX_PICTURES = 65536 };
 
@@ -210,8 +210,8 @@ static void parts_of_networks_of_any_size_fit_or_overflow(void **state)
         }
 }
 
-/* The widest U-Net that its reader's single limits allow, and others; those that are too large together must be seen
- * by its check of all sizes. */
+/* The widest U-Net that the single limits of its reader allow, and others; its check of all sizes must find those that
+ * are too large together. */
 static void unets_at_the_limits_fit_or_are_refused(void **state)
 {
     (void)state;

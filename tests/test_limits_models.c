@@ -1,5 +1,5 @@
-/* test_limits_models.c - models whose sizes are larger than memory: every call that measures or allocates says so, and
- * what does fit is computed.  As WebAssembly addresses have 32 bits, and products of these sizes wrap in them. */
+/* test_limits_models.c - models whose sizes are larger than memory: every call that measures or allocates reports it,
+ * and sizes that fit are computed.  WebAssembly addresses have 32 bits, and products of these sizes wrap in them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@ const char *__asan_default_options(void)
 }
 #endif
 
-/* Whether a size in bytes is one that this target can name. */
+/* Whether this target can represent a size in bytes. */
 static bool fits(double bytes)
 {
     return bytes < (double)SIZE_MAX;
@@ -39,7 +39,7 @@ static const struct {
 } wrapping[] = {
     {{64, 64, 1, 1, 64, 32, 1 << 20}, 1 << 20},
     {{16, 2, 1, 1, 65536, 8, 1 << 20}, 4096},
-    {{32, 8, 32, 8, 128, 8, 131072}, 131072}, /* as Llama-3.1-8B has them */
+    {{32, 8, 32, 8, 128, 8, 131072}, 131072}, /* as in Llama-3.1-8B */
 };
 
 static void expect_sequence(const pal_model *m, const hostile_shape *s, int32_t max_tokens, pal_kv_type type)
@@ -61,7 +61,7 @@ static void expect_sequence(const pal_model *m, const hostile_shape *s, int32_t 
     assert_true((double)bytes >= min);
 }
 
-/* Reads two tokens with space for 16: the network is a right one. */
+/* Reads two tokens with space for 16: the network works. */
 static void expect_it_computes(const pal_model *m)
 {
     const int32_t tokens[] = {1, 3};
@@ -81,7 +81,7 @@ static void expect_it_computes(const pal_model *m)
     free(block);
 }
 
-/* Regression: on 32-bit addresses a block of next to nothing was lent, and the first token trapped. */
+/* Regression: with 32-bit addresses a far too small block was allocated, and the first token trapped. */
 static void files_whose_cache_wraps_are_refused_or_measured_right(void **state)
 {
     (void)state;
@@ -106,7 +106,7 @@ static void files_whose_cache_wraps_are_refused_or_measured_right(void **state)
 
 /* ---- calls ------------------------------------------------------------------------------------------ */
 
-/* A network of the largest sizes that bind.c allows, in the place of a small one: for calls that measure alone. */
+/* A network of the largest sizes that bind.c allows, replacing a small one: only for calls that measure. */
 static void enlarge(pal_model *m)
 {
     pal_transformer *net = m->network;
@@ -173,7 +173,7 @@ static void pages_of_the_largest_network_are_too_large(void **state)
     pal_model_close(m);
 }
 
-/* Regression: a page's evaluation together with others had space for a rotary table that it borrows. */
+/* Regression: the joint evaluation of pages allocated space for a rotary table that it borrows. */
 static void pages_together_have_no_rotary_table_of_their_own(void **state)
 {
     (void)state;

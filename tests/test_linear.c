@@ -61,7 +61,7 @@ static void matrix_drop(matrix *w)
 
 /* ---- plain sums --------------------------------------------------------- */
 
-/* Column c of a block: its integer; and scale and minimum of its part. */
+/* Column c of a block: its integer, and the scale and minimum of its part. */
 static int decode(uint32_t type, const unsigned char *b, int c, float *scale, float *minimum)
 {
     const int part = c / PAL_BLOCK, odd = part % 2 * 4, at = c % PAL_BLOCK;
@@ -173,7 +173,7 @@ static test_array expected(const product_case *c)
     return y;
 }
 
-/* Scratch of exactly the size that is needed, by an arena. */
+/* Scratch of exactly the required size, from an arena. */
 typedef struct {
     pal_quantized rows;
     pal_adapter_scratch adapting;
@@ -192,7 +192,7 @@ static scratch some_scratch(int n, int cols, int rank, int rows)
         assert_true(pal_arena_bytes(&arena, &bytes));
         s.block = malloc(bytes);
         assert_non_null(s.block);
-        memset(s.block, 0xff, bytes); /* NaNs: what is read before it is written shows */
+        memset(s.block, 0xff, bytes); /* NaNs show reads of unwritten memory */
         arena = pal_arena_in(s.block);
     }
     return s;
@@ -240,8 +240,8 @@ static void products_are_the_documented_sums(void **state)
         }
 }
 
-/* Adapters of any type at matrices of any type; ranks as each type has them, rows of weights within panels and beside
- * them, rows that are adapted in more than one tile of scratch. */
+/* Adapters of any type at matrices of any type; ranks that fit each type, rows of weights within panels and in the
+ * rest, adapted rows in more than one tile of scratch. */
 static void adapted_rows_are_the_documented_sums(void **state)
 {
     (void)state;
@@ -260,7 +260,7 @@ static void adapted_rows_are_the_documented_sums(void **state)
         }
 }
 
-/* An adapter that is attached and not asked for changes no bit. */
+/* An attached adapter that is not used changes no bit. */
 static void plain_rows_are_those_without_the_adapter(void **state)
 {
     (void)state;
@@ -335,7 +335,7 @@ static void inputs_are_quantised_once_and_only_where_weights_need_it(void **stat
 
 /* ---- networks ----------------------------------------------------------- */
 
-/* What generate computes with a base stays the base's while an adapter is attached to its matrices. */
+/* Results of generate with a base do not change while an adapter is attached to its matrices. */
 static void networks_do_not_ask_for_adapters_by_themselves(void **state)
 {
     (void)state;

@@ -16,8 +16,8 @@
 
 /* ---- elementary functions: errors ------------------------------------------------------------------ */
 
-/* WebAssembly has long double in software and no true reference for it: there the test of equal bits,
- * below, says that what was measured natively holds. */
+/* WebAssembly has long double only in software and no accurate reference: there the test of equal bits, below, shows
+ * that the native measurement is valid. */
 #if LDBL_MANT_DIG >= 64 && !defined(__EMSCRIPTEN__)
 #define HAVE_REFERENCE 1
 #else
@@ -149,7 +149,7 @@ static void expf_at_its_edges_is_as_documented(void **state)
     assert_true(exp((double)nextafterf(PAL_EXPF_MAX, INFINITY)) > (double)FLT_MAX);
 }
 
-/* A softmax relies on it: larger arguments, never smaller results. */
+/* A softmax relies on this: a larger argument never gives a smaller result. */
 static void expf_rising_argument_never_falls(void **state)
 {
     (void)state;
@@ -162,7 +162,7 @@ static void expf_rising_argument_never_falls(void **state)
     assert_true(last == 1.0f);
 }
 
-/* The recipe in math.h, line by line: what vector units repeat. */
+/* The algorithm in math.h, line by line, as vector units compute it. */
 static float expf_by_recipe(float x)
 {
     volatile float t, n, a, r, q, s; /* every operation rounded by itself */
@@ -249,8 +249,8 @@ static void hash_bytes(uint64_t *hash, const void *data, size_t size)
     for (size_t i = 0; i < size; i++) *hash = (*hash ^ bytes[i]) * 0x100000001b3; /* FNV-1a */
 }
 
-/* The promise of math.h.  The constants were computed natively with gcc; every compiler, every level of
- * optimisation and WebAssembly must come to the same. */
+/* The promise of math.h.  The constants were computed natively with gcc; every compiler, every level of optimisation
+ * and WebAssembly must give the same values. */
 static void functions_give_the_same_bits_on_every_target(void **state)
 {
     (void)state;
@@ -290,7 +290,7 @@ static void half_all_65536_values_come_back(void **state)
     }
 }
 
-/* Between every two neighbours: the middle goes to the even one, anything off it to the nearer. */
+/* Between every two neighbours: the midpoint rounds to the even one, any other value to the nearer one. */
 static void half_rounding_is_to_nearest_even(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_matrices.c - the list of a network's matrices: each of the file's once, under its name, and packed once. */
+/* test_matrices.c - the list of a network's matrices: each matrix of the file is listed once, under its name, and
+ * packed once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@ static const char *const texts[] = {
 static const char *const pictures[] = {"tests/models/unet-labels.gguf", "tests/models/unet-plain.gguf"};
 enum { TEXTS = sizeof texts / sizeof *texts, PICTURES = sizeof pictures / sizeof *pictures };
 
-/* A file whose network is bound; the other kind of network is empty. */
+/* A file with its bound network; the network of the other kind is empty. */
 typedef struct {
     const char *path;
     buffer file; /* as it was before packing */
@@ -110,7 +111,7 @@ static void check_listed(bound *n)
         if (t->dims == 2) listed += check_tensor(n, t);
     }
     assert_true(listed > 2);
-    assert_int_equal(listed, n->list->count); /* and nothing else is */
+    assert_int_equal(listed, n->list->count); /* and nothing else has changed */
 }
 
 static void every_matrix_of_a_file_is_listed_once_by_its_name(void **state)
@@ -124,7 +125,8 @@ static bool within(const void *p, const void *start, size_t bytes)
     return (uintptr_t)p >= (uintptr_t)start && (uintptr_t)p < (uintptr_t)start + bytes;
 }
 
-/* Nobody else's, and each another one: packing tells a matrix, not a copy of it, whether it is narrow. */
+/* All belong to this network, and all are different: packing writes to the matrix, not to a copy, whether it is
+ * narrow. */
 static void check_owner(bound *n)
 {
     const pal_unet *u = &n->picture;
@@ -241,7 +243,7 @@ static void tied_output_is_the_embedding_and_listed_once(void **state)
     assert_true(tied && apart);
 }
 
-/* Biases that a file has, F32 here, are the matrix's; of others it has none. */
+/* Biases in the file, here F32, belong to the matrix; other matrices have none. */
 static void check_biases(const bound *n, int *with, int *without)
 {
     for (size_t i = 0; i < n->list->count; i++) {
@@ -272,7 +274,7 @@ static void biases_belong_to_their_matrices(void **state)
 
 /* ---- packing ------------------------------------------------------------ */
 
-/* Rows come out of the panels as they were in the file: packed once, not twice and not never. */
+/* Rows read from the panels equal those in the file: each matrix is packed exactly once. */
 static void check_packed(bound *n)
 {
     pal_error err;

@@ -1,4 +1,4 @@
-/* test_model.c - opened files: what they say, tokens, logits, scores. */
+/* test_model.c - opened files: information, tokens, logits, scores. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -265,7 +265,7 @@ static void score_stopped_by_its_progress_says_so(void **state)
     }
 }
 
-/* Every step is one evaluation at most, and together they are pal_score. */
+/* Every step makes at most one evaluation, and together they equal pal_score. */
 static void scoring_step_by_step_is_the_score(void **state)
 {
     (void)state;

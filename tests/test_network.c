@@ -1,7 +1,7 @@
 /* test_network.c - the forward pass, layer by layer, against stored PyTorch outputs (float64).
  *
- * tools/make_network_golden.py wrote them, from the weights as the files hold them; here the same files are
- * run as F32 (the exact dequantised weights), F16, Q8_0 and Q4_0. */
+ * tools/make_network_golden.py wrote them, from the weights in the files; here the same files run as F32 (the exact
+ * dequantised weights), F16, Q8_0 and Q4_0. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ static golden read_golden(const char *name)
     return g;
 }
 
-/* Root mean square of a - b over that of b, and the largest difference over the largest value. */
+/* Root mean square of a - b divided by that of b, and the largest difference divided by the largest value. */
 static void compare(const float *a, const float *b, size_t count, double *rms, double *max)
 {
     double difference = 0.0, norm = 0.0, worst = 0.0, largest = 0.0;
@@ -63,7 +63,7 @@ static void expect_near(const char *what, int layer, const float *a, const float
     if (!(rms <= rms_bound && max <= max_bound)) fail_msg("%s %d: rms %g, largest %g", what, layer, rms, max);
 }
 
-/* Rows computed alone are those computed with all others, to the last bit; a->x holds all of them. */
+/* Rows computed alone are bit-identical to rows computed with all others; a->x holds all of them. */
 static void check_rows(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *cache,
                        const golden *g)
 {
@@ -151,8 +151,8 @@ static void check(const char *model, const char *golden_name, const char *type, 
     free(g.file.data);
 }
 
-/* With the sanitizers the scalar code takes most of a minute for the shipped model; there it runs the small one alone,
- * and the shipped one where nothing slows it down. */
+/* With the sanitizers the scalar code takes most of a minute for the shipped model, so it then runs only the small
+ * one. */
 static void check_scalar(const char *model, const char *golden_name, const char *type, double rms_bound,
                          double max_bound)
 {
@@ -180,8 +180,8 @@ static void grouped_shape_in_f32_is_near_pytorch(void **state)
     check_scalar(GROUPED, "F32", 2e-4, 2e-4);
 }
 
-/* Half precision keeps 11 bits: each weight is off by at most 2^-12 of itself, 2.4e-4; independent errors of
- * that size through a few layers stay below 1e-3. */
+/* Half precision keeps 11 bits: the relative error of a weight is at most 2^-12, 2.4e-4; independent errors of that
+ * size through a few layers stay below 1e-3. */
 static void grouped_shape_in_f16_is_near_pytorch(void **state)
 {
     (void)state;
@@ -189,11 +189,11 @@ static void grouped_shape_in_f16_is_near_pytorch(void **state)
     check_scalar(GROUPED, "F16", 1e-3, 2e-3);
 }
 
-/* Q8_0 rounds weights and activations to 1/127 of the largest of their block of 32: a uniform error of
- * deviation 1 / (127 * sqrt(12)) = 0.23 % of that largest, which is 2 to 3 deviations of the block, so each
- * product is off by about 0.6 % from either side, 0.9 % together.  A block adds two such errors to the residual
- * stream, and a trained one may amplify what it receives; 8 layers of independent errors make
- * 0.9 % * sqrt(16) = 3.6 %.  The shipped file is Q8_0 already, so there only the activations round. */
+/* Q8_0 rounds weights and activations to 1/127 of the largest of their block of 32: a uniform error of deviation 1 /
+ * (127 * sqrt(12)) = 0.23 % of that largest, which is 2 to 3 deviations of the block, so each product has an error of
+ * about 0.6 % from either side, 0.9 % together.  A block adds two such errors to the residual stream, and a trained one
+ * may amplify what it receives; 8 layers of independent errors make 0.9 % * sqrt(16) = 3.6 %. The shipped file is Q8_0
+ * already, so there only the activations round. */
 static void shipped_shape_in_q8_0_is_within_rounding(void **state)
 {
     (void)state;

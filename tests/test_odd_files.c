@@ -1,10 +1,10 @@
-/* test_odd_files.c - tensors that cannot be used, odd alignments, parts of split models, tokenizers that cannot be read:
- * `info`, tokens and text go as far as they can; and files of other kinds are told what they are. */
+/* test_odd_files.c - tensors that cannot be used, odd alignments, parts of split models, tokenizers that cannot be
+ * read: `info`, tokens and text work as far as possible; and the error for files of other kinds says what they are. */
 #include "odd_testing.h"
 
 /* ---- tensors --------------------------------------------------------------------------------------- */
 
-/* Regression: types of unknown size, misaligned and overlapping tensors, and names that come twice closed the file. */
+/* Regression: files with types of unknown size, misaligned or overlapping tensors, or duplicate names were refused. */
 static void tensors_that_cannot_be_used_are_named(void **state)
 {
     (void)state;
@@ -31,16 +31,16 @@ static void tensors_that_cannot_be_used_are_named(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) expect_tokens_only(&cases[i].o, cases[i].words);
 }
 
-/* More than a network has would change its function, whatever shape it is of. */
+/* An additional tensor of any shape would change the function of a network. */
 static void extra_tensors_are_named(void **state)
 {
     (void)state;
     for (uint32_t dims = 0; dims < 9; dims++) {
-        const char *const words[3] = {"my extra?", "does not have"};
+        const char *const words[3] = {"my extra?", "is not supported"};
         expect_tokens_only(&(odd){.extra = "my extra\n", .extra_dims = dims, .extra_extent = dims % 2}, words);
         expect_tokens_only(&(odd){.extra = "my extra\n", .extra_dims = dims, .extra_extent = 2, .type = 77}, words);
     }
-    expect_tokens_only(&(odd){.extra = ""}, (const char *const[3]){"does not have"});
+    expect_tokens_only(&(odd){.extra = ""}, (const char *const[3]){"is not supported"});
 }
 
 static uint32_t alignment_type;
@@ -53,7 +53,7 @@ static void put_alignment(image *m)
     image_put(m, &alignment, alignment_type == PAL_GGUF_U64 || alignment_type == PAL_GGUF_STRING ? 8 : 4);
 }
 
-/* Regression: an alignment that is none, or of another type of integer, closed the file. */
+/* Regression: files with an invalid alignment, or an alignment of another integer type, were refused. */
 static void odd_alignment_is_used_or_named(void **state)
 {
     (void)state;
@@ -72,18 +72,19 @@ static void odd_alignment_is_used_or_named(void **state)
         if (cases[i].works)
             expect_works(&o);
         else
-            expect_tokens_only(&o, (const char *const[3]){"general.alignment", "place is not known"});
+            expect_tokens_only(&o, (const char *const[3]){"general.alignment", "position is unknown"});
     }
 }
 
-/* Regression: bytes behind the last tensor closed the file, and no padding there must be no mistake either. */
+/* Regression: files with bytes after the last tensor were refused; missing padding must be accepted too. */
 static void bytes_behind_the_last_tensor_are_ignored(void **state)
 {
     (void)state;
     const size_t behind[] = {1, 31, 32, 33, 5000};
     for (size_t i = 0; i < COUNT(behind); i++) expect_works(&(odd){.behind = behind[i]});
     for (size_t i = 0; i < COUNT(behind); i++)
-        expect_tokens_only(&(odd){.behind = behind[i], .no_tensors = true}, (const char *const[3]){"vocabulary only"});
+        expect_tokens_only(&(odd){.behind = behind[i], .no_tensors = true},
+                           (const char *const[3]){"only a vocabulary"});
 }
 
 /* ---- whole files ----------------------------------------------------------------------------------- */
@@ -164,7 +165,7 @@ static void put_other_tokenizer(image *m)
     image_key_str(m, "tokenizer.ggml.model", "t5");
 }
 
-/* Regression: a tokenizer that cannot be read closed the file, a vocabulary of another size was not explained. */
+/* Regression: files with an unreadable tokenizer were refused, and a vocabulary of another size was not explained. */
 static void tokenizer_that_cannot_be_read_says_so(void **state)
 {
     (void)state;
@@ -218,13 +219,13 @@ static void info_shows_what_the_network_uses(void **state)
     assert_int_equal(info->kv_heads, ODD_HEADS);
     assert_true(info->layers == ODD_LAYERS && info->width == ODD_DIM && info->hidden == ODD_HIDDEN);
     close_odd(&f);
-    f = open_odd(&(odd){.without = "blk.0.ffn_up.weight"}); /* keys alone tell it */
+    f = open_odd(&(odd){.without = "blk.0.ffn_up.weight"}); /* only keys show it */
     info = pal_model_info(f.model);
     assert_true(info->layers == ODD_LAYERS && info->heads == ODD_HEADS && info->context == ODD_CONTEXT);
     close_odd(&f);
 }
 
-/* Regression: that a text can be continued was decided elsewhere, by whether it can be scored, which needs a BOS. */
+/* Regression: whether a text can be continued was decided by whether it can be scored, which needs a BOS. */
 static void model_without_a_first_token_generates(void **state)
 {
     (void)state;
@@ -280,7 +281,7 @@ static void files_of_other_kinds_are_told_what_they_are(void **state)
         FILE_OF("FUGG\0\0\0\3", "big-endian"),
         FILE_OF("GGUF\0\0\0\3\0\0\0\0", "big-endian"),
         FILE_OF("GGUF\1\0\0\0", "version 1"),
-        FILE_OF("GGUF\3\0\0\0\1", "cut short", "again"),
+        FILE_OF("GGUF\3\0\0\0\1", "incomplete", "again"),
         FILE_OF("GG", "text file"),
         FILE_OF("\0\0\0\0\0\0\0\0\0", "zeros", "again"),
         FILE_OF("\n\x0e\n\x05<unk>\x15", "SentencePiece"),
@@ -295,7 +296,7 @@ static void files_of_other_kinds_are_told_what_they_are(void **state)
         pal_error err = {0};
         unsigned char *exact = malloc(files[i].size + 1);
         assert_non_null(exact);
-        for (size_t size = files[i].size; size > 0; size--) { /* any beginning of it is read within its bounds */
+        for (size_t size = files[i].size; size > 0; size--) { /* any prefix of it is read within its bounds */
             unsigned char *part = malloc(size);
             assert_non_null(part);
             memcpy(part, files[i].bytes, size);
@@ -310,7 +311,7 @@ static void files_of_other_kinds_are_told_what_they_are(void **state)
     }
 }
 
-/* A file that ends early is refused, wherever that is, and told to be fetched again. */
+/* A truncated file is refused wherever it ends, with the advice to download it again. */
 static void truncated_files_are_told_so(void **state)
 {
     (void)state;
@@ -320,7 +321,7 @@ static void truncated_files_are_told_so(void **state)
         pal_model *m;
         pal_error err = {0};
         assert_int_equal(pal_model_open(&m, file, part, 0, &err), PAL_E_FORMAT);
-        expect_words(err.text, (const char *const[3]){"cut short"});
+        expect_words(err.text, (const char *const[3]){"incomplete"});
     }
     free(file);
 }

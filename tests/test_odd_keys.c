@@ -1,10 +1,10 @@
-/* test_odd_keys.c - keys with values of another type, absent, out of range, nested, empty or twice: what can be used is,
- * the tokenizer always, and the network says by name and value what is wrong with it. */
+/* test_odd_keys.c - keys with values of another type, absent, out of range, nested, empty or twice: the usable parts
+ * work, the tokenizer always, and the network's error gives the name and the value of the bad key. */
 #include "odd_testing.h"
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-/* The key of a case, put by put_case behind the others. */
+/* The key of a case, which put_case appends to the others. */
 static const char *case_key;
 
 typedef enum { AS_U32, AS_I32, AS_U64, AS_F32, AS_F64, AS_STRING, AS_BOOL, AS_TWO, AS_SAME, AS_WORDS, ABSENT } form;
@@ -53,7 +53,7 @@ static odd with_key(const char *key, form how, double number)
     return (odd){.without = key, .put = put_case};
 }
 
-/* Regression: keys in another type than usual, or given for each layer, closed the file. */
+/* Regression: files with keys of an unusual type, or with a value per layer, were refused. */
 static void keys_in_another_form_mean_the_same(void **state)
 {
     (void)state;
@@ -80,7 +80,7 @@ static void keys_in_another_form_mean_the_same(void **state)
     }
 }
 
-/* Regression: a stated context above 2^20 closed the file; so much of it as is supported is used. */
+/* Regression: files with a context above 2^20 were refused; the supported part of it is used. */
 static void huge_context_is_used_as_far_as_it_goes(void **state)
 {
     (void)state;
@@ -106,7 +106,7 @@ static void put_fast_turns(image *m)
     image_key_u32(m, "llama.context_length", 10000000);
 }
 
-/* Regression: such a context was refused for its factor, although most of it can be used. */
+/* Regression: such a context was refused because of its factor, although most of it can be used. */
 static void context_is_as_long_as_angles_are_exact(void **state)
 {
     (void)state;
@@ -117,7 +117,7 @@ static void context_is_as_long_as_angles_are_exact(void **state)
     close_odd(&f);
 }
 
-/* Regression: each of these closed the file, or (freq_base) was taken. */
+/* Regression: each of these made the file refused, or (freq_base) was accepted. */
 static void keys_that_cannot_be_used_are_named_with_their_value(void **state)
 {
     (void)state;
@@ -181,7 +181,7 @@ static void rotary_base_that_is_no_number_is_refused(void **state)
     expect_tokens_only(&(odd){.put = put_not_a_number}, (const char *const[3]){"freq_base", "infinity"});
 }
 
-/* ---- keys that nobody reads ------------------------------------------------------------------------ */
+/* ---- keys that are not read ------------------------------------------------------------------------ */
 
 static void put_nested(image *m)
 {
@@ -198,7 +198,7 @@ static void put_empty(image *m)
 {
     image_key_str(m, "", "a key without a name");
     image_key_str(m, "general.name", "");
-    image_array(m, "my.array", 4711, 0); /* of nothing, so that its type does not matter */
+    image_array(m, "my.array", 4711, 0); /* of no elements, so its type does not matter */
     image_key(m, "my.truth", PAL_GGUF_BOOL);
     image_put(m, "\xff", 1);
 }
@@ -210,7 +210,7 @@ static void put_twice(image *m)
     image_key_u32(m, "llama.block_count", ODD_LAYERS); /* the same again */
 }
 
-/* Regression: each of these closed the file. */
+/* Regression: each of these made the file refused. */
 static void keys_that_nobody_reads_may_be_odd(void **state)
 {
     (void)state;
@@ -236,7 +236,7 @@ static void put_other_bos(image *m)
     image_key_u32(m, "tokenizer.ggml.bos_token_id", 2);
 }
 
-/* Of keys that are read nobody can tell which value is meant. */
+/* If a key that is read occurs twice, it is unknown which value is meant. */
 static void keys_that_are_read_and_stand_twice_are_named(void **state)
 {
     (void)state;
@@ -259,7 +259,7 @@ static void put_newer(image *m)
     image_u32(m, 1);
 }
 
-/* Regression: a value of an unknown type closed the file; what stands before it is read. */
+/* Regression: a file with a value of an unknown type was refused; the keys before it are read. */
 static void value_of_a_newer_type_ends_what_can_be_read(void **state)
 {
     (void)state;

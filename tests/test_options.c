@@ -1,4 +1,4 @@
-/* test_options.c - the table of options: rows that agree with themselves and with palimpsest.h. */
+/* test_options.c - the table of options: its rows are consistent and agree with palimpsest.h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the rows say in words, beside what core/options.c makes of them. */
+/* The texts of the rows, and how core/options.c interprets them. */
 typedef struct {
     const char *name, *where, *note, *help;
 } words;
@@ -111,7 +111,7 @@ static double step_of(const pal_option *row, double x)
     return row->kind == PAL_OPTION_NUMBER ? 1e-9 * (1.0 + fabs(x)) : 1.0;
 }
 
-/* Sets one field and asks for the check's answer, whose text must then begin with the option's name. */
+/* Sets one field and runs the check, whose text must then begin with the option's name. */
 static bool takes(size_t table, size_t at, double value)
 {
     any_options o;
@@ -127,7 +127,7 @@ static bool takes(size_t table, size_t at, double value)
     return false;
 }
 
-/* The ends of each range, and what lies just outside of them; the default may be anywhere. */
+/* The ends of each range, and values just outside; the default may be anywhere. */
 static void ranges_end_where_rows_say(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void values_from_javascript_go_to_their_fields_and_nan_leaves_them(void *
 {
     (void)state;
     double values[64];
-    const uint64_t seed = 0x7ff8000000000001U; /* as a double it is no number */
+    const uint64_t seed = 0x7ff8000000000001U; /* as a double it is NaN */
     pal_infill_options o = pal_infill_defaults(), same = pal_infill_defaults();
     assert_true(pal_infill_table.count <= COUNT(values));
     for (size_t i = 0; i < COUNT(values); i++) values[i] = (double)NAN;
@@ -223,13 +223,13 @@ static void what_means_the_same_is_the_same_row(void **state)
     assert_true(same >= 7);
 }
 
-/* web/src/writer.ts takes the first three for those that a text under way can be given anew. */
+/* web/src/writer.ts assumes that the first three are those that may change while a text is generated. */
 static void a_generation_begins_with_what_can_be_given_anew(void **state)
 {
     (void)state;
     const char *const first[] = {"seed", "draft", "max-tokens"};
     for (size_t i = 0; i < COUNT(first); i++) assert_string_equal(generate[i].name, first[i]);
-    assert_string_equal(infill[0].name, "seed"); /* wasm: where its 64 bits lie */
+    assert_string_equal(infill[0].name, "seed"); /* wasm: offset of its 64 bits */
     assert_string_equal(image[0].name, "seed");
     assert_string_equal(score[0].name, "seed");
     for (size_t i = 0; i < COUNT(generate); i++)

@@ -1,5 +1,5 @@
-"""What the command writes is what it wrote before, to the byte: tests/golden/outputs, made by a commit before the one
-under test.  A change of these files is a change of what people get from their seeds, and belongs in the CHANGELOG.
+"""The output of the command has not changed by a byte: tests/golden/outputs, made by an earlier commit.  If these files
+change, users' seeds give other results, which belongs in the CHANGELOG.
 
 PALIMPSEST="node build/wasm/palimpsest.js" compares another command with the same files."""
 import unittest

@@ -17,7 +17,7 @@ enum { LONGEST = 96 };
 
 static const pal_page_rules rules = {.longest = LONGEST, .free_min = 1, .free_max = 16};
 
-/* Reads twice, as pal_page_read wants it; free with free_page.  NULL error: must be a page. */
+/* Reads twice, as pal_page_read requires; free with free_page.  If error is NULL, the text must be a page. */
 static pal_status read_page(pal_page *page, const char *source, size_t bytes, pal_error *err)
 {
     *page = (pal_page){0};
@@ -42,7 +42,7 @@ static void free_page(pal_page *page)
     free(page->text);
 }
 
-/* One line for a page: given text in quotes, blanks as (least-most). */
+/* One line for a page: given text in quotes, blanks as (min-max). */
 static const char *shape_of(const char *source)
 {
     static char out[512];
@@ -145,7 +145,7 @@ static void page_backslashes_elsewhere_are_plain(void **state)
     assert_string_equal(shape_of("[[1]]\\\\[[2]]"), "(1-1)'\\'(2-2)");
 }
 
-/* Regression: a bracket directly before a blank was an error, and could not be written in any way. */
+/* Regression: a bracket directly before a blank was an error, and there was no way to write it. */
 static void page_brackets_in_front_of_a_blank_are_plain(void **state)
 {
     (void)state;
@@ -210,12 +210,12 @@ static void page_lengths_out_of_range_are_refused(void **state)
     expect_error("arr[[0]] = x[[12-3]]", PAL_E_TEXT, 3, "write \\[[ for two plain brackets");
     expect_error("a[[0-3]]", PAL_E_TEXT, 1, "at least 1");
     expect_error("a[[3-0]]", PAL_E_TEXT, 1, "at least 1");
-    expect_error("a[[8-3]]", PAL_E_TEXT, 1, "wrong way round");
-    expect_error("a[[97]]", PAL_E_TEXT, 1, "longer than the context");
-    expect_error("a[[1-97]]", PAL_E_TEXT, 1, "longer than the context");
-    expect_error("a[[99999999999999999999999999]]", PAL_E_TEXT, 1, "longer than the context");
-    expect_error("a[[4294967301]]", PAL_E_TEXT, 1, "longer than the context");
-    expect_error("a[[18446744073709551617-18446744073709551618]]", PAL_E_TEXT, 1, "longer than the context");
+    expect_error("a[[8-3]]", PAL_E_TEXT, 1, "smaller length");
+    expect_error("a[[97]]", PAL_E_TEXT, 1, "longer than the model's context");
+    expect_error("a[[1-97]]", PAL_E_TEXT, 1, "longer than the model's context");
+    expect_error("a[[99999999999999999999999999]]", PAL_E_TEXT, 1, "longer than the model's context");
+    expect_error("a[[4294967301]]", PAL_E_TEXT, 1, "longer than the model's context");
+    expect_error("a[[18446744073709551617-18446744073709551618]]", PAL_E_TEXT, 1, "longer than the model's context");
 }
 
 static void page_blanks_longer_than_the_context_together_are_refused(void **state)
@@ -294,7 +294,7 @@ static size_t random_text(uint32_t run, char *text)
     return bytes;
 }
 
-/* Escaped, alone or with a blank directly behind it, it reads as it was. */
+/* When escaped, the text reads back unchanged, alone or directly before a blank. */
 static void check_comes_back(uint32_t run, const char *text, size_t bytes, bool before_blank)
 {
     char source[128];

@@ -1,5 +1,5 @@
-/* test_parallel.c - the sampler that reveals several places at once: it reveals what its rule says, and what is lost by
- * drawing them independently stays within the published bounds.  C05 and C23 of the reference checks. */
+/* test_parallel.c - the sampler that reveals several places at once: it reveals the places of its rule, and the loss
+ * from drawing them independently is within the published bounds.  Ports reference checks C05 and C23. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -56,7 +56,7 @@ static void parallel_that_admits_one_place_is_the_adaptive_order(void **state)
     }
 }
 
-/* C05: all places at once are independent, which is not the law. */
+/* C05: places drawn all at once are independent, which is not the true distribution. */
 static void parallel_that_admits_all_places_draws_them_independently(void **state)
 {
     (void)state;
@@ -72,7 +72,7 @@ static void parallel_that_admits_all_places_draws_them_independently(void **stat
     assert_true(table_distance(&t.model, probs, wanted) < FLOAT_LOGITS);
 }
 
-/* One text gets most of the mass: the laws for which decoding in parallel is meant. */
+/* One text gets most of the mass: parallel decoding is meant for such distributions. */
 static void random_peaked(int32_t places, uint64_t seed)
 {
     table_init(&t.model, places, 3, false);
@@ -85,7 +85,7 @@ static void random_peaked(int32_t places, uint64_t seed)
     table_exact(&t.model);
 }
 
-/* Steps once from `page`: the places it revealed. */
+/* Makes one step from `page`; returns the revealed places. */
 static int32_t revealed_places(int32_t page, int32_t *place)
 {
     int32_t count = 0;
@@ -140,7 +140,7 @@ static double entropy_of(int32_t page, int32_t place)
     return -table_score(&t.model, PAL_ENTROPY, page, place);
 }
 
-/* KL of the joint law of place[count] from the product of its marginals. */
+/* KL divergence of the joint distribution of place[count] from the product of its marginals. */
 static double divergence(const double *given, int32_t page, const int32_t *place, int32_t count)
 {
     double kl = 0.0;
@@ -155,8 +155,8 @@ static double divergence(const double *given, int32_t page, const int32_t *place
     return kl;
 }
 
-/* C23, Ben-Hamu et al. 2025: what is lost by the independent draw is at most the sum of entropies less the largest,
- * which stays within the bound, and one place more would not. */
+/* C23, Ben-Hamu et al. 2025: the loss from the independent draw is at most the sum of the entropies minus the largest
+ * one.  This is within the bound, and with one more place it would not be. */
 static void parallel_entropy_bound_holds_and_is_used_up(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_picture.c - pictures through the public header: the same ones everywhere and in any batch, labels, guidance, kept
- * parts.  Likelihoods and what is refused are in test_picture_refused.c. */
+/* test_picture.c - pictures through the public header: the same pictures on every target and in any batch, labels,
+ * guidance, known pixels.  Likelihoods and refusals are in test_picture_refused.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 /* ---- the same pictures everywhere --------------------------------------------------------------------- */
 
-/* Every sampler, and options that reach what it alone does not. */
+/* Every sampler, and options that reach the code that its defaults do not. */
 enum { KINDS = PAL_IMAGE_SAMPLERS + 5 };
 
 static pal_image_options kind(int i)
@@ -51,8 +51,8 @@ static void hash(const pal_image_options *o, char out[17])
     for (size_t i = 0; i < 8; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* The first 8 bytes of the SHA-256 of the pixels.  The stored values hold on every target: a change of one bit is a
- * change of what a seed means. */
+/* The first 8 bytes of the SHA-256 of the pixels.  The stored values are valid on every target: if a single bit
+ * changes, seeds no longer give the same pictures. */
 static void every_sampler_draws_the_stored_pixels(void **state)
 {
     (void)state;
@@ -229,7 +229,7 @@ static void label_names_are_found(void **state)
     assert_int_equal(label, 1);
 }
 
-/* Two that differ by case alone: what is written exactly so is found, anything between is not. */
+/* Two names that differ only in case: an exact match is found, other spellings are not. */
 static void label_names_alike_are_told_apart(void **state)
 {
     (void)state;
@@ -272,7 +272,7 @@ static void guidance_1_is_none_and_0_forgets_the_label(void **state)
         draw(&o, two);
         assert_memory_equal(one, without, SIZE);
         assert_true(memcmp(two, one, SIZE) != 0);
-        /* Heads tell of the labelled network alone (image/guidance.h). */
+        /* The heads are those of the labelled network (image/guidance.h). */
         if (samplers[k] == PAL_IMAGE_DDIM) assert_memory_equal(zero, unlabelled, SIZE);
     }
 }
@@ -292,7 +292,7 @@ static void kept_part(uint8_t known[SIZE], uint8_t mask[SIZE])
     }
 }
 
-/* How many of the pixels to be drawn differ from the known picture; those that are kept do not. */
+/* How many of the drawn pixels differ from the known picture; the known ones must not. */
 static int32_t drawn_anew(const pal_drawing *d, int32_t index)
 {
     uint8_t known[SIZE], mask[SIZE], pixels[SIZE];
@@ -326,7 +326,7 @@ static void kept_pixels_are_kept_exactly_at_every_step_of_every_sampler(void **s
             drawn = drawn_anew(l.drawing, 0) + drawn_anew(l.drawing, 1);
             s = pal_image_step(l.drawing, NULL);
         }
-        assert_true(drawn > SIZE / 5); /* half of them: a drawn pixel may come out as it was */
+        assert_true(drawn > SIZE / 5); /* half of them: a drawn pixel may equal the old one */
         drawn_anew(l.drawing, 1);
         end(&l);
     }
@@ -349,7 +349,7 @@ static void a_mask_of_all_draws_all_and_one_of_none_nothing(void **state)
     assert_memory_equal(pixels, known, SIZE);
 }
 
-/* A mask has an entry a pixel, not a channel. */
+/* A mask has one entry per pixel, not per channel. */
 static void a_mask_is_about_pixels_of_all_colours(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_picture_refused.c - pictures through the public header: likelihoods, what is refused, damaged weights. */
+/* test_picture_refused.c - pictures through the public header: likelihoods, refusals, damaged weights. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +118,7 @@ static void another_draw_is_another_estimate(void **state)
     }
 }
 
-/* What the network draws is likelier under it than pixels without order. */
+/* A picture that the network draws has a higher likelihood than random pixels. */
 static void own_pictures_are_likelier_than_random_ones(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static void own_pictures_are_likelier_than_random_ones(void **state)
 
 /* ---- what is refused ------------------------------------------------------------------------------------- */
 
-/* Neither the size nor the drawing is touched, and the text has the word. */
+/* Neither the size nor the drawing changes, and the error text contains the word. */
 static void refused(const pal_model *m, const pal_image_options *o, pal_status status, const char *word)
 {
     pal_error err = {0};
@@ -168,23 +168,23 @@ static void bad_options_are_refused_by_name(void **state)
     REFUSED(model, PAL_IMAGE_DDPM, "count must", o.count = 0)
     REFUSED(model, PAL_IMAGE_DDPM, "count must", o.count = 65537)
     REFUSED(model, PAL_IMAGE_DDPM, "last picture", (o.first = UINT32_MAX, o.count = 2))
-    REFUSED(model, PAL_IMAGE_DDPM, "no label of that number", o.label = 3)
-    REFUSED(model, PAL_IMAGE_DDPM, "no label of that number", o.label = -2)
-    REFUSED(model, PAL_IMAGE_DDPM, "no label of that number", (o.labels = labels, o.count = 2))
-    REFUSED(plain, PAL_IMAGE_DDPM, "knows no labels", o.label = 0)
+    REFUSED(model, PAL_IMAGE_DDPM, "no label with that number", o.label = 3)
+    REFUSED(model, PAL_IMAGE_DDPM, "no label with that number", o.label = -2)
+    REFUSED(model, PAL_IMAGE_DDPM, "no label with that number", (o.labels = labels, o.count = 2))
+    REFUSED(plain, PAL_IMAGE_DDPM, "has no labels", o.label = 0)
     REFUSED(model, PAL_IMAGE_DDPM, "guidance must", (o.label = 0, o.guidance = -1.0))
     REFUSED(model, PAL_IMAGE_DDPM, "guidance must", (o.label = 0, o.guidance = 101.0))
     REFUSED(model, PAL_IMAGE_DDPM, "guidance must", (o.label = 0, o.guidance = (double)NAN))
     REFUSED(model, PAL_IMAGE_DDPM, "needs a label", o.guidance = 2.0)
     REFUSED(plain, PAL_IMAGE_DDPM, "model with labels", o.guidance = 2.0)
-    REFUSED(plain, PAL_IMAGE_SN_DDPM, "dpm-solver++ work without", (void)0)
-    REFUSED(plain, PAL_IMAGE_NPR_DDIM, "dpm-solver++ work without", (void)0)
-    REFUSED(plain, PAL_IMAGE_ANALYTIC_DDPM, "dpm-solver++ work without", (void)0)
+    REFUSED(plain, PAL_IMAGE_SN_DDPM, "or dpm-solver++", (void)0)
+    REFUSED(plain, PAL_IMAGE_NPR_DDIM, "or dpm-solver++", (void)0)
+    REFUSED(plain, PAL_IMAGE_ANALYTIC_DDPM, "or dpm-solver++", (void)0)
     REFUSED(model, (pal_image_sampler)99, "sampler must be", (void)0)
     REFUSED(model, PAL_IMAGE_DDPM, "both", o.known = bytes)
     REFUSED(model, PAL_IMAGE_DDPM, "both", o.mask = bytes)
-    REFUSED(model, PAL_IMAGE_DPM_SOLVER, "take ddpm", (o.known = bytes, o.mask = bytes))
-    REFUSED(model, PAL_IMAGE_PROBABILITY_FLOW, "finds its own", o.steps = 5)
+    REFUSED(model, PAL_IMAGE_DPM_SOLVER, "use a ddpm", (o.known = bytes, o.mask = bytes))
+    REFUSED(model, PAL_IMAGE_PROBABILITY_FLOW, "chooses its own", o.steps = 5)
     REFUSED(model, PAL_IMAGE_DDPM, "eta is", o.eta = 0.5)
 }
 
@@ -196,8 +196,8 @@ static void models_that_draw_nothing_are_refused(void **state)
     const pal_image_options o = small(PAL_IMAGE_DDPM);
     const char *why = NULL;
     refused(text, &o, PAL_E_UNSUPPORTED, "text model");
-    refused(vocabulary, &o, PAL_E_UNSUPPORTED, "vocabulary only");
-    refused(stored, &o, PAL_E_OPTION, "as stored");
+    refused(vocabulary, &o, PAL_E_UNSUPPORTED, "only a vocabulary");
+    refused(stored, &o, PAL_E_OPTION, "PAL_OPEN_AS_STORED");
     assert_null(pal_model_image(text));
     assert_false(pal_model_info(text)->can_image);
     assert_false(pal_image_supports(text, PAL_IMAGE_DDPM, &why));
@@ -242,7 +242,7 @@ static void what_a_model_can_is_said(void **state)
         assert_true(pal_image_supports(model, (pal_image_sampler)s, &why));
         assert_int_equal(pal_image_supports(plain, (pal_image_sampler)s, &why), !needs);
     }
-    assert_non_null(strstr(why, "work without"));
+    assert_non_null(strstr(why, "or dpm-solver++"));
     assert_false(pal_image_supports(model, PAL_IMAGE_SAMPLERS, NULL));
     assert_int_equal(pal_image_default_sampler(model), PAL_IMAGE_SN_DDPM);
     assert_int_equal(pal_image_default_sampler(plain), PAL_IMAGE_DDPM);
@@ -285,7 +285,7 @@ static void bad_options_of_likelihoods_are_refused_by_name(void **state)
     NOT_MEASURED("tolerance", o.tolerance = 0.0)
     NOT_MEASURED("probes", o.probes = -1)
     NOT_MEASURED("difference", o.difference = 2.0)
-    NOT_MEASURED("score of no density", (o.picture.label = 0, o.picture.guidance = 2.0))
+    NOT_MEASURED("not the score of a density", (o.picture.label = 0, o.picture.guidance = 2.0))
     NOT_MEASURED("known parts", (o.picture.known = known, o.picture.mask = known))
     NOT_MEASURED("count must", o.picture.count = 0)
     NOT_MEASURED("no label", o.picture.label = 3)

@@ -1,6 +1,6 @@
 """The tools around pictures: emoji and sheets of tools/data, the measures of tools/train/pictures.
 
-Needs numpy (the sheets also Pillow, the list of emoji also fontTools); what is not installed is skipped."""
+Needs numpy (the sheets also Pillow, the list of emoji also fontTools); tests of missing packages are skipped."""
 import hashlib
 import importlib
 import json
@@ -34,14 +34,14 @@ class FrechetTest(unittest.TestCase):
         self.assertAlmostEqual(got, float(((m - n) ** 2).sum() + ((abs(s) - abs(t)) ** 2).sum()), places=10)
 
     def test_distance_of_one_eigenbasis_is_closed_form(self):
-        """Covariances that share a rotated basis: as if they were diagonal; singular ones too."""
+        """Covariances with the same rotated basis give the result of diagonal ones; also singular ones."""
         np = self.np
         rng = np.random.default_rng(4)
         basis, _ = np.linalg.qr(rng.normal(size=(12, 12)))
         s, t = rng.uniform(0, 3, (2, 12))
         s[0] = 0
         got = self.frechet.distance((s, (basis * s ** 2) @ basis.T), (s, (basis * t ** 2) @ basis.T))
-        # The root of a rounded zero is 1e-8, so that a singular law is known to about that.
+        # The root of a rounded zero is 1e-8, so the distance of singular distributions has about this error.
         self.assertAlmostEqual(got, float(((s - t) ** 2).sum()), delta=1e-6)
 
     def test_distance_of_a_set_to_itself_is_zero_and_grows_with_a_shift(self):

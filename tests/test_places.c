@@ -1,5 +1,5 @@
-/* test_places.c - keys and values lie at their places, and a row's bits depend on what it sees: not on when it is
- * computed, with whom, or what else lies in the cache. */
+/* test_places.c - keys and values are stored by place, and the bits of a row depend only on the places that it sees:
+ * not on when it is computed, on the rest of the batch, or on other contents of the cache. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,7 +114,7 @@ static void expect_row(const float *expected, const float *got, size_t dim)
 
 /* ---- a text, and who sees what ------------------------------------------ */
 
-/* Rows for places 0 .. PLACES - 1 and what each of them must become. */
+/* Rows for places 0 .. PLACES - 1 and the expected result of each. */
 typedef struct {
     int32_t token[PLACES];
     int place[PLACES];
@@ -183,7 +183,7 @@ static void read_all(runner *r, text *t)
     memcpy(t->x, r->a.x, PLACES * r->dim * sizeof *t->x);
 }
 
-/* Every model of `models`, with every type of cache, by the reference and by the best that there is. */
+/* Every model of `models`, with every type of cache, by the reference and by the fastest kernels. */
 static void with_all(const char *const *models, size_t count, void (*check)(runner *r, uint32_t run))
 {
     for (size_t m = 0; m < count; m++)
@@ -251,8 +251,8 @@ static void all_places_by_a_set_and_in_any_order_are_the_bidirectional_form(void
 
 /* ---- early and late, alone and together --------------------------------- */
 
-/* The rows of an order: all at once; then as they become known, a few at a time, in a cache without anything else; then
- * again one by one, when all the others stand there; and others of their places, which nobody sees, do not matter. */
+/* The rows of an order: all at once; then a few at a time as they become known, in an empty cache; then again one by
+ * one with all others in the cache.  Other rows at their places, which no row sees, do not matter. */
 static void check_order(runner *r, uint32_t run)
 {
     text *t = some_text(r, run);
@@ -302,8 +302,8 @@ static unsigned char *cache_bytes(const runner *r, size_t *size)
     return bytes;
 }
 
-/* Queries at `place` that see all before it and themselves, in a cache where another token stands at their place, are
- * the causal rows; those that are wanted alone, too; and they leave nothing behind. */
+/* Queries at `place` that see all places before it and themselves equal the causal rows, although the cache has another
+ * token at their place.  This holds for single rows too, and the cache does not change. */
 static void check_queries(runner *r, uint32_t run)
 {
     text *t = some_text(r, run), *other = some_text(r, run + 7);
@@ -345,7 +345,8 @@ static void a_query_with_its_own_key_is_the_causal_row(void **state)
     with_all(causal, COUNT(causal), check_queries);
 }
 
-/* A step of filling: what became known stays, and is seen in the same pass by the queries for what may come next. */
+/* A step of filling: places that became known stay in the cache, and the queries for the next places see them in the
+ * same pass. */
 static void check_step(runner *r, uint32_t run)
 {
     text *t = some_text(r, run), *apart = some_text(r, run);
@@ -356,7 +357,7 @@ static void check_step(runner *r, uint32_t run)
     see_in_order(t, order);
     see_in_order(apart, order);
     for (int at = 0; at + 6 < PLACES; at += 2) {
-        /* two become known; four places ask, which stand where something is known or nothing is */
+        /* two places become known; four queries, at known and at unknown places */
         for (int i = 0; i < 6; i++) rows[i] = i < 2 ? order[at + i] : order[(at + 3 * i) % PLACES];
         for (int i = 2; i < 6; i++) {
             if (rows[i] == rows[0] || rows[i] == rows[1]) rows[i] = order[at + 5];

@@ -1,5 +1,5 @@
 /* test_processors.c - from logits to a token: against tests/golden/decode/processors.bin (made by
- * tools/make_decode_golden.py with numpy), and by hand where a number says more. */
+ * tools/make_decode_golden.py with numpy), and against numbers computed by hand. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -119,7 +119,7 @@ static void check_alternatives(const unsigned char **at, const golden_case *c, c
     assert_int_equal(count, known);
 }
 
-/* Returns what came out: 0, 1 or 2 as in the file. */
+/* Returns the kind of result: 0, 1 or 2 as in the file. */
 static int32_t check_case(const unsigned char **at, golden_case *c)
 {
     lent l = lend(c->n);
@@ -140,10 +140,10 @@ static int32_t check_case(const unsigned char **at, golden_case *c)
         check_alternatives(at, c, &l.scratch);
     } else if (outcome == 1) {
         assert_int_equal(status, PAL_E_OPTION);
-        assert_true(strstr(err.text, "no token is left") != NULL);
+        assert_true(strstr(err.text, "no token is allowed") != NULL);
     } else {
         assert_int_equal(status, PAL_E_FORMAT);
-        assert_true(err.offset == SIZE_MAX); /* which token it is says nothing to anybody */
+        assert_true(err.offset == SIZE_MAX); /* the id of the token does not matter */
         assert_int_equal(isnan(c->logits[take_int(at)]), 1);
     }
     give_back(&l);
@@ -174,7 +174,7 @@ static void decode_distribution_equals_numpy(void **state)
 
 /* ---- by hand ---------------------------------------------------------------------------------------- */
 
-/* Logits whose law is p; 0 is minus infinity. */
+/* Logits whose softmax is p; 0 becomes minus infinity. */
 static void logits_of(const double *p, int32_t n, float *logits)
 {
     for (int32_t i = 0; i < n; i++) logits[i] = p[i] > 0.0 ? (float)log(p[i]) : -INFINITY;
@@ -228,7 +228,7 @@ static void truncations_of_a_small_distribution_keep_what_their_definitions_say(
     assert_int_equal(kept(&o, p, 6), 0x2);
 }
 
-/* The likeliest need not be typical: what comes behind typical is measured by what it left. */
+/* The most probable token need not be typical: later processors are computed on the tokens that typical leaves. */
 static void min_p_behind_typical_is_relative_to_what_is_left(void **state)
 {
     (void)state;
@@ -291,7 +291,7 @@ static void bans_and_grammar_together_that_leave_nothing_are_an_error(void **sta
     (void)state;
     const float logits[] = {1.0f, 2.0f, -INFINITY};
     const uint8_t allowed[] = {0, 1, 1};
-    const pal_logit_bias ban[] = {{1, -INFINITY}, {2, 1e6}}; /* a bias does not bring back what is impossible */
+    const pal_logit_bias ban[] = {{1, -INFINITY}, {2, 1e6}}; /* a bias does not make an impossible token possible */
     pal_choose_options o = pal_choose_defaults();
     pal_mirostat mirostat = {3.0};
     const pal_choose_context context = {.allowed = allowed, .mirostat = &mirostat};
@@ -302,7 +302,7 @@ static void bans_and_grammar_together_that_leave_nothing_are_an_error(void **sta
     o.logit_bias = ban;
     o.logit_bias_count = 2;
     assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, 0.5, &drawn, &err), PAL_E_OPTION);
-    assert_true(strstr(err.text, "no token is left") != NULL);
+    assert_true(strstr(err.text, "no token is allowed") != NULL);
     assert_true(drawn.id == 77 && mirostat.mu == 3.0);
     o.logit_bias_count = 0;
     assert_int_equal(pal_choose(&l.scratch, &o, logits, &context, 0.5, &drawn, &err), PAL_OK);

@@ -1,4 +1,4 @@
-/* test_processors_draws.c - from logits to a token: the law of the draws, and Mirostat. */
+/* test_processors_draws.c - from logits to a token: the distribution of the draws, and Mirostat. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -56,7 +56,8 @@ static void draws_of_many_positions_follow_the_distribution(void **state)
 
 /* ---- mirostat --------------------------------------------------------------------------------------- */
 
-/* On a Zipf law (whose likeliest token has 2.7 bits) the mean surprise of a long text comes to the target. */
+/* With a Zipf distribution (whose most probable token has 2.7 bits) the mean surprise of a long text reaches the
+ * target. */
 static void mirostat_on_a_zipf_distribution_reaches_its_target(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_quantize.c - models in other types, and weights that are no numbers. */
+/* test_quantize.c - models converted to other types, and weights that are NaN or infinite. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -54,7 +54,7 @@ static void quantize_every_type_opens_and_scores(void **state)
             assert_string_equal(pal_model_info(other)->name, names[n]);
             pal_score_result after = score_of(other, TALE, 20, PAL_SCORE_DEFAULT);
             assert_true(isfinite(after.bits_per_byte));
-            /* Rounding moves the score a little; four bits a weight move it more. */
+            /* Rounding moves the score a little; four bits per weight move it more. */
             assert_true(fabs(after.bits_per_byte - before.bits_per_byte) < (t == 3 && n < 2 ? 8.0 : 1.0));
             pal_model_close(other);
             free(f.block);
@@ -99,7 +99,8 @@ static void quantize_failures_are_told(void **state)
     free(f.block);
 }
 
-/* Opened as stored a model tells and tokenizes like any other, evaluates nothing and leaves the image alone. */
+/* A model opened as stored gives information and tokenizes like any other, evaluates nothing and does not change the
+ * image. */
 static void model_as_stored_evaluates_nothing(void **state)
 {
     (void)state;

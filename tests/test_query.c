@@ -1,5 +1,5 @@
-/* test_query.c - what a network is asked: tokens, the order in which they became known, time, places; and when it is not
- * asked again, because nothing that it reads has changed. */
+/* test_query.c - the inputs of a network: tokens, the order in which they became known, time, places; and evaluations
+ * that are skipped because no input has changed. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -38,8 +38,8 @@ static void answer(const pal_query *q)
 
 /* ---- when it is asked again --------------------------------------------------------------------------- */
 
-/* However the network reads the query, a step that was answered beforehand evaluates nothing, and comes out as it would
- * have alone.  Regression: before a step that only masks places again the network was asked all the same. */
+/* For any kind of network, a step whose evaluation was done before evaluates nothing and gives the same result as
+ * alone.  Regression: the network was also evaluated before a step that only masks places again. */
 static void answered_beforehand_equals_alone(void **state)
 {
     (void)state;
@@ -67,7 +67,7 @@ static void answered_beforehand_equals_alone(void **state)
         }
 }
 
-/* Another draft of ancestral reveals at another time step: the answer has to be given anew if the time is read. */
+/* Another draft of ancestral reveals at another time step: a network that reads the time must be evaluated again. */
 static void another_time_asks_those_again_that_read_it(void **state)
 {
     (void)state;
@@ -89,7 +89,7 @@ static void another_time_asks_those_again_that_read_it(void **state)
     assert_true(moved > 5);
 }
 
-/* A drawn token that is pinned stays what it is, but was known from the beginning. */
+/* A drawn token that is pinned does not change, but counts as known from the beginning. */
 static void pin_of_a_drawn_token_asks_those_again_that_read_order(void **state)
 {
     (void)state;
@@ -104,12 +104,12 @@ static void pin_of_a_drawn_token_asks_those_again_that_read_order(void **state)
         const pal_query *q = pal_fill_query(&t.fill);
         assert_int_equal(q != NULL, reads_order);
         if (q) assert_int_equal(q->rank[drawn], 0);
-        pal_fill_pin(&t.fill, drawn, (t.tokens[drawn] + 1) % 3); /* another token concerns all of them */
+        pal_fill_pin(&t.fill, drawn, (t.tokens[drawn] + 1) % 3); /* another token affects all of them */
         assert_non_null(pal_fill_query(&t.fill));
     }
 }
 
-/* <empty> that is pinned is not shown any more, where it was shown while it was drawn. */
+/* A pinned <empty> is no longer part of the input; a drawn <empty> was. */
 static void pin_of_a_drawn_empty_asks_again(void **state)
 {
     (void)state;
@@ -146,11 +146,11 @@ static bool leftmost_ask(pal_fill *f)
 
 static void leftmost_step(pal_fill *f)
 {
-    pal_fill_measure(f, pal_measure_margin); /* of what was asked for alone: the table gives no other row */
+    pal_fill_measure(f, pal_measure_margin); /* only the requested rows: the table returns no other */
     pal_fill_draw(f, f->chosen[0]);
 }
 
-/* A sampler that wants one place at a time is given one, and one that wants more afterwards is asked again. */
+/* A sampler that needs one place at a time gets one row; if it then needs more rows, the network is evaluated again. */
 static void sampler_chooses_the_places_that_are_asked_for(void **state)
 {
     (void)state;
@@ -171,7 +171,7 @@ static void sampler_chooses_the_places_that_are_asked_for(void **state)
     t.fill.sampler = &leftmost;
     answer(pal_fill_query(&t.fill));
     t.fill.sampler = margin;
-    const pal_query *all = pal_fill_query(&t.fill); /* three of the four are not answered */
+    const pal_query *all = pal_fill_query(&t.fill); /* three of the four rows are missing */
     assert_non_null(all);
     assert_int_equal(all->count, 4);
     answer(all);
@@ -195,7 +195,7 @@ static void time_is_that_of_the_step_or_the_share_of_open_places(void **state)
     }
 }
 
-/* What is opened again behind the last time step is revealed as in that. */
+/* A place that is opened again after the last time step is revealed as in that step. */
 static void time_behind_the_last_step_is_that_of_the_last(void **state)
 {
     (void)state;

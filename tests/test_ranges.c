@@ -1,4 +1,4 @@
-/* test_ranges.c - options that filling and going on with a text share: one range, one text for one mistake. */
+/* test_ranges.c - options that infill and generate share: the same range, and the same message for the same error. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-/* What both take, and NULL, or what both say. */
+/* A value for both, and the message of both, or NULL if it is valid. */
 typedef struct {
     double temperature, top_k, top_p, min_p, repetition_penalty;
     const char *why;
@@ -19,7 +19,7 @@ static const sampling cases[] = {
     {0.0, 0, 1.0, 0.0, 1.0, NULL},
     {100.0, 0, 1.0, 0.0, 1.0, NULL},
     {1.0, INT32_MAX, 1.0, 0.0, 1.0, NULL}, /* more than there are tokens */
-    {1.0, 0, 0.0, 0.0, 1.0, NULL},         /* Regression: infill refused it, generate took it */
+    {1.0, 0, 0.0, 0.0, 1.0, NULL},         /* Regression: infill refused it, generate accepted it */
     {1.0, 0, 1.0, 1.0, 1.0, NULL},
     {1.0, 0, 1.0, 0.0, 1e-300, NULL},
     {1.0, 0, 1.0, 0.0, 100.0, NULL},
@@ -177,7 +177,7 @@ static void numbers_of_one_command_alone_have_ranges_as_well(void **state)
         o.sampler = PAL_REMASK;
         o.remask = bad[i]; /* Regression: anything below 0 was the default */
         assert_int_equal(pal_session_bytes(fills, "[[1]]", 5, &o, &bytes, &err), PAL_E_OPTION);
-        assert_non_null(strstr(err.text, "remask must lie"));
+        assert_non_null(strstr(err.text, "remask must be"));
     }
     const double errors[] = {-1.0, (double)NAN, (double)INFINITY};
     for (size_t i = 0; i < 3; i++) { /* Regression: these were taken for the default */

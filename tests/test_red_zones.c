@@ -1,5 +1,5 @@
-/* test_red_zones.c - in sanitized builds every array of a block is followed by bytes that nobody may touch, and nothing
- * of that is left when the block is somebody else's again. */
+/* test_red_zones.c - in sanitized builds every array of a block is followed by poisoned bytes, and none of them stays
+ * poisoned when the block is used again. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -15,14 +15,14 @@
 #include "api/pages.h"
 #include "session_testing.h"
 
-/* What is freed is given out again at once. */
+/* A freed block is returned by the next allocation. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "quarantine_size_mb=0:thread_local_quarantine_size_kb=0";
 }
 
-/* Its own bytes are open and those behind it are not. */
+/* Its own bytes are accessible and those after it are not. */
 static void expect_closed(const void *array, size_t count, size_t size)
 {
     const unsigned char *p = array;
@@ -192,7 +192,7 @@ int main(void)
 
 #else
 
-/* Without the sanitizer there is nothing between the arrays, and a session takes no byte for it. */
+/* Without the sanitizer there are no bytes between the arrays, and a session needs no additional memory. */
 static void red_zones_take_no_memory_where_nobody_looks_at_them(void **state)
 {
     (void)state;

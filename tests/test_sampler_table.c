@@ -1,4 +1,4 @@
-/* test_sampler_table.c - the table of samplers: it has all of them, and each does what its row says. */
+/* test_sampler_table.c - the table of samplers: it has all of them, and each has the properties in its row. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -39,7 +39,7 @@ static void every_sampler_has_a_row_and_a_name_of_its_own(void **state)
     assert_null(pal_sampler_about(PAL_SAMPLERS));
 }
 
-/* True conditionals, two of four tokens given: exact samplers follow the true law, and the others do not. */
+/* True conditionals, two of four tokens given: exact samplers follow the true distribution, and the others do not. */
 static void exact_samplers_are_those_that_follow_the_law(void **state)
 {
     (void)state;
@@ -82,7 +82,7 @@ static void options_are_taken_by_those_that_say_so(void **state)
     }
 }
 
-/* Whether it went back to a mask, and how many time steps a full page took. */
+/* Whether a place was masked again, and how many time steps a full page took. */
 static bool opens_again(pal_sampler sampler, int32_t *steps)
 {
     bool again = false;
@@ -114,8 +114,8 @@ static void those_that_say_so_open_places_again_or_go_through_time_steps(void **
     }
 }
 
-/* At once: the first step of a page with one free blank leaves its end known, or its last place filled.  In a random
- * order a word may come first. */
+/* At once: after the first step of a page with one free blank its end is known, or its last place is filled.  In a
+ * random order a word may come first. */
 static void lengths_drawn_at_once_come_before_words(void **state)
 {
     (void)state;

@@ -1,8 +1,7 @@
-/* test_samplers.c - each sampler against the law that it claims.
+/* test_samplers.c - each sampler against its documented distribution.
  *
- * The networks are tables (table_model.h), so that the law of what a sampler writes is computed by visiting
- * every outcome of every draw, and compared with the law it should be.  C03, C22, ... are the reference checks
- * that are ported here. */
+ * The networks are tables (table_model.h), so the distribution of a sampler's texts is computed by visiting every
+ * outcome of every draw, and compared with the expected distribution.  C03, C22, ... are ported reference checks. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -41,7 +40,7 @@ static void random_learnt(int32_t places, uint64_t seed)
 
 /* ---- the exact samplers ----------------------------------------------------------------------------- */
 
-/* The largest distance to the conditional law over all pages with at least one mask, whatever is given. */
+/* The largest distance to the conditional distribution over all pages with at least one mask. */
 static double worst_distance(pal_sampler sampler)
 {
     double worst = 0.0;
@@ -56,8 +55,8 @@ static double worst_distance(pal_sampler sampler)
     return worst;
 }
 
-/* C04.  The tetracode, the words (a, b, a + b, a + 2b) modulo 3: whatever is revealed, an open place is uniform
- * over one or three symbols, which floats hold exactly.  So no rounding of logits blurs the comparison. */
+/* C04.  The tetracode, the words (a, b, a + b, a + 2b) modulo 3: given any revealed places, an open place is uniform
+ * over one or three symbols, which floats represent exactly.  So the logits have no rounding error. */
 static bool is_codeword(const table_model *m, int32_t full)
 {
     int32_t x[TABLE_PLACES];
@@ -75,7 +74,7 @@ static void exact_samplers_on_a_code_reproduce_its_distribution_to_rounding(void
     for (size_t i = 0; i < COUNT(one_by_one); i++) assert_true(worst_distance(one_by_one[i]) < EXACT);
 }
 
-/* C04, C09: from every page, that is with any tokens given at any places. */
+/* C04, C09: from every page, that is, with any tokens given at any places. */
 static void exact_samplers_reproduce_the_conditional_distribution_of_every_page(void **state)
 {
     (void)state;
@@ -88,9 +87,9 @@ static void exact_samplers_reproduce_the_conditional_distribution_of_every_page(
     }
 }
 
-/* ---- the laws on networks whose conditionals contradict each other: order matters there ---------------- */
+/* ---- networks whose conditionals contradict each other: order matters ---------------- */
 
-/* The law by its definition: a place at random, or the surest one, then a token; and so on. */
+/* The distribution by its definition: repeatedly a random place, or the one with the highest score, then a token. */
 static void defined_probs(const table_model *m, pal_sampler sampler, int32_t page, double weight, double *probs)
 {
     int32_t open[TABLE_PLACES], count = 0, best = 0;
@@ -126,7 +125,7 @@ static void exact_samplers_on_learnt_networks_follow_their_definition(void **sta
     }
 }
 
-/* Were two of these laws equal, the test above could not tell a wrong order from the right one. */
+/* If two of these distributions were equal, the test above could not find a wrong order. */
 static void orders_on_learnt_networks_give_different_distributions(void **state)
 {
     (void)state;
@@ -173,7 +172,7 @@ static double log_slope(const double *x, const double *y, int32_t n)
     return (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
-/* How fast the distance to the true law falls with the number of steps, the remask probability being c / K. */
+/* How fast the distance to the true distribution falls with the number of steps, with remask probability c / K. */
 static double convergence(pal_sampler sampler, double c)
 {
     double steps[5], distance[5], probs[TABLE_PAGES];
@@ -222,8 +221,8 @@ static void ancestral_evaluates_as_often_as_the_formula_says(void **state)
 
 /* ---- remask ----------------------------------------------------------------------------------------- */
 
-/* C22: whatever the remask probability is, and with `cap` that is up to (1 - alpha_s) / alpha_t, every place is
- * masked after step s of K with probability 1 - s / K, and what is given never is. */
+/* C22: for any remask probability (with `cap` up to (1 - alpha_s) / alpha_t), every place is masked after step s of K
+ * with probability 1 - s / K, and given places never are. */
 static void remask_keeps_the_masked_share_of_every_place(void **state)
 {
     (void)state;
@@ -269,7 +268,8 @@ static void remask_with_probability_c_over_steps_converges_as_one_over_steps(voi
     assert_true(fabs(convergence(PAL_REMASK, 1.0) + 1.0) < 0.1);
 }
 
-/* Why remask is called approximate: with the largest probability that the shares allow, more steps do not help. */
+/* Why remask is called approximate: with the largest remask probability that keeps these fractions, more steps do not
+ * help. */
 static void remask_with_the_largest_probability_does_not_converge(void **state)
 {
     (void)state;
@@ -316,7 +316,7 @@ static void draw_many(int32_t drafts, int32_t *drawn)
     for (int32_t draft = 0; draft < drafts; draft++) drawn[table_draw(&t, SEED, (uint32_t)draft)]++;
 }
 
-/* Exact conditionals, two tokens given: 20,000 drafts of each exact sampler against the conditional law. */
+/* Exact conditionals, two tokens given: 20,000 drafts of each exact sampler against the conditional distribution. */
 static void exact_samplers_drawn_follow_the_conditional_distribution(void **state)
 {
     (void)state;
@@ -332,8 +332,8 @@ static void exact_samplers_drawn_follow_the_conditional_distribution(void **stat
     }
 }
 
-/* All seven on a learnt network with one token given, against their enumerated laws: the random numbers that the
- * enumeration replaced, and pal_fill_step, which passes over time steps without an event. */
+/* All seven on a learnt network with one token given, against their enumerated distributions: tests the random numbers
+ * that the enumeration replaces, and pal_fill_step, which skips time steps without an event. */
 static void every_sampler_drawn_follows_its_enumerated_distribution(void **state)
 {
     (void)state;
@@ -369,7 +369,8 @@ static bool zipf_logits(void *context, const int *at, int count, float *logits)
     return true;
 }
 
-/* p(k) = 1 / k / H, and what a race of all tokens against the mask emits with 24-bit numbers at K steps. */
+/* p(k) = 1 / k / H, and the rate at which a race of all tokens against the mask writes k with 24-bit numbers and K
+ * steps. */
 static void zipf_tail_shares(double *ideal, double *race)
 {
     double sum = 0.0, head = 0.0, race_sum = 0.0, race_head = 0.0;
@@ -384,8 +385,8 @@ static void zipf_tail_shares(double *ideal, double *race)
     *race = 1.0 - race_head / race_sum;
 }
 
-/* ancestral with 4096 steps over 50,257 words, a Zipf law at every place: a race of all words against the mask in
- * single precision would write rare words much too seldom; events first and words later do not. */
+/* ancestral with 4096 steps over 50,257 words, a Zipf distribution at every place: a race of all words against the mask
+ * in single precision would write rare words far too rarely; drawing events first and words later does not. */
 static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_say.c - texts with names and numbers: what snprintf gives, whatever fits. */
+/* test_say.c - formatting texts with names and numbers: equals snprintf, for any buffer size. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
-/* test_self_check.c - the check that a page makes of its engine: it passes with every instruction set here, and no
- * kernel and no type of weights is left out.  (That it fails where an instruction computes wrongly is for the mutants
- * of tests/engines to show.) */
+/* test_self_check.c - the self-check of an engine: it passes with every instruction set of this machine, and covers
+ * every kernel and every type of weights. (The mutants of tests/engines show that it fails if an instruction computes
+ * wrongly.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +104,8 @@ static void no_scale_shift(float *y, const float *x, const float *factor, const 
     (void)y, (void)x, (void)factor, (void)addend, (void)n, (void)dim;
 }
 
-/* Puts the function that does nothing in the place of member `which`, in the order of kernels.h; false: no such. */
+/* Replaces member `which`, in the order of kernels.h, by a function that does nothing; false if there is no such
+ * member. */
 static bool take_away(pal_kernels *k, size_t which)
 {
     switch (which) {
@@ -152,7 +153,7 @@ static void self_check_runs_every_member_of_the_table(void **state)
     assert_true(sizeof(pal_kernels) - first == which * pointer);
 }
 
-/* The products that product_but_one leaves out; of all others it is the reference. */
+/* The products that product_but_one omits; for all others it calls the reference. */
 static struct {
     uint32_t type;
     int min, max; /* rows of activations */

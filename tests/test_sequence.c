@@ -1,5 +1,5 @@
-/* test_sequence.c - causal models with their keys and values kept: any split of the tokens, any rewind, any instruction
- * set gives the bits of one evaluation of them all. */
+/* test_sequence.c - causal models with their keys and values kept: any split of the tokens, any rewind and any
+ * instruction set gives the same bits as one evaluation of all tokens. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static pal_sequence *make_sequence_of(const pal_model *m, int32_t max, pal_kv_ty
     assert_int_equal(pal_sequence_bytes(m, &o, &bytes, &err), PAL_OK);
     *block = malloc(bytes);
     assert_non_null(*block);
-    memset(*block, 0xff, bytes); /* what is not initialised is not a number */
+    memset(*block, 0xff, bytes); /* uninitialised memory is NaN */
     assert_int_equal(pal_sequence_init(&s, m, &o, *block, bytes, &err), PAL_OK);
     return s;
 }
@@ -180,8 +180,8 @@ static void instruction_sets_agree_on_every_type(void **state)
         }
 }
 
-/* Rounding 11 bits or 1 part in 254 of the largest in a block moves the logits of this model little, and not by
- * nothing: the bounds are twice what was seen. */
+/* Rounding to 11 bits, or to 1/254 of the maximum of a block, changes the logits of this model slightly: the bounds are
+ * twice the observed values. */
 static void smaller_types_take_less_memory_and_stay_near(void **state)
 {
     (void)state;
@@ -225,7 +225,7 @@ static void logits_without_tokens_are_refused(void **state)
     pal_error err = {0};
     assert_int_equal(pal_sequence_logits(s, logits, &err), PAL_E_OPTION);
     assert_int_equal(pal_sequence_append(s, tokens, 3, &err), PAL_OK);
-    pal_sequence_rewind(s, 7); /* more than there is: nothing */
+    pal_sequence_rewind(s, 7); /* more tokens than there are: changes nothing */
     assert_int_equal(pal_sequence_logits(s, logits, &err), PAL_OK);
     pal_sequence_rewind(s, 2);
     assert_int_equal(pal_sequence_logits(s, logits, &err), PAL_E_OPTION);

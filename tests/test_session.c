@@ -1,7 +1,7 @@
-/* test_session.c - text out of sessions: given bytes, borders, lengths, and partial text as a page again.
+/* test_session.c - the text of sessions: given bytes, borders, lengths, and partial text that is read as a page again.
  *
- * The model is small and random (tools/make_test_models.py), so that every rule is met often.  Samplers' laws
- * are proven elsewhere. */
+ * The model is small and random (tools/make_test_models.py), so every rule applies often.  Other tests check the
+ * distributions of samplers. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 /* ---- random pages ---------------------------------------------------------------------------------- */
 
-/* Given text as it stands in a page, as it must come out, and what its end asks of a blank after it. */
+/* Given text as written in a page, its expected output, and what its end requires of a blank after it. */
 typedef struct {
     const char *source;
     size_t source_bytes;
@@ -89,8 +89,8 @@ static void add_part(random_page *p, uint32_t run, uint32_t draw, bool given)
     p->parts++;
 }
 
-/* Given text only between blanks, at most one piece at a time: pieces would run together.  A piece that ends in
- * a backslash or a bracket has a blank behind it, or it would be another text. */
+/* Given text only between blanks, at most one piece each, because adjacent pieces would join.  A piece that ends in a
+ * backslash or a bracket is followed by a blank, otherwise it would be another text. */
 static random_page make_page(uint32_t run)
 {
     random_page p = {.size = 0};
@@ -110,7 +110,7 @@ static bool begins_word(int32_t id)
     return (model->classes.of[id] & PAL_CLASS_WORD) != 0;
 }
 
-/* The bytes of a token in its place. */
+/* The bytes of a token at its place. */
 static size_t token_bytes(const pal_place *place, bool drop, char out[64])
 {
     size_t bytes;
@@ -134,7 +134,8 @@ static void check_token(const pal_place *place, int min, int wants, bool was_emp
     assert_false(wants == INSIDE && begins_word(place->id));
 }
 
-/* Walks page, places and text together: all given bytes, each token where it is said to be, nothing else. */
+/* Walks page, places and text together: the text has all given bytes, each token at its stated position, and nothing
+ * else. */
 static void check_full(const random_page *p, const pal_place *places, const char *text, size_t bytes)
 {
     size_t at = 0;
@@ -184,7 +185,7 @@ static void infill_random_pages_keep_given_bytes_and_rules(void **state)
     }
 }
 
-/* What a partial text must say when it is read as a page. */
+/* What a partial text must give when it is read as a page. */
 static size_t expected_given(const random_page *p, const pal_place *places, char *out)
 {
     size_t length = 0;
@@ -200,7 +201,7 @@ static size_t expected_given(const random_page *p, const pal_place *places, char
     return length;
 }
 
-/* Read as a page and written at once it is the same bytes. */
+/* Reading it as a page and writing it gives the same bytes. */
 static void check_is_written_so(const char *text, size_t bytes)
 {
     static char again[MAX_TEXT];
@@ -269,7 +270,7 @@ static void partial_text_after_each_step_is_a_page_again(void **state)
     }
 }
 
-/* The page for a reader: given bytes as they are, revealed tokens where their places say, nothing else. */
+/* The page for a reader: given bytes unchanged, revealed tokens at their positions, nothing else. */
 static void check_reading(const random_page *p, const lent *l)
 {
     static char text[MAX_TEXT], expected[MAX_TEXT];
@@ -363,7 +364,7 @@ static void page_without_a_blank_comes_back(void **state)
     }
     fill("\\[[5]]", &o, text);
     assert_string_equal(text, "[[5]]");
-    memset(longer, 'x', sizeof longer - 1); /* longer than the context: nothing is shown to the model */
+    memset(longer, 'x', sizeof longer - 1); /* longer than the context: the model is not evaluated */
     fill(longer, &o, text);
     assert_string_equal(text, longer);
 }

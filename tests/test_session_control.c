@@ -1,4 +1,4 @@
-/* test_session_control.c - what the caller decides about a session: seeds, lengths, pins, rewinds. */
+/* test_session_control.c - what callers can set in a session: seeds, lengths, pins, rewinds. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -170,7 +170,7 @@ static void pin_is_kept_through_rewinds_and_given_back(void **state)
         assert_int_equal(pal_session_pin(l.session, 1, 2, -1, NULL), PAL_OK);
         assert_int_equal(pal_session_progress(l.session).open, 1);
         assert_int_equal(id_at(&l, 4), -1);
-        finish(&l); /* remasking, too, must come to its end again */
+        finish(&l); /* remasking must finish again too */
         assert_true(id_at(&l, 4) >= 0);
         end(&l);
     }
@@ -256,8 +256,8 @@ static void pin_of_bytes_must_leave_whole_characters(void **state)
     end(&l);
 }
 
-/* Regression: the bytes that fit behind an <empty> that was drawn were read without having been found, and a word there
- * was refused. */
+/* Regression: the set of bytes allowed after a drawn <empty> was read before it was computed, and a word there was
+ * refused. */
 static void pin_behind_a_drawn_empty_knows_which_bytes_fit(void **state)
 {
     (void)state;
@@ -276,7 +276,7 @@ static void pin_behind_a_drawn_empty_knows_which_bytes_fit(void **state)
         if (empty > 0) {
             found++;
             assert_int_equal(pal_session_pin(l.session, 0, LAST, lead, NULL), PAL_E_OPTION);
-            assert_int_equal(pal_session_pin(l.session, 0, LAST, tail, NULL), PAL_OK); /* a lead may come before it */
+            assert_int_equal(pal_session_pin(l.session, 0, LAST, tail, NULL), PAL_OK); /* after a lead byte */
             assert_int_equal(pal_session_pin(l.session, 0, LAST, a, NULL), PAL_OK);
             assert_int_equal(pal_session_progress(l.session).open, empty);
         }

@@ -17,7 +17,7 @@ static void check_alternatives(const pal_place *p, bool greedy, int32_t empty_id
         if (p->alternative_id[i] == p->id) assert_true(p->alternative_probability[i] == p->probability);
         for (int32_t k = 0; k < i; k++) assert_true(p->alternative_id[k] != p->alternative_id[i]);
     }
-    /* Where a blank ends is decided by itself (likelier than not, or the median of the lengths); words are greedy. */
+    /* The end of a blank is decided separately (probability above one half, or the median length); words are greedy. */
     if (greedy && p->alternatives && p->id != empty_id)
         assert_int_equal(p->alternative_id[p->alternative_id[0] == empty_id], p->id);
     if (!greedy && p->alternatives == PAL_ALTERNATIVES) assert_true(p->probability <= p->alternative_probability[0]);
@@ -73,7 +73,7 @@ static void session_block_one_byte_short_is_refused(void **state)
     free(block);
 }
 
-/* Both calls must refuse, or the second alone, and with this byte. */
+/* Both calls must fail, or only the second one, at this byte. */
 static void expect_refusal(const pal_model *m, const char *page, const pal_infill_options *o, pal_status status,
                            size_t offset)
 {
@@ -197,7 +197,7 @@ static void model_without_empty_takes_exact_lengths_only(void **state)
     assert_false(pal_model_info(odd)->free_length);
     expect_refusal(odd, "a [[3]] b [[2-5]]", &o, PAL_E_UNSUPPORTED, 10);
     expect_refusal(odd, "a [[?]]", &o, PAL_E_UNSUPPORTED, 2);
-    /* Nor has it byte pieces to write other characters with. */
+    /* It also has no byte pieces for other characters. */
     o.byte_pieces = true;
     expect_refusal(odd, "a [[3]]", &o, PAL_E_OPTION, SIZE_MAX);
     o.byte_pieces = false;

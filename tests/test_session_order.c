@@ -1,4 +1,4 @@
-/* test_session_order.c - the order in which the places of a page became known, as the network is told it: after steps,
+/* test_session_order.c - the order in which the places of a page became known, as passed to the network: after steps,
  * pins, rewinds, remasking, and when several pages are evaluated together. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +12,8 @@
 
 enum { UNKNOWN = -1 };
 
-/* A page, and what the test itself knows of when its places became known: 0 from the beginning, then as a clock counts
- * the steps; places of the same step have the same time. */
+/* A page, and the test's own record of when its places became known: 0 for the beginning, then the number of the step;
+ * places of the same step have the same time. */
 typedef struct {
     lent lent;
     pal_predictor inner;
@@ -25,7 +25,7 @@ static int32_t since_of(const watched *w, const pal_fill_place *s)
     return w->since[s - w->lent.session->fill.place];
 }
 
-/* Given text is known from the beginning; of two places the ranks compare as the times do. */
+/* Given text is known from the beginning; ranks of places compare like their times. */
 static void expect_order(const watched *w, const pal_query *q)
 {
     const pal_fill *f = &w->lent.session->fill;
@@ -34,7 +34,7 @@ static void expect_order(const watched *w, const pal_query *q)
         if (since_of(w, &f->place[i]) == UNKNOWN || f->tokens[f->place[i].at] != f->classes->empty)
             since[f->place[i].shown_at] = since_of(w, &f->place[i]);
     for (int32_t i = 0; i < q->n; i++) {
-        if (q->tokens[i] == f->classes->empty) continue; /* shown or not, they are not looked up above */
+        if (q->tokens[i] == f->classes->empty) continue; /* not checked above, whether or not they are in the input */
         assert_int_equal(q->rank[i] == PAL_RANK_UNKNOWN, q->tokens[i] == f->classes->mask);
         assert_int_equal(q->rank[i] == PAL_RANK_UNKNOWN, since[i] == UNKNOWN);
         assert_int_equal(q->rank[i] == 0, since[i] == 0);
@@ -71,7 +71,7 @@ static void watch(watched *w, const char *page, const pal_infill_options *o)
     for (int32_t i = 0; i < f->places; i++) w->since[i] = UNKNOWN;
 }
 
-/* What became known just now did so at the time given. */
+/* Places that just became known get the given time. */
 static void look(watched *w, int32_t time)
 {
     const pal_fill *f = &w->lent.session->fill;
@@ -100,7 +100,7 @@ static void act(watched *w, uint32_t run, uint32_t number)
     const int32_t back = w->lent.session->fill.step - (int32_t)(run % 3);
     if (what == 0)
         (void)pal_session_pin(w->lent.session, s->blank, s->index, 300 + place, NULL);
-    else if (what == 1 && s->step >= 0) /* a drawn token stays, but as one that was given */
+    else if (what == 1 && s->step >= 0) /* a drawn token stays, but counts as given */
         (void)pal_session_pin(w->lent.session, s->blank, s->index, w->lent.session->fill.tokens[s->at], NULL);
     else if (what == 2)
         (void)pal_session_pin(w->lent.session, s->blank, s->index, -1, NULL);
@@ -131,8 +131,8 @@ static void order_is_told_after_any_calls(void **state)
     assert_true(queries > 600);
 }
 
-/* A place that is opened again after the last time step is revealed by taking that step again, but later than what it
- * had revealed before. */
+/* A place that is opened again after the last time step is revealed by repeating that step, and gets a later time than
+ * the places that the step revealed before. */
 static void step_taken_again_is_later_than_it_was(void **state)
 {
     (void)state;
@@ -155,7 +155,7 @@ static void step_taken_again_is_later_than_it_was(void **state)
     end(&w.lent);
 }
 
-/* Together, each page's query is what it would have asked alone, and is not asked again. */
+/* Evaluated together, each page has the same query as alone, and is not evaluated again. */
 static void pages_together_are_told_their_own_order(void **state)
 {
     (void)state;

@@ -87,7 +87,7 @@ static void words_equal_those_of_the_tokenizers_package(void **state)
     pal_file_unmap(&file);
 }
 
-/* Regression: names that llama.cpp maps to rules that are here were refused.  One line a rule. */
+/* Regression: names that llama.cpp maps to rules supported here were refused.  One line per rule. */
 static const struct {
     const char *names[24];
     bool ignore_merges, add_bos;
@@ -153,7 +153,7 @@ static void other_names_have_no_rule(void **state)
     assert_null(pal_split_rule_of((pal_str){"gpt-2\0", 6}));
 }
 
-/* Bytes that are no characters belong to no class, in every rule; every text is covered, in words that are not empty. */
+/* Bytes that are not characters belong to no class in any rule; words are not empty and cover every text. */
 static void words_cover_texts_of_any_bytes(void **state)
 {
     (void)state;
@@ -176,7 +176,7 @@ static void words_cover_texts_of_any_bytes(void **state)
                 }
             }
             static words got;
-            char *exact = malloc(bytes + 1); /* so that a sanitizer sees a step too far */
+            char *exact = malloc(bytes + 1); /* so that a sanitizer sees a read past the end */
             assert_non_null(exact);
             memcpy(exact + 1, text, bytes);
             got.count = got.at = 0;
@@ -187,7 +187,7 @@ static void words_cover_texts_of_any_bytes(void **state)
     }
 }
 
-/* No time is asserted, but what is quadratic would take minutes here. */
+/* No time is asserted, but quadratic work would take minutes here. */
 static void splitting_long_runs_is_quick(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_stop.c - stop strings in a stream, and whole UTF-8 characters: for any split into tokens the same text comes
- * out, as late as it must and no later. */
+/* test_stop.c - stop strings in a stream, and whole UTF-8 characters: any split into tokens gives the same output, and
+ * no byte is held back longer than necessary. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -41,7 +41,7 @@ static void close_stream(stream *s)
     free(s->block);
 }
 
-/* Pushes text; what comes out is `shown`, exactly. */
+/* Pushes text; the output must be exactly `shown`. */
 static void expect(stream *s, const char *text, const char *shown)
 {
     char out[CAPACITY];
@@ -159,7 +159,7 @@ static void invalid_bytes_come_out_as_soon_as_no_character_can_become_of_them(vo
     close_stream(&s);
 }
 
-/* Regression: the bytes of a character that was not complete came out at the end. */
+/* Regression: the bytes of an incomplete character were output at the end. */
 static void text_never_ends_inside_of_a_character(void **state)
 {
     (void)state;
@@ -170,13 +170,13 @@ static void text_never_ends_inside_of_a_character(void **state)
     expect_rest(&s, "");
     assert_int_equal(s.stop.holds, 3); /* they wait for the rest */
     expect(&s, "\x80", "\xF0\x9F\x98\x80");
-    expect(&s, "\xE2\x82\x45N", ""); /* no character can become of it, but the text may end here */
+    expect(&s, "\xE2\x82\x45N", ""); /* they cannot become a character, but the text may end here */
     expect(&s, "D", "");
     assert_int_equal(s.stop.found, 0);
     pal_stop_reset(&s.stop);
     expect(&s, "\xE2\x82\x45N", "");
     expect(&s, "!", "\xE2\x82\x45N!");
-    expect(&s, "b\xC3\xA9", "b"); /* a stop string that is no text */
+    expect(&s, "b\xC3\xA9", "b"); /* a stop string that is not text */
     assert_int_equal(s.stop.found, 1);
     expect_rest(&s, "");
     close_stream(&s);
@@ -220,7 +220,7 @@ static uint32_t below(uint32_t test, uint32_t *draw, uint32_t n)
     return (uint32_t)(pal_uniform(77, PAL_DRAW_TOKEN, 0, test, (*draw)++) * n);
 }
 
-/* Where the text ends, by looking at every end of every stop string; *which the string, -1 if none stands in it. */
+/* Where the text ends, by checking every position for every stop string; *which is the string, -1 if there is none. */
 static size_t plain_end(const char *text, size_t bytes, const pal_str *stops, size_t count, int32_t *which)
 {
     *which = -1;
@@ -237,7 +237,7 @@ static size_t plain_end(const char *text, size_t bytes, const pal_str *stops, si
     return bytes;
 }
 
-/* The first bytes of text[bytes] that end with a whole character, or with bytes of which none can become. */
+/* The length of the prefix of text[bytes] that ends with a whole character, or with bytes that cannot become one. */
 static size_t whole_end(const char *text, size_t bytes)
 {
     char longer[8];
@@ -253,13 +253,13 @@ static size_t whole_end(const char *text, size_t bytes)
     return bytes;
 }
 
-/* What is not shown could be part of a stop string or of a character: or it would be late. */
+/* Held-back bytes must be a possible beginning of a stop string or of a character; otherwise they are late. */
 static bool must_wait(const char *text, size_t bytes, size_t shown, const pal_str *stops, size_t count)
 {
     static const char *const ends[] = {"\x80", "\xBF", "\x80\x80", "\xBF\xBF", "\x80\x80\x80", "\xBF\xBF\xBF"};
     size_t waits = bytes - shown, n = pal_utf8_char(text + shown, waits);
     for (size_t at = shown; at < bytes && (at < shown + (n ? n : 1) || whole_end(text + shown, at - shown) == 0); at++)
-        /* of which the first character may be a part, or not be complete before it */
+        /* its first character may be part of a stop string, or may end after its start */
         for (size_t i = 0; i < count; i++)
             if (bytes - at < stops[i].size && memcmp(text + at, stops[i].data, bytes - at) == 0) return true;
     for (size_t i = 0; i < sizeof ends / sizeof *ends && waits < 4; i++) {

@@ -1,4 +1,4 @@
-"""tools/test's own machinery: tasks side by side whose failures cannot get lost, and what the last line counts."""
+"""The scripts behind tools/test: parallel tasks whose failures are never lost, and the counts in the last line."""
 import os
 import pathlib
 import re

@@ -1,5 +1,5 @@
-/* test_support.c - which tokens a place may have: borders, byte pieces in whole UTF-8 characters, and <empty> among
- * them, in every order of revealing. */
+/* test_support.c - which tokens are allowed at a place: borders, byte pieces that form whole UTF-8 characters, and
+ * <empty>, in every order of revealing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #define SEED     20240607
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-/* A vocabulary of byte pieces, chosen at the edges of the UTF-8 table, of a word and of a part of one. */
+/* A vocabulary of byte pieces at the edges of the UTF-8 table, a word and a part of a word. */
 static const uint8_t edge_bytes[] = {0x41, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0,
                                      0xc2, 0xe0, 0xe1, 0xed, 0xf0, 0xf1, 0xf4, 0xff};
 
@@ -75,7 +75,7 @@ static void byte_start(byte_fill *b, int32_t blanks, int32_t min, int32_t max, p
     pal_fill_start(&b->fill);
 }
 
-/* The length of the character at text[bytes], by its code point: 0 if there is none. */
+/* The length of the character at text[bytes], by its code point; 0 if it is invalid. */
 static int32_t character_length(const uint8_t *text, int32_t bytes)
 {
     static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -90,7 +90,8 @@ static int32_t character_length(const uint8_t *text, int32_t bytes)
     return point >= min[length] && point <= 0x10ffff && !surrogate ? length : 0;
 }
 
-/* Runs of byte pieces are whole characters; <empty> ends the blank and respects its least length; the border holds. */
+/* Runs of byte pieces are whole characters; <empty> ends the blank and respects its minimum length; the border rule
+ * holds. */
 static bool is_good_fill(const int32_t *tokens, int32_t min, int32_t max, pal_first first)
 {
     uint8_t run[LONGEST];
@@ -156,7 +157,7 @@ static int32_t count_good_fills(int32_t min, int32_t max, pal_first first)
     return count;
 }
 
-/* All pages of up to 4 places in all orders: no invalid UTF-8, no dead end, and nothing valid is out of reach. */
+/* All pages of up to 4 places in all orders: no invalid UTF-8, no dead end, and every valid page is reachable. */
 static void rules_in_any_order_allow_all_good_fills_and_no_others(void **state)
 {
     (void)state;
@@ -212,7 +213,7 @@ static void byte_pieces_without_the_option_are_never_drawn(void **state)
     }
 }
 
-/* A pinned byte that belongs to no character cannot be completed: the rest is filled all the same. */
+/* A pinned byte that cannot be part of a character stays incomplete; the other places are still filled. */
 static void pin_that_breaks_a_character_leaves_the_rest_fillable(void **state)
 {
     (void)state;

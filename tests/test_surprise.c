@@ -1,4 +1,4 @@
-/* test_surprise.c - how likely each token of a text is: against the logits of a sequence and the score of a text. */
+/* test_surprise.c - the surprise of each token of a text: against the logits of a sequence and the score of a text. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -34,7 +34,7 @@ static size_t long_tokens(const pal_model *m)
     return n;
 }
 
-/* tiny-ar whose BOS is no token of the vocabulary; the block is to be freed behind the model. */
+/* tiny-ar with a BOS that is not in the vocabulary; free the block after the model. */
 static pal_model *open_without_bos(void **block)
 {
     static const char key[] = "tokenizer.ggml.bos_token_id";
@@ -59,7 +59,7 @@ static double log_softmax(const float *logits, int32_t vocab, int32_t id)
     return (double)logits[id] - max - log(sum);
 }
 
-/* How many tokens stand before id, the largest logit first, the lowest id among equals. */
+/* How many tokens come before id: the largest logit first, and the lowest id first among equals. */
 static int32_t rank_of(const float *logits, int32_t vocab, int32_t id)
 {
     int32_t before = 0;
@@ -67,7 +67,7 @@ static int32_t rank_of(const float *logits, int32_t vocab, int32_t id)
     return before;
 }
 
-/* Tolerance: exponentials and sums of a few hundred terms, rounded otherwise. */
+/* Tolerance: exponentials and sums of a few hundred terms with different rounding. */
 static void assert_follows(const pal_surprise_token *t, int32_t id, const float *logits, int32_t vocab, int32_t k)
 {
     assert_int_equal(t->id, id);
@@ -215,7 +215,7 @@ static void what_cannot_be_is_refused_and_says_why(void **state)
               *stored = open_test_model_as("tiny-ar", PAL_OPEN_AS_STORED);
     const int32_t beyond[] = {5, m->shape.vocab}, below[] = {-1, 5}, good[] = {5, 6};
     refuse(fills, good, 2, 1, PAL_E_UNSUPPORTED, SIZE_MAX, "fills blanks");
-    refuse(stored, good, 2, 1, PAL_E_OPTION, SIZE_MAX, "as stored");
+    refuse(stored, good, 2, 1, PAL_E_OPTION, SIZE_MAX, "PAL_OPEN_AS_STORED");
     refuse(m, good, 0, 1, PAL_E_TEXT, SIZE_MAX, "no text");
     refuse(m, good, 2, -1, PAL_E_OPTION, SIZE_MAX, "alternatives");
     refuse(m, good, 2, PAL_CANDIDATES + 1, PAL_E_OPTION, SIZE_MAX, "alternatives");
@@ -226,7 +226,8 @@ static void what_cannot_be_is_refused_and_says_why(void **state)
     pal_model_close(m);
 }
 
-/* A text that meets the damaged weight in its second window: the first is told, and a step that fails changes nothing. */
+/* A text that reaches the damaged weight in its second window: the first window gets results, and a failed step changes
+ * nothing. */
 static void damaged_weights_are_one_error_and_what_was_told_stays(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_together.c - several pages evaluated as one batch: every step, text and figure is the one the page has alone. */
+/* test_together.c - several pages evaluated as one batch: every step, text and number equals that of the page alone. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -113,7 +113,7 @@ static void together_in_too_small_a_block_changes_nothing(void **state)
     end(&b);
 }
 
-/* Regression: what the network is shown of such a page was written past the end of its array. */
+/* Regression: the network's input for such a page was written past the end of its array. */
 static void page_without_blanks_longer_than_the_context_asks_for_nothing(void **state)
 {
     (void)state;

@@ -175,7 +175,7 @@ static void encode_control_piece_matches_only_when_asked(void **state)
     close_vocab(&o);
 }
 
-/* Regression: found by fuzz_token; the piece took the dummy space for its own. */
+/* Regression, found by fuzz_token: the piece used the dummy space as its own. */
 static void encode_control_piece_with_a_space_leaves_the_prefix_alone(void **state)
 {
     (void)state;
@@ -221,7 +221,7 @@ static void encode_unused_piece_is_taken_apart_again(void **state)
     assert_encodes(o.vocab, "ab", 0, FIRST, FIRST + 1);
     assert_encodes(o.vocab, "abab", 0, FIRST, FIRST + 1, FIRST, FIRST + 1);
     assert_encodes(o.vocab, "ababc", 0, FIRST + 4); /* through two unused pieces to a used one */
-    assert_encodes(o.vocab, "c", 0, BYTE0 + 'c');   /* a single character has no parts but its bytes */
+    assert_encodes(o.vocab, "c", 0, BYTE0 + 'c');   /* the only parts of a single character are its bytes */
     assert_encodes(o.vocab, "dabd", 0, FIRST + 6, FIRST, FIRST + 1, FIRST + 6);
     close_vocab(&o);
 }
@@ -311,7 +311,7 @@ static void decode_prefixed_drops_one_space_of_the_first_text(void **state)
     assert_decodes(o.vocab, (int32_t[]){mark, mark, a}, 3, true, false, "  a");
     assert_decodes(o.vocab, (int32_t[]){b, a}, 2, true, false, "b a");
     assert_decodes(o.vocab, (int32_t[]){1, a}, 2, true, false, "a");
-    assert_decodes(o.vocab, (int32_t[]){1, a}, 2, true, true, "<s> a"); /* what is encoded so; "<s>a" has no space */
+    assert_decodes(o.vocab, (int32_t[]){1, a}, 2, true, true, "<s> a"); /* encoded in this way; "<s>a" has no space */
     assert_decodes(o.vocab, (int32_t[]){BYTE0 + 'x', a, UNK, 2}, 4, true, true, "x a<unk></s>");
     assert_decodes(o.vocab, (int32_t[]){BYTE0 + 'x', a, UNK, 2}, 4, true, false, "x a");
     close_vocab(&o);

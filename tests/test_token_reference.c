@@ -129,7 +129,7 @@ static void round_trip_of_each_pair_of_bytes_is_exact(void **state)
     close_vocab(&o);
 }
 
-/* No time is asserted, but what is quadratic would take minutes here. */
+/* No time is asserted, but quadratic work would take minutes here. */
 static void encode_a_megabyte_is_quick(void **state)
 {
     (void)state;
@@ -149,7 +149,7 @@ static void encode_a_megabyte_is_quick(void **state)
     close_vocab(&o);
 }
 
-/* A vocabulary in which one letter merges to pieces of 2, 4, ... 1024: the longest lookups there are. */
+/* A vocabulary in which one letter merges to pieces of 2, 4, ... 1024: the longest possible lookups. */
 static void encode_a_megabyte_with_the_longest_pieces_is_quick(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-"""tools/train/pictures: a run stopped and resumed is the run that was not, and its files hold what was trained.
+"""tools/train/pictures: a run that is stopped and resumed equals an uninterrupted one, and its files hold the trained
+weights.
 
 Needs packages of tests/requirements.txt; without them every test is skipped.  needs_torch and needs_training mark those
 that compute with PyTorch."""

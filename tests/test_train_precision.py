@@ -17,12 +17,12 @@ if torch:
 
 
 def step(_):
-    """Stands for a training step: told apart from the small product by what it is."""
+    """A stand-in for a training step; its identity distinguishes it from the small product."""
 
 
 class Choice(unittest.TestCase):
     def choose(self, asked, product, network):
-        """What is chosen where a product and a step take these times (bf16, fp32); what was measured; what was said."""
+        """The choice if a product and a step take these times (bf16, fp32); what was measured; what was printed."""
         times, measured, said = {"product": product, "step": network}, [], []
 
         def measure(work, kind):

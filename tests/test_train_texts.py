@@ -1,4 +1,4 @@
-"""tools/train: attention that keeps its probabilities, windows and masks, a run stopped and resumed.
+"""tools/train: attention with stored probabilities, windows and masks, a run that is stopped and resumed.
 
 Needs packages of tests/requirements.txt; without them every test is skipped.  needs_torch and needs_training mark those
 that compute with PyTorch."""
@@ -184,7 +184,7 @@ class Run(unittest.TestCase):
             tokens, hole = page
             pages += 1
             kept = [t for t in tokens if t != windows.EMPTY]
-            # at the page's start the vocabulary's own space stands for the one that was taken away
+            # at the start of a page the vocabulary's own space replaces the removed one
             self.assertEqual(corpus.text(kept).removeprefix(" "), corpus.text(ids).removeprefix(" "))
             self.assertTrue(all(h for t, h in zip(tokens, hole) if t == windows.EMPTY))
             for i, (t, h) in enumerate(zip(tokens[:-1], hole)):

@@ -1,7 +1,7 @@
-/* test_unet.c - the U-Net stage by stage against stored PyTorch outputs (float64), the same bits in every instruction
- * set.  Files that are refused are in test_unet_files.c.
+/* test_unet.c - the U-Net stage by stage against stored PyTorch outputs (float64), and the same bits in every
+ * instruction set.  Refused files are in test_unet_files.c.
  *
- * tools/make_unet_golden.py wrote models and outputs, from the weights as the files hold them. */
+ * tools/make_unet_golden.py wrote models and outputs, from the weights in the files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,13 +63,13 @@ static golden_case case_of(const golden *g, int index)
     return c;
 }
 
-/* How far a stage may be off: root mean square of the difference over that of the golden values, and the largest
- * difference over the largest value. */
+/* The allowed error of a stage: root mean square of the difference divided by that of the golden values, and the
+ * largest difference divided by the largest value. */
 typedef struct {
     double rms, max;
 } bounds;
 
-/* The comparison under way. */
+/* The current comparison. */
 typedef struct {
     const golden *g;
     const float *expected;
@@ -111,7 +111,7 @@ static int find_stage(const golden *g, const char *name)
     return -1;
 }
 
-/* One evaluation with each head there is; the second without the stage of the first. */
+/* One evaluation with each head; the second one without the stage of the first. */
 static void check_case(loaded *l, const golden *g, const golden_case *c, bounds allowed, bounds *worst)
 {
     const int sn = find_stage(g, "sn"), npr = find_stage(g, "npr");
@@ -164,8 +164,8 @@ static void every_stage_in_f32_is_near_pytorch(void **state)
     check(WITHOUT, "F32", PAL_ISA_REF, allowed);
 }
 
-/* Half precision keeps 11 bits: each weight is off by at most 2^-12 of itself, 2.4e-4; independent errors of that size
- * through six blocks stay below 1e-3. */
+/* Half precision keeps 11 bits: the relative error of a weight is at most 2^-12, 2.4e-4; independent errors of that
+ * size through six blocks stay below 1e-3. */
 static void every_stage_in_f16_is_near_pytorch(void **state)
 {
     (void)state;
@@ -221,7 +221,7 @@ static void every_instruction_set_gives_the_same_bits(void **state)
     }
 }
 
-/* What an evaluation leaves in the work space changes nothing. */
+/* The contents of the scratch memory do not affect an evaluation. */
 static void evaluations_do_not_depend_on_those_before(void **state)
 {
     (void)state;

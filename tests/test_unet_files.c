@@ -1,4 +1,4 @@
-/* test_unet_files.c - what files of U-Nets say, and those that are refused. */
+/* test_unet_files.c - U-Net files: their information, and files that are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ static void metadata_are_read(void **state)
     free(file.data);
 }
 
-/* Where the value of a key starts: behind its name and its type; of an array, its first element. */
+/* The offset of a key's value, after its name and type; for an array, of its first element. */
 static unsigned char *value_of(const buffer *file, const char *key)
 {
     const size_t length = strlen(key);
@@ -54,7 +54,7 @@ static unsigned char *value_of(const buffer *file, const char *key)
     return NULL;
 }
 
-/* A value written over in a copy of the file, and how opening answers. */
+/* A value that is overwritten in a copy of the file, and the result of opening it. */
 static void expect_refused(const buffer *file, const char *key, size_t element, uint32_t bits, pal_status status,
                            const char *part)
 {
@@ -138,7 +138,8 @@ static void hostile_metadata_are_refused(void **state)
     free(file.data);
 }
 
-/* A picture of 256 x 256 with levels of 4096 channels would want gigabytes: refused before anything is allocated. */
+/* A picture of 256 x 256 with levels of 4096 channels would need gigabytes: it is refused before anything is
+ * allocated. */
 static void layers_that_are_too_large_are_refused(void **state)
 {
     (void)state;
@@ -146,7 +147,7 @@ static void layers_that_are_too_large_are_refused(void **state)
     const uint32_t side = 256, wide = 4096;
     memcpy(value_of(&file, "unet.image.width"), &side, sizeof side);
     memcpy(value_of(&file, "unet.image.height"), &side, sizeof side);
-    expect_refused(&file, "unet.attention_levels", 0, 1, PAL_E_UNSUPPORTED, "4096 places");
+    expect_refused(&file, "unet.attention_levels", 0, 1, PAL_E_UNSUPPORTED, "4096 pixels");
     const uint32_t last = 2;
     memcpy(value_of(&file, "unet.attention_levels"), &last, sizeof last);
     expect_refused(&file, "unet.level_widths", 0, wide, PAL_E_UNSUPPORTED, "more values");
@@ -183,7 +184,7 @@ static void missing_and_unknown_tensors_are_refused(void **state)
     pal_error err;
     const void *image = aligned_copy(&block, file.data, file.size);
     assert_int_equal(pal_gguf_open(&gguf, image, file.size, &err), PAL_OK);
-    assert_int_equal(pal_unet_bind(&net, gguf, &err), PAL_E_UNSUPPORTED); /* npr.norm is left over */
+    assert_int_equal(pal_unet_bind(&net, gguf, &err), PAL_E_UNSUPPORTED); /* npr.norm is unused */
     pal_gguf_close(gguf);
     free(block);
     free(file.data);

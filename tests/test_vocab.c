@@ -1,4 +1,4 @@
-/* test_vocab.c - our own vocabulary as it is read, and files that lie. */
+/* test_vocab.c - reads our own vocabulary, and inconsistent files. */
 #include "token_testing.h"
 
 #include <math.h>
@@ -69,7 +69,7 @@ static void open_without_a_list_of_pieces_is_refused(void **state)
     (void)state;
     static const char *const texts[] = {"tokenizer.ggml.tokens is missing",
                                         "tokenizer.ggml.tokens is not an array of strings",
-                                        "the vocabulary has no or too many pieces"};
+                                        "the vocabulary has no pieces, or too many"};
     for (int kind = 0; kind < 3; kind++) {
         image m;
         image_begin(&m);
@@ -140,8 +140,8 @@ static void open_odd_pieces_is_harmless(void **state)
     close_vocab(&o);
 }
 
-/* "  x", "_ x", " _x", "__x" (with _ for U+2581) share a hash on purpose of the design, so do all spellings
- * of more spaces: 512 of them crowd one place of the table. */
+/* " x", "_ x", " _x", "__x" (with _ for U+2581) share a hash by design, and so do all spellings of more spaces: 512 of
+ * them have the same entry of the table. */
 static void open_crowded_hash_table_is_refused(void **state)
 {
     (void)state;

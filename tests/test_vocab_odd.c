@@ -1,4 +1,4 @@
-/* test_vocab_odd.c - vocabularies with odd values: they open, what is odd is left aside, and a note says so. */
+/* test_vocab_odd.c - vocabularies with odd values: they open, odd values are ignored, and a note says so. */
 #include "token_testing.h"
 
 #include <math.h>
@@ -9,8 +9,8 @@ static const char no_scores[] =
     "tokenizer.ggml.scores is missing, too short or not numbers: pieces without a score merge last";
 static const char no_types[] =
     "tokenizer.ggml.token_type is missing, too short or not numbers: pieces without a type are normal";
-static const char odd_merges[] = "merges of or to what is no piece of the vocabulary are left out";
-static const char no_bytes[] = "no piece writes some bytes: texts are read without them";
+static const char odd_merges[] = "merges that name pieces outside the vocabulary are ignored";
+static const char no_bytes[] = "some bytes have no piece: they are dropped from texts";
 
 static opened open_odd(image *m)
 {
@@ -49,7 +49,7 @@ static void open_special_id_outside_goes_on_without_it(void **state)
             char key[48], note[128];
             image m;
             snprintf(key, sizeof key, "tokenizer.ggml.%s", keys[k]);
-            snprintf(note, sizeof note, "%s is no token of the vocabulary: left aside", key);
+            snprintf(note, sizeof note, "%s is not a token of the vocabulary: ignored", key);
             image_begin_vocab(&m, small, 4);
             if (kind < 2) image_key_u32(&m, key, kind ? UINT32_MAX : 4);
             if (kind == 2) image_key(&m, key, PAL_GGUF_I32), image_put(&m, &less, 4);
@@ -95,7 +95,7 @@ static void open_flags_as_numbers_are_taken(void **state)
             image_key_str(&m, "tokenizer.ggml.add_bos_token", "false");
         opened o = open_odd(&m);
         assert_int_equal(pal_vocab_special(o.vocab)->add_bos, kind != 0);
-        assert_notes(o.vocab, kind < 2 ? NULL : "tokenizer.ggml.add_bos_token is neither true nor false: left aside",
+        assert_notes(o.vocab, kind < 2 ? NULL : "tokenizer.ggml.add_bos_token is neither true nor false: ignored",
                      NULL);
         close_vocab(&o);
     }
@@ -103,7 +103,7 @@ static void open_flags_as_numbers_are_taken(void **state)
 
 /* ---- SentencePiece: scores and types --------------------------------------------------------- */
 
-/* Regression: llama.cpp gives all pieces one score and the type normal; bytes are found by their names. */
+/* Regression: llama.cpp gives all pieces the same score and the type normal; bytes are found by their names. */
 static void open_without_scores_and_types_works(void **state)
 {
     (void)state;
@@ -128,7 +128,8 @@ static void open_without_scores_and_types_works(void **state)
     }
 }
 
-/* llama.cpp finds bytes by their names, whatever their types; a file that calls some pieces bytes means those. */
+/* llama.cpp finds bytes by their names, whatever their types; if a file marks some pieces as bytes, only those are
+ * bytes. */
 static void bytes_are_known_by_their_names_where_none_is_called_so(void **state)
 {
     (void)state;
@@ -197,8 +198,8 @@ static void open_odd_piece_keeps_the_others(void **state)
     (void)state;
     static char longer[1026];
     memset(longer, 'x', 1025);
-    static const char type[] = "a type in tokenizer.ggml.token_type is not 1 to 6: that piece is taken as normal";
-    static const char byte[] = "a byte piece is not written <0xNN>: that piece is taken as normal";
+    static const char type[] = "a type in tokenizer.ggml.token_type is not 1 to 6: that piece is treated as normal";
+    static const char byte[] = "a byte piece is not written <0xNN>: that piece is treated as normal";
     const struct {
         test_piece piece;
         const char *note;
@@ -210,9 +211,9 @@ static void open_odd_piece_keeps_the_others(void **state)
         {{"x", 0, -1, 0}, type, true},
         {{"<0xG0>", 0, 6, 0}, byte, false},
         {{"<0x0>", 0, 6, 0}, byte, false},
-        {{longer, 0, 1, 1025}, "a piece is longer than 1024 bytes: it matches no text and has none", false},
-        {{longer, 0, 3, 1025}, "a piece is longer than 1024 bytes: it matches no text and has none", false},
-        {{longer, 0, 4, 1025}, "a piece is longer than 1024 bytes: it matches no text and has none", false},
+        {{longer, 0, 1, 1025}, "a piece is longer than 1024 bytes: it is not used", false},
+        {{longer, 0, 3, 1025}, "a piece is longer than 1024 bytes: it is not used", false},
+        {{longer, 0, 4, 1025}, "a piece is longer than 1024 bytes: it is not used", false},
     };
     for (size_t i = 0; i < COUNT(odd); i++)
         for (int bpe = 0; bpe < 2; bpe++) {
@@ -234,7 +235,7 @@ static void open_odd_piece_keeps_the_others(void **state)
         }
 }
 
-/* Empty pieces, and the same piece twice: ids stay what they are, the first is found. */
+/* Empty pieces, and the same piece twice: ids do not change, and lookups find the first one. */
 static void open_empty_and_double_pieces_keep_all_ids(void **state)
 {
     (void)state;
@@ -264,7 +265,7 @@ static void encode_without_any_way_to_write_it_leaves_it_out(void **state)
 
 /* ---- byte-level BPE ---------------------------------------------------------------------------------- */
 
-/* Regression: what no piece writes became the unknown token, which is <|endoftext|> in some files. */
+/* Regression: text that no piece can write became the unknown token, which is <|endoftext|> in some files. */
 static void encode_bytes_that_no_piece_writes_are_left_out(void **state)
 {
     (void)state;
@@ -285,8 +286,8 @@ static void encode_bytes_that_no_piece_writes_are_left_out(void **state)
     close_vocab(&o);
 }
 
-/* Merges of or to what is no piece of text, malformed ones and ones that make too long a piece are left out; those
- * before and behind count. */
+/* Merges from or to something that is not a text piece, malformed merges, and merges to a piece that is too long are
+ * ignored; the merges before and after them are used. */
 static void open_merges_that_name_no_pieces_are_left_out(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_weights.c - weights to f32 and back, against what the `gguf` package makes of the same numbers
+/* test_weights.c - converts weights to f32 and back, against the results of the `gguf` package for the same numbers
  * (tools/make_kernel_golden.py). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,7 +83,7 @@ static void dequantize_every_type_equals_the_gguf_package(void **state)
     free(file.data);
 }
 
-/* Each part of a K block has a scale, a minimum and a fifth bit of its own: one part set, the others stay zero. */
+/* Each part of a K block has its own scale, minimum and fifth bit: if one part is set, the others stay zero. */
 static void dequantize_k_blocks_parts_do_not_touch_each_other(void **state)
 {
     (void)state;
@@ -128,7 +128,7 @@ static void dequantize_q4_0_low_nibbles_come_first(void **state)
     }
 }
 
-/* Too small for a scale that is a half, and for one whose inverse is finite. */
+/* Too small for a half-precision scale, and for a scale with a finite inverse. */
 static void quantize_weights_tiny_values_become_zero(void **state)
 {
     (void)state;

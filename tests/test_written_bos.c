@@ -1,4 +1,4 @@
-/* test_written_bos.c - texts that begin with a written BOS or another control piece: it stands first, and counts once. */
+/* test_written_bos.c - texts that begin with a written BOS or another control piece: it comes first, and only once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static void texts_with_control_pieces_come_back(void **state)
         for (unsigned flags = 0; flags < 4; flags++)
             if (!comes_back(o.vocab, text, strlen(text), flags)) fail_msg("\"%s\", flags %u", text, flags);
     }
-    /* Where control pieces are not written, the dummy space behind them still is one. */
+    /* If control pieces are not written, the dummy space after them still is. */
     assert_decodes(o.vocab, (int32_t[]){BOS_ID, SPACE_G}, 2, true, false, "G");
     assert_decodes(o.vocab, (int32_t[]){BOS_ID, SPACE_G}, 2, true, true, "<s> G");
     assert_decodes(o.vocab, (int32_t[]){BOS_ID, SPACE_G}, 2, false, false, " G");
@@ -64,7 +64,7 @@ static void prompt_with_a_written_bos_has_one(void **state)
     static const struct {
         const char *text;
         unsigned flags;
-        int32_t tokens[8]; /* the first; the rest is not looked at */
+        int32_t tokens[8]; /* the first; the rest is not read */
         int32_t count;
     } cases[] = {
         {"", 0, {BOS_ID}, 1},

@@ -1,4 +1,4 @@
-/* token_builder.h - vocabularies made in memory, for test_token.c and fuzz_token.c. */
+/* token_builder.h - makes vocabularies in memory, for test_token.c and fuzz_token.c. */
 #ifndef PAL_TOKEN_BUILDER_H
 #define PAL_TOKEN_BUILDER_H
 
@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A GGUF image in the making; image_end cuts it to its exact size, so that a sanitizer sees a step too far. */
+/* A GGUF image that is being written; image_end shrinks it to its exact size, so a sanitizer sees any access
+ * outside. */
 typedef struct {
     unsigned char *data;
     size_t size, capacity;
@@ -116,7 +117,7 @@ static inline void image_types(image *m, const test_piece *pieces, size_t count)
     for (size_t i = 0; i < count; i++) image_u32(m, (uint32_t)pieces[i].type);
 }
 
-/* A whole vocabulary of these pieces, with neither ids nor flags. */
+/* A whole vocabulary of these pieces, without ids and flags. */
 static inline void image_begin_vocab(image *m, const test_piece *pieces, size_t count)
 {
     image_begin(m);
@@ -138,7 +139,7 @@ static inline void bpe_name_of_byte(int byte, char name[3])
     name[2] = '\0';
 }
 
-/* Writes 256 pieces to pieces, one a byte, and their names to names. */
+/* Writes 256 pieces to pieces, one per byte, and their names to names. */
 static inline void make_bpe_bytes(test_piece *pieces, char names[256][3])
 {
     for (int b = 0; b < 256; b++) {
@@ -163,7 +164,7 @@ static inline void image_begin_bpe_pieces(image *m, const char *pre, const test_
     image_types(m, pieces, count);
 }
 
-/* A whole one, with neither ids nor flags. */
+/* A whole vocabulary, without ids and flags. */
 static inline void image_begin_bpe(image *m, const char *pre, const test_piece *pieces, size_t count,
                                    const char *const *merges, size_t merge_count)
 {

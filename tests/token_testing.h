@@ -1,4 +1,4 @@
-/* token_testing.h - what the tests of src/token share: opening, encoding in blocks of exact size, comparing. */
+/* token_testing.h - shared by the tests of src/token: opens vocabularies, encodes in blocks of exact size, compares. */
 #ifndef PAL_TOKEN_TESTING_H
 #define PAL_TOKEN_TESTING_H
 
@@ -139,7 +139,7 @@ static inline void assert_decodes(const pal_vocab *v, const int32_t *ids, size_t
     assert_memory_equal(out, expected, n);
 }
 
-/* A fixed sequence for every run and target (xorshift64*, Vigna 2016). */
+/* Random numbers; the sequence is the same in every run and on every target (xorshift64*, Vigna 2016). */
 static inline uint32_t next_random(uint64_t *state)
 {
     *state ^= *state >> 12;
@@ -148,7 +148,7 @@ static inline uint32_t next_random(uint64_t *state)
     return (uint32_t)((*state * 2685821657736338717u) >> 32);
 }
 
-/* One line of numbers; *line moves behind its line break.  Returns how many. */
+/* Reads one line of numbers and moves *line past its line break.  Returns their count. */
 static inline size_t parse_ids(const char **line, const char *end, int32_t *ids, size_t capacity)
 {
     size_t n = 0;
@@ -167,7 +167,7 @@ static inline size_t parse_ids(const char **line, const char *end, int32_t *ids,
     return n;
 }
 
-/* Each block of NAME.inp encodes to the line of numbers of NAME.out, and comes back.  Texts end with
+/* Each block of NAME.inp encodes to its line of numbers in NAME.out, and decodes back to the same text.  Texts end with
  * "\n__ggml_vocab_test__\n"; the line break before it is not part of them. */
 static inline void check_llama_cpp_vectors(const char *name, unsigned flags)
 {
@@ -207,7 +207,7 @@ static inline void check_llama_cpp_vectors(const char *name, unsigned flags)
     close_vocab(&o);
 }
 
-/* The image is no vocabulary, for this reason; it is freed. */
+/* Checks that the image is refused as a vocabulary, for this reason; frees it. */
 static inline void assert_refused(image *m, pal_status status, const char *text)
 {
     opened o;

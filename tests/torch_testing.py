@@ -1,4 +1,4 @@
-"""What the tests of the trainers and converters need: tools/test counts those that wait for PyTorch by this reason."""
+"""Shared by the tests of trainers and converters: tools/test counts tests that need PyTorch by this skip reason."""
 import importlib.util
 import unittest
 

@@ -1,4 +1,5 @@
-"""What tests/test_train_texts.py runs in processes of their own, where tools/train's modules have the names to themselves.
+"""The parts of tests/test_train_texts.py that run in separate processes, where no other modules share names with those
+of tools/train.
 
 usage: train_together.py sum SIZE FOLDER | step DATA FOLDER"""
 import pathlib
@@ -32,7 +33,7 @@ def steps(group, args):
 
 
 class Alone(Group):
-    """One process that computes the other's share itself."""
+    """One process that computes both shares."""
     rank, size = 0, 2
 
     def __init__(self, args, corpus):
@@ -50,7 +51,7 @@ class Alone(Group):
 
 
 def step(data, folder):
-    """Says by how much two processes and one differ after some steps, and how far the weights came."""
+    """Prints how much two processes and one differ after some steps, and how far the weights moved."""
     sys.argv[1:] = ["--data", data, "--out", folder, *TINY]
     args = train.parse_arguments()
     start(2, steps, args)

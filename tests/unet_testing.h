@@ -36,7 +36,7 @@ static inline loaded load(const buffer *file, unsigned isa)
     l.eps = malloc(l.size * sizeof *l.eps);
     l.second = malloc(l.size * sizeof *l.second);
     assert_true(l.block && l.eps && l.second);
-    memset(l.block, 0xff, arena.used + PAL_ARENA_SLACK); /* NaNs: what is read before it is written shows */
+    memset(l.block, 0xff, arena.used + PAL_ARENA_SLACK); /* NaNs show reads of unwritten memory */
     arena = pal_arena_in(l.block);
     pal_unet_layout(&l.scratch, &l.net, &arena);
     return l;

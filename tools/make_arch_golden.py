@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Stores what small networks of every causal architecture compute, for the tests of the engine.
+"""Stores the outputs of small networks of every causal architecture, for the tests of the engine.
 
 usage: make_arch_golden.py [SHARED]        (needs the packages of tools/convert/requirements.txt, torch among them)
 
-Random checkpoints of tools/convert/samples.py are converted by tools/convert, so that the files are what that makes:
+Random checkpoints of tools/convert/samples.py are converted by tools/convert:
   tests/golden/arch/NAME.gguf   F32, with a small tokenizer
   tests/golden/arch/NAME.bin    tokens, and the logits of all positions in float64, computed from that file; computed
                                 from the checkpoint as it was before the conversion they must agree
@@ -36,7 +36,7 @@ import reference  # noqa: E402
 import samples    # noqa: E402
 
 POSITIONS = 40
-# Float64 on both ways, so that only the order of sums differs; but the file has rope_freqs.weight in float32.
+# Both computations use float64, so only the order of sums differs; but the file has rope_freqs.weight in float32.
 AGREE, AGREE_FACTORS = 1e-11, 1e-5
 
 

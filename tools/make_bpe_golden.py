@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what tests/test_bpe.c compares with: texts and the tokens that the tokenizers package gives.
+"""Writes the golden files of tests/test_bpe.c: texts and their tokens by the tokenizers package.
 
 usage: make_bpe_golden.py TEXT      (needs the packages tokenizers and gguf)
 
@@ -8,8 +8,8 @@ and on texts made here, across spaces, digits and punctuation alike, so that tok
   tests/golden/token/bpe.gguf     the vocabulary, without tokenizer.ggml.pre, which the test puts in
   tests/golden/token/bpe.bin      texts and tokens, for each rule
 
-Some of its pieces cannot be made by merges (only Llama 3's rule takes them), some are user-defined, some are
-control pieces, which are plain text here.  The seed is fixed; the same packages and input give the same files.
+Some of its pieces cannot be made by merges (only Llama 3's rule uses them), some are user-defined, and some are control
+pieces, which are plain text here.  The seed is fixed; the same packages and input give the same files.
 
 bpe.bin: "PALBPE1\\n", then numbers, 7 bits a byte, the lowest first, the high bit set in all bytes but the last:
 the number of rules and of texts, and for each text its bytes, the bytes themselves, then until all rules had
@@ -71,7 +71,8 @@ class Texts:
         self.shares = [40, 12, 14, 8, 10, 10]
 
     def character(self):
-        """Assigned in the Unicode of this Python: later ones may be new to the package or to the engine."""
+        """Code points assigned in the Unicode version of this Python; the package or the engine may not know later
+        ones."""
         top = self.random.choice([0x7F, 0xFF, 0x24F, 0x52F, 0x1FFF, 0x33FF, 0xFFFF, 0x1FFFF, 0x10FFFF])
         while True:
             c = chr(self.random.randint(0, top))

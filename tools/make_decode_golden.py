@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Writes what tests/test_processors.c and tests/test_grammar*.c compare with.
+"""Writes the golden files of tests/test_processors.c and tests/test_grammar*.c.
 
 usage: make_decode_golden.py      (needs numpy)
 
-  tests/golden/decode/processors.bin   rows of logits, options, and the law, draws and log-probabilities that follow
-  tests/golden/decode/grammar.bin      grammars and texts: which are in the language, how far each could be
+  tests/golden/decode/processors.bin   rows of logits, options, and the resulting distribution, draws, log-probabilities
+  tests/golden/decode/grammar.bin      grammars and texts: which are in the language, the longest valid prefix of each
 The formulas and the parser below are written from the definitions, not from the engine: probabilities by numpy,
 grammars by an Earley parser, JSON by Python's json.  The seed is fixed; the same numpy gives the same files.
 
 All numbers are little-endian and packed.  processors.bin: "PALDEC1\\n", u32 cases, then for each: u32 n, tokens,
 biases, flags (1: allowed follows); i32 top_k, repeat_last_n, mirostat; f64 temperature, typical_p, top_p, min_p,
 repetition, frequency, presence, tau, eta, mu; f32 logits[n]; i32 tokens[]; (i32 id, f64 bias)[]; u8 allowed[n]
-if there; i32 outcome (0: a law, 1: no token is left, 2: not a number, then i32 at); for a law f64 law[n], 4 times
-(f64 u, i32 id, f64 logprob, f64 mu afterwards), and 5 times (i32 id or -1, f64 logprob).
+if there; i32 outcome (0: a distribution, 1: no token is left, 2: not a number, then i32 at); for a distribution
+f64 probs[n], 4 times (f64 u, i32 id, f64 logprob, f64 mu afterwards), and 5 times (i32 id or -1, f64 logprob).
 grammar.bin: "PALGBN1\\n", u32 grammars, then for each: u32 bytes, text, u32 texts, and for each: u32 bytes, text,
-i32 how many of its bytes can begin a text of the language (-1: not known), u8 whether it is one.
+i32 length of the longest valid prefix (-1: not known), u8 whether it is in the language.
 """
 import json
 import pathlib
@@ -31,7 +31,7 @@ CASES, NEAR = 1200, 1e-9
 # ---- processors ------------------------------------------------------------------------------------------
 
 class TooNear(Exception):
-    """Rounding could decide this case: another one is made."""
+    """The result of this case could depend on rounding: another one is made."""
 
 
 def apart(values, threshold):
@@ -41,7 +41,7 @@ def apart(values, threshold):
 
 
 def ranked(keys, ids):
-    """ids by falling key, the lowest id first among equals."""
+    """ids by decreasing key, the lowest id first among equals."""
     return sorted(ids, key=lambda i: (-keys[i], i))
 
 
@@ -56,7 +56,7 @@ def only(p, ids):
 
 
 def up_to(p, order, share):
-    """The first of order, until they have that share of p; the one that crosses is among them."""
+    """The first ids of order until their mass reaches that share of p, including the one that crosses it."""
     reached = np.cumsum([p[i] for i in order]) / p.sum()
     apart(reached[:-1], share)
     return order[:1 + int(np.sum(reached[:-1] < share))]
@@ -111,7 +111,7 @@ def processed(logits, o):
 
 
 def law_of(logits, o):
-    """(law, mass before the truncation of each token)"""
+    """(distribution, mass of each token before truncation)"""
     x = processed(logits, o)
     if np.all(np.isneginf(x)):
         return None, None
@@ -284,7 +284,7 @@ class Grammar:
         return self.new([[s] * k for k in range(least, most + 1)])
 
     def read(self, text):
-        """How many characters can begin a text of the language, whether it is one, what could come then."""
+        """The length in characters of the longest valid prefix, whether the text is complete, and what may follow."""
         sets = [self.close({("root", tuple(w), 0, 0) for w in self.rules["root"]}, [], 0)]
         for i, c in enumerate(text):
             moved = {(n, w, d + 1, f) for n, w, d, f in sets[-1]
@@ -316,7 +316,8 @@ class Grammar:
         return items
 
     def viable_bytes(self, raw):
-        """How many bytes of valid UTF-8 can begin a text of the language, and whether it is one."""
+        """The length in bytes of the longest prefix of valid UTF-8 in the language, and whether the text is
+        complete."""
         text = raw.decode()
         count, done, nexts = self.read(text)
         good = len(text[:count].encode())
@@ -351,7 +352,7 @@ class Maker:
         return out
 
     def tree(self, depth, rule, left):
-        """left: nothing was read yet in this rule, so that only later rules may be called."""
+        """left: this rule has not read anything yet, so it may only call later rules."""
         rng = self.rng
         inner = ["both"] * 3 + ["either"] * 2 + ["times"] * 2
         kind = rng.choice(["text"] * 3 + ["class"] * 2 + ["rule"] * 2 + inner * (depth > 0))
@@ -370,13 +371,13 @@ class Maker:
             return ("both", parts)
         if kind == "either":
             return ("either", [self.tree(depth - 1, rule, left) for _ in range(rng.randint(2, 3))])
-        # what stands first in a repetition may come after nothing, too
+        # the first element of a repetition may also come after nothing
         least, most = rng.choice([(0, None), (1, None), (0, 1), (2, 2), (1, 3), (2, None), (0, 0)])
         return ("times", self.tree(depth - 1, rule, True if left else left), least, most)
 
 
 def reads(tree):
-    """Always reads something, for sure."""
+    """Whether the tree always reads at least one character."""
     kind = tree[0]
     if kind == "text":
         return tree[1] != ""
@@ -399,7 +400,7 @@ def can_end(tree, ending):
 
 
 class Writer:
-    """GBNF of a tree, written in one of many ways."""
+    """GBNF of a tree, in one of many spellings."""
 
     def __init__(self, rng):
         self.rng = rng
@@ -443,7 +444,7 @@ class Writer:
 
 
 def some_text(rng, g, maker):
-    """Mostly what the grammar could read, one character at a time."""
+    """A text made one character at a time, mostly of characters that the grammar allows."""
     text = ""
     for _ in range(rng.choice([0, 1, 2, 4, 8, 14])):
         _, _, nexts = g.read(text)

@@ -9,8 +9,8 @@ u32 bytes, the stored bytes, and f32 values as read back: the types that the eng
 dequantize.bin: "PALDEQT1", u32 sections, then per section u32 tensor type, u32 values, u32 bytes, the stored bytes
 and f32 values as read back: every type that the engine reads, on blocks of random bits with hostile scales.
 
-test_weights.c wants the bytes and the values equal (of a NaN only that it is one).  Everything comes from fixed
-seeds, so the script makes the same files again.
+test_weights.c requires equal bytes and values (any NaN equals any other).  All seeds are fixed, so the script always
+makes the same files.
 """
 import pathlib
 import struct
@@ -24,7 +24,7 @@ BLOCK = 32
 
 
 def blocks():
-    """Random blocks of all magnitudes, and the ones in which rounding has something to decide."""
+    """Random blocks of all magnitudes, and blocks with values that are close to rounding boundaries."""
     rng = np.random.default_rng(20240)
     rows = [rng.standard_normal(BLOCK) * 10.0 ** rng.uniform(-6, 3) for _ in range(200)]
     rows.append(np.zeros(BLOCK))
@@ -55,10 +55,10 @@ def section(kind, x):
             + struct.pack("<I", stored.nbytes) + stored.tobytes() + back.astype("<f4").tobytes())
 
 
-# Bytes of a block, and where its half floats lie.
+# Bytes of a block, and the offsets of its half floats.
 LAYOUTS = {T.Q8_0: (34, [0]), T.Q4_0: (18, [0]), T.Q4_1: (20, [0, 2]), T.Q5_0: (22, [0]), T.Q5_1: (24, [0, 2]),
            T.Q4_K: (144, [0, 2]), T.Q5_K: (176, [0, 2]), T.Q6_K: (210, [208])}
-# Zeros, the least and the greatest subnormal, one, the greatest number, infinities, a NaN.
+# Zeros, the smallest and the largest subnormal, one, the largest number, infinities, a NaN.
 HALVES = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x3C00, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00]
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Stores what PyTorch computes, layer by layer, for tests/test_network.c.
+"""Stores PyTorch's outputs, layer by layer, for tests/test_network.c.
 
 usage: make_network_golden.py        (needs torch, numpy, gguf; writes tests/golden/network and tests/models)
 
-Two cases: the shape that ships (models/tales-ar.gguf, causal, tied output) and a small random bidirectional
-network with grouped keys and a separate output (tests/models/grouped.gguf, written here).  Everything is
-computed in float64 from the weights as the file stores them and kept as float32.
+Two cases: the shape that ships (models/tales-ar.gguf, causal, tied output) and a small random bidirectional network
+with grouped keys and a separate output (tests/models/grouped.gguf, written here).  Everything is computed in float64
+from the weights stored in the file, and stored as float32.
 
 A golden file holds int32 n, dim, layers, vocab, count; tokens [n]; positions [count]; then float32
 hidden [layers + 1, n, dim] (the embeddings, then the residual stream after each block) and logits [count, vocab].

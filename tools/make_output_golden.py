@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/outputs: what the command prints for the runs of tests/output_cases.py.
+"""Writes tests/golden/outputs: the output of the command for the runs of tests/output_cases.py.
 
     cmake --preset release && cmake --build build/release && tools/make_output_golden.py
 
-Only when outputs are meant to change; the difference then says what changed for people, and goes into the CHANGELOG."""
+Run it only if outputs are meant to change; the diff then shows what changes for users, and belongs in the CHANGELOG."""
 import pathlib
 import sys
 

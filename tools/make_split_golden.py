@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what tests/test_split.c compares with: texts, and the words that the tokenizers package cuts them into.
+"""Writes the golden file of tests/test_split.c: texts, and their words by the tokenizers package.
 
 usage: make_split_golden.py [--seed N] [--texts N]      (needs the packages tokenizers and gguf)
 
 The rules are the regular expressions that the models' tokenizers publish; where llama.cpp replaces one of them by
-another that its own matcher can run (tekken, gpt-4o), the published one stands here.  The texts are those of
-make_bpe_golden.py, with more of what these rules tell apart: cases, marks, title case, signs before letters.
+another that its own matcher can run (tekken, gpt-4o), the published one is used here.  The texts are those of
+make_bpe_golden.py, with more cases that these rules distinguish: cases, marks, title case, signs before letters.
 
   tests/golden/token/split.bin    "PALSPL1\\n", then numbers, 7 bits a byte, the lowest first, the high bit set in all
 bytes but the last: the number of rules, for each the bytes of its name and the name; the number of texts, for each its

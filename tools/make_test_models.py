@@ -9,7 +9,7 @@ vocabularies hold words, letters, brackets, backslashes, non-ASCII characters an
   tiny-ar      llama, the causal twin
   tiny-odd     llada, F32, heads of width 12 in groups, separate output, shifted logits, neither <empty> nor bytes
   tiny-nomask  llada, F16, no mask token
-The same script gives the same bytes."""
+The script always gives the same bytes."""
 import pathlib
 import sys
 
@@ -57,7 +57,8 @@ def add_tokenizer(writer, pieces, types, causal):
 
 
 def tensors(rng, pieces, dim, layers, heads, kv_heads, hidden, tied):
-    """Pairs of name and values.  <empty> is like <mask>, so that it is drawn often; so are some brackets, in places."""
+    """Pairs of name and values. <empty> is similar to <mask>, so it is drawn often; so are some brackets at some
+    positions."""
     head_dim = dim // heads
     rows = rng.standard_normal((len(pieces), dim)) * 0.6
     for i, piece in enumerate(pieces):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what tests/test_token.c compares with: texts and the tokens that the sentencepiece package gives.
+"""Writes the golden files of tests/test_token_reference.c: texts and their tokens by the sentencepiece package.
 
 usage: make_token_golden.py VOCAB.model TEXT_DIR      (needs the packages sentencepiece, protobuf, gguf, numpy)
 
@@ -9,8 +9,8 @@ without tensors and a list of texts:
   tests/golden/token/variant.gguf    a part of it, with unused pieces and more user-defined ones    variant.bin
   tests/golden/token/nobytes.gguf    the same without byte pieces                                   nobytes.bin
 
-Texts hold neither invalid UTF-8 nor U+2581: there the engine differs from the package on purpose.  The seed
-is fixed; the same packages and inputs give the same files.
+Texts have neither invalid UTF-8 nor U+2581, for which the engine deliberately differs from the package.  The seed is
+fixed; the same packages and inputs give the same files.
 
 A .bin file: "PALTOK1\\n", u32 texts, and for each u16 bytes, the bytes, u16 n, u16 ids[n] with the dummy
 prefix, u16 m, u16 k, u16 ids[m]: the tokens without the prefix are these m and then the last k of the n.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes small random picture networks and what PyTorch computes with them, stage by stage, for tests/test_unet.c.
+"""Writes small random picture networks and PyTorch's outputs of them, stage by stage, for tests/test_unet.c.
 
 usage: make_unet_golden.py        (needs torch, numpy, gguf; writes tests/models/unet-*.gguf and tests/golden/unet)
 
@@ -7,7 +7,7 @@ usage: make_unet_golden.py        (needs torch, numpy, gguf; writes tests/models
                 without), Gamma; Q8_0 and F16
   unet-plain    9 x 7 colour, patch 1, three levels, no labels, heads or Gamma; F32
 
-Everything is computed in float64 from the weights as the file stores them and kept as float32.
+Everything is computed in float64 from the weights stored in the file, and stored as float32.
 
 A golden file holds int32 width, height, channels, stages, cases, 0; for each stage 24 bytes of name (zeros after it),
 int32 places and int32 channels; then for each case float64 time, int32 label (-1: none), int32 0, float32
@@ -32,7 +32,7 @@ PLAIN = Shape(width=7, height=9, channels=3, patch=1, widths=(8, 8, 16), blocks=
 
 
 def random_weights(module, rng, prefix=""):
-    """Gains about 1, biases and scales about 0, matrices that keep the size of what goes through them."""
+    """Gains near 1, biases and scales near 0, matrices that preserve the magnitude of their input."""
     weights = {}
     for name, p in module.state_dict().items():
         values = rng.standard_normal(tuple(p.shape)).astype(np.float32)

@@ -4,13 +4,13 @@ marks, white space.
 
 usage: make_unicode_tables.py [FOLDER]      (default: where Debian's package unicode-data puts its files)
 
-Read are UnicodeData.txt (general categories L*, N*, P*, S*, M*) and PropList.txt (White_Space).  Code points that
-are in none of these classes, unassigned ones among them, have class 0.
+The inputs are UnicodeData.txt (general categories L*, N*, P*, S*, M*) and PropList.txt (White_Space).  Code points in
+none of these classes, including unassigned ones, have class 0.
 
-Runs of code points of one class are stored as their length, 7 bits a byte, the lowest first, the high bit set in all
-bytes but the last, and the class.  Of letters that are upper and lower case in turn (Latin, Cyrillic, Coptic) a run is
-one with both bits, the first upper.  So the table is a third of what code points in full would be once compressed; for
-looking up, every 32nd run is listed with its first code point.
+A run of code points of one class is stored as its length, 7 bits per byte, lowest first, with the high bit set in all
+bytes but the last, and the class.  Letters that are alternately upper and lower case (Latin, Cyrillic, Coptic) form one
+run with both bits, the first upper.  After compression the table has a third of the size of one with full code points.
+For lookups, every 32nd run is listed with its first code point.
 """
 import pathlib
 import re

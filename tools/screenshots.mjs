@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/* Makes the README's pictures of the page, docs/page.png, docs/phone.png and docs/pictures.png, from build/site in
+/* Makes the README's screenshots of the page, docs/page.png, docs/phone.png and docs/pictures.png, from build/site in
  * Chromium.
  *
  *   node tools/screenshots.mjs        after tools/demo --no-serve and `npm ci --prefix tests/browser` */
@@ -17,7 +17,7 @@ async function filled(tab) {
   await fill(tab);
 }
 
-/** Four samplers side by side, with the page's own choice of them. */
+/** Four samplers side by side, in the page's default selection. */
 async function compared(tab) {
   await tab.until(() => / is ready/.test(document.querySelector('[data-part=picture-progress]')?.textContent ?? ''), null, 'the model is ready');
   await tab.page.fill('#picture-option-seed', String(SEED));

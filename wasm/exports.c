@@ -1,13 +1,12 @@
-/* exports.c - palimpsest.h as flat functions for JavaScript: numbers and pointers in, numbers and pointers out.
+/* exports.c - functions for JavaScript that both WebAssembly engines have: memory, hashes and models.
  *
- * web/src/engine.ts is the other side and only moves bytes.  Functions of palimpsest.h that are flat already
- * (pal_tokenize, pal_step, ...) are exported as they are; the list is in wasm/CMakeLists.txt.  Those that take or give
- * structures do so as arrays, whose layouts are enums here, and the JavaScript names the same fields in the same
- * order.
+ * JavaScript can pass only numbers and pointers.  Functions of palimpsest.h that need no more (pal_tokenize, pal_step,
+ * ...) are exported unchanged; wasm/CMakeLists.txt lists them.  For those with structs, the functions here and in the
+ * files below use arrays of numbers instead; web/src/engine.ts, the other side, has the same fields in the same order.
  *
- * There are two engines, so that nobody downloads what he does not use: of texts (pages.c, generate.c) and of pictures
- * (pictures.c).  Each names its networks and checks its own kernels; this file is in both.  A module is single-threaded
- * and keeps no state of its own. */
+ * There are two engines, so that a page downloads only what it uses: one for texts (pages.c, generate.c) and one for
+ * pictures (pictures.c).  Each lists its networks and checks its own kernels; this file is in both.  A module is
+ * single-threaded and has no state of its own. */
 #include "palimpsest.h"
 #include "core/sha256.h"
 #include "memory.h"
@@ -15,16 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FROM_SYSTEM = 1 << 30 }; /* bytes that malloc surely takes at once: from 2 GiB on it refuses */
+enum { FROM_SYSTEM = 1 << 30 }; /* bytes that one malloc can still allocate: it refuses 2 GiB and more */
 
-/* What malloc has taken and is given back it keeps at the end of its memory, where the next block can begin with it. */
+/* Makes malloc take this much memory from the system.  After the free, it is at the end of malloc's memory, and the
+ * next block can start in it. */
 static void reserve(size_t bytes)
 {
     void *volatile taken = malloc(bytes);
     free(taken);
 }
 
-/* Where a model's image and everything JavaScript writes lies: 64-byte aligned; NULL when memory cannot grow. */
+/* Allocates a 64-byte aligned block for a model's image or other data from JavaScript; NULL if memory cannot grow. */
 void *pw_alloc(size_t bytes)
 {
     if (bytes > SIZE_MAX - 63) return NULL;
@@ -32,8 +32,9 @@ void *pw_alloc(size_t bytes)
     return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 }
 
-/* The block p of pw_alloc with another size, and what is in it; NULL when memory cannot grow, and the block is then gone.
- * The last block stays where it is, so that a model whose length is not known before takes no more than its own memory. */
+/* Resizes the block p of pw_alloc and keeps its contents.  If memory cannot grow, frees the block and returns NULL.
+ * The last block in memory is resized in place, so that a model whose length is not known in advance needs no second
+ * copy. */
 void *pw_resize(void *p, size_t old_bytes, size_t bytes)
 {
     if (bytes > old_bytes) reserve(bytes - old_bytes);
@@ -79,7 +80,7 @@ pal_model *pw_model_open(void *image, size_t bytes, pal_error *err)
     return pal_model_open(&model, image, bytes, 0, err) ? NULL : model;
 }
 
-/* pal_error as JavaScript reads it: its three fields, each 4 bytes. */
+/* JavaScript reads pal_error as three fields of 4 bytes. */
 _Static_assert(sizeof(pal_error) == 12 && offsetof(pal_error, text) == 4 && offsetof(pal_error, offset) == 8,
                "engine.ts reads errors as three words");
 

@@ -1,7 +1,7 @@
-/* generate.c - the engine of texts: sequences, generation and surprise as flat functions for JavaScript.
+/* generate.c - functions of the text engine for JavaScript: sequences, generation and surprise.
  *
- * web/src/generator.ts and surprise.ts are the other side.  Functions of a pal_sequence and a pal_generator that are flat
- * already are exported as they are. */
+ * web/src/generator.ts and surprise.ts are the other side.  Functions of pal_sequence and pal_generator that take only
+ * numbers and pointers are exported unchanged. */
 #include "palimpsest.h"
 #include "core/options.h"
 #include "memory.h"
@@ -11,7 +11,7 @@
 
 /* ---- sequences --------------------------------------------------------------------------------------- */
 
-/* The first word is what pal_sequence_append and the like are given. */
+/* JavaScript reads the first field and passes it to pal_sequence_append and other functions of a pal_sequence. */
 typedef struct {
     pal_sequence *sequence;
     void *block;
@@ -25,7 +25,7 @@ static pal_sequence_options sequence_options(int32_t max_tokens, int32_t kv)
     return o;
 }
 
-/* Bytes that a sequence of max_tokens tokens takes; kv -1: the default type of keys and values.  Negative: an error. */
+/* The size in bytes of a sequence of max_tokens tokens, or -1 after an error.  kv -1: the default type of the cache. */
 double pw_sequence_bytes(const pal_model *model, int32_t max_tokens, int32_t kv, pal_error *err)
 {
     pal_sequence_options o = sequence_options(max_tokens, kv);
@@ -49,10 +49,7 @@ pw_sequence *pw_sequence_start(const pal_model *model, int32_t max_tokens, int32
     if (s) s->block = pw_alloc(bytes);
     if (s && s->block && !pal_sequence_init(&s->sequence, model, &o, s->block, bytes, err)) return s;
     if (!s || !s->block)
-        *err = (pal_error){PAL_E_MEMORY,
-                           "not enough memory for the keys and values of so many tokens: a shorter context, or keys "
-                           "and values of type "
-                           "Q8_0, take less",
+        *err = (pal_error){PAL_E_MEMORY, "not enough memory for keys and values; lower `room` or use kv: 'Q8_0'",
                            SIZE_MAX};
     pw_sequence_end(s);
     return NULL;
@@ -60,7 +57,7 @@ pw_sequence *pw_sequence_start(const pal_model *model, int32_t max_tokens, int32
 
 /* ---- generation -------------------------------------------------------------------------------------- */
 
-/* The first word is what pal_generator_step and the like are given. */
+/* JavaScript reads the first field and passes it to pal_generator_step and other functions of a pal_generator. */
 typedef struct {
     pal_generator *generator;
     pal_grammar *grammar;
@@ -82,12 +79,12 @@ static pal_status begin(pw_generation *g, pal_sequence *sequence, const pal_gene
     if (status) return status;
     g->block = pw_alloc(bytes);
     if (g->block) return pal_generator_init(&g->generator, sequence, options, g->block, bytes, err);
-    *err = (pal_error){PAL_E_MEMORY, "no memory to generate with these options", SIZE_MAX};
+    *err = (pal_error){PAL_E_MEMORY, "not enough memory to generate with these options", SIZE_MAX};
     return PAL_E_MEMORY;
 }
 
-/* options[] by the rows of pal_generate_table; biases[bias_count] lie as pal_logit_bias does in memory; stops[stop_count + 1]
- * are offsets into stop_text; grammar_bytes 0: no grammar. */
+/* options[] has the rows of pal_generate_table; biases[bias_count] has the memory layout of pal_logit_bias;
+ * stops[stop_count + 1] are offsets into stop_text; grammar_bytes 0: no grammar. */
 pw_generation *pw_generate_start(pal_sequence *sequence, const double *options, const pal_logit_bias *biases,
                                  size_t bias_count, const char *stop_text, const uint32_t *stops, size_t stop_count,
                                  const char *grammar, size_t grammar_bytes, pal_error *err)
@@ -108,7 +105,7 @@ pw_generation *pw_generate_start(pal_sequence *sequence, const double *options, 
         o.grammar = g->grammar;
         if (!status) status = begin(g, sequence, &o, err);
     } else
-        *err = (pal_error){PAL_E_MEMORY, "no memory to generate", SIZE_MAX};
+        *err = (pal_error){PAL_E_MEMORY, "not enough memory to generate", SIZE_MAX};
     free(texts); /* copied */
     if (!status) return g;
     pw_generate_end(g);
@@ -138,13 +135,13 @@ _Static_assert(sizeof(pal_logit_bias) == 16 && offsetof(pal_logit_bias, bias) ==
 
 /* ---- surprise ---------------------------------------------------------------------------------------- */
 
-enum { EXPECTED = 5 }; /* likeliest tokens told in each place */
+enum { EXPECTED = 5 }; /* number of alternatives per token */
 _Static_assert(sizeof(pal_surprise_token) == 16 + 12 * PAL_CANDIDATES && offsetof(pal_surprise_token, logprob) == 8 &&
                    offsetof(pal_surprise_token, alternative_id) == 16 &&
                    offsetof(pal_surprise_token, alternative_logprob) == 96,
                "surprise.ts reads tokens where they lie");
 
-/* What pal_surprising_step and the like are given. */
+/* JavaScript passes the result to pal_surprising_step and the other functions of a pal_surprising. */
 pal_surprising *pw_surprise_start(const pal_model *model, const int32_t *tokens, size_t n, pal_error *err)
 {
     pal_surprising *job;

@@ -1,4 +1,4 @@
-/* pages.c - the engine of texts: pages and scores as flat functions for JavaScript; generation is in generate.c. */
+/* pages.c - functions of the text engine for JavaScript: pages and scores.  Generation is in generate.c. */
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
@@ -12,7 +12,7 @@
 const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS};
 const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 
-/* Whether this machine computes with the best kernels of this build what it should. */
+/* Whether the best kernels of this build compute correct results on this machine. */
 int pw_self_check(void)
 {
     return pal_self_check(pal_cpu_isa());
@@ -20,7 +20,7 @@ int pw_self_check(void)
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
-/* A page being filled and room to look at it. */
+/* A page being filled, and buffers to read it. */
 typedef struct {
     pal_session *session;
     size_t count;
@@ -36,7 +36,7 @@ void pw_fill_end(pw_fill *f)
     free(f);
 }
 
-/* options[] by the rows of pal_infill_table; pins[pin_count] are triples blank, index, id: pal_pin as it lies in memory. */
+/* options[] has the rows of pal_infill_table; pins[pin_count] has the memory layout of pal_pin: blank, index, id. */
 pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_bytes, const double *options,
                        const pal_pin *pins, size_t pin_count, pal_error *err)
 {
@@ -49,7 +49,7 @@ pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_byt
     pw_fill *f = calloc(1, sizeof *f);
     if (f) f->block = pw_alloc(bytes);
     if (!f || !f->block) {
-        *err = (pal_error){PAL_E_MEMORY, "no memory to fill this page", SIZE_MAX};
+        *err = (pal_error){PAL_E_MEMORY, "not enough memory to fill this page", SIZE_MAX};
         pw_fill_end(f);
         return NULL;
     }
@@ -60,7 +60,7 @@ pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_byt
     f->count = pal_session_tokens(f->session, NULL, 0);
     f->places = calloc(f->count + 1, sizeof *f->places);
     if (f->places) return f;
-    *err = (pal_error){PAL_E_MEMORY, "no memory to fill this page", SIZE_MAX};
+    *err = (pal_error){PAL_E_MEMORY, "not enough memory to fill this page", SIZE_MAX};
     pw_fill_end(f);
     return NULL;
 }
@@ -70,8 +70,8 @@ int pw_fill_step(pw_fill *f, pal_error *err)
     return pal_step(f->session, err);
 }
 
-/* Evaluates for all of fills[count] that need it as one batch, so that their next steps do not.  Where memory is short
- * nothing happens, and each evaluates for itself. */
+/* Makes the evaluations that the next steps of fills[count] need, as one batch.  Without enough memory it does nothing,
+ * and each step makes its own evaluation. */
 int pw_fill_together(const pal_model *model, pw_fill *const *fills, int32_t count)
 {
     int64_t tokens = 0;
@@ -103,14 +103,14 @@ void pw_fill_progress(const pw_fill *f, int32_t out[PROGRESS])
     memcpy(out, words, sizeof words);
 }
 
-/* The text for a reader, and where the places stand in it. */
+/* Writes the text for a reader, and sets the positions of f->places in it. */
 size_t pw_fill_reading(pw_fill *f, char *text, size_t capacity)
 {
     pal_session_tokens(f->session, f->places, f->count);
     return pal_session_reading(f->session, text, capacity, f->places, f->count);
 }
 
-/* The places as pw_fill_reading left them.  engine.ts reads pal_place as it lies in memory. */
+/* The places as of the last pw_fill_reading.  engine.ts reads the memory of pal_place directly. */
 const pal_place *pw_fill_places(const pw_fill *f)
 {
     return f->places;
@@ -125,7 +125,7 @@ _Static_assert(sizeof(pal_pin) == 12, "engine.ts writes pins as three words");
 
 /* ---- scores ------------------------------------------------------------------------------------------ */
 
-/* options[] by the rows of pal_score_table. */
+/* options[] has the rows of pal_score_table. */
 pal_scoring *pw_score_start(const pal_model *model, const char *text, size_t bytes, const double *options,
                             pal_error *err)
 {

@@ -1,4 +1,4 @@
-/* pictures.c - the engine of pictures: drawings and likelihoods as flat functions for JavaScript.
+/* pictures.c - functions of the picture engine for JavaScript: drawings and likelihoods.
  *
  * web/src/painter.ts is the other side. */
 #include "palimpsest.h"
@@ -14,13 +14,13 @@
 const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_UNETS};
 const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 
-/* Whether this machine computes with the best kernels of this build what it should. */
+/* Whether the best kernels of this build compute correct results on this machine. */
 int pw_self_check(void)
 {
     return pal_self_check(pal_cpu_isa()) && pal_self_check_pictures(pal_cpu_isa());
 }
 
-/* ---- what a model is --------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------------------ */
 
 enum { INFO = 8 };
 void pw_image_info(const pal_model *model, double out[INFO])
@@ -42,7 +42,7 @@ const char *pw_image_neighbours(const pal_model *model)
     return pal_model_image(model)->neighbours;
 }
 
-/* What a sampler needs and the model has not; NULL: nothing. */
+/* A text that says what the sampler needs and the model lacks; NULL: nothing. */
 const char *pw_image_missing(const pal_model *model, int sampler)
 {
     const char *why = NULL;
@@ -51,13 +51,13 @@ const char *pw_image_missing(const pal_model *model, int sampler)
 
 /* ---- options ----------------------------------------------------------------------------------------- */
 
-/* What is given of a picture by the rows of pal_image_table, and times[time_count] or NULL, which are as many steps. */
+/* Options from JavaScript: options[] has the rows of pal_image_table; times[time_count], one per step, may be NULL. */
 typedef struct {
     const double *options, *times;
     int32_t time_count;
 } given;
 
-/* Puts it into o; labels NULL: any. */
+/* Copies them to *o; labels may be NULL. */
 static void take_options(pal_image_options *o, const given *g, const int32_t *labels)
 {
     if (g->times) o->steps = g->time_count;
@@ -67,15 +67,15 @@ static void take_options(pal_image_options *o, const given *g, const int32_t *la
     o->times = g->times;
 }
 
-/* Times that are not as many as steps would be read beyond their end. */
+/* If there were fewer times than steps, the library would read beyond their end. */
 static pal_status check_times(const pal_image_options *o, const given *g, pal_error *err)
 {
     if (!o->times || o->steps == g->time_count) return PAL_OK;
-    *err = (pal_error){PAL_E_OPTION, "steps and times are not as many as each other: give one of the two", SIZE_MAX};
+    *err = (pal_error){PAL_E_OPTION, "steps and times do not agree: give only one of them", SIZE_MAX};
     return PAL_E_OPTION;
 }
 
-/* Which sampler they choose, or `standard`. */
+/* The sampler in options[]; `standard` if there is none. */
 static pal_image_sampler sampler_of(const double *options, pal_image_sampler standard)
 {
     pal_image_options o = {.sampler = standard};
@@ -87,7 +87,7 @@ static pal_image_sampler sampler_of(const double *options, pal_image_sampler sta
 
 typedef struct {
     pal_drawing *drawing;
-    double *times; /* read until the drawing starts, which its first step does */
+    double *times; /* a copy: the library reads times in the first step */
     void *block;
 } pw_drawing;
 
@@ -101,11 +101,11 @@ void pw_image_end(pw_drawing *d)
 
 static pal_status no_memory(pal_error *err)
 {
-    *err = (pal_error){PAL_E_MEMORY, "no memory for so many pictures at once", SIZE_MAX};
+    *err = (pal_error){PAL_E_MEMORY, "not enough memory for so many pictures at once", SIZE_MAX};
     return PAL_E_MEMORY;
 }
 
-/* A copy of times[count], to be freed; NULL where there is no memory for one. */
+/* A copy of times[count], which the caller frees; NULL if there is not enough memory. */
 static double *copy_times(const double *times, int32_t count)
 {
     const size_t bytes = pal_times((size_t)count, sizeof *times);
@@ -123,7 +123,7 @@ static pal_status begin(pw_drawing *d, const pal_model *model, const pal_image_o
     return d->block ? pal_image_init(&d->drawing, model, o, d->block, bytes, err) : no_memory(err);
 }
 
-/* options[] by the rows of pal_image_table; labels[count], times[time_count], known[height, width, channels] and
+/* options[] has the rows of pal_image_table; labels[count], times[time_count], known[height, width, channels] and
  * mask[height, width] may be NULL. */
 pw_drawing *pw_image_start(const pal_model *model, const double *options, const int32_t *labels, const double *times,
                            int32_t time_count, const uint8_t *known, const uint8_t *mask, pal_error *err)
@@ -162,7 +162,7 @@ void pw_image_progress(const pw_drawing *d, double out[PROGRESS])
     put_progress(pal_drawing_progress(d->drawing), out);
 }
 
-/* view: 0 what is predicted, 1 the state; pixels[height, width, channels]. */
+/* Writes pixels[height, width, channels]; view 0: the predicted picture, 1: the state. */
 void pw_image_pixels(const pw_drawing *d, int view, int32_t index, uint8_t *pixels)
 {
     pal_image_pixels(d->drawing, view ? PAL_IMAGE_STATE : PAL_IMAGE_PREDICTED, index, pixels);
@@ -184,7 +184,8 @@ void pw_likelihood_end(pw_likelihood *l)
     free(l);
 }
 
-/* By the rows of pal_likelihood_table; the picture's sampler with its own defaults, but as many steps as a bound has. */
+/* own[] has the rows of pal_likelihood_table.  o.picture gets the defaults of the sampler in picture[], but the number
+ * of steps of pal_likelihood_defaults. */
 static pal_likelihood_options likelihood_options(const pal_model *model, const double *picture, const double *own)
 {
     pal_likelihood_options o = {0};
@@ -207,8 +208,8 @@ static pal_status begin_likelihood(pw_likelihood *l, const pal_model *model, con
     return l->block ? pal_likelihood_init(&l->job, model, o, pixels, l->block, bytes, err) : no_memory(err);
 }
 
-/* options[] by the rows of pal_image_table, own[] by those of pal_likelihood_table; pixels[count, height, width, channels];
- * labels[count] and times[time_count] may be NULL. */
+/* options[] has the rows of pal_image_table, own[] those of pal_likelihood_table.  Measures pixels[count, height,
+ * width, channels]; labels[count] and times[time_count] may be NULL. */
 pw_likelihood *pw_likelihood_start(const pal_model *model, const double *options, const double *own,
                                    const int32_t *labels, const double *times, int32_t time_count,
                                    const uint8_t *pixels, pal_error *err)

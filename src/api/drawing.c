@@ -1,4 +1,4 @@
-/* drawing.c - a batch of pictures being drawn, in the caller's block: palimpsest.h's drawings on top of image/. */
+/* drawing.c - pal_drawing: a batch of pictures being drawn with the samplers of image/, in the caller's block. */
 #include "../network/picture.h"
 #include "../network/model.h"
 
@@ -24,8 +24,8 @@ pal_status pal_image_check(const pal_model *m, const pal_image_options *o, pal_e
     return pal_denoise_check(o, &shape, &m->picture->schedule, err);
 }
 
-/* Measures with base NULL, filling the caller's *d on the way; otherwise places, and the drawing is the first thing in
- * the block. */
+/* If the arena has no block, only measures, using the caller's *d.  Otherwise places the drawing first in the block,
+ * and its arrays after it. */
 static pal_drawing *lay_out(pal_drawing *d, const pal_model *m, const pal_image_options *o, pal_arena *arena)
 {
     pal_drawing *placed = pal_take(arena, 1, sizeof *placed);
@@ -53,7 +53,7 @@ pal_status pal_image_bytes(const pal_model *m, const pal_image_options *o, size_
     if (status) return status;
     lay_out(&measured, m, o, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "so many pictures do not fit into memory: draw fewer together", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for so many pictures: draw fewer at a time", SIZE_MAX);
     return PAL_OK;
 }
 
@@ -65,7 +65,7 @@ pal_status pal_image_init(pal_drawing **out, const pal_model *m, const pal_image
     pal_status status = pal_image_bytes(m, o, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
-        return pal_fail(err, PAL_E_MEMORY, "the block lent to the pictures is too small", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the memory block for the drawing is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_drawing *d = lay_out(&unplaced, m, o, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);

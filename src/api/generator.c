@@ -1,4 +1,4 @@
-/* generator.c - texts that go on, token by token: palimpsest.h's generators on top of a sequence and text/decode/. */
+/* generator.c - pal_generator: continues a text token by token, with a pal_sequence and text/decode/. */
 #include "generator.h"
 #include "../core/options.h"
 
@@ -14,12 +14,11 @@ const char *pal_finish_name(pal_finish finish)
     return (unsigned)finish < PAL_FINISHES ? finish_names[finish] : NULL;
 }
 
-/* ---- making one ------------------------------------------------------------------------------------- */
+/* ---- making a generator ----------------------------------------------------------------------------- */
 
 static pal_status check_stop(const pal_generate_options *o, pal_error *err)
 {
-    if (o->stop_count > PAL_STOP_STRINGS)
-        return pal_stop_check(NULL, o->stop_count, err); /* too many, and it says so */
+    if (o->stop_count > PAL_STOP_STRINGS) return pal_stop_check(NULL, o->stop_count, err); /* fails: too many */
     for (size_t i = 0; i < o->stop_count; i++) {
         const pal_str text = {o->stop[i].text, o->stop[i].bytes};
         pal_status status = pal_stop_check(&text, 1, err);
@@ -36,11 +35,11 @@ static pal_status check(const pal_sequence *s, const pal_generate_options *o, pa
     if (!status) status = check_stop(o, err);
     if (status) return status;
     if (o->shift && s->max_tokens < SHORTEST_TO_SHIFT)
-        return pal_fail(err, PAL_E_OPTION, "a window of less than 4 tokens cannot be shifted", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "shift needs a context of at least 4 tokens", SIZE_MAX);
     return PAL_OK;
 }
 
-/* The control tokens that stop texts name, then the tokens that end texts in any case. */
+/* Lists the control tokens that stop strings name, then the tokens that end every text. */
 static void find_ends(pal_generator *g)
 {
     const pal_vocab *vocab = g->model->vocab;
@@ -54,7 +53,7 @@ static void find_ends(pal_generator *g)
     for (size_t i = 0; i < special->end_count; i++) g->ends[g->end_count++] = special->ends[i];
 }
 
-/* Which stop text names this token, -1: none. */
+/* Index of the stop string that names this token; -1: none. */
 static int32_t stop_named(const pal_generator *g, int32_t id)
 {
     for (size_t i = 0; i < g->named_count; i++)
@@ -67,7 +66,7 @@ static size_t piece_text(const void *vocab, int32_t id, char *out, size_t capaci
     return pal_vocab_decode_one(vocab, id, false, out, capacity);
 }
 
-/* The caller's arrays, copied. */
+/* Copies the caller's arrays. */
 static void layout_options(pal_generator *g, const pal_generate_options *o, pal_arena *arena)
 {
     g->options = *o;
@@ -93,7 +92,8 @@ static void layout_grammar(pal_generator *g, pal_arena *arena)
     g->allowed = pal_take(arena, (size_t)g->model->shape.vocab, 1);
 }
 
-/* Measures, filling the caller's *g on the way; or places, and the generator is the first thing in the block. */
+/* If the arena has no block, only measures, using the caller's *g.  Otherwise places the generator first in the block,
+ * and its arrays after it. */
 static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal_generate_options *o, pal_arena *arena)
 {
     const size_t vocab = (size_t)s->model->shape.vocab, capacity = (size_t)s->max_tokens;
@@ -119,7 +119,7 @@ pal_status pal_generator_bytes(const pal_sequence *s, const pal_generate_options
     if (status) return status;
     lay_out(&measured, s, o, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "the generator would not fit into memory", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for the generator", SIZE_MAX);
     return PAL_OK;
 }
 
@@ -131,7 +131,7 @@ pal_status pal_generator_init(pal_generator **out, pal_sequence *s, const pal_ge
     pal_status status = pal_generator_bytes(s, o, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
-        return pal_fail(err, PAL_E_MEMORY, "the block lent to the generator is too small", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the memory block for the generator is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_generator *g = lay_out(&unplaced, s, o, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
@@ -168,7 +168,7 @@ size_t pal_generator_text_of(const pal_generator *g, int32_t index, int32_t id, 
     return bytes;
 }
 
-/* `bytes` more came out of `stop`, at the end of g->text; what the caller has already is taken away again. */
+/* Counts `bytes` that `stop` has added at the end of g->text; removes those that the caller has already. */
 static void let_out(pal_generator *g, size_t bytes)
 {
     const size_t ahead = g->shown - g->streamed, known = ahead < bytes ? ahead : bytes;
@@ -288,10 +288,10 @@ pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, 
     pal_window *w = &g->window;
     if (n < 1) return pal_fail(err, PAL_E_OPTION, "a prompt must have at least one token", SIZE_MAX);
     if (n > w->capacity)
-        return pal_fail(err, PAL_E_CONTEXT, "the prompt has more tokens than there is room for", SIZE_MAX);
+        return pal_fail(err, PAL_E_CONTEXT, "the prompt has more tokens than the context holds", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= g->model->shape.vocab)
-            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+            return pal_fail(err, PAL_E_OPTION, "a token id is outside the vocabulary", (size_t)i);
     memmove(w->tokens, tokens, (size_t)n * sizeof *tokens);
     w->count = w->prompt = w->given = n;
     w->dropped = w->dropped_generated = 0;
@@ -309,7 +309,7 @@ pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, 
     return PAL_OK;
 }
 
-/* The token that texts begin with, -1 where there is none. */
+/* The token that texts begin with; -1: none. */
 static int32_t first_token(const pal_model *m, bool empty)
 {
     const pal_special *special = pal_vocab_special(m->vocab);
@@ -326,7 +326,7 @@ pal_status pal_generator_prompt(pal_generator *g, const char *text, size_t bytes
     if (scratch == SIZE_MAX || max > (SIZE_MAX - scratch - 8) / sizeof(int32_t) || max > INT32_MAX)
         return pal_fail(err, PAL_E_CONTEXT, "the prompt is too long to tokenize", SIZE_MAX);
     char *block = malloc(scratch + 8 + max * sizeof(int32_t));
-    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX);
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the prompt's tokens", SIZE_MAX);
     int32_t *ids = (int32_t *)(void *)(block + (scratch + 7) / 8 * 8);
     size_t n = pal_vocab_encode(vocab, text, bytes, how, ids + 1, max - 1, block);
     const int32_t first = first_token(g->model, n == 0);
@@ -334,21 +334,21 @@ pal_status pal_generator_prompt(pal_generator *g, const char *text, size_t bytes
     const bool added = first >= 0 && (n == 0 || ids[1] != first);
     pal_status status =
         n == 0 && first < 0
-            ? pal_fail(err, PAL_E_OPTION, "the prompt is empty, and the model has no token to begin with", SIZE_MAX)
+            ? pal_fail(err, PAL_E_OPTION, "the prompt is empty, and the model has no BOS token to start from", SIZE_MAX)
             : pal_generator_prompt_tokens(g, added ? ids : ids + 1, (int32_t)n + added, err);
     free(block);
     return status;
 }
 
-/* ---- going back, and elsewhere ---------------------------------------------------------------------- */
+/* ---- rewind, seed and limit ------------------------------------------------------------------------- */
 
 pal_status pal_generator_rewind(pal_generator *g, int32_t generated, pal_error *err)
 {
     pal_window *w = &g->window;
     if (generated < 0 || generated > pal_generated_count(g))
-        return pal_fail(err, PAL_E_OPTION, "there are not so many generated tokens", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "fewer tokens than that have been generated", SIZE_MAX);
     if (generated < w->dropped_generated || (w->given && w->prompt + generated == w->dropped_generated))
-        return pal_fail(err, PAL_E_OPTION, "that token is no longer in the window", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "that token has been dropped from the context", SIZE_MAX);
     const int32_t count = w->prompt + generated - w->dropped_generated;
     if (w->mu && count < w->count) g->mirostat.mu = w->mu[count];
     w->count = count;
@@ -378,7 +378,7 @@ void pal_generator_limit(pal_generator *g, int32_t max_tokens)
     if (g->finish == PAL_FINISH_LENGTH && pal_generator_finish_of(g) != PAL_FINISH_LENGTH) pal_generator_lift_finish(g);
 }
 
-/* ---- looking at it ---------------------------------------------------------------------------------- */
+/* ---- reading results -------------------------------------------------------------------------------- */
 
 const pal_generated *pal_generator_token(const pal_generator *g)
 {

@@ -1,4 +1,4 @@
-/* generator.h - what a pal_generator holds (internal: for generate.c, generate_step.c and generate_saved.c). */
+/* generator.h - the fields of a pal_generator (internal: for generator.c, generator_step.c and generator_saved.c). */
 #ifndef PAL_GENERATE_H
 #define PAL_GENERATE_H
 
@@ -9,34 +9,35 @@
 
 enum { PAL_ENDS = PAL_STOP_STRINGS + PAL_TEXT_ENDS };
 
-/* The window is tokens[count]: first what is left of the prompt, then what is left of the generated tokens.  A shift of
- * the window drops some between the two or at the end of the first. */
+/* The window is tokens[count]: first what is left of the prompt, then what is left of the generated tokens.  A shift
+ * drops tokens at the end of the prompt, or between prompt and generated tokens. */
 typedef struct {
-    int32_t *tokens;         /* [capacity] */
-    double *mu;              /* [capacity] mirostat's threshold before each token was drawn; NULL without mirostat */
-    int32_t count, capacity; /* in the window; most */
-    int32_t prompt;          /* of them of the prompt */
-    int32_t given;           /* how many the prompt had */
-    int32_t dropped;         /* tokens dropped by shifts, at most INT32_MAX - room; and of them generated ones: */
-    int32_t dropped_generated;
-    size_t
-        dropped_bytes;  /* of their text; the last dropped_held[dropped_holds] of them were not let out there, since */
-    char *dropped_held; /* they may belong to a character or a stop text that goes on behind; [stop.held_capacity] */
+    int32_t *tokens;           /* [capacity] */
+    double *mu;                /* [capacity] mirostat's threshold before each token was drawn; NULL without mirostat */
+    int32_t count, capacity;   /* tokens in the window; maximum */
+    int32_t prompt;            /* how many of them are of the prompt */
+    int32_t given;             /* tokens of the whole prompt */
+    int32_t dropped;           /* tokens dropped by shifts, at most INT32_MAX - capacity */
+    int32_t dropped_generated; /* how many of these were generated */
+    size_t dropped_bytes;      /* bytes of their text */
+    char *dropped_held;        /* [dropped_holds] the last of these bytes, not returned when the tokens were dropped
+                                  because a character or a stop string may continue after them; capacity
+                                  stop.held_capacity */
     size_t dropped_holds;
 } pal_window;
 
 struct pal_generator {
     const pal_model *model;
     pal_sequence *sequence;
-    pal_generate_options options;       /* but for its stop texts, which are below */
-    pal_logit_bias *bias;               /* options.logit_bias: those given and, with ignore_eos, the ends that no stop
-                                           text names */
+    pal_generate_options options;       /* without its stop strings, which are below */
+    pal_logit_bias *bias;               /* options.logit_bias; with ignore_eos also -INFINITY for each of `ends` that no
+                                           stop string names */
     uint8_t *banned;                    /* [vocab] 1: `bias` bans the token */
-    int32_t ends[PAL_ENDS];             /* [end_count] tokens that end texts; first those that stop texts name: */
-    int32_t named_by[PAL_STOP_STRINGS]; /* [named_count] which stop text it is */
+    int32_t ends[PAL_ENDS];             /* [end_count] tokens that end texts; first the named_count of stop strings */
+    int32_t named_by[PAL_STOP_STRINGS]; /* [named_count] index of the stop string that names the token in `ends` */
     size_t end_count, named_count;
     pal_window window;
-    bool drop_space; /* the first generated token begins the page: its space mark is no space */
+    bool drop_space; /* the first generated token begins the page: its leading space is not written */
     pal_finish finish;
     int32_t kept, evaluations, evaluated; /* as in pal_generate_progress */
 
@@ -46,18 +47,18 @@ struct pal_generator {
 
     pal_pieces pieces;
     pal_grammar_run *grammar; /* NULL: none */
-    pal_grammar_state *base;  /* where the text stood after the generated tokens that were dropped */
+    pal_grammar_state *base;  /* state of the grammar after the generated tokens that were dropped */
     uint8_t *allowed;         /* [vocab] */
 
     pal_str stop_text[PAL_STOP_STRINGS];
     pal_stop stop;
-    size_t bytes;    /* of all generated tokens' texts */
-    size_t streamed; /* of them let out by `stop` since the text began */
-    size_t shown;    /* given to the caller: more than streamed where a finish let out what was held back */
+    size_t bytes;    /* bytes of the text of all generated tokens */
+    size_t streamed; /* how many of them `stop` has released since the start of the text */
+    size_t shown;    /* how many the caller has: more than `streamed` if a finish released bytes held back */
 
     bool has_token;
     pal_generated token;
-    char *text; /* [PAL_TOKEN_TEXT + stop.held_capacity] what the last call let out */
+    char *text; /* [PAL_TOKEN_TEXT + stop.held_capacity] the text that the last call returned */
     size_t text_bytes;
 };
 
@@ -73,43 +74,43 @@ static inline bool pal_generator_full(const pal_generator *g)
     return g->window.count == g->window.capacity;
 }
 
-/* Shifts end before `dropped` could exceed its limit. */
+/* Whether a shift keeps `dropped` within its limit. */
 static inline bool pal_generator_can_shift(const pal_generator *g)
 {
     return g->options.shift && g->window.dropped <= (int64_t)INT32_MAX - 2 * (int64_t)g->window.capacity;
 }
 
-/* ---- the text: generate.c ---------------------------------------------------------------------------- */
+/* ---- the text: generator.c --------------------------------------------------------------------------- */
 
 bool pal_generator_ends_at(const pal_generator *g, int32_t id); /* a token that ends texts */
 
-/* The text of generated token number `index`; returns its bytes. */
+/* Writes the text of token id as generated token number `index`; returns its length. */
 size_t pal_generator_text_of(const pal_generator *g, int32_t index, int32_t id, char text[PAL_TOKEN_TEXT]);
 
-/* A call that succeeds begins by forgetting what the one before gave. */
+/* Clears the results of the previous call.  Called once a call can no longer fail. */
 void pal_generator_begin_call(pal_generator *g);
 
-/* A token that has been drawn or put there; the grammar has it already.  mu: mirostat's threshold before it. */
+/* Appends a token that was drawn or pushed and that the grammar has accepted.  mu: mirostat's threshold before it. */
 void pal_generator_take_token(pal_generator *g, int32_t id, double mu);
 
-/* What the tokens in the window make of the finish, without those that end texts. */
+/* The finish that follows from stop strings, max_tokens and the window; tokens that end texts are not in the window. */
 pal_finish pal_generator_finish_of(const pal_generator *g);
 void pal_generator_finish_with(pal_generator *g, pal_finish finish);
-void pal_generator_lift_finish(pal_generator *g); /* what was held back is out already */
+void pal_generator_lift_finish(pal_generator *g); /* the caller has the text that was held back already */
 
-/* How much of the window the sequence has read, with the logits that are drawn from next; all but one where only those
- * are missing. */
+/* Number of tokens at the start of the window that the sequence need not read again.  If it has all of them but not
+ * the logits of the last, the last is not counted. */
 int32_t pal_generator_known(const pal_generator *g);
 
-/* The grammar goes to where the dropped tokens end, then along tokens that it has had before: window indices from ..
- * to - 1. */
+/* Set the grammar to its state after the dropped tokens; then advance it by tokens that it has accepted before, window
+ * indices from .. to - 1. */
 void pal_generator_grammar_to_base(pal_generator *g);
 void pal_generator_advance_grammar(pal_generator *g, int32_t from, int32_t to);
 
-/* Makes the stop texts, and the numbers of bytes, what they are after the tokens in the window. */
+/* Computes the state of the stop strings and the numbers of bytes after the tokens in the window. */
 void pal_generator_replay_text(pal_generator *g);
 
-/* The same of the grammar, if there is one.  It cannot fail: it has had all these tokens. */
+/* Computes the state of the grammar, if there is one, after these tokens.  Cannot fail: it has accepted them before. */
 void pal_generator_replay_grammar(pal_generator *g);
 
 #endif

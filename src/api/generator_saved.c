@@ -1,12 +1,12 @@
-/* generator_saved.c - generators as bytes: a section of their own, and the sequence's behind it. */
+/* generator_saved.c - saves and restores generators: a section of their own, then that of the sequence. */
 #include "generator.h"
 #include "saved.h"
 
 #include <float.h>
 #include <string.h>
 
-/* In this order; then tokens, thresholds of mirostat, the grammar's base, and to the end of the section the text that was
- * held back where the dropped tokens end. */
+/* The section contains these fields in this order, then the tokens, mirostat's thresholds, the grammar's base and, up
+ * to the end of the section, pal_window.dropped_held. */
 typedef struct {
     uint32_t flags, draft, count, prompt, given, dropped, dropped_generated, finish, base_bytes;
     uint64_t seed, dropped_bytes, shown;
@@ -77,8 +77,8 @@ static bool is_finite(double x)
     return x >= -DBL_MAX && x <= DBL_MAX;
 }
 
-/* Files may come from anywhere, with a right digest: what the numbers say must be what some text can have led to.  All
- * that later steps count up stays within 32 bits: see pal_generator_can_shift. */
+/* A hostile file can have a correct digest, so checks that the numbers are possible.  Counters then stay within 32 bits
+ * in later steps: see pal_generator_can_shift. */
 static bool plausible(const fields *f, const pal_generator *g)
 {
     const uint64_t max = INT32_MAX, capacity = (uint64_t)g->window.capacity;
@@ -90,7 +90,7 @@ static bool plausible(const fields *f, const pal_generator *g)
            is_finite(f->mu);
 }
 
-/* A saved generator's arrays, in place. */
+/* The arrays of a saved generator, in place in the file's bytes. */
 typedef struct {
     fields f;
     pal_loading tokens, mu;
@@ -98,7 +98,7 @@ typedef struct {
     size_t held_bytes;
 } saved_generator;
 
-/* Ids of the vocabulary, whose text is not shorter than what came out of it. */
+/* Whether all ids are in the vocabulary and their text is at least as long as the text that the caller has. */
 static bool good_tokens(const saved_generator *saved, const pal_generator *g)
 {
     const fields *f = &saved->f;
@@ -120,7 +120,7 @@ static bool good_thresholds(const saved_generator *saved)
     return true;
 }
 
-/* The arrays behind the fields; false: they are not as long as the fields say. */
+/* Finds the arrays after the fields; false: their lengths do not agree with the fields. */
 static bool read_arrays(saved_generator *saved, pal_loading *from)
 {
     const fields *f = &saved->f;
@@ -145,21 +145,21 @@ static pal_status read_saved(saved_generator *saved, const pal_generator *g, con
     read_fields(&from, &saved->f);
     if (from.cut || !plausible(&saved->f, g)) return pal_fail(err, PAL_E_FORMAT, damaged, SIZE_MAX);
     if (saved->f.count > (uint32_t)g->window.capacity)
-        return pal_fail(err, PAL_E_CONTEXT, "the saved session is longer than there is room for", SIZE_MAX);
+        return pal_fail(err, PAL_E_CONTEXT, "the saved session has more tokens than the context holds", SIZE_MAX);
     if (!read_arrays(saved, &from) || !good_tokens(saved, g) || !good_thresholds(saved))
         return pal_fail(err, PAL_E_FORMAT, damaged, SIZE_MAX);
     return PAL_OK;
 }
 
-/* The grammar goes through the saved text.  PAL_E_OPTION: it does not match. */
+/* Runs the grammar over the saved text.  PAL_E_OPTION: the text does not match. */
 static pal_status replay_grammar(pal_generator *g, const saved_generator *saved, pal_error *err)
 {
     const fields *f = &saved->f;
     pal_loading ids = saved->tokens;
     pal_status status = PAL_OK;
     if (f->dropped_generated && !f->base_bytes)
-        return pal_fail(err, PAL_E_OPTION, "the session was saved without the grammar, and its beginning is dropped",
-                        SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION,
+                        "the session was saved without this grammar, and its first tokens have been dropped", SIZE_MAX);
     if (f->base_bytes)
         status = pal_grammar_restore(g->grammar, saved->base, f->base_bytes, err);
     else
@@ -172,7 +172,7 @@ static pal_status replay_grammar(pal_generator *g, const saved_generator *saved,
     return PAL_OK;
 }
 
-/* What the generator's own stop texts hold of it. */
+/* Holds back the part of the saved held bytes that the generator's own stop strings require. */
 static void take_held(pal_generator *g, const saved_generator *saved)
 {
     pal_stop_reset(&g->stop);

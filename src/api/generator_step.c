@@ -1,16 +1,16 @@
-/* generator_step.c - one token more: the window's shift, what is still to be read, the draw; or a token put there.
+/* generator_step.c - adds one token to a text: shifts the window, reads tokens, draws; or appends a pushed token.
  *
- * A call that fails changes nothing.  So all that can be known without the network is asked first, a step that shifts
- * the window draws nothing, and a draw that fails gives back what was read for it. */
+ * A call that fails changes nothing.  Therefore everything that does not need the network is checked first, a step that
+ * shifts the window draws nothing, and a draw that fails undoes the reading before it. */
 #include "generator.h"
 #include "../core/random.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- the window's shift ------------------------------------------------------------------------------ */
+/* ---- shifting the window ----------------------------------------------------------------------------- */
 
-/* The grammar and the text learn where the rest begins: behind so many generated tokens. */
+/* Moves the bases of grammar and text over the first `generated` generated tokens in the window. */
 static void move_base(pal_generator *g, int32_t generated)
 {
     pal_window *w = &g->window;
@@ -33,7 +33,7 @@ static void move_base(pal_generator *g, int32_t generated)
     if (w->dropped_holds) memcpy(w->dropped_held, g->stop.held, w->dropped_holds);
 }
 
-/* Drops the older half of what stands behind the first tokens. */
+/* Drops the older half of the tokens after those to keep. */
 static void shift(pal_generator *g)
 {
     pal_window *w = &g->window;
@@ -56,9 +56,9 @@ static void shift(pal_generator *g)
 
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
-/* What a step that fails makes as it was: see read_some. */
+/* The state before read_some, to which give_back returns if the step fails. */
 typedef struct {
-    int32_t length, evaluations, evaluated; /* of the sequence before, or what of it is left; of the generator */
+    int32_t length, evaluations, evaluated; /* length: of the sequence, or only of the part that stays valid */
     bool read;
 } reading;
 
@@ -67,14 +67,14 @@ static int32_t count_up(int32_t count, int32_t by)
     return count > INT32_MAX - by ? INT32_MAX : count + by;
 }
 
-/* Reads up to a batch of what the sequence has not; PAL_MORE if that was not all. */
+/* Reads up to `batch` of the tokens that the sequence does not have; PAL_MORE if some are left. */
 static pal_status read_some(pal_generator *g, reading *before, pal_error *err)
 {
     pal_sequence *s = g->sequence;
     const pal_window *w = &g->window;
     const int32_t known = pal_generator_known(g), left = w->count - known, length = s->length;
     const int32_t some = left < s->activations.max_tokens ? left : s->activations.max_tokens;
-    /* Where the sequence has read the same, what is read again is what it had. */
+    /* If the sequence has these tokens already, reading them again gives the same keys and values: all stay valid. */
     const int32_t both = length < w->count ? length : w->count;
     const bool same = both == known || (both == known + 1 && w->tokens[known] == s->tokens[known]);
     *before = (reading){same ? length : known, g->evaluations, g->evaluated, left > 0};
@@ -98,7 +98,7 @@ static void give_back(pal_generator *g, const reading *before)
 
 /* ---- the draw ---------------------------------------------------------------------------------------- */
 
-/* Whether grammar and bans leave a token; *ended: the grammar has ended, and there is nothing to draw. */
+/* Fails if grammar and bans allow no token.  *ended: the grammar has ended, so nothing is to be drawn. */
 static pal_status ask(pal_generator *g, bool *ended, pal_error *err)
 {
     const size_t ends = g->options.ignore_eos ? g->named_count : g->end_count;
@@ -108,10 +108,11 @@ static pal_status ask(pal_generator *g, bool *ended, pal_error *err)
     if (status || *ended) return status;
     for (int32_t id = 0; id < g->model->shape.vocab; id++)
         if ((!g->grammar || g->allowed[id]) && !g->banned[id]) return PAL_OK;
-    return pal_fail(err, PAL_E_OPTION, "no token is left: bans and grammar leave out all of them", SIZE_MAX);
+    return pal_fail(err, PAL_E_OPTION, "no token is allowed: the logit biases and the grammar exclude all of them",
+                    SIZE_MAX);
 }
 
-/* Draws by the logits of the sequence and what `ask` found allowed. */
+/* Draws from the logits of the sequence, among the tokens that `ask` found allowed. */
 static pal_status draw(pal_generator *g, pal_error *err)
 {
     const pal_window *w = &g->window;
@@ -141,7 +142,7 @@ static pal_status draw(pal_generator *g, pal_error *err)
     return PAL_OK;
 }
 
-/* Reads, and draws if all is read then. */
+/* Reads a batch, and draws if no token is left to read. */
 static pal_status read_and_draw(pal_generator *g, pal_error *err)
 {
     const bool draws = g->window.count - pal_generator_known(g) <= g->sequence->activations.max_tokens;
@@ -179,9 +180,9 @@ static pal_status shift_and_read(pal_generator *g, pal_error *err)
 
 pal_status pal_generator_step(pal_generator *g, pal_error *err)
 {
-    if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
+    if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to continue", SIZE_MAX);
     const pal_finish finish = pal_generator_finish_of(g);
-    if (g->finish || finish) { /* no room for a token, or none wanted */
+    if (g->finish || finish) { /* the context is full, or max_tokens is reached */
         pal_generator_begin_call(g);
         if (!g->finish) pal_generator_finish_with(g, finish);
         return PAL_OK;
@@ -189,19 +190,20 @@ pal_status pal_generator_step(pal_generator *g, pal_error *err)
     return pal_generator_full(g) ? shift_and_read(g, err) : read_and_draw(g, err);
 }
 
-/* ---- a token put there ------------------------------------------------------------------------------- */
+/* ---- pushed tokens ----------------------------------------------------------------------------------- */
 
 static pal_status check_push(const pal_generator *g, int32_t id, pal_error *err)
 {
     if (id < 0 || id >= g->model->shape.vocab)
-        return pal_fail(err, PAL_E_OPTION, "the token id lies outside the vocabulary", SIZE_MAX);
-    if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to go on from", SIZE_MAX);
-    if (g->finish == PAL_FINISH_STOP) return pal_fail(err, PAL_E_OPTION, "the text has ended at a stop text", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the token id is outside the vocabulary", SIZE_MAX);
+    if (!g->window.count) return pal_fail(err, PAL_E_OPTION, "there is no prompt to continue", SIZE_MAX);
+    if (g->finish == PAL_FINISH_STOP)
+        return pal_fail(err, PAL_E_OPTION, "the text has ended at a stop string", SIZE_MAX);
     const bool ends = pal_generator_ends_at(g, id);
     if (!ends && pal_generator_full(g) && !pal_generator_can_shift(g))
-        return pal_fail(err, PAL_E_CONTEXT, "there is no more room for a token", SIZE_MAX);
+        return pal_fail(err, PAL_E_CONTEXT, "the context is full", SIZE_MAX);
     if (ends && g->grammar && !pal_grammar_may_end(g->grammar))
-        return pal_fail(err, PAL_E_OPTION, "the grammar does not let the text end here", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the grammar does not allow the text to end here", SIZE_MAX);
     return PAL_OK;
 }
 
@@ -212,7 +214,7 @@ pal_status pal_generator_push(pal_generator *g, int32_t id, pal_error *err)
     if (!status && g->grammar && !ends) status = pal_grammar_accept(g->grammar, id, err);
     if (status) return status;
     if (!ends && pal_generator_full(g)) {
-        shift(g); /* which leaves the grammar where the window ends */
+        shift(g); /* leaves the grammar in its state at the end of the window */
         if (g->grammar) status = pal_grammar_accept(g->grammar, id, err);
         PAL_ASSERT(status == PAL_OK);
     }

@@ -1,4 +1,4 @@
-/* logits.c - one evaluation of a network at given positions. */
+/* logits.c - pal_logits: one evaluation of a network at given positions. */
 #include "../network/text_runner.h"
 
 #include <stdlib.h>
@@ -12,10 +12,9 @@ static pal_status check_positions(const pal_model *m, const int32_t *tokens, int
         return pal_fail(err, PAL_E_CONTEXT, "there are no tokens, or more than the context holds", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= m->shape.vocab)
-            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+            return pal_fail(err, PAL_E_OPTION, "a token id is outside the vocabulary", (size_t)i);
     for (int32_t i = 0; i < count; i++)
-        if (at[i] < 0 || at[i] >= n)
-            return pal_fail(err, PAL_E_OPTION, "a position lies outside the tokens", (size_t)i);
+        if (at[i] < 0 || at[i] >= n) return pal_fail(err, PAL_E_OPTION, "a position is outside the tokens", (size_t)i);
     return PAL_OK;
 }
 
@@ -30,7 +29,7 @@ static void lay_out(workplace *w, const pal_model *m, int32_t n, pal_arena *aren
     w->rank = pal_take(arena, (size_t)n, sizeof *w->rank);
 }
 
-/* All tokens but the masks are given; of these no time is known but their share. */
+/* All tokens except masks are given text.  The time of the diffusion is taken to be the share of masks. */
 static void evaluate(workplace *w, const pal_predictor *p, const int32_t *tokens, int32_t n, const int32_t *at,
                      int32_t count)
 {
@@ -53,7 +52,7 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     size_t bytes;
     lay_out(&w, m, n, &arena);
     void *block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(block);
     lay_out(&w, m, n, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);

@@ -1,4 +1,4 @@
-/* model.c - opening a file: what it can do, and what it cannot and why. */
+/* model.c - opens and closes models, and checks what they can be used for. */
 #include "../network/kinds.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void choose_kernels(pal_model *m, unsigned allowed)
 
 static pal_status open_network(pal_model *m, pal_error *err)
 {
-    static const char none[] = "this program has no networks of the file's architecture";
+    static const char none[] = "this build does not include networks of the file's architecture";
     m->kind = pal_network_kind_of(m->architecture);
     if (m->kind) return m->kind->class->open(m, err);
     pal_fail(&m->vocab_error, PAL_E_UNSUPPORTED, none, SIZE_MAX);
@@ -32,7 +32,7 @@ static pal_status open_network(pal_model *m, pal_error *err)
 pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err)
 {
     pal_model *m = calloc(1, sizeof *m);
-    if (!m) return pal_fail(err, PAL_E_MEMORY, "no memory for the model", SIZE_MAX);
+    if (!m) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the model", SIZE_MAX);
     pal_status s = pal_gguf_open(&m->gguf, image, bytes, err);
     if (!s) {
         copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
@@ -85,7 +85,7 @@ pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)
             m->info.isa = pal_isa_name(m->kernels.isa);
             return PAL_OK;
         }
-    return pal_fail(err, PAL_E_OPTION, "this machine or build has no such instruction set", SIZE_MAX);
+    return pal_fail(err, PAL_E_OPTION, "this machine or build does not support that instruction set", SIZE_MAX);
 }
 
 const pal_info *pal_model_info(const pal_model *m)
@@ -97,7 +97,8 @@ pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err)
 {
     if (!pal_model_has_texts(m)) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
     if (m->as_stored)
-        return pal_fail(err, PAL_E_OPTION, "the model was opened as stored and cannot be evaluated", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the model was opened with PAL_OPEN_AS_STORED and cannot be evaluated",
+                        SIZE_MAX);
     return PAL_OK;
 }
 

@@ -1,7 +1,7 @@
-/* model_info.c - what is said of an opened file: its shape, what can be done with it, and why the rest cannot.
+/* model_info.c - fills pal_info: the model's shape, what it can be used for, and why other uses fail.
  *
- * Shape and abilities are those of the network that was bound; of a file whose network cannot be used they are what its
- * keys say. */
+ * Shape and abilities are those of the bound network.  If the network cannot be used, they are read from the file's
+ * keys. */
 #include "../network/kinds.h"
 #include "../core/say.h"
 
@@ -15,8 +15,7 @@ pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *wh
     char key[64];
     if (!v) return PAL_OK;
     pal_gguf_printable(v->key, key, sizeof key);
-    pal_say(m->repeated_text, sizeof m->repeated_text, "the key %s stands in the file twice, with different values",
-            key);
+    pal_say(m->repeated_text, sizeof m->repeated_text, "the file has the key %s twice, with different values", key);
     return pal_fail(why, PAL_E_FORMAT, m->repeated_text, pal_gguf_value_offset(m->gguf, v));
 }
 
@@ -42,7 +41,7 @@ pal_status pal_model_is_adapter(pal_model *m, pal_error *why)
     if (pal_str_is(type, "model") || pal_str_is(type, "vocab")) return PAL_OK;
     pal_gguf_printable(type, name, sizeof name);
     pal_say(m->part_text, sizeof m->part_text,
-            "the file is not a model but belongs to one (general.type is \"%s\"): give the model itself", name);
+            "the file is not a model but an addition to one (general.type is \"%s\"): use the model file itself", name);
     return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
 }
 
@@ -73,7 +72,7 @@ static void check_pair(pal_model *m)
     pal_fail(&m->pair_error, PAL_E_UNSUPPORTED, m->pair_text, SIZE_MAX);
 }
 
-/* The first tensor that has no values we could convert. */
+/* Records the first tensor that cannot be converted. */
 static void check_stored(pal_model *m)
 {
     const pal_error *trouble = pal_gguf_trouble(m->gguf);
@@ -92,13 +91,13 @@ static void check_stored(pal_model *m)
             pal_say(m->stored_text, sizeof m->stored_text, "the tensor %s (type %u) cannot be read: %s", name,
                     (unsigned)t->type, t->trouble);
         else
-            pal_say(m->stored_text, sizeof m->stored_text, "the tensor %s is %s, which cannot be converted from", name,
+            pal_say(m->stored_text, sizeof m->stored_text, "the tensor %s is %s, a type that cannot be converted", name,
                     pal_tensor_type_name(t->type));
         pal_fail(&m->stored_error, PAL_E_UNSUPPORTED, m->stored_text, t->offset);
     }
 }
 
-/* All that does not work, in one text; the same reason once. */
+/* Everything that does not work, in one text; does not repeat a reason. */
 static const char *why_not(pal_model *m)
 {
     const char *vocab = m->vocab_error.text, *net = m->net_error.text;
@@ -111,7 +110,7 @@ static const char *why_not(pal_model *m)
 
 /* ---- shape ------------------------------------------------------------------------------------------ */
 
-/* 0 where the key is absent, no number, or not the same for all layers. */
+/* 0 if the key is absent, is not a number, or differs between layers. */
 static int32_t shape_value(const pal_model *m, const char *name)
 {
     char key[128];
@@ -131,7 +130,7 @@ static void describe_keys(pal_model *m)
     m->info.kv_heads = shape_value(m, "attention.head_count_kv");
     m->info.hidden = shape_value(m, "feed_forward_length");
     pal_say(key, sizeof key, "%s.attention.head_count_kv", m->architecture);
-    if (!pal_gguf_find(m->gguf, key)) m->info.kv_heads = m->info.heads; /* what its absence means */
+    if (!pal_gguf_find(m->gguf, key)) m->info.kv_heads = m->info.heads; /* GGUF's meaning of an absent key */
     m->info.causal = !m->kind || m->kind->causal;
 }
 
@@ -148,7 +147,7 @@ static void describe_network(pal_model *m)
 
 enum { TYPES = 64 }; /* more than GGUF has */
 
-/* Values in matrices of each type so far; `best` is the type with most of them, TYPES before the first. */
+/* Number of values in matrices of each type so far; `best` is the type with the most, TYPES before the first. */
 typedef struct {
     uint64_t of_type[TYPES];
     uint32_t best;
@@ -161,8 +160,8 @@ static void count_matrix(matrix_values *v, uint32_t type, uint64_t size)
     if (v->best == TYPES || v->of_type[type] > v->of_type[v->best]) v->best = type;
 }
 
-/* The number of weights, and the type that most of those in matrices have: those of the network, which has all of the
- * file's tensors; without a network what the file lists as matrices. */
+/* Counts the weights, and finds the type of most weights in matrices.  Matrices are those of the bound network, which
+ * uses all tensors of the file; without a network they are the tensors with two dimensions or more. */
 static void count_weights(pal_model *m)
 {
     const pal_matrices *bound = m->matrices;

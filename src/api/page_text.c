@@ -1,23 +1,22 @@
-/* page_text.c - a page being filled as text, and where its places stand in that. */
+/* page_text.c - writes a page being filled as text, and finds the positions of its places in that text. */
 #include "pages.h"
 
 #include <string.h>
 
 enum { LONGEST_PIECE = 1024 }; /* bytes; pal_vocab_open refuses longer ones */
 
-/* Writes a page.  While places are open it is written in the notation of pages, so that it can be used as one: what
- * would be read as a blank or an escape gets its backslashes (as pal_page_escape puts them), also where given text and
- * tokens make it together.  So text is looked at byte by byte: of brackets that follow each other every second completes
- * a pair `[[`, which is escaped when it is complete. */
+/* Writes a page.  With `notation` the result can be used as a page: text that would be read as a blank or an escape
+ * gets backslashes, as in pal_page_escape, also if given text and tokens form it together.  Text is therefore processed
+ * byte by byte.  In a run of brackets every second one completes a pair `[[`, which is then escaped. */
 typedef struct {
     char *out;
     size_t capacity, length;
     bool notation;
-    char last;         /* byte written; `out` may be too short to look it up */
-    size_t slashes;    /* backslashes at the end of what is written, or before the brackets at its end */
+    char last;         /* the last byte written; `out` may be too short to contain it */
+    size_t slashes;    /* backslashes at the end of the text so far, or before the brackets at its end */
     size_t pairs;      /* escaped pairs among those brackets */
-    bool bracket;      /* the last byte is a bracket that the next one would make a pair with */
-    pal_place *places; /* places[known] have their offsets */
+    bool bracket;      /* the last byte is a bracket, and a bracket after it would complete a pair */
+    pal_place *places; /* places[known] have their offsets already */
     size_t known;
 } writer;
 
@@ -39,7 +38,7 @@ static void put_slashes(writer *w, size_t added)
     put_byte(w, c);
     while (entry > 0 && w->places[entry - 1].offset > last) w->places[--entry].offset += added;
     if (entry > 0 && w->places[entry - 1].offset + w->places[entry - 1].bytes > last)
-        w->places[entry - 1].bytes += added; /* its text holds that byte */
+        w->places[entry - 1].bytes += added; /* its text contains that byte */
 }
 
 static void put_text(writer *w, const char *text, size_t bytes)
@@ -47,7 +46,7 @@ static void put_text(writer *w, const char *text, size_t bytes)
     for (size_t i = 0; i < bytes; i++) {
         bool bracket = text[i] == '[';
         if (w->notation && w->bracket && bracket) {
-            put_slashes(w, (w->pairs ? 0 : w->slashes) + 1); /* those before the first pair are doubled */
+            put_slashes(w, (w->pairs ? 0 : w->slashes) + 1); /* doubles the backslashes before the first pair */
             put_byte(w, '[');
             w->pairs++;
             w->bracket = false;
@@ -62,7 +61,7 @@ static void put_text(writer *w, const char *text, size_t bytes)
     }
 }
 
-/* Backslashes directly before a blank, and before one bracket in front of it, are doubled. */
+/* Doubles the backslashes directly before a blank, or before a single bracket that precedes the blank. */
 static void end_before_blank(writer *w)
 {
     if (!w->pairs) put_slashes(w, w->slashes);
@@ -83,7 +82,7 @@ static void put_blank(writer *w, int32_t count)
     put_byte(w, ']');
 }
 
-/* The text of a revealed place; without its space mark where the space is given or starts the page. */
+/* The text of a revealed place, without its leading space if that is given text or at the start of the page. */
 static size_t token_text(const pal_session *s, const pal_fill_place *place, char text[LONGEST_PIECE])
 {
     int32_t id = s->fill.tokens[place->at];
@@ -94,14 +93,14 @@ static size_t token_text(const pal_session *s, const pal_fill_place *place, char
     return bytes;
 }
 
-/* A row of open places: in notation a blank, otherwise nothing. */
+/* Writes *open adjacent open places: a blank with notation, otherwise nothing. */
 static void put_open(writer *w, int32_t *open)
 {
     if (*open && w->notation) put_blank(w, *open);
     *open = 0;
 }
 
-/* The slots of a blank, from .. end - 1.  places[i], for i below `count`, learns where slot i stands. */
+/* Writes the places from .. end - 1 of a blank.  Sets the positions of places[i] for i below `count`. */
 static void put_places(writer *w, const pal_session *s, int32_t from, int32_t end, size_t count)
 {
     char text[LONGEST_PIECE];

@@ -1,4 +1,4 @@
-/* pages.c - a page being filled, in the caller's block: palimpsest.h's sessions on top of text/. */
+/* pages.c - pal_session: a page being filled with the samplers of text/, in the caller's block. */
 #include "pages.h"
 #include "../text/samplers/samplers.h"
 #include "../text/support.h"
@@ -41,7 +41,7 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
     return pal_fill_check(o, &m->classes, err);
 }
 
-/* Counts, where the page has no arrays yet; otherwise fills them. */
+/* Only counts if the page has no arrays yet; otherwise fills them. */
 static pal_status read_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
                             const pal_infill_options *o, pal_error *err)
 {
@@ -50,8 +50,8 @@ static pal_status read_page(pal_page *page, const pal_model *m, const char *text
     return pal_page_read(page, text, bytes, &rules, err);
 }
 
-/* Measures with base NULL, filling the caller's *s on the way; otherwise places, and the session is the first
- * thing in the block.  `page` has been counted. */
+/* If the arena has no block, only measures, using the caller's *s.  Otherwise places the session first in the block,
+ * and its arrays after it.  `page` must be counted already. */
 static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *page, pal_arena *arena)
 {
     pal_session *placed = pal_take(arena, 1, sizeof *placed);
@@ -78,8 +78,8 @@ pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_b
     if (s) return s;
     lay_out(&measured, m, &page, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY,
-                        "the page would need more memory than there can be: a shorter page needs less", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the page needs more memory than can be addressed: use a shorter page",
+                        SIZE_MAX);
     return PAL_OK;
 }
 
@@ -117,7 +117,7 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     pal_status status = pal_session_bytes(m, text, text_bytes, o, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
-        return pal_fail(err, PAL_E_MEMORY, "the block lent to the session is too small", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the memory block for the session is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     read_page(&page, m, text, text_bytes, o, NULL);
     pal_session *s = lay_out(&unplaced, m, &page, &arena);
@@ -150,12 +150,12 @@ static void unpin(pal_session *s, int32_t place)
     s->fill.place[place].pinned = false;
     if (s->fill.place[place].step < 0) return;
     pal_fill_mask(&s->fill, place);
-    /* A sampler that reopens has a last time step; what is opened after it is revealed by taking that step again. */
+    /* A sampler that reopens places ends with its last time step, so a place opened later needs that step again. */
     int32_t last = pal_fill_steps(&s->fill);
     if (s->fill.sampler->is.reopens && s->fill.step >= last) s->fill.step = last - 1;
 }
 
-/* With byte pieces a pin must leave whole UTF-8 characters possible. */
+/* Whether a pin makes whole UTF-8 characters impossible in a blank with byte tokens. */
 static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32_t index, int32_t id)
 {
     const pal_classes *c = &s->model->classes;
@@ -169,7 +169,7 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
 {
     const pal_classes *c = &s->model->classes;
     bool empty = id == c->empty;
-    if (id >= c->vocab) return pal_fail(err, PAL_E_OPTION, "the pinned token lies outside the vocabulary", SIZE_MAX);
+    if (id >= c->vocab) return pal_fail(err, PAL_E_OPTION, "the pinned token is outside the vocabulary", SIZE_MAX);
     if (!empty && (c->of[id] & PAL_CLASS_NO_FILL))
         return pal_fail(err, PAL_E_OPTION, "a control, unknown or mask token cannot be pinned", SIZE_MAX);
     if (empty && (blank->min == blank->max || index < blank->min))
@@ -182,7 +182,7 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
     if (index == 0 && ((blank->first == PAL_FIRST_WORD && !(c->of[id] & PAL_CLASS_WORD)) ||
                        (blank->first == PAL_FIRST_INSIDE && (c->of[id] & PAL_CLASS_WORD))))
         return pal_fail(err, PAL_E_OPTION,
-                        "what stands before the blank wants another kind of first token "
+                        "the text before the blank needs another kind of first token "
                         "(one that begins a word, or one that does not)",
                         SIZE_MAX);
     for (int32_t i = 0; i < blank->max; i++) {
@@ -197,20 +197,20 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
 pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t id, pal_error *err)
 {
     if (blank < 0 || blank >= s->fill.blanks || index < 0 || index >= s->fill.blank[blank].max)
-        return pal_fail(err, PAL_E_OPTION, "there is no such blank or no such place in it", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "no such blank, or no such place in it", SIZE_MAX);
     const pal_blank *where = &s->fill.blank[blank];
     pal_fill_place *place = &s->fill.place[where->place];
     if (id < 0) {
-        bool tail = pal_session_holds_empty(s, &place[index]); /* an <empty> was pinned together with what follows it */
+        bool tail = pal_session_holds_empty(s, &place[index]); /* <empty> was pinned up to the end of the blank */
         for (int32_t i = index; i < (tail ? where->max : index + 1); i++)
             if (place[i].pinned) unpin(s, where->place + i);
         return PAL_OK;
     }
     pal_status status = check_pin(s, where, index, id, err);
     if (status) return status;
-    for (int32_t i = 0; i < index; i++) /* a word cannot follow an <empty>: those before it reopen */
+    for (int32_t i = 0; i < index; i++) /* a word cannot follow <empty>: places before it that hold <empty> reopen */
         if (id != s->model->classes.empty && pal_session_holds_empty(s, &place[i])) unpin(s, where->place + i);
-    const int32_t end = id == s->model->classes.empty ? where->max : index + 1; /* what follows an <empty> is one too */
+    const int32_t end = id == s->model->classes.empty ? where->max : index + 1; /* only <empty> can follow <empty> */
     for (int32_t i = index; i < end; i++) pal_fill_pin(&s->fill, where->place + i, id);
     return PAL_OK;
 }
@@ -232,7 +232,7 @@ void pal_session_reseed(pal_session *s, uint64_t seed, uint32_t draft)
     s->fill.options.draft = s->options.draft = draft;
 }
 
-/* ---- looking at it ---------------------------------------------------------------------------------- */
+/* ---- reading results -------------------------------------------------------------------------------- */
 
 size_t pal_session_blanks(const pal_session *s)
 {

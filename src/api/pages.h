@@ -1,4 +1,4 @@
-/* pages.h - what a page being filled holds (internal: for pages.c, page_text.c and together.c). */
+/* pages.h - the fields of a pal_session (internal: for pages.c, page_text.c and together.c). */
 #ifndef PAL_SESSION_H
 #define PAL_SESSION_H
 

@@ -1,5 +1,5 @@
-/* picture_likelihood.c - how likely given pictures are, in the caller's block: palimpsest.h's likelihoods on top of
- * image/likelihood.h. */
+/* picture_likelihood.c - pal_likelihood: how likely given pictures are, computed by image/likelihood.h in the caller's
+ * block. */
 #include "../core/options.h"
 #include "../image/likelihood.h"
 #include "../network/model.h"
@@ -14,13 +14,14 @@ struct pal_likelihood {
     pal_image_method method;
     uint64_t seed;
     pal_picture_runner runner;
-    pal_flow flow; /* by one of these */
-    pal_bound bound;
+    pal_flow flow;   /* method flow */
+    pal_bound bound; /* method bound */
 };
 
-/* Quantised weights come with rounded activations, whose noise drowns small differences.  Measured on four pictures of
- * Fashion-MNIST (a network in training): with weights as floats bits per dimension move by 0.003 from difference 0.02 to
- * 1, and from tolerance 1e-4 to 1e-2; in Q8_0 they are off by +0.2 or more at difference 0.02 and by +0.04 at 1. */
+/* With quantised weights activations are rounded too, and this noise is larger than small differences.  Measured on
+ * four pictures of Fashion-MNIST (with a network in training): with float weights, bits per dimension change by 0.003
+ * from difference 0.02 to 1, and from tolerance 1e-4 to 1e-2; with Q8_0 weights their error is +0.2 or more at
+ * difference 0.02, and +0.04 at 1. */
 static bool has_float_weights(const pal_model *m)
 {
     const char first = *m->info.weights; /* F32, F16, BF16 or a quantised type */
@@ -37,7 +38,7 @@ pal_likelihood_options pal_likelihood_defaults(const pal_model *m, pal_image_met
     return o;
 }
 
-/* Measures or places what the method needs; the fields that its check wants are set before. */
+/* Sets the fields that the checks of the methods read. */
 static void set_up(pal_likelihood *l, const pal_model *m, const pal_likelihood_options *o)
 {
     *l = (pal_likelihood){.model = m, .method = o->method, .seed = o->picture.seed};
@@ -66,7 +67,8 @@ static pal_status check(const pal_model *m, const pal_likelihood_options *o, pal
     if (status) return status;
     if ((status = pal_options_check(&pal_likelihood_table, o, err))) return status;
     if (o->picture.known || o->picture.mask)
-        return pal_fail(err, PAL_E_OPTION, "a likelihood is that of a whole picture: no known parts", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the likelihood is measured for whole pictures: known parts cannot be used",
+                        SIZE_MAX);
     set_up(&l, m, o);
     l.flow.predictor.guided = l.bound.predictor.guided = o->picture.guidance < 1.0 || o->picture.guidance > 1.0;
     if (o->method == PAL_LIKELIHOOD_FLOW) return pal_flow_check(&l.flow.options, &l.flow.predictor, err);
@@ -94,7 +96,7 @@ pal_status pal_likelihood_bytes(const pal_model *m, const pal_likelihood_options
     if (status) return status;
     lay_out(&measured, m, o, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "so many pictures do not fit into memory: measure fewer together", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for so many pictures: measure fewer at a time", SIZE_MAX);
     return PAL_OK;
 }
 
@@ -122,7 +124,7 @@ pal_status pal_likelihood_init(pal_likelihood **out, const pal_model *m, const p
     pal_status status = pal_likelihood_bytes(m, o, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
-        return pal_fail(err, PAL_E_MEMORY, "the block lent to the likelihood is too small", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the memory block for the likelihood is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_likelihood *l = lay_out(&unplaced, m, o, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);

@@ -1,4 +1,5 @@
-/* pictures.c - what a picture model can draw: labels, samplers, checks of the options that say which pictures. */
+/* pictures.c - what a picture model can draw: labels, samplers, and checks of the options that both drawings and
+ * likelihoods use. */
 #include "../core/options.h"
 #include "../network/model.h"
 #include "../network/picture.h"
@@ -15,7 +16,7 @@ const char *pal_image_label(const pal_model *m, int32_t label)
     return m->picture && label >= 0 && label < m->picture->info.labels ? m->picture->label[label] : NULL;
 }
 
-/* Whether two names differ by the case of their letters a to z at most. */
+/* Whether two names are equal except for the case of their letters a to z. */
 static bool alike(const char *a, const char *b)
 {
     for (; *a && *b; a++, b++) {
@@ -66,15 +67,15 @@ static pal_status check_label(const pal_image_info *info, const pal_image_option
 {
     if (label < -1 || label >= info->labels)
         return pal_fail(err, PAL_E_OPTION,
-                        info->labels ? "the model has no label of that number" : "the model knows no labels", at);
+                        info->labels ? "the model has no label with that number" : "the model has no labels", at);
     if (label < 0 && info->labels && !info->guidance)
-        return pal_fail(err, PAL_E_OPTION, "the model was trained with a label on every picture: give one", at);
+        return pal_fail(err, PAL_E_OPTION, "this model always needs a label: give one", at);
     if (label < 0 && (o->guidance < 1.0 || o->guidance > 1.0))
-        return pal_fail(err, PAL_E_OPTION, "guidance needs a label to guide to", at);
+        return pal_fail(err, PAL_E_OPTION, "guidance needs a label", at);
     return PAL_OK;
 }
 
-/* Only asked whether it is there. */
+/* Never called: pal_guidance_check only tests whether there is such a function. */
 static void never(void *context, const pal_noise_query *q)
 {
     (void)context, (void)q;
@@ -94,9 +95,9 @@ pal_status pal_picture_check(const pal_model *m, const pal_image_options *o, pal
     pal_status status = pal_picture_ready(m, err);
     if (status) return status;
     const pal_image_info *info = &m->picture->info;
-    if ((status = pal_options_check(&pal_image_table, o, err))) return status; /* count first of all: labels follow */
+    if ((status = pal_options_check(&pal_image_table, o, err))) return status; /* count before labels[count] */
     if ((uint32_t)(o->count - 1) > UINT32_MAX - o->first)
-        return pal_fail(err, PAL_E_OPTION, "the number of the last picture exceeds 4294967295", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the number of the last picture must not be above 4294967295", SIZE_MAX);
     status = check_guidance(info, o, err);
     if (!status && !o->labels) return check_label(info, o, o->label, SIZE_MAX, err);
     for (int32_t i = 0; !status && i < o->count; i++) status = check_label(info, o, o->labels[i], (size_t)i, err);

@@ -1,10 +1,10 @@
-/* quantize.c - pal_model_quantize: the same file with its matrices in another type. */
+/* quantize.c - pal_model_quantize: writes a copy of the file with its matrices in another type. */
 #include "../network/model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What llama.cpp calls general.file_type, by the type of most weights. */
+/* Values of general.file_type as in llama.cpp, by the type of most weights. */
 static const struct {
     const char *name;
     uint32_t type, file_type;
@@ -15,7 +15,7 @@ static const struct {
     {"Q8_0", PAL_Q8_0, 7},
 };
 
-/* Vectors keep their type; rows that no block fits become F16. */
+/* Vectors keep their type; rows whose length is not a multiple of the block size become F16. */
 static uint32_t type_for(const pal_gguf_tensor *t, uint32_t wanted)
 {
     if (t->dims < 2) return t->type;
@@ -37,13 +37,12 @@ static pal_status write_tensor(const pal_model *m, const pal_gguf_tensor *t, uin
     void *data = malloc(size + 1);
     pal_status s = PAL_OK;
     if (!values || !data)
-        s = pal_fail(err, PAL_E_MEMORY, "no memory to convert a tensor", t->offset);
+        s = pal_fail(err, PAL_E_MEMORY, "not enough memory to convert a tensor", t->offset);
     else {
         pal_dequantize(values, t->data, t->type, count);
         s = pal_quantize_weights(data, values, type, count)
                 ? pal_gguf_write_tensor(m->gguf, data, size, sink, context, err)
-                : pal_fail(err, PAL_E_FORMAT, "a weight of a tensor is too large for the type, or not a number",
-                           t->offset);
+                : pal_fail(err, PAL_E_FORMAT, "a weight of a tensor is too large for the type, or is NaN", t->offset);
     }
     free(values);
     free(data);
@@ -63,14 +62,14 @@ pal_status pal_model_quantize(const pal_model *m, const char *type, pal_sink_fn 
 {
     size_t count = pal_gguf_tensors(m->gguf), which = 0;
     if ((pal_model_has_texts(m) || m->picture) && !m->as_stored)
-        return pal_fail(err, PAL_E_OPTION, "a model to be converted must be opened as stored", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "a model to be converted must be opened with PAL_OPEN_AS_STORED", SIZE_MAX);
     while (which < sizeof types / sizeof *types && strcmp(types[which].name, type)) which++;
     if (which == sizeof types / sizeof *types)
         return pal_fail(err, PAL_E_OPTION, "the type must be F32, F16, Q8_0 or Q4_0", SIZE_MAX);
     if (m->stored_error.status)
         return pal_fail(err, m->stored_error.status, m->stored_error.text, m->stored_error.offset);
     pal_gguf_tensor_plan *plans = malloc(pal_times(count + 1, sizeof *plans));
-    if (!plans) return pal_fail(err, PAL_E_MEMORY, "no memory for the list of tensors", SIZE_MAX);
+    if (!plans) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the list of tensors", SIZE_MAX);
     plan(m, types[which].type, plans);
     pal_status s = pal_gguf_write_header(m->gguf, types[which].file_type, plans, count, sink, context, err);
     for (size_t i = 0; !s && i < count; i++)

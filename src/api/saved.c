@@ -1,12 +1,12 @@
-/* saved.c - sections of saved sessions: their heads, their digests, numbers. */
+/* saved.c - reads and writes sections of saved files: heads, numbers and digests. */
 #include "saved.h"
 
 #include <string.h>
 
 static const char magic[8] = "palsaved";
 
-/* What tells one model from another without reading all of it: names, types, shapes and the first bytes of its
- * tensors, and its vocabulary. */
+/* Identifies a model without reading all of it: hashes the names, types, shapes and first bytes of its tensors, and all
+ * metadata. */
 static void fingerprint(const pal_model *m, unsigned char digest[PAL_SHA256_BYTES])
 {
     enum { FIRST = 256 };
@@ -136,10 +136,10 @@ pal_status pal_load_begin(pal_loading *l, const void *data, size_t bytes, uint32
     const unsigned char *model = pal_loaded_bytes(l, PAL_SHA256_BYTES);
     if (!mark || memcmp(mark, magic, sizeof magic) != 0)
         return pal_fail(err, PAL_E_FORMAT, "not a saved session file", SIZE_MAX);
-    if (!model) return pal_fail(err, PAL_E_FORMAT, "the saved session is cut short", bytes);
+    if (!model) return pal_fail(err, PAL_E_FORMAT, "the saved session is incomplete", bytes);
     if (version != PAL_SAVED_VERSION) return other_version(version, err);
-    if (of_kind != kind) return pal_fail(err, PAL_E_FORMAT, "a session of another kind was saved", sizeof magic + 4);
-    if (length > bytes) return pal_fail(err, PAL_E_FORMAT, "the saved session is cut short", bytes);
+    if (of_kind != kind) return pal_fail(err, PAL_E_FORMAT, "the saved session is of another kind", sizeof magic + 4);
+    if (length > bytes) return pal_fail(err, PAL_E_FORMAT, "the saved session is incomplete", bytes);
     if (length < pal_saved_bytes(0)) return pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
     *section = (size_t)length;
     l->end = (const unsigned char *)data + *section - PAL_SHA256_BYTES;

@@ -1,4 +1,4 @@
-/* scoring.c - scoring a text step by step: documents, windows, and the estimate of a bound, on top of text/score. */
+/* scoring.c - scores a text step by step with text/score: splits it into documents and windows, estimates bounds. */
 #include "../core/math.h"
 #include "../core/options.h"
 #include "../network/text_runner.h"
@@ -15,18 +15,18 @@
 enum { MANY_WINDOWS = 64, LEVELS = 32, ROUNDS_FEW = 4, ROUNDS_MANY = 8, MAX_ROUNDS = 4096 };
 
 typedef struct {
-    size_t from; /* in tokens */
-    int32_t n, given;
+    size_t from;      /* index of its first token in pal_scoring.tokens */
+    int32_t n, given; /* its tokens; how many of them are given: BOS or none */
 } window;
 
-/* An estimate's rounds: the strata of one round and the figures of those before. */
+/* An estimate: the strata of the current round, and the results of the rounds before. */
 typedef struct {
-    uint32_t *strata; /* [count], a random order of the levels */
+    uint32_t *strata; /* [count], the levels in random order */
     size_t count, at;
-    uint32_t round, draws, min; /* rounds done; draws of a window in each; rounds wanted at least */
-    double nats;                /* of this round so far */
-    double sum, squares;        /* over the rounds, of bits a byte */
-    double target;
+    uint32_t round, draws, min; /* rounds done; draws per window and round; minimum number of rounds */
+    double nats;                /* of the current round so far */
+    double sum, squares;        /* of the bits per byte of all rounds; of their squares */
+    double target;              /* standard error to reach, in bits per byte */
 } estimate;
 
 struct pal_scoring {
@@ -38,9 +38,9 @@ struct pal_scoring {
     window *windows;
     size_t token_count, window_count, window_capacity;
     int32_t longest; /* tokens in the longest window */
-    size_t at;       /* window being read, when exact */
-    double nats;     /* of the windows before */
-    uint64_t scored; /* tokens in them */
+    size_t at;       /* exact methods: index of the window being read */
+    double nats;     /* of the windows before it */
+    uint64_t scored; /* tokens in those windows */
     pal_score_result result;
     pal_score_progress progress;
     pal_runner runner;
@@ -51,7 +51,7 @@ struct pal_scoring {
 
 static const struct {
     const char *name;
-    pal_measure_fn *measure; /* of the exact likelihood of an order of certainty, else NULL */
+    pal_measure_fn *measure; /* the score that decides the order in which places are revealed; NULL: no order */
 } methods[PAL_SCORE_METHODS] = {
     [PAL_SCORE_DEFAULT] = {"default", NULL},
     [PAL_SCORE_EXACT] = {"exact", NULL},
@@ -85,7 +85,7 @@ static bool is_separator(const char *line, size_t bytes)
     return bytes == sizeof SEPARATOR - 1 && memcmp(line, SEPARATOR, bytes) == 0;
 }
 
-/* The end of the document that starts at `from`, and where the next one starts. */
+/* Returns the end of the document that starts at `from`, and sets *next to the start of the next one. */
 static size_t document_end(const char *text, size_t bytes, size_t from, size_t *next)
 {
     for (size_t line = from; line < bytes;) {
@@ -116,13 +116,13 @@ static bool add_window(pal_scoring *j, size_t from, int32_t n, int32_t given)
     return true;
 }
 
-/* Cuts ids[count] into windows of the context; causal models start each with BOS, diffusion models the
- * first of a document. */
+/* Splits ids[count] into windows as long as the context.  With causal models each starts with BOS, with diffusion
+ * models only the first of a document. */
 static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
 {
     int32_t bos = pal_vocab_special(j->model->vocab)->bos, context = j->model->shape.context;
     bool causal = j->model->shape.causal;
-    const bool written = count > 0 && bos >= 0 && ids[0] == bos; /* where BOS is a user-defined piece */
+    const bool written = count > 0 && bos >= 0 && ids[0] == bos; /* BOS can be a user-defined token */
     for (size_t at = written; at < count;) {
         int32_t given = bos >= 0 && context > 1 && (causal || at == (size_t)written);
         size_t capacity = (size_t)(context - given), n = count - at < capacity ? count - at : capacity;
@@ -138,7 +138,7 @@ static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
 
 static pal_status read_text(pal_scoring *j, const char *text, size_t bytes, pal_error *err)
 {
-    /* BOS once a window: at most one more token for every token. */
+    /* One BOS per window: at most twice as many tokens. */
     size_t scratch_bytes = pal_vocab_scratch_bytes(j->model->vocab, bytes);
     bool fits = scratch_bytes < SIZE_MAX && bytes < SIZE_MAX / 16;
     int32_t *ids = fits ? malloc(pal_times(bytes + 1, sizeof *ids)) : NULL;
@@ -155,7 +155,7 @@ static pal_status read_text(pal_scoring *j, const char *text, size_t bytes, pal_
     free(scratch);
     free(ids);
     j->result.windows = j->window_count;
-    if (!good) return pal_fail(err, PAL_E_MEMORY, "no memory for the text", SIZE_MAX);
+    if (!good) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the text", SIZE_MAX);
     if (!j->result.tokens) return pal_fail(err, PAL_E_TEXT, "there is no text to score", 0);
     return PAL_OK;
 }
@@ -187,7 +187,7 @@ static uint64_t expected_evaluations(const pal_scoring *j)
     return sum;
 }
 
-/* One evaluation of the window being read; true when it was the window's last. */
+/* Makes one evaluation of window w; returns true if it was the last that w needs. */
 static bool step_window(pal_scoring *j, const window *w)
 {
     const int32_t *tokens = j->tokens + w->from;
@@ -209,7 +209,7 @@ static bool step_window(pal_scoring *j, const window *w)
     return j->scorer.open == 0;
 }
 
-/* Until the end the figures are those of the windows read, as if the others were like them. */
+/* Before the end, results are extrapolated from the windows read so far. */
 static void step_exactly(pal_scoring *j)
 {
     const window *w = &j->windows[j->at];
@@ -221,7 +221,7 @@ static void step_exactly(pal_scoring *j)
                j->done ? 0.0 : (double)NAN);
 }
 
-/* A fresh random order of the strata. */
+/* Puts the strata in a new random order. */
 static void shuffle(const pal_scoring *j)
 {
     uint32_t count = (uint32_t)j->e.count;
@@ -234,8 +234,8 @@ static void shuffle(const pal_scoring *j)
     }
 }
 
-/* A round is one unbiased estimate of the whole text's nats.  The standard error comes from the spread of the
- * rounds; they go on until it is small enough. */
+/* A round is one unbiased estimate of the nats of the whole text.  The standard error is computed from the variance of
+ * the rounds; rounds are added until it is small enough. */
 static void end_round(pal_scoring *j)
 {
     estimate *e = &j->e;
@@ -248,12 +248,12 @@ static void end_round(pal_scoring *j)
     set_result(j, e->sum / e->round * LN2 * (double)j->result.bytes, error);
     j->done = (e->round >= e->min && error <= e->target) || e->round == MAX_ROUNDS;
     if (e->round < e->min) return;
-    double ratio = error / e->target, rounds = e->round * ratio * ratio + 1.0; /* NaN where the error is */
+    double ratio = error / e->target, rounds = e->round * ratio * ratio + 1.0; /* NaN if the error is NaN */
     j->progress.expected_evaluations = (uint64_t)(rounds < (double)MAX_ROUNDS ? rounds : (double)MAX_ROUNDS) * e->count;
 }
 
-/* One draw: every round takes each window `draws` times, its number of masked tokens stratified over all of
- * them, scaled back by 1 / draws. */
+/* Makes one draw.  A round draws each window `draws` times, with numbers of masked tokens that are stratified over all
+ * draws of the round, and divides the sum by `draws`. */
 static void step_estimate(pal_scoring *j)
 {
     estimate *e = &j->e;
@@ -279,7 +279,7 @@ static pal_status start_estimate(pal_scoring *j, double target, pal_error *err)
     e->target = target > 0.0 ? target : DEFAULT_STANDARD_ERROR;
     e->count = (size_t)e->draws * j->window_count;
     e->strata = malloc(pal_times(e->count, sizeof *e->strata));
-    if (!e->strata) return pal_fail(err, PAL_E_MEMORY, "no memory for the estimate", SIZE_MAX);
+    if (!e->strata) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the estimate", SIZE_MAX);
     j->result.estimated = true;
     j->progress.expected_evaluations = (uint64_t)e->min * e->count;
     return PAL_OK;
@@ -289,12 +289,13 @@ static pal_status choose_method(pal_scoring *j, pal_error *err)
 {
     bool causal = j->model->shape.causal;
     pal_score_method wanted = j->method;
-    if ((unsigned)wanted >= PAL_SCORE_METHODS) return pal_fail(err, PAL_E_OPTION, "there is no such method", SIZE_MAX);
+    if ((unsigned)wanted >= PAL_SCORE_METHODS) return pal_fail(err, PAL_E_OPTION, "unknown method", SIZE_MAX);
     j->method = wanted != PAL_SCORE_DEFAULT ? wanted : causal ? PAL_SCORE_EXACT : PAL_SCORE_BOUND;
     if (causal != (j->method == PAL_SCORE_EXACT))
         return pal_fail(err, PAL_E_OPTION,
-                        causal ? "a causal model is scored by the method exact"
-                               : "a diffusion model is scored by bound, margin, entropy or confidence",
+                        causal
+                            ? "a causal model can only be scored with method exact"
+                            : "a diffusion model can only be scored with method bound, margin, entropy or confidence",
                         SIZE_MAX);
     if (causal ? pal_vocab_special(j->model->vocab)->bos < 0 : j->model->classes.mask < 0)
         return pal_fail(err, PAL_E_UNSUPPORTED,
@@ -309,7 +310,7 @@ static pal_status allocate_scratch(pal_scoring *j, pal_error *err)
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->shape.vocab, j->longest, &arena);
     j->block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
+    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(j->block);
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->shape.vocab, j->longest, &arena);
@@ -319,7 +320,7 @@ static pal_status allocate_scratch(pal_scoring *j, pal_error *err)
     return PAL_OK;
 }
 
-/* ---- what palimpsest.h promises ---------------------------------------------------------------------- */
+/* ---- functions of palimpsest.h ----------------------------------------------------------------------- */
 
 static pal_status start(pal_scoring *j, const char *text, size_t bytes, const pal_score_options *o, pal_error *err)
 {
@@ -341,7 +342,7 @@ pal_status pal_scoring_start(pal_scoring **out, const pal_model *model, const ch
                              const pal_score_options *options, pal_error *err)
 {
     pal_scoring *j = calloc(1, sizeof *j);
-    if (!j) return pal_fail(err, PAL_E_MEMORY, "no memory for the score", SIZE_MAX);
+    if (!j) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the score", SIZE_MAX);
     j->model = model;
     j->method = options->method;
     j->seed = options->seed;

@@ -1,4 +1,4 @@
-/* sequence.c - a causal model reading token by token, with its keys and values kept. */
+/* sequence.c - pal_sequence: a causal model reads tokens and keeps their keys and values. */
 #include "sequence.h"
 #include "../core/options.h"
 
@@ -21,7 +21,7 @@ bool pal_kv_type_find(const char *name, pal_kv_type *out)
     return false;
 }
 
-/* Also checks the options, so that what is measured cannot overflow an int. */
+/* Measures or places the arrays.  Also checks the options, so that sizes cannot overflow an int. */
 static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence_options *o, pal_arena *arena,
                          pal_error *err)
 {
@@ -29,13 +29,13 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
     pal_status status = pal_model_ready(m, err);
     if (status) return status;
     if (!m->shape.causal)
-        return pal_fail(err, PAL_E_UNSUPPORTED,
-                        "the model does not read from left to right and cannot go on with a text: it fills blanks",
-                        SIZE_MAX);
+        return pal_fail(
+            err, PAL_E_UNSUPPORTED,
+            "the model cannot continue a text, because it does not read from left to right: it fills blanks", SIZE_MAX);
     status = pal_options_check(&pal_sequence_table, o, err);
     if (status) return status;
     if (max_tokens > m->shape.context)
-        return pal_fail(err, PAL_E_OPTION, "context must not exceed the model's context", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "context must not be above the model's context", SIZE_MAX);
     s->model = m;
     s->compute = (pal_compute){.kernels = &m->kernels};
     s->max_tokens = max_tokens;
@@ -58,8 +58,7 @@ pal_status pal_sequence_bytes(const pal_model *model, const pal_sequence_options
     if (s) return s;
     if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY,
-                        "not enough memory for the keys and values of so many tokens: a shorter context, or keys "
-                        "and values of type Q8_0, take less",
+                        "not enough memory for the key-value cache: use a smaller context, or a cache of type Q8_0",
                         SIZE_MAX);
     return PAL_OK;
 }
@@ -71,7 +70,7 @@ pal_status pal_sequence_init(pal_sequence **out, const pal_model *model, const p
     pal_status status = pal_sequence_bytes(model, options, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
-        return pal_fail(err, PAL_E_MEMORY, "the block for the sequence is too small", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the memory block for the sequence is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     pal_sequence *s = pal_take(&arena, 1, sizeof *s);
     *s = (pal_sequence){0};
@@ -86,10 +85,10 @@ pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n
 {
     const pal_model *m = s->model;
     if (n < 0 || n > s->max_tokens - s->length)
-        return pal_fail(err, PAL_E_CONTEXT, "more tokens than the sequence has room for", SIZE_MAX);
+        return pal_fail(err, PAL_E_CONTEXT, "more tokens than the sequence can hold", SIZE_MAX);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= m->shape.vocab)
-            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", (size_t)i);
+            return pal_fail(err, PAL_E_OPTION, "a token id is outside the vocabulary", (size_t)i);
     for (int32_t done = 0; done < n;) {
         const int32_t some = n - done < s->activations.max_tokens ? n - done : s->activations.max_tokens;
         const int last = (int)some - 1;
@@ -106,8 +105,7 @@ pal_status pal_sequence_append(pal_sequence *s, const int32_t *tokens, int32_t n
 pal_status pal_sequence_logits(pal_sequence *s, float *logits, pal_error *err)
 {
     const int row = 0;
-    if (!s->has_logits)
-        return pal_fail(err, PAL_E_OPTION, "nothing has been read since the start or a rewind", SIZE_MAX);
+    if (!s->has_logits) return pal_fail(err, PAL_E_OPTION, "there are no logits: append a token first", SIZE_MAX);
     pal_transformer_logits(pal_model_transformer(s->model), &s->compute, &s->activations, &row, 1, logits);
     return pal_all_finite(logits, (size_t)s->model->shape.vocab) ? PAL_OK : pal_fail_not_finite(err);
 }
@@ -137,7 +135,7 @@ int32_t pal_sequence_keep(pal_sequence *s, const int32_t *tokens, int32_t n)
     return shared;
 }
 
-/* ---- saved ------------------------------------------------------------------------------------------ */
+/* ---- saving and restoring --------------------------------------------------------------------------- */
 
 enum { SHAPE_WORDS = 5 }; /* type, layers, heads, head_dim, length */
 
@@ -175,9 +173,9 @@ pal_status pal_sequence_read_saved(pal_saved_sequence *saved, const pal_sequence
         head_dim != (uint32_t)shape->head_dim || type >= PAL_KV_TYPES || length > INT32_MAX)
         return pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
     if (type != s->cache.type)
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the session was saved with keys and values of another type", SIZE_MAX);
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the session was saved with another type of key-value cache", SIZE_MAX);
     if ((int32_t)length > s->max_tokens)
-        return pal_fail(err, PAL_E_CONTEXT, "the saved session is longer than there is room for", SIZE_MAX);
+        return pal_fail(err, PAL_E_CONTEXT, "the saved session has more tokens than the context holds", SIZE_MAX);
     saved->length = (int32_t)length;
     saved->tokens = from;
     pal_loaded_bytes(&from, 4 * (size_t)length);

@@ -1,4 +1,4 @@
-/* surprise.c - how likely each token of a text is after what stands before it, step by step. */
+/* surprise.c - computes the probability of each token of a text given the text before it, step by step. */
 #include "../core/math.h"
 #include "../network/text_runner.h"
 #include "../text/probabilities.h"
@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 16 }; /* tokens of a step: rows of logits looked at together */
+enum { ROWS = 16 }; /* maximum number of tokens per step, which is the number of rows of logits */
 
 struct pal_surprising {
     const pal_model *model;
     int32_t alternatives;
-    size_t n, at;                 /* tokens of the text, and how many of them are done */
-    int32_t given, capacity;      /* BOS in front of every window, 0 or 1; tokens of the text in a full one */
+    size_t n, at;                 /* tokens of the text; how many of them are done */
+    int32_t given, capacity;      /* 1 if every window starts with BOS, else 0; tokens of the text in a full window */
     int32_t *tokens;              /* [n] */
     int32_t *window;              /* [given + capacity] the window being read */
-    int *position;                /* [given + capacity] 0, 1, 2 ...: also the order in which tokens became known */
+    int *position;                /* [given + capacity] 0, 1, 2 ...; also used as the ranks of the tokens */
     float *logits;                /* [ROWS, vocab] */
-    pal_surprise_token out[ROWS]; /* [count] of the last step */
+    pal_surprise_token out[ROWS]; /* [count] results of the last step */
     size_t count;
     uint64_t evaluations;
     pal_runner runner;
@@ -32,15 +32,15 @@ static pal_status check(const pal_model *m, const int32_t *tokens, size_t n, int
     if (s) return s;
     if (!m->shape.causal)
         return pal_fail(err, PAL_E_UNSUPPORTED,
-                        "this model fills blanks: only one that reads from left to right says how likely each token is "
-                        "after those before it (a score says how likely a whole text is)",
+                        "this model fills blanks: surprise needs a causal model, which reads from left to right (score "
+                        "says how likely a whole text is)",
                         SIZE_MAX);
     if (alternatives < 0 || alternatives > PAL_CANDIDATES)
-        return pal_fail(err, PAL_E_OPTION, "alternatives must lie between 0 and 20", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "alternatives must be between 0 and 20", SIZE_MAX);
     if (!n) return pal_fail(err, PAL_E_TEXT, "there is no text", SIZE_MAX);
     for (size_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= m->shape.vocab)
-            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", i);
+            return pal_fail(err, PAL_E_OPTION, "a token id is outside the vocabulary", i);
     return PAL_OK;
 }
 
@@ -63,13 +63,13 @@ static pal_status start(pal_surprising *j, const int32_t *tokens, pal_error *err
     j->capacity = j->n < (size_t)(context - j->given) ? (int32_t)j->n : context - j->given;
     layout(j, &arena);
     j->block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "no memory for the network's work space", SIZE_MAX);
+    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the network's work space", SIZE_MAX);
     arena = pal_arena_in(j->block);
     layout(j, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);
     memcpy(j->tokens, tokens, j->n * sizeof *tokens);
     for (int32_t i = 0; i < j->given + j->capacity; i++) j->position[i] = i;
-    j->window[0] = bos; /* the text's first token takes its place where no BOS is given */
+    j->window[0] = bos; /* without BOS, the first token of the text overwrites this */
     j->predictor = pal_runner_start(&j->runner);
     return PAL_OK;
 }
@@ -80,7 +80,7 @@ pal_status pal_surprising_start(pal_surprising **out, const pal_model *model, co
     pal_status s = check(model, tokens, n, alternatives, err);
     if (s) return s;
     pal_surprising *j = calloc(1, sizeof *j);
-    if (!j) return pal_fail(err, PAL_E_MEMORY, "no memory for the text", SIZE_MAX);
+    if (!j) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the text", SIZE_MAX);
     j->model = model;
     j->alternatives = alternatives;
     j->n = n;
@@ -92,7 +92,7 @@ pal_status pal_surprising_start(pal_surprising **out, const pal_model *model, co
     return s;
 }
 
-/* A logit less the logarithm of the sum of all exponentials, which are taken in double, the maximum subtracted. */
+/* Computes the logarithm of the softmax in double: subtracts the maximum before taking exponentials. */
 static void look_at(const pal_surprising *j, const float *logits, pal_surprise_token *out)
 {
     const int32_t vocab = j->model->shape.vocab;
@@ -108,7 +108,7 @@ static void look_at(const pal_surprising *j, const float *logits, pal_surprise_t
     for (int32_t i = 0; i < out->alternatives; i++) out->alternative_logprob[i] = (double)largest[i] - all;
 }
 
-/* The window whose first token is `begin`; its last token predicts nothing that is asked for. */
+/* Evaluates the window whose first token is `begin`.  The logits of its last token are not needed. */
 static void read_window(pal_surprising *j, size_t begin, int32_t length)
 {
     memcpy(j->window + j->given, j->tokens + begin, (size_t)(length - j->given) * sizeof *j->window);
@@ -117,7 +117,7 @@ static void read_window(pal_surprising *j, size_t begin, int32_t length)
     j->evaluations++;
 }
 
-/* The tokens window[from], window[from + 1] ...: as many as a step takes, of a window of `length`. */
+/* Computes the results of window[from], window[from + 1] ..., up to ROWS of them, in a window of `length`. */
 static pal_status look_at_some(pal_surprising *j, int32_t from, int32_t length, pal_error *err)
 {
     const int32_t rows = length - from < ROWS ? length - from : ROWS;
@@ -142,7 +142,7 @@ pal_status pal_surprising_step(pal_surprising *j, pal_error *err)
     if (from == 1) read_window(j, begin, length);
     if (from) {
         s = look_at_some(j, from, length, err);
-    } else { /* nothing stands before it */
+    } else { /* there is nothing before this token */
         j->out[0] = (pal_surprise_token){.id = j->tokens[j->at], .logprob = (double)NAN};
         j->count = 1;
     }

@@ -1,4 +1,4 @@
-/* together.c - one evaluation for several pages of a model: products with more rows use the weights better. */
+/* together.c - evaluates several pages of a model in one batch, which loads the weights only once for all of them. */
 #include "pages.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 typedef struct {
     pal_compute compute;
     int32_t *tokens; /* [max_tokens] */
-    int *lengths;    /* [max_tokens], tokens of each session: none shows less than one */
+    int *lengths;    /* [max_tokens], tokens of each session, at least 1 */
     int *rows;       /* [max_tokens] */
     pal_activations activations;
     pal_cache cache;
@@ -33,11 +33,11 @@ pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *by
         return pal_fail(err, PAL_E_OPTION, "the number of tokens is out of range", SIZE_MAX);
     lay_out(&measured, model, tokens, &arena);
     if (!pal_arena_bytes(&arena, bytes))
-        return pal_fail(err, PAL_E_MEMORY, "so many tokens at once do not fit into memory", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for so many tokens at once", SIZE_MAX);
     return PAL_OK;
 }
 
-/* Has the sessions make their queries; how many tokens these have, -1: one is of another model. */
+/* Makes the queries of the sessions and returns the number of tokens in them; -1: a session has another model. */
 static int32_t tokens_of(const pal_model *model, pal_session *const *sessions, int32_t count)
 {
     int64_t tokens = 0;
@@ -49,7 +49,7 @@ static int32_t tokens_of(const pal_model *model, pal_session *const *sessions, i
     return tokens > INT32_MAX ? INT32_MAX : (int32_t)tokens;
 }
 
-/* Work space of the session that shows most tokens: its rotary table reaches as far as any. */
+/* The activations of the session with the most positions: their rotary table is long enough for all sessions. */
 static const pal_activations *longest(pal_session *const *sessions, int32_t count)
 {
     const pal_session *best = sessions[0];
@@ -58,7 +58,7 @@ static const pal_activations *longest(pal_session *const *sessions, int32_t coun
     return &best->runner.activations;
 }
 
-/* Hidden states [rows, dim] to the sessions whose they are. */
+/* Copies the hidden states x[rows, dim] to the sessions. */
 static void hand_out(pal_session *const *sessions, int32_t count, const float *x, size_t dim)
 {
     for (int32_t i = 0; i < count; i++) {
@@ -79,11 +79,11 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     int sequences = 0, rows = 0, n = 0;
     const int32_t max_tokens = tokens_of(model, sessions, count);
     if (max_tokens == 0) return PAL_OK;
-    if (max_tokens < 0) return pal_fail(err, PAL_E_OPTION, "a session is of another model", SIZE_MAX);
+    if (max_tokens < 0) return pal_fail(err, PAL_E_OPTION, "a session belongs to another model", SIZE_MAX);
     pal_status status = pal_together_bytes(model, max_tokens, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
-        return pal_fail(err, PAL_E_MEMORY, "the block is too small for these sessions", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "the memory block is too small for these sessions", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     lay_out(&w, model, max_tokens, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
@@ -101,6 +101,6 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
                                   w.lengths, sequences, w.rows, rows);
     const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->shape.width);
     if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->shape.width);
-    pal_arena_return(&arena); /* nothing is kept in it */
+    pal_arena_return(&arena); /* the block is scratch memory */
     return finite ? PAL_OK : pal_fail_not_finite(err);
 }

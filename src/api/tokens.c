@@ -1,4 +1,4 @@
-/* tokens.c - text to token ids and back, and what the vocabulary of a model says. */
+/* tokens.c - converts text to token ids and back, and answers questions about the vocabulary of a model. */
 #include "../network/model.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ pal_status pal_tokenize(const pal_model *m, const char *text, size_t bytes, unsi
     size_t scratch_bytes = pal_vocab_scratch_bytes(m->vocab, bytes);
     if (scratch_bytes == SIZE_MAX) return pal_fail(err, PAL_E_MEMORY, "the text is too long to tokenize", SIZE_MAX);
     void *scratch = malloc(scratch_bytes + 1);
-    if (!scratch) return pal_fail(err, PAL_E_MEMORY, "no memory for the tokenizer", SIZE_MAX);
+    if (!scratch) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the tokenizer", SIZE_MAX);
     unsigned how =
         (flags & PAL_TOKENIZE_INSIDE ? 0 : PAL_ENCODE_PREFIX) | (flags & PAL_TOKENIZE_SPECIAL ? PAL_ENCODE_SPECIAL : 0);
     *count = pal_vocab_encode(m->vocab, text, bytes, how, ids, capacity, scratch);
@@ -31,7 +31,7 @@ pal_status pal_detokenize(const pal_model *m, const int32_t *ids, size_t count, 
     if (s) return s;
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || ids[i] >= pal_vocab_size(m->vocab))
-            return pal_fail(err, PAL_E_OPTION, "a token id lies outside the vocabulary", i);
+            return pal_fail(err, PAL_E_OPTION, "a token id is outside the vocabulary", i);
     *bytes = pal_vocab_decode(m->vocab, ids, count, !(flags & PAL_TOKENIZE_INSIDE), flags & PAL_TOKENIZE_SPECIAL, text,
                               capacity);
     return PAL_OK;

@@ -1,4 +1,4 @@
-/* architecture.h - one transformer among several: what its files in arch/ define (internal). */
+/* architecture.h - the functions that every transformer architecture in arch/ defines (internal). */
 #ifndef PAL_ARCHITECTURE_H
 #define PAL_ARCHITECTURE_H
 
@@ -6,17 +6,24 @@
 #include "pass.h"
 
 struct pal_architecture {
-    /* Hyperparameters; and its tensors, once the layers are there. */
+    /* read sets the hyperparameters; bind binds the tensors, after the layers are allocated. */
     pal_status (*read)(pal_binder *b, pal_transformer *net);
     pal_status (*bind)(pal_binder *b, pal_transformer *net);
-    /* Tokens [n] to a->x [n, dim]. */
+    /* Stores the embeddings of tokens [n] in a->x [n, dim]. */
     void (*embed)(const pal_pass *p, const int32_t *tokens);
-    /* a->x [n, dim] through one layer to a->x [count, dim]: the rows p->rows alone go on. */
+    /* Computes one layer from a->x [n, dim] to a->x [count, dim]: only the rows p->rows continue. */
     void (*layer)(const pal_pass *p, int layer);
-    /* The norm before the output matrix, of h [n, dim] where it lies. */
+    /* Applies the norm before the output matrix to h [n, dim], in place. */
     void (*output_norm)(const pal_transformer *net, const pal_compute *compute, float *h, int n);
 };
 
-extern const pal_architecture pal_architecture_llama, pal_architecture_gpt2;
+/* What the files of an architecture define: NAME_bind.c the first two, NAME.c the last. */
+#define PAL_DECLARE_ARCHITECTURE(name)                                                                                 \
+    pal_status pal_##name##_read(pal_binder *b, pal_transformer *net);                                                 \
+    pal_status pal_##name##_bind(pal_binder *b, pal_transformer *net);                                                 \
+    extern const pal_architecture pal_architecture_##name
+
+PAL_DECLARE_ARCHITECTURE(llama);
+PAL_DECLARE_ARCHITECTURE(gpt2);
 
 #endif

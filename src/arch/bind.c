@@ -1,3 +1,4 @@
+/* bind.c - reads and checks hyperparameters and tensors by name, for all architectures. */
 #include "bind.h"
 #include "../core/say.h"
 #include "../kernels/panels.h"
@@ -65,7 +66,7 @@ pal_status pal_bind_float(pal_binder *b, const char *name, float absent, float *
     return PAL_OK;
 }
 
-/* A context longer than what is supported is one of which only so much is used. */
+/* If the file's context is longer than the supported maximum, only the maximum is used. */
 static pal_status bind_context(pal_binder *b, pal_transformer *net)
 {
     char key[128];
@@ -111,18 +112,18 @@ pal_status pal_bind_refuse_variants(pal_binder *b)
         if (!pal_gguf_find(b->g, pal_bind_key(b, unsupported[i], key))) continue;
         if (pal_gguf_get_f64(b->g, key, &number) && number == 0.0) continue;
         return pal_bind_fail(b, key, PAL_E_UNSUPPORTED,
-                             "the model uses a variant of the network that is not supported "
-                             "(experts, sliding window, or other scales, limits or biases of scores)");
+                             "the model uses a variant of its network that is not supported (experts, a sliding "
+                             "window, or scales, limits or biases of attention scores)");
     }
     return PAL_OK;
 }
 
 /* ---- tensors ------------------------------------------------------------ */
 
-/* Elements of the vectors that the file has in half precision. */
+/* Counts the elements of all vectors that the file has in half precision. */
 static size_t half_vectors(const pal_gguf *g)
 {
-    size_t count = 0; /* of elements that have two bytes each in the image: no overflow */
+    size_t count = 0; /* cannot overflow: each element has two bytes in the image */
     for (size_t i = 0; i < pal_gguf_tensors(g); i++) {
         const pal_gguf_tensor *t = pal_gguf_tensor_at(g, i);
         if (t->dims == 1 && (t->type == PAL_F16 || t->type == PAL_BF16)) count += (size_t)t->extent[0];
@@ -137,11 +138,11 @@ pal_status pal_bind_start(pal_binder *b, float **vectors, pal_matrices *matrices
     b->bound = calloc(tensors, sizeof *b->bound);
     b->vectors = *vectors = halves ? calloc(halves, sizeof **vectors) : NULL;
     if ((tensors && !b->bound) || (halves && !*vectors))
-        return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
+        return pal_fail(b->err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
     return PAL_OK;
 }
 
-/* More than the network has would change its function. */
+/* Refuses unbound tensors: the network would compute something else than the file describes. */
 static pal_status refuse_rest(pal_binder *b)
 {
     char name[64];
@@ -150,7 +151,7 @@ static pal_status refuse_rest(pal_binder *b)
         if (b->bound[i]) continue;
         pal_gguf_printable(t->name, name, sizeof name);
         return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
-                            "the file holds a tensor that its network does not have here: %s", name);
+                            "the file has a tensor that is not supported for this architecture: %s", name);
     }
     return PAL_OK;
 }
@@ -173,7 +174,7 @@ static const pal_gguf_tensor *find_tensor(const pal_binder *b, int layer, const 
     return pal_gguf_find_tensor(b->g, whole);
 }
 
-/* The same where there must be one whose data can be read: NULL after a failure. */
+/* Finds a tensor that must exist and be readable; NULL after a failure. */
 static const pal_gguf_tensor *need_tensor(pal_binder *b, int layer, const char *name, const char *kind,
                                           char whole[TENSOR_NAME], pal_status *status)
 {
@@ -187,7 +188,7 @@ static const pal_gguf_tensor *need_tensor(pal_binder *b, int layer, const char *
     return *status ? NULL : t;
 }
 
-/* A number of dimensions or extents that the network does not have. */
+/* Fails because the tensor has another number of dimensions or other extents than the network needs. */
 static pal_status wrong_shape(pal_binder *b, const pal_gguf_tensor *t, const char *name, int cols, int rows)
 {
     char wanted[32];
@@ -225,8 +226,7 @@ static pal_status bind_vector(pal_binder *b, int layer, const char *name, const 
         return PAL_OK;
     }
     if (t->type != PAL_F16 && t->type != PAL_BF16)
-        return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
-                            "a norm or bias is of another type than F32, F16 and BF16: %s is %s", whole,
+        return pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset, "a norm or bias must be F32, F16 or BF16: %s is %s", whole,
                             pal_tensor_type_name(t->type));
     pal_dequantize(b->vectors, t->data, t->type, (size_t)size);
     *out = b->vectors;
@@ -239,7 +239,7 @@ pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size,
     return bind_vector(b, layer, name, "", size, optional, out);
 }
 
-/* The tensor [rows, cols] of a matrix, or of several: NULL after a failure. */
+/* Finds and checks the tensor [rows, cols] of one matrix, or of several stacked ones; NULL after a failure. */
 static const pal_gguf_tensor *bind_weights(pal_binder *b, int layer, const char *name, int rows, int cols,
                                            pal_status *status)
 {
@@ -250,8 +250,8 @@ static const pal_gguf_tensor *bind_weights(pal_binder *b, int layer, const char 
         *status = wrong_shape(b, t, whole, cols, rows);
     else if (!pal_weights_known(t->type))
         *status = pal_bind_say(b, PAL_E_UNSUPPORTED, t->offset,
-                               "%s is %s, a type the engine does not compute with (F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
-                               "Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
+                               "%s is %s, a type that is not supported (F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, "
+                               "Q4_K, Q5_K and Q6_K are)",
                                whole, pal_tensor_type_name(t->type));
     else
         mark(b, t);

@@ -1,3 +1,4 @@
+/* cache.c - the KV cache: storing, rounding and expanding keys and values, and saving them as bytes. */
 #include "cache.h"
 #include "../core/math.h"
 
@@ -16,7 +17,7 @@ static size_t kv_dim(const pal_cache *c)
     return pal_times((size_t)c->shape.kv_heads, (size_t)c->shape.head_dim);
 }
 
-/* Numbers of a layer, and scales of a layer. */
+/* Numbers per layer, and scales per layer. */
 static size_t layer_size(const pal_cache *c)
 {
     return pal_times((size_t)c->capacity, kv_dim(c));
@@ -53,7 +54,7 @@ void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, 
     kept_layout(&c->kept_v, c, arena);
 }
 
-/* Panels are read to their end, and what nobody wrote could be numbers that are slow to add. */
+/* Panels are read whole, so unwritten keys are cleared: they could be subnormal numbers, which are slow to add. */
 void pal_cache_clear(pal_cache *c)
 {
     const size_t layers = (size_t)c->shape.layers;
@@ -64,8 +65,8 @@ void pal_cache_clear(pal_cache *c)
 
 /* ---- rounding --------------------------------------------------------------------------------------- */
 
-/* Adding 1.5 * 2^23 rounds to even and leaves the integer in the low byte; |x| < 2^22.  What is not a number gives
- * some byte. */
+/* Adding 1.5 * 2^23 rounds to even and leaves the integer in the low byte; |x| < 2^22.  For NaN the byte is
+ * unspecified. */
 static int8_t round_to_even(float x)
 {
     float sum = x + 0x1.8p23f;
@@ -74,9 +75,9 @@ static int8_t round_to_even(float x)
     return (int8_t)(uint8_t)bits;
 }
 
-/* Up to 32 numbers to q, `stride` apart.  The scale is rounded up or down by a half float's 2^-11 at most, so that an
- * integer may come to 127.06, which rounds to 127; where it is subnormal the error is larger, and the integer cut.
- * A block that holds what is not a number stays that: damaged weights must show. */
+/* Quantises up to 32 numbers to q, `stride` apart.  Rounding the scale to half changes it by up to 2^-11, so an integer
+ * may come to 127.06, which rounds to 127.  If the scale is subnormal the error is larger, and the integer is clamped.
+ * A block with a NaN gets the scale NaN, so that damaged weights show in the output. */
 static uint16_t round_block(int8_t *q, size_t stride, const float *x, int count)
 {
     float amax = 0.0f;
@@ -95,7 +96,8 @@ static uint16_t round_block(int8_t *q, size_t stride, const float *x, int count)
     return half;
 }
 
-/* One head of one token: x[head_dim] to `to`, whose elements are `stride` apart (8 in panels), scales likewise. */
+/* Rounds one head of one token: x[head_dim] to index `to`, elements `stride` apart (8 in panels), and its scales in the
+ * same way. */
 static void round_head(const pal_cache *c, const pal_kept *kept, size_t to, size_t scale, size_t stride, const float *x)
 {
     const int head_dim = c->shape.head_dim;
@@ -110,7 +112,7 @@ static void round_head(const pal_cache *c, const pal_kept *kept, size_t to, size
             round_block(q + (size_t)d * stride, stride, x + d, head_dim - d < PAL_BLOCK ? head_dim - d : PAL_BLOCK);
 }
 
-/* Keys and values [n, kv_heads * head_dim] to their places, rounded. */
+/* Rounds keys and values [n, kv_heads * head_dim] to their places. */
 static void round_new(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, blocks = (size_t)c->blocks;
@@ -125,7 +127,7 @@ static void round_new(const pal_cache *c, int layer, const float *k, const float
     }
 }
 
-/* There and back: up to 32 numbers x[count]. */
+/* Rounds up to 32 numbers x[count] and converts them back. */
 static void round_in_place(pal_kv_type type, float *x, int count)
 {
     int8_t q[PAL_BLOCK];
@@ -151,7 +153,7 @@ void pal_cache_round(const pal_cache *c, float *k, float *v, int n)
 
 /* ---- expanding -------------------------------------------------------------------------------------- */
 
-/* Q8_0: `count` units (panels of eight tokens, or heads of one) from unit `unit` of a layer on. */
+/* Expands Q8_0: `count` units (panels of eight tokens, or heads of one token) from unit `unit` of a layer on. */
 static void expand_blocks(const pal_cache *c, const pal_compute *compute, float *x, const pal_kept *kept, size_t layer,
                           size_t unit, size_t count, int lanes)
 {
@@ -168,7 +170,7 @@ static void expand_blocks(const pal_cache *c, const pal_compute *compute, float 
         }
 }
 
-/* The first `positions` places of a layer into the room: holes among them too, where anything may stand. */
+/* Expands the first `positions` places of a layer to the f32 buffer; unwritten places may hold anything. */
 static void expand(const pal_cache *c, const pal_compute *compute, int layer, int positions)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, at = (size_t)layer;
@@ -188,15 +190,15 @@ static void expand(const pal_cache *c, const pal_compute *compute, int layer, in
         expand_blocks(c, compute, c->v, &c->kept_v, at, 0, (size_t)positions * heads, 1);
 }
 
-/* ---- a layer at work -------------------------------------------------------------------------------- */
+/* ---- the current layer ------------------------------------------------------------------------------ */
 
-/* Where a layer begins in k and v. */
+/* The index in k and v where a layer starts. */
 static size_t layer_at(const pal_cache *c, int layer)
 {
     return c->held > 1 ? (size_t)layer * layer_size(c) : 0;
 }
 
-/* Keys [n, kv_heads * head_dim] into their panels, values into their rows. */
+/* Copies keys [n, kv_heads * head_dim] to their panels, and values to their rows. */
 static void store(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n)
 {
     const size_t head_dim = (size_t)c->shape.head_dim, capacity = (size_t)c->capacity, row = kv_dim(c);
@@ -243,15 +245,15 @@ size_t pal_cache_bytes(const pal_cache *c, int positions)
                      pal_plus(numbers, scales));
 }
 
-/* The last panel of some: its bytes, those of a number, and of how many positions it holds numbers. */
+/* The last panel of a run: its bytes, bytes per number, and the number of positions in it that are used. */
 typedef struct {
     size_t bytes, number, lanes;
 } last_panel;
 
-/* What a layer's bytes are made of, in order: the same pieces on the way out and in; last is NULL for rows. */
+/* Called for the pieces of a layer's bytes, in order, the same for writing and reading; last is NULL for rows. */
 typedef void piece_fn(void *context, void *memory, size_t bytes, const last_panel *last);
 
-/* Keys of each head, whole panels, `bytes` a position and `number` a number. */
+/* Passes the keys of each head as whole panels, with `bytes` per position and `number` bytes per number. */
 static void panel_pieces(const pal_cache *c, char *data, size_t bytes, size_t number, int positions, piece_fn *piece,
                          void *context)
 {
@@ -277,7 +279,7 @@ static void all_pieces(const pal_cache *c, int positions, piece_fn *piece, void 
     }
 }
 
-/* Where no position stands yet, or none any more, zeros are written: what is the same gives the same bytes. */
+/* Unused positions of the last panel are written as zeros, so that equal contents give equal bytes. */
 static void put_piece(void *context, void *memory, size_t bytes, const last_panel *last)
 {
     unsigned char **out = context;

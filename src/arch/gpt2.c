@@ -1,5 +1,5 @@
-/* gpt2.c - GPT-2 (Radford et al. 2019): learned positions, LayerNorm, one matrix for q, k and v (three views of it
- * here), GELU in its tanh form (Hendrycks and Gimpel 2016), biases everywhere. */
+/* gpt2.c - GPT-2 (Radford et al. 2019): learned positions, LayerNorm, one tensor for q, k and v (bound as three
+ * matrices here), GELU in its tanh form (Hendrycks and Gimpel 2016), biases everywhere. */
 #include "architecture.h"
 
 static void embed(const pal_pass *p, const int32_t *tokens)
@@ -8,7 +8,7 @@ static void embed(const pal_pass *p, const int32_t *tokens)
     pal_activations *a = p->a;
     pal_pass_embed(p, tokens);
     for (int i = 0; i < p->n; i++) {
-        pal_matrix_row(a->attended, &p->net->position_embd, a->place[i], a->h); /* attended: [dim] at least */
+        pal_matrix_row(a->attended, &p->net->position_embd, a->place[i], a->h); /* a->attended holds at least [dim] */
         p->compute->kernels->add(a->x + (size_t)i * dim, a->attended, dim);
     }
 }

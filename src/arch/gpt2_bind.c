@@ -1,6 +1,5 @@
 /* gpt2_bind.c - hyperparameters and tensors of gpt2, under llama.cpp's names. */
-#include "bind.h"
-#include "pass.h"
+#include "architecture.h"
 
 pal_status pal_gpt2_read(pal_binder *b, pal_transformer *net)
 {

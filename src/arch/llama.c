@@ -1,11 +1,11 @@
 /* llama.c - the Llama block: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
  *
  * Touvron et al. 2023 (Llama); Nie et al. 2025 (LLaDA): the same without the causal mask; Yang et al. 2024 (Qwen2):
- * biases on q, k and v; Yang et al. 2025 (Qwen3): an RMSNorm of every head of q and k before the rotation.  Each is an
- * option that the tensors of a file decide: a bias that is there is added. */
+ * biases on q, k and v; Yang et al. 2025 (Qwen3): an RMSNorm of every head of q and k before the rotation.  Biases are
+ * added if the file has them; llama_bind.c sets the other differences. */
 #include "architecture.h"
 
-/* x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */
+/* Rotates x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */
 static void rotate(const pal_pass *p, float *x, const int *rows, int count, int heads)
 {
     const pal_transformer *net = p->net;
@@ -20,7 +20,7 @@ static void rotate(const pal_pass *p, float *x, const int *rows, int count, int 
     }
 }
 
-/* x [n, heads * head_dim], each head by itself. */
+/* Normalises each head of x [n, heads * head_dim] separately. */
 static void norm_heads(const pal_pass *p, float *x, const float *gain, int n, int heads)
 {
     if (gain) p->compute->kernels->rms_norm(x, x, gain, p->net->eps, n * heads, p->net->head_dim);
@@ -42,7 +42,7 @@ static void attention_block(const pal_pass *p, int layer)
     pal_linear(compute, a->q, &h, &l->q); /* q [count, heads * head_dim] */
     norm_heads(p, a->q, l->q_norm, p->count, net->heads);
     rotate(p, a->q, p->rows, p->count, net->heads);
-    pal_pass_attend(p, layer); /* attended: as q */
+    pal_pass_attend(p, layer); /* attended has the shape of q */
     pal_input attended = pal_pass_input(p, a->attended, p->count, net->heads * net->head_dim);
     pal_linear(compute, a->h, &attended, &l->attn_output); /* h [count, dim] */
     compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);

@@ -1,6 +1,5 @@
 /* llama_bind.c - hyperparameters and tensors of llama, llada, qwen2 and qwen3, under llama.cpp's names. */
-#include "bind.h"
-#include "pass.h"
+#include "architecture.h"
 
 #include <string.h>
 
@@ -9,14 +8,14 @@ static bool is(const pal_binder *b, const char *architecture)
     return strcmp(b->architecture, architecture) == 0;
 }
 
-/* rope.scaling.type is "linear" where only a factor is given; rope.scale_linear is an older name of the factor. */
+/* If only a factor is given, rope.scaling.type is "linear"; rope.scale_linear is an older name of the factor. */
 static pal_status read_scaling(pal_binder *b, pal_rotary *r)
 {
     char key[128], old[128];
     pal_str type = {"linear", 6};
     pal_bind_key(b, "rope.scaling.type", key);
     if (pal_gguf_find(b->g, key) && !pal_gguf_get_str(b->g, key, &type))
-        return pal_bind_fail(b, key, PAL_E_FORMAT, "rope.scaling.type is not a text");
+        return pal_bind_fail(b, key, PAL_E_FORMAT, "rope.scaling.type is not a string");
     r->scale = 1.0f;
     if (pal_str_is(type, "none")) return PAL_OK;
     if (!pal_str_is(type, "linear"))
@@ -42,7 +41,7 @@ static pal_status read_rotary(pal_binder *b, pal_transformer *net)
                           "rope.dimension_count is not 1 to 65536")) ||
         (s = pal_bind_float(b, "rope.freq_base", 10000.0f, &r->base, "rope.freq_base must be a number from 1 to 1e30")))
         return s;
-    if (r->base < 1.0f) /* angles would exceed what sine and cosine are exact for */
+    if (r->base < 1.0f) /* angles would exceed 2^20, the range of pal_sincos */
         return pal_bind_fail(b, pal_bind_key(b, "rope.freq_base", key), PAL_E_FORMAT,
                              "rope.freq_base must be a number from 1 to 1e30");
     r->halves = is(b, "qwen2") || is(b, "qwen3");
@@ -59,14 +58,14 @@ static pal_status read_attention(pal_binder *b, pal_transformer *net)
 {
     char key[128];
     const bool diffusion = !net->causal;
-    net->shift_logits = diffusion; /* llama.cpp: absent means shifted */
+    net->shift_logits = diffusion; /* llama.cpp's default if the key is absent */
     if (pal_gguf_find(b->g, pal_bind_key(b, "attention.causal", key)) && !pal_gguf_get_bool(b->g, key, &net->causal))
-        return pal_bind_fail(b, key, PAL_E_FORMAT, "attention.causal is not a truth value");
+        return pal_bind_fail(b, key, PAL_E_FORMAT, "attention.causal is not a boolean");
     if (diffusion && net->causal)
         return pal_bind_fail(b, key, PAL_E_UNSUPPORTED, "a llada model with causal attention is not supported");
     if (diffusion && pal_gguf_find(b->g, "diffusion.shift_logits") &&
         !pal_gguf_get_bool(b->g, "diffusion.shift_logits", &net->shift_logits))
-        return pal_bind_fail(b, "diffusion.shift_logits", PAL_E_FORMAT, "diffusion.shift_logits is not a truth value");
+        return pal_bind_fail(b, "diffusion.shift_logits", PAL_E_FORMAT, "diffusion.shift_logits is not a boolean");
     return PAL_OK;
 }
 
@@ -89,7 +88,7 @@ pal_status pal_llama_read(pal_binder *b, pal_transformer *net)
                              PAL_E_FORMAT, "the width of an attention head is not even");
     if (value_length != net->head_dim)
         return pal_bind_fail(b, pal_bind_key(b, "attention.value_length", key), PAL_E_UNSUPPORTED,
-                             "values of another width than keys are not supported");
+                             "values with another width than keys are not supported");
     if ((s = read_rotary(b, net)) || (s = pal_bind_refuse_variants(b))) return s;
     return read_attention(b, net);
 }
@@ -121,7 +120,7 @@ static pal_status bind_layer(pal_binder *b, const pal_transformer *net, int inde
     return pal_bind_vector(b, index, "ffn_norm.weight", dim, false, &l->ffn_norm.gain);
 }
 
-/* Angles stay where sine and cosine are exact, up to 2^20: where pairs turn faster than usual the context is shorter. */
+/* Limits the context so that angles stay below 2^20, the range of pal_sincos: small factors make pairs turn faster. */
 static pal_status bind_factors(pal_binder *b, pal_transformer *net)
 {
     pal_rotary *r = &net->rotary;

@@ -1,8 +1,8 @@
-/* noise_head.h - what a second head of a picture network tells (internal). */
+/* noise_head.h - what the second head of a picture network predicts (internal). */
 #ifndef PAL_NOISE_HEAD_H
 #define PAL_NOISE_HEAD_H
 
-/* Element by element. */
+/* Values per element of the picture. */
 typedef enum {
     PAL_HEAD_NONE,
     PAL_HEAD_SECOND_MOMENT, /* SN: E[eps^2 | x] */

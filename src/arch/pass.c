@@ -1,3 +1,4 @@
+/* pass.c - the steps of an evaluation that all transformers share. */
 #include "pass.h"
 #include "../core/math.h"
 
@@ -33,12 +34,13 @@ void pal_pass_gather(const pal_pass *p, pal_input *h)
     gather(p->a->x, p->rows, p->count, p->net->dim);
 }
 
-/* Rows of a part: from .. from + n of the pass, of which `kept` are kept, and whose queries are row .. row + count. */
+/* The rows of one sequence: from .. from + n of the pass, the first `kept` of which are kept; their queries are row ..
+ * row + count. */
 typedef struct {
     int from, n, kept, row, count;
 } part_rows;
 
-/* The first place that no row of the part sees in the cache, and whether one has a key of its own. */
+/* The first cache place that no row of the part sees; *own: whether a row uses its own key. */
 static int reach_of(const pal_seen *seen, int count, bool *own)
 {
     int reach = 0;
@@ -59,7 +61,7 @@ static void attend_part(const pal_pass *p, int layer, const part_rows *r)
     bool own;
     const int reach = reach_of(a->seen + r->row, r->count, &own);
     pal_cache_put(p->cache, layer, a->k + from, a->v + from, a->place + r->from, r->kept);
-    if (own) { /* k, v [count, kv_heads * head_dim] of the rows that ask */
+    if (own) { /* k, v [count, kv_heads * head_dim] of the rows p->rows */
         PAL_ASSERT(p->sequences == 1);
         gather(a->k, p->rows, p->count, net->kv_heads * net->head_dim);
         gather(a->v, p->rows, p->count, net->kv_heads * net->head_dim);

@@ -1,4 +1,4 @@
-/* pass.h - one evaluation on its way through the layers, and what the networks share (internal to arch/). */
+/* pass.h - the state of one evaluation, and the steps that all transformers share (internal to arch/). */
 #ifndef PAL_PASS_H
 #define PAL_PASS_H
 
@@ -9,26 +9,27 @@ typedef struct {
     const pal_compute *compute;
     pal_activations *a;
     pal_cache *cache;
-    int n;              /* rows; where they stand is in a->place, what they see in a->seen */
-    int kept;           /* the first of them leave their keys and values in the cache */
-    const int *rows;    /* those that queries and feed-forward networks are computed for */
-    int count;          /* of them: n, but in the last layer */
-    const int *lengths; /* [sequences], rows of each: sequences that do not see each other */
+    int n;              /* rows; their places are in a->place, what they see in a->seen */
+    int kept;           /* the first `kept` rows store their keys and values in the cache */
+    const int *rows;    /* the rows for which queries and feed-forward networks are computed */
+    int count;          /* number of `rows`: n, except in the last layer */
+    const int *lengths; /* [sequences], rows of each sequence; sequences do not see each other */
     int sequences;
 } pal_pass;
 
-/* a->x [n, dim]: the embeddings of tokens [n]. */
+/* Stores the embeddings of tokens [n] in a->x [n, dim]. */
 void pal_pass_embed(const pal_pass *p, const int32_t *tokens);
 
-/* x [n, cols] on its way into products: of all rows, or of those in p->rows.  Rows that leave nothing in the cache ask for
- * adapters. */
+/* Makes x [n, cols] an input of products; x holds all rows, or those in p->rows.  Rows that are not kept in the cache
+ * request adapters. */
 pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols);
 
-/* Rows p->rows of a->h and a->x [n, dim] to their front: [count, dim]; *h is the input that a->h is, then. */
+/* Moves rows p->rows of a->h and a->x [n, dim] to the front: [count, dim]. *h becomes the input for the new a->h. */
 void pal_pass_gather(const pal_pass *p, pal_input *h);
 
-/* Keeps keys and values a->k, a->v [n, kv_heads * head_dim] of a layer, those of the rows that are kept, and attends
- * with the queries a->q [count, heads * head_dim] to all that they see, into a->attended.  a->k and a->v are used up. */
+/* Stores the keys and values a->k, a->v [n, kv_heads * head_dim] of the kept rows in the cache for this layer.  Then
+ * the queries a->q [count, heads * head_dim] attend to all that they see; the result is in a->attended.  The contents
+ * of a->k and a->v are lost. */
 void pal_pass_attend(const pal_pass *p, int layer);
 
 #endif

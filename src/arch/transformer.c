@@ -1,5 +1,5 @@
-/* transformer.c - work space, and an evaluation layer by layer; what a layer computes is in llama.c and gpt2.c,
- * binding in transformer_bind.c. */
+/* transformer.c - scratch memory, and evaluation layer by layer. llama.c and gpt2.c compute the layers;
+ * transformer_bind.c binds the tensors. */
 #include "architecture.h"
 #include "../core/math.h"
 
@@ -52,7 +52,7 @@ void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_a
     a->sine = pal_take2(arena, positions, half, sizeof(float));
 }
 
-/* cos and sin of each angle in double, rounded once.  Pairs beyond rotary.dims do not turn. */
+/* Computes cos and sin of each angle in double and rounds them once.  Pairs beyond rotary.dims do not turn. */
 static void fill_rotary(pal_activations *a, const pal_rotary *r, size_t half)
 {
     for (size_t pair = 0; pair < half; pair++) {
@@ -83,12 +83,12 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
     pal_cache_clear(c);
 }
 
-/* All rows go through all layers but the last, which computes what is wanted. */
+/* All rows go through all layers except the last, which computes only the wanted rows. */
 static void run_layers(pal_pass *p, const int32_t *tokens, const int *wanted, int count)
 {
     pal_seen *seen = p->a->seen;
     PAL_ASSERT(p->n > 0 && p->n <= p->a->max_tokens && count > 0 && count <= p->n);
-    PAL_ASSERT((size_t)p->cache->capacity <= round_up(p->a->positions)); /* what scores have room for */
+    PAL_ASSERT((size_t)p->cache->capacity <= round_up(p->a->positions)); /* the capacity of a->scores */
     p->rows = p->a->every;
     p->count = p->n;
     p->net->architecture->embed(p, tokens);
@@ -102,7 +102,7 @@ static void run_layers(pal_pass *p, const int32_t *tokens, const int *wanted, in
     }
 }
 
-/* Place `at` of a sequence whose places below n have rows, or stand in the cache: what it sees. */
+/* What place `at` sees in a sequence whose places below n have rows or are in the cache. */
 static pal_seen seen_from(const pal_transformer *net, int at, int n)
 {
     return (pal_seen){.below = net->causal ? at + 1 : n, .own = -1};

@@ -1,7 +1,7 @@
-/* transformer_bind.c - from a GGUF file to a network whose shapes can be trusted.
+/* transformer_bind.c - binds a GGUF file to a network whose shapes are checked.
  *
- * Everything a file can get wrong about a network is found here and in bind.c, llama_bind.c and gpt2_bind.c, once; the
- * forward pass checks nothing. */
+ * This file, bind.c, llama_bind.c and gpt2_bind.c detect every error that a file can have about a network; the forward
+ * pass checks nothing. */
 #include "architecture.h"
 
 #include <stdlib.h>
@@ -10,12 +10,12 @@
 static pal_status allocate(pal_binder *b, pal_transformer *net)
 {
     char key[128];
-    /* A file too small to hold this many layers is refused before anything is allocated for them. */
+    /* A file with too few tensors for this many layers is refused before memory is allocated for them. */
     if ((size_t)net->layers > pal_gguf_tensors(b->g))
         return pal_bind_fail(b, pal_bind_key(b, "block_count", key), PAL_E_FORMAT,
                              "block_count is larger than the tensors of the file allow");
     net->layer = calloc((size_t)net->layers, sizeof *net->layer);
-    if (!net->layer) return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
+    if (!net->layer) return pal_fail(b->err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
     return pal_bind_start(b, &net->vectors, &net->matrices);
 }
 

@@ -1,15 +1,15 @@
-/* unet.c - the U-Net from a picture and a time to the picture's noise; binding is in unet_bind.c. */
+/* unet.c - computes the U-Net, which predicts a picture's noise from the picture and a time; unet_bind.c binds it. */
 #include "unet_bind.h"
 #include "../core/math.h"
 #include "../nn/resample.h"
 
-/* An evaluation under way. */
+/* The state of an evaluation. */
 typedef struct {
     const pal_unet *net;
     const pal_compute *compute;
     pal_unet_scratch *scratch;
-    float *h;    /* the features so far: in scratch->x, scratch->y, or among the skips */
-    float *skip; /* where the next skip goes, on the way up: behind the last that is left */
+    float *h;    /* the current features: in scratch->x, scratch->y, or among the skips */
+    float *skip; /* where the next skip is stored; on the way up, the end of the skips that are left */
 } pass;
 
 /* ---- work space --------------------------------------------------------- */
@@ -36,15 +36,17 @@ size_t pal_unet_skips(const pal_unet *net)
 pal_block_sizes pal_unet_sizes(const pal_unet *net)
 {
     const size_t cells = pal_times(pal_times((size_t)net->patch, (size_t)net->patch), (size_t)net->channels);
-    pal_block_sizes sizes = {.values = larger(pal_times(pixels_of(&net->level[0]), cells),
-                                              (size_t)net->embedding), /* both are quantised like pictures */
-                             .widest = (size_t)net->embedding,
-                             .patch = pal_times(9, cells)};
+    pal_block_sizes sizes = {
+        .values = larger(pal_times(pixels_of(&net->level[0]), cells),
+                         (size_t)net->embedding), /* both are quantised with the scratch memory of pictures */
+        .widest = (size_t)net->embedding,
+        .patch = pal_times(9, cells)};
     sizes.values = larger(sizes.values, (size_t)net->sinusoids);
     for (int l = 0; l < net->levels; l++) {
         const size_t channels = (size_t)net->level[l].channels,
-                     joined = pal_times(2, channels);                                        /* with a skip beside */
-        const size_t finer = pal_times(pixels_of(&net->level[l > 0 ? l - 1 : 0]), channels); /* doubled */
+                     joined = pal_times(2, channels); /* concatenated with a skip */
+        const size_t finer =
+            pal_times(pixels_of(&net->level[l > 0 ? l - 1 : 0]), channels); /* after doubling the extent */
         sizes.values = larger(sizes.values, larger(pal_times(pixels_of(&net->level[l]), joined), finer));
         sizes.widest = larger(sizes.widest, joined);
         sizes.patch = larger(sizes.patch, pal_times(9, joined));
@@ -89,7 +91,7 @@ void pal_unet_frequencies(pal_unet *net)
     for (int i = 0; i < half; i++) net->frequency[i] = pal_pow(10000.0, -(double)i / half);
 }
 
-/* e = time.1(silu(time.0(sinusoids))) + label_embd[label]; then silu(e), which is what blocks use. */
+/* e = time.1(silu(time.0(sinusoids))) + label_embd[label]; then silu(e), which the blocks use. */
 static void embed(const pass *p, double time, int label)
 {
     const pal_unet *net = p->net;
@@ -116,13 +118,13 @@ static void embed(const pass *p, double time, int label)
     p->compute->kernels->silu(e, size);
 }
 
-/* The one of two that holds no features. */
+/* Whichever of x and y does not hold the features. */
 static float *other(const pass *p)
 {
     return p->h == p->scratch->x ? p->scratch->y : p->scratch->x;
 }
 
-/* h [height, width, out] to `to` from h [height, width, in]. */
+/* Computes `to` [height, width, out] from `from` [height, width, in]; `to` becomes the features. */
 static void residual(pass *p, const pal_residual_block *b, const pal_unet_level *l, float *to, const float *from)
 {
     pal_residual_block_run(p->compute, b, to, from, l->height, l->width, p->scratch->e, &p->scratch->blocks);
@@ -140,7 +142,7 @@ static void convolve(pass *p, const pal_conv2d *c, float *to, const float *from,
     p->h = to;
 }
 
-/* ---- the way down, through, and up -------------------------------------- */
+/* ---- input, down, middle, up, output ------------------------------------ */
 
 static void enter(pass *p, const float *x)
 {
@@ -152,7 +154,7 @@ static void enter(pass *p, const float *x)
     trace_stage(p, p->h, l->height, l->width, l->channels);
 }
 
-/* Every block writes its output where it is kept. */
+/* Every block writes its output directly to the skips. */
 static void down(pass *p, const pal_unet_level *l)
 {
     for (int b = 0; b < p->net->blocks; b++) {
@@ -174,7 +176,7 @@ static void through(pass *p, const pal_unet_level *l)
     trace_stage(p, p->h, l->height, l->width, l->channels);
 }
 
-/* The last skip first; blocks beyond those on the way down have none. */
+/* Uses the last skip first; extra blocks on the way up have no skip. */
 static void up(pass *p, const pal_unet_level *l)
 {
     const int pixels = l->height * l->width;
@@ -196,7 +198,7 @@ static void up(pass *p, const pal_unet_level *l)
     trace_stage(p, p->h, finer->height, finer->width, finer->channels);
 }
 
-/* What a head makes of the last features, which stay. */
+/* Computes a head's output from the last features, which stay unchanged. */
 static void leave(pass *p, const pal_unet_head *head, float *to)
 {
     const pal_unet *net = p->net;

@@ -1,6 +1,6 @@
-/* unet_bind.c - from a GGUF file to a U-Net whose shapes can be trusted.
+/* unet_bind.c - binds a GGUF file to a U-Net whose shapes are checked.
  *
- * Everything a file can get wrong about the network is found here and in unet_read.c, once: the forward pass checks
+ * This file and unet_read.c detect every error that a file can have about the network; the forward pass checks
  * nothing. */
 #include "unet_bind.h"
 #include "../core/say.h"
@@ -13,14 +13,14 @@ enum { NAME = 64 };
 
 /* ---- tensors ------------------------------------------------------------ */
 
-/* What all parts of a network share. */
+/* Arguments that all functions below share. */
 typedef struct {
     pal_binder *b;
     const pal_unet *net;
     pal_unet_common common;
 } unet_binder;
 
-/* The name of a part of `whole`, in name; the longest of ours have 25 bytes. */
+/* Writes the name of a part of `whole` to name; the longest name has 25 bytes. */
 static const char *part_name(char name[NAME], const char *whole, const char *part)
 {
     pal_say(name, NAME, "%s%s%s", whole, *whole ? "." : "", part);
@@ -75,7 +75,7 @@ static pal_status bind_attention(const unet_binder *p, const char *whole, int ch
     return s;
 }
 
-/* down.L.B or up.L.B. */
+/* The blocks are named down.L.B and up.L.B. */
 static pal_status bind_block(const unet_binder *p, const char *way, int level, int index, int in, pal_unet_block *block)
 {
     const pal_unet_level *l = &p->net->level[level];
@@ -109,7 +109,7 @@ static pal_status bind_level(const unet_binder *p, pal_unet *net, int index)
     return s;
 }
 
-/* norm and conv of one end; a second moment's may have a residual block before. */
+/* Binds the norm and conv of one output; the heads sn and npr may have a residual block before them. */
 static pal_status bind_head(const unet_binder *p, const char *whole, const char *norm, const char *conv,
                             pal_unet_head *head)
 {
@@ -136,7 +136,7 @@ static pal_status bind_heads(const unet_binder *p, pal_unet *net)
     return s;
 }
 
-/* time.*, label_embd, and the frequencies w_i = 10000^(-i / half). */
+/* Binds time.* and label_embd, and computes the frequencies. */
 static pal_status bind_embedding(const unet_binder *p, pal_unet *net)
 {
     pal_status s;
@@ -149,14 +149,14 @@ static pal_status bind_embedding(const unet_binder *p, pal_unet *net)
     return s;
 }
 
-/* E[predicted eps^2] of Analytic-DPM, stored as what it lacks to 1, which f32 keeps precisely where it is small. */
+/* E[predicted eps^2] of Analytic-DPM.  The file stores 1 minus it, which is precise in f32 when it is small. */
 static pal_status bind_gamma(const unet_binder *p, pal_unet *net)
 {
     const float *missing;
     pal_status s = pal_bind_vector(p->b, -1, "analytic.one_minus_gamma", net->schedule.steps, true, &missing);
     if (s || !missing) return s;
     net->gamma = calloc((size_t)net->schedule.steps, sizeof *net->gamma);
-    if (!net->gamma) return pal_fail(p->b->err, PAL_E_MEMORY, "no memory for the table of gammas", SIZE_MAX);
+    if (!net->gamma) return pal_fail(p->b->err, PAL_E_MEMORY, "not enough memory for the table of gammas", SIZE_MAX);
     for (int i = 0; i < net->schedule.steps; i++) {
         if (!(fabsf(missing[i]) <= 1.0f))
             return pal_fail(p->b->err, PAL_E_FORMAT, "analytic.one_minus_gamma holds a number outside -1 to 1",
@@ -187,7 +187,8 @@ static pal_status allocate(pal_binder *b, pal_unet *net)
 {
     net->block = calloc((size_t)net->levels * (size_t)(net->blocks + net->up_blocks), sizeof *net->block);
     net->frequency = calloc((size_t)net->sinusoids / 2, sizeof *net->frequency);
-    if (!net->block || !net->frequency) return pal_fail(b->err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
+    if (!net->block || !net->frequency)
+        return pal_fail(b->err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
     return pal_bind_start(b, &net->vectors, &net->matrices);
 }
 

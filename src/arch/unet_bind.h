@@ -1,11 +1,11 @@
-/* unet_bind.h - what the files of the U-Net share (internal to arch/). */
+/* unet_bind.h - declarations that the files of the U-Net share (internal to arch/). */
 #ifndef PAL_UNET_BIND_H
 #define PAL_UNET_BIND_H
 
 #include "bind.h"
 #include "unet.h"
 
-/* What all norms and attention blocks of a network have in common. */
+/* Settings that all norms and attention blocks of a network share. */
 typedef struct {
     int heads, groups;
     float eps;
@@ -17,7 +17,7 @@ pal_status pal_unet_read(pal_binder *b, pal_unet *net, pal_unet_common *common);
 /* The largest input or output of any layer. */
 pal_block_sizes pal_unet_sizes(const pal_unet *net);
 
-/* Values kept on the way down; only where the sizes above are within their limits. */
+/* Number of values in all skips; valid only if the sizes above are within their limits. */
 size_t pal_unet_skips(const pal_unet *net);
 
 /* Fills net->frequency. */

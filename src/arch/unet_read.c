@@ -1,11 +1,11 @@
-/* unet_read.c - a U-Net's hyperparameters, each checked by itself and against the others.
+/* unet_read.c - reads a U-Net's hyperparameters, and checks each one and their combinations.
  *
- * The limits in unet.h bound the work space: 64 MB a layer, 256 MB on the way down. */
+ * The limits in unet.h bound the scratch memory: 64 MB per layer, 256 MB for all skips. */
 #include "unet_bind.h"
 
 enum { MAX_LENGTH = 1 << 14 };
 
-/* An integer of 0 .. most, 0 where it is absent. */
+/* Reads an integer in 0 .. max; 0 if it is absent. */
 static pal_status read_count(pal_binder *b, const char *name, int max, int *out, const char *text)
 {
     char key[128];
@@ -17,20 +17,21 @@ static pal_status read_count(pal_binder *b, const char *name, int max, int *out,
     return PAL_OK;
 }
 
-/* A number of least .. most; `absent` where the file has none. */
+/* Reads a number in min .. max; `absent` if the file has none. */
 static pal_status read_number(pal_binder *b, const char *key, double min, double max, double absent, double *out,
                               const char *text)
 {
     double value = absent;
     if (pal_gguf_find(b->g, key) && !pal_gguf_get_f64(b->g, key, &value))
         return pal_bind_fail(b, key, PAL_E_FORMAT, text);
-    if (value >= 0.0 && value <= 2.0 * max) value = (double)(float)value; /* as it is kept elsewhere */
+    if (value >= 0.0 && value <= 2.0 * max)
+        value = (double)(float)value; /* rounded to float, as other code stores it */
     if (!(value >= min && value <= max)) return pal_bind_fail(b, key, PAL_E_FORMAT, text);
     *out = value;
     return PAL_OK;
 }
 
-/* An array of integers, or NULL: another kind of value. */
+/* An array of integers; NULL if it is absent or has another type. */
 static const pal_gguf_value *find_integers(const pal_binder *b, const char *key)
 {
     const pal_gguf_value *v = pal_gguf_find(b->g, key);
@@ -55,7 +56,7 @@ static pal_status read_picture(pal_binder *b, pal_unet *net)
     return PAL_OK;
 }
 
-/* Widths, extents and which levels have attention. */
+/* Reads the levels' widths and extents, and which levels have attention. */
 static pal_status read_levels(pal_binder *b, pal_unet *net)
 {
     static const char widths[] = "unet.level_widths", attention[] = "unet.attention_levels";
@@ -77,7 +78,7 @@ static pal_status read_levels(pal_binder *b, pal_unet *net)
     for (uint64_t i = 0; v && i < v->count; i++) {
         const int32_t level = pal_gguf_i32_at(v, i);
         if (level < 0 || level >= net->levels)
-            return pal_bind_fail(b, attention, PAL_E_FORMAT, "attention_levels names a level that there is not");
+            return pal_bind_fail(b, attention, PAL_E_FORMAT, "attention_levels names a level that does not exist");
         net->level[level].attends = true;
     }
     return PAL_OK;
@@ -107,7 +108,7 @@ static pal_status read_shape(pal_binder *b, pal_unet *net, pal_unet_common *comm
     return PAL_OK;
 }
 
-/* What levels must agree with, and what bounds the work space. */
+/* Checks what levels must agree with, and the limits of the scratch memory. */
 static pal_status check_levels(pal_binder *b, const pal_unet *net, const pal_unet_common *common)
 {
     for (int l = 0; l < net->levels; l++) {
@@ -121,11 +122,12 @@ static pal_status check_levels(pal_binder *b, const pal_unet *net, const pal_une
                                  "attention.head_count does not divide a level into heads of a multiple of 8");
         if (level->height * level->width > PAL_UNET_PIXELS)
             return pal_bind_fail(b, "unet.attention_levels", PAL_E_UNSUPPORTED,
-                                 "a level with attention has more than 4096 places");
+                                 "a level with attention has more than 4096 pixels");
     }
     if (pal_unet_sizes(net).values > PAL_UNET_VALUES || pal_unet_skips(net) > PAL_UNET_SKIPS)
-        return pal_bind_fail(b, "unet.level_widths", PAL_E_UNSUPPORTED,
-                             "the layers have more values than are supported (2^24 one, 2^26 kept on the way down)");
+        return pal_bind_fail(
+            b, "unet.level_widths", PAL_E_UNSUPPORTED,
+            "the layers have more values than supported (2^24 in one layer, 2^26 in all skip connections)");
     return PAL_OK;
 }
 
@@ -141,7 +143,7 @@ static pal_status read_labels(pal_binder *b, pal_unet *net)
     if (net->label_names && !net->labels && !net->label_names->count) net->label_names = NULL;
     if (net->label_names && (!net->label_names->is_array || net->label_names->type != PAL_GGUF_STRING ||
                              net->label_names->count != (uint64_t)net->labels))
-        return pal_bind_fail(b, "unet.labels", PAL_E_FORMAT, "labels is not an array of label_count texts");
+        return pal_bind_fail(b, "unet.labels", PAL_E_FORMAT, "labels is not an array of label_count strings");
     return PAL_OK;
 }
 
@@ -153,7 +155,7 @@ static pal_status read_schedule(pal_binder *b, pal_unet_schedule *schedule)
     uint32_t count = 1000;
     pal_status s;
     if (pal_gguf_find(b->g, kind) && !pal_gguf_get_str(b->g, kind, &name))
-        return pal_bind_fail(b, kind, PAL_E_FORMAT, "palimpsest.diffusion.schedule is not a text");
+        return pal_bind_fail(b, kind, PAL_E_FORMAT, "palimpsest.diffusion.schedule is not a string");
     schedule->cosine = pal_str_is(name, "cosine");
     if (!schedule->cosine && !pal_str_is(name, "linear"))
         return pal_bind_fail(b, kind, PAL_E_UNSUPPORTED, "palimpsest.diffusion.schedule is neither linear nor cosine");

@@ -1,4 +1,4 @@
-/* bench.c - palimpsest bench: evaluations a second, for every instruction set of this machine in one run. */
+/* bench.c - palimpsest bench: measures the speed of evaluations with every instruction set of this machine. */
 #include "cli.h"
 #include "../core/core.h"
 
@@ -24,7 +24,7 @@ static double measure(const pal_model *model, const setup *s)
 {
     double *times = malloc((size_t)s->repeat * sizeof *times), median;
     if (!times) return -1.0;
-    for (int32_t i = -1; i < s->repeat; i++) { /* the first one warms up */
+    for (int32_t i = -1; i < s->repeat; i++) { /* the first evaluation is not measured: it warms up caches */
         double start = seconds_now();
         if (pal_logits(model, s->ids, s->tokens, s->at, s->outputs, s->logits, NULL)) {
             free(times);
@@ -70,9 +70,9 @@ static void run(pal_model *model, const setup *s)
 static const option options[] = {
     MODEL_OPTION(setup, model, "GGUF"),
     OPTION(setup, "tokens", tokens, INT, FROM(1), IS(256), "", "tokens in the sequence"),
-    OPTION(setup, "outputs", outputs, INT, FROM(1), IS(32), "", "positions whose logits are asked for"),
-    OPTION(setup, "repeat", repeat, INT, BETWEEN(1, 100000), IS(9), "", "evaluations to take the median of"),
-    FLAG_OPTION(setup, "json", json, "one JSON object a line"),
+    OPTION(setup, "outputs", outputs, INT, FROM(1), IS(32), "", "positions whose logits are computed"),
+    OPTION(setup, "repeat", repeat, INT, BETWEEN(1, 100000), IS(9), "", "number of evaluations; the median is printed"),
+    FLAG_OPTION(setup, "json", json, "print one JSON object per line"),
 };
 
 static int parse(setup *s, int argc, char **argv)
@@ -80,17 +80,17 @@ static int parse(setup *s, int argc, char **argv)
     option_group group = OPTION_GROUP(options, s);
     const option_set set = {"bench",
                             "-m MODEL [options]",
-                            "Measures evaluations of the network, one line for every instruction set.",
+                            "Measures how long an evaluation of the network takes, with each instruction set.",
                             &group,
                             1,
                             NULL};
     options_default(&group);
     const int code = options_parse(&set, argc, argv);
-    if (code < 0 && s->outputs > s->tokens) return usage_error("bench", "outputs must not exceed tokens", NULL);
+    if (code < 0 && s->outputs > s->tokens) return usage_error("bench", "outputs must not be above tokens", NULL);
     return code;
 }
 
-/* What is evaluated; the arrays are the caller's to free. */
+/* Sets up the tokens to evaluate.  The caller frees the arrays. */
 static int prepare(setup *s, const pal_model *model)
 {
     const size_t vocabulary = (size_t)pal_model_info(model)->vocabulary;

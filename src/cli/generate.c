@@ -1,4 +1,4 @@
-/* generate.c - palimpsest generate. */
+/* generate.c - palimpsest generate: continues a text with a causal model. */
 #include "cli.h"
 #include "../core/core.h"
 
@@ -20,10 +20,10 @@ typedef struct {
     pal_logit_bias biases[MAX_BIASES];
 } request;
 
-/* One text and what is known of it. */
+/* A text being generated, and its results so far. */
 typedef struct {
     const request *r;
-    uint64_t seed; /* drawn if none was given */
+    uint64_t seed; /* given, otherwise chosen at random */
     const pal_model *model;
     pal_sequence *sequence;
     pal_generator *generator;
@@ -46,7 +46,7 @@ static bool add_stop(void *target, const char *value)
     return true;
 }
 
-/* ID=X, where X may be -inf. */
+/* Parses ID=X, where X may be -inf. */
 static bool add_bias(void *target, const char *value)
 {
     request *r = target;
@@ -64,17 +64,19 @@ static bool add_bias(void *target, const char *value)
 
 static const option text_options[] = {
     MODEL_OPTION(request, model, "GGUF, a causal model"),
-    TEXT_OPTION(request, "prompt", prompt, "P", "the text to go on with; may be empty"),
-    TEXT_OPTION(request, "file", file, "F", "read it from a file, or - for standard input"),
-    CALL_OPTION("stop", "S", add_stop, "end before this text, or at the control token of this name; may be repeated"),
-    OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "how many continuations"),
-    CALL_OPTION("logit-bias", "ID=X", add_bias, "added to the logit of token ID, -inf bans it; may be repeated"),
-    TEXT_OPTION(request, "grammar", grammar, "FILE", "only text that follows this grammar (GBNF)"),
-    FLAG_OPTION(request, "special", special, "control tokens written in the prompt are read as such"),
-    TEXT_OPTION(request, "session", session, "FILE", "go on from this file if it is there, and write it afterwards"),
+    TEXT_OPTION(request, "prompt", prompt, "P", "the text to continue; may be empty"),
+    TEXT_OPTION(request, "file", file, "F", "read the text from a file, or - for standard input"),
+    CALL_OPTION("stop", "S", add_stop,
+                "stop before this text, or at the control token with this name; may be repeated"),
+    OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "number of continuations"),
+    CALL_OPTION("logit-bias", "ID=X", add_bias, "add X to the logit of token ID, -inf forbids it; may be repeated"),
+    TEXT_OPTION(request, "grammar", grammar, "FILE", "generate only text that matches this grammar (GBNF)"),
+    FLAG_OPTION(request, "special", special, "read control tokens written in the prompt as control tokens"),
+    TEXT_OPTION(request, "session", session, "FILE",
+                "continue the session saved in this file, if it exists, and save it afterwards"),
     FLAG_OPTION(request, "interactive", interactive,
                 "read a line, continue it, repeat (default on a terminal when no prompt is given)"),
-    FLAG_OPTION(request, "json", json, "one JSON object for every continuation"),
+    FLAG_OPTION(request, "json", json, "print one JSON object per continuation"),
     ISA_OPTION(request, isa),
 };
 
@@ -83,7 +85,7 @@ static int parse(request *r, int argc, char **argv)
     option_group groups[] = {OPTION_GROUP(text_options, r), generate_group(&r->options), sequence_group(&r->sequence)};
     const option_set set = {"generate",
                             "-m MODEL (--prompt P | --file F | -) [options]",
-                            "Goes on with a text and prints it, the prompt first.",
+                            "Continues a text, and prints the prompt and its continuation.",
                             groups,
                             sizeof groups / sizeof *groups,
                             &r->dash};
@@ -92,7 +94,7 @@ static int parse(request *r, int argc, char **argv)
     r->sequence = pal_sequence_defaults();
     const int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    if (r->drafts > 1 && r->session) return usage_error("generate", "a session holds one draft", NULL);
+    if (r->drafts > 1 && r->session) return usage_error("generate", "--session works with one draft only", NULL);
     r->seeded = option_given(&groups[1], "seed");
     r->options.stop = r->stops;
     r->options.logit_bias = r->biases;
@@ -128,7 +130,7 @@ static bool keep_token(job *j, const pal_generated *token)
     return true;
 }
 
-/* The prompt is shown once something can follow it: a mistake prints nothing. */
+/* Prints text, and before the first text the prompt: so nothing is printed if there is an error before that. */
 static void show(job *j, const char *text, size_t size)
 {
     if (j->r->json) return;
@@ -148,7 +150,7 @@ static void show_reading(const job *j, bool done)
         fprintf(stderr, "\rreading the prompt, %d tokens to go ", p.unread);
 }
 
-/* Until it is finished, or Ctrl-C (PAL_MORE). */
+/* Generates until the text is finished, or until Ctrl-C (PAL_MORE). */
 static pal_status run_text(job *j, pal_error *err)
 {
     pal_status s = PAL_MORE;
@@ -165,7 +167,7 @@ static pal_status run_text(job *j, pal_error *err)
         if (!j->token_count) show_reading(j, token || s == PAL_OK);
         if (token && j->first_token == 0.0) j->first_token = seconds_now();
         if ((token && !keep_token(j, token)) || !keep_text(j, text, size)) {
-            *err = (pal_error){PAL_E_MEMORY, "no memory for the text", SIZE_MAX};
+            *err = (pal_error){PAL_E_MEMORY, "not enough memory for the text", SIZE_MAX};
             return PAL_E_MEMORY;
         }
         if (token || s == PAL_OK) show(j, text, size);
@@ -217,7 +219,7 @@ static void put_texts(json *out, const job *j)
     json_text(out, "continuation", j->text.size ? j->text.data : "", j->text.size);
 }
 
-/* Tokens a second: those after the first, by the time they took. */
+/* Tokens per second are computed from the tokens after the first and the time that they took. */
 static void put_json(const job *j)
 {
     const pal_generate_progress p = pal_generator_progress(j->generator);
@@ -248,7 +250,7 @@ static void put_json(const job *j)
 
 /* ---- one text, drafts, lines ---- */
 
-/* What is there is printed whatever stopped it. */
+/* Prints what was generated, also after an error or Ctrl-C; returns the exit code. */
 static int finish_text(job *j, pal_status s, const pal_error *err)
 {
     if (s >= 0 && j->r->json) put_json(j);
@@ -289,7 +291,7 @@ static bool is_unfinished(const unsigned char *text, size_t size)
     return size < whole;
 }
 
-/* How many of tokens[n] stand before what was never shown: the generated bytes of a character that is not complete. */
+/* The number of tokens without those at the end that were never printed because their character is incomplete. */
 static int32_t shown_tokens(const job *j, const int32_t *tokens, int32_t n)
 {
     const int32_t generated = pal_generator_progress(j->generator).generated;
@@ -304,7 +306,7 @@ static int32_t shown_tokens(const job *j, const int32_t *tokens, int32_t n)
     return n;
 }
 
-/* The text so far and `text` behind it. */
+/* Starts a prompt that consists of the text so far and `text` after it. */
 static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *err)
 {
     int32_t n;
@@ -314,7 +316,7 @@ static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *e
     size_t count = 0, capacity = (size_t)n + size + 1;
     int32_t *all = malloc(pal_times(capacity, sizeof *all));
     if (!all) {
-        *err = (pal_error){PAL_E_MEMORY, "no memory for the prompt's tokens", SIZE_MAX};
+        *err = (pal_error){PAL_E_MEMORY, "not enough memory for the prompt's tokens", SIZE_MAX};
         return PAL_E_MEMORY;
     }
     memcpy(all, tokens, (size_t)n * sizeof *all);
@@ -325,7 +327,7 @@ static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *e
     return s;
 }
 
-/* Reads a line without its end; false: there is none. */
+/* Reads a line, without its line break; false: end of input. */
 static bool read_line(bytes *line, size_t *capacity)
 {
     int c;
@@ -341,8 +343,8 @@ static bool read_line(bytes *line, size_t *capacity)
     return c != EOF || line->size;
 }
 
-/* Each line goes behind what stands there, on a line of its own but for the first.  Ctrl-C ends a continuation; at
- * the prompt it, or the end of the input, ends the command. */
+/* Appends each line of input to the text, after a line break except at the start, and continues the text.  Ctrl-C ends
+ * a continuation.  At the prompt, Ctrl-C or the end of the input ends the command. */
 static int run_lines(job *j, bool begun, pal_error *err)
 {
     bytes line = {0};
@@ -365,7 +367,7 @@ static int run_lines(job *j, bool begun, pal_error *err)
 
 /* ---- sessions ---- */
 
-/* What `path` holds; PAL_MORE: there is no such file yet. */
+/* Loads the session in `path`; PAL_MORE: there is no such file yet. */
 static pal_status load_session(job *j, const char *path, pal_error *err)
 {
     bytes file;
@@ -379,13 +381,13 @@ static pal_status load_session(job *j, const char *path, pal_error *err)
     return s;
 }
 
-/* The one before stays whole until the new one is. */
+/* Writes the session; the old file is kept until the new one is complete. */
 static bool store_session(const job *j, const char *path)
 {
     const size_t size = pal_generator_save(j->generator, NULL, 0);
     char *data = malloc(size);
     output o;
-    if (!data) fprintf(stderr, "palimpsest: %s: no memory to write the session\n", path);
+    if (!data) fprintf(stderr, "palimpsest: %s: not enough memory to write the session\n", path);
     bool good = data && output_open(&o, path);
     if (good) {
         pal_generator_save(j->generator, data, size);
@@ -397,7 +399,7 @@ static bool store_session(const job *j, const char *path)
 
 /* ---- the command ---- */
 
-/* The text so far, if there is a session, and the prompt; PAL_MORE: there is none so far, *begun: there was a session. */
+/* Loads the session, if there is one, and adds the prompt.  *begun: a session was loaded. */
 static pal_status set_out(job *j, bool has_prompt, bool *begun, pal_error *err)
 {
     const request *r = j->r;
@@ -432,7 +434,7 @@ static int run_job(job *j, bool has_prompt, pal_error *err)
     return code;
 }
 
-/* A sequence and a generator on it; -1 to go on. */
+/* Makes a sequence and a generator; returns -1 on success, otherwise the exit code. */
 static int make_generator(job *j, void **sequence, void **generator, pal_error *err)
 {
     const request *r = j->r;
@@ -442,22 +444,20 @@ static int make_generator(job *j, void **sequence, void **generator, pal_error *
     pal_status s = pal_sequence_bytes(j->model, &kept, &size, err);
     if (!s && !(*sequence = malloc(size))) {
         *err = (pal_error){
-            PAL_E_MEMORY,
-            "not enough memory for the keys and values of so many tokens: --context or --kv make them smaller",
-            SIZE_MAX};
+            PAL_E_MEMORY, "not enough memory for the key-value cache: use a smaller --context, or --kv Q8_0", SIZE_MAX};
         s = PAL_E_MEMORY;
     }
     if (!s) s = pal_sequence_init(&j->sequence, j->model, &kept, *sequence, size, err);
     if (!s) s = pal_generator_bytes(j->sequence, &r->options, &size, err);
     if (!s && !(*generator = malloc(size))) {
-        *err = (pal_error){PAL_E_MEMORY, "no memory for the generator", SIZE_MAX};
+        *err = (pal_error){PAL_E_MEMORY, "not enough memory for the generator", SIZE_MAX};
         s = PAL_E_MEMORY;
     }
     if (!s) s = pal_generator_init(&j->generator, j->sequence, &r->options, *generator, size, err);
     return s ? report("generate", err) : -1;
 }
 
-/* The grammar's file, opened; -1 to go on. */
+/* Opens the grammar's file; returns -1 on success, otherwise the exit code. */
 static int open_grammar(request *r, pal_grammar **grammar)
 {
     bytes text;
@@ -472,7 +472,7 @@ static int open_grammar(request *r, pal_grammar **grammar)
     return code;
 }
 
-/* Without a prompt: an empty one where a session goes on, lines where somebody types. */
+/* Reads the prompt.  Without one: continues the session if there is one, or reads lines if input is a terminal. */
 static int read_prompt(request *r, bytes *prompt, bool *has_prompt)
 {
     *has_prompt = r->prompt || r->file || r->dash;

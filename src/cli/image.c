@@ -1,4 +1,4 @@
-/* image.c - palimpsest image: pictures drawn, in a grid, as PNG or as bytes. */
+/* image.c - palimpsest image: draws pictures and writes them as a grid in a PNG file, or as raw bytes. */
 #include "image.h"
 #include "../core/core.h"
 
@@ -15,11 +15,11 @@ typedef struct {
     const image_request *r;
     const pal_model *model;
     const pal_image_info *info;
-    pal_image_options options; /* of the whole */
+    pal_image_options options; /* for all pictures */
     uint8_t *pixels;           /* [count, height, width, channels]; mid grey where nothing is drawn yet */
     int32_t columns;           /* of the grid */
     int64_t passes;
-    int32_t evaluations; /* of a picture, the most of all batches */
+    int32_t evaluations; /* per picture, maximum over the batches */
     bool complete, progress;
 } canvas;
 
@@ -51,7 +51,7 @@ static int put_grid(const canvas *c, const char *path)
 {
     bitmap grid;
     if (!grid_of(c, &grid)) {
-        fputs("palimpsest image: no memory for the grid\n", stderr);
+        fputs("palimpsest image: not enough memory for the grid\n", stderr);
         return EXIT_BAD;
     }
     bool good = bitmap_write(path, &grid);
@@ -72,7 +72,7 @@ static int put_trace(canvas *c, const pal_drawing *d, int32_t count)
     const int length =
         snprintf(path, sizeof path, "%s/step-%05d.png", c->r->trace, pal_drawing_progress(d).evaluations);
     if (length < 0 || (size_t)length >= sizeof path) {
-        fputs("palimpsest image: the name of the trace is too long\n", stderr);
+        fputs("palimpsest image: the path of a trace file is too long\n", stderr);
         return EXIT_BAD;
     }
     fetch(c, d, 0, count, state ? PAL_IMAGE_STATE : PAL_IMAGE_PREDICTED);
@@ -106,7 +106,7 @@ static int run_batch(canvas *c, pal_drawing *d, int32_t from, int32_t count)
     return s < 0 ? report("image", &err) : code;
 }
 
-/* Pictures from .. from + count - 1; the block is used again by the batches that follow. */
+/* Draws pictures from .. from + count - 1.  The following batches use the same block. */
 static int draw_batch(canvas *c, int32_t from, int32_t count, void **block, size_t *capacity)
 {
     pal_image_options o = c->options;
@@ -171,7 +171,7 @@ static void put_json(const canvas *c, double start)
     json_bool(&j, "complete", c->complete);
     if (total)
         json_int(&j, "evaluations", c->evaluations);
-    else /* every picture its own number */
+    else /* differs between pictures: the mean */
         json_number(&j, "evaluations", (double)c->passes / (twice ? 2 : 1) / o->count);
     json_int(&j, "passes", c->passes);
     json_int(&j, "width", c->info->width);
@@ -193,7 +193,7 @@ static int deliver(const canvas *c, double start)
     return code == EXIT_GOOD && !c->complete ? EXIT_STOPPED : code;
 }
 
-/* ---- parts that are kept ---------------------------------------------------------------------------- */
+/* ---- inpainting ------------------------------------------------------------------------------------- */
 
 static int read_as_large(const char *path, const pal_image_info *info, int32_t channels, uint8_t behind,
                          uint8_t **pixels)
@@ -210,8 +210,8 @@ static int read_as_large(const char *path, const pal_image_info *info, int32_t c
     return -1;
 }
 
-/* Reads both files; the arrays are the caller's to free.  What is transparent is white in pictures, as everywhere, and
- * black in masks, which may be painted on an empty layer: kept. */
+/* Reads picture and mask.  The caller frees the arrays.  Transparent pixels are white in pictures, as in all pictures
+ * here, but black (kept) in masks, because a mask may be painted on an empty layer. */
 static int read_known(const image_request *r, const pal_image_info *info, uint8_t **known, uint8_t **mask)
 {
     if (!r->inpaint) return -1;
@@ -233,7 +233,7 @@ static int prepare_trace(const char *directory)
     return EXIT_BAD;
 }
 
-/* Nothing is drawn that could not be put anywhere. */
+/* Checks before drawing that the results can be written. */
 static int check_outputs(const image_request *r)
 {
     if ((r->out || r->trace) && !bitmap_possible(r->out ? r->out : r->trace)) return EXIT_BAD;
@@ -275,17 +275,17 @@ static int draw(image_request *r, const pal_model *model)
 static int check_request(const image_request *r)
 {
     const bool measured = r->files || r->likelihood_raw;
-    if (!measured && !r->out && !r->raw)
-        return usage_error("image", "no place for the pictures: give -o FILE.png or --raw FILE", NULL);
+    if (!measured && !r->out && !r->raw) return usage_error("image", "no output: give -o FILE.png or --raw FILE", NULL);
     if (measured && (r->out || r->raw || r->inpaint || r->trace))
-        return usage_error("image", "a likelihood draws nothing: it takes no -o, --raw, --trace and --inpaint", NULL);
+        return usage_error("image",
+                           "--likelihood draws nothing: -o, --raw, --trace and --inpaint cannot be used with it", NULL);
     if (r->out && r->raw && strcmp(r->out, r->raw) == 0)
         return usage_error("image", "-o and --raw are the same file", r->out);
     if (r->files && r->likelihood_raw)
         return usage_error("image", "give --likelihood or --likelihood-raw, not both", NULL);
-    if (!r->inpaint != !r->mask) return usage_error("image", "--inpaint and --mask belong together", NULL);
+    if (!r->inpaint != !r->mask) return usage_error("image", "--inpaint and --mask must be given together", NULL);
     if (r->view && strcmp(r->view, "x0") && strcmp(r->view, "x"))
-        return usage_error("image", "a view is x0 (the predicted picture) or x (the state)", r->view);
+        return usage_error("image", "the view must be x0 (the predicted picture) or x (the noisy picture)", r->view);
     return -1;
 }
 
@@ -299,33 +299,36 @@ static bool add_file(void *target, const char *value)
 
 static const option own_options[] = {
     MODEL_OPTION(image_request, model, "GGUF, architecture unet"),
-    TEXT_OPTION(image_request, "o", out, "FILE", "write the pictures as one PNG, in a grid"),
-    TEXT_OPTION(image_request, "raw", raw, "FILE", "write the bytes of the pictures, one after the other"),
-    OPTION(image_request, "columns", columns, INT, BETWEEN(1, 65536), SAID(0, "as square as can be"), "",
+    TEXT_OPTION(image_request, "o", out, "FILE", "write the pictures to this PNG file, arranged in a grid"),
+    TEXT_OPTION(image_request, "raw", raw, "FILE",
+                "write the pixels of the pictures as bytes, one picture after the other"),
+    OPTION(image_request, "columns", columns, INT, BETWEEN(1, 65536), SAID(0, "as square as possible"), "",
            "of the grid"),
-    OPTION(image_request, "gap", gap, INT, BETWEEN(0, 256), IS(0), "", "white pixels between pictures"),
+    OPTION(image_request, "gap", gap, INT, BETWEEN(0, 256), IS(0), "", "white pixels between the pictures of the grid"),
     TEXT_OPTION(image_request, "label", label, "L",
-                "what to draw: a name or number ('info' lists them), none, or all: each in turn"),
+                "what to draw: a name or number ('info' lists them), none, or all (each label in turn)"),
     TEXT_OPTION(image_request, "sampler", sampler, "S", "see above (default: the best one that the model supports)"),
     TEXT_OPTION(image_request, "inpaint", inpaint, "PNG",
-                "keep this picture where the mask is black; transparent parts of it are white"),
-    TEXT_OPTION(image_request, "mask", mask, "PNG", "white: drawn again; black or transparent: kept"),
-    TEXT_OPTION(image_request, "trace", trace, "DIR", "write the grid after every step there"),
+                "keep this picture where the mask is black; its transparent parts count as white"),
+    TEXT_OPTION(image_request, "mask", mask, "PNG",
+                "for --inpaint: white parts are drawn, black or transparent parts are kept"),
+    TEXT_OPTION(image_request, "trace", trace, "DIR", "write the grid of pictures to this directory after every step"),
     TEXT_OPTION(image_request, "view", view, "V",
-                "what the trace shows: x0 (default, the predicted picture) or x (with its noise)"),
+                "with --trace: x0 (default, the predicted picture) or x (the noisy picture)"),
     CALL_OPTION("likelihood", "PNG", add_file,
-                "instead: bits per dimension of a picture, or of a grid without gaps; may be repeated"),
-    TEXT_OPTION(image_request, "likelihood-raw", likelihood_raw, "FILE", "the same for bytes as --raw writes them"),
-    OPTION(image_request, "draws", draws, INT, BETWEEN(1, 10000), IS(1), "", "likelihood: mean of so many estimates"),
+                "do not draw: measure bits per dimension of this picture, or of a grid without gaps; may be repeated"),
+    TEXT_OPTION(image_request, "likelihood-raw", likelihood_raw, "FILE", "the same for pixels as --raw writes them"),
+    OPTION(image_request, "draws", draws, INT, BETWEEN(1, 10000), IS(1), "",
+           "likelihood: print the mean of this many estimates"),
     FLAG_OPTION(image_request, "json", json, "one JSON object"),
     ISA_OPTION(image_request, isa),
 };
 
 static const char summary[] =
-    "Draws pictures out of noise, or says how likely given ones are.\n\n"
-    "samplers: ddpm, ddim; with the optimal variance analytic-ddpm, analytic-ddim, npr-ddpm, npr-ddim, sn-ddpm,\n"
+    "Draws pictures, or measures how likely given pictures are.\n\n"
+    "samplers: ddpm, ddim; with optimal variance: analytic-ddpm, analytic-ddim, npr-ddpm, npr-ddim, sn-ddpm,\n"
     "sn-ddim; annealed-langevin, reverse-sde, predictor-corrector; probability-flow; dpm-solver++.\n"
-    "'palimpsest info' says which of them a model can run.";
+    "'palimpsest info' lists those that a model supports.";
 
 static int parse(image_request *r, int argc, char **argv)
 {

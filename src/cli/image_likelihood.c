@@ -1,4 +1,4 @@
-/* image_likelihood.c - palimpsest image --likelihood: bits per dimension of given pictures. */
+/* image_likelihood.c - palimpsest image --likelihood: computes the bits per dimension of given pictures. */
 #include "image.h"
 #include "../core/core.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The pictures to measure, one after the other. */
+/* The pictures to measure. */
 typedef struct {
     const pal_image_info *info;
     uint8_t *pixels; /* [count, height, width, channels] */
@@ -18,15 +18,15 @@ typedef struct {
     const image_request *r;
     const pal_model *model;
     const album *album;
-    pal_likelihood_options options; /* of all pictures */
+    pal_likelihood_options options; /* for all pictures */
     double *bits;                   /* [count] */
     int32_t done;                   /* pictures whose bits are known */
-    int32_t evaluations;            /* of the picture that took most */
+    int32_t evaluations;            /* per picture, maximum */
     int64_t passes;
     bool progress;
 } measure;
 
-/* ---- pictures in ------------------------------------------------------------------------------------ */
+/* ---- reading pictures ------------------------------------------------------------------------------- */
 
 static size_t picture_bytes(const pal_image_info *info)
 {
@@ -65,12 +65,12 @@ static int add_file(album *a, const char *path, int32_t columns, int32_t max)
     if (!bitmap_read(path, i->channels, 255, &p)) return EXIT_BAD;
     int code = -1;
     if (p.width % i->width || p.height % i->height || (columns && p.width != columns * i->width)) {
-        fprintf(stderr, "palimpsest: %s: %d x %d pixels; the model's pictures have %d x %d, and a grid of them ", path,
+        fprintf(stderr, "palimpsest: %s: %d x %d pixels; the model's pictures are %d x %d, and a grid must have ", path,
                 p.width, p.height, i->width, i->height);
         fprintf(stderr, columns ? "%d columns\n" : "whole ones\n", columns);
         code = EXIT_BAD;
     } else if (!cut(a, &p, max)) {
-        fprintf(stderr, "palimpsest: %s: no memory for the pictures\n", path);
+        fprintf(stderr, "palimpsest: %s: not enough memory for the pictures\n", path);
         code = EXIT_BAD;
     }
     free(p.pixels);
@@ -83,7 +83,7 @@ static int add_raw(album *a, const char *path, int32_t max)
     const size_t each = picture_bytes(a->info);
     bool good = file_read(path, &file);
     if (good && (file.size == 0 || file.size % each)) {
-        fprintf(stderr, "palimpsest: %s: %zu bytes are not a whole number of pictures of %zu\n", path, file.size, each);
+        fprintf(stderr, "palimpsest: %s: %zu bytes are not a multiple of a picture's %zu\n", path, file.size, each);
         good = false;
     }
     for (size_t at = 0; good && at < file.size && a->count < max; at += each) {
@@ -114,7 +114,7 @@ static void show_progress(const measure *m, const pal_likelihood *job, int32_t f
     if (p.total) fprintf(stderr, "of %d ", p.total);
 }
 
-/* Adds the bits of pictures from .. from + count - 1 by one estimate; PAL_MORE: stopped. */
+/* Makes one estimate for pictures from .. from + count - 1 and adds it to their mean; PAL_MORE: stopped by Ctrl-C. */
 static pal_status run(measure *m, pal_likelihood *job, int32_t from, int32_t count, pal_error *err)
 {
     pal_status s = PAL_MORE;
@@ -140,7 +140,8 @@ static pal_status run_draws(measure *m, int32_t from, int32_t count, pal_error *
     pal_status s = pal_likelihood_bytes(m->model, &o, &needed, err);
     if (s) return s;
     void *block = malloc(needed);
-    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the pictures that are measured together", SIZE_MAX);
+    if (!block)
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for the pictures that are measured together", SIZE_MAX);
     const uint8_t *pixels = m->album->pixels + (size_t)from * picture_bytes(m->album->info);
     for (int32_t draw = 0; s == PAL_OK && draw < m->r->draws; draw++) {
         o.draw = (uint32_t)draw;
@@ -209,7 +210,7 @@ static void put_json(const measure *m, double start)
     json_end_line(&j);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------------------------------------ */
 
 static int prepare(measure *m, int32_t count, int32_t **labels)
 {
@@ -217,7 +218,7 @@ static int prepare(measure *m, int32_t count, int32_t **labels)
     pal_image_options picture;
     const bool flow = r->measure.method == PAL_LIKELIHOOD_FLOW, has_steps = option_given(&r->of_picture, "steps");
     if (flow && (r->sampler || has_steps))
-        return usage_error("image", "the likelihood by the flow takes no sampler and no steps; see --tolerance", NULL);
+        return usage_error("image", "--method flow has no sampler and no steps; use --tolerance", NULL);
     m->options = pal_likelihood_defaults(m->model, r->measure.method);
     int code = image_options(r, m->model, count, &picture, labels);
     if (code >= 0) return code;

@@ -1,4 +1,4 @@
-/* image_options.c - options of `palimpsest image` as the library has them. */
+/* image_options.c - converts the options of `palimpsest image` to those of the library. */
 #include "image.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 static void list_samplers(const pal_model *model)
 {
     const char *comma = "";
-    fputs("This model can run: ", stderr);
+    fputs("This model supports: ", stderr);
     for (int i = 0; i < PAL_IMAGE_SAMPLERS; i++) {
         if (!pal_image_supports(model, (pal_image_sampler)i, NULL)) continue;
         fprintf(stderr, "%s%s", comma, pal_image_sampler_name((pal_image_sampler)i));
@@ -29,7 +29,7 @@ static int take_sampler(const image_request *r, const pal_model *model, pal_imag
 {
     *out = pal_image_default_sampler(model);
     if (!r->sampler || pal_image_sampler_find(r->sampler, out)) return -1;
-    fprintf(stderr, "palimpsest image: there is no sampler '%s'\n", r->sampler);
+    fprintf(stderr, "palimpsest image: unknown sampler '%s'\n", r->sampler);
     list_samplers(model);
     return EXIT_USAGE;
 }
@@ -40,7 +40,7 @@ static int no_such_label(const pal_model *model, const char *name)
 {
     const int32_t labels = pal_model_image(model)->labels;
     fprintf(stderr, "palimpsest image: the model has no label '%s'%s", name,
-            labels ? "; it knows " : ": it knows no labels\n");
+            labels ? "; it has " : ": it has no labels\n");
     for (int32_t i = 0; i < labels; i++) {
         put_printable(stderr, pal_image_label(model, i));
         fputs(i + 1 < labels ? ", " : "\n", stderr);
@@ -48,7 +48,7 @@ static int no_such_label(const pal_model *model, const char *name)
     return EXIT_USAGE;
 }
 
-/* Each label in turn, so that the pictures numbered first .. have label number modulo labels. */
+/* Uses the labels in turn: the label of a picture is its number modulo the number of labels. */
 static int label_each(const pal_model *model, pal_image_options *o, int32_t **labels)
 {
     const uint32_t kinds = (uint32_t)pal_model_image(model)->labels;
@@ -84,7 +84,7 @@ void image_put_labels(json *j, const pal_model *model, const pal_image_options *
     json_close(j, ']');
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------- */
+/* ---- all options ------------------------------------------------------------------------------------ */
 
 int image_options(const image_request *r, const pal_model *model, int32_t count, pal_image_options *o, int32_t **labels)
 {

@@ -1,4 +1,4 @@
-/* infill.c - palimpsest infill. */
+/* infill.c - palimpsest infill: fills the blanks of a page, or of many pages, with a diffusion model. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ typedef struct {
     pal_infill_options fill;
     bool json, trace, pages;
     int32_t drafts;
-    int64_t page; /* which of many, from 0; -1: the input is one page */
+    int64_t page; /* number of the current page with --pages, from 0; -1: the input is one page */
     pal_pin pins[MAX_PINS];
 } request;
 
@@ -20,11 +20,11 @@ typedef struct {
     const request *r;
     const pal_model *model;
     pal_session *session;
-    char *text; /* what pal_session_text gave last */
+    char *text; /* the last result of pal_session_text */
     size_t text_bytes, text_capacity;
     json out;
     double start;
-    int32_t evaluations_before; /* of the drafts before this one */
+    int32_t evaluations_before; /* made for the drafts before this one */
 } draft;
 
 /* ---- options that need more than a number ---- */
@@ -52,21 +52,20 @@ static const option page_options[] = {
     MODEL_OPTION(request, model, "GGUF, a diffusion model"),
     TEXT_OPTION(request, "text", text, "T", "the page"),
     TEXT_OPTION(request, "file", file, "F", "read the page from a file, or - for standard input"),
-    FLAG_OPTION(request, "pages", pages,
-                "the input is many pages between lines <|endoftext|>, each filled by itself: page n, from 0, with "
-                "seed + n"),
-    OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "how many drafts of the page"),
-    CALL_OPTION("free", "A-B", set_free, "the lengths that [[?]] stands for (default 1-16)"),
-    CALL_OPTION("pin", "B:I:ID", add_pin,
-                "make token ID given text at place I of blank B, both from 0; may be repeated"),
-    FLAG_OPTION(request, "trace", trace, "show the page after every step"),
-    FLAG_OPTION(request, "json", json, "one JSON object for every draft"),
+    FLAG_OPTION(
+        request, "pages", pages,
+        "the input holds many pages, separated by lines <|endoftext|>; page n (from 0) is filled with seed + n"),
+    OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "number of drafts of the page"),
+    CALL_OPTION("free", "A-B", set_free, "[[?]] is a blank of A to B tokens (default 1-16)"),
+    CALL_OPTION("pin", "B:I:ID", add_pin, "keep token ID at place I of blank B (both count from 0); may be repeated"),
+    FLAG_OPTION(request, "trace", trace, "print the page after every step"),
+    FLAG_OPTION(request, "json", json, "print one JSON object per draft"),
     ISA_OPTION(request, isa),
 };
 
 #define SUMMARY                                                                                                        \
-    "Fills the blanks of a page, all together, each seeing the given text on both sides.\n"                            \
-    "[[5]] is a blank of 5 tokens, [[3-8]] of 3 to 8, [[?]] of a length the model chooses;\n"                          \
+    "Fills all blanks of a page together; each one sees the text on both sides.\n"                                     \
+    "[[5]] is a blank of 5 tokens, [[3-8]] one of 3 to 8, [[?]] one whose length the model chooses;\n"                 \
     "\\[[ stands for two plain brackets."
 
 static void add(char *text, size_t size, const char *before, const char *more)
@@ -75,12 +74,12 @@ static void add(char *text, size_t size, const char *before, const char *more)
     snprintf(text + length, size - length, "%s%s", before, more);
 }
 
-/* The summary, and a line for each option that not every sampler takes: which of them do. */
+/* Writes the summary and, for each option that not all samplers take, a line that lists the samplers that do. */
 static void summarise(char *text, size_t size)
 {
     static const struct {
         const char *option;
-        size_t taken; /* where pal_sampler_properties says so */
+        size_t taken; /* offset of the flag in pal_sampler_properties */
     } options[] = {{"\n--steps works with: ", offsetof(pal_sampler_properties, steps)},
                    {"\n--threshold works with: ", offsetof(pal_sampler_properties, threshold)},
                    {"\n--entropy-bound works with: ", offsetof(pal_sampler_properties, entropy_bound)},
@@ -121,7 +120,7 @@ static bool fetch_text(draft *d)
     if (d->text && d->text_bytes <= d->text_capacity) return true;
     char *grown = realloc(d->text, d->text_bytes + 1);
     if (!grown) {
-        fputs("palimpsest: no memory for the text\n", stderr);
+        fputs("palimpsest: not enough memory for the text\n", stderr);
         return false;
     }
     d->text = grown;
@@ -250,14 +249,14 @@ static int run_draft(draft *d, int32_t number, pal_error *err)
 
 /* ---- drafts together -------------------------------------------------------------------------------- */
 
-/* All drafts of a page, a step of each in turn, their evaluations one batch. */
+/* All drafts of a page: each makes a step in turn, and their evaluations are one batch. */
 typedef struct {
     draft *draft;          /* [count] */
     pal_session **session; /* [count] */
     void **block;          /* [count] */
     void *together;
     size_t together_bytes;
-    int32_t count, wanted; /* made; wanted */
+    int32_t count, wanted; /* drafts made so far; drafts to make */
 } drafts;
 
 static void drafts_end(drafts *all)
@@ -272,7 +271,7 @@ static void drafts_end(drafts *all)
     free(all->together);
 }
 
-/* PAL_E_MEMORY: so many sessions at once do not fit, or their number is absurd. */
+/* PAL_E_MEMORY: there is not enough memory for all sessions at once, or they have too many tokens together. */
 static pal_status drafts_start(drafts *all, request *r, const pal_model *model, const bytes *page, pal_error *err)
 {
     size_t size = 0, count = (size_t)r->drafts;
@@ -329,7 +328,7 @@ static int drafts_run(drafts *all, pal_error *err)
 
 /* ---- drafts one by one ------------------------------------------------------------------------------ */
 
-/* One session does all drafts: they differ in the draft number alone. */
+/* Uses one session for all drafts, which differ only in the draft number. */
 static int run_in_turn(request *r, const pal_model *model, const bytes *page, pal_error *err)
 {
     draft d = {.r = r, .model = model};
@@ -339,7 +338,7 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
     if (pal_session_bytes(model, page->data, page->size, &r->fill, &size, err)) return EXIT_BAD;
     void *block = malloc(size);
     if (!block) {
-        *err = (pal_error){PAL_E_MEMORY, "no memory for the session", SIZE_MAX};
+        *err = (pal_error){PAL_E_MEMORY, "not enough memory for the session", SIZE_MAX};
         return EXIT_BAD;
     }
     if (pal_session_init(&d.session, model, page->data, page->size, &r->fill, block, size, err)) {
@@ -359,7 +358,7 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
     return code;
 }
 
-/* Together where there is more than one draft, nobody watches each step, and there is memory for all of them. */
+/* Makes the drafts together if there are several, steps are not traced, and there is memory for all of them. */
 static int run_all(request *r, const pal_model *model, const bytes *page, pal_error *err)
 {
     enum { MAX_TOGETHER = 64 };
@@ -389,7 +388,7 @@ static int run_pages(request *r, const pal_model *model, const bytes *input, pal
         r->fill.seed = seed + (uint64_t)r->page;
         page.size = without_line_break(page.data, page.size);
         code = run_all(r, model, &page, err);
-        if (code == EXIT_BAD && err->text && err->status == PAL_E_TEXT) err->offset += from; /* in the whole input */
+        if (code == EXIT_BAD && err->text && err->status == PAL_E_TEXT) err->offset += from; /* in all of the input */
     }
     return code;
 }

@@ -1,4 +1,4 @@
-/* info.c - palimpsest info. */
+/* info.c - palimpsest info: prints what a model file contains and what it can be used for. */
 #include "cli.h"
 
 #include <inttypes.h>
@@ -25,7 +25,7 @@ static void put_image_plain(const pal_model *model)
     printf("\n");
 }
 
-enum { ENDS = 64 }; /* more than pal_text_ends gives */
+enum { ENDS = 64 }; /* capacity; pal_text_ends returns fewer */
 
 static void put_vocabulary_plain(const pal_model *model)
 {
@@ -49,12 +49,12 @@ static void put_text_plain(const pal_info *i)
     printf("tokenizer     ");
     put_printable(stdout, i->tokenizer);
     printf(", %d pieces\n", i->vocabulary);
-    printf("can           %s%s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
+    printf("supports      %s%s%s%s%s\n", i->can_tokenize ? "tokenize " : "", i->can_score ? "score " : "",
            i->can_generate ? "generate " : "", i->can_infill ? "infill " : "",
            i->free_length ? "(blanks of free length)" : "");
 }
 
-/* What is not known, or differs between layers, is left out. */
+/* Leaves out values that are unknown or differ between layers. */
 static void put_network_plain(const pal_info *i)
 {
     const struct {
@@ -85,7 +85,7 @@ static void put_plain(const pal_model *model)
     else
         put_text_plain(i);
     put_vocabulary_plain(model);
-    if (i->why_not) printf("cannot        %s\n", i->why_not);
+    if (i->why_not) printf("not available %s\n", i->why_not);
     printf("kernels       %s\n", i->isa);
 }
 
@@ -182,7 +182,7 @@ int command_info(int argc, char **argv)
     request r = {0};
     option_group group = OPTION_GROUP(options, &r);
     const option_set set = {
-        "info", "-m MODEL [--json]", "Says what a model file holds and what can be done with it.", &group, 1, NULL};
+        "info", "-m MODEL [--json]", "Shows what a model file contains and what can be done with it.", &group, 1, NULL};
     double start = seconds_now();
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;

@@ -1,4 +1,4 @@
-/* io.c - files, errors, seeds, time, Ctrl-C. */
+/* io.c - input files, errors, seeds, time and Ctrl-C of the commands. */
 #include "cli.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Nothing is left in *out where it fails. */
+/* Prints the error and frees *out. */
 static bool read_failed(const char *name, const char *why, bytes *out)
 {
     fprintf(stderr, "palimpsest: %s: %s\n", name, why);
@@ -25,7 +25,7 @@ static bool stream_read(FILE *in, const char *name, bytes *out)
         if (out->size == capacity) {
             capacity = capacity ? 2 * capacity : 1 << 16;
             char *grown = realloc(out->data, capacity);
-            if (!grown) return read_failed(name, "no memory for the text", out);
+            if (!grown) return read_failed(name, "not enough memory for the text", out);
             out->data = grown;
         }
         size_t got = fread(out->data + out->size, 1, capacity - out->size, in);
@@ -154,7 +154,7 @@ int put_quoted(FILE *out, const bytes *text)
         length = utf8_length(c, text->size - at);
         if (*c == '\n')
             width += fprintf(out, "\\n");
-        else if (!length || *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* also the controls above 127 */
+        else if (!length || *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) /* also controls above 127 */
             for (size_t i = 0; i < (length ? length : 1); i++) width += fprintf(out, "\\x%02x", c[i]);
         else
             width += (int)fwrite(c, length, 1, out);

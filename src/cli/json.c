@@ -1,4 +1,4 @@
-/* json.c - writing JSON (RFC 8259). */
+/* json.c - writes JSON (RFC 8259). */
 #include "cli.h"
 
 #include <inttypes.h>

@@ -1,9 +1,9 @@
-/* library_options.c - the library's options as the command has them: rows of core/option_rows.h with their help. */
+/* library_options.c - the library's options for the command line: the rows of core/option_rows.h with their help. */
 #include "options.h"
 
 /* clang-format off */
 
-/* The naming functions take enums of different types; each is wrapped for all to have one. */
+/* Naming functions take enums of different types.  These wrappers of them all have the same type. */
 #define WRAP(where, name, field, kind, range, standard, note, help) WRAP_##range
 #define WRAP_ANY
 #define WRAP_BETWEEN(a, b)

@@ -1,11 +1,11 @@
-/* main.c - palimpsest, the command. */
+/* main.c - the command palimpsest: finds and runs one of its commands. */
 #include "cli.h"
 #include "../core/core.h"
 
 #include <string.h>
 
 #if PAL_ASAN
-/* Blocks that are too large are NULL here, too, which the program answers. */
+/* With AddressSanitizer too, malloc returns NULL for blocks that are too large, and the program reports that. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -18,25 +18,25 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"infill", "fill the blanks of a text", command_infill},
-    {"generate", "go on with a text", command_generate},
-    {"image", "draw pictures, or say how likely some are", command_image},
-    {"score", "how likely a text is: bits per byte", command_score},
-    {"surprise", "how surprising each token of a text is, and what was likelier", command_surprise},
-    {"tokenize", "text to tokens", command_tokenize},
-    {"detokenize", "tokens to text", command_detokenize},
-    {"info", "what a model file holds", command_info},
+    {"generate", "continue a text", command_generate},
+    {"image", "draw pictures, or measure how likely given pictures are", command_image},
+    {"score", "how likely a text is, in bits per byte", command_score},
+    {"surprise", "how surprising each token of a text is, and which tokens were more probable", command_surprise},
+    {"tokenize", "turn text into tokens", command_tokenize},
+    {"detokenize", "turn tokens into text", command_detokenize},
+    {"info", "what a model file contains and supports", command_info},
     {"quantize", "write a model with its weights in another type", command_quantize},
-    {"bench", "how fast this machine evaluates a model", command_bench},
+    {"bench", "how fast a model runs on this machine", command_bench},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void help(FILE *out)
 {
     fputs("usage: palimpsest COMMAND [options]\n\n"
-          "Fills blanks in text with a small diffusion model, goes on with a text, or draws pictures, offline.\n\n",
+          "Fills blanks in text with a small diffusion model, continues a text, or draws pictures.  Works offline.\n\n",
           out);
     for (size_t i = 0; i < COMMANDS; i++) fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n'palimpsest COMMAND --help' tells more.  For example:\n\n"
+    fputs("\n'palimpsest COMMAND --help' lists the options of a command.  For example:\n\n"
           "  palimpsest infill -m models/tales-infill.gguf \\\n"
           "      --text 'Once upon a time there was a [[?]] who lived in [[4]].'\n"
           "  palimpsest generate -m models/tales-ar.gguf --prompt 'Once upon a time' --max-tokens 100\n"
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
             }
             return code;
         }
-    if (argc > 1) fprintf(stderr, "palimpsest: there is no command '%s'\n\n", argv[1]);
+    if (argc > 1) fprintf(stderr, "palimpsest: unknown command '%s'\n\n", argv[1]);
     help(stderr);
     return EXIT_USAGE;
 }

@@ -1,4 +1,4 @@
-/* no_png.c - in the place of png.c where there is no libpng (WebAssembly, PAL_PNG=OFF): only --raw remains. */
+/* no_png.c - replaces png.c in builds without libpng (WebAssembly, PAL_PNG=OFF): only --raw can be used. */
 #include "png.h"
 
 #include <stdio.h>
@@ -6,8 +6,8 @@
 static bool refuse(const char *path)
 {
     fprintf(stderr,
-            "palimpsest: %s: this build reads and writes no PNG files (it was made without libpng); "
-            "--raw and --likelihood-raw work\n",
+            "palimpsest: %s: this build cannot read or write PNG files (it was built without libpng); use --raw and "
+            "--likelihood-raw\n",
             path);
     return false;
 }

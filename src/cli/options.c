@@ -1,4 +1,4 @@
-/* options.c - the option parser and its help. */
+/* options.c - parses options and prints help. */
 #include "cli.h"
 
 #include <errno.h>
@@ -15,12 +15,12 @@ int usage_error(const char *command, const char *text, const char *what)
 
 /* ---- help ------------------------------------------------------------------------------------------- */
 
-static bool is_switch(const option *o) /* on or off, rather than a flag that is given or not */
+static bool is_switch(const option *o) /* takes on or off as its value, unlike a flag */
 {
     return o->row.kind == PAL_OPTION_FLAG && o->row.standard > 0.0;
 }
 
-/* How help names the value; NULL: there is none to give. */
+/* The name of the value in help; NULL: the option takes no value. */
 static const char *value_of(const option *o)
 {
     if (o->value) return o->value;
@@ -45,7 +45,7 @@ static void print_row(const option *o)
     snprintf(left, sizeof left, "%s%s%s%s", o->name[1] ? "--" : "-", o->name, value ? " " : "", value ? value : "");
     printf("  %-26s %s", left, o->help);
     for (int32_t i = 0; o->naming && o->naming(i); i++) printf("%s%s", i ? ", " : ": ", o->naming(i));
-    if (open) printf(" %.*s", (int)strlen(open) - 1, open); /* without its ) */
+    if (open) printf(" %.*s", (int)strlen(open) - 1, open); /* without the closing parenthesis */
     if (o->standard && (o->row.kind != PAL_OPTION_FLAG || is_switch(o)))
         print_default(o, open ? "; " : " (");
     else if (open)
@@ -105,7 +105,7 @@ static bool parse_number(const char *text, double *out)
     return true;
 }
 
-/* Which of the words between |; -1: none of them. */
+/* Index of text among the words separated by |; -1: it is not one of them. */
 static int32_t word_of(const char *words, const char *text)
 {
     const size_t length = strlen(text);
@@ -157,7 +157,7 @@ static bool store(const option *o, void *target, const char *value)
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
-/* An option, and the group that it is in. */
+/* An option and its group. */
 typedef struct {
     const option *option; /* NULL: there is none */
     option_group *group;
@@ -173,7 +173,8 @@ static found find(const option_set *set, const char *name, size_t length)
     return (found){0};
 }
 
-/* How many letters have to be put in, left out or changed to make b[0 .. n) of a; more than `max` is most + 1. */
+/* The edit distance: how many letters must be inserted, deleted or changed to turn a into b[n]; max + 1 if it is above
+ * max. */
 static int distance(const char *a, const char *b, size_t n, int max)
 {
     if (max < 0) return 0;
@@ -186,11 +187,11 @@ static int distance(const char *a, const char *b, size_t n, int max)
     return best;
 }
 
-/* What is known so far of the name that was meant. */
+/* State of a search for the option that the user meant. */
 typedef struct {
     const char *name;
     size_t length;
-    const option *near, *begun; /* the nearest; the last that begins so */
+    const option *near, *begun; /* the option with the smallest distance; the last option that begins with name */
     int distance, beginnings;
 } search;
 
@@ -202,7 +203,7 @@ static void consider(search *s, const option *o)
     if (d < s->distance) s->distance = d, s->near = o;
 }
 
-/* The only option that begins so; or the nearest to what was written, by two letters at most. */
+/* Returns the only option that begins with name; otherwise the one with the smallest distance, at most two letters. */
 static const option *nearest(const option_set *set, const char *name, size_t length)
 {
     enum { MAX = 2 };
@@ -225,12 +226,12 @@ static int unknown_option(const option_set *set, const char *argument, const cha
 
 static int bad_value(const option_set *set, const option *o, const char *argument, const char *value)
 {
-    fprintf(stderr, "palimpsest %s: '%s' is not a value for %s (%s)\n", set->command, value, argument,
+    fprintf(stderr, "palimpsest %s: invalid value '%s' for %s (expected %s)\n", set->command, value, argument,
             o->row.kind == PAL_OPTION_COUNT ? "0 to 4294967295" : value_of(o));
     return EXIT_USAGE;
 }
 
-/* One argument that begins with a dash, its value perhaps the next one. */
+/* Parses one argument that begins with a dash.  Its value may be the next argument. */
 static int parse_option(const option_set *set, int argc, char **argv, int *at)
 {
     const char *argument = argv[*at], *name = argument + (argument[1] == '-' ? 2 : 1);
@@ -246,11 +247,11 @@ static int parse_option(const option_set *set, int argc, char **argv, int *at)
         return -1;
     }
     if (!equals && *at + 1 < argc) value = argv[++*at];
-    if (!value) return usage_error(set->command, "a value is missing after", argument);
+    if (!value) return usage_error(set->command, "missing value after", argument);
     return store(f.option, f.group->target, value) ? -1 : bad_value(set, f.option, argument, value);
 }
 
-/* Of what was given, before anything else is done with it. */
+/* Checks the ranges of the given values, before they are used. */
 static int check_ranges(const option_set *set)
 {
     for (size_t g = 0; g < set->count; g++)

@@ -1,40 +1,41 @@
-/* options.h - the options of a command: rows of the library's tables, and rows of its own (internal to the command line).
+/* options.h - the options of a command: rows of the library's tables and rows of its own (internal to the command
+ * line).
  *
- * Rows come in groups, each with the struct that its values go to.  Parser and help know nothing but rows. */
+ * Rows are grouped by the struct in which their values are stored.  Parser and help depend only on rows. */
 #ifndef PAL_CLI_OPTIONS_H
 #define PAL_CLI_OPTIONS_H
 
 #include "../core/options.h"
 
-/* Kinds beside those of the library. */
+/* Kinds in addition to those of the library. */
 enum {
     OPTION_TEXT = PAL_OPTION_CHOICE + 1, /* const char * */
-    OPTION_CALL                          /* what `call` makes of it */
+    OPTION_CALL                          /* `call` parses and stores the value */
 };
 
-typedef bool option_call(void *target, const char *value); /* false: the value is not one */
-typedef const char *option_naming(int32_t value);          /* of a choice; NULL behind the last */
+typedef bool option_call(void *target, const char *value); /* false: the value is invalid */
+typedef const char *option_naming(int32_t value);          /* the name of a choice; NULL after the last */
 
 typedef struct {
     const char *name;      /* without dashes; one letter for a short option */
-    const char *value;     /* how help names the value, where the kind does not say it; words are parted by | */
-    const char *standard;  /* what holds where it is not given, for a person; NULL: help says nothing of it */
+    const char *value;     /* name of the value in help, or the choices separated by |; NULL: named by the kind */
+    const char *standard;  /* the default, as text for people; NULL: help does not mention it */
     const char *note;      /* as in option_rows.h */
     const char *help;      /* one line */
-    pal_option row;        /* where its value goes, of what kind, and its range; kinds also those above */
-    option_naming *naming; /* of choices that are not words in `value` */
+    pal_option row;        /* offset, kind and range of the value; the kind may also be one of the above */
+    option_naming *naming; /* for choices that are not listed in `value` */
     option_call *call;
 } option;
 
-/* Options of one struct. */
+/* The options that are stored in one struct. */
 typedef struct {
     const option *options;
     size_t count;   /* at most 64 */
-    void *target;   /* the struct; what calls are given */
-    uint64_t given; /* bit i: option i was */
+    void *target;   /* the struct, also passed to `call` */
+    uint64_t given; /* bit i is set if option i was given */
 } option_group;
 
-/* target of `rows`, an array */
+/* rows must be an array */
 #define OPTION_GROUP(rows, target)                                                                                     \
     {                                                                                                                  \
         rows, sizeof(rows) / sizeof *(rows), target, 0                                                                 \
@@ -47,19 +48,19 @@ typedef struct {
     const char **positional; /* receives the one argument that is not an option ("-"); NULL: none allowed */
 } option_set;
 
-/* Parses argv[2 ..] into structs that hold the defaults already, and checks ranges.  Returns -1 to go on, otherwise the
- * exit code (help was printed, or a mistake named). */
+/* Parses argv[2 ..] into structs that already contain the defaults, and checks ranges.  Returns -1 on success;
+ * otherwise prints help or an error and returns the exit code. */
 int options_parse(const option_set *set, int argc, char **argv);
 int usage_error(const char *command, const char *text, const char *what);
 
-void options_default(const option_group *group); /* of a command's own struct: numbers, switches and choices */
+void options_default(const option_group *group); /* sets numbers, switches and choices of a command's own struct */
 bool option_given(const option_group *group, const char *name);
-void options_copy_given(const option_group *group, void *to); /* another struct of the same type */
+void options_copy_given(const option_group *group, void *to); /* to: another struct of the same type */
 
-/* Exactly `count` numbers of digits alone with `separator` between them, such as 3-8. */
+/* Parses exactly `count` unsigned numbers with `separator` between them, such as 3-8. */
 bool parse_ints(const char *text, char separator, int32_t *out, size_t count);
 
-/* The library's rows, for a struct that its *_defaults() or pal_options_default made. */
+/* Groups of the library's rows.  *target must contain the defaults, from its *_defaults() or pal_options_default. */
 option_group infill_group(pal_infill_options *target);
 option_group generate_group(pal_generate_options *target);
 option_group sequence_group(pal_sequence_options *target);
@@ -71,7 +72,7 @@ option_group likelihood_group(pal_likelihood_options *target);
 
 /* clang-format off */
 
-/* As a row of option_rows.h. */
+/* The arguments are those of a row of option_rows.h. */
 #define OPTION(type, name, field, kind, range, standard, note, help) \
     {name, OPTION_VALUE_##range, OPTION_STANDARD_##standard, note, help, \
      PAL_OPTION(type, name, field, kind, range, standard, note), OPTION_NAMING_##range, NULL}
@@ -83,9 +84,9 @@ option_group likelihood_group(pal_likelihood_options *target);
 
 #define CALL_OPTION(name, value, call, help) {name, value, NULL, "", help, {0, OPTION_CALL, 0, NULL, 0.0, 0.0, 0.0}, NULL, call}
 
-/* Those that most commands have. */
+/* Options that most commands have. */
 #define MODEL_OPTION(type, field, what) TEXT_OPTION(type, "m", field, "MODEL", "the model file (" what ")")
-#define ISA_OPTION(type, field) TEXT_OPTION(type, "isa", field, "NAME", "instruction set of the kernels (default: the best)")
+#define ISA_OPTION(type, field) TEXT_OPTION(type, "isa", field, "NAME", "instruction set of the kernels (default: the fastest this machine supports)")
 
 #define OPTION_VALUE_ANY                NULL
 #define OPTION_VALUE_BETWEEN(a, b)      NULL

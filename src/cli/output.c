@@ -1,4 +1,5 @@
-/* output.c - files that are written: refused before the work where that can be known, and whole or not there. */
+/* output.c - writes output files so that a file is either complete or absent, and checks before the work that it can be
+ * written. */
 #define _XOPEN_SOURCE 700 /* realpath; NOLINT(bugprone-reserved-identifier): POSIX reserves it for this */
 #include "cli.h"
 
@@ -14,13 +15,13 @@ static bool complain(const char *path, const char *what)
     return false;
 }
 
-/* Devices and pipes are written to as they are, and so is a file by its descriptor. */
+/* Whether to write in place: devices, pipes, and files that are named by their descriptor. */
 static bool in_place(const char *path, const struct stat *about)
 {
     return !S_ISREG(about->st_mode) || strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
 }
 
-/* Names behind links: what is meant, and a file beside it. */
+/* Sets o->target to the path with links resolved, and o->beside to a temporary name in the same folder. */
 static bool name_both(output *o)
 {
     char *real = realpath(o->path, NULL);
@@ -38,7 +39,7 @@ static void forget_names(output *o)
     o->target = o->beside = NULL;
 }
 
-/* What stands there may be written to, or nothing does.  Prints if not. */
+/* Whether the existing file may be written to, or there is none.  Prints an error if not. */
 static bool may_stand(const char *path, bool exists, const struct stat *about)
 {
     if (exists && S_ISDIR(about->st_mode)) return complain(path, "cannot be written: it is a folder");
@@ -55,7 +56,7 @@ bool output_open(output *o, const char *path)
         if (name_both(o)) o->file = fopen(o->beside, "wb");
         if (o->file && exists) (void)chmod(o->beside, about.st_mode & 07777);
     }
-    if (!o->file && (exists || errno == ENAMETOOLONG)) { /* nothing can be put beside it */
+    if (!o->file && (exists || errno == ENAMETOOLONG)) { /* the temporary file cannot be made: write in place */
         forget_names(o);
         o->file = fopen(path, "wb");
     }
@@ -79,7 +80,7 @@ bool output_close(output *o, bool good)
     return good && written;
 }
 
-/* A file that exists is not touched, a new one does not stay. */
+/* Does not change an existing file, and leaves no new one. */
 bool output_possible(const char *path)
 {
     output o;

@@ -1,7 +1,7 @@
-/* png.c - PNG files by libpng.
+/* png.c - reads and writes PNG files with libpng.
  *
- * libpng reports errors by longjmp, so that everything it may leave behind is in a structure that outlives the jump,
- * and the functions that call setjmp keep nothing else. */
+ * libpng reports errors with longjmp.  Everything that must be freed then is therefore in a struct that outlives the
+ * jump, and functions that call setjmp own nothing else. */
 #include "png.h"
 #include "cli.h"
 
@@ -31,7 +31,7 @@ static void on_error(png_structp png, png_const_charp message)
 
 static void on_warning(png_structp png, png_const_charp message)
 {
-    (void)png, (void)message; /* such as an unknown colour profile: nothing that a picture needs */
+    (void)png, (void)message; /* ignored: for example an unknown colour profile */
 }
 
 static bool complain(const char *path, const char *what)
@@ -56,7 +56,7 @@ static bool read_header(codec *c)
     png_set_user_limits(c->png, BITMAP_LONGEST_SIDE, BITMAP_LONGEST_SIDE);
     png_set_chunk_malloc_max(c->png, 1 << 22);
     png_read_info(c->png, c->info);
-    png_set_expand(c->png); /* palettes, few bits and transparent colours */
+    png_set_expand(c->png); /* palettes, fewer than 8 bits per channel, and transparent colours */
     png_set_scale_16(c->png);
     png_set_gray_to_rgb(c->png);
     png_set_add_alpha(c->png, 0xff, PNG_FILLER_AFTER);
@@ -64,7 +64,7 @@ static bool read_header(codec *c)
     png_read_update_info(c->png, c->info);
     c->width = png_get_image_width(c->png, c->info);
     c->height = png_get_image_height(c->png, c->info);
-    if (png_get_rowbytes(c->png, c->info) != 4 * (size_t)c->width) png_error(c->png, "a kind of PNG that is not known");
+    if (png_get_rowbytes(c->png, c->info) != 4 * (size_t)c->width) png_error(c->png, "unsupported kind of PNG");
     return true;
 }
 
@@ -87,7 +87,7 @@ static bool decode(codec *c)
 {
     c->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, c, on_error, on_warning);
     c->info = c->png ? png_create_info_struct(c->png) : NULL;
-    snprintf(c->message, sizeof c->message, "no memory to read it");
+    snprintf(c->message, sizeof c->message, "not enough memory to read it");
     if (!c->info || !read_header(c)) return false;
     c->pixels = calloc((size_t)c->width * c->height, 4);
     return c->pixels && lay_out_rows(c, c->pixels, 4) && read_pixels(c);
@@ -129,7 +129,7 @@ bool bitmap_read(const char *path, int32_t channels, uint8_t behind, bitmap *out
     if (good) {
         *out = (bitmap){(int32_t)c.width, (int32_t)c.height, channels, converted(&c, channels, behind)};
         good = out->pixels != NULL;
-        if (!good) snprintf(c.message, sizeof c.message, "no memory to convert it");
+        if (!good) snprintf(c.message, sizeof c.message, "not enough memory to convert it");
     }
     png_destroy_read_struct(&c.png, &c.info, NULL);
     fclose(c.file);
@@ -163,12 +163,12 @@ bool bitmap_write(const char *path, const bitmap *p)
     output o;
     if (!output_open(&o, path)) return false;
     codec c = {.file = o.file, .width = (png_uint_32)p->width, .height = (png_uint_32)p->height};
-    snprintf(c.message, sizeof c.message, "no memory to write it");
+    snprintf(c.message, sizeof c.message, "not enough memory to write it");
     c.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &c, on_error, on_warning);
     c.info = c.png ? png_create_info_struct(c.png) : NULL;
     bool good = c.info && lay_out_rows(&c, p->pixels, (size_t)p->channels) && write_all(&c, p);
     png_destroy_write_struct(&c.png, &c.info);
     free(c.rows);
-    if (!good && !ferror(o.file)) complain(path, c.message); /* otherwise output_close knows why */
+    if (!good && !ferror(o.file)) complain(path, c.message); /* otherwise output_close reports the error */
     return output_close(&o, good || ferror(o.file));
 }

@@ -1,4 +1,4 @@
-/* quantize.c - palimpsest quantize. */
+/* quantize.c - palimpsest quantize: writes a model file with its matrices in another type. */
 #include "cli.h"
 
 static bool write_file(void *context, const void *data, size_t size)
@@ -13,7 +13,7 @@ static int write_model(const pal_model *model, const char *out, const char *type
     if (!output_open(&o, out)) return EXIT_BAD;
     stop_on_interrupt();
     pal_status s = pal_model_quantize(model, type, write_file, o.file, &err);
-    const bool full = s == PAL_E_IO && !stop_requested(); /* output_close knows why */
+    const bool full = s == PAL_E_IO && !stop_requested(); /* output_close reports the error */
     const bool good = output_close(&o, s == PAL_OK || full);
     if (stop_requested()) return EXIT_STOPPED;
     return s && !full ? report("quantize", &err) : good ? EXIT_GOOD : EXIT_BAD;
@@ -32,13 +32,14 @@ static const option options[] = {
 static int parse(request *r, int argc, char **argv)
 {
     option_group group = OPTION_GROUP(options, r);
-    const option_set set = {"quantize",
-                            "-m MODEL -o OUT --type F16|Q8_0|Q4_0",
-                            "Writes the model with its matrices in another type.  Vectors, and rows that no block of\n"
-                            "32 fits, keep a float type.",
-                            &group,
-                            1,
-                            NULL};
+    const option_set set = {
+        "quantize",
+        "-m MODEL -o OUT --type F16|Q8_0|Q4_0",
+        "Writes the model with its weight matrices in another type.  Vectors, and rows whose length\n"
+        "is not a multiple of 32, keep a float type.",
+        &group,
+        1,
+        NULL};
     return options_parse(&set, argc, argv);
 }
 

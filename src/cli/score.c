@@ -1,4 +1,4 @@
-/* score.c - palimpsest score. */
+/* score.c - palimpsest score: computes how likely a text is, in bits per byte. */
 #include "cli.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@ typedef struct {
     double start, shown;
 } watch;
 
-/* The cost first, then how far it is; Ctrl-C ends with the figures so far. */
+/* Prints the expected cost once, then the progress.  Ctrl-C stops with the results so far. */
 static bool on_progress(void *context, const pal_score_progress *p)
 {
     watch *w = context;
@@ -75,7 +75,7 @@ typedef struct {
     const char *path; /* of the model */
     const char *file, *text, *dash, *isa;
     bool json, documents;
-    pal_score_options options; /* whose context is `watch` */
+    pal_score_options options; /* options.context points to `watch` */
     watch watch;
 } request;
 
@@ -97,20 +97,20 @@ static int score_documents(request *r, const pal_model *model, const bytes *text
 {
     bytes document;
     size_t at = 0;
-    int code = -1; /* none yet */
+    int code = -1; /* no document scored yet */
     while (code <= EXIT_GOOD && next_document(text, &at, &document)) {
         if (!document.size) continue;
         r->watch.start = seconds_now();
         code = score_text(r, model, &document);
     }
-    return code < 0 ? score_text(r, model, text) : code; /* which says that there is no text */
+    return code < 0 ? score_text(r, model, text) : code; /* reports that there is no text */
 }
 
 static const option text_options[] = {
     MODEL_OPTION(request, path, "GGUF"),
     TEXT_OPTION(request, "file", file, "F", "the text"),
     TEXT_OPTION(request, "text", text, "T", "the text itself"),
-    FLAG_OPTION(request, "documents", documents, "a result for each document of the text"),
+    FLAG_OPTION(request, "documents", documents, "print a result for each document"),
     FLAG_OPTION(request, "json", json, "one JSON object"),
     ISA_OPTION(request, isa),
 };
@@ -118,13 +118,14 @@ static const option text_options[] = {
 static int parse(request *r, int argc, char **argv)
 {
     option_group groups[] = {OPTION_GROUP(text_options, r), score_group(&r->options)};
-    const option_set set = {"score",
-                            "-m MODEL (--file F | --text T | -) [options]",
-                            "Says how likely a text is, in bits per byte.  The text is cut into documents at lines\n"
-                            "<|endoftext|>, and those into windows of the model's context.",
-                            groups,
-                            sizeof groups / sizeof *groups,
-                            &r->dash};
+    const option_set set = {
+        "score",
+        "-m MODEL (--file F | --text T | -) [options]",
+        "Measures how likely a text is, in bits per byte.  Lines <|endoftext|> split the text into\n"
+        "documents, and each document is split into windows of the model's context.",
+        groups,
+        sizeof groups / sizeof *groups,
+        &r->dash};
     pal_options_default(&pal_score_table, &r->options);
     return options_parse(&set, argc, argv);
 }

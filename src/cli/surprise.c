@@ -1,4 +1,4 @@
-/* surprise.c - palimpsest surprise: how likely each token of a text is, and which ones were likelier. */
+/* surprise.c - palimpsest surprise: prints how likely each token of a text is, and which tokens were more likely. */
 #include "cli.h"
 #include "../core/core.h"
 
@@ -9,7 +9,7 @@
 
 #define LN2 0.69314718055994530942
 
-enum { PIECE = 1024, COLUMN = 18 }; /* bytes of a token's text at most; width of the table's texts */
+enum { PIECE = 1024, COLUMN = 18 }; /* maximum bytes of a token's text; width of the texts in the table */
 
 typedef struct {
     const char *path; /* of the model */
@@ -25,9 +25,9 @@ typedef struct {
     uint64_t evaluations;
 } request;
 
-/* ---- where tokens stand ------------------------------------------------------------------------------ */
+/* ---- positions of tokens in the text ----------------------------------------------------------------- */
 
-/* The text of token `id` in place `place`: the space that the tokenizer sets before a text is none of it. */
+/* The text of token `id` at index `place`, without the space that the tokenizer adds at the start of a text. */
 static bytes text_of(const request *r, int32_t id, size_t place, char out[PIECE])
 {
     size_t size = 0;
@@ -36,7 +36,8 @@ static bytes text_of(const request *r, int32_t id, size_t place, char out[PIECE]
     return (bytes){out, size < PIECE ? size : PIECE};
 }
 
-/* Moves *at to where `piece` stands in the text: at once, or behind bytes that no token writes.  False: nowhere. */
+/* Moves *at to the next occurrence of `piece` in the text, which need not be at *at: some bytes belong to no token.
+ * false: not found. */
 static bool find(const request *r, const bytes *piece, size_t *at)
 {
     for (size_t from = *at; from + piece->size <= r->input.size; from++)
@@ -49,11 +50,11 @@ static bool find(const request *r, const bytes *piece, size_t *at)
 
 typedef void token_fn(void *context, const request *r, size_t place, const bytes *text, size_t offset);
 
-/* Calls visit for the tokens that are done; returns the bytes of the text up to the end of the last. */
+/* Calls visit for the tokens that are done; returns the number of bytes of the text up to the end of the last one. */
 static size_t each_token(const request *r, token_fn *visit, void *context)
 {
     char piece[PIECE];
-    bool found = true; /* once a token is not there, no other is looked for */
+    bool found = true; /* after a token that was not found, no other is searched */
     size_t at = 0;
     for (size_t i = 0; i < r->done; i++) {
         const bytes text = text_of(r, r->ids[i], i, piece);
@@ -167,7 +168,7 @@ static void show_progress(const pal_surprising *job, double *shown)
     *shown = now;
 }
 
-/* Until it is done, or Ctrl-C (PAL_MORE). */
+/* Runs until all tokens are done, or until Ctrl-C (PAL_MORE). */
 static pal_status run(request *r, pal_error *err)
 {
     pal_surprising *job;

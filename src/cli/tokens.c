@@ -1,4 +1,4 @@
-/* tokens.c - palimpsest tokenize and detokenize. */
+/* tokens.c - palimpsest tokenize and detokenize: convert text to token ids and back. */
 #include "cli.h"
 #include "../core/core.h"
 
@@ -12,7 +12,7 @@ static void put_pieces(const pal_model *model, const int32_t *ids, size_t count)
         size_t size;
         const char *piece = pal_token_piece(model, ids[i], &size);
         printf("%d\t", ids[i]);
-        for (size_t c = 0; c < size; c++) { /* one line a token, whatever the piece holds */
+        for (size_t c = 0; c < size; c++) { /* escapes line breaks: one line per token */
             if (piece[c] == '\n')
                 fputs("\\n", stdout);
             else if ((unsigned char)piece[c] < 0x20)
@@ -43,7 +43,7 @@ static void put_json(const pal_model *model, const char *path, const int32_t *id
     json_end_line(&j);
 }
 
-/* Of both commands; `ids` is a flag of the one and a text of the other. */
+/* For both commands.  only_ids is the flag --ids of tokenize, ids the text after --ids of detokenize. */
 typedef struct {
     const char *model, *text, *file, *dash, *ids;
     bool only_ids, special, inside, json;
@@ -58,9 +58,9 @@ static const option tokenize_options[] = {
     MODEL_OPTION(request, model, "GGUF; a vocabulary is enough"),
     TEXT_OPTION(request, "text", text, "T", "the text"),
     TEXT_OPTION(request, "file", file, "F", "read the text from a file"),
-    FLAG_OPTION(request, "ids", only_ids, "the ids alone, on one line"),
-    FLAG_OPTION(request, "special", special, "match control pieces such as <mask> too"),
-    FLAG_OPTION(request, "inside", inside, "the text goes on from other text: no dummy space before it"),
+    FLAG_OPTION(request, "ids", only_ids, "print only the ids, on one line"),
+    FLAG_OPTION(request, "special", special, "match control tokens such as <mask> in the text"),
+    FLAG_OPTION(request, "inside", inside, "the text continues other text: add no space before it"),
     FLAG_OPTION(request, "json", json, "one JSON object"),
 };
 
@@ -69,7 +69,7 @@ static int parse_tokenize(request *r, int argc, char **argv)
     option_group group = OPTION_GROUP(tokenize_options, r);
     const option_set set = {"tokenize",
                             "-m MODEL (--text T | --file F | -) [options]",
-                            "Cuts text into tokens.  No BOS or EOS is added.",
+                            "Splits text into tokens.  BOS and EOS are not added.",
                             &group,
                             1,
                             &r->dash};
@@ -115,7 +115,7 @@ int command_tokenize(int argc, char **argv)
     return code;
 }
 
-/* Numbers separated by spaces, commas or line breaks. */
+/* Reads numbers separated by spaces, commas or line breaks. */
 static bool read_ids(const char *text, size_t size, int32_t **out, size_t *count)
 {
     size_t capacity = size / 2 + 1;
@@ -150,8 +150,8 @@ static const option detokenize_options[] = {
     MODEL_OPTION(request, model, "GGUF; a vocabulary is enough"),
     TEXT_OPTION(request, "ids", ids, "\"1 2 3\"", "the ids"),
     TEXT_OPTION(request, "file", file, "F", "read the ids from a file"),
-    FLAG_OPTION(request, "special", special, "write control pieces too"),
-    FLAG_OPTION(request, "inside", inside, "the tokens go on from other text: keep a leading space"),
+    FLAG_OPTION(request, "special", special, "write control tokens too"),
+    FLAG_OPTION(request, "inside", inside, "the tokens continue other text: keep a leading space"),
 };
 
 static int parse_detokenize(request *r, int argc, char **argv)

@@ -1,4 +1,4 @@
-/* core.c - byte strings, numbers that are none, and the arena. */
+/* core.c - byte strings, the check for finite numbers, and the arena. */
 #include "core.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { ARENA_ALIGN = 64 }; /* a cache line, and the widest vector load anyone may want */
+enum { ARENA_ALIGN = 64 }; /* a cache line, and the widest vector load in use */
 
 bool pal_str_is(pal_str s, const char *literal)
 {
@@ -15,7 +15,7 @@ bool pal_str_is(pal_str s, const char *literal)
     return s.size == size && (size == 0 || memcmp(s.data, literal, size) == 0);
 }
 
-/* By the exponent, without a branch in the loop, so that it takes several at a time. */
+/* Tests the exponent bits without a branch, so that the compiler can vectorise the loop. */
 bool pal_all_finite(const float *values, size_t count)
 {
     uint32_t found = 0;
@@ -41,7 +41,7 @@ static bool on_heap(void *block)
 static void separate(const pal_arena *arena, unsigned char *array, size_t bytes, size_t whole)
 {
     if (!arena->red_zones) return;
-    ASAN_UNPOISON_MEMORY_REGION(array, bytes); /* an earlier layout of the block may have had its gaps there */
+    ASAN_UNPOISON_MEMORY_REGION(array, bytes); /* an earlier layout of the block may have poisoned its gaps here */
     ASAN_POISON_MEMORY_REGION(array + bytes, whole - bytes);
 }
 

@@ -1,8 +1,8 @@
-/* file.c - a regular file as memory of our own, which may be written to and never reaches the file.
+/* file.c - reads a regular file into private memory: the memory can be written, the file never changes.
  *
- * Where there is mmap the pages come from the system as they are needed, and several processes share them;
- * whoever shortens the file meanwhile takes the pages away (SIGBUS), so model files are replaced by renaming,
- * never rewritten in place.  Elsewhere (WebAssembly) the whole file is read. */
+ * With mmap the system loads pages as they are needed, and processes share the pages that they do not write.  If
+ * another program truncates the file meanwhile, reading a lost page raises SIGBUS, so model files must be replaced by
+ * renaming, never rewritten in place.  Without mmap (WebAssembly) the whole file is read. */
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
 #define HAVE_MMAP       1
 #define _POSIX_C_SOURCE 200809L
@@ -22,7 +22,8 @@
 static pal_status map_descriptor(pal_file *out, int descriptor, pal_error *err)
 {
     struct stat info;
-    if (fstat(descriptor, &info)) return pal_fail(err, PAL_E_IO, "the file cannot be examined", SIZE_MAX);
+    if (fstat(descriptor, &info))
+        return pal_fail(err, PAL_E_IO, "the size and type of the file cannot be read", SIZE_MAX);
     if (S_ISDIR(info.st_mode))
         return pal_fail(err, PAL_E_IO, "this is a folder, not a file: give the path of the .gguf file itself",
                         SIZE_MAX);
@@ -37,11 +38,11 @@ static pal_status map_descriptor(pal_file *out, int descriptor, pal_error *err)
 
 pal_status pal_file_map(pal_file *out, const char *path, pal_error *err)
 {
-    /* Without O_NONBLOCK a named pipe given as a model would wait for a writer for ever. */
+    /* Without O_NONBLOCK, opening a named pipe as a model would wait for a writer forever. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return pal_fail(err, PAL_E_IO, "the file does not exist or cannot be opened", SIZE_MAX);
     pal_status status = map_descriptor(out, descriptor, err);
-    close(descriptor); /* the mapping outlives it */
+    close(descriptor); /* the mapping stays valid */
     return status;
 }
 
@@ -60,7 +61,7 @@ enum { FILE_ALIGN = 64 };
 
 static pal_status read_stream(pal_file *out, FILE *stream, pal_error *err)
 {
-    /* A folder can be opened on some systems and even has an end to seek to, but no byte can be read. */
+    /* On some systems a folder can be opened, and fseek to its end succeeds, but no byte can be read. */
     if (fgetc(stream) == EOF) {
         const char *text = ferror(stream) ? "the file cannot be read; is it a folder?" : "the file is empty";
         return pal_fail(err, PAL_E_IO, text, SIZE_MAX);
@@ -72,7 +73,7 @@ static pal_status read_stream(pal_file *out, FILE *stream, pal_error *err)
     size_t size = (size_t)end;
     if (size > SIZE_MAX - FILE_ALIGN) return pal_fail(err, PAL_E_IO, "the file is too large", SIZE_MAX);
     void *data = aligned_alloc(FILE_ALIGN, (size + FILE_ALIGN - 1) & ~(size_t)(FILE_ALIGN - 1));
-    if (!data) return pal_fail(err, PAL_E_MEMORY, "no memory for the file", SIZE_MAX);
+    if (!data) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the file", SIZE_MAX);
     if (fread(data, 1, size, stream) != size) {
         free(data);
         return pal_fail(err, PAL_E_IO, "the file cannot be read", SIZE_MAX);

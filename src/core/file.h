@@ -1,5 +1,5 @@
-/* file.h - a file as memory (internal): changes to it are our own and never reach the file.  The library proper never opens a file by itself
- * except through pal_model_open_file. */
+/* file.h - a file as memory (internal).  Writes to the memory never reach the file.  The library opens files only in
+ * pal_model_open_file. */
 #ifndef PAL_FILE_H
 #define PAL_FILE_H
 
@@ -10,7 +10,7 @@ typedef struct {
     size_t size;
 } pal_file;
 
-/* Maps a regular file; a folder, an empty file or an unreadable one is PAL_E_IO with a text that says so. */
+/* Maps a regular file.  For a folder, an empty file or an unreadable file: PAL_E_IO, with a message that says which. */
 pal_status pal_file_map(pal_file *out, const char *path, pal_error *err);
 void pal_file_unmap(pal_file *file);
 

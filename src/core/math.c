@@ -1,17 +1,17 @@
-/* math.c - elementary functions with the same bits on every target.
+/* math.c - elementary functions that return the same bits on every target.
  *
- * The methods are the classical ones: reduction by Cody and Waite (Software Manual for the Elementary
- * Functions, 1980), a polynomial by Horner's rule, reconstruction by the exponent's bits.  Polynomials are
- * Taylor series in double precision (their remainder is stated) and minimax fits in single precision
- * (the Remez exchange in 50 digits, coefficients then rounded to float).
- * Errors in ulp are the largest seen by tests/test_math.c and the sweeps it describes, rounded up. */
+ * The methods are the usual ones: argument reduction by Cody and Waite (Software Manual for the Elementary Functions,
+ * 1980), a polynomial by Horner's rule, scaling through the exponent bits.  Polynomials are Taylor series in double
+ * precision (their remainder is stated) and minimax fits in single precision (the Remez exchange in 50 digits,
+ * coefficients then rounded to float).  Errors in ulp are the largest found by tests/test_math.c and the sweeps it
+ * describes, rounded up. */
 #include "math.h"
 
 #include <float.h>
-#include <math.h> /* NOLINT(readability-duplicate-include): the system's, for sqrtf and INFINITY */
+#include <math.h> /* NOLINT(readability-duplicate-include): the system header, for sqrtf and INFINITY */
 #include <string.h>
 
-/* With extra precision in intermediate results (x87) nothing below would hold. */
+/* Extra precision in intermediate results (x87) would break every function below. */
 _Static_assert(FLT_EVAL_METHOD == 0, "floats are evaluated as floats and doubles as doubles");
 
 static uint32_t bits_of_f32(float x)
@@ -44,7 +44,7 @@ static double f64_of_bits(uint64_t bits)
 
 /* ---- single precision ------------------------------------------------------------------------------ */
 
-/* Error below 1.0 ulp where the result is normal; smaller results are 0.  math.h has the sequence as a recipe. */
+/* Error below 1.0 ulp if the result is normal; smaller results are 0. math.h lists the steps. */
 float pal_expf(float x)
 {
     float t = x * PAL_EXPF_LOG2E + PAL_EXPF_MAGIC;
@@ -64,7 +64,7 @@ float pal_expf(float x)
     return x != x ? x : y;
 }
 
-/* Error below 1.6 ulp.  Near 0 an odd polynomial, x + x^3 P(x^2), because 1 - e^-2x would cancel. */
+/* Error below 1.6 ulp.  Near 0 it uses an odd polynomial, x + x^3 P(x^2), because 1 - e^-2x would cancel. */
 float pal_tanhf(float x)
 {
     uint32_t sign = bits_of_f32(x) & 0x80000000u;
@@ -108,11 +108,11 @@ uint16_t pal_f32_to_f16(float f)
     uint32_t bits = bits_of_f32(f), sign = bits >> 16 & 0x8000u, a = bits & 0x7fffffffu, h;
     if (a > 0x7f800000u) {
         h = 0x7e00u | (a >> 13 & 0x3ffu);
-    } else if (a >= 0x477ff000u) { /* 65520 and more: halfway to 2^16, rounds to infinity */
+    } else if (a >= 0x477ff000u) { /* 65520 or more: halfway to 2^16, rounds to infinity */
         h = 0x7c00u;
     } else if (a >= 0x38800000u) { /* normal: drop 13 bits, ties to even; a carry moves into the exponent */
         h = (a - 0x38000000u + 0xfffu + (a >> 13 & 1u)) >> 13;
-    } else { /* subnormal: one unit of 0.5f is 2^-24, so that this addition rounds in the right place */
+    } else { /* subnormal: one ulp of 0.5f is 2^-24, so this addition rounds at the right bit */
         h = bits_of_f32(f32_of_bits(a) + 0.5f) - 0x3f000000u;
     }
     return (uint16_t)(sign | h);
@@ -120,8 +120,8 @@ uint16_t pal_f32_to_f16(float f)
 
 /* ---- double precision ------------------------------------------------------------------------------ */
 
-#define MAGIC  0x1.8p52             /* added to x: rounds x to an integer, kept in the low mantissa bits */
-#define LN2_HI 0x1.62e42fefa3800p-1 /* 42 bits, so that a multiple by up to 11 bits is exact */
+#define MAGIC  0x1.8p52             /* adding it rounds x to an integer, which is left in the low mantissa bits */
+#define LN2_HI 0x1.62e42fefa3800p-1 /* 42 bits, so that its product with up to 11 bits is exact */
 #define LN2_LO 0x1.ef35793c76730p-45
 
 /* Horner's rule for c[0] + c[1] z + ... + c[n-1] z^(n-1). */
@@ -132,8 +132,8 @@ static double polynomial(const double *c, int n, double z)
     return p;
 }
 
-/* y 2^n for any n that leaves y 2^n in or around the range of double; in two steps, so that an intermediate
- * power is always normal and only the last product rounds. */
+/* y 2^n, for any n whose result is in or near the range of double.  It multiplies twice, so that each power of two is
+ * normal and only the last product rounds. */
 static double scale(double y, int n)
 {
     int half = n / 2;
@@ -141,10 +141,10 @@ static double scale(double y, int n)
     return y * f64_of_bits((uint64_t)(n - half + 1023) << 52);
 }
 
-/* e^(x + extra) for |x| < 746 and |extra| far below 1 ulp of x. */
+/* e^(x + extra) for |x| < 746 and |extra| much less than 1 ulp of x. */
 static double exp_sum(double x, double extra)
 {
-    /* 1/2!, 1/3!, ..., 1/13!: for |r| <= 0.3466 the rest is below 2^-57 of the result. */
+    /* 1/2!, 1/3!, ..., 1/13!: for |r| <= 0.3466 the remainder is below 2^-57 of the result. */
     static const double c[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
                                1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
                                1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
@@ -152,12 +152,12 @@ static double exp_sum(double x, double extra)
     double high = x - n * LN2_HI; /* exact */
     double low = n * LN2_LO - extra;
     double r = high - low;
-    double rest = (high - r) - low; /* what the last line rounded away */
+    double rest = (high - r) - low; /* the rounding error of the line above */
     double q = polynomial(c, sizeof c / sizeof c[0], r);
     return scale(1.0 + (r + (r * r * q + rest)), (int)n);
 }
 
-/* Error below 0.9 ulp where the result is normal (gradual underflow below). */
+/* Error below 0.9 ulp if the result is normal; below that, gradual underflow. */
 double pal_exp(double x)
 {
     if (x != x) return x;
@@ -174,18 +174,18 @@ static double split(double x, int *exponent)
         x *= 0x1p54;
         extra = -54;
     }
-    /* Adding the distance from sqrt 1/2 to 1 carries into the exponent exactly where m would be too large. */
+    /* Adding the distance from sqrt 1/2 to 1 carries into the exponent exactly if m would be too large. */
     uint64_t bits = bits_of_f64(x), moved = bits + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
     *exponent = (int)(moved >> 52) - 1023 + extra;
     return f64_of_bits((moved & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
 }
 
-/* Error below 0.9 ulp for every x > 0, subnormal ones included.
- * log m = 2 atanh s = 2 s + s R(s^2) with f = m - 1, s = f / (2 + f); and 2 s = f - f^2/2 + s f^2/2 gives
- * log m = f - (f^2/2 - s (f^2/2 + R)), in which f is exact and everything else small beside it. */
+/* Error below 0.9 ulp for every x > 0, including subnormals.  With f = m - 1 and s = f / (2 + f),
+ * log m = 2 atanh s = 2 s + s R(s^2).  Because 2 s = f - f^2/2 + s f^2/2, this is
+ * log m = f - (f^2/2 - s (f^2/2 + R)), where f is exact and the other terms are small compared with it. */
 double pal_log(double x)
 {
-    /* R = 2/3 z + 2/5 z^2 + ...: for z <= 0.0295 the rest is below 2^-58 of the result. */
+    /* R = 2/3 z + 2/5 z^2 + ...: for z <= 0.0295 the remainder is below 2^-58 of the result. */
     static const double c[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11,
                                2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
     if (x != x || x == INFINITY) return x;
@@ -231,8 +231,8 @@ static pair pair_multiply(pair a, pair b)
     return pair_of_sum(p.high, p.low + (a.high * b.low + a.low * b.high));
 }
 
-/* log x to about 2^-64 relative, by the series 2 (s + s^3/3 + s^5/5 + ...) of pal_log, the first two terms
- * in pairs; the terms from s^5 on are below 2^-12 of the sum, so that a double holds them well enough. */
+/* log x with a relative error of about 2^-64, by pal_log's series 2 (s + s^3/3 + s^5/5 + ...).  The first two terms are
+ * pairs.  The terms from s^5 on are below 2^-12 of the sum, so a double is precise enough for them. */
 static pair log_pair(double x)
 {
     static const double c[] = {2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11, 2.0 / 13,
@@ -251,14 +251,14 @@ static pair log_pair(double x)
     return pair_add(pair_add((pair){n * LN2_HI, 0}, (pair){n * LN2_LO, 0}), sum);
 }
 
-/* Error below 1.0 ulp where the result is normal; x^0 = 1^y = 1 as in C, also for NaN; NaN for x < 0. */
+/* Error below 1.0 ulp if the result is normal. x^0 = 1^y = 1 as in C, also for NaN; NaN for x < 0. */
 double pal_pow(double x, double y)
 {
     if (x == 1 || y == 0) return 1;
     if (x != x || y != y || x < 0) return NAN;
     if (x == 0) return y > 0 ? 0 : INFINITY;
     if (x == INFINITY) return y > 0 ? INFINITY : 0;
-    /* |log x| is at least 2^-53: beyond this the result is 0 or infinite anyway, and products stay finite. */
+    /* |log x| is at least 2^-53: beyond this limit the result is 0 or infinite anyway, and products stay finite. */
     y = y > 0x1p70 ? 0x1p70 : y < -0x1p70 ? -0x1p70 : y;
     pair log_x = log_pair(x);
     if (y * log_x.high > 710) return INFINITY;
@@ -269,8 +269,9 @@ double pal_pow(double x, double y)
 
 /* ---- sine and cosine ------------------------------------------------------------------------------- */
 
-/* Errors below 1.1 ulp for |x| <= 2^20.  pi/2 in three parts, two of 33 bits: with n below 2^20 the
- * products are exact, and what is left is known to 2^-99, enough where x comes closest to a multiple. */
+/* Errors below 1.1 ulp for |x| <= 2^20. pi/2 is split into three parts, two of them with 33 bits.  With n below 2^20
+ * the products are exact and the remainder is known to 2^-99, which is enough even for the x closest to a multiple of
+ * pi/2. */
 void pal_sincos(double x, double *sine, double *cosine)
 {
     static const double sine_c[] = {-1.0 / 6,

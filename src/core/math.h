@@ -1,15 +1,14 @@
-/* math.h - elementary functions that give the same bits on every target (internal).
+/* math.h - elementary functions that return the same bits on every target (internal).
  *
- * Built from +, -, *, / and bit operations in a fixed order, never contracted; of libm only sqrt is used,
- * which IEEE 754 rounds correctly.  tests/test_math.c holds each to its stated error against a
- * long double reference.  The f32 functions are written so that a vector unit can repeat them lane by
- * lane with the same bits; kernels do. */
+ * They use +, -, *, / and bit operations in a fixed order, never contracted; from libm they use only sqrt, which IEEE
+ * 754 rounds correctly. tests/test_math.c checks each against its stated error with a long double reference.  The f32
+ * functions are written so that vector code can compute the same bits lane by lane; the kernels do this. */
 #ifndef PAL_MATH_H
 #define PAL_MATH_H
 
 #include <stdint.h>
 
-/* Each states its error in units in the last place, and its range, at its definition in math.c. */
+/* math.c states the error of each, in units in the last place, and its range. */
 float pal_expf(float x); /* e^x; 0 below -87.3, finite up to 88.7, +inf above; NaN stays NaN */
 double pal_exp(double x);
 double pal_log(double x);                                /* -inf at 0, NaN below */
@@ -18,13 +17,13 @@ void pal_sincos(double x, double *sine, double *cosine); /* |x| <= 2^20 */
 float pal_tanhf(float x);
 float pal_rsqrtf(float x); /* 1.0f / sqrtf(x), x > 0 */
 
-/* float to half and back, IEEE 754 round to nearest even; NaN stays NaN (and becomes a quiet one, with
- * its payload, as F16C does it). */
+/* Half to float and back, rounded to nearest even as in IEEE 754.  NaN stays NaN; it becomes quiet and keeps its
+ * payload, as with F16C. */
 float pal_f16_to_f32(uint16_t h);
 uint16_t pal_f32_to_f16(float f);
 
-/* pal_expf, for whoever repeats it in vector lanes.  Every line is one f32 operation rounded to nearest
- * even (no fused multiply-add), or one 32-bit integer operation that wraps:
+/* The steps of pal_expf, for vector code.  Each step is one f32 operation rounded to nearest even (no fused
+ * multiply-add), or one 32-bit integer operation that wraps:
  *
  *    t = x * LOG2E;  t = t + MAGIC            n = round(x / ln 2) now sits in the low mantissa bits of t
  *    n = t - MAGIC                            the same n as a float
@@ -38,11 +37,11 @@ uint16_t pal_f32_to_f16(float f);
  *    s = r * r;  q = q * s;  q = q + r;  q = q + 1
  *    bits = bits_of(q) + (bits_of(t) << 23)   times 2^n: n added to the exponent
  *    y = float_of(bits)
- *    y = x < MIN ? 0 : y                      in these three cases the lines above give rubbish,
- *    y = x > MAX ? +inf : y                   which is harmless and now overwritten
+ *    y = x < MIN ? 0 : y                      in these three cases the result so far is
+ *    y = x > MAX ? +inf : y                   meaningless, and is replaced here
  *    y = x != x ? x : y
  *
- * MIN is the least x whose e^x is a normal float, MAX the greatest whose e^x is finite. */
+ * MIN is the smallest x for which e^x is a normal float, MAX the largest for which e^x is finite. */
 #define PAL_EXPF_LOG2E  0x1.715476p+0f
 #define PAL_EXPF_MAGIC  0x1.8p+23f
 #define PAL_EXPF_LN2_HI 0x1.62e4p-1f

@@ -1,4 +1,4 @@
-/* options.c - the table of options. */
+/* options.c - the tables of options, and reading, writing and checking their values. */
 #include "options.h"
 
 #include <string.h>
@@ -74,7 +74,7 @@ static uint32_t nearest_count(double x)
     return x >= (double)UINT32_MAX ? UINT32_MAX : x > 0.0 ? (uint32_t)x : 0;
 }
 
-/* As doubles are spaced: 2^64 is the first that does not fit. */
+/* UINT64_MAX is not a double: the first double that does not fit is 2^64. */
 static uint64_t nearest_seed(double x)
 {
     return x >= 0x1p64 ? UINT64_MAX : x > 0.0 ? (uint64_t)x : 0;

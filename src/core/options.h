@@ -1,7 +1,7 @@
-/* options.h - the table of options: defaults, checks, and values that come from elsewhere (internal).
+/* options.h - the table of options: defaults, range checks, and values from JavaScript or the command line (internal).
  *
- * The rows themselves are in option_rows.h.  What no row can say, since it is about several options or about a model,
- * is a pal_rule beside the code that uses them. */
+ * The rows are in option_rows.h.  A condition on several options, or on the model, cannot be a row: it is a pal_rule
+ * next to the code that uses the options. */
 #ifndef PAL_OPTIONS_H
 #define PAL_OPTIONS_H
 
@@ -14,7 +14,7 @@ typedef enum {
     PAL_OPTION_FLAG,   /* bool */
     PAL_OPTION_INT,    /* int32_t */
     PAL_OPTION_COUNT,  /* uint32_t */
-    PAL_OPTION_SEED,   /* uint64_t; any value is good */
+    PAL_OPTION_SEED,   /* uint64_t; any value is valid */
     PAL_OPTION_NUMBER, /* double */
     PAL_OPTION_CHOICE  /* an enum with values from 0 on */
 } pal_option_kind;
@@ -24,11 +24,11 @@ typedef enum { PAL_RANGE_ANY, PAL_RANGE_BETWEEN, PAL_RANGE_ABOVE, PAL_RANGE_EITH
 typedef struct {
     uint16_t offset; /* in the struct of options */
     uint8_t kind, range;
-    const char *must; /* what must hold, for a person; NULL with PAL_RANGE_ANY */
+    const char *must; /* the condition, as an error message; NULL with PAL_RANGE_ANY */
     double min, max, standard;
 } pal_option;
 
-/* A table of rows, and the struct whose fields they are. */
+/* A table of rows, and the size of the struct that they describe. */
 typedef struct {
     const pal_option *rows;
     size_t count, bytes; /* of the struct */
@@ -37,20 +37,21 @@ typedef struct {
 extern const pal_options pal_infill_table, pal_generate_table, pal_sequence_table, pal_score_table, pal_image_table,
     pal_likelihood_table;
 
-/* Writes the defaults over the fields that have a row. */
+/* Sets every field that has a row to its default. */
 void pal_options_default(const pal_options *table, void *options);
 
-/* PAL_E_OPTION with the text of the first row whose value is neither in its range nor the default. */
+/* Returns PAL_E_OPTION with the message of the first row whose value is neither in its range nor the default. */
 pal_status pal_options_check(const pal_options *table, const void *options, pal_error *err);
 
 bool pal_option_is_good(const pal_option *row, double value);      /* in its range, or its default */
-double pal_option_get(const pal_option *row, const void *options); /* of a seed: rounded */
+double pal_option_get(const pal_option *row, const void *options); /* a seed is rounded */
 
-/* The nearest value that the field can hold: absurd numbers stay absurd, and are then refused.  NaN, where a field
- * cannot hold it, is the smallest. */
+/* Stores the nearest value that the field can hold.  A number far out of range stays out of range, so that the check
+ * refuses it.  NaN is stored as the smallest value in fields that cannot hold it. */
 void pal_option_set(const pal_option *row, void *options, double value);
 
-/* values[count] by rows, as JavaScript gives them: NaN leaves a field as it is; for a seed stand its 64 bits. */
+/* Reads values[count], one per row, as JavaScript passes them.  NaN leaves a field unchanged.  The value of a seed is
+ * its 64 bits, not a number. */
 void pal_options_read(const pal_options *table, const double *values, void *options);
 
 void pal_option_copy(const pal_option *row, const void *from, void *to);
@@ -59,10 +60,10 @@ void pal_option_copy(const pal_option *row, const void *from, void *to);
 
 typedef struct {
     bool good;
-    const char *text; /* what must hold, for a person */
+    const char *text; /* the condition, as an error message */
 } pal_rule;
 
-/* PAL_E_OPTION with the text of the first rule that is broken. */
+/* Returns PAL_E_OPTION with the message of the first rule that is broken. */
 pal_status pal_check_rules(const pal_rule *rules, size_t count, pal_error *err);
 
 static inline bool pal_between(double x, double low, double high)
@@ -82,7 +83,7 @@ static inline bool pal_between(double x, double low, double high)
 #define PAL_RANGE_OF_WORDS(max, a, b)  PAL_RANGE_BETWEEN
 
 #define PAL_MUST_ANY
-#define PAL_MUST_BETWEEN(a, b)      " must lie between " #a " and " #b
+#define PAL_MUST_BETWEEN(a, b)      " must be between " #a " and " #b
 #define PAL_MUST_ABOVE(a, b)        " must be above " #a " and at most " #b
 #define PAL_MUST_FROM(a)            " must be at least " #a
 #define PAL_MUST_EITHER(a, b)       " must be " #a " or " #b

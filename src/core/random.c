@@ -1,4 +1,4 @@
-/* random.c - Philox4x32-10, written from the paper named in random.h. */
+/* random.c - Philox4x32-10, implemented from the paper cited in random.h. */
 #include "random.h"
 
 enum { ROUNDS = 10 };
@@ -14,7 +14,7 @@ void pal_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2
         c1 = (uint32_t)b;
         c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)a;
-        k0 += 0x9e3779b9u; /* Weyl sequences: the golden ratio and sqrt(3) - 1, as the paper has them */
+        k0 += 0x9e3779b9u; /* Weyl sequences with the constants of the paper: the golden ratio and sqrt(3) - 1 */
         k1 += 0xbb67ae85u;
     }
     out[0] = c0;

@@ -1,14 +1,14 @@
 /* random.h - counter-based random numbers (internal).
  *
- * Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
- * A draw is addressed, not taken from a stream: the same (seed, purpose, draft, step, position) always
- * gives the same number, whatever was drawn before. */
+ * Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).  A draw has
+ * an address and does not come from a stream: the same (seed, purpose, draft, step, position) always gives the same
+ * number, regardless of earlier draws. */
 #ifndef PAL_RANDOM_H
 #define PAL_RANDOM_H
 
 #include <stdint.h>
 
-/* What a draw decides; new purposes go to the end. */
+/* What a draw decides.  Add new purposes at the end. */
 typedef enum {
     PAL_DRAW_TOKEN,    /* which token a position gets */
     PAL_DRAW_POSITION, /* which position is revealed next */
@@ -17,11 +17,11 @@ typedef enum {
     PAL_DRAW_SUBSET    /* which positions a likelihood estimate masks */
 } pal_purpose;
 
-/* One block of the generator. */
+/* One block of the generator: four words. */
 void pal_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 
-/* A double in [0, 1) with 53 random bits.  key = seed (low word first), counter = (position, step, draft,
- * purpose); the first output word gives the upper 32 bits, the second the lower 21. */
+/* A double in [0, 1) with 53 random bits. key = seed (low word first), counter = (position, step, draft, purpose); the
+ * first output word gives the upper 32 bits, the second the lower 21 bits. */
 double pal_uniform(uint64_t seed, pal_purpose purpose, uint32_t draft, uint32_t step, uint32_t position);
 
 #endif

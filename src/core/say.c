@@ -1,11 +1,11 @@
-/* say.c - %s, %d, %u and %llu. */
+/* say.c - formats %s, %d, %u and %llu into a buffer. */
 #include "say.h"
 #include "core.h"
 
 #include <string.h>
 
 typedef struct {
-    char *at, *end; /* the terminator's place may be end, and never beyond */
+    char *at, *end; /* the terminator is written at `end` at the latest */
 } sink;
 
 static void put(sink *r, const char *text, size_t size)
@@ -18,7 +18,7 @@ static void put(sink *r, const char *text, size_t size)
 
 static void put_number(sink *r, unsigned long long n)
 {
-    char digits[20], *first = digits + sizeof digits; /* of 2^64 - 1 */
+    char digits[20], *first = digits + sizeof digits; /* enough for 2^64 - 1 */
     do {
         *--first = (char)('0' + n % 10);
     } while (n /= 10);

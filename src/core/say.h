@@ -1,15 +1,15 @@
-/* say.h - texts with names and numbers in them (internal).
+/* say.h - messages with names and numbers in them (internal).
  *
- * The part of printf's family that the library needs.  snprintf itself would bring its floating point along, which is a
- * twentieth of what a page downloads. */
+ * The part of printf that the library needs. snprintf would add its floating-point code to the WebAssembly module,
+ * which is one twentieth of what a page downloads. */
 #ifndef PAL_SAY_H
 #define PAL_SAY_H
 
 #include <stdarg.h>
 #include <stddef.h>
 
-/* %s, %d, %u and %llu, nothing else and without widths.  What does not fit in out[capacity], at least 1, is cut; the text
- * is always terminated. */
+/* Formats %s, %d, %u and %llu, without widths; nothing else.  Text that does not fit in out[capacity], capacity at
+ * least 1, is cut; the result is always terminated. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif

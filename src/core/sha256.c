@@ -1,4 +1,4 @@
-/* sha256.c - SHA-256 after FIPS 180-4: the constants of section 4.2.2, the functions of 4.1.2, the loop of 6.2.2. */
+/* sha256.c - SHA-256 as in FIPS 180-4: the constants of section 4.2.2, the functions of 4.1.2, the loop of 6.2.2. */
 #include "sha256.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static const uint32_t round_constants[64] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-/* Likewise the square roots of the first 8. */
+/* The first 32 bits of the fractional parts of the square roots of the first 8 primes. */
 static const uint32_t start_state[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
@@ -69,7 +69,7 @@ void pal_sha256_add(pal_sha256 *h, const void *data, size_t bytes)
     size_t held = (size_t)(h->bytes % 64);
     h->bytes += bytes;
     while (bytes) {
-        if (held == 0 && bytes >= 64) { /* whole blocks need no copy */
+        if (held == 0 && bytes >= 64) { /* compresses whole blocks without copying them */
             compress(h->state, from);
             from += 64;
             bytes -= 64;

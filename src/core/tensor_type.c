@@ -1,13 +1,13 @@
-/* tensor_type.c - the tensor types of ggml: how their elements are stored in blocks. */
+/* tensor_type.c - ggml's tensor types: names and block sizes. */
 #include "tensor_type.h"
 
 typedef struct {
     const char *name;
-    uint16_t block, bytes; /* elements in a block, bytes of a block */
+    uint16_t block, bytes; /* elements per block, bytes per block */
 } type_layout;
 
-/* By type number; the holes are numbers that ggml has withdrawn, or has never written to files.  Of the
- * types that the kernels do not run the layout is here too, so that such files can be checked and listed. */
+/* By type number.  The gaps are numbers that ggml has withdrawn or never written to files.  Types without kernels are
+ * included so that files with them can be checked and listed. */
 static const type_layout layouts[] = {
     [PAL_F32] = {"F32", 1, 4},
     [PAL_F16] = {"F16", 1, 2},

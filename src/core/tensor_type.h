@@ -1,10 +1,10 @@
-/* tensor_type.h - the types of tensors that ggml has, and how their elements lie in blocks (internal). */
+/* tensor_type.h - ggml's tensor types and the sizes of their blocks (internal). */
 #ifndef PAL_TENSOR_TYPE_H
 #define PAL_TENSOR_TYPE_H
 
 #include "core.h"
 
-/* ggml tensor types that an engine may run, by their numbers; tensor_type.c knows the sizes of more. */
+/* ggml's tensor types that an engine may run, by ggml's numbers; tensor_type.c has the sizes of more. */
 typedef enum {
     PAL_F32 = 0,
     PAL_F16 = 1,
@@ -19,12 +19,12 @@ typedef enum {
     PAL_BF16 = 30
 } pal_tensor_type;
 
-/* Elements in a block of a tensor type, and its bytes; 0 for an unknown type. */
+/* Elements per block, and bytes per block, of a tensor type; 0 for an unknown type. */
 uint32_t pal_tensor_block(uint32_t type);
 uint32_t pal_tensor_block_bytes(uint32_t type);
 const char *pal_tensor_type_name(uint32_t type); /* "F32", "Q8_0", ...; "unknown" */
 
-/* Bytes of a tensor; false for an unknown type, rows that are no whole number of blocks, or an overflow. */
+/* Computes the bytes of a tensor; false for an unknown type, an overflow, or rows of a fraction of a block. */
 bool pal_tensor_bytes(uint32_t type, uint32_t dims, const uint64_t *extent, uint64_t *bytes);
 
 #endif

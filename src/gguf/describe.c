@@ -1,10 +1,10 @@
-/* describe.c - values and names for a person: short, printable, whatever the file holds. */
+/* describe.c - values and names as text for the user: short and printable whatever the file contains. */
 #include "parts.h"
 #include "../core/say.h"
 
 #include <string.h>
 
-enum { SHOWN = 4 }; /* elements of an array */
+enum { SHOWN = 4 }; /* elements of an array that are written */
 
 void pal_gguf_printable(pal_str name, char *out, size_t capacity)
 {
@@ -23,7 +23,7 @@ static void put_text(char *out, size_t capacity, pal_str s)
     out[n + 1] = '\0';
 }
 
-/* Six places behind the point, without zeros at the end. */
+/* Writes up to six decimals, without trailing zeros. */
 static void put_number(char *out, size_t capacity, double value)
 {
     const char *sign = value < 0 ? "-" : "", *special = NULL;
@@ -40,7 +40,7 @@ static void put_number(char *out, size_t capacity, double value)
     }
     unsigned long long whole = (unsigned long long)size,
                        rest = (unsigned long long)((size - (double)whole) * 1e6 + 0.5);
-    char digits[8]; /* of a number with a 1 before its six digits */
+    char digits[8]; /* a 1 and six decimals, terminated */
     pal_say(digits, sizeof digits, "%llu", 1000000 + rest % 1000000);
     pal_say(out, capacity, "%s%llu.%s", sign, whole + rest / 1000000, digits + 1);
     size_t n = strlen(out);
@@ -48,7 +48,7 @@ static void put_number(char *out, size_t capacity, double value)
     out[out[n - 1] == '.' ? n - 1 : n] = '\0';
 }
 
-/* The element at byte *at of v, which moves to the next; false: it is an array itself. */
+/* Writes the element at byte *at of v and advances *at; false if the element is itself an array. */
 static bool put_element(const pal_gguf_value *v, size_t *at, char *out, size_t capacity)
 {
     const unsigned char *p = v->data + *at;

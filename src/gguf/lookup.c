@@ -1,4 +1,4 @@
-/* lookup.c - finding keys and tensors of an open file, and values as C types. */
+/* lookup.c - finds keys and tensors of an open file, and converts values to C types. */
 #include "parts.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ int pal_gguf_compare(pal_str a, pal_str b)
     return a.size ? memcmp(a.data, b.data, a.size) : 0;
 }
 
-/* Index into values or tensors of the first of that name, or count if there is none. */
+/* Index of the first value or tensor of that name, or count if there is none. */
 static size_t find(const pal_gguf_name *names, size_t count, const char *literal)
 {
     pal_str wanted = {literal, strlen(literal)};
@@ -213,9 +213,9 @@ bool pal_gguf_get_f32(const pal_gguf *g, const char *key, float *out)
         *out = load_f32(v->data);
         return true;
     }
-    /* The comparison first: converting what no float can hold would be undefined. */
+    /* The range is checked first: converting a double out of the range of float is undefined. */
     if (!(value >= -0x1.fffffep127 && value <= 0x1.fffffep127) || (double)(float)value != value) return false;
-    /* Integers up to 2^24 are floats; of larger ones, which no model has, only some are. */
+    /* Every integer up to 2^24 is a float; above it only some are, and no model needs them. */
     if (v->type != PAL_GGUF_F64 && !(value >= -0x1p24 && value <= 0x1p24)) return false;
     *out = (float)value;
     return true;

@@ -1,4 +1,4 @@
-/* parts.h - what the files of this folder share (internal to gguf). */
+/* parts.h - declarations that the files of this folder share (internal to gguf). */
 #ifndef PAL_GGUF_PARTS_H
 #define PAL_GGUF_PARTS_H
 
@@ -6,13 +6,13 @@
 
 enum {
     PAL_GGUF_VERSION = 3,
-    PAL_GGUF_ALIGNMENT = 32,          /* where general.alignment is absent */
+    PAL_GGUF_ALIGNMENT = 32,          /* if general.alignment is absent */
     PAL_GGUF_MAX_ALIGNMENT = 1 << 16, /* the largest page of any system in use */
-    PAL_GGUF_DATA_ALIGNMENT = 8,      /* what reading tensors in place needs */
-    PAL_GGUF_TROUBLE = 192            /* bytes of the text of pal_gguf_trouble */
+    PAL_GGUF_DATA_ALIGNMENT = 8,      /* needed to read tensors in place */
+    PAL_GGUF_TROUBLE = 192            /* size of the message of pal_gguf_trouble */
 };
 
-/* A key or a tensor's name, for the sorted tables in which they are looked up. */
+/* A key or a tensor's name, in the sorted tables for lookup. */
 typedef struct {
     pal_str text;
     size_t index;
@@ -20,8 +20,8 @@ typedef struct {
 
 struct pal_gguf {
     const unsigned char *image;
-    size_t size, alignment; /* 0: general.alignment is none, and where the tensors' data lie is not known */
-    pal_error trouble;      /* status PAL_OK: there is none */
+    size_t size, alignment; /* alignment 0: general.alignment is invalid, so the positions of tensor data are unknown */
+    pal_error trouble;      /* status PAL_OK: none */
     char trouble_text[PAL_GGUF_TROUBLE];
     size_t value_count, tensor_count;
     pal_gguf_value *values;                    /* [value_count], in the order of the file */
@@ -29,20 +29,20 @@ struct pal_gguf {
     pal_gguf_name *value_names, *tensor_names; /* the same counts, sorted by pal_gguf_compare */
 };
 
-/* Any total order serves: by length first, which most often needs no look at the bytes. */
+/* A total order: by length first, so that most comparisons do not read the bytes. */
 int pal_gguf_compare(pal_str a, pal_str b);
 
-/* What a file that is no GGUF file is, and what to do: a sentence for a person. */
+/* For a file that is not GGUF: a sentence for the user that says what it is and what to do. */
 const char *pal_gguf_foreign_file(const unsigned char *image, size_t size);
 
-/* Bytes of one value, 0 for strings and arrays (whose size lies in the file) and for unknown types. */
+/* Bytes of one value; 0 for strings and arrays (their size is in the file) and for unknown types. */
 size_t pal_gguf_type_size(uint32_t type);
 
 /* Little-endian numbers at any address. */
 uint32_t pal_load_u32(const unsigned char *p);
 uint64_t pal_load_u64(const unsigned char *p);
 
-/* An integer of any type as its magnitude and sign, a float of either type; false: the type is another. */
+/* Load an integer of any type as magnitude and sign, or a float of either type; false for other types. */
 bool pal_load_integer(pal_gguf_type type, const unsigned char *p, uint64_t *magnitude, bool *negative);
 bool pal_load_float(pal_gguf_type type, const unsigned char *p, double *out);
 

@@ -1,4 +1,4 @@
-/* read.c - opening a GGUF file: one pass over the header in which everything is checked.
+/* read.c - opens a GGUF file: checks everything in one pass over the header.
  *
  * The file (docs/gguf.md of the ggml project), all numbers little endian:
  *
@@ -8,19 +8,18 @@
  *    a tensor:  string name, u32 dims, u64 extent[dims], u32 type, u64 offset from the start of the data
  *    padding to the alignment, then the tensors' data, each starting at a multiple of the alignment
  *
- * Refused, with the byte at which it shows: another magic, version or byte order; an end anywhere before
- * the last tensor's; counts, lengths and sizes that the rest of the file has no space for; types of values that no
- * version will have; arrays nested more than 8 deep; an empty key or name that comes again; more than 8 dimensions;
- * sizes that overflow.  Memory grows with the keys and tensors that have been read and found good, never with a
- * count that the file merely claims.
+ * Refused, with the offset of the error: another magic, version or byte order; a file that ends before its last tensor
+ * does; counts, lengths and sizes that exceed the rest of the file; value types that no version will have; arrays
+ * nested more than 8 deep; a second empty key or name; more than 8 dimensions; sizes that overflow.  Memory grows with
+ * the valid keys and tensors read so far, never with a count that the file only claims.
  *
- * Read as far as that goes, and noted: a value of a type newer than this reader, where the header ends for us; keys
- * that stand there again with another value; tensors whose data cannot be read because of their type, more than 4
- * dimensions, rows that are no whole number of blocks, a place that is not a multiple of 8, an alignment that is
- * no power of two up to 65536, a name that comes again or another tensor in the same place.
+ * Accepted, and recorded for the caller: a value of a type newer than this reader (reading stops there); keys that
+ * occur again with another value; tensors whose data cannot be read because of their type, more than 4 dimensions, rows
+ * that are not a whole number of blocks, an offset that is not a multiple of 8, an alignment that is not a power of two
+ * up to 65536, a name that occurs twice, or an overlap with another tensor.
  *
- * Nobody's concern: bytes behind the last tensor, truth values other than 0 and 1 that nobody asks for, extents of 0,
- * keys that stand there twice with one value. */
+ * Ignored: bytes after the last tensor, bools other than 0 and 1 that are not used, extents of 0, keys that occur twice
+ * with equal values. */
 #include "parts.h"
 #include "../core/say.h"
 
@@ -29,24 +28,24 @@
 
 enum {
     MIN_KEY = 8 + 4 + 1,        /* bytes of the shortest key with a value */
-    MIN_TENSOR = 8 + 4 + 4 + 8, /* and of the shortest tensor info */
-    COUNTS_AT = 8,              /* where the two counts of the header are */
-    MAX_NESTED = 8,             /* arrays inside of arrays */
-    MAX_DIMS = 8,               /* of a tensor that is passed over; of others 4 */
-    NEWEST = 1 << 16            /* types of values below this may come with a later version */
+    MIN_TENSOR = 8 + 4 + 4 + 8, /* bytes of the shortest tensor info */
+    COUNTS_AT = 8,              /* offset of the two counts in the header */
+    MAX_NESTED = 8,             /* depth of arrays in arrays */
+    MAX_DIMS = 8,               /* of a tensor that is skipped; usable tensors have up to 4 */
+    NEWEST = 1 << 16            /* value types below this may be added by a later version */
 };
 
-static const char cut[] = "the file ends inside its header: it was cut short, download it again",
-                  no_memory[] = "no memory for the file's header";
+static const char cut[] = "the file ends inside its header: it is incomplete, download it again",
+                  no_memory[] = "not enough memory for the file's header";
 
-/* A place in the image.  After the first failure, which is in *err and status, every call returns false. */
+/* A position in the image.  After the first failure, which is stored in *err and status, every call returns false. */
 typedef struct {
     const unsigned char *image;
     size_t size, at;
     pal_status status;
     pal_error *err;
-    bool unnamed;   /* a key or a tensor without a name has been seen */
-    uint32_t newer; /* the type of a value that no reading went beyond, which stands at `newer_at`; 0: none */
+    bool unnamed;   /* an empty key or name has been seen */
+    uint32_t newer; /* an unknown value type, found at `newer_at`, where reading stopped; 0: none */
     size_t newer_at;
 } reader;
 
@@ -61,7 +60,7 @@ static bool damaged(reader *r, const char *text, size_t offset)
     return refuse(r, PAL_E_FORMAT, text, offset);
 }
 
-/* ---- the pieces of the format ---------------------------------------------------------------------- */
+/* ---- parts of the format --------------------------------------------------------------------------- */
 
 static bool skip_bytes(reader *r, uint64_t bytes)
 {
@@ -92,13 +91,13 @@ static bool read_str(reader *r, pal_str *out)
     size_t at = r->at;
     if (!read_u64(r, &length)) return false;
     if (length > r->size - r->at)
-        return damaged(r, "a string is longer than the rest of the file, which was cut short or damaged", at);
+        return damaged(r, "a string is longer than the rest of the file, which is incomplete or damaged", at);
     *out = (pal_str){(const char *)r->image + r->at, (size_t)length};
     r->at += (size_t)length;
     return true;
 }
 
-/* A key or a name.  One may be empty; a stretch of zeros, which would be a thousand of them, is damage. */
+/* Reads a key or a name.  One may be empty.  More are damage: a run of zero bytes would read as many empty names. */
 static bool read_name(reader *r, pal_str *out)
 {
     size_t at = r->at;
@@ -110,7 +109,7 @@ static bool read_name(reader *r, pal_str *out)
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-/* A type of which values can be passed over.  One that a later version may have is noted. */
+/* Whether values of this type can be skipped.  A type that a later version may add is recorded. */
 static bool known_type(reader *r, uint32_t type, size_t at)
 {
     if (type <= PAL_GGUF_F64) return true;
@@ -122,7 +121,7 @@ static bool known_type(reader *r, uint32_t type, size_t at)
 
 static bool skip_array(reader *r, uint32_t *type, uint64_t *count, const unsigned char **data, int depth);
 
-/* Passes over `count` values of a type; count_at is where an array's count stands. */
+/* Skips `count` values of a type; count_at is the offset of an array's count. */
 static bool skip_values(reader *r, uint32_t type, uint64_t count, size_t count_at, int depth)
 {
     const size_t each = pal_gguf_type_size(type), min = each ? each : type == PAL_GGUF_STRING ? 8 : 12;
@@ -131,7 +130,7 @@ static bool skip_values(reader *r, uint32_t type, uint64_t count, size_t count_a
     uint64_t inner_count;
     const unsigned char *data;
     if (count > (r->size - r->at) / min)
-        return damaged(r, depth ? "an array is longer than the rest of the file, which was cut short or damaged" : cut,
+        return damaged(r, depth ? "an array is longer than the rest of the file, which is incomplete or damaged" : cut,
                        depth ? count_at : r->at);
     if (each) {
         r->at += (size_t)count * each;
@@ -145,14 +144,15 @@ static bool skip_values(reader *r, uint32_t type, uint64_t count, size_t count_a
     return true;
 }
 
-/* The type of its elements, how many there are and where they begin. */
+/* Returns the type and number of the elements, and where they start. */
 static bool skip_array(reader *r, uint32_t *type, uint64_t *count, const unsigned char **data, int depth)
 {
     const size_t at = r->at;
     if (depth > MAX_NESTED) return refuse(r, PAL_E_UNSUPPORTED, "arrays are nested more than 8 deep", at);
     if (!read_u32(r, type) || !read_u64(r, count)) return false;
     *data = r->image + r->at;
-    if (*count == 0) *type = *type <= PAL_GGUF_F64 ? *type : PAL_GGUF_U8; /* of nothing */
+    if (*count == 0)
+        *type = *type <= PAL_GGUF_F64 ? *type : PAL_GGUF_U8; /* an empty array has no elements of an unknown type */
     return known_type(r, *type, at) && skip_values(r, *type, *count, at + 4, depth);
 }
 
@@ -173,7 +173,7 @@ static bool read_value(reader *r, pal_gguf_value *v)
     return true;
 }
 
-/* What stands behind a value of a newer type is out of reach: where it would begin is not known. */
+/* Data after a value of a newer type cannot be read, because the size of that value is unknown. */
 static void note_newer(const reader *r, pal_gguf *g, pal_str key)
 {
     char name[64];
@@ -184,7 +184,7 @@ static void note_newer(const reader *r, pal_gguf *g, pal_str key)
     pal_fail(&g->trouble, PAL_E_UNSUPPORTED, g->trouble_text, r->newer_at);
 }
 
-/* Room for one more element behind the `used` ones at *array, doubled as they come but never above `count`. */
+/* Makes room for one more element after the `used` ones in *array: doubles the capacity, up to `count`. */
 static bool grow(reader *r, void **array, size_t used, size_t *capacity, size_t count, size_t size)
 {
     if (used < *capacity) return true;
@@ -218,7 +218,7 @@ static bool read_values(reader *r, pal_gguf *g, size_t count)
 
 /* ---- tensors --------------------------------------------------------------------------------------- */
 
-/* Extents beyond the fourth go into the fourth: it is only their product that is of use. */
+/* Extents beyond the fourth are multiplied into the fourth: only their product is used. */
 static bool read_extents(reader *r, pal_gguf_tensor *t)
 {
     size_t at = r->at;
@@ -228,13 +228,13 @@ static bool read_extents(reader *r, pal_gguf_tensor *t)
     for (uint32_t i = 0; i < t->dims; i++) {
         if (!read_u64(r, &extent)) return false;
         if (__builtin_mul_overflow(product, extent, &product))
-            return damaged(r, "a tensor is larger than the file, which was cut short or damaged", at + 4);
+            return damaged(r, "a tensor is larger than the file, which is incomplete or damaged", at + 4);
         t->extent[i < 4 ? i : 3] *= extent;
     }
     return true;
 }
 
-/* Where the offset of a tensor from the start of the data stands in the image. */
+/* The position in the image of a tensor's offset field. */
 static size_t offset_field(const pal_gguf *g, const pal_gguf_tensor *t)
 {
     size_t name_end = (size_t)((const unsigned char *)t->name.data - g->image) + t->name.size;
@@ -264,9 +264,9 @@ static bool read_tensor(reader *r, const pal_gguf *g, pal_gguf_tensor *t)
     else if (t->extent[0] % block != 0)
         trouble(g, t, "its rows are not a whole number of blocks of its type");
     else if (!pal_tensor_bytes(t->type, t->dims, t->extent, &bytes) || bytes > r->size)
-        return damaged(r, "a tensor is larger than the file, which was cut short or damaged", extents_at);
+        return damaged(r, "a tensor is larger than the file, which is incomplete or damaged", extents_at);
     t->size = (size_t)bytes;
-    return skip_bytes(r, 8); /* the offset: place_tensors reads it, when the start of the data is known */
+    return skip_bytes(r, 8); /* the offset: place_tensors reads it, once the start of the data is known */
 }
 
 static bool read_tensors(reader *r, pal_gguf *g, size_t count)
@@ -286,7 +286,7 @@ static bool read_tensors(reader *r, pal_gguf *g, size_t count)
     return good;
 }
 
-/* Sets data and offset of every tensor that can be read; `start` is where the data begins. */
+/* Sets data and offset of every readable tensor; `start` is the start of the data. */
 static bool place_tensors(reader *r, pal_gguf *g, size_t start)
 {
     for (size_t i = 0; i < g->tensor_count; i++) {
@@ -294,7 +294,7 @@ static bool place_tensors(reader *r, pal_gguf *g, size_t start)
         size_t field = offset_field(g, t);
         uint64_t offset = pal_load_u64(r->image + field);
         if (offset > r->size - start || t->size > r->size - start - (size_t)offset)
-            return damaged(r, "a tensor reaches past the end of the file, which was cut short: download it again",
+            return damaged(r, "a tensor reaches past the end of the file, which is incomplete: download it again",
                            field);
         if (t->trouble) continue;
         t->offset = start + (size_t)offset;
@@ -312,7 +312,7 @@ static int by_offset(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Of tensors that share a byte the later one cannot be read. */
+/* If tensors share a byte, the later one is marked as unreadable. */
 static bool check_overlap(reader *r, pal_gguf *g)
 {
     pal_gguf_tensor **order = malloc(g->tensor_count * sizeof *order);
@@ -331,22 +331,22 @@ static bool check_overlap(reader *r, pal_gguf *g)
     return true;
 }
 
-/* Where each tensor lies. */
+/* Finds and checks the data of all tensors. */
 static bool check_data(reader *r, pal_gguf *g)
 {
     if (g->tensor_count == 0) return true;
     for (size_t i = 0; !g->alignment && i < g->tensor_count; i++)
         if (!g->tensors[i].trouble)
             trouble(g, &g->tensors[i],
-                    "its place is not known, because general.alignment is not a power of two up to 65536");
+                    "its position is unknown, because general.alignment is not a power of two up to 65536");
     if (!g->alignment) return true;
     const size_t padding = pal_gguf_padding(r->at, g->alignment);
     if (padding > r->size - r->at)
-        return damaged(r, "the file ends before its tensors: it was cut short, download it again", r->size);
+        return damaged(r, "the file ends before its tensors: it is incomplete, download it again", r->size);
     return place_tensors(r, g, r->at + padding) && check_overlap(r, g);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------- */
+/* ---- the whole header ------------------------------------------------------------------------------ */
 
 static bool read_version(reader *r)
 {
@@ -357,7 +357,7 @@ static bool read_version(reader *r)
         return refuse(r, PAL_E_UNSUPPORTED, "a big-endian GGUF file is not supported: convert it to little endian", 4);
     return refuse(r, PAL_E_UNSUPPORTED,
                   version == 1 ? "GGUF version 1 is not supported (versions 2 and 3 are): convert the model again"
-                               : "of GGUF, only versions 2 and 3 are supported",
+                               : "only GGUF versions 2 and 3 are supported",
                   4);
 }
 
@@ -368,9 +368,9 @@ static bool read_start(reader *r, size_t *tensors, size_t *keys)
     r->at = 4;
     if (!read_version(r) || !read_u64(r, &counts[0]) || !read_u64(r, &counts[1])) return false;
     if (counts[0] > (r->size - r->at) / MIN_TENSOR)
-        return damaged(r, "more tensors than the file can hold: it was cut short or damaged", COUNTS_AT);
+        return damaged(r, "more tensors than the file can hold: it is incomplete or damaged", COUNTS_AT);
     if (counts[1] > (r->size - r->at) / MIN_KEY)
-        return damaged(r, "more keys than the file can hold: it was cut short or damaged", COUNTS_AT + 8);
+        return damaged(r, "more keys than the file can hold: it is incomplete or damaged", COUNTS_AT + 8);
     *tensors = (size_t)counts[0];
     *keys = (size_t)counts[1];
     return true;
@@ -420,7 +420,7 @@ static bool index_tensors(reader *r, pal_gguf *g)
     return true;
 }
 
-/* 0 where the key is there and gives none, or gives two. */
+/* Stores 0 if the key is present but invalid, or present with two values. */
 static void read_alignment(pal_gguf *g)
 {
     static const char key[] = "general.alignment";
@@ -430,7 +430,7 @@ static void read_alignment(pal_gguf *g)
     g->alignment = good ? (size_t)n : 0;
 }
 
-/* Keys, then tensors, as far as the header can be read. */
+/* Reads the keys, then the tensors, as far as the header can be read. */
 static bool read_all(reader *r, pal_gguf *g, size_t tensors, size_t keys)
 {
     if (!read_values(r, g, keys) || !index_values(r, g)) return false;

@@ -1,9 +1,9 @@
-/* stranger.c - what a file that is no GGUF file is: people give web pages, pointers, archives and models of other
- * programs where a model is wanted, and want to hear that rather than that a magic number is wrong.
+/* stranger.c - recognises files that are not GGUF.  Users pass web pages, pointers, archives and models of other
+ * programs as models; a message that names the kind of file helps them more than "wrong magic number".
  *
- * The first bytes decide, as in file(1).  Sources of the less known ones: Git LFS's docs/spec.md; git-annex's
+ * The first bytes decide, as in file(1).  Sources of the less known formats: Git LFS's docs/spec.md; git-annex's
  * "pointer files"; the safetensors README (u64 length, then JSON); ggml's history (magics 'ggml', 'ggmf', 'ggjt' and
- * 'ggla', u32 little endian, so that their letters stand backwards in the file). */
+ * 'ggla', u32 little endian, so their letters are reversed in the file). */
 #include "parts.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ static const char html[] =
                   safetensors[] = "this is a safetensors file" CONVERT,
                   pytorch[] = "this is a PyTorch checkpoint" CONVERT,
                   pickle[] = "this is a Python pickle, such as an old PyTorch checkpoint" CONVERT,
-                  other[] = "this is a model of another program (ONNX, TensorFlow Lite, HDF5 or NumPy)" CONVERT,
+                  other[] = "this is a model in another format (ONNX, TensorFlow Lite, HDF5 or NumPy)" CONVERT,
                   pieces[] = "this is a SentencePiece vocabulary without a model" CONVERT,
                   old[] = "this is a model in the GGML format that came before GGUF: convert it again from its source",
                   swapped[] = "this is a big-endian GGUF file, which is not supported: convert it to little endian",
@@ -32,9 +32,9 @@ static const char html[] =
                   zeros[] = "this file begins with zeros: its download was not finished, " AGAIN,
                   text[] = "this is a text file, such as the error message of a server, not a model file",
                   saved[] = "this is a saved session, not a model file: give it with --session",
-                  empty[] = "the file is empty: " AGAIN, unknown[] = "this is not a GGUF file";
+                  empty[] = "the file is empty: " AGAIN, unknown[] = "not a GGUF file";
 
-/* Files that are known by bytes at one place. */
+/* Formats with fixed bytes at a fixed offset. */
 static const struct {
     unsigned char at, size;
     char bytes[12];
@@ -105,7 +105,7 @@ static bool all_zero(const unsigned char *s, size_t size)
     return true;
 }
 
-/* Text in any encoding in which ASCII is itself. */
+/* Text in any encoding that contains ASCII unchanged. */
 static bool is_text(const unsigned char *s, size_t size)
 {
     for (size_t i = 0; i < size; i++)

@@ -1,13 +1,13 @@
-/* write.c - a new GGUF v3 file with the metadata of an open one and other tensors. */
+/* write.c - writes a new GGUF v3 file with the metadata of an open file and other tensors. */
 #include "parts.h"
 
 #include <string.h>
 
 #define FILE_TYPE            "general.file_type"
 #define QUANTIZATION_VERSION "general.quantization_version"
-enum { QUANTIZATION_OF_GGML = 2 }; /* ggml's quantised formats have not changed since */
+enum { QUANTIZATION_OF_GGML = 2 }; /* ggml's quantised formats have not changed since this version */
 
-/* The sink, and how many bytes it took; after the first refusal nothing more is offered to it. */
+/* Counts the bytes written.  After the first failure nothing more is written. */
 typedef struct {
     pal_write_fn *write;
     void *context;
@@ -57,18 +57,18 @@ static void put_u32_key(writer *w, const char *key, uint32_t n)
     put_u32(w, n);
 }
 
-/* A key as it stands in the file it comes from: name, type and value are one stretch of bytes. */
+/* Copies a key from the open file: name, type and value are contiguous there. */
 static void put_copy(writer *w, const pal_gguf_value *v)
 {
     const unsigned char *start = (const unsigned char *)v->key.data - 8;
     put(w, start, (size_t)(v->data + v->size - start));
 }
 
-/* The keys this file gets beside those of the other one: what becomes of them when the weights change type. */
+/* How the keys differ from those of the open file when the weights change type. */
 typedef struct {
-    bool file_type; /* general.file_type is replaced, or appended where it was absent */
+    bool file_type; /* general.file_type is replaced, or appended if it was absent */
     bool append_file_type;
-    bool append_quantization; /* general.quantization_version, which quantised tensors must come with */
+    bool append_quantization; /* general.quantization_version, required with quantised tensors */
 } key_changes;
 
 static key_changes plan_keys(const pal_gguf *from, uint32_t file_type, const pal_gguf_tensor_plan *tensors,
@@ -98,7 +98,7 @@ static void put_keys(writer *w, const pal_gguf *from, uint32_t file_type, key_ch
     if (changes.append_quantization) put_u32_key(w, QUANTIZATION_VERSION, QUANTIZATION_OF_GGML);
 }
 
-/* Tensor infos, the data of each right behind that of the one before. */
+/* Writes tensor infos; the data of each tensor follows that of the previous one. */
 static void put_infos(writer *w, const pal_gguf_tensor_plan *tensors, size_t count, size_t alignment)
 {
     uint64_t offset = 0, bytes;

@@ -1,8 +1,8 @@
-/* bound.c - the variational bound of the stochastic discrete samplers, a level a step.
+/* bound.c - the variational bound of the stochastic discrete samplers, one level per step.
  *
  * -log p(x0) <= KL(q(x_1 | x0) || N(0, I)) + sum over the steps t -> s of KL(q(x_s | x_t, x0) || p(x_s | x_t))
  *               - log p(x0 | x_t of the cleanest level),
- * x_t drawn from q(x_t | x0).  q has variance lambda^2 in every element, p that of the sampler. */
+ * with x_t drawn from q(x_t | x0). q has variance lambda^2 in every element; p has the variance of the sampler. */
 #include "likelihood.h"
 #include "transition.h"
 #include "../core/math.h"
@@ -17,16 +17,23 @@ pal_status pal_bound_check(const pal_bound *b, pal_error *err)
     pal_status status = pal_denoise_check(o, &b->predictor, b->schedule, err);
     if (status) return status;
     if (!pal_variance_of(o->sampler))
-        return pal_fail(err, PAL_E_OPTION, "only ddpm, ddim and their kin have a variational bound", SIZE_MAX);
-    if (!(pal_image_eta(o) > 0.0))
-        return pal_fail(err, PAL_E_OPTION, "with eta 0 there is no variational bound: nothing is drawn in a step",
+        return pal_fail(err, PAL_E_OPTION,
+                        "only the ddpm and ddim samplers (also analytic-, npr- and sn-) have a variational bound",
                         SIZE_MAX);
+    if (!(pal_image_eta(o) > 0.0))
+        return pal_fail(
+            err, PAL_E_OPTION,
+            "with eta 0 there is no variational bound, because the steps are deterministic: use an eta above 0",
+            SIZE_MAX);
     if (b->bins != 0 && b->bins != 256)
         return pal_fail(err, PAL_E_OPTION, "bins must be 256 (bytes) or 0 (a density)", SIZE_MAX);
     if (b->predictor.guided)
-        return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density",
+        return pal_fail(err, PAL_E_OPTION,
+                        "there is no likelihood with guidance: the guided prediction is not the score of a density",
                         SIZE_MAX);
-    if (o->known) return pal_fail(err, PAL_E_OPTION, "a bound knows the whole picture: no known parts", SIZE_MAX);
+    if (o->known)
+        return pal_fail(err, PAL_E_OPTION, "the bound is computed for whole pictures: known parts cannot be used",
+                        SIZE_MAX);
     return PAL_OK;
 }
 
@@ -98,7 +105,7 @@ static guess guess_at(const pal_bound *b, const pal_level *t, size_t at)
     return g;
 }
 
-/* Two steps of one sampler differ only in what the mean is made of, see transition.h. */
+/* The -ddpm and -ddim steps of a sampler differ only in how the mean is computed, see transition.h. */
 static double between_term(const pal_bound *b, const pal_transition *tr, const pal_level *t, size_t at, double variance)
 {
     const guess g = guess_at(b, t, at);
@@ -120,8 +127,8 @@ static double last_term(const pal_bound *b, const pal_level *t, size_t at, doubl
     return -pal_log_normal_between(low, high);
 }
 
-/* beta-tilde between the cleanest level and twice its time, that of the schedule's first two steps; Ho et al. decode
- * with it where beta-tilde of the last step would be 0. */
+/* beta-tilde between the cleanest level and twice its time, that is, of the schedule's first two steps.  Ho et al. use
+ * it for the last step, whose own beta-tilde would be 0. */
 static double min_variance(const pal_bound *b, const pal_level *t)
 {
     if (t->time > 0.5) return t->beta;

@@ -1,11 +1,11 @@
-/* denoise.c - the books of pictures being drawn: layout, start, evaluation, known parts, the end. */
+/* denoise.c - the state of a batch of pictures: layout, start, evaluation, known pixels, finish. */
 #include "denoise.h"
 #include "rk45.h"
 #include "transition.h"
 
 #include <math.h>
 
-/* Noise levels are geometric in sigma instead of a grid of times. */
+/* Whether the noise levels are geometric in sigma; otherwise they come from a grid of times. */
 static bool has_sigmas(const pal_image_options *o)
 {
     return o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN || o->process == PAL_PROCESS_VE;
@@ -40,7 +40,7 @@ void pal_denoise_layout(pal_denoise *d, pal_arena *arena)
     d->variance = pal_take(arena, size, sizeof *d->variance);
 }
 
-/* A number is addressed by the evaluation it follows, so that no two draws share an address. */
+/* The address contains the number of evaluations so far, so no two draws share an address. */
 static void addressed(void *context, const pal_denoise *d, pal_noise_purpose purpose, int32_t row, float *z)
 {
     (void)context;
@@ -90,7 +90,7 @@ void pal_denoise_start(pal_denoise *d)
         pal_denoise_normal(d, PAL_NOISE_START, row);
         for (int32_t i = 0; i < pal_denoise_size(d); i++) {
             x[i] = (float)(scale * (double)d->z[i]);
-            x0[i] = 0.0f; /* nothing is predicted yet */
+            x0[i] = 0.0f; /* there is no prediction yet */
         }
     }
     if (d->clock)
@@ -110,7 +110,8 @@ void pal_denoise_predict(const pal_denoise *d, const pal_level *level, const flo
     }
 }
 
-/* Known parts in their place, once the prediction is no longer computed with: what is shown is the picture to come. */
+/* Writes the known pixels into x0, which callers display.  Call it when the prediction is no longer needed for
+ * computing. */
 static void show_known(pal_denoise *d)
 {
     if (!d->known) return;
@@ -169,7 +170,7 @@ void pal_denoise_finish(pal_denoise *d)
     d->done = true;
 }
 
-/* x := x with the noise between level s and the noisier t, as the forward process would add it. */
+/* Adds noise to x to go from level s to the noisier level t, as the forward process does. */
 static void noise_again(pal_denoise *d, const pal_level *s, const pal_level *t)
 {
     double keep = d->exploding ? 1.0 : sqrt(t->alpha / s->alpha);

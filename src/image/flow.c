@@ -1,15 +1,15 @@
 /* flow.c - the log density of pictures by the probability-flow equation.
  *
- * Song et al. (2021, eq. 39): along the flow d log p = -div F dl, so that with l = log sqrt(alpha / beta) falling from
- * the picture's end to that of noise, log p(x) = log p_end(x_end) + the integral of div F dl, F = beta x - sqrt(beta)
- * eps and div F = beta size - sqrt(beta) tr(d eps / d x).  The trace is the mean of v (d eps / d x) v over random
- * signs v (Hutchinson 1990; the same v all along the way of a picture), or exactly the sum over unit vectors.
+ * Song et al. (2021, eq. 39): along the flow d log p = -div F dl.  With l = log sqrt(alpha / beta) decreasing from the
+ * picture to noise, log p(x) = log p_end(x_end) + the integral of div F dl, F = beta x - sqrt(beta) eps and div F =
+ * beta size - sqrt(beta) tr(d eps / d x).  The trace is the mean of v (d eps / d x) v over random signs v (Hutchinson
+ * 1990; a picture keeps its v from start to end), or exactly the sum over unit vectors.
  *
- * Where the network offers no forward-mode products, (d eps / d x) v = (eps(x + h v) - eps(x - h v)) / 2h with h |v| =
- * difference sqrt(beta): the state is moved by that share of one element's noise, however many elements there are.
- * The error has two parts: the third derivative leaves one that grows with the square of `difference`, and rounding of
- * eps, by some 1e-7 in single precision, leaves about 1e-7 size / difference at each evaluation, by chance.  At the
- * default both are small beside what Hutchinson's estimate leaves (tests/test_image_likelihood.c has figures). */
+ * If the network has no forward-mode products, (d eps / d x) v = (eps(x + h v) - eps(x - h v)) / 2h with h |v| =
+ * difference sqrt(beta): the state moves by that fraction of the noise of one element, for any number of elements.  The
+ * error has two parts.  The third derivative causes one that grows with the square of `difference`. Rounding of eps,
+ * about 1e-7 in single precision, causes a random one of about 1e-7 size / difference per evaluation.  At the default
+ * both are small compared with the error of Hutchinson's estimate (tests/test_image_likelihood.c has figures). */
 #include "likelihood.h"
 #include "rk45.h"
 #include "../core/math.h"
@@ -36,7 +36,8 @@ pal_status pal_flow_check(const pal_flow_options *o, const pal_noise_predictor *
     pal_status status = pal_options_check(&pal_likelihood_table, &given, err);
     if (status) return status;
     if (p->guided)
-        return pal_fail(err, PAL_E_OPTION, "a guided network has no likelihood: it is the score of no density",
+        return pal_fail(err, PAL_E_OPTION,
+                        "there is no likelihood with guidance: the guided prediction is not the score of a density",
                         SIZE_MAX);
     return PAL_OK;
 }
@@ -81,7 +82,8 @@ static int32_t directions(const pal_flow *f)
     return f->options.probes ? f->options.probes : f->predictor.size;
 }
 
-/* The n-th row that is not done, in state and time; at the first turn of a stage. */
+/* Returns the number of rows that are not done.  At the first turn of a stage, also fills picture, state and time for
+ * them. */
 static int32_t collect_rows(pal_flow *f)
 {
     int32_t n = 0;
@@ -118,7 +120,7 @@ static double dot(const float *a, const float *b, int32_t size)
     return sum;
 }
 
-/* h of a row at its present stage. */
+/* h of a row at its current stage. */
 static double distance(const pal_flow *f, int32_t row)
 {
     const pal_level level = pal_flow_level(&f->clock[row], f->schedule);
@@ -131,7 +133,7 @@ static pal_noise_query query(const pal_flow *f, int32_t n, const float *x, float
     return (pal_noise_query){.count = n, .picture = f->picture, .time = f->time, .x = x, .eps = eps};
 }
 
-/* A turn with forward-mode products: eps and one direction.  Whether it was the last of the stage. */
+/* A turn with forward-mode products: eps and one direction.  Returns whether it was the last turn of the stage. */
 static bool turn_by_product(pal_flow *f, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) direct(f, f->picture[i], f->turn, f->along + row_at(f, i));
@@ -142,7 +144,7 @@ static bool turn_by_product(pal_flow *f, int32_t n)
     return ++f->turn == directions(f);
 }
 
-/* A turn with differences: eps alone at first, then the two ends of each direction. */
+/* A turn with central differences: first eps alone, then the two ends of each direction.  Returns as above. */
 static bool turn_by_difference(pal_flow *f, int32_t n)
 {
     const int32_t which = (f->turn - 1) / 2, size = f->predictor.size;

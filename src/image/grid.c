@@ -2,22 +2,23 @@
 #include "schedule.h"
 #include "../core/math.h"
 
-#define MAGIC 0x1.8p52 /* added and taken away: rounds to an integer, ties to even */
+#define MAGIC 0x1.8p52 /* adding and subtracting it rounds to an integer, ties to even */
 
 pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const double *given, int32_t steps,
                           pal_error *err)
 {
-    if ((unsigned)grid > PAL_GRID_GIVEN) return pal_fail(err, PAL_E_OPTION, "there is no such grid of times", SIZE_MAX);
+    if ((unsigned)grid > PAL_GRID_GIVEN) return pal_fail(err, PAL_E_OPTION, "unknown time grid", SIZE_MAX);
     if (s->steps && steps > s->steps)
         return pal_fail(err, PAL_E_OPTION, "more steps than the noise schedule has", SIZE_MAX);
     if (grid != PAL_GRID_GIVEN)
-        return given ? pal_fail(err, PAL_E_OPTION, "times are given, but the grid is another", SIZE_MAX) : PAL_OK;
-    if (!given) return pal_fail(err, PAL_E_OPTION, "the grid of given times needs the times", SIZE_MAX);
+        return given ? pal_fail(err, PAL_E_OPTION, "times are given, but another grid is chosen", SIZE_MAX) : PAL_OK;
+    if (!given) return pal_fail(err, PAL_E_OPTION, "this grid needs a list of times", SIZE_MAX);
     for (int32_t k = 0; k < steps; k++) {
         if (!(given[k] > 0.0 && given[k] <= 1.0))
-            return pal_fail(err, PAL_E_OPTION, "given times must lie above 0 and at most at 1", (size_t)k);
+            return pal_fail(err, PAL_E_OPTION, "given times must be above 0 and at most 1", (size_t)k);
         if (k && !(given[k] < given[k - 1]))
-            return pal_fail(err, PAL_E_OPTION, "given times must fall, from the noisiest to the cleanest", (size_t)k);
+            return pal_fail(err, PAL_E_OPTION, "given times must decrease, from the noisiest to the cleanest",
+                            (size_t)k);
         double n = given[k] * s->steps, off = n - (n + MAGIC - MAGIC);
         if (off > 1e-6 || off < -1e-6)
             return pal_fail(err, PAL_E_OPTION, "given times must be steps of the noise schedule", (size_t)k);
@@ -25,14 +26,14 @@ pal_status pal_grid_check(const pal_schedule *s, pal_image_grid grid, const doub
     return PAL_OK;
 }
 
-/* The k-th time of a grid without rounding, 0 for the least. */
+/* The k-th time of a grid before rounding; k = 0 is the smallest. */
 static double share(pal_image_grid grid, int32_t k, int32_t steps)
 {
     double y = steps > 1 ? (double)k / (steps - 1) : 1.0;
     return grid == PAL_GRID_QUADRATIC ? y * y : y;
 }
 
-/* Rounded to a step; at least k + 1, at most so that those above it have room. */
+/* Rounded to a step; at least k + 1, and low enough to leave a step for each later time. */
 static double step_at(const pal_schedule *s, pal_image_grid grid, int32_t k, int32_t steps, double below)
 {
     double n = 1.0 + (s->steps - 1) * share(grid, k, steps) + MAGIC - MAGIC;

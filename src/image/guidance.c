@@ -1,4 +1,4 @@
-/* guidance.c - two predictions combined. */
+/* guidance.c - combines a prediction with the label and one without. */
 #include "guidance.h"
 
 pal_status pal_guidance_check(const pal_guidance *g, pal_error *err)
@@ -50,6 +50,6 @@ pal_noise_predictor pal_guidance_predictor(pal_guidance *g)
     p.context = g;
     p.guided = g->scale < 1.0 || g->scale > 1.0;
     p.evaluate = evaluate;
-    p.product = NULL; /* of the combination; likelihoods, which would need it, refuse a guided predictor */
+    p.product = NULL; /* only likelihoods need it, and they refuse guided predictors */
     return p;
 }

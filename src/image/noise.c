@@ -47,7 +47,7 @@ void pal_dequantise(uint64_t seed, uint32_t picture, uint32_t draw, const uint8_
     for (int32_t i = 0; i < size; i++) {
         uint32_t word[4];
         block(word, seed, PAL_NOISE_DEQUANTISE, picture, draw, i);
-        /* 15 bits are enough to spread a byte, and with them the sum below is exact in a float. */
+        /* 15 bits are enough to dequantise a byte, and with 15 bits the sum below is exact in a float. */
         x[i] = ((float)bytes[i] + (float)(word[0] >> 17) * 0x1p-15f) * 0x1p-7f - 1.0f;
     }
 }

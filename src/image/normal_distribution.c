@@ -1,7 +1,7 @@
-/* normal_distribution.c - probabilities of intervals under the standard normal law, far tails included.
+/* normal_distribution.c - probabilities of intervals under the standard normal distribution, accurate in the far tails.
  *
- * With the density phi and Mills' ratio M(x) = (probability above x) / phi(x): M by the series of the central part for
- * small x (Abramowitz and Stegun 26.2.11) and by Laplace's continued fraction for large x (26.2.14). */
+ * phi is the density and M(x) = (probability above x) / phi(x) is Mills' ratio.  Small x use the series of the central
+ * part (Abramowitz and Stegun 26.2.11), large x Laplace's continued fraction (26.2.14). */
 #include "likelihood.h"
 #include "../core/math.h"
 
@@ -25,7 +25,7 @@ static double central_series(double x)
     return sum;
 }
 
-/* x >= 0.  The series loses about two digits at 2.5; the fraction has converged there with 100 terms. */
+/* x >= 0.  At 2.5 the series loses about two digits, and the continued fraction converges within 100 terms. */
 static double mills(double x)
 {
     if (x <= 2.5) return 0.5 * pal_exp(-log_phi(x)) - central_series(x);

@@ -92,19 +92,18 @@ static bool same(double a, double b)
 
 pal_status pal_denoise_supports(pal_image_sampler sampler, const pal_noise_predictor *p, pal_error *err)
 {
-    if ((unsigned)sampler >= PAL_IMAGE_SAMPLERS)
-        return pal_fail(err, PAL_E_OPTION, "there is no such sampler", SIZE_MAX);
+    if ((unsigned)sampler >= PAL_IMAGE_SAMPLERS) return pal_fail(err, PAL_E_OPTION, "unknown sampler", SIZE_MAX);
     const pal_noise_head head = pal_image_head(sampler);
     const pal_rule rules[] = {
         {!is_analytic(sampler) || p->gammas > 0,
-         "the model has no table Gamma for the analytic samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
-         "predictor-corrector, probability-flow and dpm-solver++ work without"},
+         "the model has no table Gamma for the analytic samplers; use ddpm, ddim, annealed-langevin, reverse-sde, "
+         "predictor-corrector, probability-flow or dpm-solver++"},
         {head != PAL_HEAD_SECOND_MOMENT || p->has_second_moment,
-         "the model has no second-moment head for the sn samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
-         "predictor-corrector, probability-flow and dpm-solver++ work without"},
+         "the model has no second-moment head for the sn samplers; use ddpm, ddim, annealed-langevin, reverse-sde, "
+         "predictor-corrector, probability-flow or dpm-solver++"},
         {head != PAL_HEAD_RESIDUAL || p->has_residual,
-         "the model has no squared-residual head for the npr samplers; ddpm, ddim, annealed-langevin, reverse-sde, "
-         "predictor-corrector, probability-flow and dpm-solver++ work without"},
+         "the model has no squared-residual head for the npr samplers; use ddpm, ddim, annealed-langevin, reverse-sde, "
+         "predictor-corrector, probability-flow or dpm-solver++"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
@@ -114,24 +113,23 @@ static pal_status check_steps(const pal_image_options *o, const pal_schedule *s,
     const bool langevin = o->sampler == PAL_IMAGE_ANNEALED_LANGEVIN;
     const pal_rule rules[] = {
         {!is_rk45(o) || o->steps == 0,
-         "probability-flow by RK45 finds its own steps: give a tolerance, or solver heun"},
+         "probability-flow with rk45 chooses its own steps: set the tolerance, or use solver heun"},
         {is_rk45(o) || o->steps >= 1, "steps must be at least 1 with this sampler"},
-        {!langevin || o->steps >= 100, "annealed-langevin needs at least 100 noise levels (steps)"},
-        {o->iterations == 1 || langevin, "iterations is an option of annealed-langevin alone"},
-        {langevin || same(o->langevin_step, 0.5), "langevin-step is an option of annealed-langevin alone"},
+        {!langevin || o->steps >= 100, "annealed-langevin needs at least 100 steps (noise levels)"},
+        {o->iterations == 1 || langevin, "iterations is only for annealed-langevin"},
+        {langevin || same(o->langevin_step, 0.5), "langevin-step is only for annealed-langevin"},
         {o->correctors == 1 || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
-         "correctors is an option of predictor-corrector alone"},
-        {same(o->snr, 0.16) || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR,
-         "snr is an option of predictor-corrector alone"},
-        {o->solver == PAL_FLOW_RK45 || o->sampler == PAL_IMAGE_PROBABILITY_FLOW,
-         "solver is an option of probability-flow alone"},
-        {is_rk45(o) || same(o->tolerance, 1e-4), "tolerance is an option of probability-flow by RK45 alone"},
+         "correctors is only for predictor-corrector"},
+        {same(o->snr, 0.16) || o->sampler == PAL_IMAGE_PREDICTOR_CORRECTOR, "snr is only for predictor-corrector"},
+        {o->solver == PAL_FLOW_RK45 || o->sampler == PAL_IMAGE_PROBABILITY_FLOW, "solver is only for probability-flow"},
+        {is_rk45(o) || same(o->tolerance, 1e-4), "tolerance is only for probability-flow with rk45"},
         {(!is_rk45(o) && !has_sigmas(o)) || o->grid == PAL_GRID_EVEN,
-         "a grid of times has no use here: RK45 finds its own, annealed-langevin and VE take geometric noise levels"},
+         "grid cannot be used here: rk45 chooses its own times, annealed-langevin and process ve use geometric noise "
+         "levels"},
     };
     pal_status status = pal_check_rules(rules, sizeof rules / sizeof *rules, err);
     if (status || is_rk45(o)) return status;
-    /* Noise levels need not be steps of the schedule, so that there may be more of them. */
+    /* Geometric noise levels need not be steps of the schedule, so there may be more of them. */
     return pal_grid_check(s, o->grid, o->times, has_sigmas(o) ? 1 : o->steps, err);
 }
 
@@ -139,10 +137,11 @@ static pal_status check_variance(const pal_image_options *o, pal_error *err)
 {
     const bool ancestral = pal_variance_of(o->sampler) != NULL;
     const pal_rule rules[] = {
-        {o->variance == PAL_VARIANCE_SMALL || o->sampler == PAL_IMAGE_DDPM, "variance is an option of ddpm alone"},
+        {o->variance == PAL_VARIANCE_SMALL || o->sampler == PAL_IMAGE_DDPM, "variance is only for ddpm"},
         {!(o->eta > 0.0) || pal_image_mean_by_eps(o->sampler),
-         "eta is an option of ddim, analytic-ddim, npr-ddim and sn-ddim alone"},
-        {ancestral || !(o->clip_pixel > 0.0), "clip-pixel is an option of ddpm, ddim and their kin alone"},
+         "eta is only for ddim, analytic-ddim, npr-ddim and sn-ddim"},
+        {ancestral || !(o->clip_pixel > 0.0),
+         "clip-pixel is only for the ddpm and ddim samplers (also analytic-, npr- and sn-)"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
@@ -156,11 +155,11 @@ static pal_status check_sigmas(const pal_image_options *o, const pal_schedule *s
     const double low = o->sigma_min > 0.0 ? o->sigma_min : lowest;
     const pal_rule rules[] = {
         {o->process == PAL_PROCESS_VP || is_stochastic_solver(o->sampler),
-         "process is an option of reverse-sde and predictor-corrector alone"},
-        {!given || has_sigmas(o), "sigma-max and sigma-min are options of annealed-langevin and of process VE alone"},
-        {!has_sigmas(o) || high <= highest, "sigma-max is more noise than the schedule of the model ends with"},
-        {!has_sigmas(o) || low >= lowest, "sigma-min is less noise than the schedule of the model begins with"},
-        {!has_sigmas(o) || low <= high, "sigma-min must not exceed sigma-max"},
+         "process is only for reverse-sde and predictor-corrector"},
+        {!given || has_sigmas(o), "sigma-max and sigma-min are only for annealed-langevin and process ve"},
+        {!has_sigmas(o) || high <= highest, "sigma-max is above the largest noise level of the model's schedule"},
+        {!has_sigmas(o) || low >= lowest, "sigma-min is below the smallest noise level of the model's schedule"},
+        {!has_sigmas(o) || low <= high, "sigma-min must not be above sigma-max"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
@@ -169,18 +168,18 @@ static pal_status check_known(const pal_image_options *o, pal_error *err)
 {
     const bool given = o->known != NULL;
     const pal_rule rules[] = {
-        {given == (o->mask != NULL), "inpainting needs both a known picture and a mask"},
+        {given == (o->mask != NULL), "inpainting needs both a picture and a mask"},
         {!given || o->sampler != PAL_IMAGE_PROBABILITY_FLOW,
-         "probability-flow cannot keep known parts: what is put back does not lie on the path of its equation; take "
-         "ddpm, ddim or their kin, reverse-sde, predictor-corrector or annealed-langevin"},
+         "probability-flow cannot keep known parts, because pixels that are put back are not on the path of its "
+         "equation; use a ddpm or ddim sampler, reverse-sde, predictor-corrector or annealed-langevin"},
         {!given || o->sampler != PAL_IMAGE_DPM_SOLVER,
-         "dpm-solver++ cannot keep known parts: it extrapolates from predictions made before they were put back; take "
-         "ddpm, ddim or their kin, reverse-sde, predictor-corrector or annealed-langevin"},
-        {o->resample == 1 || given, "resample has no use without known parts"},
+         "dpm-solver++ cannot keep known parts, because it extrapolates from earlier predictions; use a ddpm or ddim "
+         "sampler, reverse-sde, predictor-corrector or annealed-langevin"},
+        {o->resample == 1 || given, "resample needs a picture with known parts"},
         {o->resample == 1 || o->sampler != PAL_IMAGE_ANNEALED_LANGEVIN,
-         "annealed-langevin resamples by iterations: resample has no use"},
+         "resample cannot be used with annealed-langevin: use iterations"},
         {o->resample == 1 || o->sampler != PAL_IMAGE_PREDICTOR_CORRECTOR,
-         "predictor-corrector resamples by correctors: resample has no use"},
+         "resample cannot be used with predictor-corrector: use correctors"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }

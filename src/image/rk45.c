@@ -1,10 +1,10 @@
-/* rk45.c - Dormand and Prince's pair, with a step for every picture.
+/* rk45.c - Dormand and Prince's pair, with a separate step for every picture.
  *
- * Step control: the error is the root of the mean square of (difference of the two orders) / (tolerance (1 + |x|)); the
- * next step is the present one times 0.9 error^(-1/5), between a fifth and five times, and not more than once after a
- * rejection.  A step of 1e-3 is accepted whatever its error, which bounds the number of evaluations (l goes a way of
- * about 10); with states in single precision a smaller one could not be told from rounding.  A step of 1 is the
- * longest: near pure noise nothing moves, and a step grown there would leap over where the picture is decided. */
+ * Step control: the error is the root mean square of (difference between the two orders) / (tolerance (1 + |x|)).  The
+ * next step is the current one times 0.9 error^(-1/5), limited to between 1/5 and 5 times, and to at most 1 time after
+ * a rejection.  A step of 1e-3 is accepted with any error.  This bounds the number of evaluations (l changes by about
+ * 10 in total), and in single precision the error of a smaller step is mostly rounding.  The maximum step is 1: near
+ * pure noise the state hardly moves, and a larger step would skip the levels at which the picture takes shape. */
 #include "rk45.h"
 #include "../core/math.h"
 
@@ -16,7 +16,7 @@
 
 static const double node[PAL_RK45_STAGES] = {0.0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1.0, 1.0};
 
-/* The last row is the fifth-order solution: its derivative is the first of the next step. */
+/* The last row is the fifth-order solution; its derivative is the first one of the next step. */
 static const double weight[PAL_RK45_STAGES][PAL_RK45_STAGES - 1] = {
     {0.0},
     {1.0 / 5},
@@ -27,7 +27,7 @@ static const double weight[PAL_RK45_STAGES][PAL_RK45_STAGES - 1] = {
     {35.0 / 384, 0.0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84},
 };
 
-/* Fifth order less fourth. */
+/* Fifth order minus fourth order. */
 static const double difference[PAL_RK45_STAGES] = {71.0 / 57600,      0.0,        -71.0 / 16695, 71.0 / 1920,
                                                    -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
 
@@ -93,7 +93,7 @@ static void go_on(pal_flow_clock *c, double error, bool accepted)
 {
     double factor = error > 0.0 ? 0.9 * pal_pow(error, -0.2) : 5.0;
     factor = factor < 0.2 ? 0.2 : factor > 5.0 ? 5.0 : factor;
-    if (factor != factor) factor = 0.2; /* a prediction that is not a number */
+    if (factor != factor) factor = 0.2; /* the prediction is NaN */
     if (c->rejected && accepted && factor > 1.0) factor = 1.0;
     c->rejected = !accepted;
     c->step *= factor;

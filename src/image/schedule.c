@@ -4,7 +4,8 @@
 
 #include <math.h> /* NOLINT(readability-duplicate-include): the system's, for sqrt */
 
-/* Near 0 by the series -x (1 + x/2 (1 + x/3 (...))), because 1 - e^x would cancel: beta-bar begins at 1e-4 or less. */
+/* Near 0 by the series -x (1 + x/2 (1 + x/3 (...))), because 1 - e^x would cancel; the first beta-bar is 1e-4 or
+ * less. */
 double pal_one_minus_exp(double x)
 {
     if (x < -0.05) return 1.0 - pal_exp(x);
@@ -13,7 +14,7 @@ double pal_one_minus_exp(double x)
     return -x * sum;
 }
 
-/* log(1 + x) for x >= 0; the same care near 0. */
+/* log(1 + x) for x >= 0, without loss of precision near 0. */
 static double log_one_plus(double x)
 {
     if (x > 0.05) return pal_log(1.0 + x);
@@ -27,13 +28,13 @@ static double log_one_plus(double x)
 pal_status pal_schedule_layout(pal_schedule *s, int32_t steps, pal_arena *arena, pal_error *err)
 {
     if (steps < 1 || steps > PAL_SCHEDULE_STEPS)
-        return pal_fail(err, PAL_E_OPTION, "a noise schedule has from 1 to 65536 steps", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "a noise schedule must have between 1 and 65536 steps", SIZE_MAX);
     *s = (pal_schedule){.steps = steps, .min_time = 1.0 / steps};
     s->log_alpha = pal_take(arena, (size_t)steps + 1, sizeof *s->log_alpha);
     return PAL_OK;
 }
 
-/* log(1 - beta) with the relative precision of beta, of which the first is 1e-4 or less. */
+/* log(1 - beta) to the relative precision of beta; the first beta is 1e-4 or less. */
 static void take_beta(pal_schedule *s, int32_t step, double beta)
 {
     double log_keep = beta < 0.05 ? -log_one_plus(beta / (1.0 - beta)) : pal_log(1.0 - beta);
@@ -44,7 +45,7 @@ pal_status pal_schedule_given(pal_schedule *s, const double *betas, pal_error *e
 {
     for (int32_t n = 0; n < s->steps; n++)
         if (!(betas[n] > 0.0 && betas[n] < 1.0))
-            return pal_fail(err, PAL_E_OPTION, "the betas of a noise schedule must lie between 0 and 1", (size_t)n);
+            return pal_fail(err, PAL_E_OPTION, "the betas of a noise schedule must be between 0 and 1", (size_t)n);
     s->log_alpha[0] = 0.0;
     for (int32_t n = 1; n <= s->steps; n++) take_beta(s, n, betas[n - 1]);
     return PAL_OK;
@@ -53,7 +54,8 @@ pal_status pal_schedule_given(pal_schedule *s, const double *betas, pal_error *e
 pal_status pal_schedule_linear(pal_schedule *s, double first, double last, pal_error *err)
 {
     if (!(first > 0.0 && first <= last && last < 1.0))
-        return pal_fail(err, PAL_E_OPTION, "the betas of a noise schedule must lie between 0 and 1 and rise", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the betas of a noise schedule must be between 0 and 1 and increase",
+                        SIZE_MAX);
     double stride = s->steps > 1 ? (last - first) / (s->steps - 1) : 0.0;
     s->log_alpha[0] = 0.0;
     for (int32_t n = 1; n <= s->steps; n++) take_beta(s, n, first + stride * (n - 1));
@@ -79,10 +81,9 @@ void pal_schedule_cosine(pal_schedule *s)
 pal_status pal_schedule_vp(pal_schedule *s, double beta_min, double beta_max, double cut, pal_error *err)
 {
     if (!(beta_min > 0.0 && beta_min <= beta_max && beta_max <= 1000.0))
-        return pal_fail(err, PAL_E_OPTION, "beta-min must lie above 0 and at most at beta-max, that at most at 1000",
+        return pal_fail(err, PAL_E_OPTION, "beta-min must be above 0 and at most beta-max, and beta-max at most 1000",
                         SIZE_MAX);
-    if (!(cut >= 1e-6 && cut < 1.0))
-        return pal_fail(err, PAL_E_OPTION, "the cut must lie between 1e-6 and 1", SIZE_MAX);
+    if (!(cut >= 1e-6 && cut < 1.0)) return pal_fail(err, PAL_E_OPTION, "the cut must be between 1e-6 and 1", SIZE_MAX);
     *s = (pal_schedule){.beta_min = beta_min, .beta_max = beta_max, .min_time = cut};
     return PAL_OK;
 }
@@ -97,14 +98,14 @@ static double log_alpha_at(const pal_schedule *s, double time)
     if (below < 0) below = 0;
     if (below > s->steps - 1) below = s->steps - 1;
     double part = n - below, low = s->log_alpha[below], high = s->log_alpha[below + 1];
-    /* n / N times N need not be n to the last bit: a step means its own entry. */
+    /* n / N times N may differ from n in the last bits; the time of a step must give exactly its entry. */
     if (part > 1.0 - 1e-9) return high;
     return part < 1e-9 ? low : low + part * (high - low);
 }
 
 static double time_of(const pal_schedule *s, double log_alpha)
 {
-    if (!s->steps) { /* the root of half_rise t^2 + beta_min t = -log alpha that does not cancel */
+    if (!s->steps) { /* the root of half_rise t^2 + beta_min t = -log alpha, in the form without cancellation */
         double half_rise = 0.5 * (s->beta_max - s->beta_min), c = -log_alpha;
         double time = 2.0 * c / (s->beta_min + sqrt(s->beta_min * s->beta_min + 4.0 * half_rise * c));
         return time < 1.0 ? time : 1.0;

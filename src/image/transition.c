@@ -1,12 +1,13 @@
-/* transition.c - Gaussian steps of the reverse process, with the originals' clipping.
+/* transition.c - Gaussian steps of the reverse process, with the clipping of the published code.
  *
- * Clipping as in the published code of Analytic-DPM and of its extension (Bao et al. 2022a, b):
- * - x0 to [-1, 1] before it enters the mean; -ddpm then takes the mean from x0 and x_t, -ddim from x0 and the eps that
- *   belongs to it and to x_t, which is our own choice and not theirs for certain.  (With the eps that was predicted, x0 and eps no longer make x_t: where much is clipped,
- *   as with bright pictures at the first steps, the state left its law and came to nothing.)
- * - the covariance of x0 to [0, 1];
- * - the standard deviation of the last step that has noise to `clip_pixel` 2 / 255 sqrt(pi / 2), which bounds the mean
- *   absolute noise by that many grey levels. */
+ * Clipping follows the published code of Analytic-DPM and of its extension (Bao et al. 2022a, b):
+ * - x0 is clipped to [-1, 1] before it enters the mean.  -ddpm then computes the mean from x0 and x_t, -ddim from x0
+ *   and the eps that fits x0 and x_t.  The latter is our choice; the published code does not do this as far as we know.
+ *   (With the predicted eps, x0 and eps no longer give x_t: where much is clipped, as in bright pictures at the first
+ *   steps, the state diverged from its distribution.)
+ * - The covariance of x0 is clipped to [0, 1].
+ * - The standard deviation of the last step that has noise is limited to `clip_pixel` 2 / 255 sqrt(pi / 2), which
+ *   limits the mean absolute noise to that many grey levels. */
 #include "transition.h"
 
 #include <math.h>
@@ -67,7 +68,7 @@ pal_variance_fn *pal_variance_of(pal_image_sampler sampler)
     }
 }
 
-/* The bound of the last noise; none elsewhere. */
+/* Bounds the variance of the last step that has noise; other steps have no bound. */
 static double greatest_variance(const pal_denoise *d)
 {
     if (d->at + 2 != d->options.steps || !(d->options.clip_pixel > 0.0)) return INFINITY;

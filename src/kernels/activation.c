@@ -1,7 +1,6 @@
-/* activation.c - the gate of a SwiGLU network (Shazeer, "GLU variants improve transformer", 2020), and the
- * addition of a residual.
+/* activation.c - SwiGLU (Shazeer, "GLU variants improve transformer", 2020) and the addition of a residual.
  *
- * Where exp(-gate) overflows, gate / inf is the zero that the function tends to. */
+ * If exp(-gate) overflows, gate / inf is 0, which is the limit of the function. */
 #include "kernels.h"
 #include "exp_lanes.h"
 

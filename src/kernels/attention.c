@@ -1,15 +1,15 @@
 /* attention.c - softmax attention, one head and up to four rows at a time.
  *
- * Three steps: scores of the keys, softmax over what each row sees, weighted sum of the values.  Only the scores of the
- * rows at work are ever in memory; attention_rows.h says which places they are.
+ * It has three steps: scores of the keys, softmax over what each row sees, weighted sum of the values.  Memory holds
+ * the scores only of the rows that are being computed; attention_rows.h chooses the places.
  *
- * Keys lie in panels, eight side by side, so that a lane is a key and a score is accumulated in index order like
- * any product; values are read row by row, a lane is an element.  Scores beyond what a row sees are computed with
- * their panel and never looked at. */
+ * Keys are stored in panels of eight, so a lane is a key and a score is accumulated in index order like any product.
+ * Values are read row by row, so a lane is an element.  Scores of places that a row does not see are computed with
+ * their panel and never used. */
 #include "attention_rows.h"
 #include "exp_lanes.h"
 
-/* The end of a row that does not fill the lanes. */
+/* The maximum over the end of a row that does not fill the lanes. */
 static inline float max_tail(float top, const float *score, int from, int keys)
 {
     for (int j = from; j < keys; j++) top = score[j] > top ? score[j] : top;
@@ -32,7 +32,7 @@ static inline void scale_tail(float *score, float inverse, int from, int keys)
 
 /* ---- reference ---------------------------------------------------------- */
 
-/* A key or a value: `step` floats from one element to the next. */
+/* A key or a value; its elements are `step` floats apart. */
 typedef struct {
     const float *x;
     size_t step;
@@ -97,18 +97,18 @@ PAL_REFERENCE static void attention_ref(const pal_attention *a)
 
 /* ---- vectors ------------------------------------------------------------- */
 
-/* How many panels of keys, or groups of eight elements, go with so many rows: together eight registers of sums,
- * enough of them that one addition need not wait for another. */
+/* The number of panels of keys, or of groups of eight elements, for a number of rows.  Together they use eight
+ * registers of sums, enough that one addition does not wait for another. */
 #define PAL_GROUPS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
 #define PAL_MAX_GROUPS    4
 
-/* Steps stand in the engine once, though both ways through the places call them. */
+/* Keeps one copy of each step in the engine, although both attend_below and attend_sets call it. */
 #define PAL_ONCE __attribute__((noinline))
 
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-/* Scores of `groups` panels of eight keys by `count` queries, both constant. */
+/* Computes scores for `groups` panels of eight keys and `count` queries; both are constants. */
 PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, int at, const int count, const int groups)
 {
     v128_t sum[PAL_ATTENTION_ROWS][PAL_MAX_GROUPS][2], scale = wasm_f32x4_splat(a->scale);
@@ -186,7 +186,7 @@ PAL_ONCE static void softmax_simd128(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* Elements d .. d + 8 * groups of `count` outputs (both constant). */
+/* Computes elements d .. d + 8 * groups of `count` outputs; both are constants. */
 PAL_INLINE void mix_keys_simd128(const attention_rows *a, int row, int d, const float *v, int at, int keys,
                                  const int count, const int groups)
 {
@@ -243,7 +243,7 @@ static void attention_simd128(const pal_attention *a)
 
 #define PAL_AVX2_INLINE __attribute__((always_inline)) PAL_AVX2 static inline
 
-/* Scores of `groups` panels of eight keys by `count` rows, both constant. */
+/* Computes scores for `groups` panels of eight keys and `count` rows; both are constants. */
 PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, int at, const int count,
                                        const int groups)
 {
@@ -308,7 +308,7 @@ PAL_AVX2 static void softmax_avx2(float *score, int keys)
     scale_tail(score, inverse, whole, keys);
 }
 
-/* Elements d .. d + 8 * groups of `count` outputs (both constant). */
+/* Computes elements d .. d + 8 * groups of `count` outputs; both are constants. */
 PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int row, int d, const float *v, int at, int keys,
                                    const int count, const int groups)
 {

@@ -1,10 +1,10 @@
-/* attention_rows.h - the way of attention through heads, rows and the places that they see (internal to kernels/).
+/* attention_rows.h - attention's loops over heads, rows and the places that each row sees (internal to kernels/).
  *
- * Up to four rows of heads that share keys are at work at once.  Rows that see all places below some place, as in causal
- * and bidirectional attention, take the short way.  The others skip panels that none of the rows at work sees: scores of
- * the panels that are left stand one behind the other, place j still in lane j % 8.  In a panel that is seen in part,
- * scores of places that a row does not see are computed and replaced by -infinity, whose exponential is an exact 0;
- * their values are never read. */
+ * Up to four rows of heads that share keys are computed together.  If each of them sees all places below some place, as
+ * in causal and bidirectional attention, attend_below handles them.  Otherwise attend_sets skips panels that none of
+ * the rows sees.  The scores of the remaining panels are contiguous, and place j stays in lane j % 8.  If a row sees
+ * only part of a panel, the scores of the other places are computed too, then replaced by -infinity, whose exponential
+ * is exactly 0; the values of those places are never read. */
 #ifndef PAL_ATTENTION_ROWS_H
 #define PAL_ATTENTION_ROWS_H
 
@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Up to four rows of one head, and their keys and values. */
+/* Up to four rows of one head (or of heads that share keys), and their keys and values. */
 typedef struct {
     int count;
     const float *q[PAL_ATTENTION_ROWS]; /* [head_dim] each */
@@ -21,22 +21,22 @@ typedef struct {
     float *score[PAL_ATTENTION_ROWS];   /* [capacity] each */
     const pal_seen *seen[PAL_ATTENTION_ROWS];
     const float *own_k[PAL_ATTENTION_ROWS],
-        *own_v[PAL_ATTENTION_ROWS];        /* [head_dim] each, where a row has an own place */
+        *own_v[PAL_ATTENTION_ROWS];        /* [head_dim] each; only for rows that have an own place */
     const float *bias[PAL_ATTENTION_ROWS]; /* [places] each; NULL: none */
     const float *k;                        /* [capacity / 8, head_dim, 8] */
-    const float *v;                        /* [places], v_stride floats apart */
+    const float *v;                        /* [places], rows v_stride floats apart */
     size_t v_stride;
     int head_dim;
     float scale;
 } attention_rows;
 
-/* The steps of a variant. */
+/* The steps of attention, as one variant implements them. */
 typedef struct {
-    /* Scores of `panels` panels of keys that follow each other at k, for all rows, from their score `at` on. */
+    /* Computes scores for `panels` contiguous panels of keys at k, for all rows, and stores them from index `at` on. */
     void (*scores)(const attention_rows *a, const float *k, int at, int panels);
     void (*softmax)(float *score, int keys);
-    /* Adds the values of `keys` places that follow each other at v, weighted by the scores from `at` on, to y of rows
-     * row .. row + count. */
+    /* Adds the values of `keys` consecutive places at v, weighted by the scores from index `at` on, to y of rows row ..
+     * row + count. */
     void (*mix)(const attention_rows *a, int row, int count, const float *v, int at, int keys);
 } attention_steps;
 
@@ -63,13 +63,13 @@ static void attend_below(const attention_rows *a, const attention_steps *steps)
 
 /* ---- rows that see sets of places ---------------------------------------- */
 
-/* The first place beyond all that a row sees. */
+/* The first place after all places that a row sees. */
 static int seen_end(const pal_seen *s)
 {
     return s->own < s->below ? s->below : s->own + 1;
 }
 
-/* Which places of a panel a row sees, a bit each. */
+/* Which places of a panel a row sees, one bit per place. */
 static unsigned bits_of(const pal_seen *s, int panel)
 {
     const int below = s->below - panel * PAL_PANEL, own = s->own - panel * PAL_PANEL;
@@ -90,7 +90,7 @@ static bool any_sees(const attention_rows *a, int panel)
     return bits != 0;
 }
 
-/* Whether all rows see the same places of a panel, and none its own key there. */
+/* Whether all rows see the same places of a panel, and none of them has its own key there. */
 static bool all_see(const attention_rows *a, int panel, unsigned bits)
 {
     bool same = true;
@@ -98,7 +98,7 @@ static bool all_see(const attention_rows *a, int panel, unsigned bits)
     return same;
 }
 
-/* What the keys in k do not say of a panel's scores: the own key, the bias, and what a row does not see. */
+/* Completes a panel's scores with what k does not contain: the own key, the bias, and -infinity for unseen places. */
 static void finish_scores(const attention_rows *a, int r, int panel, int at)
 {
     const pal_seen *s = a->seen[r];
@@ -116,11 +116,11 @@ static void finish_scores(const attention_rows *a, int r, int panel, int at)
             score[j] += a->bias[r][panel * PAL_PANEL + j];
 }
 
-/* Scores of the panels that some row sees, one behind the other; returns how many scores there are. */
+/* Computes scores for the panels that any row sees, without gaps; returns the number of scores per row. */
 static int score_sets(const attention_rows *a, int panels, const attention_steps *steps)
 {
     int at = 0;
-    for (int panel = 0, run; panel < panels; panel += run + 1) { /* the panel behind a run is seen by nobody */
+    for (int panel = 0, run; panel < panels; panel += run + 1) { /* no row sees the panel after a run */
         for (run = 0; panel + run < panels && any_sees(a, panel + run);) run++;
         if (!run) continue;
         steps->scores(a, a->k + (size_t)panel * PAL_PANEL * (size_t)a->head_dim, at, run);
@@ -130,7 +130,7 @@ static int score_sets(const attention_rows *a, int panels, const attention_steps
     return at;
 }
 
-/* Values of a panel's places in `bits`, as they follow each other; a row's own value where it has one there. */
+/* Adds the values of a panel's places in `bits`, run by run; at its own place a row uses its own value. */
 static void mix_panel(const attention_rows *a, int row, int count, int panel, int at, unsigned bits,
                       const attention_steps *steps)
 {
@@ -177,7 +177,7 @@ static void attend_sets(const attention_rows *a, const attention_steps *steps)
 
 /* ---- heads and rows ------------------------------------------------------ */
 
-/* Head `head` of row `row` of the call becomes row a->count. */
+/* Makes head `head` of row `row` of the call row a->count. */
 static void take_row(attention_rows *a, const pal_attention *call, int row, int head)
 {
     const size_t i = (size_t)row, head_dim = (size_t)call->head_dim;
@@ -205,7 +205,7 @@ static void attend_rows(const attention_rows *a, const attention_steps *steps)
         attend_below(a, steps);
 }
 
-/* Rows of all heads that share keys are taken together, so that one row of a grouped model fills a tile. */
+/* Rows of all heads that share keys are taken together, so that one row of a grouped model can fill a tile. */
 static void attend(const pal_attention *call, const attention_steps *steps)
 {
     const int group = call->heads / call->kv_heads;

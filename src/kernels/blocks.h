@@ -1,7 +1,7 @@
-/* blocks.h - blocks of quantised weights, read byte by byte (internal to kernels/).
+/* blocks.h - reads blocks of quantised weights byte by byte (internal to kernels/).
  *
- * A block starts with its scale as a half float, little endian; tensors are aligned in the file, blocks
- * (34 and 18 bytes) are not. */
+ * A block starts with its scale as a half float, little endian.  Tensors are aligned in the file, blocks (34 and 18
+ * bytes) are not. */
 #ifndef PAL_BLOCKS_H
 #define PAL_BLOCKS_H
 
@@ -16,14 +16,14 @@ enum {
     PAL_Q4_0_BYTES = PAL_SCALE_BYTES + PAL_BLOCK / 2
 };
 
-/* K blocks: elements, and bytes of the packed scales of Q4_K and Q5_K. */
+/* K blocks: elements per block, and bytes of the packed scales of Q4_K and Q5_K. */
 enum {
     PAL_SUPER = 256,
     PAL_SUPER_SCALES = 12,
     PAL_Q6_K_BYTES = PAL_SUPER / 2 + PAL_SUPER / 4 + PAL_SUPER / 16 + PAL_SCALE_BYTES
 };
 
-/* A half float at any address. */
+/* Loads a half float from any address. */
 static inline uint16_t pal_load_u16(const unsigned char *bytes)
 {
     return (uint16_t)(bytes[0] | bytes[1] << 8);
@@ -42,8 +42,8 @@ static inline void pal_unpack_q8_0(int8_t q[PAL_BLOCK], const unsigned char *blo
     memcpy(q, block + PAL_SCALE_BYTES, PAL_BLOCK);
 }
 
-/* Eight nibbles at a time, each alone in its byte: with the top bit set, 8 can be subtracted from all without
- * borrowing from a neighbour. */
+/* Unpacks eight nibbles, each to its own byte.  With the top bit of every byte set, 8 can be subtracted from all bytes
+ * at once without a borrow from the next byte. */
 static inline void pal_unpack_nibbles(int8_t q[8], uint64_t nibbles)
 {
     const uint64_t ones = 0x0101010101010101u;
@@ -61,20 +61,21 @@ static inline void pal_unpack_q4_0(int8_t q[PAL_BLOCK], const unsigned char *blo
     }
 }
 
-/* Element i of a block whose low nibbles are the elements 0..15. */
+/* Element i of a block whose low nibbles are elements 0..15 and whose high nibbles are elements 16..31. */
 static inline int pal_nibble_at(const unsigned char *bytes, int i)
 {
     return i < PAL_BLOCK / 2 ? bytes[i] & 15 : bytes[i - PAL_BLOCK / 2] >> 4;
 }
 
-/* The fifth bit of element i, in its place, is bit i of four bytes. */
+/* The fifth bit of element i, shifted to its position in the value; it is bit i of four bytes. */
 static inline int pal_fifth_bit(const unsigned char *bytes, int i)
 {
     return (bytes[i / 8] >> i % 8 & 1) << 4;
 }
 
-/* Eight scales and eight minima of 6 bits in 12 bytes: the first four of each in the low bits of bytes 0..3 and
- * 4..7, of the last four the low nibbles in bytes 8..11 and the rest above the first ones. */
+/* Eight scales and eight minima of 6 bits are packed in 12 bytes.  The first four of each are the low 6 bits of bytes
+ * 0..3 and 4..7.  The last four have their low nibbles in bytes 8..11 and their upper two bits in the top bits of bytes
+ * 0..7. */
 static inline int pal_super_scale(const unsigned char *s, int i)
 {
     return i < 4 ? s[i] & 63 : (s[i + 4] & 15) | (s[i - 4] >> 6) << 4;

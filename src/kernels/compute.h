@@ -1,8 +1,8 @@
-/* compute.h - what a network is computed with: all that nn/ and arch/ are handed beside weights and work space
+/* compute.h - the context of a computation: what functions of nn/ and arch/ need besides weights and scratch memory
  * (internal).
  *
- * Whoever runs a network holds one (a runner of texts or of pictures, a sequence), made from the model when it is laid
- * out.  A model is shared and const, a compute context is not: it belongs to one evaluation at a time. */
+ * Each runner of texts or pictures and each sequence has its own, made from the model.  A model is shared and const; a
+ * compute context is not: only one evaluation at a time may use it. */
 #ifndef PAL_COMPUTE_H
 #define PAL_COMPUTE_H
 
@@ -10,8 +10,8 @@
 
 typedef struct {
     const pal_kernels *kernels; /* the model's */
-    /* Here will hang the team of threads of whoever runs the network: functions of nn/ and arch/ will share out rows,
-     * panels and heads to it.  Until then everything runs on the caller's thread. */
+    /* A thread pool will be added here: functions of nn/ and arch/ will distribute rows, panels and heads to its
+     * threads.  Until then everything runs on the caller's thread. */
 } pal_compute;
 
 #endif

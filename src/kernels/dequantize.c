@@ -1,8 +1,8 @@
-/* dequantize.c - weights of every tensor type to f32; not for inner loops.
+/* dequantize.c - converts weights of every tensor type to f32; not for inner loops.
  *
- * The blocks are ggml's (ggml-common.h; for the 6-bit scales ggml-quants.c, get_scale_min_k4).  The products are
- * taken in the order in which the `gguf` Python package takes them: the two levels of a scale first, then the
- * integer, then the minimum is subtracted or added; so the bits are equal (tests/golden/dequantize.bin). */
+ * The blocks are ggml's (ggml-common.h; for the 6-bit scales ggml-quants.c, get_scale_min_k4).  Products are computed
+ * in the order of the `gguf` Python package: the two levels of a scale first, then the integer; then the minimum is
+ * subtracted or added.  So the bits are equal (tests/golden/dequantize.bin). */
 #include "blocks.h"
 #include "../core/tensor_type.h"
 
@@ -11,7 +11,7 @@ static void dequantize_f16(float *x, const unsigned char *w, size_t count)
     for (size_t i = 0; i < count; i++) x[i] = pal_f16_to_f32(pal_load_u16(w + 2 * i));
 }
 
-/* The upper half of a float. */
+/* A bf16 is the upper half of a float. */
 static void dequantize_bf16(float *x, const unsigned char *w, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -63,7 +63,7 @@ static void dequantize_q5_1(float *x, const unsigned char *w)
 
 /* ---- blocks of 256 ------------------------------------------------------ */
 
-/* { f16 scale, scale of minima; scales; [high: 32 bytes, bit p belongs to part p]; nibbles, 32 bytes for two parts } */
+/* { f16 scale, scale of minima; scales; [high: 32 bytes, bit p for part p]; nibbles, 32 bytes for two parts } */
 static void dequantize_super(float *x, const unsigned char *w, const unsigned char *high, const unsigned char *nibbles)
 {
     for (int part = 0; part < PAL_SUPER / PAL_BLOCK; part++) {
@@ -89,7 +89,7 @@ static void dequantize_q5_k(float *x, const unsigned char *w)
     dequantize_super(x, w, high, high + PAL_BLOCK);
 }
 
-/* { 128 bytes of nibbles, 64 of upper pairs of bits, int8 scales of 16 elements each, f16 scale } */
+/* { 128 bytes of nibbles, 64 bytes of pairs of upper bits, int8 scales of 16 elements each, f16 scale } */
 static void dequantize_q6_k(float *x, const unsigned char *w)
 {
     float scale = pal_block_scale(w + 208);

@@ -1,7 +1,7 @@
 /* exp_lanes.h - pal_expf in every lane of a register (internal to kernels/).
  *
- * The recipe and its constants are in core/math.h; the lines below are its lines in its order, so each lane
- * has the bits that pal_expf would return. */
+ * core/math.h lists the steps and constants.  The lines below follow them in the same order, so each lane has the bits
+ * that pal_expf would return. */
 #ifndef PAL_EXP_LANES_H
 #define PAL_EXP_LANES_H
 

@@ -1,4 +1,4 @@
-/* expand.c - kept keys and values (arch/cache.h) back to f32. */
+/* expand.c - converts cached keys and values (arch/cache.h) back to f32. */
 #include "blocks.h"
 #include "lanes.h"
 
@@ -32,7 +32,7 @@ static void expand_f16_simd128(float *x, const uint16_t *half, size_t count)
     expand_f16_ref(x + i, half + i, count - i);
 }
 
-/* Eight integers times their scales, or all times one. */
+/* Multiplies eight integers by eight scales, or all by one. */
 PAL_INLINE void expand_eight_simd128(float *x, const int8_t *q, const v128_t scale[2])
 {
     v128_t wide = wasm_i16x8_load8x8(q);

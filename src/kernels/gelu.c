@@ -1,7 +1,7 @@
 /* gelu.c - GELU in its tanh form (Hendrycks and Gimpel, "Gaussian error linear units", 2016).
  *
- * 0.5 x (1 + tanh u) = x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3): one exponential, and no cancellation
- * for negative x.  Where e^-2u overflows, x / inf is the zero that the function tends to. */
+ * 0.5 x (1 + tanh u) = x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3).  This form needs one exponential and
+ * does not cancel for negative x.  If e^-2u overflows, x / inf is 0, which is the limit of the function. */
 #include "kernels.h"
 #include "exp_lanes.h"
 

@@ -1,7 +1,7 @@
-/* group_norm.c - what GroupNorm (nn/group_norm.c) is made of, and SiLU.
+/* group_norm.c - the steps of GroupNorm (nn/group_norm.c), and SiLU.
  *
- * Pictures are [places, channels], so a lane is a channel and nothing is summed across: each channel's sum runs over
- * the places in order, and groups are put together from channels afterwards, whatever their width. */
+ * Pictures are [places, channels], so a lane is a channel and lanes are never summed.  Each channel's sum runs over the
+ * places in order; nn/group_norm.c then combines channels to groups of any width. */
 #include "kernels.h"
 #include "exp_lanes.h"
 
@@ -10,7 +10,7 @@ static inline float silu_of(float x)
     return x / (1.0f + pal_expf(-x));
 }
 
-/* Columns from .. dim - 1, one by one: the reference, and what does not fill a register. */
+/* Sums columns from .. dim - 1 one by one: the reference, and the columns that do not fill a register. */
 static inline void sums_from(float *sum, const float *x, int n, int dim, int from)
 {
     for (int c = from; c < dim; c++) sum[c] = 0.0f;
@@ -70,9 +70,9 @@ PAL_REFERENCE static void silu_ref(float *x, size_t count)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-enum { MAX_GROUPS = 8 }; /* registers of columns taken together, so that one addition need not wait for another */
+enum { MAX_GROUPS = 8 }; /* registers of columns summed together, so that one addition does not wait for another */
 
-/* 4 * groups (a constant) columns from x on. */
+/* Sums 4 * groups columns from x on; groups is a constant. */
 PAL_INLINE void sums_simd128(float *sum, const float *x, int n, int dim, const int groups)
 {
     v128_t s[MAX_GROUPS];
@@ -155,7 +155,7 @@ static void silu_simd128(float *x, size_t count)
 
 enum { MAX_GROUPS = 8 };
 
-/* 8 * groups (a constant) columns from x on. */
+/* Sums 8 * groups columns from x on; groups is a constant. */
 PAL_AVX2_INLINE void sums_avx2(float *sum, const float *x, int n, int dim, const size_t groups)
 {
     __m256 s[MAX_GROUPS];

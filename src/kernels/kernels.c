@@ -1,4 +1,4 @@
-/* kernels.c - fills the kernel table; the only place that asks the CPU. */
+/* kernels.c - fills the kernel table; the only file that queries the CPU. */
 #include "kernels.h"
 #include "lanes.h"
 #include "../core/tensor_type.h"
@@ -6,8 +6,8 @@
 #if defined(PAL_HAVE_AVX2)
 #include <cpuid.h>
 
-/* __builtin_cpu_supports also asks whether the system saves the wide registers, but clang 14 does not know
- * F16C by name: CPUID leaf 1 has it. */
+/* __builtin_cpu_supports also checks that the system saves the wide registers, but clang 14 has no name for F16C there,
+ * so CPUID leaf 1 is read. */
 static bool has_avx2_and_f16c(void)
 {
     unsigned eax, ebx, ecx, edx;
@@ -25,10 +25,10 @@ unsigned pal_cpu_isa(void)
 {
     unsigned isa = PAL_ISA_REF;
 #if defined(PAL_HAVE_SIMD128)
-    isa |= PAL_ISA_SIMD128; /* a module that loaded was compiled for it */
+    isa |= PAL_ISA_SIMD128; /* a module that has loaded can use it */
 #endif
 #if defined(PAL_HAVE_RELAXED)
-    isa |= PAL_ISA_RELAXED; /* likewise; whether the engine computes it right, kernels/self_check.c finds out */
+    isa |= PAL_ISA_RELAXED; /* the same; kernels/self_check.c checks that the engine computes it correctly */
 #endif
 #if defined(PAL_HAVE_AVX2)
     if (has_avx2_and_f16c()) isa |= PAL_ISA_AVX2 | (has_vnni() ? PAL_ISA_VNNI : 0);

@@ -1,8 +1,8 @@
-/* lanes.h - what the kernel files share: which vector units the compiler can reach, and the one order in
- * which eight lanes become a number (internal to kernels/).
+/* lanes.h - what the kernel files share: the vector instruction sets that the compiler can use, and the fixed order in
+ * which eight lanes are summed (internal to kernels/).
  *
- * AVX2 code is compiled for single functions and chosen at run time; simd128 code exists where the whole
- * module is compiled for it, because a WebAssembly module with unknown instructions does not load at all. */
+ * AVX2 code is compiled for single functions and chosen at run time. simd128 code exists only if the whole module is
+ * compiled for it, because an engine refuses to load a WebAssembly module with unknown instructions. */
 #ifndef PAL_LANES_H
 #define PAL_LANES_H
 
@@ -14,7 +14,7 @@
 #include <wasm_simd128.h>
 #define PAL_HAVE_SIMD128 1
 #if defined(__wasm_relaxed_simd__)
-#define PAL_HAVE_RELAXED 1 /* beside simd128, never without it */
+#define PAL_HAVE_RELAXED 1 /* always together with simd128 */
 #endif
 #elif defined(__x86_64__)
 #include <immintrin.h>
@@ -22,20 +22,20 @@
 #define PAL_AVX2      __attribute__((target("avx2,f16c")))
 #endif
 
-/* As WebAssembly there is always a faster variant, and a reference is small: what is downloaded counts.  Elsewhere it may
- * be what runs. */
+/* In WebAssembly a faster variant always exists, so references are optimised for size, which is downloaded.  Elsewhere
+ * a reference may be the variant that runs. */
 #if defined(__wasm__)
 #define PAL_REFERENCE __attribute__((minsize))
 #else
 #define PAL_REFERENCE
 #endif
 
-/* x87 would keep intermediate results too precise, and with other bits. */
+/* x87 would keep extra precision in intermediate results and so give other bits. */
 _Static_assert(FLT_EVAL_METHOD == 0, "float expressions must be evaluated as float");
 
 enum { PAL_LANES = 8 };
 
-/* Every variant ends a sum along a row here, so that the order cannot drift apart. */
+/* Every variant ends a sum along a row with this function, so that the order is the same everywhere. */
 static inline float pal_sum_lanes(const float lane[PAL_LANES])
 {
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
@@ -43,7 +43,7 @@ static inline float pal_sum_lanes(const float lane[PAL_LANES])
 
 #if defined(PAL_HAVE_AVX2)
 
-/* pal_sum_lanes of one register. */
+/* pal_sum_lanes for one register. */
 PAL_AVX2 static inline float pal_sum_lanes_avx2(__m256 v)
 {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -51,7 +51,7 @@ PAL_AVX2 static inline float pal_sum_lanes_avx2(__m256 v)
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-/* Rows become columns: 32-bit element j of row i goes to element i of row j. */
+/* Transposes: 32-bit element j of row i becomes element i of row j. */
 PAL_AVX2 static inline void pal_transpose_avx2(__m256 row[8])
 {
     __m256 pair[8], quad[8];
@@ -75,12 +75,12 @@ PAL_AVX2 static inline void pal_transpose_avx2(__m256 row[8])
 #if defined(PAL_HAVE_SIMD128)
 
 #define PAL_INLINE __attribute__((always_inline)) static inline
-/* Loops over small arrays in registers, which left rolled would live in memory; and loops over columns, which
- * unrolled would let the compiler reorder the additions until nothing fits the registers any more. */
+/* PAL_UNROLL is for loops over small arrays, which are kept in registers only if the loop is unrolled.  PAL_ROLLED is
+ * for loops over columns: if they were unrolled, the compiler would reorder the additions and run out of registers. */
 #define PAL_UNROLL _Pragma("clang loop unroll(full)")
 #define PAL_ROLLED _Pragma("clang loop unroll(disable)")
 
-/* pal_sum_lanes of two registers, lanes 0..3 and 4..7. */
+/* pal_sum_lanes for two registers, lanes 0..3 and 4..7. */
 static inline float pal_sum_lanes_simd128(v128_t low, v128_t high)
 {
     v128_t s = wasm_f32x4_add(low, high);
@@ -88,7 +88,7 @@ static inline float pal_sum_lanes_simd128(v128_t low, v128_t high)
     return wasm_f32x4_extract_lane(wasm_f32x4_add(s, wasm_i32x4_shuffle(s, s, 1, 0, 3, 2)), 0);
 }
 
-/* Rows become columns: 32-bit element j of row i goes to element i of row j. */
+/* Transposes: 32-bit element j of row i becomes element i of row j. */
 static inline void pal_transpose_simd128(v128_t row[4])
 {
     v128_t a = wasm_i32x4_shuffle(row[0], row[1], 0, 4, 1, 5), b = wasm_i32x4_shuffle(row[0], row[1], 2, 6, 3, 7);
@@ -99,10 +99,10 @@ static inline void pal_transpose_simd128(v128_t row[4])
     row[3] = wasm_i64x2_shuffle(b, d, 1, 3);
 }
 
-/* Eight halves at any address to f32, elements 0..3 and 4..7.  With the half in the upper 16 bits an arithmetic shift
- * by 3 puts exponent and mantissa where a float has them and leaves the sign in place; the difference of the biases
- * is then multiplied in, which is exact and also right for subnormals.  Infinity and NaN, which weights hardly ever
- * are, get their exponent back. */
+/* Converts eight halves at any address to f32, elements 0..3 and 4..7.  With the half in the upper 16 bits, an
+ * arithmetic shift by 3 moves exponent and mantissa to their positions in a float and keeps the sign.  A multiplication
+ * then corrects the exponent bias; it is exact and also right for subnormals.  Infinity and NaN, which are rare in
+ * weights, need their exponent restored. */
 static inline void pal_load_f16_simd128(v128_t out[2], const void *halves)
 {
     const v128_t half = wasm_v128_load(halves), zero = wasm_i16x8_splat(0);

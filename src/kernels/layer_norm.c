@@ -1,12 +1,12 @@
 /* layer_norm.c - LayerNorm (Ba, Kiros and Hinton, "Layer normalization", 2016).
  *
- * Two passes, the second over what is left when the mean is taken off; both sums in eight lanes in every variant, the
- * tail of a row (dim not a multiple of 8) included. */
+ * It makes two passes; the second sums the squares of what is left after subtracting the mean.  Every variant sums in
+ * eight lanes, also in the tail of a row (dim not a multiple of 8). */
 #include "kernels.h"
 #include "lanes.h"
 #include "../core/math.h"
 
-/* The ends of the two sums, from what is in the lanes. */
+/* The ends of the two sums: they continue from the sums in the lanes. */
 static inline float mean_of(float lane[PAL_LANES], const float *x, int from, int dim)
 {
     for (int i = from; i < dim; i++) lane[i % PAL_LANES] += x[i];

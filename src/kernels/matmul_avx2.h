@@ -1,7 +1,7 @@
 /* matmul_avx2.h - what the quantised products on panels share on x86 (internal to kernels/).
  *
- * One 256-bit register is four columns of a panel's eight rows, a 32-bit lane is an output; activations are
- * broadcast four bytes at a time.  Panels are read as they lie, for any number of rows of activations. */
+ * One 256-bit register holds four columns of a panel's eight rows; each 32-bit lane is one output.  Activations are
+ * broadcast four bytes at a time.  Panels are read in place, for any number of rows of activations. */
 #ifndef PAL_MATMUL_AVX2_H
 #define PAL_MATMUL_AVX2_H
 
@@ -14,9 +14,9 @@
 #define PAL_AVX2_INLINE __attribute__((always_inline)) PAL_AVX2 static inline
 #define PAL_VNNI_INLINE __attribute__((always_inline)) PAL_VNNI static inline
 
-enum { PAL_MAX_ROWS = 8 }; /* of activations, taken together */
+enum { PAL_MAX_ROWS = 8 }; /* of activations, computed together */
 
-/* Columns 4g .. 4g+3 of a block of row i of the activations, eight times. */
+/* Columns 4g .. 4g+3 of a block of row i of the activations, in all eight lanes. */
 PAL_AVX2_INLINE __m256i pal_four_columns_avx2(const pal_product *p, int i, size_t block, size_t g)
 {
     int32_t four;

@@ -1,6 +1,6 @@
-/* matmul_bf16.c - f32 activations by bf16 weights: the upper halves of floats, widened on their way, exactly.
+/* matmul_bf16.c - f32 activations by bf16 weights.  A bf16 is the upper half of a float, so widening is exact.
  *
- * The sums are those of matmul_float.c: over columns in index order, a lane is an output. */
+ * The sums are those of matmul_float.c: over columns in index order, one output per lane. */
 #include "matmul_avx2.h"
 #include "matmul_simd128.h"
 
@@ -14,7 +14,7 @@ static inline float load_bf16(const unsigned char *w)
     return value;
 }
 
-/* Rows from..to; those beyond the last panel lie as in the file. */
+/* Computes rows from..to; those after the last panel are stored as in the file. */
 static void multiply_rows(const pal_product *p, int from, int to)
 {
     const size_t cols = (size_t)p->cols;
@@ -38,7 +38,7 @@ PAL_REFERENCE static void matmul_bf16_ref(const pal_product *p)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-/* Rows i .. i + count of activations by a panel. */
+/* Multiplies rows i .. i + count of the activations by a panel. */
 PAL_INLINE void panel_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t zero = wasm_i16x8_splat(0);

@@ -1,9 +1,9 @@
 /* matmul_float.c - f32 activations by f32 or f16 weights, eight rows of weights at a time.
  *
- * An output is the sum over columns in index order, each product rounded before it is added.  That order leaves a
- * vector unit nothing to do along a row, so a lane is an output: a panel holds the columns of eight rows, and each
- * column is multiplied by one activation.  f16 weights are converted, exactly: on their way where they are read
- * once, else into a tile of up to 256 columns (8 KB), which serves all rows of activations. */
+ * An output is the sum over columns in index order, and each product is rounded before it is added.  A vector unit
+ * cannot speed up that order along a row, so a lane is an output: a panel holds the columns of eight rows, and each
+ * column is multiplied by one activation. f16 weights are converted exactly.  If they are used once, they are converted
+ * as they are loaded, otherwise into a tile of up to 256 columns (8 KB) that serves all rows of activations. */
 #include "matmul_avx2.h"
 #include "matmul_simd128.h"
 
@@ -25,7 +25,7 @@ static inline float load_f16(const unsigned char *w, size_t index)
 
 typedef float load_fn(const unsigned char *w, size_t index);
 
-/* Row i of the activations by the columns of eight rows of weights. */
+/* Multiplies row i of the activations by the columns of eight rows of weights. */
 static inline void multiply_panel(const pal_product *p, size_t start, int row, int i, load_fn *load)
 {
     const float *x = p->x + (size_t)i * (size_t)p->cols;
@@ -35,7 +35,7 @@ static inline void multiply_panel(const pal_product *p, size_t start, int row, i
     memcpy(p->y + (size_t)i * p->y_stride + row, sum, sizeof sum);
 }
 
-/* The rows behind the last panel, which lie as in the file. */
+/* Computes the rows after the last panel, which are stored as in the file. */
 static inline void multiply_rest(const pal_product *p, load_fn *load)
 {
     const size_t cols = (size_t)p->cols;
@@ -69,12 +69,12 @@ PAL_REFERENCE static void matmul_f16_ref(const pal_product *p)
 
 enum { FLOAT_TILE_COLS = 256 };
 
-/* f16 weights as f32, columns of eight rows. */
+/* f16 weights converted to f32: columns of eight rows. */
 typedef struct {
     alignas(32) float w[FLOAT_TILE_COLS][PAL_PANEL];
 } float_tile;
 
-/* Columns first .. first + cols of eight rows from `row`; w: their weights, in f32 or, if half, f16. */
+/* Columns first .. first + cols of the eight rows from `row`; w: their weights, in f16 if `half`, otherwise in f32. */
 typedef struct {
     const void *w;
     bool half;
@@ -85,7 +85,7 @@ typedef struct {
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-/* Adds a span to the outputs of `count` (a constant up to 4) rows of activations from i on. */
+/* Adds a span to the outputs of `count` rows of activations from i on; count is a constant up to 4. */
 PAL_INLINE void span_rows(const pal_product *p, const float_span *s, int i, const int count, const bool half)
 {
     v128_t sum[PAL_TILE_ROWS][2];
@@ -124,7 +124,7 @@ static void span_all_rows(const pal_product *p, const float_span *s)
     }
 }
 
-/* One panel of f16 weights for many rows of activations. */
+/* Multiplies one panel of f16 weights by many rows of activations. */
 static void half_panel_simd128(const pal_product *p, const unsigned char *panel, int row)
 {
     float_tile t;
@@ -165,7 +165,7 @@ static void matmul_f16_simd128(const pal_product *p)
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-/* Adds a span to the outputs of `count` (a constant up to 8) rows of activations from i on. */
+/* Adds a span to the outputs of `count` rows of activations from i on; count is a constant up to 8. */
 PAL_AVX2_INLINE void span_rows_avx2(const pal_product *p, const float_span *s, int i, const int count, const bool half)
 {
     __m256 sum[PAL_MAX_ROWS];

@@ -1,24 +1,24 @@
 /* matmul_parts.c - 8-bit activations by weights with small scales and minima: Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K.
  *
- * A value is scale * q + minimum, with a scale for every 32 columns (Q6_K: 16), two levels multiplied first.  Such a
- * part adds (float)(exact dot of the integers) * (scale * activation scale), and where the type has minima then
- * (float)(exact sum of the activations' integers) * (minimum * activation scale); the minimum of K blocks, which they
- * subtract, is taken with its sign turned. */
+ * A value is scale * q + minimum.  Every 32 columns (Q6_K: 16) have a scale; if it has two levels, they are multiplied
+ * first.  Such a part adds (float)(exact dot of the integers) * (scale * activation scale).  If the type has minima, it
+ * then adds (float)(exact sum of the activations' integers) * (minimum * activation scale).  K blocks subtract their
+ * minimum, so its sign is inverted here. */
 #include "matmul_parts.h"
 #include "matmul_avx2.h"
 #include "matmul_simd128.h"
 #include "../core/tensor_type.h"
 
-/* What the multiplication of a type needs: integers from 0 up and a minimum; the same, 16 to be taken off; or integers
- * with a sign and two scales for 32 columns. */
+/* The form of a type's integers: unsigned with a minimum; unsigned with 16 to be subtracted; or signed, with two scales
+ * per 32 columns. */
 typedef enum { WITH_MINIMUM, WITH_OFFSET, SIGNED_HALVES } part_kind;
 
 /* ---- reference ---------------------------------------------------------- */
 
-/* A block of a row, decoded. */
+/* A decoded block of a row. */
 typedef struct {
     int8_t q[PAL_SUPER];
-    float scale[PAL_SUPER / 16]; /* of 16 columns each for SIGNED_HALVES, else of 32 */
+    float scale[PAL_SUPER / 16]; /* of 16 columns each for SIGNED_HALVES, otherwise of 32 */
     float minimum[PAL_SUPER / PAL_BLOCK];
 } row_parts;
 
@@ -82,7 +82,7 @@ PAL_REFERENCE static void decode_q6_k(row_parts *d, const unsigned char *block)
     for (int i = 0; i < PAL_SUPER; i++) d->q[i] = (int8_t)pal_q6_k_at(block, i);
 }
 
-/* At most 32 * 31 * 127 and 16 * 32 * 127: exact as float. */
+/* The magnitude is at most 32 * 31 * 127 or 16 * 32 * 127: exact as float. */
 static int32_t dot_of(const int8_t *w, const int8_t *x, int count)
 {
     int32_t dot = 0;
@@ -109,7 +109,7 @@ static float add_parts(float sum, const row_parts *d, part_kind kind, const int8
     return sum;
 }
 
-/* Rows from..to, in panels or as in the file. */
+/* Computes rows from..to, in panels or as in the file. */
 static void multiply_rows(const pal_product *p, const part_form *f, int from, int to)
 {
     const int cols = (int)pal_tensor_block(f->type), blocks = p->cols / cols;
@@ -161,10 +161,10 @@ PAL_EIGHT void unpack(pal_part_tile *t, int part, const unsigned char *panel, ui
     }
 }
 
-/* Multiplies all rows of activations by `parts` parts of a panel from part `first`; `row`: the panel's first row. */
+/* Multiplies all rows of activations by `parts` parts of a panel, from `first` on; `row`: the panel's first row. */
 typedef void tile_fn(const pal_part_tile *t, const pal_product *p, part_kind kind, int row, int first, int parts);
 
-/* Panels part by part: a tile's worth is unpacked, and multiplied while it is in the cache. */
+/* For every panel: unpacks as many parts as fill a tile, and multiplies them while they are in the cache. */
 PAL_EIGHT void run_part_tiles(const pal_product *p, tile_fn *multiply)
 {
     const part_form *f = form_of(p->type);
@@ -182,7 +182,7 @@ PAL_EIGHT void run_part_tiles(const pal_product *p, tile_fn *multiply)
     multiply_rows(p, f, pal_panel_rows(p->rows), p->rows);
 }
 
-/* The sum of the integers of a block of activations, exactly: bias is minus 8 times that. */
+/* The exact sum of the integers of a block of activations; bias is minus 8 times that sum. */
 static inline float activation_sum(const pal_product *p, int i, size_t at)
 {
     const int32_t sum = p->xq->bias[(size_t)i * ((size_t)p->cols / PAL_BLOCK) + at] / -8;
@@ -198,7 +198,7 @@ static inline float activation_scale(const pal_product *p, int i, size_t at)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-/* A part at work: dots of up to four rows of activations, by the low and the high four rows of weights. */
+/* The dots of one part: up to four rows of activations by the low and the high four rows of weights. */
 typedef struct {
     v128_t dot[PAL_TILE_ROWS][2];
     const int16_t *x[PAL_TILE_ROWS];
@@ -215,7 +215,7 @@ PAL_INLINE void add_pair(part_at_work *l, v128_t low, v128_t high, int pair, con
     }
 }
 
-/* Columns 4g .. 4g+3: 0 and 2 are the lower bytes of 16-bit lanes, 1 and 3 the upper ones. */
+/* Adds columns 4g .. 4g+3: 0 and 2 are the lower bytes of 16-bit lanes, 1 and 3 the upper bytes. */
 PAL_INLINE void add_group(part_at_work *l, const pal_u32x8 *words, int g, const int count, const part_kind kind)
 {
     const v128_t low = wasm_v128_load(words), high = wasm_v128_load((const char *)words + 16);
@@ -319,9 +319,9 @@ static void matmul_parts_simd128(const pal_product *p)
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-/* maddubs multiplies bytes without a sign by signed ones and adds neighbours in 16 bits; of signed weights it is given
- * the magnitude, and the activations with their sign.  Four of its results hold 16 columns of 8 rows: at most
- * 4 * 2 * 31 * 127 = 31496, or 4 * 2 * 32 * 127 = 32512, fits. */
+/* maddubs multiplies unsigned by signed bytes and adds neighbours in 16 bits.  For signed weights it gets their
+ * magnitudes, and activations with the weights' signs applied.  Four of its results cover 16 columns of 8 rows: at most
+ * 4 * 2 * 31 * 127 = 31496 or 4 * 2 * 32 * 127 = 32512, which fits. */
 PAL_AVX2_INLINE void half_dots_avx2(__m256i *dot, const pal_part_tile *t, const pal_product *p, int b, size_t at, int i,
                                     size_t half, const int count, const part_kind kind)
 {

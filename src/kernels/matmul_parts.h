@@ -1,18 +1,18 @@
 /* matmul_parts.h - panels of weights with small scales and minima, unpacked for vector units (internal to kernels/).
  *
  * A part is 32 columns of a row: all of a block of Q4_1, Q5_0 and Q5_1, an eighth of a K block.  Eight rows of a panel
- * are unpacked together, a row in each 32-bit lane, into a tile that stays in the first-level cache: bytes, one an
- * integer, four columns of eight rows side by side, and the scales as floats.  Where a panel block has what, in words
- * (four bytes of each row):
+ * are unpacked together, one row per 32-bit lane, into a tile that stays in the first-level cache.  The tile holds
+ * integers as bytes, four columns of eight rows side by side, and scales as floats.  The layout of a panel block, in
+ * words (four bytes of each row):
  *
  *   Q4_1  0: scale, minimum      1-4: nibbles as in Q4_0
  *   Q5_0  (scales before) 0: fifth bits, that of column 4g+k as bit g of byte k      1-4: nibbles
- *   Q5_1  0: scale, minimum      1: fifth bits, likewise      2-5: nibbles
+ *   Q5_1  0: scale, minimum      1: fifth bits as in Q5_0      2-5: nibbles
  *   Q4_K  0: scale, scale of minima      1-3: scales, minima      4-35: nibbles, eight words for two parts
  *   Q5_K  0-3: as Q4_K      4-11: fifth bits, bit p of a byte for part p      12-43: nibbles
  *   Q6_K  (scales before) 0-31: nibbles      32-47: upper pairs of bits      48-51: scales of 16 columns
  *
- * Written with the vectors of GCC and Clang: the same lines are AVX2 and simd128. */
+ * The code uses the vector extensions of GCC and Clang, so the same lines compile to AVX2 and to simd128. */
 #ifndef PAL_MATMUL_PARTS_H
 #define PAL_MATMUL_PARTS_H
 
@@ -39,8 +39,8 @@ enum { PAL_TILE_PARTS = 32, PAL_BLOCK_GROUPS = PAL_BLOCK / 4 };
 
 typedef struct {
     pal_u32x8 q[PAL_TILE_PARTS][PAL_BLOCK_GROUPS]; /* columns 4g .. 4g+3 of eight rows */
-    pal_f32x8 scale[PAL_TILE_PARTS][2];            /* of columns 0..15 and 16..31; of all where the type has only one */
-    pal_f32x8 minimum[PAL_TILE_PARTS];             /* what is added to scale * q */
+    pal_f32x8 scale[PAL_TILE_PARTS][2]; /* of columns 0..15 and 16..31; if the type has one scale for both, [0] only */
+    pal_f32x8 minimum[PAL_TILE_PARTS];  /* added to scale * q */
 } pal_part_tile;
 
 PAL_EIGHT_INLINE pal_u32x8 pal_word_at(const unsigned char *words, int index)
@@ -50,7 +50,7 @@ PAL_EIGHT_INLINE pal_u32x8 pal_word_at(const unsigned char *words, int index)
     return word;
 }
 
-/* The halves in the lower 16 bits as floats, by the recipe of pal_load_f16_simd128. */
+/* Converts the halves in the lower 16 bits to floats, as pal_load_f16_simd128 does. */
 PAL_EIGHT_INLINE pal_f32x8 pal_f32_of_halves(pal_u32x8 word)
 {
     pal_u32x8 bits = (pal_u32x8)((pal_i32x8)(word << 16) >> 3) & 0x8fffe000u;
@@ -64,7 +64,7 @@ PAL_EIGHT_INLINE pal_f32x8 pal_f32_of_ints(pal_u32x8 word)
     return __builtin_convertvector((pal_i32x8)word, pal_f32x8);
 }
 
-/* The f16 scales before the words. */
+/* The f16 scales that precede the words. */
 PAL_EIGHT_INLINE pal_f32x8 pal_scales_before(const unsigned char *panel)
 {
     pal_u16x8 halves;
@@ -77,7 +77,7 @@ PAL_EIGHT_INLINE pal_u32x8 pal_nibbles(pal_u32x8 word, bool high)
     return (high ? word >> 4 : word) & 0x0f0f0f0fu;
 }
 
-/* Bit `bit` of every byte as its bit 4. */
+/* Moves bit `bit` of every byte to bit 4. */
 PAL_EIGHT_INLINE pal_u32x8 pal_fifth_bits(pal_u32x8 word, int bit)
 {
     return (word >> bit & 0x01010101u) << 4;
@@ -113,7 +113,7 @@ PAL_EIGHT void pal_unpack_part_q5_1(pal_part_tile *t, int part, const unsigned c
 
 /* ---- blocks of 256 ------------------------------------------------------ */
 
-/* pal_super_scale and pal_super_minimum, of eight rows. */
+/* pal_super_scale and pal_super_minimum for eight rows. */
 PAL_EIGHT_INLINE void pal_unpack_scales(pal_part_tile *t, int part, const unsigned char *words)
 {
     const pal_u32x8 both = pal_word_at(words, 0), low = pal_word_at(words, 1), middle = pal_word_at(words, 2),

@@ -1,14 +1,14 @@
-/* matmul_q4_0.c - 8-bit activations by 4-bit weights, blocks of 32 with a scale each.
+/* matmul_q4_0.c - 8-bit activations by 4-bit weights, in blocks of 32 with one scale each.
  *
- * A weight is nibble - 8, activations are -127..127.  In panels nibbles stay as they are, and 8 times the sum of
- * the activations is taken off, which is the bias.  Products of nibbles are small: 8 * 2 * 15 * 127 = 30480 is
- * below 2^15, so the pair sums of a whole block may be added in 16 bits, where an instruction set has them. */
+ * A weight is nibble - 8, activations are -127..127.  Panels keep the nibbles unchanged; the products add the bias,
+ * minus 8 times the sum of the activations.  Products of nibbles are small: 8 * 2 * 15 * 127 = 30480 is below 2^15, so
+ * the pair sums of a whole block can be added in 16 bits, if the instruction set supports that. */
 #include "matmul_avx2.h"
 #include "matmul_simd128.h"
 
 /* ---- reference ---------------------------------------------------------- */
 
-/* |dot| <= 32 * 8 * 127 = 32512.  Low nibbles are elements 0..15 of the block, high ones 16..31. */
+/* |dot| <= 32 * 8 * 127 = 32512.  Low nibbles are elements 0..15 of the block, high nibbles are 16..31. */
 static int32_t dot_row(const unsigned char *block, const int8_t *x)
 {
     int32_t dot = 0;
@@ -19,7 +19,7 @@ static int32_t dot_row(const unsigned char *block, const int8_t *x)
     return dot;
 }
 
-/* Adds the dots of a panel's block, eight rows side by side. */
+/* Adds the dots of a panel's block, for eight rows side by side. */
 static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
 {
     const unsigned char *q = block + PAL_SCALES_BYTES;
@@ -44,7 +44,7 @@ static void multiply_panel(const pal_product *p, const unsigned char *block, int
     }
 }
 
-/* The rows behind the last panel, which lie as in the file. */
+/* Computes the rows after the last panel, which are stored as in the file. */
 static void multiply_rest(const pal_product *p)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
@@ -69,10 +69,9 @@ PAL_REFERENCE static void matmul_q4_0_ref(const pal_product *p)
 }
 
 /* ---- wasm simd128 ------------------------------------------------------- */
-#if defined(PAL_HAVE_SIMD128) && !defined(PAL_HAVE_RELAXED) /* a build has one of the two */
+#if defined(PAL_HAVE_SIMD128) && !defined(PAL_HAVE_RELAXED) /* each build uses one of the two */
 
-/* The four pairs that 16 bytes of a panel hold: columns 0, 2 and 1, 3 of the low nibbles' group, then of the high
- * nibbles'. */
+/* Splits 16 bytes of a panel into four pairs: columns 0, 2 and 1, 3 of the low nibbles, then of the high nibbles. */
 PAL_INLINE void split_nibbles(v128_t pairs[4], v128_t w)
 {
     const v128_t low = wasm_i16x8_splat(0x0f);
@@ -101,7 +100,7 @@ static void widen(pal_weight_tile *t, int panel, const unsigned char *from, int 
     }
 }
 
-/* Up to three rows of activations from i on by a panel as it lies there. */
+/* Multiplies up to three rows of activations, from i on, by a panel in place. */
 PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     v128_t sum[PAL_TILE_ROWS][2];
@@ -141,8 +140,8 @@ static void matmul_q4_0_simd128(const pal_product *p)
 /* ---- wasm relaxed simd -------------------------------------------------- */
 #if defined(PAL_HAVE_RELAXED)
 
-/* Nibbles are the 7-bit operand, so every engine returns the same integers.  Two blocks' worth of registers
- * (low and high four rows) are summed in 16 bits and widened once a block. */
+/* Nibbles are the 7-bit operand, so every engine returns the same integers.  The sums of a block, in two registers (low
+ * and high four rows), are added in 16 bits and widened once per block. */
 PAL_INLINE void relaxed_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t low_nibble = wasm_i8x16_splat(0x0f), ones = wasm_i16x8_splat(1);

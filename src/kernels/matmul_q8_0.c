@@ -1,7 +1,7 @@
-/* matmul_q8_0.c - 8-bit activations by 8-bit weights, blocks of 32 with a scale each.
+/* matmul_q8_0.c - 8-bit activations by 8-bit weights, in blocks of 32 with one scale each.
  *
- * Weights use all of -128..127 (files made by others may), activations -127..127.  In panels a weight is stored
- * plus 128, and 128 times the sum of the activations is taken off: with b = -8 * sum, b << 4. */
+ * Weights can be any of -128..127 (files from other programs may use all), activations are -127..127.  Panels store
+ * weight + 128, so the products subtract 128 times the sum of the activations: they add b << 4, where b = -8 * sum. */
 #include "matmul_avx2.h"
 #include "matmul_simd128.h"
 
@@ -17,7 +17,7 @@ static int32_t dot_row(const unsigned char *block, const int8_t *x)
     return dot;
 }
 
-/* Adds the dots of a panel's block, eight rows side by side. */
+/* Adds the dots of a panel's block, for eight rows side by side. */
 static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
 {
     const unsigned char *q = block + PAL_SCALES_BYTES;
@@ -43,7 +43,7 @@ static void multiply_panel(const pal_product *p, const unsigned char *block, int
 
 typedef int32_t dot_fn(const unsigned char *block, const int8_t *x);
 
-/* The rows behind the last panel, which lie as in the file. */
+/* Computes the rows after the last panel, which are stored as in the file. */
 __attribute__((always_inline)) static inline void multiply_rest(const pal_product *p, dot_fn *dot)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
@@ -90,7 +90,7 @@ static void widen(pal_weight_tile *t, int panel, const unsigned char *from, int 
     }
 }
 
-/* Up to three rows of activations from i on by a panel as it lies there. */
+/* Multiplies up to three rows of activations, from i on, by a panel in place. */
 PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t low_byte = wasm_i16x8_splat(0xff);
@@ -111,7 +111,7 @@ PAL_INLINE void direct_rows(const pal_product *p, const unsigned char *panel, in
     pal_store_sums_simd128(sum, p, i, row, count);
 }
 
-/* All panels by `count` rows of activations, 1 to 3, from i on. */
+/* Multiplies all panels by `count` rows of activations, 1 to 3, from i on. */
 static void direct_all(const pal_product *p, int i, int count)
 {
     const size_t panel_bytes = (size_t)p->cols / PAL_BLOCK * PAL_Q8_0_PANEL_BYTES;
@@ -126,7 +126,7 @@ static void direct_all(const pal_product *p, int i, int count)
     }
 }
 
-/* Sixteen columns: pairs of products in 32 bits. */
+/* The dot of sixteen columns: pairs of products in 32 bits. */
 static inline v128_t dot_sixteen(const unsigned char *w, const int8_t *x)
 {
     const v128_t a = wasm_v128_load(w), b = wasm_v128_load(x);
@@ -159,8 +159,8 @@ static void matmul_q8_0_simd128(const pal_product *p)
 /* ---- wasm relaxed simd -------------------------------------------------- */
 #if defined(PAL_HAVE_RELAXED)
 
-/* Weights of 6 bits, plus 32 without a sign: 1..63, a 7-bit operand, so every engine returns the same integers.  A
- * pair of products is at most 2 * 63 * 127 = 16002, two such pairs 32004, below 2^15: they may be added in 16 bits. */
+/* 6-bit weights plus 32 are 1..63, an unsigned 7-bit operand, so every engine returns the same integers.  A pair of
+ * products is at most 2 * 63 * 127 = 16002 and two such pairs 32004, below 2^15: they can be added in 16 bits. */
 enum { NARROW_OFFSET = 128 - 32, NARROW_BIAS_SHIFT = 2, PAL_BLOCK_GROUPS = PAL_BLOCK / 4 };
 
 /* Groups of four columns of four rows of activations, side by side. */
@@ -196,7 +196,7 @@ PAL_INLINE v128_t add_two(v128_t dot, v128_t x0, v128_t w0, v128_t x1, v128_t w1
     return wasm_i32x4_add(dot, wasm_i32x4_dot_i16x8(pairs, wasm_i16x8_splat(1)));
 }
 
-/* Adds some blocks of one panel to the outputs of four rows of activations from i on. */
+/* Adds some blocks of one panel to the outputs of four rows of activations, from i on. */
 static inline void multiply_narrow(const unsigned char *panel, const narrow_tile *x, const pal_product *p, int row,
                                    int i, int blocks, bool from_zero)
 {
@@ -229,7 +229,7 @@ static inline void multiply_narrow(const unsigned char *panel, const narrow_tile
     pal_store_sums_simd128(sum, p, i, row, PAL_TILE_ROWS);
 }
 
-/* Up to three rows of activations from i on by a panel as it lies there. */
+/* Multiplies up to three rows of activations, from i on, by a panel in place. */
 PAL_INLINE void direct_narrow(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const v128_t offset = wasm_i8x16_splat(NARROW_OFFSET);
@@ -309,9 +309,9 @@ static void matmul_q8_0_relaxed(const pal_product *p)
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-/* maddubs multiplies bytes without a sign by signed ones and adds neighbours in 16 bits, so it is given |w| and x
- * with the sign of w: |w| <= 128 and |x| <= 127 make 2 * 128 * 127 = 32512 at most, below 2^15.  (-128 keeps its
- * bit pattern as |w|, which read without a sign is 128.) */
+/* maddubs multiplies unsigned by signed bytes and adds neighbours in 16 bits.  It gets |w|, and x with the sign of w
+ * applied. |w| <= 128 and |x| <= 127, so the result is at most 2 * 128 * 127 = 32512, below 2^15. (-128 keeps its bit
+ * pattern as |w|; read as unsigned it is 128.) */
 PAL_AVX2_INLINE void panel_avx2(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
@@ -366,7 +366,7 @@ static void matmul_q8_0_avx2(const pal_product *p)
 
 /* ---- x86 avx-512 vnni, 256 bits wide ------------------------------------ */
 
-/* dpbusd takes w + 128 without a sign and x with one, adds four products to 32 bits and saturates nothing. */
+/* dpbusd multiplies unsigned w + 128 by signed x and adds four products in 32 bits without saturation. */
 PAL_VNNI_INLINE void panel_vnni(const pal_product *p, const unsigned char *panel, int row, int i, const int count)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;

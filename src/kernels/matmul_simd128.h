@@ -1,16 +1,15 @@
 /* matmul_simd128.h - quantised products on panels with WebAssembly SIMD (internal to kernels/).
  *
- * A register holds pairs of columns of four rows in 16 bits, i32x4.dot_i16x8 multiplies and adds each pair: a lane
- * is an output, blocks are added to it in index order, and nothing is summed across.  Every second byte of a panel
- * is one shift or one mask away from 16 bits, which is why activations wait in the order 0, 2, 1, 3
- * (pal_quantized.wide).
+ * A register holds pairs of columns of four rows in 16 bits; i32x4.dot_i16x8 multiplies and adds each pair.  So a lane
+ * is an output, blocks are added to it in index order, and lanes are never summed.  One shift or mask extracts every
+ * second byte of a panel to 16 bits; this is why activations are stored in the order 0, 2, 1, 3 (pal_quantized.wide).
  *
- * Four rows of activations at a time are multiplied by tiles of weights: four panels by up to 256 columns, widened
- * (and given their sign back) once for all rows, 17 KB; and the same columns of the four rows of activations side by
- * side, 2 KB.  Both stay in a first-level cache of 32 KB, and both are read with constant offsets from one address.
- * 4 x 2 sums, two weights and one activation fit the 16 registers that x86 has.
+ * Four rows of activations at a time are multiplied by tiles of weights.  A weight tile is four panels by up to 256
+ * columns, widened (with their sign restored) once for all rows, 17 KB.  An activation tile is the same columns of the
+ * four rows side by side, 2 KB.  Both fit in a first-level cache of 32 KB, and both are read with constant offsets from
+ * one address. 4 x 2 sums, two weights and one activation fit the 16 registers of x86.
  *
- * Fewer rows take the weights as they lie and widen them on their way: that is bound by memory anyway. */
+ * For fewer rows the weights are widened as they are loaded, without a tile: memory bandwidth is the limit then. */
 #ifndef PAL_MATMUL_SIMD128_H
 #define PAL_MATMUL_SIMD128_H
 
@@ -33,10 +32,10 @@ typedef struct {
     float scale[PAL_TILE_BLOCKS][PAL_TILE_ROWS];
 } pal_activation_tile;
 
-/* How a format gets into a tile: up to PAL_TILE_BLOCKS blocks of one panel. */
+/* How a format fills a tile: up to PAL_TILE_BLOCKS blocks of one panel. */
 typedef void pal_widen_fn(pal_weight_tile *t, int panel, const unsigned char *from, int blocks);
 
-/* The sums so far: zero at first, later what the blocks before have left in y. */
+/* Loads the sums so far: zero at first, later what earlier blocks have left in y. */
 PAL_INLINE void pal_load_sums_simd128(v128_t sum[][2], const pal_product *p, int i, int row, int count, bool from_zero)
 {
     PAL_UNROLL for (int k = 0; k < count; k++)
@@ -70,7 +69,7 @@ PAL_INLINE void pal_add_block_simd128(v128_t sum[2], const v128_t dot[2], const 
 
 /* ---- tiles -------------------------------------------------------------- */
 
-/* Blocks first .. first + blocks of rows i .. i + 3 of the activations. */
+/* Copies blocks first .. first + blocks of rows i .. i + 3 of the activations. */
 static inline void pal_fill_activation_tile(pal_activation_tile *t, const pal_product *p, int i, int first, int blocks)
 {
     const size_t stride = (size_t)p->cols / PAL_BLOCK, at = (size_t)i * stride + (size_t)first;
@@ -86,7 +85,7 @@ static inline void pal_fill_activation_tile(pal_activation_tile *t, const pal_pr
     }
 }
 
-/* Adds the tiles' product to the outputs of four rows of activations from i on, eight rows of weights from `row`. */
+/* Adds the tiles' product to the outputs of rows i .. i + 3 of the activations, eight rows of weights from `row`. */
 static inline void pal_multiply_tiles(const pal_weight_tile *t, int panel, const pal_activation_tile *x,
                                       const pal_product *p, int row, int i, int blocks, bool from_zero)
 {
@@ -113,7 +112,7 @@ static inline void pal_multiply_tiles(const pal_weight_tile *t, int panel, const
     pal_store_sums_simd128(sum, p, i, row, PAL_TILE_ROWS);
 }
 
-/* All panels by the first n - n % 4 rows of activations. */
+/* Multiplies all panels by the first n - n % 4 rows of activations. */
 PAL_INLINE void pal_run_tiles(const pal_product *p, size_t block_bytes, pal_widen_fn *widen)
 {
     pal_weight_tile t;
@@ -136,13 +135,13 @@ PAL_INLINE void pal_run_tiles(const pal_product *p, size_t block_bytes, pal_wide
 
 /* ---- few rows ----------------------------------------------------------- */
 
-/* A block at work: dots of up to three rows of activations with the low and the high four rows of weights. */
+/* The dots of one block: up to three rows of activations with the low and the high four rows of weights. */
 typedef struct {
     v128_t dot[PAL_TILE_ROWS][2];
     const int16_t *x[PAL_TILE_ROWS];
 } pal_block_sums;
 
-/* Starts from the activations' bias, so that weights without a sign come out right. */
+/* Starts with the activations' bias, which corrects for weights stored without a sign. */
 PAL_INLINE void pal_start_block_simd128(pal_block_sums *l, const pal_product *p, int i, size_t block, int bias_shift,
                                         int count)
 {
@@ -156,7 +155,7 @@ PAL_INLINE void pal_start_block_simd128(pal_block_sums *l, const pal_product *p,
     }
 }
 
-/* Adds pair `pair` of the low and the high four rows. */
+/* Adds pair `pair` for the low and the high four rows. */
 PAL_INLINE void pal_add_pairs_simd128(pal_block_sums *l, v128_t low, v128_t high, int pair, const int count)
 {
     PAL_UNROLL for (int k = 0; k < count; k++)
@@ -167,7 +166,7 @@ PAL_INLINE void pal_add_pairs_simd128(pal_block_sums *l, v128_t low, v128_t high
     }
 }
 
-/* block_scales: the panel's block, which starts with them. */
+/* block_scales: the panel's block, which starts with its scales. */
 PAL_INLINE void pal_end_block_simd128(v128_t sum[][2], pal_block_sums *l, const pal_product *p, int i, size_t block,
                                       const unsigned char *block_scales, const int count)
 {

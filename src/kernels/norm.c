@@ -1,7 +1,7 @@
 /* norm.c - RMSNorm (Zhang and Sennrich, "Root mean square layer normalization", 2019).
  *
- * Squares are summed in eight lanes in every variant, the tail of a row (dim not a multiple of 8) included:
- * vector code stores its lanes and goes on one by one. */
+ * Every variant sums squares in eight lanes, also in the tail of a row (dim not a multiple of 8): vector code stores
+ * its lanes and continues one by one. */
 #include "kernels.h"
 #include "lanes.h"
 #include "../core/math.h"

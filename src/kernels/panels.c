@@ -1,3 +1,4 @@
+/* panels.c - packs rows of weights into panels and reads rows back. */
 #include "panels.h"
 #include "../core/tensor_type.h"
 
@@ -6,13 +7,13 @@ size_t pal_row_bytes(uint32_t type, int cols)
     return (size_t)cols / pal_tensor_block(type) * pal_tensor_block_bytes(type);
 }
 
-/* How one block of a type goes into a panel: a scale where it has one by itself, then `units` pieces of `unit` bytes,
- * of which the panel has eight side by side, one a row. */
+/* How a block of a type is stored in a panel: its scale first, if it is separate; then `units` units of `unit` bytes.
+ * For every unit, the panel has the bytes of all eight rows side by side. */
 typedef struct {
     size_t scale, unit, units;
-    unsigned char flip; /* what turns a signed byte into one without a sign */
-    bool last;          /* the scale is at the end of the block, in the file */
-    bool fifth;         /* the unit before the last four holds fifth bits, which panels have in another order */
+    unsigned char flip; /* flips the top bit to make a signed byte unsigned */
+    bool last;          /* the scale is at the end of the block in the file */
+    bool fifth;         /* the unit before the last four holds fifth bits, which panels store in another order */
 } form;
 
 static bool form_of(form *f, uint32_t type)
@@ -33,7 +34,8 @@ static bool form_of(form *f, uint32_t type)
     }
 }
 
-/* Bit 4g + k of a word to bit g of byte k, so that one shift brings four columns to their bytes; and back. */
+/* Moves bit 4g + k of a word to bit g of byte k, so that one shift brings four columns to their bytes; or, if `back`,
+ * reverses this. */
 static uint32_t regroup(uint32_t word, bool back)
 {
     uint32_t out = 0;
@@ -65,7 +67,7 @@ static inline void copy_flipped(unsigned char *to, const unsigned char *from, si
     for (size_t i = 0; i < bytes; i++) to[i] = from[i] ^ flip;
 }
 
-/* One row of a panel in, or out if `out`. */
+/* Copies one row into a panel, or out of it if `out`. */
 static void move_row(unsigned char *panel, unsigned char *row, int r, size_t blocks, const form *f, bool out)
 {
     const size_t at = (size_t)r, block_bytes = f->scale + f->unit * f->units;

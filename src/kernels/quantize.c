@@ -1,20 +1,21 @@
-/* quantize.c - activations to blocks of 32 signed bytes with one scale, and what products on panels want beside
- * them: minus 8 times each block's sum, and for simd128 the same integers in 16 bits.
+/* quantize.c - quantises activations to blocks of 32 signed bytes with one scale each.  It also writes what products on
+ * panels need: minus 8 times each block's sum and, for simd128, the same integers in 16 bits.
  *
- * A block is scaled so that its largest magnitude becomes 127.  The two roundings of x * (127 / amax) move
- * that product by less than 127 * 2^-23, so nothing leaves -127..127: the products rely on it, for -128
- * would overflow their 16-bit sums.
+ * A block is scaled so that its largest magnitude becomes 127.  The two roundings of x * (127 / amax) change that
+ * product by less than 127 * 2^-23, so the result is always in -127..127.  The products need this, because -128 would
+ * overflow their 16-bit sums.
  *
- * The largest magnitude is found among the bits, as integers: for numbers that is the same, and NaN is above all.
+ * The largest magnitude is found by comparing bits as integers.  For numbers the order is the same, and NaN is the
+ * largest.
  *
- * Blocks below 2^-100 are taken for zeros.  From 2^-121 down 127 / amax would no longer be finite, and no
- * activation that matters is anywhere near. */
+ * Blocks with amax below 2^-100 become zeros.  From 2^-121 down, 127 / amax would not be finite, and activations that
+ * matter are far larger. */
 #include "kernels.h"
 #include "lanes.h"
 
 #define SMALLEST 0x1p-100f
 
-/* NaN stays NaN: what is computed with the block must show it. */
+/* NaN stays NaN, so that every result computed from the block shows it. */
 static inline float block_scale(float amax)
 {
     return amax < SMALLEST ? 0.0f : amax / 127.0f;
@@ -27,8 +28,8 @@ static inline float block_inverse(float amax)
 
 /* ---- reference ---------------------------------------------------------- */
 
-/* Adding 1.5 * 2^23 leaves no bits for a fraction, so the addition itself rounds, ties to even, and the low
- * byte of the sum is the integer in two's complement.  |x| < 2^22; what is not a number gives some byte. */
+/* Adding 1.5 * 2^23 leaves no bits for a fraction, so the addition rounds, ties to even, and the low byte of the sum is
+ * the integer in two's complement. |x| < 2^22; for NaN and infinity the byte is unspecified. */
 static int8_t round_to_even(float x)
 {
     float sum = x + 0x1.8p23f;
@@ -75,7 +76,7 @@ static v128_t round_four(const float *x, v128_t inverse)
     return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(wasm_f32x4_mul(wasm_v128_load(x), inverse)));
 }
 
-/* Columns 0, 2, 1, 3 of every four in eight. */
+/* Reorders eight columns: every four become 0, 2, 1, 3. */
 static v128_t swap_middle(v128_t v)
 {
     return wasm_i16x8_shuffle(v, v, 0, 2, 1, 3, 4, 6, 5, 7);
@@ -97,7 +98,8 @@ static void quantize_simd128(const pal_quantized *to, const float *x, size_t cou
             v128_t low = wasm_i16x8_narrow_i32x4(round_four(x + i, inverse), round_four(x + i + 4, inverse));
             v128_t high = wasm_i16x8_narrow_i32x4(round_four(x + i + 8, inverse), round_four(x + i + 12, inverse));
             v128_t bytes = wasm_i8x16_narrow_i16x8(low, high);
-            /* What is not finite may have left 16 bits: widened again from the bytes that are kept. */
+            /* Values that are not finite may exceed 16 bits, so low and high are widened again from the stored
+             * bytes. */
             low = wasm_i16x8_extend_low_i8x16(bytes);
             high = wasm_i16x8_extend_high_i8x16(bytes);
             sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(wasm_i16x8_add(low, high), wasm_i16x8_splat(1)));
@@ -146,7 +148,7 @@ PAL_AVX2 static void quantize_avx2(const pal_quantized *to, const float *x, size
         __m256 inverse = _mm256_set1_ps(block_inverse(amax));
         to->scale[b] = block_scale(amax);
         for (int i = 0; i < 4; i++) r[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
-        /* Packing works within 128-bit halves; the permutation puts the groups of four back in order. */
+        /* Packing works within 128-bit halves; the permutation restores the order of the groups of four. */
         __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(r[0], r[1]), _mm256_packs_epi32(r[2], r[3]));
         bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256((__m256i *)q, bytes);

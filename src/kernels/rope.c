@@ -1,9 +1,9 @@
-/* rope.c - rotary positions (Su et al., "RoFormer", 2021) on consecutive pairs, as llama.cpp's files have it
- * for both `llama` and `llada`.
+/* rope.c - rotary positions (Su et al., "RoFormer", 2021) on consecutive pairs, as in llama.cpp's files for `llama` and
+ * `llada`.
  *
- * (a, b) becomes (a cos - b sin, a sin + b cos).  Vector code multiplies the row by the doubled cosines and
- * its neighbours by the doubled sines, then subtracts in even lanes and adds in odd ones: the same two
- * products and one sum an element. */
+ * (a, b) becomes (a cos - b sin, a sin + b cos).  Vector code multiplies the row by each cosine twice and the swapped
+ * pairs by each sine twice, then subtracts in even lanes and adds in odd lanes: per element the same two products and
+ * one sum. */
 #include "kernels.h"
 #include "lanes.h"
 
@@ -49,7 +49,7 @@ static void rope_simd128(float *x, const float *cosine, const float *sine, int n
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
-/* Each of four values twice. */
+/* Loads four values, each twice. */
 PAL_AVX2 static __m256 load_doubled(const float *four)
 {
     const __m256i index = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);

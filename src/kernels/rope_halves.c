@@ -1,7 +1,7 @@
-/* rope_halves.c - rotary positions (Su et al., "RoFormer", 2021) on pairs of elements i and i + head_dim / 2, as
- * GPT-NeoX has them and llama.cpp's files of `qwen2` and `qwen3`.
+/* rope_halves.c - rotary positions (Su et al., "RoFormer", 2021) on pairs of elements i and i + head_dim / 2, as in
+ * GPT-NeoX and in llama.cpp's files for `qwen2` and `qwen3`.
  *
- * (a, b) becomes (a cos - b sin, a sin + b cos): the sums of rope.c, with pairs that lie apart. */
+ * (a, b) becomes (a cos - b sin, a sin + b cos): the sums of rope.c, with pairs that are not adjacent. */
 #include "kernels.h"
 #include "lanes.h"
 

@@ -1,8 +1,8 @@
-/* self_check.c - a digest of what every kernel computes, on inputs small enough for the start of a page.
+/* self_check.c - a digest of the results of every kernel, on inputs small enough to run when a page starts.
  *
- * Shapes reach what a variant treats apart: full tiles, more than one of them, and their rests in queries, rows, columns
- * and lanes.  Values are ordinary ones; the largest magnitudes with alternating signs, where integer sums come
- * nearest to their limits; and infinite scales, which vector code treats apart. */
+ * Shapes cover the cases that variants treat separately: one full tile, more than one, and remainders in queries, rows,
+ * columns and lanes.  Values are ordinary ones; the largest magnitudes with alternating signs, which bring integer sums
+ * closest to their limits; and infinite scales, which vector code treats separately. */
 #include "self_check.h"
 #include "blocks.h"
 #include "panels.h"
@@ -12,14 +12,14 @@
 
 #include <string.h>
 
-/* Of products: SOME rows of activations are a tile and a rest, LARGE_ROWS by LARGE_COLS weights more than a tile; those
- * that come in parts have tiles of 1024 columns.  y has a gap between its rows. */
+/* Sizes of products.  SOME rows of activations are one tile and a remainder; LARGE_ROWS by LARGE_COLS weights are more
+ * than one tile. matmul_parts has tiles of 1024 columns. y has a gap between its rows. */
 enum { SOME = 5, LARGE_ROWS = 43, LARGE_COLS = 288, MAX_COLS = SOME * 5 * PAL_SUPER, GAP = 3 };
 enum { RESULTS = SOME * (LARGE_ROWS + GAP), WEIGHTS = LARGE_ROWS * LARGE_COLS * 2, PANEL_BYTES = 5 * PAL_SUPER * 9 };
-/* Of attention and of rows. */
+/* Sizes of attention and of row kernels. */
 enum { KEYS = 48, HEAD = 40, QUERIES = 9, ROW_FLOATS = 2 * QUERIES * HEAD };
 
-/* What kernels are given, and the digest of what they gave. */
+/* The inputs of the kernels, and the digest of their results. */
 typedef struct {
     const pal_kernels *k;
     uint32_t state, digest;
@@ -35,14 +35,14 @@ typedef struct {
 
 typedef enum { ORDINARY, EXTREME, INFINITE, NARROW, NARROW_EXTREME, NARROW_INFINITE, KINDS } value_kind;
 
-/* The linear congruential generator of Numerical Recipes, upper bits: any inputs do, the same in every run. */
+/* The linear congruential generator of Numerical Recipes, upper bits; the inputs must be the same in every run. */
 static uint32_t next(bench *b)
 {
     b->state = b->state * 1664525u + 1013904223u;
     return b->state >> 8;
 }
 
-/* -largest .. largest */
+/* Fills x with values in -largest .. largest. */
 static void fill(bench *b, float *x, int count, float largest)
 {
     for (int i = 0; i < count; i++) x[i] = ((float)next(b) * 0x1p-23f - 1.0f) * largest;
@@ -76,7 +76,7 @@ static void put_half(unsigned char *at, float value)
     memcpy(at, &half, sizeof half);
 }
 
-/* One element in half precision or f32. */
+/* Stores one element in half precision or f32. */
 static void put_float(unsigned char *at, uint32_t type, float value)
 {
     if (type == PAL_F16)
@@ -87,8 +87,9 @@ static void put_float(unsigned char *at, uint32_t type, float value)
         memcpy(at, &value, sizeof value);
 }
 
-/* One block of integers: random ones; or -128 and 127, nibbles -8 and 7, and what else is all ones: whole blocks of one
- * sign, against every second activation; or those of 6 bits; or, so that infinities do not cancel out, dots above 0.  Then its scale, and its minimum where it has one. */
+/* Makes one block of integers: random ones; the extremes -128 and 127, or nibbles -8 and 7, or all ones for other
+ * types, so that whole blocks have one sign against every second activation; 6-bit ones, random or extreme; or positive
+ * dots, so that infinities do not cancel.  Then adds its scale, and its minimum if the type has one. */
 static void put_block(bench *b, unsigned char *at, uint32_t type, value_kind kind, float scale, float minimum)
 {
     const size_t size = pal_tensor_block_bytes(type), scale_at = type == PAL_Q6_K ? size - PAL_SCALE_BYTES : 0;
@@ -107,7 +108,7 @@ static void put_block(bench *b, unsigned char *at, uint32_t type, value_kind kin
         put_half(at + PAL_SCALE_BYTES, minimum);
 }
 
-/* -1 .. 1; or below 0, so that all eight rows of a panel have this sign, and some of them infinite. */
+/* In -1 .. 1; for the infinite kinds negative or -infinity, so that all eight rows of a panel have one sign. */
 static float some_weight(bench *b, value_kind kind, bool infinite)
 {
     const float u = (float)next(b) * 0x1p-23f - 1.0f;
@@ -115,12 +116,12 @@ static float some_weight(bench *b, value_kind kind, bool infinite)
     return infinite ? -__builtin_inff() : u > 0.0f ? -u : u;
 }
 
-/* A matrix as in a file, then in panels. */
+/* Makes a matrix as in a file, then packs it into panels. */
 static void make_weights(bench *b, uint32_t type, int rows, int cols, value_kind kind)
 {
     const size_t size = pal_tensor_block_bytes(type), blocks = pal_row_bytes(type, cols) * (size_t)rows / size;
     const bool whole = pal_weights_float(type);
-    const size_t apart = whole ? 83 : 4; /* from one infinite value to the next */
+    const size_t apart = whole ? 83 : 4; /* distance between infinite values */
     for (size_t i = 0; i < blocks; i++) {
         const float value = some_weight(b, kind, i % apart == 1), minimum = some_weight(b, kind, i % apart == 2);
         if (whole)
@@ -131,7 +132,7 @@ static void make_weights(bench *b, uint32_t type, int rows, int cols, value_kind
     pal_panels_pack(b->weights, type, rows, cols, b->scratch);
 }
 
-/* Among them ties, which go to even, and blocks around the magnitude below which all count as zeros. */
+/* The values include ties, which round to even, and blocks close to the magnitude below which a block becomes zeros. */
 static void make_activations(bench *b, int count, value_kind kind)
 {
     fill(b, b->x, count, 1.0f);
@@ -151,7 +152,7 @@ static void make_activations(bench *b, int count, value_kind kind)
     take(b, b->scale, (size_t)whole / PAL_BLOCK);
 }
 
-/* The weights made last by n rows of activations. */
+/* Multiplies n rows of activations by the weights made last. */
 static void run_product(bench *b, uint32_t type, int n, int rows, int cols, value_kind kind)
 {
     const pal_quantized xq = {b->q, b->scale, b->bias, b->wide};
@@ -172,7 +173,7 @@ static void run_product(bench *b, uint32_t type, int n, int rows, int cols, valu
     take(b, b->y, (size_t)n * ((size_t)rows + GAP));
 }
 
-/* Rows as embeddings are looked up. */
+/* Looks up rows, as embeddings are looked up. */
 static void run_lookup(bench *b, uint32_t type, int rows, int cols)
 {
     for (int row = 0; row < rows; row += 5) {
@@ -182,7 +183,7 @@ static void run_lookup(bench *b, uint32_t type, int rows, int cols)
     }
 }
 
-/* One panel and a rest, by all numbers of activations that are treated apart. */
+/* One panel and a remainder, for every number of activation rows that is treated separately. */
 static void run_small(bench *b, uint32_t type, value_kind kind)
 {
     static const int n[] = {1, 2, 3, SOME};
@@ -193,7 +194,7 @@ static void run_small(bench *b, uint32_t type, value_kind kind)
     run_lookup(b, type, rows, cols);
 }
 
-/* More than one tile of everything. */
+/* More than one tile in every dimension. */
 static void run_large(bench *b, uint32_t type, value_kind kind)
 {
     const bool whole = pal_weights_float(type), wide = !whole && type != PAL_Q8_0 && type != PAL_Q4_0;
@@ -206,7 +207,7 @@ static void run_large(bench *b, uint32_t type, value_kind kind)
     run_product(b, type, SOME, rows, cols, kind);
 }
 
-/* Which weights are taken for such of 6 bits: none with an integer beyond them, wherever in a panel that is. */
+/* Checks which weights count as 6-bit: none may be out of range, wherever in the panel it is. */
 static void run_narrow(bench *b)
 {
     make_weights(b, PAL_Q8_0, PAL_PANEL, PAL_BLOCK, NARROW);
@@ -230,7 +231,7 @@ static void run_products(bench *b, uint32_t type)
 
 /* ---- rows --------------------------------------------------------------- */
 
-/* Lengths with and without a rest, and values from all the range of the exponential. */
+/* Lengths with and without a remainder, and values from the whole range of the exponential. */
 static void run_rows(bench *b, int dim)
 {
     enum { N = 2, HEADS = 2 };
@@ -254,7 +255,7 @@ static void run_rows(bench *b, int dim)
     take(b, b->x, (size_t)count);
 }
 
-/* Any half; in every eight a subnormal one and, in both registers that they fill, an infinite one. */
+/* Any half; of every eight, one is subnormal and one in each of their two registers is infinite. */
 static uint16_t some_half(bench *b, int i, int count)
 {
     const uint16_t any = (uint16_t)next(b);
@@ -262,7 +263,7 @@ static uint16_t some_half(bench *b, int i, int count)
     return i % 4 != 1 ? any : count % 3 ? 0xfc00u : 0x7c00u;
 }
 
-/* What is kept of keys and values. */
+/* The conversions of cached keys and values. */
 static void run_expand(bench *b, int count)
 {
     uint16_t half[ROW_FLOATS];
@@ -279,7 +280,7 @@ static void run_expand(bench *b, int count)
 
 /* ---- attention ---------------------------------------------------------- */
 
-/* Rows of two heads at most, with gaps between the biases that are none of the sizes. */
+/* Rows of up to two heads.  The strides of the bias differ from all sizes. */
 static void attend(bench *b, pal_attention a, const pal_seen *seen)
 {
     const size_t dim = (size_t)a.head_dim;
@@ -292,8 +293,8 @@ static void attend(bench *b, pal_attention a, const pal_seen *seen)
     take(b, b->out, (size_t)a.n * (size_t)a.heads * dim);
 }
 
-/* One to four rows of a head at a time, with differences of scores from all the range of the exponential: rows that see
- * all places below one, then rows that see sets, some of them with a place of their own, and a bias. */
+/* One to four rows of a head at a time, with score differences from the whole range of the exponential: first rows that
+ * see all places below one, then rows that see sets, some with an own place, and with a bias. */
 static void run_attention(bench *b, int head_dim)
 {
     static const int below[QUERIES] = {43, 1, 7, 8, 9, 33, 16, 40, 24},

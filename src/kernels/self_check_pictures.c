@@ -1,12 +1,12 @@
-/* self_check_pictures.c - the digest of the kernels that only pictures use, as self_check.c has it of the others; by
- * itself, so that an engine for texts does not carry them. */
+/* self_check_pictures.c - the digest of the kernels that only pictures use, like self_check.c for the others.  It is
+ * separate so that an engine for texts does not contain it. */
 #include "self_check.h"
 
 #include <string.h>
 
 enum { ROWS = 3, MAX_DIM = 75, FLOATS = ROWS * MAX_DIM, RESULTS = 2 * MAX_DIM + 3 * FLOATS };
 
-/* All kernels once, their results one after the other in y [RESULTS]. */
+/* Runs all kernels once and stores their results in y [RESULTS]. */
 static void run(const pal_kernels *k, float *y, const float *x, const float *factor, const float *addend, int dim)
 {
     const size_t count = (size_t)ROWS * (size_t)dim;
@@ -23,7 +23,7 @@ static void run(const pal_kernels *k, float *y, const float *x, const float *fac
 uint32_t pal_kernels_digest_pictures(const pal_kernels *k)
 {
     float results[RESULTS], x[FLOATS], factor[MAX_DIM], addend[MAX_DIM];
-    uint32_t state = 1, digest = 0; /* the generator of self_check.c */
+    uint32_t state = 1, digest = 0; /* the same generator as in self_check.c */
     for (int dim = 1; dim <= MAX_DIM; dim += dim < 9 ? 1 : 11) {
         for (int i = 0; i < FLOATS; i++) {
             state = state * 1664525u + 1013904223u;

@@ -1,9 +1,8 @@
-/* weights.c - f32 to weights of the types that this engine writes; not for inner loops.
+/* weights.c - converts f32 to the weight types that this engine writes; not for inner loops.
  *
- * It follows the reference quantisers of llama.cpp (ggml-quants.c, quantize_row_q8_0_ref and
- * quantize_row_q4_0_ref): the scale is rounded to half only when it is stored, the integers come from the
- * scale before that.  tests/golden/kernels.bin holds what the `gguf` Python package makes of the same
- * numbers, and the bytes are equal. */
+ * It follows the reference quantisers of llama.cpp (ggml-quants.c, quantize_row_q8_0_ref and quantize_row_q4_0_ref):
+ * the scale is rounded to half only when it is stored, and the integers are computed from the unrounded scale.
+ * tests/golden/kernels.bin has the output of the `gguf` Python package for the same numbers; the bytes are equal. */
 #include "blocks.h"
 #include "../core/tensor_type.h"
 
@@ -23,7 +22,7 @@ static float extreme(const float x[PAL_BLOCK])
     return best;
 }
 
-/* 1 / scale.  Where that is not finite the stored scale is zero anyway, and so may be the integers. */
+/* 1 / scale, or 0 if that is not finite: the stored scale is zero then anyway. */
 static float inverse_of(float scale)
 {
     return magnitude(scale) > 0x1p-126f ? 1.0f / scale : 0.0f;
@@ -52,7 +51,7 @@ static void quantize_q8_0(unsigned char *block, const float x[PAL_BLOCK])
     for (int i = 0; i < PAL_BLOCK; i++) block[PAL_SCALE_BYTES + i] = (unsigned char)round_half_away(x[i] * inverse);
 }
 
-/* The extreme becomes -8, the end of the range that has one more value. */
+/* The extreme value becomes -8, because the range has one more negative value. */
 static int nibble(float x, float inverse)
 {
     int q = (int)(x * inverse + 8.5f);
@@ -69,8 +68,7 @@ static void quantize_q4_0(unsigned char *block, const float x[PAL_BLOCK])
     }
 }
 
-/* Whether every value, in steps of 1 / divisor, has a finite half: what is refused is infinite, not a
- * number, or would come back as infinity. */
+/* Whether every value / divisor is finite as a half: refuses infinity, NaN and values that would become infinite. */
 static bool fits(const float *x, size_t count, float divisor)
 {
     for (size_t i = 0; i < count; i++)

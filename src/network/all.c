@@ -1,4 +1,4 @@
-/* all.c - all kinds of networks, for programs that do not choose. */
+/* all.c - the list of all kinds of networks, for programs that do not define a list of their own. */
 #include "kinds.h"
 
 const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_UNETS, PAL_KINDS_OF_TRANSFORMERS};

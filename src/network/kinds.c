@@ -1,4 +1,4 @@
-/* kinds.c - looking through the kinds of networks of this program. */
+/* kinds.c - finds and names the kinds of networks of this program. */
 #include "kinds.h"
 #include "../core/say.h"
 

@@ -1,9 +1,9 @@
 /* kinds.h - the kinds of networks that a program can open (internal).
  *
- * A row for each value of general.architecture; the rows themselves are the lists below.  The choice is made by the
- * linker: all.c has all rows, and a program that defines pal_network_kinds itself holds only the code of the rows that it
- * names.  That is how the engines in a page are small.  A network may serve texts and pictures alike: what stands beside it
- * in the file decides, not its class. */
+ * A kind is one row per value of general.architecture; the rows are listed below.  The linker makes the choice: all.c
+ * has all rows, and a program that defines pal_network_kinds itself contains only the code of the rows in it.  This
+ * keeps the engines of web pages small.  One class of networks can serve both texts and pictures: the other contents of
+ * the file decide that, not the class. */
 #ifndef PAL_KINDS_H
 #define PAL_KINDS_H
 
@@ -12,21 +12,20 @@
 
 /* How networks of one class are bound and closed. */
 typedef struct {
-    /* Binds what the file has of it into m->network, and notes m->matrices.  PAL_OK and why not in m->net_error where it cannot be used; only
-     * without memory does the file not open. */
+    /* Binds the file's tensors to m->network and sets m->matrices.  If the network cannot be used, sets m->net_error
+     * and still returns PAL_OK; fails only without memory. */
     pal_status (*open)(pal_model *m, pal_error *err);
-    void (*kernels)(const pal_model *m, pal_kernels *k); /* what *k needs beside pal_kernels_init */
-    void (*close)(pal_model *m);                         /* what open made; called after a failure too */
+    void (*kernels)(const pal_model *m, pal_kernels *k); /* changes *k after pal_kernels_init as the network needs */
+    void (*close)(pal_model *m);                         /* frees what open allocated, also after a failure */
 } pal_network_class;
 
 extern const pal_network_class pal_transformers, pal_unets; /* transformers.c, unets.c */
 
 struct pal_network_kind {
-    const char
-        *architecture; /* general.architecture; NULL: every other one, of which at most the vocabulary is of use */
-    bool causal;       /* unless the file says otherwise */
+    const char *architecture; /* general.architecture; NULL: any other, of which at most the vocabulary can be used */
+    bool causal;              /* the default if the file does not say it */
     const pal_network_class *class;
-    const pal_architecture *of; /* of transformers */
+    const pal_architecture *of; /* transformers only */
 };
 
 /* clang-format off */
@@ -41,25 +40,26 @@ struct pal_network_kind {
     {"unet",  false, &pal_unets, NULL}
 /* clang-format on */
 
-extern const pal_network_kind pal_network_kinds[]; /* the first that fits is taken */
+extern const pal_network_kind pal_network_kinds[]; /* the first row that matches is used */
 extern const size_t pal_network_kind_count;
 
-/* The row of an architecture; NULL: none here. */
+/* The row of an architecture; NULL: there is none in this program. */
 const pal_network_kind *pal_network_kind_of(const char *architecture);
 
-/* "llama, llada and gpt2": the architectures of this program, in out[capacity]. */
+/* Writes the architectures of this program, as in "llama, llada and gpt2", to out[capacity]. */
 void pal_network_kinds_list(char *out, size_t capacity);
 
-/* Fails where keys that begin with `prefix` stand in the file twice with different values, and where the file is a
- * part of a split model: reasons that the binding does not see.  The text is the model's. */
+/* Reasons that binding does not find.  Each fails if: a key that begins with `prefix` is in the file twice with
+ * different values; the file is a part of a split model; the file is an adapter or another supplement to a model.  The
+ * message belongs to the model. */
 pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *why);
 pal_status pal_model_is_part(pal_model *m, pal_error *why);
-pal_status pal_model_is_adapter(pal_model *m, pal_error *why); /* or another file that stands beside a model */
+pal_status pal_model_is_adapter(pal_model *m, pal_error *why);
 
-/* Adds the name and the value of the key that m->vocab_error is about. */
+/* Adds the name and value of the key at fault to the message of m->vocab_error. */
 void pal_model_name_value(pal_model *m);
 
-/* Fills m->info, m->pair_error and m->stored_error once the file is open. */
+/* Sets m->info, m->pair_error and m->stored_error after the file is open. */
 void pal_model_describe(pal_model *m, size_t bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* model.h - what an opened file holds (internal: for session.c, score.c and the like). */
+/* model.h - the fields of a pal_model, an opened file (internal). */
 #ifndef PAL_MODEL_H
 #define PAL_MODEL_H
 
@@ -10,25 +10,25 @@
 typedef struct pal_network_kind pal_network_kind;   /* kinds.h */
 typedef struct pal_picture_model pal_picture_model; /* picture.h */
 
-/* What is asked of a network of tokens, whatever its kind; zeros without one. */
+/* The shape of a network of tokens, whatever its kind; zeros if there is none. */
 typedef struct {
     int vocab, context, width, layers, heads, kv_heads, hidden;
     bool causal;
 } pal_network_shape;
 
 struct pal_model {
-    pal_file file; /* mapped by us; size 0 when the image is the caller's */
+    pal_file file; /* mapped by pal_model_open_file; size 0 if the image is the caller's */
     pal_gguf *gguf;
-    const pal_network_kind *kind; /* what opened it; NULL: nothing that this program has */
-    pal_vocab *vocab;             /* NULL: why in vocab_error */
+    const pal_network_kind *kind; /* the kind that opened it; NULL: this program has none for it */
+    pal_vocab *vocab;             /* NULL: see vocab_error */
     pal_classes classes;
-    void *network;                /* of its kind's class, owned; NULL: why in net_error */
-    const pal_matrices *matrices; /* the network's; NULL: none is bound */
+    void *network;                /* of the type of its kind's class, owned; NULL: see net_error */
+    const pal_matrices *matrices; /* of the network; NULL: no network is bound */
     pal_network_shape shape;      /* of a network of tokens */
-    pal_picture_model *picture;   /* what a network of pictures needs beside it, owned; NULL: it draws none */
-    bool as_stored;               /* the weights are not in panels: nothing can be evaluated */
+    pal_picture_model *picture;   /* other data of a network of pictures, owned; NULL: draws no pictures */
+    bool as_stored;               /* weights are not rearranged into panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
-    pal_error pair_error;   /* why network and vocabulary do not belong together, or PAL_OK */
+    pal_error pair_error;   /* why network and vocabulary cannot be used together, or PAL_OK */
     pal_error stored_error; /* why the file's tensors cannot be converted, or PAL_OK */
     pal_kernels kernels;
     pal_info info;
@@ -37,16 +37,16 @@ struct pal_model {
         stored_text[PAL_WHY], why_not[2 * PAL_WHY];
 };
 
-/* PAL_OK if the model has a network and a tokenizer that belong together and can be evaluated, else why not. */
+/* PAL_OK if the model can be evaluated and has a network and a tokenizer that agree; otherwise the reason in *err. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);
 
-/* Whether a network reads tokens and is bound. */
+/* Whether a network of tokens is bound. */
 static inline bool pal_model_has_texts(const pal_model *m)
 {
     return m->shape.vocab > 0;
 }
 
-/* PAL_OK if the model has a network of texts that can be evaluated, with or without a tokenizer. */
+/* PAL_OK if the model has a network of tokens that can be evaluated, with or without a tokenizer. */
 pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* picture_model.c - what a picture model holds beside its network: labels, noise schedule, what it can. */
+/* picture_model.c - reads the data of a picture model besides its network: labels, noise schedule and abilities. */
 #include "model.h"
 #include "picture.h"
 
@@ -18,7 +18,7 @@ static pal_status take_labels(pal_picture_model *p, const pal_unet *net, pal_err
     size_t cursor = 0;
     if (!net->labels) return PAL_OK;
     p->label = calloc((size_t)net->labels, sizeof *p->label);
-    if (!p->label) return pal_fail(err, PAL_E_MEMORY, "no memory for the labels", SIZE_MAX);
+    if (!p->label) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the labels", SIZE_MAX);
     for (int32_t i = 0; net->label_names && i < net->labels; i++)
         copy_name(p->label[i], sizeof p->label[i], pal_gguf_next_str(net->label_names, &cursor));
     return PAL_OK;
@@ -31,15 +31,14 @@ static pal_status take_schedule(pal_picture_model *p, const pal_unet *net, pal_e
     pal_status status = pal_schedule_layout(&p->schedule, s->steps, &measured, err);
     if (status) return status;
     p->log_alpha = malloc(((size_t)s->steps + 1) * sizeof *p->log_alpha);
-    if (!p->log_alpha) return pal_fail(err, PAL_E_MEMORY, "no memory for the noise schedule", SIZE_MAX);
+    if (!p->log_alpha) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the noise schedule", SIZE_MAX);
     p->schedule.log_alpha = p->log_alpha;
     if (s->cosine)
         pal_schedule_cosine(&p->schedule);
     else
         status = pal_schedule_linear(&p->schedule, s->beta_first, s->beta_last, err);
-    return status
-               ? pal_fail(err, PAL_E_FORMAT, "the noise schedule is none: its betas must lie between 0 and 1", SIZE_MAX)
-               : PAL_OK;
+    return status ? pal_fail(err, PAL_E_FORMAT, "invalid noise schedule: every beta must be between 0 and 1", SIZE_MAX)
+                  : PAL_OK;
 }
 
 pal_status pal_picture_open(pal_picture_model *p, const pal_unet *net, const pal_gguf *g, pal_error *err)
@@ -72,9 +71,10 @@ void pal_picture_release(pal_picture_model *p)
 pal_status pal_picture_ready(const pal_model *m, pal_error *err)
 {
     if (pal_model_has_texts(m))
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the file holds a text model and draws no pictures", SIZE_MAX);
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the file holds a text model, which cannot draw pictures", SIZE_MAX);
     if (!m->picture) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
     if (m->as_stored)
-        return pal_fail(err, PAL_E_OPTION, "the model was opened as stored and cannot be evaluated", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "the model was opened with PAL_OPEN_AS_STORED and cannot be evaluated",
+                        SIZE_MAX);
     return PAL_OK;
 }

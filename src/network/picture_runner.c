@@ -1,4 +1,4 @@
-/* picture_runner.c - a U-Net at work on a batch of pictures, behind the predictor of image/. */
+/* picture_runner.c - evaluates a U-Net for a batch of pictures; implements the predictor of image/. */
 #include "model.h"
 #include "picture.h"
 

@@ -1,4 +1,4 @@
-/* text_runner.c - a transformer at work on sequences of tokens, behind the predictor of text/. */
+/* text_runner.c - evaluates a transformer for sequences of tokens; implements the predictor of text/. */
 #include "text_runner.h"
 
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t max_tokens, pal_arena *arena)
@@ -13,7 +13,7 @@ void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t max_tokens, pa
     r->row_of = pal_take(arena, (size_t)max_tokens, sizeof *r->row_of);
 }
 
-/* Where what is predicted for position `at` comes out of the network. */
+/* The position whose output row predicts position `at`. */
 static int source_of(const pal_runner *r, int at)
 {
     return pal_model_transformer(r->model)->shift_logits && at > 0 ? at - 1 : at;

@@ -1,4 +1,4 @@
-/* text_runner.h - a transformer at work on sequences of tokens, behind the predictor of text/ (internal). */
+/* text_runner.h - evaluates a transformer for sequences of tokens, behind the predictor of text/ (internal). */
 #ifndef PAL_TEXT_RUNNER_H
 #define PAL_TEXT_RUNNER_H
 
@@ -6,26 +6,26 @@
 #include "../arch/transformer.h"
 #include "../text/predictor.h"
 
-/* Of a model of texts. */
+/* The network of a text model. */
 static inline const pal_transformer *pal_model_transformer(const pal_model *m)
 {
     return m->network;
 }
 
-/* A network at work on sequences of up to `max_tokens` tokens. */
+/* Evaluates a network for sequences of up to `max_tokens` tokens. */
 typedef struct {
     const pal_model *model;
     pal_compute compute;
     pal_activations activations;
     pal_cache cache; /* of one layer at a time */
     int *rows;       /* [max_tokens]: positions whose hidden states were computed, ascending */
-    int *row_of;     /* [max_tokens]: where in them a position stands, -1 if it does not */
+    int *row_of;     /* [max_tokens]: index of a position in rows, -1 if it is not there */
 } pal_runner;
 
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t max_tokens, pal_arena *arena);
-pal_predictor pal_runner_start(pal_runner *r); /* the runner must stay where it is */
+pal_predictor pal_runner_start(pal_runner *r); /* the runner must not be moved afterwards */
 
-/* What an evaluation of q computes: the number of r->rows, ascending. */
+/* Sets r->rows to the positions whose hidden states an evaluation of q must compute, and returns their number. */
 int pal_runner_rows(pal_runner *r, const pal_query *q);
 
 #endif

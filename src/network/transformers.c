@@ -1,10 +1,10 @@
-/* transformers.c - files with a transformer, a vocabulary or both. */
+/* transformers.c - opens files with a transformer, a vocabulary or both. */
 #include "kinds.h"
 #include "../core/say.h"
 
 #include <stdlib.h>
 
-/* Keys that could not be read come before what they seem to leave out. */
+/* If the file has keys that could not be read, reports that instead of keys that then seem to be missing. */
 static pal_status find_vocabulary(pal_model *m)
 {
     const pal_error *trouble = pal_gguf_trouble(m->gguf);
@@ -25,7 +25,7 @@ static pal_status open_vocabulary(pal_model *m, pal_error *err)
     m->classes.of = malloc(size);
     m->classes.byte = malloc(size);
     if (!m->classes.of || !m->classes.byte)
-        return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for the vocabulary", SIZE_MAX);
     pal_classes_fill(&m->classes, m->vocab);
     return PAL_OK;
 }
@@ -37,17 +37,17 @@ static pal_status unknown_architecture(pal_model *m)
     const pal_gguf_value *v = pal_gguf_find(m->gguf, "general.architecture");
     pal_network_kinds_list(known, sizeof known);
     if (v) pal_gguf_describe(v, value, sizeof value);
-    pal_say(m->kind_text, sizeof m->kind_text, "the architecture is none of %s (general.architecture is %s)", known,
+    pal_say(m->kind_text, sizeof m->kind_text, "the architecture is not one of %s (general.architecture is %s)", known,
             v ? value : "absent");
     return pal_fail(why, PAL_E_UNSUPPORTED, m->kind_text, v ? pal_gguf_value_offset(m->gguf, v) : SIZE_MAX);
 }
 
-/* The network is the model's even where it is not bound: the text of the error lies in it. */
+/* m->network keeps the network even if it is not bound, because the message of the error is stored in it. */
 static pal_status bind_transformer(pal_model *m)
 {
     pal_transformer *net = calloc(1, sizeof *net);
     m->network = net;
-    if (!net) return pal_fail(&m->net_error, PAL_E_MEMORY, "no memory for the network", SIZE_MAX);
+    if (!net) return pal_fail(&m->net_error, PAL_E_MEMORY, "not enough memory for the network", SIZE_MAX);
     pal_status s =
         pal_transformer_bind(net, m->gguf, m->kind->architecture, m->kind->causal, m->kind->of, &m->net_error);
     if (s) return s;
@@ -76,12 +76,12 @@ static pal_status bind_network(pal_model *m)
         return s;
     if (!pal_gguf_tensors(m->gguf))
         return pal_fail(&m->net_error, PAL_E_UNSUPPORTED,
-                        m->vocab ? "the file holds a vocabulary only, no network" : "the file holds no network",
+                        m->vocab ? "the file holds only a vocabulary, no network" : "the file holds no network",
                         SIZE_MAX);
     return m->kind->of ? bind_transformer(m) : unknown_architecture(m);
 }
 
-/* What a part of a split model lacks is in the other parts. */
+/* If the network cannot be used because the file is a part of a split model or an adapter, reports that instead. */
 static pal_status open_network(pal_model *m, pal_error *err)
 {
     pal_status s = bind_network(m);
@@ -100,7 +100,7 @@ static pal_status open_text(pal_model *m, pal_error *err)
     return s ? s : open_network(m, err);
 }
 
-/* The vector code of attention takes heads in steps of 8; the reference takes any. */
+/* The vector code of attention needs head sizes that are multiples of 8; the reference code has no such limit. */
 static void choose_attention(const pal_model *m, pal_kernels *k)
 {
     const pal_transformer *net = m->network;

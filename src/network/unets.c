@@ -1,4 +1,4 @@
-/* unets.c - files with a U-Net. */
+/* unets.c - opens files with a U-Net. */
 #include "kinds.h"
 #include "picture.h"
 
@@ -8,7 +8,8 @@ static pal_status allocate(pal_model *m, pal_error *why)
 {
     m->network = calloc(1, sizeof(pal_unet));
     m->picture = calloc(1, sizeof *m->picture);
-    return m->network && m->picture ? PAL_OK : pal_fail(why, PAL_E_MEMORY, "no memory for the network", SIZE_MAX);
+    return m->network && m->picture ? PAL_OK
+                                    : pal_fail(why, PAL_E_MEMORY, "not enough memory for the network", SIZE_MAX);
 }
 
 static pal_status bind_picture(pal_model *m, pal_error *why)
@@ -32,7 +33,7 @@ static void release_picture(pal_model *m)
 
 static pal_status open_picture(pal_model *m, pal_error *err)
 {
-    pal_error why = {PAL_E_UNSUPPORTED, "the model draws pictures: it has no words", SIZE_MAX};
+    pal_error why = {PAL_E_UNSUPPORTED, "the model draws pictures: it has no tokenizer", SIZE_MAX};
     pal_status s = bind_picture(m, &why);
     if (!s) m->matrices = &((pal_unet *)m->network)->matrices;
     if (s) release_picture(m);
@@ -47,7 +48,7 @@ static void add_kernels(const pal_model *m, pal_kernels *k)
     pal_kernels_add_pictures(k);
 }
 
-/* The network stays where it was not bound, because the text of the error lies in it. */
+/* m->network is kept even if it was not bound, because the message of the error is stored in it. */
 static void close_picture(pal_model *m)
 {
     release_picture(m);

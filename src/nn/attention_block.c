@@ -1,3 +1,4 @@
+/* attention_block.c - self-attention over the pixels of a picture. */
 #include "attention_block.h"
 #include "../kernels/panels.h"
 
@@ -18,8 +19,8 @@ void pal_attention_layout(pal_attention_scratch *scratch, size_t pixels, size_t 
     scratch->seen = pal_take(arena, pixels, sizeof *scratch->seen);
 }
 
-/* keys[heads, pixels / 8, head_dim, 8] from x [pixels, heads * head_dim]; what no place fills is zero, since panels are
- * read to their end. */
+/* keys[heads, pixels / 8, head_dim, 8] from x [pixels, heads * head_dim].  The unused end of the last panel is set to
+ * zero, because panels are read whole. */
 static void fill_keys(float *keys, const float *x, int pixels, int heads, int head_dim)
 {
     const size_t dim = (size_t)head_dim, row = (size_t)heads * dim, panel = PAL_PANEL * dim;
@@ -44,7 +45,7 @@ void pal_attention_block_run(const pal_compute *compute, const pal_attention_blo
     pal_group_norm_run(compute, &b->norm, h, x, pixels, NULL, PAL_NORM_ONLY,
                        &block_scratch->norm); /* h [pixels, channels] */
     pal_input normed = pal_input_of(quantized, h, pixels, channels);
-    pal_linear(compute, scratch->q, &normed, &b->q); /* q, t, v as h */
+    pal_linear(compute, scratch->q, &normed, &b->q); /* q, t, v have the shape of h */
     pal_linear(compute, t, &normed, &b->k);
     pal_linear(compute, scratch->v, &normed, &b->v);
     fill_keys(scratch->keys, t, pixels, b->heads, head_dim);

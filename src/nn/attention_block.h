@@ -1,6 +1,7 @@
-/* attention_block.h - attention of every place of a picture to all places (internal).
+/* attention_block.h - self-attention over all pixels of a picture (internal).
  *
- * As in Ho, Jain and Abbeel 2020 with heads: x + out(softmax(q k^T / sqrt(head size)) v), q, k and v of norm(x). */
+ * As in Ho, Jain and Abbeel 2020, with several heads: x + out(softmax(q k^T / sqrt(head size)) v), where q, k and v are
+ * computed from norm(x). */
 #ifndef PAL_ATTENTION_BLOCK_H
 #define PAL_ATTENTION_BLOCK_H
 
@@ -19,7 +20,7 @@ typedef struct {
     pal_seen *seen; /* [pixels] */
 } pal_attention_scratch;
 
-/* Room for up to `pixels` places, and for up to `values` = places * channels. */
+/* Scratch memory for up to `pixels` pixels, and for up to `values` = pixels * channels. */
 void pal_attention_layout(pal_attention_scratch *scratch, size_t pixels, size_t widest, pal_arena *arena);
 
 /* x [pixels, channels], in place. */

@@ -1,3 +1,4 @@
+/* conv2d.c - convolutions as products: copies patches to rows (im2col) and multiplies them. */
 #include "conv2d.h"
 
 #include <string.h>
@@ -14,22 +15,22 @@ int pal_conv2d_extent(const pal_conv2d *c, int pixels)
     return (pixels + c->stride - 1) / c->stride;
 }
 
-/* What patches are cut from: floats, or one of the arrays of a quantised picture. */
+/* The source of patches: floats, or one of the arrays of a quantised picture. */
 typedef struct {
-    unsigned char *to;         /* patches [.., size, size] of `bytes` */
-    const unsigned char *from; /* [height, width] of `bytes`; zeros are zero bytes */
+    unsigned char *to;         /* patches [.., size, size], `bytes` per pixel */
+    const unsigned char *from; /* [height, width], `bytes` per pixel; the value zero must be all zero bytes */
     size_t bytes;              /* of a pixel */
     int height, width;
 } source;
 
-/* A few words: shorter than what calling memcpy is worth. */
+/* Copies a few words; for so few a call of memcpy is slower. */
 static inline void copy_words(unsigned char *to, const unsigned char *from, size_t bytes)
 {
     for (; bytes >= PAL_BLOCK; bytes -= PAL_BLOCK, to += PAL_BLOCK, from += PAL_BLOCK) memcpy(to, from, PAL_BLOCK);
     for (; bytes; bytes -= sizeof(float), to += sizeof(float), from += sizeof(float)) memcpy(to, from, sizeof(float));
 }
 
-/* Pixels first .. first + count of row `row`, zeros where the picture ends. */
+/* Copies pixels first .. first + count of row `row`, with zeros outside of the picture. */
 static void copy_row(unsigned char *to, const source *s, int row, int first, int count)
 {
     const int left = first < 0 ? -first : 0, right = first + count > s->width ? first + count - s->width : 0;
@@ -44,7 +45,7 @@ static void copy_row(unsigned char *to, const source *s, int row, int first, int
     if (right) memset(to + kept, 0, (size_t)right * s->bytes);
 }
 
-/* Patches of outputs done .. done + n. */
+/* Copies the patches of outputs done .. done + n. */
 static void im2col(const pal_conv2d *c, const source *s, int done, int n)
 {
     const int reach = c->size / 2, columns = pal_conv2d_extent(c, s->width);
@@ -63,7 +64,7 @@ static void im2col(const pal_conv2d *c, const source *s, int done, int n)
     }
 }
 
-/* Patches of the quantised picture. */
+/* Copies the patches of the quantised picture. */
 static void im2col_quantized(const pal_conv2d *c, const pal_conv2d_scratch *scratch, int height, int width, int done,
                              int n)
 {
@@ -79,7 +80,7 @@ static void im2col_quantized(const pal_conv2d *c, const pal_conv2d_scratch *scra
         if (parts[i].to) im2col(c, &parts[i], done, n);
 }
 
-/* Outputs done .. done + n of a picture that is quantised already. */
+/* Computes outputs done .. done + n from a picture that is already quantised. */
 static void run_quantized(const pal_compute *compute, const pal_conv2d *c, float *y, int height, int width, int done,
                           int n, const pal_conv2d_scratch *scratch)
 {
@@ -87,7 +88,7 @@ static void run_quantized(const pal_compute *compute, const pal_conv2d *c, float
     if (c->size > 1 || c->stride > 1)
         im2col_quantized(c, scratch, height, width, done, n);
     else
-        rows = pal_quantized_from(&scratch->whole, (size_t)done * (size_t)c->in); /* a pixel begins a block */
+        rows = pal_quantized_from(&scratch->whole, (size_t)done * (size_t)c->in); /* every pixel starts at a block */
     pal_input in = pal_input_quantized(&rows, n, c->w.cols);
     pal_linear(compute, y, &in, &c->w);
 }
@@ -95,7 +96,7 @@ static void run_quantized(const pal_compute *compute, const pal_conv2d *c, float
 static void run_floats(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
                        int done, int n, const pal_conv2d_scratch *scratch)
 {
-    const float *rows = x + (size_t)done * (size_t)c->in; /* 1x1: the pixels themselves */
+    const float *rows = x + (size_t)done * (size_t)c->in; /* 1x1: the patches are the pixels themselves */
     if (c->size > 1 || c->stride > 1) {
         const source s = {(unsigned char *)scratch->patches, (const unsigned char *)x, (size_t)c->in * sizeof *x,
                           height, width};

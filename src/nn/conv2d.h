@@ -1,12 +1,13 @@
-/* conv2d.h - convolutions of 1x1 and 3x3 as products with packed weights (internal).
+/* conv2d.h - 1x1 and 3x3 convolutions, computed as products with packed weights (internal).
  *
- * Pictures are [height, width, channels], so a 1x1 convolution is a product as it stands, and the three pixels of a
- * patch's row lie side by side: a 3x3 patch is three copies.  Patches of a few pixels at a time are laid out as rows
- * and multiplied, which keeps the arithmetic that of every other product (an output is accumulated over ky, kx and
- * channel in that order, padding included) and the scratch memory small.
+ * Pictures are [height, width, channels].  So a 1x1 convolution is simply a product, and the three pixels in a row of a
+ * patch are contiguous: a 3x3 patch is three copies.  Patches of a few pixels at a time are copied to rows and
+ * multiplied (im2col).  This keeps the scratch memory small and the arithmetic the same as in every other product: an
+ * output is accumulated over ky, kx and channel in that order, padding included.
  *
- * For quantised weights, whose blocks of columns lie within a pixel where its channels are a multiple of 32, the
- * picture is quantised once and the patches are copies of bytes: the same bits as patches quantised one by one. */
+ * For quantised weights, if the number of channels is a multiple of 32, every block of columns is within one pixel.
+ * Then the picture is quantised once and the patches are copies of bytes: the same bits as patches quantised one by
+ * one. */
 #ifndef PAL_CONV2D_H
 #define PAL_CONV2D_H
 
@@ -16,21 +17,21 @@ enum { PAL_CONV_PIXELS = 64 }; /* outputs computed together */
 
 typedef struct {
     pal_matrix w; /* [out, size * size * in], columns by ky, kx, channel; in panels */
-    int in, size; /* channels; 1 or 3: padded with zeros so that stride 1 keeps the picture's size */
+    int in, size; /* input channels; 1 or 3: padded with zeros so that stride 1 keeps the picture's size */
     int stride;   /* 1 or 2 */
 } pal_conv2d;
 
-/* Scratch for convolutions whose patches have up to `widest` = size * size * in values, and whose inputs up to
- * `values` = height * width * in. */
+/* Scratch memory for convolutions whose patches have up to `widest` = size * size * in values, and whose inputs have up
+ * to `values` = height * width * in. */
 typedef struct {
     float *patches;      /* [PAL_CONV_PIXELS, widest] */
-    pal_quantized rows;  /* as many */
+    pal_quantized rows;  /* the quantised patches */
     pal_quantized whole; /* [values] */
 } pal_conv2d_scratch;
 
 void pal_conv2d_layout(pal_conv2d_scratch *scratch, size_t widest, size_t values, pal_arena *arena);
 
-/* Output height (or width) for an input of that many pixels. */
+/* Output height (or width) for an input height (or width) of `pixels`. */
 int pal_conv2d_extent(const pal_conv2d *c, int pixels);
 
 /* x [height, width, in] to y [extent(height), extent(width), out]; y overlaps nothing. */

@@ -1,3 +1,4 @@
+/* group_norm.c - GroupNorm: statistics per group, then one factor and one addend per channel. */
 #include "group_norm.h"
 #include "../core/math.h"
 #include "../kernels/lanes.h"
@@ -9,7 +10,7 @@ void pal_group_norm_layout(pal_group_norm_scratch *scratch, size_t widest, pal_a
     scratch->addend = pal_take(arena, widest, sizeof *scratch->addend);
 }
 
-/* The average over a group: its channels' sums in eight lanes, over places * channels. */
+/* The average over a group: its channels' sums, added in eight lanes, divided by places * channels. */
 static float group_mean(const float *sum, int width, float count)
 {
     float lane[PAL_LANES] = {0};
@@ -17,8 +18,8 @@ static float group_mean(const float *sum, int width, float count)
     return pal_sum_lanes(lane) / count;
 }
 
-/* Means of groups into scratch->addend, their scales 1 / sqrt(variance + eps) into scratch->factor; each for all channels of
- * its group. */
+/* Stores the groups' means in scratch->addend and 1 / sqrt(variance + eps) in scratch->factor, repeated for all
+ * channels of a group. */
 static void find_statistics(const pal_compute *compute, const pal_group_norm *norm, const float *x, int pixels,
                             const pal_group_norm_scratch *scratch)
 {
@@ -36,7 +37,7 @@ static void find_statistics(const pal_compute *compute, const pal_group_norm *no
     }
 }
 
-/* ((x - mean) * s * gain + bias) * (1 + scale) + shift as x * factor + addend. */
+/* Rewrites ((x - mean) * s * gain + bias) * (1 + scale) + shift as x * factor + addend. */
 static void fold(const pal_group_norm *norm, const float *modulation, const pal_group_norm_scratch *scratch)
 {
     for (int c = 0; c < norm->channels; c++) {

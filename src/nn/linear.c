@@ -1,3 +1,4 @@
+/* linear.c - products with weight matrices: quantises inputs if needed, adds adapters and biases. */
 #include "linear.h"
 #include "../kernels/panels.h"
 
@@ -58,7 +59,7 @@ static void quantize(const pal_compute *compute, pal_input *in)
     in->quantized = true;
 }
 
-/* y [n, w.rows] from rows first .. first + n of the input. */
+/* Computes y [n, w.rows] from rows first .. first + n of the input. */
 static void multiply(const pal_compute *compute, float *y, pal_input *in, int first, int n, const pal_matrix *w)
 {
     const size_t from = (size_t)first * (size_t)in->cols;
@@ -82,12 +83,13 @@ static void multiply(const pal_compute *compute, float *y, pal_input *in, int fi
     pal_matmul_of(compute->kernels, w->type)(&p);
 }
 
-/* y [n, rows] += scale * (B (A x)) for the rows that are not plain. */
+/* Adds scale * (B (A x)) to y [n, rows] for the rows that request adapters. */
 static void adapt(const pal_compute *compute, float *y, pal_input *in, const pal_adapter *by)
 {
     const pal_adapter_scratch *s = in->adapting;
     const size_t rows = (size_t)by->b.rows;
-    PAL_ASSERT(in->plain == in->n || (s && s->low)); /* attached before the scratch was laid out */
+    PAL_ASSERT(in->plain == in->n ||
+               (s && s->low)); /* the adapter was attached before the scratch memory was laid out */
     for (int first = in->plain; first < in->n; first += PAL_ADAPTED_ROWS) {
         const int n = in->n - first < PAL_ADAPTED_ROWS ? in->n - first : PAL_ADAPTED_ROWS;
         float *to = y + (size_t)first * rows;

@@ -1,8 +1,8 @@
-/* linear.h - products with weight matrices of any type, and what adapters add to them (internal).
+/* linear.h - products with weight matrices of any type, and low-rank adapters (internal).
  *
- * An output is y = W x, to which s * (B (A x)) is added once where an adapter is attached and asked for, to which the
- * bias is added: in this order, each product accumulated as every product is (kernels.h), the factor s multiplied first,
- * then added, never fused.  A row's bits depend on that row alone, not on the rows beside it. */
+ * An output is y = W x.  If an adapter is attached and requested for the row, s * (B (A x)) is added; then the bias is
+ * added, in this order.  Each product is accumulated like every product (kernels.h); s is multiplied first, then the
+ * result is added, never fused.  A row's bits depend only on that row, not on the other rows. */
 #ifndef PAL_LINEAR_H
 #define PAL_LINEAR_H
 
@@ -10,72 +10,72 @@
 
 typedef struct pal_adapter pal_adapter;
 
-/* Weights [rows, cols], in panels once pal_matrix_pack has been over them; rows % 8 rows at the end as in the
- * file.  cols is a multiple of the type's block. */
+/* Weights [rows, cols]; after pal_matrix_pack in panels, with the last rows % 8 rows as in the file. cols is a multiple
+ * of the type's block. */
 typedef struct {
-    uint32_t type; /* pal_tensor_type, one that pal_weights_known knows */
+    uint32_t type; /* a pal_tensor_type for which pal_weights_known is true */
     int rows, cols;
     const void *data;
     const float *bias;          /* [rows], added to every product; NULL: none */
-    bool narrow;                /* as pal_product has it */
-    const pal_adapter *adapter; /* what is added where it is asked for; NULL: none */
+    bool narrow;                /* as in pal_product */
+    const pal_adapter *adapter; /* added to the rows that request it; NULL: none */
 } pal_matrix;
 
-/* A change of low rank to a matrix [rows, cols]: W + scale * B A (Hu et al., "LoRA", 2021). */
+/* A low-rank change to a matrix [rows, cols]: W + scale * B A (Hu et al., "LoRA", 2021). */
 struct pal_adapter {
     pal_matrix a; /* [rank, cols] */
-    pal_matrix b; /* [rows, rank]; biases and adapters of the two are not looked at */
+    pal_matrix b; /* [rows, rank]; biases and adapters of a and b are ignored */
     float scale;
 };
 
 /* ---- inputs ------------------------------------------------------------- */
 
-/* Places (or measures) room for n rows of up to `widest` activations on their way into a product. */
+/* Places (or measures) scratch memory for n quantised rows of up to `widest` activations. */
 void pal_quantized_layout(pal_quantized *scratch, size_t n, size_t widest, pal_arena *arena);
 
-/* The same values from number `at` on, a multiple of 32. */
+/* The same values from index `at` on; `at` is a multiple of 32. */
 pal_quantized pal_quantized_from(const pal_quantized *q, size_t at);
 
-enum { PAL_ADAPTED_ROWS = 32 }; /* taken together */
+enum { PAL_ADAPTED_ROWS = 32 }; /* rows computed together */
 
-/* Scratch for what adapters add: of up to `rank`, to matrices of up to `rows`; nothing where rank is 0. */
+/* Scratch memory for adapters of rank up to `rank`, for matrices of up to `rows` rows; empty if rank is 0. */
 typedef struct {
     float *low;              /* A x: [PAL_ADAPTED_ROWS, rank] */
     float *added;            /* B (A x): [PAL_ADAPTED_ROWS, rows] */
-    pal_quantized quantized; /* as low */
+    pal_quantized quantized; /* `low`, quantised */
 } pal_adapter_scratch;
 
 void pal_adapter_layout(pal_adapter_scratch *scratch, size_t rank, size_t rows, pal_arena *arena);
 
-/* Rows on their way into products: as floats, and quantised at the first product whose weights need them so.  Several
- * matrices read one input.  It holds until x changes or another input is made on the same scratch. */
+/* Input rows of products.  They are floats; the first product whose weights need it also quantises them.  Several
+ * matrices can use one input.  It is valid until x changes or another input is made with the same scratch memory. */
 typedef struct {
-    const float *x; /* [n, cols]; NULL: the quantised rows are all there is */
+    const float *x; /* [n, cols]; NULL: only the quantised rows exist */
     int n, cols;
-    const pal_quantized *scratch; /* for the rows quantised */
-    bool quantized;               /* whether they are in it */
-    int plain; /* rows at the front that adapters leave alone: all, unless pal_input_adapt is called */
-    const pal_adapter_scratch *adapting; /* for the others */
+    const pal_quantized *scratch; /* for the quantised rows */
+    bool quantized;               /* whether the rows in `scratch` are filled */
+    int plain; /* number of rows at the front that adapters do not change; n unless pal_input_adapt is called */
+    const pal_adapter_scratch *adapting; /* scratch memory for the other rows */
 } pal_input;
 
-/* x [n, cols], plain; `scratch` has room for as much. */
+/* An input x [n, cols] without adapters; `scratch` must have space for it. */
 pal_input pal_input_of(const pal_quantized *scratch, const float *x, int n, int cols);
 
-/* Rows [n, cols] that are quantised already, plain; for quantised weights only. */
+/* An input of rows [n, cols] that are already quantised, without adapters; only for quantised weights. */
 pal_input pal_input_quantized(const pal_quantized *rows, int n, int cols);
 
-/* From now on adapters are added to the rows from `plain` on: one pass through the weights serves both kinds of rows. */
+/* Requests adapters for the rows from `plain` on.  One pass over the weights computes both kinds of rows. */
 void pal_input_adapt(pal_input *in, int plain, const pal_adapter_scratch *scratch);
 
 /* ---- products ----------------------------------------------------------- */
 
-/* y [n, w.rows] := in [n, w.cols] times w, see above. */
+/* Computes y [n, w.rows] from in [n, w.cols] as described above. */
 void pal_linear(const pal_compute *compute, float *y, pal_input *in, const pal_matrix *w);
 
-/* Puts w's data into the panels that products read, where they lie; `scratch` holds eight rows of the file's type. */
+/* Rearranges w's data into panels, in place; `scratch` holds eight rows of the file's type. */
 void pal_matrix_pack(pal_matrix *w, void *scratch);
 
-/* Row `row` of w as f32: x[w.cols]; the row's bytes go through `scratch` of pal_row_bytes. */
+/* Converts row `row` of w to f32: x[w.cols]; `scratch` holds pal_row_bytes. */
 void pal_matrix_row(float *x, const pal_matrix *w, int row, void *scratch);
 
 #endif

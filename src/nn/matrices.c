@@ -1,3 +1,4 @@
+/* matrices.c - the list of the matrices of a network. */
 #include "matrices.h"
 #include "../kernels/panels.h"
 
@@ -8,7 +9,7 @@ pal_status pal_matrices_note(pal_matrices *list, pal_str name, int first, pal_ma
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity ? 2 * list->capacity : 64;
         pal_named_matrix *at = realloc(list->at, pal_times(capacity, sizeof *at));
-        if (!at) return pal_fail(err, PAL_E_MEMORY, "no memory for the layers", SIZE_MAX);
+        if (!at) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
         list->at = at;
         list->capacity = capacity;
     }
@@ -37,13 +38,14 @@ const pal_named_matrix *pal_matrices_find(const pal_matrices *list, const char *
 
 pal_status pal_matrices_pack(const pal_matrices *list, pal_error *err)
 {
-    size_t widest = 0; /* row, in bytes */
+    size_t widest = 0; /* bytes of the largest row */
     for (size_t i = 0; i < list->count; i++) {
         const size_t bytes = pal_row_bytes(list->at[i].matrix->type, list->at[i].matrix->cols);
         if (bytes > widest) widest = bytes;
     }
     void *scratch = malloc(pal_times(widest, PAL_PANEL));
-    if (!scratch && list->count) return pal_fail(err, PAL_E_MEMORY, "no memory to arrange the weights", SIZE_MAX);
+    if (!scratch && list->count)
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory to repack the weights", SIZE_MAX);
     for (size_t i = 0; i < list->count; i++) pal_matrix_pack(list->at[i].matrix, scratch);
     free(scratch);
     return PAL_OK;

@@ -1,15 +1,16 @@
+/* resample.c - patches, doubling of the extent, and concatenation of channels. */
 #include "resample.h"
 
 #include <stddef.h>
 #include <string.h>
 
-/* Where row dy of the patch at (y, x) starts in the picture. */
+/* Index in the picture of row dy of the patch at (y, x). */
 static size_t row_at(int y, int x, int dy, int width, int channels)
 {
     return ((size_t)(y + dy) * (size_t)width + (size_t)x) * (size_t)channels;
 }
 
-/* A row of a patch is `patch` neighbouring pixels. */
+/* A row of a patch is `patch` adjacent pixels. */
 void pal_to_patches(float *y, const float *x, int height, int width, int channels, int patch)
 {
     const size_t run = (size_t)patch * (size_t)channels;

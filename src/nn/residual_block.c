@@ -1,3 +1,4 @@
+/* residual_block.c - the residual block of a picture network. */
 #include "residual_block.h"
 
 void pal_block_layout(pal_block_scratch *scratch, const pal_block_sizes *sizes, pal_arena *arena)

@@ -1,4 +1,4 @@
-/* choose.c - from one row of logits to a token; the order, and what is different in a blank, stand in choose.h. */
+/* choose.c - chooses a token from one row of logits; choose.h documents the order and the differences for blanks. */
 #include "choose.h"
 #include "../core/math.h"
 #include "../core/options.h"
@@ -15,7 +15,7 @@ pal_status pal_choose_check(const pal_choose_options *o, int32_t vocab, pal_erro
         if (b->id < 0 || b->id >= vocab)
             return pal_fail(err, PAL_E_OPTION, "a logit bias is for a token that is not in the vocabulary", i);
         if (!(b->bias <= PAL_MAX_LOGIT))
-            return pal_fail(err, PAL_E_OPTION, "a logit bias is not a number up to 1e30", i);
+            return pal_fail(err, PAL_E_OPTION, "a logit bias must be a number of at most 1e30", i);
     }
     return PAL_OK;
 }
@@ -33,7 +33,7 @@ void pal_choose_layout(pal_choose_scratch *s, int32_t vocab, bool typical, pal_a
 
 /* ---- logits: steps 1 to 4 ---------------------------------------------------------------------------- */
 
-/* row := the logits in double, PAL_NEVER where a token is impossible; and what their softmax takes. */
+/* row := the logits in double, PAL_NEVER for impossible tokens; s->max and s->sum := the terms of their softmax. */
 static pal_status take_logits(pal_choose_scratch *s, const float *logits, bool given, pal_error *err)
 {
     double *row = s->probabilities, max = PAL_NEVER, sum = 0.0;
@@ -50,7 +50,7 @@ static pal_status take_logits(pal_choose_scratch *s, const float *logits, bool g
     return PAL_OK;
 }
 
-/* A bias moves what is possible; only minus infinity makes a token impossible. */
+/* A finite bias changes only possible tokens; minus infinity makes a token impossible. */
 static void add_bias(double *row, const pal_logit_bias *bias, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -83,7 +83,7 @@ static void penalise(pal_choose_scratch *s, const pal_choose_options *o, const i
         if (tokens[i] >= 0 && tokens[i] < s->vocab) s->seen[tokens[i]]++;
     for (size_t i = from; i < count; i++) {
         int32_t id = tokens[i];
-        if (id < 0 || id >= s->vocab || s->seen[id] == 0) continue; /* not ours, or done */
+        if (id < 0 || id >= s->vocab || s->seen[id] == 0) continue; /* outside the vocabulary, or done */
         penalise_one(o, &s->probabilities[id], s->seen[id]);
         s->seen[id] = 0;
     }
@@ -91,8 +91,8 @@ static void penalise(pal_choose_scratch *s, const pal_choose_options *o, const i
 
 /* ---- probabilities: steps 5 to 9 --------------------------------------------------------------------- */
 
-/* row := softmax of the logits in it over the temperature; at 0 all on the likeliest.  The maximum goes before the
- * division, which may overflow for the others but not for 0. */
+/* row := softmax of row / temperature; at 0 all probability on the most probable token. The maximum is subtracted
+ * before the division: the quotient may then overflow for other tokens, but is 0 for the maximum. */
 static void temper(double *row, int32_t n, double temperature)
 {
     int32_t best = pal_probs_likeliest(row, n);
@@ -117,7 +117,8 @@ static pal_status reshape(pal_choose_scratch *s, const pal_choose_options *o, co
     for (int32_t id = 0; c->allowed && id < s->vocab; id++)
         if (!c->allowed[id]) row[id] = PAL_NEVER;
     if (s->vocab == 0 || row[pal_probs_likeliest(row, s->vocab)] <= PAL_NEVER)
-        return pal_fail(err, PAL_E_OPTION, "no token is left: bans and grammar leave out all of them", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "no token is allowed: the logit biases and the grammar exclude all of them",
+                        SIZE_MAX);
     temper(row, s->vocab, c->given && o->temperature == 0.0 ? 1.0 : o->temperature);
     return PAL_OK;
 }
@@ -139,9 +140,9 @@ static void truncate_row(pal_choose_scratch *s, const pal_choose_options *o, con
     }
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------- */
+/* ---- all steps --------------------------------------------------------------------------------------- */
 
-/* Whether the given probabilities stay as they are up to the truncations. */
+/* Whether the given probabilities are used unchanged up to the truncations. */
 static bool as_given(const pal_choose_options *o, const pal_choose_context *c)
 {
     return c->given && !o->logit_bias_count && !penalises(o) && (o->temperature == 0.0 || o->temperature == 1.0);
@@ -175,7 +176,7 @@ pal_status pal_choose(pal_choose_scratch *s, const pal_choose_options *o, const 
     return PAL_OK;
 }
 
-/* ---- what the model thought -------------------------------------------------------------------------- */
+/* ---- the model's own probabilities ------------------------------------------------------------------- */
 
 double pal_choose_logprob(const pal_choose_scratch *s, const float *logits, int32_t id)
 {

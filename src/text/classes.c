@@ -1,3 +1,4 @@
+/* classes.c - fills the table of token classes from a vocabulary. */
 #include "classes.h"
 
 void pal_classes_fill(pal_classes *c, const pal_vocab *v)

@@ -1,4 +1,4 @@
-/* fill.c - the books of a page being filled: reveal, mask, draw, measure. */
+/* fill.c - the state of a page being filled: reveals, masks and pins places, draws tokens, computes scores. */
 #include "fill.h"
 #include "length.h"
 #include "support.h"
@@ -18,7 +18,7 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t pla
     f->asked = pal_take(arena, s, sizeof *f->asked);
 }
 
-/* A border rule that no token of the vocabulary can meet is not imposed. */
+/* A border rule that no token of the vocabulary can satisfy is dropped. */
 static void relax_borders(pal_fill *f)
 {
     bool word = false, inside = false;
@@ -35,7 +35,7 @@ static void relax_borders(pal_fill *f)
             f->blank[i].first = PAL_FIRST_FREE;
 }
 
-/* A draw is addressed by what it decides, so that it does not depend on what was drawn before. */
+/* The random number depends only on what the draw decides, not on earlier draws. */
 static double addressed(void *context, const pal_fill *f, pal_purpose purpose, int32_t place)
 {
     (void)context;
@@ -61,7 +61,7 @@ void pal_fill_start(pal_fill *f)
     }
 }
 
-/* ---- what the network is asked ---------------------------------------------------------------------- */
+/* ---- queries ---------------------------------------------------------------------------------------- */
 
 static bool is_shown(const pal_fill *f, int32_t place)
 {
@@ -70,8 +70,8 @@ static bool is_shown(const pal_fill *f, int32_t place)
            !pal_length_needs_no_empty(f, &f->blank[s->blank]);
 }
 
-/* A blank of n words is shown to the network as n places or more, in training as here; places that are known to be
- * <empty> say no more than fewer places would, and keep the words from what follows them. */
+/* Builds f->shown. In training as here, the network sees a blank of n words as n places or more. Places that are known
+ * to be <empty> add no information compared with fewer places, and separate the words from the text after them. */
 static void collect_shown(pal_fill *f)
 {
     int32_t place = 0;
@@ -87,7 +87,7 @@ static void collect_shown(pal_fill *f)
     }
 }
 
-/* Whether the last evaluation was of this query, as far as the predictor reads it. */
+/* Whether the last evaluation already answers this query, as far as the predictor reads it. */
 static bool is_answered(const pal_fill *f)
 {
     if (f->tokens_changed || (f->predictor.reads_order && f->order_changed)) return false;
@@ -97,7 +97,7 @@ static bool is_answered(const pal_fill *f)
     return true;
 }
 
-/* f->query := what the step that has begun asks; false: nothing, or what is answered already. */
+/* f->query := the query of the current step. False: it requests nothing, or everything is already answered. */
 static bool form_query(pal_fill *f)
 {
     int count = 0;
@@ -152,7 +152,7 @@ static void reveal(pal_fill *f, int32_t place, int32_t id, double probability)
     f->tokens_changed = f->order_changed = true;
 }
 
-/* Once a place is <empty>, so are all later ones of its blank: they follow without an evaluation. */
+/* Once a place is <empty>, all later places of its blank are: they are revealed without an evaluation. */
 static void reveal_tail(pal_fill *f, int32_t place)
 {
     const pal_blank *blank = &f->blank[f->place[place].blank];
@@ -176,7 +176,7 @@ void pal_fill_mask(pal_fill *f, int32_t place)
 void pal_fill_pin(pal_fill *f, int32_t place, int32_t id)
 {
     pal_fill_place *s = &f->place[place];
-    const bool hides = id == f->classes->empty && !s->pinned; /* what is pinned as <empty> may not be shown any more */
+    const bool hides = id == f->classes->empty && !s->pinned; /* a place pinned as <empty> may be hidden from now on */
     if (s->step < 0) f->open--;
     if (f->tokens[s->at] != id || hides) f->tokens_changed = true;
     if (s->rank != 0) f->order_changed = true;
@@ -216,7 +216,7 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
     }
 }
 
-/* The likeliest tokens under f->probs, for people to choose from. */
+/* Stores the most probable tokens under f->probs, for users to choose from. */
 static void note_alternatives(const pal_fill *f, pal_fill_place *s)
 {
     pal_top top = {.max = PAL_ALTERNATIVES, .id = s->alternative_id, .value = s->alternative_probability};
@@ -250,8 +250,8 @@ void pal_fill_end_at(pal_fill *f, int32_t place)
     reveal_tail(f, place);
 }
 
-/* Draws among the words of f->probs, in which the blank ends with probability `end`.  A repetition is one of any token of
- * the page. */
+/* Draws a word from f->probs; `end` is the probability that the blank ends here. The repetition penalty applies to
+ * every token of the page. */
 static void draw_word(pal_fill *f, int32_t place, double u, double end)
 {
     const pal_choose_context page = {.tokens = f->tokens, .count = (size_t)f->n, .given = true};
@@ -264,12 +264,13 @@ static void draw_word(pal_fill *f, int32_t place, double u, double end)
     how.repeat_last_n = -1;
     if (end > 0.0) pal_fill_set_end(f, 0.0);
     pal_chosen chosen = {0};
-    (void)pal_choose(&f->scratch, &how, f->logits, &page, u, &chosen, NULL); /* nothing given can fail */
+    (void)pal_choose(&f->scratch, &how, f->logits, &page, u, &chosen, NULL); /* cannot fail with given probabilities */
     reveal(f, place, chosen.id, chosen.own * (1.0 - end));
 }
 
-/* The blank ends here by the model's own law: temperature and truncation shape the words, not the length.  (A length
- * is many small decisions, place by place; sharpened each, they would add up to blanks of a word or none.) */
+/* Whether the blank ends here is drawn with the model's own probability: temperature and truncation affect the words,
+ * not the length. (A length is many small decisions, one per place; sharpening each of them would lead to blanks of one
+ * word or none.) */
 void pal_fill_draw_from_probs(pal_fill *f, int32_t place)
 {
     double end = f->classes->empty >= 0 ? f->probs[f->classes->empty] : 0.0,
@@ -284,21 +285,21 @@ void pal_fill_draw_from_probs(pal_fill *f, int32_t place)
 
 void pal_fill_draw(pal_fill *f, int32_t place)
 {
-    if (!pal_fill_is_open(f, place)) return; /* an <empty> drawn before it in this step decided it */
+    if (!pal_fill_is_open(f, place)) return; /* already revealed: an <empty> was drawn before it in this step */
     pal_fill_look_at(f, place);
     pal_fill_draw_from_probs(f, place);
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------ */
 
-/* A sampler that masks again goes on to its last time step, since a full page may be opened again before that. */
+/* A sampler that can mask again continues to its last time step, since a full page may be opened again before that. */
 static bool finished(const pal_fill *f)
 {
     return !f->open && (!f->sampler->is.reopens || f->step >= pal_fill_steps(f));
 }
 
-/* At the beginning of a step: of the grid of time steps, whose last is taken again by what was opened after it;
- * elsewhere the share of places that are open. */
+/* The time at the start of a step: from the grid of time steps if the sampler has them (places opened after the last
+ * step repeat it), otherwise the share of places that are open. */
 static double time_of_step(const pal_fill *f)
 {
     const int32_t steps = pal_fill_steps(f), left = steps - f->step + 1;
@@ -306,7 +307,7 @@ static double time_of_step(const pal_fill *f)
     return f->open / (double)f->places;
 }
 
-/* Begins the next step; whether it changes anything. */
+/* Begins the next step; returns whether it changes anything. */
 static bool begin(pal_fill *f)
 {
     f->step++;
@@ -343,7 +344,8 @@ const pal_query *pal_fill_query(pal_fill *f)
     return changes && form_query(f) ? &f->query : NULL;
 }
 
-/* Samplers go on with whatever they are given, within bounds, so that only here is to be asked what it was worth. */
+/* Samplers continue with any logits, within bounds; only this function checks whether the logits were finite, and
+ * undoes the step if not. */
 pal_status pal_fill_step(pal_fill *f, pal_error *err)
 {
     const int32_t step = f->step, evaluations = f->evaluations;
@@ -352,7 +354,7 @@ pal_status pal_fill_step(pal_fill *f, pal_error *err)
     f->broken = false;
     for (int32_t i = 0; i < f->places; i++) f->place[i].drawn = false;
     while (!changed && !f->broken && !finished(f))
-        changed = pal_fill_take_step(f); /* time steps without an event pass unseen */
+        changed = pal_fill_take_step(f); /* time steps that change nothing are skipped */
     if (!f->broken) return finished(f) ? PAL_OK : PAL_MORE;
     for (int32_t i = 0; i < f->places; i++)
         if (f->place[i].drawn) pal_fill_mask(f, i);
@@ -372,7 +374,7 @@ static bool can_fill(const pal_classes *c)
     return false;
 }
 
-/* The option promises characters outside the vocabulary, which takes all 256 bytes. */
+/* The option byte_pieces promises characters outside the vocabulary, which needs all 256 bytes. */
 static bool has_all_bytes(const pal_classes *c)
 {
     bool seen[256] = {false};
@@ -385,16 +387,16 @@ static bool has_all_bytes(const pal_classes *c)
     return count == 256;
 }
 
-/* What no row of the table says. */
+/* Rules that depend on the sampler or on several options. */
 static pal_status check_samplers(const pal_infill_options *o, pal_error *err)
 {
     const pal_sampler_properties *takes = &pal_sampler_row_of(o->sampler)->is;
     const pal_rule rules[] = {
-        {!o->steps || takes->steps, "this sampler does not take the option steps"},
-        {!(o->threshold > 0.0) || takes->threshold, "this sampler does not take the option threshold"},
-        {!(o->entropy_bound > 0.0) || takes->entropy_bound, "this sampler does not take the option entropy-bound"},
-        {!(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound exclude each other"},
-        {!(o->remask >= 0.0) || takes->remask, "this sampler does not take the option remask"},
+        {!o->steps || takes->steps, "this sampler does not use the option steps"},
+        {!(o->threshold > 0.0) || takes->threshold, "this sampler does not use the option threshold"},
+        {!(o->entropy_bound > 0.0) || takes->entropy_bound, "this sampler does not use the option entropy-bound"},
+        {!(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound cannot be used together"},
+        {!(o->remask >= 0.0) || takes->remask, "this sampler does not use the option remask"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
@@ -405,9 +407,9 @@ pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal
     if (!s) s = check_samplers(o, err);
     if (s) return s;
     const pal_rule rules[] = {
-        {o->free_min <= o->free_max, "the shortest length of [[?]] must not exceed the longest"},
+        {o->free_min <= o->free_max, "the shortest length of [[?]] must not be above the longest"},
         {!o->byte_pieces || has_all_bytes(c), "byte-pieces needs a vocabulary with all 256 byte pieces"},
-        {can_fill(c), "the vocabulary has no token that may stand in a blank"},
+        {can_fill(c), "the vocabulary has no token that can fill a blank"},
         {c->mask >= 0, "the model has no mask token: it cannot fill blanks"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);

@@ -1,7 +1,7 @@
-/* fill.h - a token sequence with open places, and what every sampler does to it (internal).
+/* fill.h - a token sequence with open places, and the operations that all samplers share (internal).
  *
- * A sampler (samplers/) decides which places are revealed (or masked again) in a step; this part knows which tokens a
- * place may have, asks the network, turns logits into a law, draws, and keeps the books. */
+ * A sampler (samplers/) decides which places are revealed (or masked again) in a step. The code here determines which
+ * tokens a place can have, queries the network, turns logits into probabilities, draws, and records the result. */
 #ifndef PAL_FILL_H
 #define PAL_FILL_H
 
@@ -14,33 +14,33 @@
 typedef enum { PAL_FIRST_FREE, PAL_FIRST_WORD, PAL_FIRST_INSIDE } pal_first;
 
 typedef struct {
-    int32_t min, max; /* tokens; least < most only where the vocabulary has <empty> */
-    int32_t place;    /* its first slot; the others follow */
-    pal_first first;  /* whether the first token must or must not begin a word */
-    bool drop_space;  /* that token's space mark is not written: it is given, or starts the page */
+    int32_t min, max; /* tokens; min < max only if the vocabulary has <empty> */
+    int32_t place;    /* its first place; the others follow directly */
+    pal_first first;  /* whether the first token must, or must not, begin a word */
+    bool drop_space;  /* the space before that token is not written: it is in the given text, or the page starts here */
 } pal_blank;
 
 /* A place of a blank. */
 typedef struct {
     int32_t at;       /* index in tokens */
-    int32_t shown_at; /* index in what the last evaluation was shown */
+    int32_t shown_at; /* index in `shown` at the last evaluation */
     int32_t blank, index;
-    int32_t step;         /* revealed at; -1: open; 0: pinned */
-    int32_t rank;         /* as in pal_query; not the step, since a step can be taken again */
-    bool pinned, drawn;   /* drawn: by the present step */
-    bool asked, answered; /* the present step wants its logits; the last evaluation gave them */
+    int32_t step;         /* step that revealed it; -1: open; 0: pinned */
+    int32_t rank;         /* as in pal_query; differs from step, since a step can be repeated */
+    bool pinned, drawn;   /* drawn: in the current step */
+    bool asked, answered; /* the current step needs its logits; the last evaluation computed them */
     float probability;
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];
     float alternative_probability[PAL_ALTERNATIVES];
 } pal_fill_place;
 
-enum { PAL_FILL_ROWS = 16 }; /* rows of logits looked at together */
+enum { PAL_FILL_ROWS = 16 }; /* rows of logits processed together */
 
 typedef struct pal_fill pal_fill;
 typedef struct pal_sampler_row pal_sampler_row; /* samplers/samplers.h */
 
-/* Where chance comes from: a number in [0, 1) for one purpose, the present step and one slot (-1: none).  When
- * a token is to be drawn, f->probs is its law at temperature 1. */
+/* The source of random numbers: returns a number in [0, 1) for a purpose, the current step and a place (-1: no place).
+ * When it is called to draw a token, f->probs holds the token probabilities at temperature 1. */
 typedef double pal_uniform_fn(void *context, const pal_fill *f, pal_purpose purpose, int32_t place);
 
 struct pal_fill {
@@ -49,53 +49,55 @@ struct pal_fill {
     pal_infill_options options; /* checked */
     const pal_sampler_row *sampler;
     int32_t n, *tokens;      /* [n] */
-    pal_query query;         /* made of what follows; count 0: no evaluation is needed */
-    int32_t shown_n, *shown; /* [n], tokens as the network is shown them */
+    pal_query query;         /* built from the next fields; count 0: no evaluation is needed */
+    int32_t shown_n, *shown; /* [n], the tokens that the network sees */
     int32_t *shown_rank;     /* [n] */
     int *asked;              /* [places], indices in `shown` */
-    bool drops_empty;        /* it is not shown what is known to be <empty>, as if the blank were shorter */
+    bool drops_empty;        /* places known to be <empty> are hidden from the network, as if the blank were shorter */
     int32_t blanks, places;
     pal_blank *blank;      /* [blanks] */
     pal_fill_place *place; /* [places], in order of position */
-    int32_t open;          /* slots not revealed */
+    int32_t open;          /* number of places not yet revealed */
     int32_t step, evaluations;
-    int32_t next_rank;                  /* of what the present step reveals */
-    double time;                        /* of the present step's query; `ask` may set another */
-    double evaluated_time;              /* of the last evaluation's */
-    bool tokens_changed, order_changed; /* since then */
-    bool broken;                        /* the predictor has given what is not a number: the present step is undone */
-    pal_uniform_fn *uniform;            /* pal_uniform by pal_fill_start; a test may visit every outcome instead */
+    int32_t next_rank;                  /* rank of the places that the current step reveals */
+    double time;                        /* of the current step's query; the sampler's `ask` may change it */
+    double evaluated_time;              /* of the last evaluation */
+    bool tokens_changed, order_changed; /* since the last evaluation */
+    bool broken;                        /* the predictor returned NaN or infinity: the current step is undone */
+    pal_uniform_fn *uniform;            /* pal_fill_start sets it to use pal_uniform; a test may enumerate all
+                                           outcomes instead */
     void *uniform_context;
     float *logits; /* [PAL_FILL_ROWS, vocab] */
-    double *probs; /* [vocab], scratch.probabilities */
+    double *probs; /* [vocab], the same array as scratch.probabilities */
     pal_choose_scratch scratch;
-    double *score;   /* [places], scratch of the samplers */
-    int32_t *chosen; /* [places], the same: what `ask` leaves for `step` */
+    double *score;   /* [places], scratch memory of the samplers */
+    int32_t *chosen; /* [places], scratch memory: `ask` passes its choice to `step` */
     int32_t chosen_count;
 };
 
-/* Places what is shown for up to `max_tokens` tokens and the scratch arrays (logits to chosen); tokens, blank and slot are
- * the caller's. */
+/* Measures or places `shown` for up to `max_tokens` tokens and the scratch arrays (logits to chosen). The caller
+ * provides tokens, blank and place. */
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t places, pal_arena *arena);
 
-/* Ready for the first step: every slot that is not pinned is masked. */
+/* Prepares the first step: masks every place that is not pinned. */
 void pal_fill_start(pal_fill *f);
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err);
 
-/* Goes on with the sampler named in the options until a place changes: at most one evaluation.  PAL_E_FORMAT: the
- * predictor gave NaN or infinity; all is then as it was. */
+/* Runs the sampler until a place changes: at most one evaluation. PAL_E_FORMAT: the predictor returned NaN or infinity;
+ * the fill is then unchanged. */
 pal_status pal_fill_step(pal_fill *f, pal_error *err);
 
-/* One step of the sampler, a time step where it has them, which need not change anything: whether one did. */
+/* Takes one step of the sampler (a time step, if it has them). Returns whether anything changed; a step may change
+ * nothing. */
 bool pal_fill_take_step(pal_fill *f);
 
-/* For callers that evaluate several fills together: what the next pal_fill_step will ask the network, NULL if it needs
- * no evaluation (the same in f->query, until the fill is used again); and afterwards, that the predictor has answered
- * it. */
+/* For callers that batch several fills. pal_fill_query returns the next query of pal_fill_step, or NULL if no
+ * evaluation is needed; it is also in f->query, valid until the fill is used again. Call pal_fill_answered once the
+ * predictor has evaluated the query. */
 const pal_query *pal_fill_query(pal_fill *f);
 void pal_fill_answered(pal_fill *f);
 
-/* Makes a token given text. */
+/* Pins a place: its token is kept as given text. */
 void pal_fill_pin(pal_fill *f, int32_t place, int32_t id);
 
 static inline bool pal_fill_is_open(const pal_fill *f, int32_t place)
@@ -105,31 +107,31 @@ static inline bool pal_fill_is_open(const pal_fill *f, int32_t place)
 
 /* ---- for samplers: samplers/samplers.h says when ---- */
 
-/* The present step wants the logits of this open slot, or of all that are open: no others can be looked at. */
+/* Requests the logits of this open place, or of all open places, for the current step. The step cannot read others. */
 void pal_fill_ask(pal_fill *f, int32_t place);
 void pal_fill_ask_open(pal_fill *f);
 
-/* f->probs := the law of a slot's token given what is revealed: softmax over the tokens it may have,
- * temperature 1.  logits[vocab] is its row. */
+/* f->probs := token probabilities of a place given the revealed tokens: softmax over the tokens that it can have, at
+ * temperature 1. logits[vocab] is the row of this place. */
 void pal_fill_probabilities(pal_fill *f, int32_t place, const float *logits);
 
-/* f->score[i] := measure(f->probs) of every slot i that was asked for, rows of logits taken together. */
+/* f->score[i] := measure(f->probs) for every place i whose logits were requested; reads several rows at a time. */
 typedef double pal_measure_fn(const double *probs, int32_t vocab);
 void pal_fill_measure(pal_fill *f, pal_measure_fn *measure);
-pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; /* larger is surer */
+pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; /* the largest score is chosen first */
 
-/* Draws the token of an open slot at the present step and reveals it.  Slots drawn together are drawn in order of
+/* Draws the token of an open place in the current step and reveals it. Places of one step must be drawn in order of
  * position. */
 void pal_fill_draw(pal_fill *f, int32_t place);
 
-/* The parts of that, for who decides otherwise where a blank ends. */
-double pal_fill_look_at(pal_fill *f, int32_t place);       /* f->probs := its law; returns that of <empty> */
-void pal_fill_set_end(pal_fill *f, double end);            /* gives <empty> this probability, the words the rest */
-void pal_fill_end_at(pal_fill *f, int32_t place);          /* reveals it and what follows in the blank as <empty> */
+/* The parts of pal_fill_draw, for code that chooses the end of a blank in another way. */
+double pal_fill_look_at(pal_fill *f, int32_t place);       /* f->probs := its probabilities; returns that of <empty> */
+void pal_fill_set_end(pal_fill *f, double end);            /* <empty> gets this probability, the words share the rest */
+void pal_fill_end_at(pal_fill *f, int32_t place);          /* reveals it and the rest of the blank as <empty> */
 void pal_fill_draw_from_probs(pal_fill *f, int32_t place); /* draws from f->probs and reveals */
 
-void pal_fill_mask(pal_fill *f, int32_t place); /* back to the mask */
+void pal_fill_mask(pal_fill *f, int32_t place); /* opens a revealed place again */
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t place);
-int32_t pal_fill_steps(const pal_fill *f); /* time steps of the samplers that have them */
+int32_t pal_fill_steps(const pal_fill *f); /* number of time steps, for samplers that have them */
 
 #endif

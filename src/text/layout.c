@@ -1,3 +1,4 @@
+/* layout.c - encodes a page as tokens, applies the border rules and chooses the window. */
 #include "layout.h"
 #include "normal.h"
 
@@ -8,7 +9,7 @@ typedef struct {
     const pal_vocab *v;
     const pal_infill_options *options;
     int32_t context;
-    size_t too_long; /* byte of the page from which on the context does not hold it, or SIZE_MAX */
+    size_t too_long; /* byte of the page where it exceeds the context, or SIZE_MAX */
 } builder;
 
 void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v, pal_arena *arena)
@@ -22,8 +23,8 @@ void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *pag
     s->encode = pal_take(arena, pal_vocab_scratch_bytes(v, page->bytes), 1);
 }
 
-/* Whether the last character of view[bytes] is a letter: ASCII letters, and beyond ASCII everything that
- * is not punctuation, a symbol or a space by its block. */
+/* Whether the last character of view[bytes] is a letter: an ASCII letter, or a non-ASCII character whose Unicode block
+ * is not one of punctuation, symbols or spaces. */
 static bool ends_in_letter(const char *view, size_t bytes)
 {
     if (!bytes) return false;
@@ -32,15 +33,16 @@ static bool ends_in_letter(const char *view, size_t bytes)
     size_t at = bytes - 1;
     while (at > 0 && bytes - at < 4 && ((unsigned char)view[at] & 0xc0) == 0x80) at--;
     unsigned char lead = (unsigned char)view[at], second = at + 1 < bytes ? (unsigned char)view[at + 1] : 0;
-    if (lead == 0xc2) return second == 0xaa || second == 0xb5 || second == 0xba; /* Latin-1 signs but for a, mu, o */
-    if (lead == 0xc3) return second != 0x97 && second != 0xb7;                   /* times, divided by */
+    if (lead == 0xc2) return second == 0xaa || second == 0xb5 || second == 0xba; /* only these three are letters */
+    if (lead == 0xc3) return second != 0x97 && second != 0xb7;                   /* multiplication and division signs */
     if (lead == 0xe2) return second >= 0xb0;                                     /* U+2000..2BFF are signs */
-    if (lead == 0xe3) return second >= 0x81;                                     /* U+3000..303F likewise */
-    return lead >= 0xc3 && lead < 0xf0;                                          /* emoji and the like are no letters */
+    if (lead == 0xe3) return second >= 0x81;                                     /* U+3000..303F are signs */
+    return lead >= 0xc3 && lead < 0xf0;                                          /* emoji and others from U+10000 on are
+                                                                                    not letters */
 }
 
-/* Notes where the context ends, when the tokens from `first` on that encode a given segment exceed it.  Escapes
- * before that place in the same segment are not counted. */
+/* Sets b->too_long if the tokens from `first` on, which encode a given segment, exceed the context. Escapes before that
+ * position in the same segment are not counted. */
 static void note_given(builder *b, size_t index, int32_t first)
 {
     if (b->l->total <= b->context || b->too_long != SIZE_MAX) return;
@@ -84,7 +86,7 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
     if (l->total > b->context && b->too_long == SIZE_MAX) b->too_long = segment->offset;
 }
 
-/* Where in the page the first blank stands that reaches token `end`. */
+/* Returns the byte offset of the first blank that extends beyond token `end`. */
 static size_t blank_beyond(const builder *b, int32_t end)
 {
     const pal_blank *blank = b->l->blank;
@@ -96,8 +98,8 @@ static size_t blank_beyond(const builder *b, int32_t end)
     return SIZE_MAX;
 }
 
-/* The part of a long page that is shown: all blanks, and as much on both sides as fits.  Never more than the context,
- * for which alone there is space: a page without blanks may be longer, and is never evaluated. */
+/* Chooses the window of a long page: all blanks, and as much text on both sides as fits. It never exceeds the context,
+ * because the buffers have that capacity; a page without blanks may be longer, but is never evaluated. */
 static pal_status choose_window(const builder *b, pal_error *err)
 {
     pal_layout *l = b->l;
@@ -106,15 +108,13 @@ static pal_status choose_window(const builder *b, pal_error *err)
     l->shown = l->total < context ? l->total : context;
     if (l->total <= context || !l->places) return PAL_OK;
     if (!b->options->window)
-        return pal_fail(err, PAL_E_CONTEXT,
-                        "the page has more tokens than the context of the model holds "
-                        "(the window option shows the model a part of it)",
-                        b->too_long);
+        return pal_fail(
+            err, PAL_E_CONTEXT,
+            "the page has more tokens than the model's context (with the option window the model sees a part of it)",
+            b->too_long);
     int32_t first = l->place[0].at, last = l->place[l->places - 1].at, spare = context - (last - first + 1);
     if (spare < 0)
-        return pal_fail(err, PAL_E_CONTEXT,
-                        "the blanks and what stands between them are longer than the context "
-                        "of the model",
+        return pal_fail(err, PAL_E_CONTEXT, "the blanks and the text between them are longer than the model's context",
                         blank_beyond(b, first + context));
     int32_t from = first - spare / 2;
     if (from > l->total - context) from = l->total - context;

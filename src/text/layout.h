@@ -1,6 +1,6 @@
-/* layout.h - from a page to the tokens that the network is shown (internal).
+/* layout.h - converts a page to the tokens that the network sees (internal).
  *
- * Border rules, normalised view, windows: ARCHITECTURE.md, Pages with blanks. */
+ * Border rules, normalised view, windows: see "Pages with blanks" in ARCHITECTURE.md. */
 #ifndef PAL_LAYOUT_H
 #define PAL_LAYOUT_H
 
@@ -8,15 +8,16 @@
 #include "page.h"
 
 typedef struct {
-    int32_t *tokens; /* [total]: the whole page, masks in its blanks */
+    int32_t *tokens; /* [total] the whole page, with masks in its blanks */
     int32_t total;
-    int32_t shown_from, shown; /* the window of `tokens` that the network sees: at most the context */
+    int32_t shown_from, shown; /* the part of `tokens` that the network sees: at most the context */
     pal_blank *blank;          /* [page->blanks] */
-    pal_fill_place *place;     /* [page->places]; `at` counts from shown_from */
+    pal_fill_place *place;     /* [page->places]; `at` is relative to shown_from */
     int32_t places;
 } pal_layout;
 
-/* Arrays of a page with room for its worst case, and scratch that only pal_layout_build uses. */
+/* Scratch memory of pal_layout_build. pal_layout_arrays measures or places it and the arrays of the layout, with
+ * capacity for the worst case. */
 typedef struct {
     char *view;   /* [page->bytes] */
     void *encode; /* scratch of the tokenizer */
@@ -24,7 +25,8 @@ typedef struct {
 void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
                        pal_arena *arena);
 
-/* PAL_E_CONTEXT: longer than `context` tokens and options->window is off, or the blanks alone are. */
+/* PAL_E_CONTEXT: the page is longer than `context` tokens and options->window is off, or the blanks and the text
+ * between them are longer. */
 pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
                             const pal_infill_options *options, int32_t context, pal_error *err);
 

@@ -1,14 +1,14 @@
-/* length.c - the length of a free blank, drawn at once and before its words.
+/* length.c - draws the length of a blank of free length, before its words.
  *
- * <empty> is a suffix of its blank, so the probability of <empty> at place j is that of a length of at most j: one
- * evaluation shows the whole distribution.  A word drawn before the length is known is drawn for all lengths at once,
- * and the end then cuts off what it asked for ("found a small in the garden").  The last word comes next, since it is
- * what tells the network that the blank is no shorter; the others may follow in any order.  With true conditionals
- * the joint law is reproduced exactly. */
+ * <empty> fills the end of its blank, so the probability of <empty> at place j is that of a length of at most j: one
+ * evaluation gives the whole distribution. A word drawn before the length is known is drawn for a mixture of all
+ * lengths, and the end then cuts off the words it needs ("found a small in the garden"). After the length the last word
+ * is drawn, since it tells the network that the blank is not shorter; the others may follow in any order. With true
+ * conditionals the joint distribution is reproduced exactly. */
 #include "length.h"
 #include "samplers/samplers.h"
 
-/* Index of the first place that is known to be <empty>; `max` if none is. */
+/* Index in the blank of the first place that is known to be <empty>; `max` if there is none. */
 static int32_t end_of(const pal_fill *f, const pal_blank *blank)
 {
     for (int32_t i = 0; i < blank->max; i++)
@@ -24,8 +24,8 @@ bool pal_length_is_known(const pal_fill *f, const pal_blank *blank)
     return end <= blank->min || !pal_fill_is_open(f, blank->place + end - 1);
 }
 
-/* A sampler that draws place by place asks at an open place how likely the blank ends there, among all the lengths that
- * it was given with: with fewer places the network would expect it to be full. */
+/* A sampler that draws place by place needs, at an open place, the probability that the blank ends there, among all
+ * lengths that the blank allows. With fewer places the network would expect the blank to be full. */
 bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank)
 {
     int32_t end = end_of(f, blank);
@@ -33,9 +33,9 @@ bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank)
            f->place[blank->place + end].pinned || !pal_fill_is_open(f, blank->place + end - 1);
 }
 
-/* f->probs := that of a place, with the probability that the blank ends there given that it does not end before.  Returns
- * the probability that it ends there or before; *reached is the largest of those before, since a network's own need not
- * rise from place to place. */
+/* f->probs := the distribution at a place, with the probability that the blank ends there given that it does not end
+ * before. Returns the probability that it ends there or before. *reached is the maximum of these over earlier places,
+ * since a network's own values need not increase from place to place. */
 static double end_by(pal_fill *f, int32_t place, double *reached)
 {
     const double no_longer = pal_fill_look_at(f, place);
@@ -45,8 +45,8 @@ static double end_by(pal_fill *f, int32_t place, double *reached)
     return no_longer;
 }
 
-/* Draws a length of at most `end`, place by place; greedily the median.  The place before `end` is open: there a word is
- * drawn if the blank ends nowhere. */
+/* Draws a length of at most `end`, place by place; at temperature 0 takes the median. The place before `end` is open:
+ * if the blank does not end before it, its word is drawn. */
 static void draw_length(pal_fill *f, const pal_blank *blank, int32_t end)
 {
     const bool greedy = f->options.temperature == 0.0;
@@ -56,7 +56,7 @@ static void draw_length(pal_fill *f, const pal_blank *blank, int32_t end)
         if (!pal_fill_is_open(f, place)) continue;
         const double no_longer = end_by(f, place, &reached);
         if (place == last && !(greedy && no_longer > 0.5)) {
-            pal_fill_draw_from_probs(f, place); /* which also draws whether it ends */
+            pal_fill_draw_from_probs(f, place); /* this also draws whether it ends here */
         } else if (greedy ? no_longer > 0.5
                           : pal_fill_uniform(f, PAL_DRAW_TOKEN, place) < f->probs[f->classes->empty]) {
             pal_fill_end_at(f, place);

@@ -1,19 +1,19 @@
-/* length.h - the length of a free blank, drawn at once and before its words (internal). */
+/* length.h - the length of a blank of free length, drawn before its words (internal). */
 #ifndef PAL_LENGTH_H
 #define PAL_LENGTH_H
 
 #include "fill.h"
 
-/* Whether a blank may be filled in any order: its length is given, or its last word stands. */
+/* Whether a blank can be filled in any order: its length is fixed, or its last word is known. */
 bool pal_length_is_known(const pal_fill *f, const pal_blank *blank);
 
-/* Whether nothing is lost if the network is not shown the places of a blank that hold <empty>, as if it had been given
- * with fewer: not where a sampler means to draw the length place by place. */
+/* Whether the places of a blank that hold <empty> can be hidden from the network, as if the blank had fewer places.
+ * False while the sampler still draws the length place by place. */
 bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank);
 
-/* A step towards that for the first blank that needs one, or with `together` for each of them: its length is drawn
- * and the places behind its end revealed, or after that its last word.  Whether there was such a blank.  The step has
- * asked for all open places. */
+/* Takes one step towards a known length, for the first blank that needs one, or for all of them if `together`: draws
+ * the length and reveals the places after the end; if that is done already, draws the last word. Returns whether a
+ * blank needed it. The current step must have requested all open places. */
 bool pal_length_draw(pal_fill *f, bool together);
 
 #endif

@@ -1,8 +1,9 @@
+/* normal.c - the table of replacements, and both directions of the mapping. */
 #include "normal.h"
 
 #include <string.h>
 
-/* ASCII forms are no longer than the UTF-8 they stand for, so that out[bytes] always suffices. */
+/* No ASCII form is longer than the UTF-8 it replaces, so out[bytes] is always large enough. */
 static const struct {
     const char *from, *to;
 } forms[] = {
@@ -16,7 +17,7 @@ static const struct {
     {"\r\n", "\n"},
 };
 
-/* What stands at text: its length, and its form in *to, *size bytes. */
+/* Returns the length of the character at text; *to and *size are its normalised form. */
 static size_t normal_form(const char *text, size_t bytes, const char **to, size_t *size)
 {
     unsigned char c = (unsigned char)text[0];

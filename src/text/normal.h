@@ -1,16 +1,17 @@
-/* normal.h - the view of given text that the model is shown (internal).
+/* normal.h - the normalised form of given text that the model sees (internal).
  *
- * Typographic quotes, dashes, ellipses and no-break spaces in their ASCII forms, CRLF as LF: the models
- * are trained on plain ASCII text.  Only the model sees it; the output keeps the original bytes. */
+ * Typographic quotes, dashes, ellipses and no-break spaces become ASCII, CRLF becomes LF, because the models are
+ * trained on plain ASCII text. Only the model sees this form; the output keeps the original bytes. */
 #ifndef PAL_NORMAL_H
 #define PAL_NORMAL_H
 
 #include <stddef.h>
 
-/* Never longer than the input.  Returns the length written to out[bytes]. */
+/* Writes the normalised form to out[bytes] and returns its length, never more than the input's. */
 size_t pal_normalise(const char *text, size_t bytes, char *out);
 
-/* The byte of text that byte `view` of its normalised form comes from; bytes where that is its end. */
+/* Returns the index in text of the byte that byte `view` of the normalised form comes from; `bytes` if `view` is its
+ * end. */
 size_t pal_normal_origin(const char *text, size_t bytes, size_t view);
 
 #endif

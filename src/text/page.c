@@ -1,8 +1,9 @@
+/* page.c - parses and escapes pages with blanks. */
 #include "page.h"
 
 #include <string.h>
 
-/* Every such error may be text that was never meant as a blank: code, for one. */
+/* Added to error messages, since the text may not have been meant as a blank: code, for example. */
 #define HOW_TO_ESCAPE " (write \\[[ for two plain brackets)"
 
 typedef struct {
@@ -17,7 +18,7 @@ static bool looking_at(const reader *r, size_t at, char c)
     return at < r->bytes && r->source[at] == c;
 }
 
-/* How many bytes c stand at `at`, one after the other. */
+/* Number of consecutive bytes c at `at`. */
 static size_t run_of(const reader *r, size_t at, char c)
 {
     size_t end = at;
@@ -25,7 +26,7 @@ static size_t run_of(const reader *r, size_t at, char c)
     return end - at;
 }
 
-/* A decimal number at r->at; values above the longest blank become longest + 1, so that nothing overflows. */
+/* Reads a decimal number at r->at; values above the maximum length become longest + 1, so that nothing overflows. */
 static bool read_number(reader *r, int32_t *out)
 {
     size_t start = r->at;
@@ -59,7 +60,7 @@ static pal_status read_lengths(reader *r, pal_segment *blank)
     return PAL_OK;
 }
 
-/* A blank whose `[[` stands at r->at. */
+/* Reads a blank; its `[[` is at r->at. */
 static pal_status read_blank(reader *r, pal_segment *blank)
 {
     *blank = (pal_segment){.blank = true, .offset = r->at};
@@ -75,15 +76,14 @@ static pal_status read_blank(reader *r, pal_segment *blank)
     if (blank->min < 1 || blank->max < 1)
         return pal_fail(r->err, PAL_E_TEXT, "a blank must be at least 1 token long" HOW_TO_ESCAPE, blank->offset);
     if (blank->min > r->rules->longest || blank->max > r->rules->longest)
-        return pal_fail(r->err, PAL_E_TEXT, "a blank is longer than the context of the model" HOW_TO_ESCAPE,
-                        blank->offset);
+        return pal_fail(r->err, PAL_E_TEXT, "a blank is longer than the model's context" HOW_TO_ESCAPE, blank->offset);
     if (blank->min > blank->max)
-        return pal_fail(r->err, PAL_E_TEXT, "the two lengths of a blank are the wrong way round" HOW_TO_ESCAPE,
+        return pal_fail(r->err, PAL_E_TEXT, "the smaller length of a blank must come first" HOW_TO_ESCAPE,
                         blank->offset);
     return PAL_OK;
 }
 
-/* Given text may be appended piecewise; pieces of one stretch make one segment. */
+/* Appends given text, possibly in parts; adjacent parts form one segment. */
 static void add_text(pal_page *page, const char *text, size_t bytes, size_t offset, bool *open)
 {
     if (!bytes) return;
@@ -102,7 +102,7 @@ static void add_text(pal_page *page, const char *text, size_t bytes, size_t offs
 pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const pal_page_rules *rules, pal_error *err)
 {
     reader r = {.source = source, .bytes = bytes, .rules = rules, .err = err};
-    bool open = false; /* the last segment is text that may grow */
+    bool open = false; /* the last segment is given text and may grow */
     page->count = page->blanks = page->bytes = 0;
     page->places = 0;
     while (r.at < bytes) {
@@ -120,7 +120,7 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
             r.at += 2;
             continue;
         }
-        add_text(page, source + run, brackets - 2, run, &open); /* the last two open the blank */
+        add_text(page, source + run, brackets - 2, run, &open); /* the last two brackets open the blank */
         r.at += brackets - 2;
         pal_segment blank;
         pal_status s = read_blank(&r, &blank);
@@ -130,7 +130,7 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
         page->blanks++;
         page->places += blank.max;
         if (page->places > rules->longest)
-            return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the context of the model",
+            return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the model's context",
                             blank.offset);
         open = false;
     }
@@ -152,8 +152,8 @@ size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *
         for (end = run; end < bytes && text[end] == '[';) end++;
         size_t slashes = run - at, pairs = (end - run) / 2;
         bool odd = (end - run) % 2, last = end == bytes && before_blank;
-        /* Pairs are taken from the right, and an odd bracket stays plain before them.  Without a pair the brackets
-         * of a blank that follows make a run with it, so that backslashes before it count. */
+        /* Pairs are taken from the right; an odd bracket before them stays plain. Without a pair, the brackets of a
+         * blank that follows continue this run, so the backslashes before it must be doubled. */
         put(out, capacity, &length, '\\', pairs && !odd ? 2 * slashes + 1 : last && !pairs ? 2 * slashes : slashes);
         put(out, capacity, &length, '[', odd);
         for (size_t i = 0; i < pairs; i++) {

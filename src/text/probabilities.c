@@ -1,4 +1,4 @@
-/* probabilities.c - probabilities over a vocabulary: softmax, truncations, draw. */
+/* probabilities.c - probability distributions over a vocabulary: softmax, truncations, draw. */
 #include "probabilities.h"
 #include "../core/math.h"
 
@@ -42,7 +42,7 @@ int32_t pal_probs_draw(const double *probs, int32_t n, double u)
     return last;
 }
 
-/* ---- a heap of token ids, the largest key on top, the lowest id among equals ---- */
+/* ---- a heap of token ids: largest key first, lowest id among equals ---- */
 
 static bool before(const double *key, int32_t a, int32_t b)
 {
@@ -65,7 +65,7 @@ static void make_heap(const double *key, int32_t *heap, int32_t size)
     for (int32_t at = size / 2 - 1; at >= 0; at--) sift(key, heap, size, at);
 }
 
-/* Takes the top off; it ends up behind the heap, which is one smaller. */
+/* Removes and returns the top; the id is stored directly after the heap, which shrinks by one. */
 static int32_t pop(const double *key, int32_t *heap, int32_t *size)
 {
     int32_t id = heap[0];
@@ -83,7 +83,7 @@ static int32_t collect_above(const double *x, int32_t n, double min, int32_t *he
     return size;
 }
 
-/* The heap hands out tokens by falling probability until enough are kept, so that a peaked law costs little more
+/* The heap yields tokens by decreasing probability until enough are kept, so a peaked distribution costs little more
  * than one pass. */
 void pal_probs_truncate(const pal_truncation *how, double *probs, int32_t n, double total, int32_t *heap)
 {
@@ -93,7 +93,7 @@ void pal_probs_truncate(const pal_truncation *how, double *probs, int32_t n, dou
     if (size) top = probs[heap[0]];
 
     int32_t max = how->top_k && how->top_k < size ? how->top_k : size;
-    if (max < size && how->top_p < 1.0) { /* the nucleus is taken of what top-k leaves */
+    if (max < size && how->top_p < 1.0) { /* top_p applies to what top_k keeps */
         int32_t left = size;
         total = 0.0;
         while (size - left < max) total += probs[pop(probs, heap, &left)];

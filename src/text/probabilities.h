@@ -1,24 +1,23 @@
-/* probabilities.h - probabilities over a vocabulary (internal): softmax, truncations, draw.
+/* probabilities.h - probability distributions over a vocabulary: softmax, truncations, draw (internal).
  *
- * A law is a row of doubles, one a token
- * in the order of ids; zero is impossible.  Truncations set to zero what they leave out and leave the rest
- * as it is. */
+ * probs is an array of doubles, one per token in the order of ids; zero means impossible. Truncations set the removed
+ * tokens to zero and leave the others unchanged. */
 #ifndef PAL_PROBABILITIES_H
 #define PAL_PROBABILITIES_H
 
 #include "../core/core.h"
 
-#define PAL_NEVER     (-1e300) /* a logit whose token is out of the question: exactly zero probability */
+#define PAL_NEVER     (-1e300) /* the logit of an impossible token: probability exactly zero */
 #define PAL_MAX_LOGIT 1e30
 
-/* A logit that arithmetic cannot go wrong on, whatever hostile weights gave; NaN is the least. */
+/* Clamps a logit to a range that is safe for the arithmetic, whatever the weights produce; NaN becomes the minimum. */
 static inline double pal_bounded(double logit)
 {
     if (logit > PAL_MAX_LOGIT) return PAL_MAX_LOGIT;
     return logit > -PAL_MAX_LOGIT ? logit : -PAL_MAX_LOGIT;
 }
 
-/* x[n]: logits -> probabilities, in place, in double: the maximum is subtracted, sums run in index order. */
+/* Softmax of x[n] in place, in double: the maximum is subtracted first, sums run in index order. */
 void pal_softmax(double *x, int32_t n);
 
 typedef struct {
@@ -27,37 +26,38 @@ typedef struct {
     double min_p;  /* 0: off */
 } pal_truncation;
 
-/* In this order: the top_k likeliest, lower ids first among equals; of those the likeliest up to top_p of their
- * mass, the one that crosses included; of those all that have min_p times the probability of the likeliest.  At
- * least one is left.  total is the sum of law (1, except where a truncation came before); heap[n] is scratch. */
+/* Applies in this order: top_k keeps the top_k most probable tokens (lower ids first among equals); top_p keeps the
+ * most probable of these until their sum reaches top_p of the mass; min_p keeps those with at least min_p times the
+ * highest probability. At least one token stays. total is the sum of probs (1 unless a truncation came before); heap[n]
+ * is scratch memory. */
 void pal_probs_truncate(const pal_truncation *how, double *probs, int32_t n, double total, int32_t *heap);
 
-/* Locally typical sampling (Meister, Pimentel, Wiher and Cotterell 2022, section 4.2): keeps tokens whose
- * -ln p is nearest to the entropy of the law, nearest first, lower ids first among equals, until they have
- * typical_p of its mass; the one that crosses stays.  key[n] and heap[n] are scratch. */
+/* Locally typical sampling (Meister, Pimentel, Wiher and Cotterell 2022, section 4.2): keeps the tokens whose -ln p is
+ * closest to the entropy, closest first, lower ids first among equals, until they have typical_p of the mass; the token
+ * that crosses stays. key[n] and heap[n] are scratch memory. */
 void pal_probs_typical(double *probs, int32_t n, double typical_p, double *key, int32_t *heap);
 
 double pal_probs_sum(const double *probs, int32_t n); /* in index order */
 
-/* The lowest id among the likeliest. */
+/* The most probable token; the lowest id among equals. */
 int32_t pal_probs_likeliest(const double *probs, int32_t n);
 
-/* The largest of the values offered, at most `max` (at least 1), largest first; of equals the one that was offered first,
- * so ids are offered in their order.  NaN must not be offered. */
+/* Collects the `max` (at least 1) largest of the values offered, largest first. Among equal values the first one
+ * offered comes first, so offer ids in ascending order. NaN must not be offered. */
 typedef struct {
     int32_t max, count;
     int32_t *id;  /* [max] */
     float *value; /* [max] */
 } pal_top;
-void pal_top_insert(pal_top *top, int32_t id, float value); /* for pal_top_offer alone */
+void pal_top_insert(pal_top *top, int32_t id, float value); /* called by pal_top_offer only */
 
 static inline void pal_top_offer(pal_top *top, int32_t id, float value)
 {
     if (top->count < top->max || value > top->value[top->max - 1]) pal_top_insert(top, id, value);
 }
 
-/* Inverse CDF in the order of ids: the first token whose cumulative mass exceeds u times the whole, u in [0, 1);
- * never one of probability zero while another is left. */
+/* Inverse CDF in the order of ids: returns the first token whose cumulative probability exceeds u times the sum, u in
+ * [0, 1). Never returns a token of probability zero unless all are zero. */
 int32_t pal_probs_draw(const double *probs, int32_t n, double u);
 
 #endif

@@ -1,3 +1,4 @@
+/* score.c - log-likelihoods by evaluating a predictor: causal, the masked bound, and adaptive orders. */
 #include "score.h"
 #include "probabilities.h"
 #include "../core/math.h"
@@ -14,7 +15,8 @@ void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t max_tokens, pal_are
     s->probs = pal_take(arena, (size_t)vocab, sizeof *s->probs);
 }
 
-/* One evaluation for the laws of s->order[0 .. count), each found `shift` positions on, with the ranks in s->rank. */
+/* One evaluation for the tokens at s->order[0 .. count), with the ranks in s->rank. The logits of each token are at its
+ * position + shift. */
 static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift, double time)
 {
     for (int32_t i = 0; i < count; i++) s->asked[i] = (int)(s->order[i] + shift);
@@ -22,7 +24,7 @@ static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t co
     s->evaluations++;
 }
 
-/* s->shown and s->rank := the sequence with s->order[0 .. k) masked and the rest given. */
+/* s->shown and s->rank := the sequence with s->order[0 .. k) masked and the others given. */
 static void mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
 {
     memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
@@ -33,7 +35,7 @@ static void mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
     }
 }
 
-/* s->probs := the model's law of one position.  The diffusion softmax leaves out control pieces. */
+/* s->probs := the model's probabilities at one position. The diffusion softmax excludes control pieces. */
 static void fill_probs(pal_scorer *s, const float *logits, bool causal)
 {
     for (int32_t id = 0; id < s->classes->vocab; id++) {
@@ -45,7 +47,7 @@ static void fill_probs(pal_scorer *s, const float *logits, bool causal)
 
 typedef void visit_fn(void *context, int32_t index, const double *probs);
 
-/* Calls visit(context, i, law) for the positions of the last evaluation, rows of logits taken together. */
+/* Calls visit(context, i, probs) for each position of the last evaluation; reads several rows of logits at a time. */
 static void each_row(pal_scorer *s, int32_t count, bool causal, visit_fn *visit, void *context)
 {
     for (int32_t done = 0; done < count; done += PAL_FILL_ROWS) {
@@ -79,8 +81,8 @@ double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
     return c.nats;
 }
 
-/* -log p of the tokens at s->order[0 .. k), all masked together, given the rest: of a sequence of which `length` could
- * have been masked. */
+/* -log p of the tokens at s->order[0 .. k), all masked together, given the others. `length` is the number of positions
+ * that could have been masked; k / length is the time. */
 static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k, int32_t length)
 {
     sum_context c = {.tokens = tokens, .at = s->order};
@@ -96,7 +98,7 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
     int32_t length = n - given, k = 1 + (int32_t)(level * length);
     if (k > length) k = length;
     for (int32_t i = 0; i < length; i++) s->order[i] = given + i;
-    for (int32_t i = 0; i < k; i++) { /* the first k of a random permutation */
+    for (int32_t i = 0; i < k; i++) { /* the first k elements of a random permutation */
         double u = pal_uniform(seed, PAL_DRAW_SUBSET, window, draw, (uint32_t)i);
         int32_t other = i + (int32_t)(u * (length - i)), swap = s->order[i];
         s->order[i] = s->order[other];
@@ -122,7 +124,7 @@ bool pal_score_bound_step(pal_scorer *s, const int32_t *tokens, int32_t n, int32
     if (++s->set < 1u << length) return false;
     *bound = 0.0;
     for (k = 1; k <= length; k++) {
-        sets = sets * (length - k + 1) / k; /* length over k */
+        sets = sets * (length - k + 1) / k; /* binomial coefficient: length over k */
         *bound += s->sum[k] / sets / k;     /* (1 / L) * (L / k) * mean over the sets */
     }
     return true;
@@ -167,10 +169,10 @@ double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, 
     adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
     evaluate(s, s->shown, n, s->open, 0, s->open / (double)s->length);
     each_row(s, s->open, false, keep_best, &c);
-    if (s->broken) return c.nats; /* with the page as it was */
+    if (s->broken) return c.nats; /* nothing is revealed */
     s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];
     s->rank[s->order[c.best_index]] = s->length - s->open + 1;
-    s->open--; /* keep the rest in order of position: ties depend on it */
+    s->open--; /* the others stay in order of position: ties depend on it */
     memmove(s->order + c.best_index, s->order + c.best_index + 1, (size_t)(s->open - c.best_index) * sizeof *s->order);
     return c.nats;
 }

@@ -1,9 +1,10 @@
+/* support.c - computes the tokens a place may have: class, border, length and UTF-8 rules. */
 #include "support.h"
 
 /* ---- whole UTF-8 characters: a finite automaton over bytes ------------------------------------------ */
 
-/* States are what must still come: BOUNDARY nothing, the others named by the bytes they wait for.  The
- * table is that of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences". */
+/* A state is what must follow: BOUNDARY nothing, the others are named by the missing bytes. The transitions are those
+ * of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences". */
 enum { BOUNDARY, ONE, TWO, THREE, AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4, STATES, DEAD };
 
 static int start_state(uint8_t b)
@@ -31,8 +32,8 @@ static int next_state(int state, uint8_t b)
     return b >= step[state].low && b <= step[state].high ? step[state].to : DEAD;
 }
 
-/* What an open slot may do: the byte pieces that the vocabulary holds, and where they lead from each state.
- * Sets of states are bit masks. */
+/* Transitions of an open place: the byte pieces of the vocabulary, and the states they reach from each state. Sets of
+ * states are bit masks. */
 typedef struct {
     bool held[256];
     unsigned reach[STATES];
@@ -55,7 +56,8 @@ static bool must_be_word(const pal_fill *f, const pal_fill_place *place)
     return place->index == 0 && f->blank[place->blank].first == PAL_FIRST_WORD;
 }
 
-/* States after the slot's token.  An open slot may hold any whole token, and a byte piece where no word is due. */
+/* States after the place's token. An open place may hold any non-byte token, and a byte piece unless it must begin a
+ * word. */
 static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_fill_place *place, bool open, unsigned set)
 {
     int32_t id = f->tokens[place->at];
@@ -70,7 +72,7 @@ static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_fill_p
     return out;
 }
 
-/* States in which the slot may start for its token to end in one of `set`. */
+/* States before the place from which its token can reach one of `set`. */
 static unsigned backward(const pal_fill *f, const byte_moves *m, const pal_fill_place *place, unsigned set)
 {
     unsigned out = 0;
@@ -79,7 +81,8 @@ static unsigned backward(const pal_fill *f, const byte_moves *m, const pal_fill_
     return out;
 }
 
-/* A slot before a token counts as open where it holds <empty>: only a pin asks there, and reopens it. */
+/* A place before the current one counts as open if it holds <empty>: this occurs only for a pin, which opens it
+ * again. */
 static bool open_before(const pal_fill *f, const pal_fill_place *place)
 {
     return place->step < 0 || f->tokens[place->at] == f->classes->empty;
@@ -105,15 +108,15 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
         any = any || (s->byte[b] && moves.held[b] && !s->word);
     }
     s->whole = before & after & 1u << BOUNDARY;
-    if (!s->whole && !any) s->whole = true; /* pins that no character can hold: nothing is left to keep */
+    if (!s->whole && !any) s->whole = true; /* the pins fit no UTF-8 character: the rule cannot be kept */
     s->empty = s->empty && s->whole;
 }
 
-/* ---- the support of a slot -------------------------------------------------------------------------- */
+/* ---- the support of a place -------------------------------------------------------------------------- */
 
 static bool empty_allowed(const pal_fill *f, const pal_blank *blank, int32_t index)
 {
-    if (index < blank->min) return false; /* all of a blank of exact length */
+    if (index < blank->min) return false; /* always true in a blank of fixed length */
     for (int32_t i = index + 1; i < blank->max; i++) {
         const pal_fill_place *later = &f->place[blank->place + i];
         if (later->step >= 0 && f->tokens[later->at] != f->classes->empty) return false;
@@ -121,7 +124,7 @@ static bool empty_allowed(const pal_fill *f, const pal_blank *blank, int32_t ind
     return true;
 }
 
-/* Where remasking has opened a place behind an <empty>, it can only be <empty> again. */
+/* Whether an earlier place is <empty>: a place that remasking opens after it can only be <empty> again. */
 static bool behind_empty(const pal_fill *f, const pal_blank *blank, int32_t index)
 {
     for (int32_t i = 0; i < index; i++) {

@@ -1,9 +1,8 @@
 /* bpe.c - byte-level BPE (Radford and others, "Language models are unsupervised multitask learners", 2019).
  *
- * The text is cut at whole pieces, what lies between them into words (split.h), and the bytes of each word are
- * merged: of the pairs that the file's list of merges names the one that stands first there.  A word that is a
- * piece which merging its bytes really gives is looked up instead; which pieces those are is found out once,
- * when the file is opened. */
+ * The text is split at whole pieces, the parts between them into words (split.h), and the bytes of each word are
+ * merged: among the pairs in the file's list of merges, the first in the list. If merging the bytes of a piece produces
+ * that piece, a word equal to it is looked up instead; these pieces are determined once, when the file is opened. */
 #include "merge.h"
 #include "unicode.h"
 
@@ -12,8 +11,8 @@
 
 /* ---- names ---------------------------------------------------------------------- */
 
-/* The byte that a character of a name stands for, -1 for none.  Printable bytes stand for themselves; the other 68,
- * in order, are U+0100, U+0101, ... */
+/* The byte that a character of a name stands for, or -1. Printable bytes stand for themselves; the other 68, in order,
+ * are U+0100, U+0101, ... */
 static int byte_of(uint32_t code)
 {
     if ((code >= 0x21 && code <= 0x7E) || (code >= 0xA1 && code <= 0xFF && code != 0xAD)) return (int)code;
@@ -43,7 +42,7 @@ static uint32_t hash(int32_t left, int32_t right)
     return (uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32);
 }
 
-/* The place of this pair: it stands there, or the slot is empty.  NULL if the table is crowded there. */
+/* The slot of this pair, which holds it or is empty. NULL: too many collisions. */
 static pal_merge *find_merge(const pal_vocab *v, int32_t left, int32_t right)
 {
     uint32_t slot = hash(left, right);
@@ -70,12 +69,12 @@ static void merge_word(pal_merger *m, const char *text, uint32_t bytes)
     m->bytes = bytes;
     for (uint32_t at = 0; at < bytes; at++) {
         m->symbols[at] = (pal_symbol){1, at > 0 ? at - 1 : PAL_FIRST};
-        m->ids[at] = m->vocab->bytes[(unsigned char)text[at]]; /* -1, where there is none, is in no merge */
+        m->ids[at] = m->vocab->bytes[(unsigned char)text[at]]; /* -1, for no piece, is not in any merge */
     }
     pal_merge_all(m, price);
 }
 
-/* The piece of this name that merges, -1 if there is none. */
+/* The piece of this name that merges, or -1. */
 static int32_t find_part(const pal_vocab *v, pal_str name)
 {
     char bytes[PAL_PIECE_MAX];
@@ -84,7 +83,7 @@ static int32_t find_part(const pal_vocab *v, pal_str name)
     return pal_vocab_find_text(v, (pal_str){bytes, size});
 }
 
-/* The piece that two others make together, -1 if there is none. */
+/* The piece that two others produce, or -1. */
 static int32_t find_result(const pal_vocab *v, pal_str left, pal_str right)
 {
     char bytes[PAL_PIECE_MAX];
@@ -94,8 +93,9 @@ static int32_t find_result(const pal_vocab *v, pal_str left, pal_str right)
     return pal_vocab_find_text(v, (pal_str){bytes, left.size + right.size});
 }
 
-/* False if the table is crowded at this place.  Of equal merges the first counts.  *used is set to false for a merge of
- * or to what is no piece: the format's own reader knows parts by their text alone, and would merge on. */
+/* Returns false if there are too many collisions. Of equal merges the first is used. *used := false for a merge with or
+ * into something that is not a piece; the format's own reader identifies parts by their text only and would merge
+ * further. */
 static bool add_merge(pal_vocab *v, pal_str text, uint32_t rank, bool *used)
 {
     const char *space = text.size > 1 ? memchr(text.data + 1, ' ', text.size - 1) : NULL;
@@ -111,7 +111,8 @@ static bool add_merge(pal_vocab *v, pal_str text, uint32_t rank, bool *used)
     return entry;
 }
 
-/* A piece is a word if merging its bytes gives it; with the rule of Llama 3 it always is. */
+/* Marks the pieces that are words: those that merging their bytes produces; with the rule of Llama 3, all that
+ * merge. */
 static bool mark_words(pal_vocab *v)
 {
     pal_merger m = {.vocab = v, .bytes = (uint32_t)v->longest, .made = v->made};
@@ -144,7 +145,7 @@ pal_status pal_bpe_read_merges(pal_vocab *v, pal_source *src, pal_error *err)
             return pal_fail(err, PAL_E_FORMAT, "too many merges share a hash value", offset);
         if (!used) src->notes |= PAL_NOTE_MERGES;
     }
-    if (!mark_words(v)) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
+    if (!mark_words(v)) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the vocabulary", SIZE_MAX);
     return PAL_OK;
 }
 
@@ -152,7 +153,7 @@ pal_status pal_bpe_read_merges(pal_vocab *v, pal_source *src, pal_error *err)
 
 typedef struct {
     pal_merger merger;
-    const char *text; /* all of it */
+    const char *text; /* the whole text */
     pal_tokens *out;
 } work;
 
@@ -168,7 +169,7 @@ static void put_word(void *context, size_t from, size_t to)
     }
     merge_word(&w->merger, word.data, (uint32_t)word.size);
     for (uint32_t at = 0; at < w->merger.bytes; at += w->merger.symbols[at].bytes)
-        if (w->merger.ids[at] >= 0) pal_put_id(w->out, w->merger.ids[at]); /* else it is left out, as llama.cpp does */
+        if (w->merger.ids[at] >= 0) pal_put_id(w->out, w->merger.ids[at]); /* otherwise dropped, as in llama.cpp */
 }
 
 void pal_bpe_encode(const pal_vocab *v, const char *text, size_t bytes, bool special, pal_tokens *out, void *scratch)

@@ -1,9 +1,9 @@
-/* encode.c - text to tokens, by the vocabulary's kind. */
+/* encode.c - encodes text with the tokenizer of the vocabulary: SentencePiece (spm.c) or byte-level BPE (bpe.c). */
 #include "merge.h"
 
 size_t pal_vocab_scratch_bytes(const pal_vocab *v, size_t bytes)
 {
-    const size_t each = PAL_MERGER_EACH + 1; /* the last is for SentencePiece's copy with a prefix */
+    const size_t each = PAL_MERGER_EACH + 1; /* 1: SentencePiece's copy of the text with a prefix */
     size_t fixed = v->unused_count * sizeof(uint16_t) + each;
     if (bytes > INT32_MAX - 1 || bytes > (SIZE_MAX - 1 - fixed) / each) return SIZE_MAX;
     return bytes * each + fixed;

@@ -1,9 +1,10 @@
-/* ends.c - which tokens end texts.
+/* ends.c - finds the tokens that end texts.
  *
- * Those that the file's keys name: the ends of a sequence, of a turn, of a message.  And, since many files name none of
- * them, or another than their chat format ends with, those with the usual names, as in llama.cpp (llama-vocab.cpp, "a
- * list of tokens that cause end-of-generation"); of tokens for filling in the middle the padding and the separators of
- * files and repositories, one of each, since nothing of the text follows behind them. */
+ * These are the tokens that the file's keys name as end of a sequence, a turn or a message. Many files name none of
+ * them, or not the one that their chat format uses; so tokens with the usual names are added, as in llama.cpp
+ * (llama-vocab.cpp, "a list of tokens that cause end-of-generation"). Of the tokens for filling in the middle, the
+ * padding and the separators of files and repositories are added, one of each, because the text does not continue after
+ * them. */
 #include "source.h"
 #include "vocab.h"
 
@@ -38,7 +39,7 @@ static const struct {
     {"<|tool_response>", END_USUAL},
     {"<\xEF\xBD\x9C"
      "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
-     END_USUAL}, /* with U+FF5C and U+2581 */
+     END_USUAL}, /* contains U+FF5C and U+2581 */
     {"<PAD>", END_FIM_PAD},
     {"[PAD]", END_FIM_PAD},
     {"<fim-pad>", END_FIM_PAD},
@@ -70,7 +71,7 @@ static void remove_end(pal_source *src, int32_t id)
     src->end_count = kept;
 }
 
-/* found[i] := the first piece with the name number i, or -1. */
+/* found[i] := the id of the first piece with name i, or -1. */
 static void find_names(const pal_source *src, int32_t found[NAMES])
 {
     size_t cursor = 0;
@@ -90,7 +91,7 @@ static int32_t id_of(const int32_t found[NAMES], const char *name)
     return -1;
 }
 
-/* Of a kind of which one counts: the file's key, else the lowest id with one of the names. */
+/* For a kind with one token: adds the id that the file's key names, otherwise the lowest id with one of the names. */
 static void add_one_of(pal_source *src, const int32_t found[NAMES], end_kind kind, const char *key)
 {
     int32_t id = pal_source_id(src, key, PAL_NOTE_FIM);
@@ -100,8 +101,9 @@ static void add_one_of(pal_source *src, const int32_t found[NAMES], end_kind kin
     add_end(src, id);
 }
 
-/* Two formats write as text what ends texts in others: <|end|> where <|call|> or <|calls|>, and <|return|> or
- * <|flush|>, are tokens too (it ends a message, and others follow); </s> beside <|tool_response>. */
+/* Two formats use as ordinary tokens what ends texts in others. <|end|> ends only a message, and others follow, if
+ * there are also <|call|> or <|calls|>, and <|return|> or <|flush|>. </s> does not end texts if there is also
+ * <|tool_response>. */
 static void except(pal_source *src, const int32_t found[NAMES])
 {
     const bool call = id_of(found, "<|call|>") >= 0 || id_of(found, "<|calls|>") >= 0;

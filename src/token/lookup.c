@@ -1,4 +1,4 @@
-/* lookup.c - finding pieces: by name, by the bytes they stand for, and those that text starts with. */
+/* lookup.c - finds pieces: by name, by text, and as the longest match at the start of a text. */
 #include "unicode.h"
 #include "vocab.h"
 
@@ -30,8 +30,8 @@ bool pal_is_utf8(pal_str s)
 
 /* ---- hash tables ------------------------------------------------------------ */
 
-/* FNV-1a with U+2581 taken as a space, so that both forms of a piece have one hash; the last step brings
- * high bits, which are the better mixed ones, to where the mask takes them. */
+/* FNV-1a with U+2581 read as a space, so that both forms of a piece have the same hash. The last step moves the high
+ * bits, which are mixed better, into the bits that the mask keeps. */
 static uint32_t hash(pal_str s)
 {
     uint32_t h = 2166136261u;
@@ -66,7 +66,7 @@ int32_t pal_vocab_find_text(const pal_vocab *v, pal_str text)
     return -1;
 }
 
-/* False if the table is crowded at this place.  Of equal keys the first stays. */
+/* Returns false if there are too many collisions. Of equal keys the first stays. */
 static bool table_add(const pal_vocab *v, int32_t *table, int32_t id)
 {
     const pal_piece *p = &v->pieces[id];
@@ -85,7 +85,7 @@ static bool table_add(const pal_vocab *v, int32_t *table, int32_t id)
     return false;
 }
 
-/* A byte is written by the byte piece for it; in a byte-level vocabulary rather by the piece that merges. */
+/* Each byte is written as its byte piece; in a byte-level vocabulary, the piece that merges is preferred. */
 static void index_bytes(pal_vocab *v)
 {
     for (int b = 0; b < 256; b++) {
@@ -112,7 +112,7 @@ bool pal_vocab_index_pieces(pal_vocab *v)
 
 /* ---- whole pieces ------------------------------------------------------------ */
 
-/* By text; user-defined before control, then the lower id. */
+/* Orders by text; then user-defined before control; then by id. */
 static int compare_whole(const void *left, const void *right)
 {
     const pal_whole *a = left, *b = right;
@@ -146,8 +146,8 @@ void pal_vocab_index_whole(pal_vocab *v)
     }
 }
 
-/* The range from low to high narrows from the pieces with the same first byte to those with the same first two,
- * three, ...; one that ends there comes first. */
+/* The range low .. high narrows from the pieces with the same first byte to those with the same first two bytes, three
+ * bytes, ...; a piece that ends there is the first in the range. */
 const pal_whole *pal_vocab_match_longest(const pal_vocab *v, const char *text, size_t bytes, bool special)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -159,7 +159,7 @@ const pal_whole *pal_vocab_match_longest(const pal_vocab *v, const char *text, s
             low++;
         }
         if (depth == bytes) break;
-        size_t bounds[2]; /* the first piece whose next byte is at least, and above, the text's */
+        size_t bounds[2]; /* the first piece whose next byte is at least the text's, and the first where it is above */
         for (int side = 0; side < 2; side++) {
             size_t a = low, b = high;
             while (a < b) {

@@ -1,4 +1,4 @@
-/* merge.c - a heap of pairs, and merging by it. */
+/* merge.c - byte-pair merging with a heap of pairs. */
 #include "merge.h"
 
 void *pal_merger_layout(pal_merger *m, void *scratch)
@@ -28,7 +28,7 @@ static void heap_push(pal_merger *m, pal_pair p)
 static pal_pair heap_pop(pal_merger *m)
 {
     pal_pair top = m->heap[0], last = m->heap[--m->heap_count];
-    size_t at = 0, child; /* 2 * at + 2 may pass 32 bits */
+    size_t at = 0, child; /* 2 * at + 2 may exceed 32 bits */
     while ((child = 2 * at + 1) < m->heap_count) {
         if (child + 1 < m->heap_count && goes_first(m->heap[child + 1], m->heap[child])) child++;
         if (!goes_first(m->heap[child], last)) break;
@@ -52,8 +52,8 @@ static void offer_pair(pal_merger *m, uint32_t left, pal_price_fn *price)
     if (price(m, &p)) heap_push(m, p);
 }
 
-/* True while both symbols of the pair are as they were when it was offered: a symbol only ever grows, or
- * is taken in by the one before, so the sum tells. */
+/* True while both symbols of the pair are unchanged since it was added. A symbol can only grow, or be merged into the
+ * one before it, so comparing the sum of the lengths is enough. */
 static bool is_current(const pal_merger *m, pal_pair p)
 {
     uint32_t left = m->symbols[p.left].bytes;

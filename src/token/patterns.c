@@ -1,7 +1,7 @@
-/* patterns.c - the regular expressions that cut texts into words, as the models' tokenizers publish them.
+/* patterns.c - the regular expressions that split texts into words, as the models' tokenizers publish them.
  *
- * Where llama.cpp replaces one by another that its own matcher can run (tekken, gpt-4o: letters that are not ASCII have
- * no case there, and marks are part of no word), the published one stands here. */
+ * For tekken and gpt-4o, llama.cpp uses a different expression that its own matcher can run (letters outside ASCII have
+ * no case there, and marks are not part of words); here the published one is used. */
 #include "patterns.h"
 
 #include <string.h>
@@ -20,8 +20,8 @@ static size_t run_of_other(const char *text, size_t at, size_t end)
     return at;
 }
 
-/* (?!\S) after \s+ gives the last space back where something stands behind it: it may be needed there.  A single
- * space with something behind it does not match. */
+/* \s+(?!\S): if text follows the spaces, the match excludes the last space, which may belong to the next word. A single
+ * space before text does not match. */
 static size_t spaces_not_before_text(const char *text, size_t at, size_t end)
 {
     size_t last = at, stop = at;
@@ -37,7 +37,7 @@ static uint32_t ascii_lower(uint32_t code)
     return code >= 'A' && code <= 'Z' ? code + ('a' - 'A') : code;
 }
 
-/* 's|'t|'re|'ve|'m|'ll|'d, in either case if `fold`: then U+017F, the long s, is an s as well. */
+/* 's|'t|'re|'ve|'m|'ll|'d; with `fold` in either case, and then U+017F, the long s, is an s too. */
 static size_t contraction(const char *text, size_t at, size_t end, bool fold)
 {
     if (text[at] != '\'') return at;
@@ -64,7 +64,7 @@ size_t pal_words_gpt2(const char *text, size_t at, size_t end)
     return spaces_not_before_text(text, at, end);
 }
 
-/* \s*[\r\n]+: up to the last line break of the run of spaces; `at` if it has none. */
+/* \s*[\r\n]+: returns the end of the last line break in the run of spaces; `at` if it has none. */
 static size_t through_last_line_break(const char *text, size_t at, size_t end)
 {
     size_t stop = at;
@@ -73,7 +73,7 @@ static size_t through_last_line_break(const char *text, size_t at, size_t end)
     return stop;
 }
 
-/*  ?[^\s\p{L}\p{N}]+[\r\n]*, in which what may follow the run is given; `joined`: nor \p{M} in the run. */
+/*  ?[^\s\p{L}\p{N}]+[\r\n]*, with `tail` for \r\n; the run does not include characters of the classes `joined`. */
 static size_t other_after_space(const char *text, size_t at, size_t end, unsigned joined, const char *tail)
 {
     size_t body = at + (text[at] == ' '), stop = body;
@@ -83,7 +83,7 @@ static size_t other_after_space(const char *text, size_t at, size_t end, unsigne
     return stop;
 }
 
-/* \s*[\r\n]+|\s+(?!\S)|\s+, of which the last matches a single space before text */
+/* \s*[\r\n]+|\s+(?!\S)|\s+; the last alternative matches a single space before text. */
 static size_t white_space(const char *text, size_t at, size_t end)
 {
     pal_char c = pal_char_at(text, at, end);
@@ -92,8 +92,8 @@ static size_t white_space(const char *text, size_t at, size_t end)
     return stop == at && pal_is(c, PAL_SPACE) ? at + c.bytes : stop;
 }
 
-/* [^\r\n\p{L}\p{N}]?C+ for classes C that have all letters: without the first character where what follows it is not
- * of them, but it is. */
+/* [^\r\n\p{L}\p{N}]?C+ for classes C that include all letters: without the optional character if the next one is not in
+ * C but this one is. */
 static size_t letters_after_other(const char *text, size_t at, size_t end, unsigned classes)
 {
     pal_char c = pal_char_at(text, at, end);
@@ -103,7 +103,7 @@ static size_t letters_after_other(const char *text, size_t at, size_t end, unsig
 }
 
 /* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
- * with {1,digits} for {1,3}, [\p{L}\p{marks}] for \p{L} (twice) and `tail` for \r\n. */
+ * without the contractions, with {1,digits} for {1,3}, [\p{L}\p{marks}] for \p{L} (twice) and `tail` for \r\n. */
 static size_t words(const char *text, size_t at, size_t end, int digits, unsigned marks, const char *tail)
 {
     size_t stop = letters_after_other(text, at, end, PAL_LETTER | marks);
@@ -153,8 +153,8 @@ static bool may_be_lower(pal_char c)
     return pal_is(c, PAL_LETTER | PAL_MARK) && !pal_is(c, PAL_UPPER);
 }
 
-/* U*L+, for the two classes above: where what follows the run of U is no L, the run gives back what stands behind its
- * last L.  With `capitals` U+L*, where the other has been tried: then no L stands there. */
+/* U*L+ for the two classes above: if no L follows the run of U, the match ends after the last L in that run. With
+ * `capitals`: U+L*, tried after U*L+ has failed, so there is no L in or after the run. */
 static size_t cased_word(const char *text, size_t at, size_t end, bool capitals)
 {
     size_t stop = at, lower = at;
@@ -169,7 +169,7 @@ static size_t cased_word(const char *text, size_t at, size_t end, bool capitals)
     return stop;
 }
 
-/* [^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L*, each tried with its first character before it is tried without */
+/* [^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L*; each is tried with its optional character first, then without. */
 static size_t cased_after_other(const char *text, size_t at, size_t end)
 {
     pal_char c = pal_char_at(text, at, end);
@@ -183,7 +183,7 @@ static size_t cased_after_other(const char *text, size_t at, size_t end)
     return at;
 }
 
-/* What that does not match: \p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+/* The other alternatives: \p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
 static size_t cased_rest(const char *text, size_t at, size_t end, int digits)
 {
     size_t stop = pal_some_numbers(text, at, end, digits);
@@ -197,7 +197,7 @@ size_t pal_words_tekken(const char *text, size_t at, size_t end)
     return stop > at ? stop : cased_rest(text, at, end, 1);
 }
 
-/* The same with {1,3} numbers, and (?i:'s|'t|'re|'ve|'m|'ll|'d)? behind both kinds of words. */
+/* As tekken, with \p{N}{1,3}, and (?i:'s|'t|'re|'ve|'m|'ll|'d)? after both kinds of words. */
 size_t pal_words_gpt4o(const char *text, size_t at, size_t end)
 {
     size_t stop = cased_after_other(text, at, end);
@@ -205,7 +205,7 @@ size_t pal_words_gpt4o(const char *text, size_t at, size_t end)
     return stop < end ? contraction(text, stop, end, true) : stop;
 }
 
-/* The same with one number. */
+/* As gpt-4o, with \p{N} for \p{N}{1,3}. */
 size_t pal_words_youtu(const char *text, size_t at, size_t end)
 {
     size_t stop = cased_after_other(text, at, end);

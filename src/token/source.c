@@ -1,4 +1,4 @@
-/* source.c - reading what a file's metadata say of its vocabulary. */
+/* source.c - reads and checks what a file's metadata say about its vocabulary. */
 #include "source.h"
 #include "vocab.h"
 
@@ -12,7 +12,7 @@ static pal_status fail_at(pal_error *err, pal_status status, const char *text, c
     return pal_fail(err, status, text, value ? pal_gguf_value_offset(g, value) : SIZE_MAX);
 }
 
-/* Which tokenizer it is. */
+/* Determines the tokenizer. */
 static pal_status find_kind(pal_source *src, pal_error *err)
 {
     const pal_gguf *g = src->gguf;
@@ -29,8 +29,8 @@ static pal_status find_kind(pal_source *src, pal_error *err)
         return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.pre is not a string", g, pre);
     src->rule = pal_split_rule_of(rule);
     if (!src->rule)
-        return fail_at(err, PAL_E_UNSUPPORTED,
-                       "the rule for splitting words that tokenizer.ggml.pre names is not known here", g, pre);
+        return fail_at(err, PAL_E_UNSUPPORTED, "the pre-tokenizer that tokenizer.ggml.pre names is not supported", g,
+                       pre);
     return PAL_OK;
 }
 
@@ -42,12 +42,12 @@ static pal_status find_tokens(pal_source *src, pal_error *err)
     if (!src->tokens->is_array || src->tokens->type != PAL_GGUF_STRING)
         return fail_at(err, PAL_E_FORMAT, "tokenizer.ggml.tokens is not an array of strings", g, src->tokens);
     if (src->tokens->count == 0 || src->tokens->count > INT32_MAX / 4)
-        return fail_at(err, PAL_E_FORMAT, "the vocabulary has no or too many pieces", g, src->tokens);
+        return fail_at(err, PAL_E_FORMAT, "the vocabulary has no pieces, or too many", g, src->tokens);
     return PAL_OK;
 }
 
-/* An array of numbers, one a piece.  NULL if it is missing or holds something else; that, and one that is too short,
- * are noted. */
+/* Returns an array with one number per piece; NULL if it is missing or has another type. That, and an array that is too
+ * short, is noted. */
 static const pal_gguf_value *find_numbers(pal_source *src, const char *key, uint32_t note)
 {
     const pal_gguf_value *array = pal_gguf_find(src->gguf, key);
@@ -86,7 +86,7 @@ int pal_source_byte(pal_str name)
     return value;
 }
 
-/* As the file says, 0 where it says nothing. */
+/* The type in the file, 0 if it has none. */
 static double type_as_given(const pal_source *src, uint64_t i)
 {
     double type = 0;
@@ -101,9 +101,9 @@ static bool is_end_by_name(const pal_source *src, uint64_t i)
     return false;
 }
 
-/* SentencePiece's pieces for bytes are known by their names where the file gives them no type, or calls none so.  What ends
- * texts is a control piece by its name, whatever the file says (many call <|im_end|> user-defined): no plain text becomes
- * it. */
+/* In SentencePiece files, byte pieces are recognised by name if the file gives them no type, or gives the type byte to
+ * no piece. Pieces with the name of an end token are control pieces, whatever the file says (many call <|im_end|>
+ * user-defined): plain text must not become one. */
 pal_piece_type pal_source_type(const pal_source *src, uint64_t i, pal_str name)
 {
     const double given = type_as_given(src, i);
@@ -123,7 +123,7 @@ static bool calls_any_a_byte(const pal_source *src)
     return false;
 }
 
-/* A piece without a score merges last.  Where none has one, all are equal. */
+/* A piece without a score merges last. If no piece has one, all are equal. */
 float pal_source_score(const pal_source *src, uint64_t i)
 {
     double score = -FLT_MAX;
@@ -139,7 +139,7 @@ static bool is_nan_score(const pal_source *src, uint64_t i)
     return score != score;
 }
 
-/* Looks at every piece and counts what is to be allocated. */
+/* Checks every piece and counts what must be allocated. */
 static void look_at_pieces(pal_source *src)
 {
     size_t cursor = 0;

@@ -1,7 +1,7 @@
-/* split.c - text to words: the rules, each a sequence of patterns, and going through them.
+/* split.c - splits text into words: the table of rules, each a sequence of patterns, and the code that applies them.
  *
- * The regular expressions are those that the models' tokenizers publish and that llama.cpp names; each is written out
- * as a matcher over code points, the long ones in patterns.c. */
+ * The regular expressions are those that the models' tokenizers publish and that llama.cpp names. Each is implemented
+ * as a matcher over code points; the long ones are in patterns.c. */
 #include "split.h"
 
 #include "patterns.h"
@@ -11,9 +11,9 @@
 enum { STAGES_MAX = 6 };
 
 struct pal_split_rule {
-    const char *names; /* of tokenizer.ggml.pre, with spaces between them */
+    const char *names; /* values of tokenizer.ggml.pre, separated by spaces */
     bool ignore_merges, add_bos;
-    pal_matcher *stages[STAGES_MAX + 1]; /* the one behind the last is NULL */
+    pal_matcher *stages[STAGES_MAX + 1]; /* NULL-terminated */
 };
 
 /* ---- patterns of one kind of character -------------------------------------------------------------- */
@@ -82,7 +82,7 @@ typedef struct {
     uint32_t first, last;
 } code_range;
 
-/* [...]+ for code points in ranges; {0} ends them. */
+/* [...]+ for a list of ranges of code points, terminated by {0}. */
 static size_t run_in(const char *text, size_t at, size_t end, const code_range *ranges)
 {
     for (pal_char c; c = pal_char_at(text, at, end), c.bytes; at += c.bytes) {
@@ -93,7 +93,7 @@ static size_t run_in(const char *text, size_t at, size_t end, const code_range *
     return at;
 }
 
-/* Chinese, Japanese, Korean and what lies before them */
+/* Chinese, Japanese, Korean and the scripts before them in Unicode */
 static size_t east_asian(const char *text, size_t at, size_t end)
 {
     static const code_range ranges[] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}, {0, 0}};
@@ -121,8 +121,8 @@ static size_t east_asian_scripts(const char *text, size_t at, size_t end)
     return stop > at ? stop : chinese_or_kana(text, at, end);
 }
 
-/* Letters with case, as far as the DeepSeek LLM rule lists them: not those of later versions of Unicode, of
- * mathematics, and some of Georgian, Armenian and Latin. */
+/* Letters with case that the DeepSeek LLM rule lists. It omits those of later versions of Unicode, of mathematics, and
+ * some of Georgian, Armenian and Latin. */
 static bool is_listed_letter(pal_char c)
 {
     static const code_range left_out[] = {{0x560, 0x588},     {0x10C7, 0x10FF},   {0x1C80, 0x1C88},
@@ -142,7 +142,7 @@ static size_t listed_letters_after_space(const char *text, size_t at, size_t end
     return stop > body ? stop : at;
 }
 
-/* \s?[!-/:-~！-／：-～‘-‟　-。]+; U+3000, which is in the class, may be the space too */
+/* \s?[!-/:-~！-／：-～‘-‟　-。]+; U+3000 is in the class and can also be the space */
 static size_t signs_after_space(const char *text, size_t at, size_t end)
 {
     static const code_range ranges[] = {
@@ -159,7 +159,7 @@ static size_t last_spaces(const char *text, size_t at, size_t end)
     return stop == end ? stop : stop == at ? at : stop | PAL_NONE_BEFORE;
 }
 
-/* [\p{P}$+<=>^~|]+, with the backtick too where `backtick` is set; $+<=>^~|` are the symbols of ASCII. */
+/* [\p{P}$+<=>^~|]+, with `backtick` also the backtick; $+<=>^~|` are the ASCII symbols. */
 static size_t punctuation_run(const char *text, size_t at, size_t end, bool backtick)
 {
     for (pal_char c;; at += c.bytes) {
@@ -183,7 +183,7 @@ static size_t punctuation(const char *text, size_t at, size_t end)
 
 /* ---- rules ------------------------------------------------------------------------------------- */
 
-/* The names are all that llama.cpp maps to these rules (llama-vocab.cpp). */
+/* The names are all those that llama.cpp maps to these rules (llama-vocab.cpp). */
 static const pal_split_rule rules[] = {
     {"default", false, false, {punctuation_but_backtick, pal_words_gpt2, numbers, three_digits}},
     {"gpt-2 mpt phi-2 olmo jais trillion granite-docling exaone4 gigachat a.x-4.0 mellum modern-bert jina-es jina-de "
@@ -225,7 +225,7 @@ static const pal_split_rule rules[] = {
     {"viking", false, false, {pal_words_bloom, one_number}},
 };
 
-/* Whether a word of the list, with spaces between them, is the name. */
+/* Whether the name is in the list, whose names are separated by spaces. */
 static bool is_listed(const char *list, pal_str name)
 {
     while (*list) {
@@ -259,7 +259,7 @@ typedef struct {
     void *context;
 } sink;
 
-/* As deep as there are stages. */
+/* Recursive; the depth is the number of stages. */
 static void split_stage(const sink *s, pal_matcher *const *stage, size_t from, size_t to)
 {
     if (!*stage) {

@@ -1,17 +1,17 @@
-/* spm.c - encoding as SentencePiece does BPE (Kudo and Richardson, "SentencePiece: A simple and language
- * independent subword tokenizer and detokenizer", EMNLP 2018).
+/* spm.c - BPE encoding as in SentencePiece (Kudo and Richardson, "SentencePiece: A simple and language independent
+ * subword tokenizer and detokenizer", EMNLP 2018).
  *
- * 1. Cut the text into symbols: whole pieces where one matches (they never merge), else characters, else
- *    single bytes.
- * 2. Merge the adjacent pair whose concatenation is the piece with the highest score, the leftmost of
- *    equals, until no pair is a piece.
- * 3. Take unused pieces apart again the way they were put together; write what is no piece in bytes. */
+ * 1. Split the text into symbols: a whole piece where one matches (it never merges), otherwise a character, otherwise a
+ *    single byte.
+ * 2. Merge the adjacent pair whose concatenation is the piece with the highest score, the leftmost among equals, until
+ *    no pair is a piece.
+ * 3. Split unused pieces again into the parts they were merged from; write symbols that are not pieces as bytes. */
 #include "merge.h"
 
 #include <string.h>
 
-/* m->left_part is [unused pieces] bytes of the left part that the piece was last made of.  The parts of the
- * scratch follow one another from the most to the least aligned, so none needs padding. */
+/* m->left_part[unused pieces] holds the bytes of the left part that the piece was last merged from. The arrays in
+ * scratch are in order of decreasing alignment, so none needs padding. */
 static pal_merger start_merger(const pal_vocab *v, const char *text, size_t bytes, bool prefix, void *scratch)
 {
     pal_merger m = {.vocab = v, .text = text, .bytes = (uint32_t)bytes + prefix};
@@ -29,7 +29,7 @@ static void cut_into_symbols(pal_merger *m, bool special, bool prefix)
 {
     uint32_t before = PAL_FIRST;
     for (uint32_t at = 0; at < m->bytes;) {
-        /* The dummy space is not written in the text, so no control piece begins with it. */
+        /* The dummy space is not part of the text, so no control piece may begin with it. */
         const pal_whole *whole =
             pal_vocab_match_whole(m->vocab, m->text + at, m->bytes - at, special && !(prefix && at == 0));
         uint32_t n;
@@ -48,8 +48,8 @@ static void cut_into_symbols(pal_merger *m, bool special, bool prefix)
 
 /* ---- merging --------------------------------------------------------------- */
 
-/* The higher the score the lower the price: the bits of a float, read as a number, grow with it where it is
- * positive and shrink where it is negative.  Adding zero makes one of the two zeros, which are equal. */
+/* Maps a higher score to a lower price: read as an integer, the bits of a float increase with positive values and
+ * decrease with negative ones. Adding zero turns -0 into +0. */
 static uint32_t price_of_score(float score)
 {
     uint32_t bits;
@@ -81,9 +81,9 @@ static void put_bytes(pal_tokens *out, const pal_vocab *v, const char *text, uin
     for (uint32_t i = 0; i < bytes; i++) pal_put_id(out, v->bytes[(unsigned char)text[i]]);
 }
 
-/* Unused pieces are taken apart in place: the left part becomes a symbol that is looked at next, the right
- * part one after it.  A part is shorter than the whole, so this ends, at the latest with single characters;
- * an unused one of those is written as if there were no piece (measured on the package's version 0.2.3). */
+/* Unused pieces are split in place: the left part becomes a symbol that is processed next, the right part one after it.
+ * A part is shorter than the whole, so this ends with single characters at the latest. An unused single character is
+ * written as if there were no piece (measured with version 0.2.3 of the package). */
 static void put_symbols(pal_merger *m, pal_tokens *out)
 {
     for (uint32_t at = 0; at < m->bytes;) {
@@ -110,8 +110,8 @@ static void put_symbols(pal_merger *m, pal_tokens *out)
     }
 }
 
-/* Control pieces that begin the text, a written BOS above all: they stand where the dummy space would, and there is none.
- * (So does the tokenizers package in its present form; older references put the space behind them.) */
+/* Writes the control pieces at the start of the text, usually a BOS. Then no dummy space is added. (The current version
+ * of the tokenizers package does the same; older references add the space after them.) */
 static size_t put_leading_control(const pal_vocab *v, const char *text, size_t bytes, pal_tokens *out)
 {
     size_t at = 0;

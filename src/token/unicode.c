@@ -1,9 +1,9 @@
-/* unicode.c - UTF-8 and Unicode classes. */
+/* unicode.c - decodes UTF-8 and looks up Unicode classes. */
 #include "unicode.h"
 
 #include "unicode_table.h"
 
-/* Table 3-7 of the Unicode standard: the lead byte fixes the length and the range of the second byte. */
+/* Table 3-7 of the Unicode standard: the first byte determines the length and the range of the second byte. */
 size_t pal_utf8_char(const char *text, size_t bytes)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -19,14 +19,14 @@ size_t pal_utf8_char(const char *text, size_t bytes)
     return n;
 }
 
-/* Of runs of cases in turn each code point has its own. */
+/* In a run of alternating upper and lower case, the class depends on the index. */
 static unsigned class_in_run(unsigned class, uint32_t index)
 {
     const unsigned both = PAL_UPPER | PAL_LOWER;
     return (class & both) == both ? class & ~(index & 1 ? (unsigned)PAL_UPPER : (unsigned)PAL_LOWER) : class;
 }
 
-/* The last listed run that starts at or before the code point, and on from there. */
+/* Finds the last listed run that starts at or before the code point, and searches from there. */
 unsigned pal_unicode_class(uint32_t code)
 {
     size_t low = 0, high = sizeof run_code / sizeof *run_code;
@@ -58,7 +58,7 @@ pal_char pal_char_at(const char *text, size_t at, size_t end)
     if (s[0] < 0x80) return (pal_char){s[0], 1, ascii_class[s[0]]};
     size_t n = pal_utf8_char(text + at, end - at);
     if (n == 0) return (pal_char){PAL_NO_CODE, 1, 0};
-    uint32_t code = s[0] & (0x7Fu >> n); /* a lead byte of n has n ones and a zero before its bits */
+    uint32_t code = s[0] & (0x7Fu >> n); /* the first byte of n has n ones and a zero before its bits */
     for (size_t i = 1; i < n; i++) code = code << 6 | (s[i] & 0x3F);
     return (pal_char){code, (uint8_t)n, (uint8_t)pal_unicode_class(code)};
 }

@@ -4,8 +4,8 @@
 
 #include "token.h"
 
-/* Classes of a code point, as bits: general categories L*, N*, P*, S*, M*, the property White_Space, and of letters the
- * categories Lu and Lt, and Ll. */
+/* Classes of a code point, as bits: general categories L*, N*, P*, S*, M*, the property White_Space; for letters also
+ * upper case (Lu and Lt) and lower case (Ll). */
 enum {
     PAL_LETTER = 1,
     PAL_NUMBER = 2,
@@ -17,12 +17,12 @@ enum {
     PAL_LOWER = 128
 };
 
-unsigned pal_unicode_class(uint32_t code); /* 0 for one that has none of them, or is none */
+unsigned pal_unicode_class(uint32_t code); /* 0: in no class, or not a code point */
 
-/* The character at text[at], in a text that ends at `end`.  A byte that starts no UTF-8 character is a
- * character of its own without a class; at the end there is one of no bytes. */
+/* The character at text[at], in a text that ends at `end`. A byte that does not start a valid UTF-8 character counts as
+ * a character of one byte without a class; at the end of the text the character has 0 bytes. */
 typedef struct {
-    uint32_t code; /* PAL_NO_CODE where there is none */
+    uint32_t code; /* PAL_NO_CODE: invalid byte, or end of text */
     uint8_t bytes; /* 0 to 4 */
     uint8_t class; /* bits as above */
 } pal_char;

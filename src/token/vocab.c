@@ -1,16 +1,16 @@
-/* vocab.c - the vocabulary: placed, asked, decoded.
+/* vocab.c - builds a vocabulary from a file's metadata, returns its properties, and decodes tokens.
  *
- * What is odd in a file was judged by source.c.  Empty pieces and pieces that are not UTF-8 keep their id but match
- * nothing; ones longer than PAL_PIECE_MAX have no text either.  Of two equal pieces the first is found. */
+ * source.c has handled invalid values. Pieces that are empty or not UTF-8 keep their id but match nothing; pieces
+ * longer than PAL_PIECE_MAX have no text either. Of two equal pieces the first is found. */
 #include "source.h"
 #include "vocab.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- placing it ---------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------- */
 
-/* A power of two, at least twice as many. */
+/* The smallest power of two that is at least 4 and at least twice the count. */
 static size_t slots_for(uint64_t count)
 {
     size_t slots = 4;
@@ -18,7 +18,7 @@ static size_t slots_for(uint64_t count)
     return slots;
 }
 
-/* Run twice: without a base it measures, with one it places. */
+/* Called twice: measures if the arena has no base, then places. */
 static pal_vocab *layout(pal_arena *arena, const pal_source *src, char **texts)
 {
     size_t size = (size_t)src->tokens->count, slots = slots_for(size);
@@ -47,7 +47,7 @@ static pal_vocab *layout(pal_arena *arena, const pal_source *src, char **texts)
     return v;
 }
 
-/* Writes `name` with each U+2581 as a space to out, which has room for all of it. */
+/* Writes `name` to out, each U+2581 as a space; out must be large enough. */
 static pal_str unescape(pal_str name, char *out)
 {
     size_t n = 0;
@@ -64,8 +64,8 @@ static bool is_text_type(int type)
     return type == PAL_PIECE_NORMAL || type == PAL_PIECE_USER || type == PAL_PIECE_UNUSED;
 }
 
-/* Converters write spaces of user-defined pieces as they are; a normal piece with one can never match,
- * because in the reference all text that it is compared with has U+2581 instead. */
+/* Converters leave spaces in user-defined pieces unchanged. A normal piece with a space can never match, because the
+ * reference compares it with text that has U+2581 instead. */
 static void fill_spm_text(pal_piece *p, char *texts)
 {
     p->text = unescape(p->name, texts);
@@ -73,8 +73,8 @@ static void fill_spm_text(pal_piece *p, char *texts)
                 (p->type == PAL_PIECE_USER || !memchr(p->name.data, ' ', p->name.size));
 }
 
-/* User-defined pieces are written in the file as they are in the text, and so are normal ones with a character
- * that stands for no byte.  Merges can give only what is written byte by byte. */
+/* In the file, user-defined pieces are plain text, and so are normal pieces with a character that does not stand for a
+ * byte. Merges can only produce pieces that are written byte by byte. */
 static void fill_bpe_text(pal_piece *p, char *texts)
 {
     pal_str bytes = {texts, 0};
@@ -143,7 +143,7 @@ static void read_special(pal_vocab *v, pal_source *src)
     s->mask = pal_source_id(src, "tokenizer.ggml.mask_token_id", PAL_NOTE_MASK);
     pal_source_flag(src, "tokenizer.ggml.add_bos_token", PAL_NOTE_ADD_BOS, &s->add_bos);
     pal_source_flag(src, "tokenizer.ggml.add_space_prefix", PAL_NOTE_ADD_SPACE, &s->add_space_prefix);
-    if (v->rule) s->add_space_prefix = false; /* the format's own reader knows none for these either */
+    if (v->rule) s->add_space_prefix = false; /* the format's own reader has none for these either */
     if (s->unknown < 0) s->unknown = first_of_type(v, PAL_PIECE_UNKNOWN);
     s->empty = pal_vocab_find(v, (pal_str){"<empty>", 7});
     if (s->empty >= 0 && v->pieces[s->empty].type != PAL_PIECE_CONTROL) s->empty = -1;
@@ -165,11 +165,11 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
     layout(&arena, &src, &texts);
     const size_t bytes = arena.used; /* a multiple of 64 */
     void *block = arena.overflow ? NULL : aligned_alloc(64, bytes);
-    if (!block) return pal_fail(err, PAL_E_MEMORY, "no memory for the vocabulary", SIZE_MAX);
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the vocabulary", SIZE_MAX);
     arena = pal_arena_in(block);
     pal_vocab *v = layout(&arena, &src, &texts);
     PAL_ASSERT(arena.used == bytes);
-    if (!texts) __builtin_unreachable(); /* with a block every array has its place */
+    if (!texts) __builtin_unreachable(); /* the arena has a base, so every array is placed */
 
     fill_pieces(v, &src, texts);
     status = index_pieces(v, &src, err);
@@ -183,16 +183,16 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err)
     return PAL_OK;
 }
 
-/* The vocabulary is the first thing in its own block. */
+/* The vocabulary is at the start of its block. */
 void pal_vocab_close(pal_vocab *v)
 {
     free(v);
 }
 
-/* ---- what was left aside ---------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------------ */
 
-#define NO_TOKEN(key) "tokenizer.ggml." key " is no token of the vocabulary: left aside"
-#define NO_FLAG(key)  "tokenizer.ggml." key " is neither true nor false: left aside"
+#define NO_TOKEN(key) "tokenizer.ggml." key " is not a token of the vocabulary: ignored"
+#define NO_FLAG(key)  "tokenizer.ggml." key " is neither true nor false: ignored"
 
 const char *pal_vocab_note(const pal_vocab *v, size_t index)
 {
@@ -209,18 +209,18 @@ const char *pal_vocab_note(const pal_vocab *v, size_t index)
         "tokenizer.ggml.scores is missing, too short or not numbers: pieces without a score merge last",
         "a score in tokenizer.ggml.scores is not a number: that piece merges last",
         "tokenizer.ggml.token_type is missing, too short or not numbers: pieces without a type are normal",
-        "a type in tokenizer.ggml.token_type is not 1 to 6: that piece is taken as normal",
-        "a byte piece is not written <0xNN>: that piece is taken as normal",
-        "a piece is longer than 1024 bytes: it matches no text and has none",
-        "merges of or to what is no piece of the vocabulary are left out",
-        "no piece writes some bytes: texts are read without them",
+        "a type in tokenizer.ggml.token_type is not 1 to 6: that piece is treated as normal",
+        "a byte piece is not written <0xNN>: that piece is treated as normal",
+        "a piece is longer than 1024 bytes: it is not used",
+        "merges that name pieces outside the vocabulary are ignored",
+        "some bytes have no piece: they are dropped from texts",
     };
     for (int note = 0; note < PAL_NOTES; note++)
         if ((v->notes >> note & 1) && index-- == 0) return texts[note];
     return NULL;
 }
 
-/* ---- what is known of a piece --------------------------------------------- */
+/* ---- properties of pieces ------------------------------------------------- */
 
 int32_t pal_vocab_size(const pal_vocab *v)
 {
@@ -266,7 +266,7 @@ static bool is_hidden_type(int type)
     return type == PAL_PIECE_CONTROL || type == PAL_PIECE_UNKNOWN;
 }
 
-/* As much of s as fits. */
+/* Copies as much of s as fits. */
 static void put(pal_str s, char *out, size_t capacity)
 {
     size_t n = s.size < capacity ? s.size : capacity;
@@ -284,7 +284,7 @@ size_t pal_vocab_decode_one(const pal_vocab *v, int32_t id, bool special, char *
 size_t pal_vocab_decode(const pal_vocab *v, const int32_t *ids, size_t count, bool prefixed, bool special, char *out,
                         size_t capacity)
 {
-    /* The dummy space is at the start of the first token of text, or, behind a control piece that is written, nowhere. */
+    /* The dummy space is at the start of the first text token; after a control piece that is written there is none. */
     bool first = prefixed && v->special.add_space_prefix;
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {

@@ -1,18 +1,18 @@
-/* bench.h - the kernel bench: what its files share.
+/* bench.h - shared by the files of the kernel bench.
  *
- * A rate is only worth something beside what the machine could do with the same instructions, so every line names the
- * ceiling it is compared with, measured in the same run.  No timing here is a test. */
+ * A rate is only useful next to the machine's peak rate with the same instructions, so every line has this ceiling,
+ * measured in the same run.  No timing here is a test. */
 #ifndef PAL_BENCH_H
 #define PAL_BENCH_H
 
 #include "kernels/kernels.h"
 
-/* One call of what is measured; engines compile functions better the more often they are called, so a call is short
- * (well below a tenth of a second) and is made many times. */
+/* One call of the measured function.  Engines optimise functions that are called often, so a call is short (well below
+ * a tenth of a second) and is made many times. */
 typedef void bench_call(void *state);
 
-/* Median seconds of a call: batches of at least 20 ms (browsers' clocks are coarse), after as long a time of warming
- * up as engines take to compile in the background. */
+/* Median seconds per call: batches of at least 20 ms (browsers' clocks are coarse), after a warm-up that gives engines
+ * time to compile in the background. */
 double bench_seconds(bench_call *call, void *state);
 
 /* ---- ceilings ----------------------------------------------------------- */
@@ -21,8 +21,8 @@ double bench_seconds(bench_call *call, void *state);
 typedef enum {
     INTEGER, /* multiply-adds of 8-bit integers or wider, into 32 bits */
     FLOAT,   /* multiply, then add, of floats */
-    STREAM,  /* reading memory that no cache holds */
-    CACHE,   /* reading, adding and writing what the first-level cache holds */
+    STREAM,  /* reading memory that is in no cache */
+    CACHE,   /* reading, adding and writing within the first-level cache */
     CEILINGS
 } ceiling_kind;
 
@@ -30,21 +30,21 @@ typedef struct {
     ceiling_kind kind;
     unsigned isa; /* all of these are needed, and no better instruction is used */
     const char *name;
-    double rate; /* 1e9 multiply-adds a second, or 1e9 bytes; 0 until measured */
+    double rate; /* 1e9 multiply-adds or 1e9 bytes per second; 0 until measured */
 } ceiling;
 
-/* Measures all that this machine can run; *count is how many.  NULL where memory is short. */
+/* Measures all that this machine can run; *count is their number.  Returns NULL without memory. */
 const ceiling *bench_ceilings(size_t *count);
 
-/* The highest of a kind that is open to these instruction sets, or NULL. */
+/* The highest ceiling of a kind that these instruction sets can reach, or NULL. */
 const ceiling *bench_ceiling(ceiling_kind kind, unsigned isa);
 
 /* ---- kernels ------------------------------------------------------------ */
 
-/* Says whether a kernel of this name was asked for. */
+/* Whether a kernel of this name was requested. */
 typedef bool bench_wanted(const char *name);
 
-/* A line of the table: `units` (multiply-adds or bytes) a call, compared with a ceiling. */
+/* A line of the table: `units` (multiply-adds or bytes) per call, compared with a ceiling. */
 void bench_line(const char *name, const char *shape, unsigned isa, ceiling_kind kind, double units, double seconds);
 
 void bench_products(const pal_kernels *k, bench_wanted *wanted);

@@ -1,8 +1,8 @@
-/* ceilings.c - how fast this machine runs the instructions that the kernels are made of.
+/* ceilings.c - measures the peak speed of the instructions that the kernels use on this machine.
  *
- * Each loop is the inside of a product and nothing else: a panel of two registers a step and four rows of activations,
- * all in the first-level cache, into eight accumulators (16 registers hold those, two weights and one activation).
- * What a kernel does besides (scales, the ends of blocks, finding its way) is what keeps it below. */
+ * Each loop is only the inner part of a product: per step, a panel of two registers and four rows of activations, all
+ * in the first-level cache, go into eight accumulators (16 registers hold those, two weights and one activation).  The
+ * other work of a kernel (scales, ends of blocks, addresses) is why it is slower. */
 #include "bench.h"
 #include "kernels/lanes.h"
 
@@ -17,7 +17,7 @@ typedef struct {
     float *out; /* [ROWS, 2 registers] */
 } loops;
 
-/* Shape of all loops below: step by step, both registers of the panel by each row's four bytes. */
+/* Form of all loops below: in each step, both registers of the panel are multiplied by four bytes of each row. */
 #define STEP(at, k) ((k)*STEPS * 4 + (at)*4)
 
 #if defined(PAL_HAVE_SIMD128)
@@ -56,7 +56,7 @@ INTEGER_LOOP(float_simd128, LOAD(s, 0), LOAD(s, 1), FLOAT_MAC)
 #define RELAXED_DOT(sum, w, x) wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x, w, sum)
 INTEGER_LOOP(relaxed_dot, LOAD(s, 0), LOAD(s, 1), RELAXED_DOT)
 
-/* Two products of neighbours added in 16 bits, then in 32: for weights of 6 bits and fewer. */
+/* Adds two neighbouring products in 16 bits, then in 32: for weights of at most 6 bits. */
 static void pair_sums(void *state)
 {
     const loops *l = state;
@@ -167,10 +167,10 @@ PAL_AVX2 static void cache_avx2(void *state)
 typedef struct {
     ceiling what;
     bench_call *call;
-    double units; /* multiply-adds or bytes a call */
+    double units; /* multiply-adds or bytes per call */
 } measure;
 
-/* Multiply-adds of a call with `lanes` of them in a register's product. */
+/* Multiply-adds per call, with `lanes` of them per product of two registers. */
 #define MACS(lanes) ((double)(STEPS * ROWS * 2 * (lanes)))
 #define IN_CACHE    ((double)(CACHE_FLOATS * 4 * 2))
 

@@ -1,4 +1,5 @@
-/* main.c - every kernel of this build, in every instruction set of this machine, beside what the machine can do.
+/* main.c - times every kernel of this build in every instruction set of this machine, next to the peak speed of the
+ * machine.
  *
  *   bench_kernels [WORD...]     only kernels whose name, or instruction sets whose name, contains one of the words
  *
@@ -23,7 +24,7 @@ static struct {
 
 /* ---- time --------------------------------------------------------------- */
 
-/* This thread's own time, so that what else the machine does counts less.  Browsers only tell the time of day. */
+/* Processor time of this thread, which other load on the machine affects less.  Browsers only have wall-clock time. */
 static double now(void)
 {
     struct timespec t;

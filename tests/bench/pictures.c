@@ -1,4 +1,5 @@
-/* pictures.c - the kernels that only networks of pictures use, and a convolution of the shape that ours have most. */
+/* pictures.c - times the kernels that only picture networks use, and a convolution of the most frequent shape in our
+ * models. */
 #include "bench.h"
 #include "gguf/gguf.h"
 #include "kernels/panels.h"
@@ -40,7 +41,7 @@ static void convolve(void *state)
     pal_conv2d_run(&(pal_compute){s->k}, &s->conv, s->y, s->x, SIDE, SIDE, &s->scratch);
 }
 
-/* 3x3, CHANNELS to CHANNELS, in `type`; false where memory is short.  *weights is the caller's to free. */
+/* 3x3, CHANNELS to CHANNELS, in `type`; false without memory.  The caller frees *weights. */
 static bool make_conv(picture_state *s, uint32_t type, void **weights)
 {
     const size_t count = (size_t)CHANNELS * PATCH;

@@ -1,7 +1,7 @@
-/* products.c - products with weights of every type, on the shapes of the models we run.
+/* products.c - times products with weights of every type, on the shapes of our models.
  *
- * With one row of activations a product is bound by memory, so it takes its weights in turn from 256 MB of copies,
- * as a model's layers lie; with more, one matrix is multiplied over and over. */
+ * With one row of activations memory limits a product, so it takes its weights in turn from 256 MB of copies, like the
+ * layers of a model.  With more rows, one matrix is multiplied repeatedly. */
 #include "bench.h"
 #include "core/math.h"
 #include "gguf/gguf.h"
@@ -90,7 +90,7 @@ static void run_type(const pal_kernels *k, size_t t, product_state *s, const pal
         s->product.cols = shapes[i][1];
         s->product.y_stride = (size_t)shapes[i][0];
         if (!make_weights(s, types[t].type, shapes[i][0], shapes[i][1])) return;
-        /* The reference is slow and of one speed. */
+        /* The reference is slow, at the same speed for all sizes. */
         for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
             if (k->isa != PAL_ISA_REF || (i == 0 && ns[n] == 16)) run_shape(s, types[t].name, k->isa, ns[n]);
     }

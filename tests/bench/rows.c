@@ -1,4 +1,4 @@
-/* rows.c - the kernels along rows, on a few rows that the first-level cache holds, and attention. */
+/* rows.c - times the kernels that work on rows, with a few rows that fit the first-level cache, and attention. */
 #include "bench.h"
 
 #include <stdio.h>
@@ -62,7 +62,8 @@ static float *numbers(size_t count, float value, float spread)
 
 typedef enum { ALL, CAUSAL, HOLES, SCATTERED } what_is_seen;
 
-/* Of KEYS places all; those up to the row's own; these but for two gaps, and the own place; every second one. */
+/* The places among KEYS that a row sees: all; those up to its own; those with two gaps, and its own; every second
+ * one. */
 static int see(pal_seen *seen, uint8_t *set, what_is_seen what, int i)
 {
     *seen = (pal_seen){.below = what == CAUSAL ? i + 1 : KEYS, .set = what > CAUSAL ? set : NULL, .own = -1};

@@ -1,14 +1,15 @@
 // @ts-check
 /* One small interface to two browsers: Chromium by playwright-core, Firefox by puppeteer-core and WebDriver BiDi.
  *
- * A profile is a fresh one: no storage, no service worker; tabs of one profile share them. */
+ * A profile starts without storage and service workers; tabs of one profile share them. */
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Long, since the browsers run beside builds and other tests: what happens ends the waiting, whatever it took. */
+/** Long, because the browsers run in parallel with builds and other tests; waiting ends as soon as the condition is
+ *  true. */
 export const PATIENCE = 90_000;
 const VIEWPORT = { width: 1100, height: 800 };
 
-/** Runs in every document before its own code: what no driver tells in both browsers. */
+/** Runs in every document before its own code: records what the drivers cannot report in both browsers. */
 const WATCH = () => {
   const watched = { violations: /** @type {string[]} */ ([]) };
   Object.assign(globalThis, { watched });
@@ -20,7 +21,7 @@ const WATCH = () => {
   }
 };
 
-/** Waits until ask() gives something true, and gives it back. */
+/** Waits until ask() returns something true, and returns it. */
 export async function until(/** @type {() => unknown} */ ask, /** @type {string} */ what, patience = PATIENCE) {
   const end = Date.now() + patience;
   for (;;) {
@@ -31,7 +32,7 @@ export async function until(/** @type {() => unknown} */ ask, /** @type {string}
   }
 }
 
-/** What both kinds of tab can do, on top of what the subclasses say. */
+/** The methods of both kinds of tab, based on those of the subclasses. */
 class Tab {
   /** @type {string[]} */
   errors = [];
@@ -49,10 +50,10 @@ class Tab {
     return this.page.evaluate(run, argument);
   }
 
-  /** Waits until a function in the page gives something true.
+  /** Waits until a function in the page returns something true.
    *  @param {(argument: any) => any} ask */
   until(ask, /** @type {any} */ argument = null, what = String(ask), patience = PATIENCE) {
-    // Between two documents there is nobody to ask.
+    // Between two documents no page can answer.
     return until(() => this.evaluate(ask, argument).catch((/** @type {Error} */ error) => {
       if (!/context|navigat|realm|frame/i.test(error.message)) throw error;
     }), what, patience);
@@ -124,7 +125,7 @@ class ChromiumTab extends Tab {
     await this.page.setInputFiles(selector, path);
   }
 
-  /** The most processor time, in milliseconds, that one task of a page's main thread took while run() ran. */
+  /** The maximum processor time, in milliseconds, of a task on the page's main thread while run() ran. */
   async longestTask(/** @type {() => Promise<unknown>} */ run) {
     const browser = this.page.context().browser();
     await browser.startTracing(this.page, { categories: ['toplevel', 'devtools.timeline'] });
@@ -142,7 +143,7 @@ class ChromiumTab extends Tab {
   }
 }
 
-/** Wall-clock time says more of what else the machine does: `tdur` is the thread's own. */
+/** `tdur` is the processor time of the thread; wall-clock time depends on other load on the machine. */
 function longestIn(/** @type {any[]} */ events) {
   const key = (/** @type {any} */ event) => `${event.pid}.${event.tid}`;
   const main = new Set(events.filter((one) => one.name === 'thread_name' && one.args.name === 'CrRendererMain').map(key));
@@ -185,7 +186,7 @@ class FirefoxTab extends Tab {
     page.on('console', (/** @type {any} */ said) => said.type() === 'error' && this.errors.push(said.text()));
   }
 
-  /** By what stands on it; asking Firefox's accessibility tree takes seconds, and Chromium's is asked anyway. */
+  /** By its text; querying Firefox's accessibility tree takes seconds, and Chromium's is queried anyway. */
   async button(/** @type {string} */ name, role = 'button') {
     const find = () => this.page.evaluateHandle((/** @type {string} */ wanted, /** @type {string} */ kind) => {
       const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(kind === 'link' ? 'a[href]' : 'button')]);
@@ -195,8 +196,8 @@ class FirefoxTab extends Tab {
     await this.hit(element);
   }
 
-  /** Clicks when the element has kept its place for two frames, since a click goes to where it was; after a second all
-   *  the same, for a page that is being written does not keep still. */
+  /** Clicks when the element has not moved for two frames, because a click goes to its old position; after a second it
+   *  clicks anyway, because a page that is being written keeps moving. */
   async hit(/** @type {any} */ element) {
     await element.evaluate(async (/** @type {Element} */ one) => {
       const frame = () => new Promise((done) => (requestAnimationFrame(done), setTimeout(done, 100))); // hidden tabs have none
@@ -211,7 +212,7 @@ class FirefoxTab extends Tab {
     await element.click();
   }
 
-  /** Not by puppeteer's locators, which wait for a page to keep still that is being written. */
+  /** Not by puppeteer's locators, which wait until a page stops moving. */
   async click(/** @type {string} */ selector) {
     await this.hit(await until(() => this.page.$(selector), selector));
   }
@@ -243,7 +244,7 @@ async function firefoxProfile(/** @type {any} */ browser) {
   };
 }
 
-/** A dark page needs a Firefox of its own: BiDi has no command for it here. */
+/** A dark page needs its own Firefox: BiDi has no command for it here. */
 const DARK = { 'layout.css.prefers-color-scheme.content-override': 0 };
 
 async function startFirefox() {
@@ -276,7 +277,7 @@ async function onPath(/** @type {string[]} */ ...names) {
   throw new Missing(`none of ${names.join(', ')} is installed`);
 }
 
-/** The browser is not on this machine: its scenarios are skipped. */
+/** The browser is not installed: its scenarios are skipped. */
 export class Missing extends Error {}
 
 export function start(/** @type {string} */ name) {

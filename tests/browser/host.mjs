@@ -1,12 +1,12 @@
 // @ts-check
-/* A host that answers for one model as badly as a test asks. */
+/* A host for one model, with the bad responses that a test sets. */
 import { gzipSync } from 'node:zlib';
 
 const PIECE = 16 << 10;
 const DATE = 'Sun, 01 Nov 2026 10:00:00 GMT';
 export const HTML = '<!DOCTYPE html>\n<html><title>Sign in</title><p>Please sign in to go on.</html>\n';
 
-/** What there is to say of a file: strong and weak tags, dates, and nothing. */
+/** Validators of a file: strong and weak tags, dates, or none. */
 export const validators = {
   etag: (/** @type {string} */ version) => ({ etag: `"${version}"` }),
   weak: (/** @type {string} */ version) => ({ etag: `W/"${version}"` }),
@@ -17,37 +17,37 @@ export const validators = {
 export class Host {
   /** @type {Buffer | string} */
   body;
-  /** Of the file: what the validator is made of. */
+  /** Version of the file, from which the validator is made. */
   version = '1';
   /** @type {(version: string) => Record<string, string>} */
   validator = validators.etag;
   status = 200;
   type = 'application/octet-stream';
-  /** What HEAD gets: as GET, a status, or no answer. @type {'as GET' | 'never' | number} */
+  /** The response to HEAD: as for GET, a status, or none. @type {'as GET' | 'never' | number} */
   head = 'as GET';
-  /** Whether GET looks at If-None-Match and If-Modified-Since. */
+  /** Whether GET respects If-None-Match and If-Modified-Since. */
   conditional = true;
-  /** Content-Length: true, none, or a number that is not true. @type {boolean | number} */
+  /** Content-Length: the correct one, none, or this wrong number. @type {boolean | number} */
   length = true;
   gzip = false;
-  /** The connection ends after so many bytes; as if all were there, where no length was told. */
+  /** The connection ends after this many bytes; without a Content-Length this looks like the end of the file. */
   cut = Infinity;
-  /** Nothing comes after so many bytes.  -1: not even an answer. */
+  /** The response stalls after this many bytes; -1: before the headers. */
   hold = Infinity;
   /** Milliseconds between two pieces. */
   delay = 0;
   /** As if there were no network. */
   gone = false;
-  /** Where GET is sent to instead. @type {string | null} */
+  /** The target of a redirect of GET. @type {string | null} */
   redirect = null;
-  /** Requests, and how many bodies were begun and sent to their end. */
+  /** Counts of requests, and of bodies that were started and sent completely. */
   seen = { HEAD: 0, GET: 0, begun: 0, whole: 0 };
 
   constructor(/** @type {Buffer} */ body) {
     this.body = body;
   }
 
-  /** Puts on what is given, over a host that behaves. */
+  /** Applies the given settings to a host that otherwise behaves; version, validator, head and conditional stay. */
   be(/** @type {Partial<Host>} */ ways = {}) {
     const { body, version, validator, head, conditional, seen } = this;
     Object.assign(this, new Host(/** @type {Buffer} */ (body)), { version, validator, head, conditional, seen }, ways);

@@ -18,10 +18,10 @@ export const TINY = join(root, 'tests/models/tiny-infill.gguf');
 /** A scenario that cannot be played here, and why. */
 export class Skip extends Error {}
 
-/** What the command line writes for these options of the library. */
+/** The text that the command line writes for these options of the library. */
 export const native = (/** @type {string} */ text, /** @type {Record<string, any>} */ options) => nativePage(text, options).text;
 
-/** All that the command line tells of it. */
+/** The complete JSON result of the command line. */
 export function nativePage(/** @type {string} */ text, /** @type {Record<string, any>} */ options) {
   const words = ['infill', '-m', join(root, MODEL), '--text', text];
   const { freeMin = 1, freeMax = 16, draft = 0, borders = true, pins = [], ...rest } = options;
@@ -43,9 +43,9 @@ export class Kit {
   tabs = [];
   /** @type {Profile | null} */
   profile = null;
-  /** Figures worth a line in the report. */
+  /** Numbers to print in the report. */
   figures = /** @type {string[]} */ ([]);
-  /** Errors on the console are part of what is tested. */
+  /** Errors on the console are expected. */
   noisy = false;
   #folders = /** @type {string[]} */ ([]);
 
@@ -63,7 +63,7 @@ export class Kit {
     throw new Skip(why);
   }
 
-  /** A tab of this scenario's profile, empty. */
+  /** An empty tab of this scenario's profile. */
   async tab(/** @type {(() => void) | null} */ before = null, dark = false) {
     this.profile ??= await this.browser.profile(dark);
     const tab = await this.profile.tab(before);
@@ -91,7 +91,7 @@ export class Kit {
     return path;
   }
 
-  /** Nothing was thrown that nobody caught. */
+  /** Checks that there was no uncaught error. */
   check() {
     if (!this.noisy) assert.deepEqual(this.tabs.flatMap((tab) => tab.errors), [], 'errors on the console');
   }
@@ -102,12 +102,12 @@ export class Kit {
   }
 }
 
-// ---- hands for the page
+// ---- actions on the page
 
 export const ready = (/** @type {Tab} */ tab) =>
   tab.until(() => / is ready/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'the model is ready');
 
-/** Puts a text into the box as typing does, all at once. */
+/** Puts a text into the box at once, with the events of typing. */
 export function write(/** @type {Tab} */ tab, /** @type {string} */ text) {
   return tab.evaluate((/** @type {string} */ value) => {
     const box = /** @type {HTMLTextAreaElement} */ (document.querySelector('#text'));
@@ -128,7 +128,7 @@ export function choose(/** @type {Tab} */ tab, /** @type {Record<string, string 
   }, options);
 }
 
-/** Waits until an element's text begins so: the page draws with the next frame. */
+/** Waits until an element's text begins with this: the page updates with the next frame. */
 export const says = (/** @type {any} */ tab, /** @type {string} */ selector, /** @type {string} */ beginning) =>
   tab.until((/** @type {[string, string]} */ [where, text]) => document.querySelector(where)?.textContent?.startsWith(text),
     [selector, beginning], `${selector} says ${beginning}`);
@@ -153,7 +153,7 @@ export async function fill(/** @type {Tab} */ tab) {
   return tab.text('[data-part=page]');
 }
 
-/** A fill that is under way: some words are there, not all. */
+/** A running fill: some words are there, not all. */
 export async function underWay(/** @type {Tab} */ tab, words = 2) {
   await tab.until((/** @type {number} */ least) => document.querySelectorAll('[data-part=page] .ink').length >= least, words, 'words appear');
   assert.equal(await tab.text('#fill'), 'Stop');
@@ -162,11 +162,11 @@ export async function underWay(/** @type {Tab} */ tab, words = 2) {
 /** A text that takes some seconds. */
 export const LONG = Array.from({ length: 8 }, (_, i) => `Number ${i + 1} was a [[10]]`).join('.\n');
 
-/** Put before the worker's code, this lets a test end it from within, as the browser might. */
+/** Code to put before the worker's code, so that a test can end the worker from inside, as a browser might. */
 export const MORTAL = "new BroadcastChannel('end').onmessage = () => self.close();\n";
 export const endWorkers = (/** @type {Tab} */ tab) => tab.evaluate(() => new BroadcastChannel('end').postMessage(null));
 
-/** Waits for a complaint in a part of the page and gives its words. */
+/** Waits for an error message in a part of the page and returns its text. */
 export async function complaint(/** @type {Tab} */ tab, /** @type {string} */ part) {
   const selector = `[data-part=${part}]`;
   await tab.until((/** @type {string} */ s) => {
@@ -185,7 +185,7 @@ export async function view(/** @type {Tab} */ tab, /** @type {'Text' | 'Continue
   await tab.until((/** @type {string} */ s) => document.querySelector(s)?.checkVisibility(), `#view-${name.toLowerCase()}`);
 }
 
-/** The site as a later build of it: another build id everywhere, other names for what is named by hash. */
+/** A later build of the site: another build id everywhere, other names for files named by hash. */
 export async function laterBuild(/** @type {string} */ folder) {
   await cp(site, folder, { recursive: true, preserveTimestamps: true });
   const wasm = (await readdir(folder)).filter((name) => name.endsWith('.wasm'));
@@ -197,7 +197,7 @@ export async function laterBuild(/** @type {string} */ folder) {
   for (const name of ['index.html', 'sw.js', 'palimpsest.js', 'palimpsest-worker.js', 'palimpsest-pictures.js', ...wasm, `assets/${renamed}`]) {
     const text = (await readFile(join(folder, name))).toString('latin1');
     let next = text.replaceAll(id, later).replaceAll(script, renamed);
-    // Workbox knows files without a hash in their name by a revision.
+    // Workbox identifies files without a hash in their name by a revision.
     if (name === 'sw.js') next = next.replace(/(revision:\s*["'`])[0-9a-f]{8}/g, '$1eeeeeeee').replace(/("revision":\s*")[0-9a-f]{8}/g, '$1eeeeeeee');
     await writeFile(join(folder, name), Buffer.from(next, 'latin1'));
   }

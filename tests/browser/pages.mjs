@@ -1,5 +1,5 @@
 // @ts-check
-/* Twenty pages that have the same text wherever they are filled: what the command writes is what is expected. */
+/* Twenty pages that must get the same text on every platform; the command's output is the expected text. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export function compare(/** @type {string[]} */ texts) {
   assert.equal(texts.length, pages.length);
 }
 
-/** Fills the pages with a loaded library; runs in Node and, as it stands, in a page. */
+/** Fills the pages with a loaded library; runs in Node and, unchanged, in a page. */
 export async function fillAll(/** @type {{ library: string, model: string, isa?: 'simd128', pages: { text: string, options: any }[] }} */ given) {
   const { load } = await import(given.library);
   const model = await load(given.model, { isa: given.isa });
@@ -35,7 +35,8 @@ export async function fillAll(/** @type {{ library: string, model: string, isa?:
   return texts;
 }
 
-/** @param {(name: string, run: () => Promise<string[] | void>, onFailure: () => Promise<unknown>) => Promise<void>} play */
+/** @param {(name: string, run: () => Promise<string[] | void>, onFailure: () => Promise<unknown>) => Promise<void>}
+ *  play */
 export async function inNode(play) {
   const run = async () => compare(await fillAll({ library: pathToFileURL(library).href, model: pathToFileURL(join(root, MODEL)).href, pages }));
   await play('twenty pages in Node have the text of the command line', run, async () => {});

@@ -1,6 +1,6 @@
 // @ts-check
-/* PNG files made and read by hand: what the tests of pictures need, and no more (8 bits, RGB or RGBA, not interlaced).
- * W3C, Portable Network Graphics (third edition), sections 5, 7 and 9. */
+/* Writes and reads the PNG files that the tests of pictures need (8 bits, RGB or RGBA, not interlaced).  W3C, Portable
+ * Network Graphics (third edition), sections 5, 7 and 9. */
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
@@ -13,7 +13,7 @@ function chunk(/** @type {string} */ type, /** @type {Buffer} */ data) {
   return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
 }
 
-/** `claim`: extents that the file tells of itself.
+/** `claim`: the extents in the file's header.
  *  @param {number} width @param {number} height @param {(x: number, y: number) => number[]} pixel */
 export function pngOf(width, height, pixel, claim = { width, height }) {
   const head = Buffer.alloc(13);

@@ -28,7 +28,7 @@ function report(/** @type {keyof typeof count} */ how, /** @type {string} */ nam
   console.log(`    ${mark.padEnd(8)} ${name}${detail ? `: ${detail}` : ''}`);
 }
 
-/** Runs one scenario, whatever it does. */
+/** Runs one scenario and catches all its errors. */
 async function play(/** @type {string} */ name, /** @type {() => Promise<string[] | void>} */ run, /** @type {() => Promise<unknown>} */ onFailure) {
   const began = performance.now();
   let timer;

@@ -1,5 +1,5 @@
 // @ts-check
-/* The static host of the tests: plain files under a deep path, with the mishaps that a test asks for. */
+/* The static host of the tests: plain files under a deep path, with the faults that a test sets. */
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -16,11 +16,11 @@ const PIECE = 64 << 10;
 
 /** @typedef {object} Mishaps
  *  @property {boolean} isolation  the headers for cross-origin isolation
- *  @property {number | null} cut  the model's connection is destroyed after so many bytes
- *  @property {number | null} hold  the model's download stops after so many bytes until this is null again
+ *  @property {number | null} cut  the model's connection is destroyed after this many bytes
+ *  @property {number | null} hold  the model's download stalls after this many bytes until this is null again
  *  @property {number} delay  milliseconds between pieces of the model, of 64 KB
- *  @property {boolean} corrupt  one byte of the model is another
- *  @property {number | null} claim  a Content-Length of the model that is not true
+ *  @property {boolean} corrupt  one byte of the model is changed
+ *  @property {number | null} claim  a wrong Content-Length of the model
  *  @property {boolean} bareWasm  .wasm without its media type, as some hosts send it
  *  @property {Record<string, string>} prefix  code put before a script, by its name */
 
@@ -31,9 +31,9 @@ export class Server {
   /** @type {{ method: string, path: string }[]} */
   log = [];
   mishaps = none();
-  /** Files that are not of the site, by their name in it.  @type {Record<string, string>} */
+  /** Additional files, by their name in the site.  @type {Record<string, string>} */
   extra = {};
-  /** What answers in the place of the files, by name: hosts that behave badly (host.mjs).
+  /** Handlers that replace files, by name: hosts with bad responses (host.mjs).
    *  @type {Record<string, import('node:http').RequestListener>} */
   routes = {};
   #server = createServer((request, answer) => {
@@ -52,14 +52,14 @@ export class Server {
     return this;
   }
 
-  /** Offline: nobody listens, and open connections are gone. */
+  /** Offline: the server does not listen, and open connections are closed. */
   async down() {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
   }
 
-  /** As new, for the next scenario. */
+  /** Resets the server for the next scenario. */
   async reset(/** @type {string} */ folder) {
     if (!this.#server.listening) await this.up();
     this.folder = folder;
@@ -77,7 +77,7 @@ export class Server {
     return this.origin + PATH;
   }
 
-  /** How often a file was asked for (by GET, unless told otherwise). */
+  /** How often a file was requested (by GET unless another method is given). */
   count(/** @type {string} */ name, method = 'GET') {
     return this.log.filter((one) => one.path === PATH + name && one.method === method).length;
   }
@@ -115,13 +115,13 @@ export class Server {
       'content-type': type ?? 'application/octet-stream',
       'content-length': file.endsWith('.gguf') && claim !== null ? claim : size,
       'last-modified': mtime.toUTCString(),
-      // What is shown offline must come from the page's own store, never from the browser's cache.
+      // Offline, the page must use its own store, never the browser's cache.
       'cache-control': 'no-cache',
       ...(isolation && { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }),
     };
   }
 
-  /** The model in pieces, with whatever is to go wrong with it. */
+  /** Sends the model in pieces, with the faults that are set. */
   async #model(/** @type {string} */ file, /** @type {import('node:http').ServerResponse} */ answer) {
     const data = await readFile(file);
     if (this.mishaps.corrupt) data[data.length >> 1] ^= 1;
@@ -138,12 +138,12 @@ export class Server {
       if (!answer.write(data.subarray(at, end))) await drained(answer);
       at = end;
     }
-    // After an untrue length the connection is of no further use.
+    // After a wrong length the connection cannot be used again.
     answer.end(() => this.mishaps.claim !== null && answer.destroy());
   }
 }
 
-/** Until more can be written, or nobody is there any more. */
+/** Waits until more can be written, or the connection is closed. */
 function drained(/** @type {import('node:http').ServerResponse} */ answer) {
   return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
     const done = () => {

@@ -1,6 +1,6 @@
 // @ts-check
-/* What a C program compiled to WebAssembly needs of its host: arguments, environment, output, a clock and an end.
- * The same in Node and in a browser's worker.
+/* The host functions of a C program compiled to WebAssembly: arguments, environment, output, clock and exit.  The same
+ * in Node and in a browser's worker.
  *
  * The names are those of the WebAssembly System Interface, preview 1, as Emscripten's standalone programs use them. */
 
@@ -9,7 +9,7 @@ const SPIPE = 70; // not a file that can be positioned
 
 const THREAD_TIME = 3;
 
-/** Nanoseconds that this thread has computed, where the host tells them: Node from 23.9 on. */
+/** Processor time of this thread in nanoseconds, if the host has it: Node from 23.9 on. */
 const threadTime = globalThis.process?.threadCpuUsage && (() => {
   const { user, system } = process.threadCpuUsage();
   return BigInt(Math.round((user + system) * 1000));
@@ -24,7 +24,7 @@ class Exit {
 
 /** @typedef {{ args?: string[], env?: Record<string, string>, print?: (line: string) => void }} Options */
 
-/** Runs a program to its end; print() hears every line when it is complete.
+/** Runs a program to its end; print() gets every complete line.
  *  @param {WebAssembly.Module} module
  *  @param {Options} [options]
  *  @returns {Promise<{ code: number, output: string }>} */
@@ -39,7 +39,7 @@ export async function runProgram(module, { args = [], env = {}, print = () => {}
   const view = () => new DataView(memory.buffer);
   const put = (/** @type {number} */ at, /** @type {number} */ value) => view().setUint32(at, value, true);
 
-  /** Strings with a zero behind each, and where each begins. */
+  /** Strings, each followed by a zero byte, and their offsets. */
   function lists(/** @type {string[]} */ strings) {
     const all = strings.map((text) => encoder.encode(`${text}\0`));
     return {
@@ -107,7 +107,7 @@ export async function runProgram(module, { args = [], env = {}, print = () => {}
   return { code, output };
 }
 
-/** What the engine itself says of its kernels here.
+/** The engine's own report of the kernels that it uses here.
  *  @param {WebAssembly.Module} module */
 export async function selfCheck(module) {
   const { exports } = await WebAssembly.instantiate(module, { env: { emscripten_notify_memory_growth: () => {} } });

@@ -1,16 +1,16 @@
 // @ts-check
-/* Mutants of an engine: in each of its kernels one opcode or one constant is another.  The engine's own check has to
- * see them (tests/web/mutants.test.mjs).
+/* Mutants of an engine: in one of its kernels one opcode or one constant is changed.  The engine's self-check must find
+ * them (tests/web/mutants.test.mjs).
  *
  * A kernel is a function of the engine whose name a file of src/kernels defines, or one that they share from
- * src/core/math.c; so a new kernel is among them without a word here.  Mutants change values: arithmetic of vectors and
+ * src/core/math.c; so a new kernel is included without a change here.  Mutants change values: arithmetic of vectors and
  * floats, shuffles, and constants other than zero (zeros are where sums start, and what halves are shuffled with before
- * it is masked off).  Functions that only move bytes have mutants of their integers instead; a changed address or
- * count may have no effect or leave the memory, so of these not every one has to be seen. */
+ * it is masked off).  Functions that only move bytes have mutants of their integers instead.  A changed address or
+ * count may have no effect or leave the memory, so not all of these must be found. */
 import { readdir, readFile } from 'node:fs/promises';
 import { functions, instructions } from './wasm.mjs';
 
-/** What the choice of kernels and the check itself are made of, and what no model runs in a page: no arithmetic. */
+/** The choice of kernels, the check itself, and functions that no model runs in a page: they have no arithmetic. */
 const NOT_KERNELS = ['kernels.c', 'kernels.h', 'self_check.c', 'self_check.h', 'self_check_pictures.c'];
 /** Choices and sizes: another choice gives the same bits. */
 const NO_ARITHMETIC = /^pal_(pick_|kernels_|row_bytes)/;
@@ -28,7 +28,7 @@ export async function kernelNames(/** @type {URL} */ root) {
   return names;
 }
 
-/** Another opcode for an opcode, of the same length and on the same operands. */
+/** A replacement for each opcode, with the same length and operands. */
 const OTHER = new Map([
   [0x92, 0x93], [0x93, 0x92], [0x94, 0x92], [0x95, 0x94], // f32: add, sub, mul, div
   [0xfd6b, 0xfd6d], [0xfd6c, 0xfd6b], [0xfd6d, 0xfd6b], [0xfd6e, 0xfd71], [0xfd71, 0xfd6e], // i8x16: shl, shr_s, shr_u, add, sub
@@ -57,7 +57,7 @@ function written(/** @type {number} */ op) {
 /** Integers, of the same length: i32 add, sub, and, or, xor, shl, shr_s, shr_u. */
 const OTHER_INTEGER = new Map([[0x6a, 0x6b], [0x6b, 0x6a], [0x71, 0x72], [0x72, 0x71], [0x73, 0x72], [0x74, 0x76], [0x75, 0x74], [0x76, 0x74]]);
 
-/** Mutants of a function that only moves bytes: integer arithmetic or, where it has none, constants.
+/** Mutants of a function that only moves bytes: integer arithmetic or, if it has none, constants.
  *  @param {Uint8Array} wasm @param {Function} of @returns {Mutant[]} */
 function movesOf(wasm, { name, begin, end }) {
   const all = [...instructions(wasm, begin, end)];
@@ -98,7 +98,7 @@ export function mutantsOf(wasm, kernels, most = Infinity) {
   return { names: those.map(({ name }) => name), mutants };
 }
 
-/** The engine with a mutant; or, to find out whether the check comes by there, with a trap in its place.
+/** The engine with a mutant; or with a trap in its place, to find out whether the check reaches it.
  *  @param {Uint8Array} wasm @param {Mutant} mutant */
 export function withMutant(wasm, { at, bytes, from, to }, trap = false) {
   const copy = Uint8Array.from(wasm);

@@ -5,9 +5,9 @@
  *   node tests/engines/run.mjs [node|chromium|firefox] [--build simd128|relaxed] [--seed N]
  *   node tests/engines/run.mjs [node|chromium|firefox] [--build ...] --bench [WORD...]
  *
- * The programs are those that build/wasm and build/wasm-relaxed have in engines/; PALIMPSEST_BUILD names another build
- * folder.  --bench runs the kernel bench instead, with the words that follow as its arguments.  The last line is
- * `N passed, N failed, N skipped`. */
+ * The programs are in engines/ of build/wasm and build/wasm-relaxed; PALIMPSEST_BUILD names another build folder.
+ * --bench runs the kernel bench instead, with the words that follow as its arguments.  The last line is `N passed, N
+ * failed, N skipped`. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function report(/** @type {keyof typeof count} */ how, /** @type {string} */ nam
   console.log(`    ${mark.padEnd(8)} ${name}${detail ? `: ${detail}` : ''}`);
 }
 
-/** A program of cmocka's: one test a line `[       OK ]`, and an exit code that agrees. */
+/** A cmocka program: one line `[       OK ]` per test, and a matching exit code. */
 async function testProgram(/** @type {Run} */ run, /** @type {string} */ file, /** @type {string} */ name) {
   const began = performance.now();
   const env = values.seed ? { PAL_SEED: values.seed } : {};

@@ -1,5 +1,5 @@
 // @ts-check
-/* A browser's worker that runs what run.mjs sends it, and answers with what came of it. */
+/* A browser worker that runs the programs that run.mjs sends, and returns their results. */
 import { runProgram, selfCheck } from './host.mjs';
 
 onmessage = async ({ data: { url, task, options } }) => {

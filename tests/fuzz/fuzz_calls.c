@@ -1,8 +1,8 @@
-/* fuzz_calls.c - any calls in any order, on generators and their sequence and on pages that are being filled.
+/* fuzz_calls.c - fuzzes sequences of calls, on generators and their sequence and on pages that are being filled.
  *
- * The first byte chooses texts or pages; then come calls, a byte each and bytes for what it is given, as long as there are
- * any.  A call that fails leaves all as it was (of every eighth, the saved sessions are compared too); a text that is
- * saved is the same when it is restored; what comes out never ends inside of a character. */
+ * The first byte chooses texts or pages.  Then calls follow until the input ends: one byte for the call, and bytes for
+ * its arguments.  A failed call must change nothing (for every eighth call the saved sessions are compared too), a
+ * restored text must equal the saved one, and output must never end inside a character. */
 #include "fuzzing.h"
 
 #include <math.h>
@@ -23,7 +23,7 @@ static void open_all(void)
         check(!pal_grammar_open(&grammars[i], texts[i], strlen(texts[i]), NULL), "a grammar is refused");
 }
 
-/* Numbers at which limits are, also wrong ones. */
+/* Numbers at and beyond limits. */
 static int32_t next_int(input *in)
 {
     static const int32_t numbers[] = {-1,           0,  1,         2,         3,         CAPACITY - 1, CAPACITY,
@@ -51,7 +51,7 @@ static double next_real(input *in)
 typedef struct {
     pal_generator *generator;
     void *block;
-    bool stops; /* has stop texts */
+    bool stops; /* has stop strings */
 } writer;
 
 typedef struct {
@@ -95,7 +95,7 @@ static pal_generate_options next_options(input *in, pal_logit_bias *bias, pal_st
     return o;
 }
 
-/* In place of the one that is there, if the options are good. */
+/* Replaces the current one if the options are valid. */
 static pal_status make_writer(texts *t, writer *w, input *in, pal_error *err)
 {
     pal_logit_bias bias[MAX_BIAS];
@@ -200,10 +200,10 @@ static pal_status call_text(texts *t, writer *w, unsigned call, input *in, pal_e
     }
 }
 
-/* What there is to see before a call, and after it. */
+/* The visible state before a call, and after it. */
 typedef struct {
     observation state, saved;
-    int32_t length, known; /* of the sequence; of its tokens that are the text's */
+    int32_t length, known; /* length of the sequence; how many of its tokens belong to the text */
 } view;
 
 static view look(const texts *t, const writer *w, bool saved)
@@ -215,7 +215,7 @@ static view look(const texts *t, const writer *w, bool saved)
     return v;
 }
 
-/* A step that fails after it has read may have replaced what the sequence had read of another text. */
+/* A step that fails after reading may have replaced tokens of another text in the sequence. */
 static void check_unchanged(view *before, view *after, bool failed, bool stepped)
 {
     const bool replaced = stepped && after->length < before->length && after->length == before->known;

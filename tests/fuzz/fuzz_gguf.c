@@ -1,5 +1,5 @@
-/* fuzz_gguf.c - any bytes as a GGUF file: refused in due form, or every view of it can be read, every value can be
- * shown, and a copy that is written from it opens again and says the same. */
+/* fuzz_gguf.c - fuzzes the GGUF reader and writer: a file is refused with a proper error, or every view of it can be
+ * read, every value can be printed, and a copy written from it opens with the same contents. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static volatile unsigned fuzz_sink; /* what was read goes here, or the compiler would not read it */
+static volatile unsigned fuzz_sink; /* keeps the compiler from removing the reads */
 
 #define REQUIRE(cond) ((cond) ? (void)0 : abort())
 
@@ -63,7 +63,7 @@ static unsigned walk_value(const pal_gguf *g, const pal_gguf_value *v, size_t im
     return sum;
 }
 
-/* A key as a C string must be found as itself (one with a NUL inside cannot be asked for). */
+/* A lookup of a key must find it (a key that contains NUL cannot be looked up). */
 static void look_up(const pal_gguf *g, const pal_gguf_value *v)
 {
     char key[64];
@@ -74,7 +74,7 @@ static void look_up(const pal_gguf *g, const pal_gguf_value *v)
     if (v->key.size >= sizeof key || memchr(v->key.data, 0, v->key.size)) return;
     memcpy(key, v->key.data, v->key.size);
     key[v->key.size] = 0;
-    const pal_gguf_value *first = pal_gguf_find(g, key); /* of those with this key, in the order of the file */
+    const pal_gguf_value *first = pal_gguf_find(g, key); /* index among the values with this key, in file order */
     REQUIRE(first && first <= v && first->key.size == v->key.size && !memcmp(first->key.data, key, v->key.size));
     if (first != v) return;
     uint64_t common;
@@ -168,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     bool whole = !pal_gguf_trouble(g);
     for (size_t i = 0; i < pal_gguf_tensors(g); i++) whole = whole && !pal_gguf_tensor_at(g, i)->trouble;
-    if (whole && pal_gguf_alignment(g) >= 8) check_copy(g); /* the writer keeps the alignment, the reader wants 8 */
+    if (whole && pal_gguf_alignment(g) >= 8) check_copy(g); /* the writer keeps the alignment, the reader requires 8 */
     pal_gguf_close(g);
     return 0;
 }

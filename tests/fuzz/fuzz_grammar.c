@@ -1,8 +1,8 @@
-/* fuzz_grammar.c - any bytes as a grammar, and as a text under it.
+/* fuzz_grammar.c - fuzzes grammars and texts under them.
  *
- * The grammar ends at the first 0 byte; what is left is the text.  Whatever the text is, tokens of it that the mask
- * allows are accepted and others are not, a refusal changes nothing, and a state that is saved and restored goes on
- * as before.  What comes behind the text is taken for a saved state, too. */
+ * The grammar ends at the first 0 byte; the rest is the text.  For any text, the tokens that the mask allows must be
+ * accepted and all others refused, a refusal must change nothing, and a restored state must continue like the saved
+ * one.  The bytes after the text are also tried as a saved state. */
 #include "../grammar_testing.h"
 
 enum { VOCAB = 256 + 8 };
@@ -34,7 +34,7 @@ static void same_state(const pal_grammar_state *a, const pal_grammar_state *b)
     check(memcmp(a, b, pal_grammar_state_bytes(a)) == 0, "another state");
 }
 
-/* Tries the token; the text goes on with it if it is accepted. */
+/* Tries the token; if it is accepted, it is appended to the text. */
 static void try_token(bench *b, int32_t id, const uint8_t *allowed, bool masked)
 {
     static pal_grammar_state before, after;

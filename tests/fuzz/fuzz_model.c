@@ -1,5 +1,5 @@
-/* fuzz_model.c - any bytes as a text model: refused in due form, or it opens, says what it can and why it cannot the
- * rest, takes text apart and puts it together again, and evaluates what it says it can, in a context of a few tokens. */
+/* fuzz_model.c - fuzzes text models: a file is refused with a proper error, or it opens, reports its features and why
+ * others are missing, tokenizes and detokenizes, and evaluates what it reports, in a context of a few tokens. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static void ask(const pal_model *m)
     const pal_info *i = pal_model_info(m);
     const bool all = i->can_tokenize && (i->can_generate || i->can_infill || i->can_score);
     REQUIRE(i->architecture && i->name && i->license && i->weights && i->tokenizer && i->isa && !i->can_image);
-    REQUIRE(all || i->why_not || !i->causal); /* bidirectional models without a mask have nothing to tell */
+    REQUIRE(all || i->why_not || !i->causal); /* bidirectional models without a mask token compute nothing */
     REQUIRE(i->context >= 0 && i->width >= 0 && i->layers >= 0 && i->heads >= 0 && i->kv_heads >= 0 && i->hidden >= 0);
     for (const char *c = i->why_not; c && *c; c++) REQUIRE(*c >= 0x20 && *c < 0x7f);
 }
@@ -50,7 +50,7 @@ static bool evaluate(const pal_model *m)
 {
     const int32_t tokens[TOKENS] = {0}, at[] = {0, TOKENS - 1};
     pal_error err = {0};
-    /* Of a network without a tokenizer nobody says how many logits there are: one token is refused or the file says. */
+    /* Without a tokenizer the number of logits is unknown: one token is refused, or the file gives the number. */
     if (!pal_model_info(m)->vocabulary || (!pal_model_info(m)->can_generate && !pal_model_info(m)->can_infill))
         return false;
     float *logits = malloc(2 * (size_t)pal_model_info(m)->vocabulary * sizeof *logits);
@@ -58,7 +58,7 @@ static bool evaluate(const pal_model *m)
     const int n = pal_model_info(m)->context < TOKENS ? 1 : TOKENS;
     pal_status s = pal_logits(m, tokens, n, at, n < TOKENS ? 1 : 2, logits, &err);
     free(logits);
-    REQUIRE(s == PAL_OK || s == PAL_E_MEMORY || s == PAL_E_FORMAT); /* the last of damaged weights */
+    REQUIRE(s == PAL_OK || s == PAL_E_MEMORY || s == PAL_E_FORMAT); /* the last one: damaged weights */
     return s == PAL_OK;
 }
 
@@ -112,7 +112,7 @@ static bool count(void *context, const void *data, size_t size)
     return true;
 }
 
-/* The image as it is in the file: the weights must not have been arranged yet. */
+/* The image must equal the file: its weights must not be packed yet. */
 static void convert(void *image, size_t size)
 {
     pal_model *m;

@@ -1,8 +1,8 @@
-/* fuzz_page.c - any bytes as a page with blanks.
+/* fuzz_page.c - fuzzes the notation of pages with blanks.
  *
- * The first byte gives the longest blank and what [[?]] stands for; the rest is the page.  A page is read in
- * two passes that must agree, and written again with its escapes it must be the same page.  Whatever the
- * bytes are, escaped they are a page of plain text, also directly before a blank. */
+ * The first byte gives the maximum length of a blank and the meaning of [[?]]; the rest is the page.  A page is read in
+ * two passes that must agree, and writing it again with escapes must give the same page.  Any bytes, when escaped, must
+ * be a page of plain text, also directly before a blank. */
 #include "text/normal.h"
 #include "text/page.h"
 
@@ -24,7 +24,7 @@ static void *must_alloc(size_t bytes)
     return block;
 }
 
-/* Into blocks of exactly the counted size; free both.  false: not a page. */
+/* Reads into blocks of exactly the counted size; free both.  Returns false if it is not a page. */
 static bool read_page(pal_page *page, const char *source, size_t size, const pal_page_rules *rules)
 {
     pal_error err = {0};
@@ -78,7 +78,7 @@ static void compare(const pal_page *a, const pal_page *b)
     }
 }
 
-/* Escaped, alone or with a blank directly behind it, any bytes read as they were. */
+/* Any bytes, when escaped, read back unchanged, alone or directly before a blank. */
 static void check_escaped(const char *source, size_t size, const pal_page_rules *rules, bool before_blank)
 {
     static const char blank[] = "[[1]]";

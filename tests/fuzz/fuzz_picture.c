@@ -1,9 +1,9 @@
-/* fuzz_picture.c - picture models with damaged headers: refused in due form, or every question about them is answered
- * and they draw.
+/* fuzz_picture.c - fuzzes headers of picture models: a file is refused with a proper error, or every query works and it
+ * draws.
  *
- * The input says what is changed in the header of tests/models/unet-labels.gguf (metadata, names, shapes): at every 3
- * bytes the lower two are a place and the third is the byte that goes there.  Opening as stored is cheap; those that
- * open are packed and draw a picture only where one byte is left over and a multiple of 16. */
+ * The input is a list of changes to the header of tests/models/unet-labels.gguf (metadata, names, shapes): of every 3
+ * bytes the first two are an offset and the third is the byte to write there.  Opening as stored is cheap.  A file that
+ * opens is packed and draws a picture only if one byte of input remains and is a multiple of 16. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
     uint8_t *original, *image; /* aligned to 64 bytes */
-    size_t size, header;       /* header: where the first tensor begins */
+    size_t size, header;       /* header: offset of the first tensor */
 } file;
 
 static uint8_t *aligned(size_t size)
@@ -52,7 +52,7 @@ static void load(void)
     file.header = end_of_header(file.original, file.size);
 }
 
-/* The image is whole again, and damaged anew; what was written to weights by packing is mended too. */
+/* Restores the image, including weights changed by packing, and damages it anew. */
 static void damage(const uint8_t *data, size_t size, bool packed)
 {
     memcpy(file.image, file.original, packed ? file.size : file.header);
@@ -73,7 +73,7 @@ static void ask(const pal_model *m)
         REQUIRE(pal_image_supports(m, (pal_image_sampler)s, &why) || (why && *why));
 }
 
-/* Two steps, if the picture is small enough for that to be quick. */
+/* Makes two steps if the picture is small enough. */
 static void draw(const pal_model *m)
 {
     pal_image_options o = pal_image_defaults(pal_image_default_sampler(m));

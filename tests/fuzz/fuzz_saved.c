@@ -1,15 +1,16 @@
-/* fuzz_saved.c - saved sessions with a right digest, made by strangers: refused with nothing changed, or gone on with.
+/* fuzz_saved.c - fuzzes saved sessions with a valid digest: a session is refused with nothing changed, or the text can
+ * continue.
  *
- * The first byte chooses one of the sessions that are made here, each of another kind; the second what is done with what
- * was restored.  At every 6 bytes the lower two are a place (words of the first section from its head on, or with the
- * highest bit set of the second), the others the word that goes there; then both sections are signed. */
+ * The first byte chooses one of several kinds of session made here, the second what is done after a restore.  Of every
+ * 6 bytes the first two are an offset (in words of the first section from its head, or of the second if the highest bit
+ * is set) and the others are the word to write there.  Then the digests of both sections are updated. */
 #include "fuzzing.h"
 
 #include "core/sha256.h"
 
 enum { KINDS = 7, CAPACITY = 12, HEAD = 56, WORDS = 40, VOCAB = 481 };
 
-/* A generator and what it had saved; another one of the same kind restores it. */
+/* A generator and its saved session; another generator of the same kind restores it. */
 typedef struct {
     pal_sequence *sequence;
     pal_generator *generator;
@@ -49,7 +50,7 @@ static void begin(kind *k, unsigned which)
     check(!pal_generator_init(&k->generator, k->sequence, &o, k->blocks[1], bytes, NULL), "no generator");
 }
 
-/* The last but one holds the beginning of a character back where its window was shifted; the last has ended. */
+/* The last but one holds back the beginning of a character when its window shifts; the last one has ended. */
 static void write_some(kind *k, unsigned which)
 {
     static const int32_t prompt[] = {1, 300, 301};
@@ -112,7 +113,7 @@ static void forge(kind *k, input *in)
     sign(k->forged + first, k->size - first);
 }
 
-/* The text goes on, and back, and what it is then can be saved and restored. */
+/* Continues the text and rewinds it; then it must be possible to save and restore it. */
 static void go_on(kind *k, unsigned how)
 {
     pal_generator *g = k->generator;

@@ -1,11 +1,11 @@
-/* fuzz_token.c - any bytes through the tokenizer.
+/* fuzz_token.c - fuzzes the tokenizer.
  *
- * The first byte is the flags (bits 0 and 1), whether the vocabulary is the fixed one (bit 2 clear) or comes
- * from the input too, and whether it is a byte-level one (bit 3), by the rule that bits 4 to 7 choose.  A
- * vocabulary that comes from the input is a count, and for each piece a byte of type (low 3 bits) and score
- * (the rest), a byte of length and the piece itself; a byte-level one has a merge for every piece whose score is
- * not 0, cut behind as many characters.  What is left is the text.  All vocabularies have pieces for all 256
- * bytes, so every text must come back as it was. */
+ * The first byte holds the flags (bits 0 and 1), whether the vocabulary is fixed (bit 2 clear) or part of the input,
+ * and whether it is byte-level (bit 3) with the rule in bits 4 to 7.  A vocabulary in the input is a count, and for
+ * each piece a byte with its type (low 3 bits) and score (the rest), a byte with its length, and the piece itself.  In
+ * a byte-level vocabulary every piece with a score other than 0 has a merge whose left part has that many characters.
+ * The rest of the input is the text.  All vocabularies have pieces for all 256 bytes, so every text must decode to
+ * itself. */
 #include "../token_builder.h"
 #include "token/vocab.h"
 
@@ -63,7 +63,7 @@ static void check(bool holds, const char *what)
     abort();
 }
 
-/* Reads pieces as described above; returns how many and moves *data behind them. */
+/* Reads pieces as described above; returns their number and moves *data past them. */
 static size_t read_pieces(test_piece *pieces, const uint8_t **data, size_t *size)
 {
     size_t count = 0, wanted = *size > 0 ? **data : 0;
@@ -102,7 +102,7 @@ static void encode_and_compare(const pal_vocab *v, const char *text, size_t byte
     free(scratch);
 }
 
-/* A merge for each piece with a score: the piece with a space behind as many bytes. */
+/* Writes a merge for each piece with a score: the piece with a space after that many bytes. */
 static void put_merges(image *m, const test_piece *pieces, size_t count)
 {
     uint64_t merges = 0;
@@ -142,7 +142,7 @@ static pal_vocab *open_vocab(const test_piece *pieces, size_t count, unsigned fl
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Pieces for the bytes first, of the kind that the flags ask for. */
+/* Writes the pieces of the bytes first, of the kind that the flags select. */
 static void put_byte_pieces(test_piece *pieces, unsigned flags)
 {
     static char names[256][7], characters[256][3];

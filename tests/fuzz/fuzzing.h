@@ -1,4 +1,4 @@
-/* fuzzing.h - what the fuzzers that run models share: the bytes of an input one after the other, models, checks. */
+/* fuzzing.h - shared by the fuzzers that run models: reading the bytes of an input, models, checks. */
 #ifndef PAL_FUZZING_H
 #define PAL_FUZZING_H
 
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* abort() is what a fuzzer sees. */
+/* Fuzzers detect abort(). */
 static inline void check(bool holds, const char *what)
 {
     if (holds) return;
@@ -21,7 +21,7 @@ typedef struct {
     const uint8_t *at, *end;
 } input;
 
-/* The next byte; zero behind the last. */
+/* The next byte; zero after the last. */
 static inline unsigned next(input *in)
 {
     return in->at < in->end ? *in->at++ : 0;
@@ -49,7 +49,7 @@ static inline pal_model *open_model(const char *path)
     return model;
 }
 
-/* A call that has failed says why. */
+/* Checks that a failed call gives a reason. */
 static inline void check_error(const pal_error *err, pal_status status)
 {
     check(err->status == status && err->text && *err->text, "an error without a text");
@@ -68,7 +68,7 @@ static inline bool may_become_character(const char *text, size_t bytes)
     return false;
 }
 
-/* The first bytes of text[bytes] that end with a whole character, or with bytes of which none can become. */
+/* The length of the prefix of text[bytes] that ends with a whole character, or with bytes that cannot become one. */
 static inline size_t whole_end(const char *text, size_t bytes)
 {
     for (size_t at = 0, n; at < bytes; at += n ? n : 1) {
@@ -78,7 +78,7 @@ static inline size_t whole_end(const char *text, size_t bytes)
     return bytes;
 }
 
-/* Without stop texts and shifts, all of the generated tokens' text is out but for a character that is not complete. */
+/* Without stop strings and shifts, the text of all generated tokens has been output, except an incomplete character. */
 static inline void check_text(const pal_model *m, const pal_generator *g)
 {
     char text[4096];
@@ -90,7 +90,7 @@ static inline void check_text(const pal_model *m, const pal_generator *g)
     const pal_status status = pal_detokenize(m, tokens + n - p.generated, (size_t)p.generated, PAL_TOKENIZE_INSIDE,
                                              text, sizeof text, &size, NULL);
     check(status == PAL_OK && size <= sizeof text, "a text that is none");
-    const size_t out = p.text_bytes; /* the first space may be none of the text */
+    const size_t out = p.text_bytes; /* the first space may not be part of the text */
     check(out == whole_end(text, size) || (size && *text == ' ' && out == whole_end(text + 1, size - 1)),
           "a text that ends inside of a character, or too early");
 }

@@ -1,12 +1,12 @@
-/* main.c - runs a fuzz target without libFuzzer, so that every compiler can and every test run does.
+/* main.c - runs a fuzz target without libFuzzer, with any compiler and in every test run.
  *
  *    fuzz_x CORPUS... [--runs N] [--seed S] [--save FILE]
  *
- * Every file of the corpus (files, or folders of them) is run once as it is; then N inputs, each a file of the
- * corpus changed at a few places.  The same corpus, N and S give the same inputs.  Each input lies in a
- * block of exactly its size, so that the address sanitizer sees a read behind its end.  With --save each is
- * written to FILE before it runs: after a crash the culprit is there.
- * Coverage is not measured; for that there is libFuzzer (tools/fuzz). */
+ * Every file of the corpus (files, or folders of files) runs once unchanged.  Then N inputs run, each a file of the
+ * corpus with a few changes.  The same corpus, N and S give the same inputs.  Each input is in a block of exactly its
+ * size, so the address sanitizer sees a read past its end.  With --save each input is written to FILE before it runs,
+ * so after a crash FILE has the input that caused it.  Coverage is not measured; for that there is libFuzzer
+ * (tools/fuzz). */
 #define _POSIX_C_SOURCE 200809L
 
 #include <dirent.h>
@@ -21,7 +21,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_INPUT = 1 << 16 }; /* larger ones are cut: they would only be slow */
+enum { MAX_INPUT = 1 << 16 }; /* larger ones are cut, because they would be slow */
 
 typedef struct {
     uint8_t *data;
@@ -67,7 +67,7 @@ static int not_hidden(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* A file, or all files of a folder in the order of their names. */
+/* Adds a file, or all files of a folder in the order of their names. */
 static void add_path(const char *path)
 {
     struct stat info;
@@ -101,7 +101,7 @@ static size_t below(size_t n)
     return (size_t)(pal_uniform(seed, PAL_DRAW_TOKEN, 0, run, draws++) * (double)n);
 }
 
-/* Numbers at which lengths and counts go wrong, little endian in 1, 2, 4 or 8 bytes. */
+/* Numbers that often break lengths and counts, little endian in 1, 2, 4 or 8 bytes. */
 static void overwrite_number(input *in)
 {
     static const uint64_t numbers[] = {0,
@@ -154,7 +154,7 @@ static void remove_bytes(input *in)
     in->size -= n;
 }
 
-/* Some bytes of any file of the corpus, this one perhaps, put between the others or over them. */
+/* Inserts bytes of some file of the corpus (maybe this one), or overwrites others with them. */
 static void splice(input *in, bool insert)
 {
     input other = corpus.inputs[below(corpus.count)];

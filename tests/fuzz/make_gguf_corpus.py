@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the seeds of tests/fuzz/corpus/gguf: small GGUF files, valid and odd.
 
-Run without arguments from anywhere; needs nothing but Python 3.  tools/fuzz adds what it finds beside them
-(named by hash), and this script leaves those alone.
+Run without arguments from anywhere; needs only Python 3. tools/fuzz adds the inputs that it finds (named by hash), and
+this script does not touch those.
 """
 import struct
 from pathlib import Path
@@ -34,7 +34,7 @@ def pad(data, alignment):
 
 
 def file(keys=(), tensors=(), version=3, alignment=32, cut=False):
-    """tensors: (name, extents, type number, bytes of data); cut: no padding after the last."""
+    """tensors: (name, extents, type number, bytes of data); cut: no padding after the last one."""
     infos, data = b"", b""
     for name, extents, kind, size in tensors:
         data = pad(data, alignment)

@@ -2,7 +2,7 @@
 """Writes the seeds of tests/fuzz/corpus/model: whole text models of a few kilobytes, of every architecture and kind of
 vocabulary, and some odd ones.
 
-Run without arguments from anywhere; needs nothing but Python 3.  tools/fuzz adds what it finds beside them."""
+Run without arguments from anywhere; needs only Python 3.  tools/fuzz adds the inputs that it finds."""
 import random
 import struct
 from pathlib import Path

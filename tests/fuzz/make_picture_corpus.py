@@ -2,7 +2,7 @@
 
     python3 tests/fuzz/make_picture_corpus.py
 
-fuzz_picture.c says what the bytes mean.  Needs no package."""
+fuzz_picture.c documents the bytes.  Needs no package."""
 import pathlib
 import struct
 
@@ -14,7 +14,7 @@ DRAW = b"\0"     # left over: those that open also draw
 
 
 def fields(data):
-    """(key, place of the value, its bytes) of all numbers and arrays of numbers."""
+    """(key, offset of the value, its bytes) of all numbers and arrays of numbers."""
     values, = struct.unpack_from("<Q", data, 16)
     at = 24
 

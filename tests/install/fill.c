@@ -1,4 +1,5 @@
-/* fill.c - the library as others use it: fills the blanks of one page.  run.sh builds it on an installed tree.
+/* fill.c - an example program for the installed library: fills the blanks of one page. run.sh builds it on an installed
+ * tree.
  *
  *   fill MODEL.gguf "Once upon a time [[?]] lived in [[4]]." SEED */
 #include <palimpsest.h>
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
 done:
     if (err.status != PAL_OK) fprintf(stderr, "fill: %s\n", err.text);
     free(text);
-    free(block); /* the session lived in it: there is nothing else to free */
+    free(block); /* the session is in it: there is nothing else to free */
     pal_model_close(model);
     return err.status == PAL_OK ? 0 : 1;
 }

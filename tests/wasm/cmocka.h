@@ -1,8 +1,9 @@
 /* cmocka.h - the part of cmocka that our tests use, for WebAssembly, where there is no cmocka.
  *
- * Included by one translation unit per program, like the tests themselves.  A failed assertion prints where
- * and in which test, then ends the program with status 1: later tests do not run.  skip() leaves the test
- * from any depth by longjmp, which Emscripten provides (not to programs of tests/engines: PAL_STANDALONE).  The last line printed is `N passed, N failed`. */
+ * Included by one translation unit per program, like the tests themselves.  A failed assertion prints its position and
+ * test, then ends the program with status 1: later tests do not run. skip() leaves the test from any depth by longjmp,
+ * which Emscripten provides (not to programs of tests/engines: PAL_STANDALONE).  The last line printed is `N passed, N
+ * failed`. */
 #ifndef PAL_WASM_CMOCKA_H
 #define PAL_WASM_CMOCKA_H
 
@@ -34,7 +35,7 @@ static struct {
 
 #define print_message(...) printf(__VA_ARGS__)
 
-/* Without Emscripten's JavaScript there is no longjmp; in such a program nothing is to be skipped. */
+/* Without Emscripten's JavaScript there is no longjmp; such a program must not skip tests. */
 #if defined(PAL_STANDALONE)
 #define shim_enter() 0
 #define skip()       shim_fail("skip()", __FILE__, __LINE__)

@@ -1,6 +1,6 @@
 /* main.c - all tests in one WebAssembly program: `node tests.js NAME` runs those of test_NAME.c.
  *
- * CMake writes tests.inc: a line TEST(NAME) for each. */
+ * CMake writes tests.inc, with a line TEST(NAME) for each test. */
 #include <stdio.h>
 #include <string.h>
 

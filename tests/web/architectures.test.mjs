@@ -1,5 +1,5 @@
 // @ts-check
-/* What the page knows of architectures before an engine is loaded is what the engine knows. */
+/* The page's own list of architectures, used before an engine is loaded, equals that of the engine. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ test('the architectures that build.mjs reads are those that the engine names', a
   bytes.write('lladx', at); // its keys keep their names: the architecture is what is asked first
   const model = await load(new Uint8Array(bytes), {});
   t.after(() => model.dispose());
-  const named = /none of (.*) \(general\.architecture/.exec(model.info.whyNot ?? '')?.[1];
+  const named = /not one of (.*) \(general\.architecture/.exec(model.info.whyNot ?? '')?.[1];
   assert.ok(named, String(model.info.whyNot));
   assert.deepEqual(named.split(/, | and /), Object.keys(known).filter((name) => known[name].engine === 'text'));
 });

@@ -1,6 +1,6 @@
 // @ts-check
-/* Texts that are cut inside of a character, which here is made of four tokens: the text ends before it, and nothing is
- * lost when it goes on. */
+/* Texts that are cut inside a character, which consists of four tokens here: the text ends before it, and nothing is
+ * lost when the text continues. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { open } from './common.mjs';
@@ -26,7 +26,7 @@ test('a text that is cut at any token goes on from what was saved, with the whol
   }
 });
 
-/** Regression: the worker is ahead of the loop, and what it had written then was in no part of the text. */
+/** Regression: the worker is ahead of the loop, and the text that it had written was lost. */
 test('a text that is left at any piece goes on from there', { timeout }, async (t) => {
   const model = await open(t, STORIES);
   const whole = await model.generate('A', { ...OPTIONS, maxTokens: TOKENS }).result();
@@ -67,7 +67,8 @@ test('tokens to begin with may end inside of a character', { timeout }, async (t
   }
 });
 
-/** Regression: bytes that are no character count one each, and not the three of the sign that stands for them. */
+/** Regression: bytes that are not a character count as one each, not as the three bytes of the replacement
+ *  character. */
 test('going back behind bytes that are no character keeps the others', { timeout }, async (t) => {
   const model = await open(t, STORIES);
   const ids = [3 + 0xff, 3 + 0xfe, ...(await model.tokenize('xyz', { inside: true }))]; // bytes begin at 3

@@ -1,5 +1,5 @@
 // @ts-check
-/* What the library's tests share: where things lie, the command line as the reference, random texts.
+/* Shared by the library's tests: paths, the command line as the reference, random texts.
  *
  * PALIMPSEST_WEB names another folder of the built library, PALIMPSEST another command. */
 import assert from 'node:assert/strict';
@@ -27,14 +27,14 @@ export function run(/** @type {(string | number)[]} */ ...words) {
   return execFileSync(command, words.map(String), { encoding: 'utf8' }).slice(0, -1);
 }
 
-/** Loads a model for one test and puts it away after it. */
+/** Loads a model for one test and disposes of it afterwards. */
 export async function open(/** @type {import('node:test').TestContext} */ t, name = 'tiny-infill', options = {}) {
   const model = await load(modelUrl(name), options);
   t.after(() => model.dispose());
   return model;
 }
 
-/** The error of a call that must fail with this code and, where given, at this place. */
+/** The error of a call that must fail with this code and, if given, at this position. */
 export async function fails(/** @type {Promise<unknown>} */ promise, /** @type {string} */ code, /** @type {number | null} */ offset = null) {
   const error = await promise.then(
     (value) => assert.fail(`expected ${code}, got ${JSON.stringify(value)}`),
@@ -46,7 +46,7 @@ export async function fails(/** @type {Promise<unknown>} */ promise, /** @type {
   return error;
 }
 
-/** Numbers from 0 to below n, the same in every run (mulberry32). */
+/** Random numbers from 0 to n - 1, the same in every run (mulberry32). */
 export function dice(/** @type {number} */ seed) {
   let state = seed >>> 0;
   return (/** @type {number} */ n) => {

@@ -6,12 +6,12 @@ import { test } from 'node:test';
 import { fails, load, modelUrl, open } from './common.mjs';
 
 const PAGE = 'the [[?]] dog [[5]]';
-/** What does not stop fails, rather than waiting for ever. */
+/** A call that does not stop fails the test instead of waiting forever. */
 const timeout = 120_000;
 /** Many steps, so that there is time to stop it. */
 const LONG = { sampler: /** @type {const} */ ('remask'), steps: 1 << 20, remask: 1, seed: 1 };
 
-/** The library's workers made from now on, to end one from outside. */
+/** The workers that the library creates from now on, so that a test can terminate one. */
 function watchWorkers(/** @type {import('node:test').TestContext} */ t) {
   const threads = createRequire(import.meta.url)('node:worker_threads');
   const { Worker } = threads;

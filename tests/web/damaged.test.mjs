@@ -1,13 +1,13 @@
 // @ts-check
-/* Models with a weight that is NaN: one error wherever the network is asked, and the model stays of use.
+/* Models with a weight that is NaN: an error wherever the network is evaluated, and the model can still be used.
  *
- * Regression: fills were finished and scores given as if nothing were wrong. */
+ * Regression: fills and scores were returned as if nothing were wrong. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { fails, load, modelPath } from './common.mjs';
 
-/** The model with NaN in the weights that every output goes through, which are its last tensor. */
+/** The model with NaN in its last tensor, whose weights affect every output. */
 async function damaged(/** @type {string} */ name) {
   const bytes = new Uint8Array(await readFile(modelPath(name)));
   const key = new TextEncoder().encode('output_norm.weight');

@@ -1,5 +1,5 @@
 // @ts-check
-/* The engine's two builds: the same face, the same texts, and which of them is taken. */
+/* The engine's two builds: the same exports, the same texts, and the choice between them. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -70,7 +70,7 @@ test('without the build with relaxed SIMD the other one serves', async (t) => {
 });
 
 test('a build that computes wrongly here is not used', { skip: notHere }, async (t) => {
-  // An engine that gets an instruction wrong, played by another instruction: f32x4.sub for every f32x4.add.
+  // Simulates an engine with a wrong instruction: f32x4.sub replaces every f32x4.add.
   const wrong = Buffer.from(/** @type {Buffer} */ (relaxed));
   let changed = 0;
   const ADD = Buffer.from([0xfd, 0xe4, 0x01]);

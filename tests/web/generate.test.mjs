@@ -1,5 +1,5 @@
 // @ts-check
-/* Texts that go on: pieces and results, going on from any token, stopping, saving, the sequence itself, surprise. */
+/* Generating text: pieces and results, continuing from any token, stopping, saving, the sequence itself, surprise. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
@@ -115,7 +115,7 @@ test('other options, and longer prompts, keep what is read of the same beginning
   assert.equal(ids.known, 0, 'ids are taken as they are: here without BOS');
 });
 
-test('stop texts end a text and are no part of it', { timeout }, async (t) => {
+test('stop strings end a text and are no part of it', { timeout }, async (t) => {
   const model = await open(t, STORIES);
   const whole = (await model.generate(PROMPT, { ...GREEDY, maxTokens: 60 }).result()).text;
   const at = whole.indexOf('. ');
@@ -337,7 +337,7 @@ test('keys and values of other types, and what they take', { timeout }, async (t
   assert.ok(texts[2].length > 10);
 });
 
-// Regression: the library took a model that cannot be scored, for want of a token to begin with, for one that cannot write.
+// Regression: the library refused to generate with a model that cannot be scored because it has no begin token.
 test('a model without a token that texts begin with continues a prompt', { timeout }, async (t) => {
   const bytes = await readFile(modelPath('tiny-ar'));
   bytes.set(new TextEncoder().encode('Bos'), bytes.indexOf('tokenizer.ggml.bos_token_id') + 'tokenizer.ggml.'.length);

@@ -1,11 +1,13 @@
 // @ts-check
-/* Whole GGUF files of networks whose sizes are chosen by the test: four tokens, all weights zero (tests/hostile_model.h
- * makes the same in C).  `node tests/web/hostile.mjs NAME > FILE` writes one. */
+/* Makes whole GGUF model files with sizes chosen by the test: four tokens, all weights zero (tests/hostile_model.h does
+ * this in C). `node tests/web/hostile.mjs NAME > FILE` writes one. */
 import { pathToFileURL } from 'node:url';
 
-/** @typedef {{ layers: number, dim: number, heads: number, kvHeads: number, headDim: number, hidden: number, context: number }} Shape */
+/** @typedef {{ layers: number, dim: number, heads: number, kvHeads: number, headDim: number, hidden: number, context:
+ *  number }} Shape */
 
-/** layers * tokens * kvHeads * headDim are 2^32 of the first two, at this many tokens; the third is Llama-3.1-8B's.
+/** layers * tokens * kvHeads * headDim is 2^32 for the first two, with this many tokens; the third is that of
+ *  Llama-3.1-8B.
  * @type {Record<string, Shape & { tokens: number }>} */
 export const shapes = {
   long: { layers: 64, dim: 64, heads: 1, kvHeads: 1, headDim: 64, hidden: 32, context: 2 ** 20, tokens: 2 ** 20 },

@@ -1,6 +1,6 @@
 // @ts-check
 /* Pictures: the same bytes as the command, frames, labels, guidance, redrawing, several at once, stopping, likelihood,
- * and every mistake. */
+ * and every error. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { built, command, dice, fails, imageSamplers, load, modelPath, noCommand,
 const LABELS = 'unet-labels'; // 14 x 14, grey, three labels, every head
 const PLAIN = 'unet-plain'; // 7 x 9, colours, no labels, no heads
 const timeout = 120_000;
-/** So many steps that there is time to stop it. */
+/** Enough steps that there is time to stop it. */
 const LONG = { sampler: /** @type {const} */ ('annealed-langevin'), steps: 60_000, seed: 1 };
 const noImage = noCommand || (execFileSync(command, ['--help'], { encoding: 'utf8' }).includes('image') ? false : 'the command has no image');
 /** @type {import('node:fs').PathLike} */
@@ -23,7 +23,7 @@ let folder;
 test.before(async () => void (folder = await mkdtemp(join(tmpdir(), 'palimpsest-'))));
 test.after(() => rm(folder, { recursive: true }));
 
-/** The pictures of a frame as the network has them: one behind the other, with as many channels. */
+/** The pictures of a frame in the network's layout: one after the other, with the network's channels. */
 function bytesOf(/** @type {{ pictures: ImageData[] }} */ { pictures }, /** @type {number} */ channels) {
   return Buffer.concat(pictures.map(({ data }) => Buffer.from(data.filter((_, i) => i % 4 < channels))));
 }
@@ -61,7 +61,7 @@ function png(/** @type {number} */ width, /** @type {number} */ height, /** @typ
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts]);
 }
 
-/** Steps that a sampler takes here: as few as it may. */
+/** Steps for a sampler: the minimum that it allows. */
 const stepsOf = (/** @type {string} */ sampler) => (sampler === 'annealed-langevin' ? 100 : sampler === 'probability-flow' ? undefined : 5);
 
 test('info tells what a picture model can, and that a text model cannot', async (t) => {
@@ -150,7 +150,7 @@ test('frames come in order, one a step, and sharpen into the result', async (t) 
       assert.deepEqual([one.width, one.height, one.data.length, one.data.constructor.name], [7, 9, 4 * 63, 'Uint8ClampedArray']);
       assert.ok(one.data.every((byte, at) => at % 4 < 3 || byte === 255), 'opaque');
     }
-    // Picture 4 is the second of the second row; the place behind it is empty.
+    // Picture 4 is the second of the second row; the place after it is empty.
     const at = (/** @type {number} */ x, /** @type {number} */ y) => [...image.data.subarray(4 * (21 * y + x), 4 * (21 * y + x) + 4)];
     for (const [x, y] of /** @type {const} */ ([[0, 0], [6, 8], [3, 4]]))
       assert.deepEqual(at(7 + x, 9 + y), [.../** @type {any} */ (pictures[4]).data.subarray(4 * (7 * y + x), 4 * (7 * y + x) + 4)]);
@@ -258,26 +258,26 @@ test('a picture or a mask of another size is refused', async (t) => {
   assert.match((await fails(model.image({ resample: 2, steps: 4 }).result(), 'option')).message, /resample/);
 });
 
-// ---- mistakes
+// ---- errors
 
 test('a mistake is refused with what would work', async (t) => {
   const model = await open(t, LABELS);
   /** @type {[any, RegExp][]} */
   const wrong = [
-    [{ sampler: 'best' }, /no sampler best.*sn-ddpm.*dpm-solver\+\+/],
-    [{ sampler: 7 }, /no sampler 7/],
+    [{ sampler: 'best' }, /unknown sampler best.*sn-ddpm.*dpm-solver\+\+/],
+    [{ sampler: 7 }, /unknown sampler 7/],
     [{ steps: 0 }, /steps/], [{ steps: 21 }, /more steps than/], [{ steps: 2.5 }, /steps must be a whole number/], [{ steps: -1 }, /steps/],
     [{ steps: 99, sampler: 'annealed-langevin' }, /100/],
     [{ steps: 5, sampler: 'probability-flow' }, /steps/],
     [{ count: 0 }, /count|pictures/], [{ count: 1e9 }, /65536|pictures/], [{ count: NaN }, /count/], [{ first: -1 }, /first/],
-    [{ label: 'delta' }, /no label delta.*alpha, beta, gamma/], [{ label: 3 }, /no label 3/], [{ label: -1 }, /no label -1/], [{ label: 0.5 }, /no label/],
+    [{ label: 'delta' }, /unknown label delta.*alpha, beta, gamma/], [{ label: 3 }, /unknown label 3/], [{ label: -1 }, /unknown label -1/], [{ label: 0.5 }, /unknown label/],
     [{ label: [0, 1], count: 3 }, /2 labels .* 3 pictures/],
     [{ guidance: 2 }, /label/], [{ label: 0, guidance: -1 }, /guidance/], [{ label: 0, guidance: 101 }, /guidance/], [{ guidance: '2' }, /guidance must be a number/],
     [{ eta: 0.5 }, /eta/], [{ eta: 2, sampler: 'ddim' }, /eta/], [{ tolerance: 1e-3 }, /tolerance/], [{ steps: undefined, tolerance: 9, sampler: 'probability-flow' }, /tolerance/],
     [{ variance: 'huge' }, /small, large/], [{ grid: 'given' }, /even, quadratic/], [{ process: 'xx' }, /vp, ve/], [{ solver: 'euler' }, /rk45, heun/],
     [{ clipX0: 1 }, /true or false/], [{ view: 'y' }, /x0, x, both/], [{ columns: 0 }, /columns/], [{ columns: 1.5 }, /columns/],
     [{ seed: -1 }, /seed/], [{ seed: 2n ** 64n }, /seed/], [{ seed: '1' }, /seed/],
-    [{ temperature: 1 }, /no option temperature/], [{ label: () => {} }, /label must be .* not a function/],
+    [{ temperature: 1 }, /unknown option temperature/], [{ label: () => {} }, /label must be .* not a function/],
   ];
   for (const [options, pattern] of wrong) assert.match((await fails(model.image({ steps: 4, ...options }).result(), 'option')).message, pattern);
   const plain = await open(t, PLAIN);

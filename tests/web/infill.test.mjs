@@ -62,7 +62,7 @@ test('a page on its way is a page again, and its parts are what a reader sees', 
   }
 });
 
-/** The given parts of a filled page, joined by what no text holds. */
+/** The given parts of a filled page, joined by a separator that no text contains. */
 const given = (/** @type {any} */ page) =>
   page.parts.map((/** @type {any} */ part) => (part.token === undefined ? part.text : '\ud800')).join('').replace(/\ud800+/g, '\ud800');
 
@@ -71,7 +71,7 @@ test('given text comes back as it was, whatever it holds', async (t) => {
   const roll = dice(20261122);
   for (let i = 0; i < 60; i++) {
     const [before, between, after] = [randomText(roll), randomText(roll), randomText(roll)];
-    // Backslashes before a blank, or before one bracket in front of it, are doubled, as a writer has to.
+    // Backslashes before a blank, or before one bracket in front of it, are doubled, as in any page.
     const source = [before, between, after];
     const page = source.map((text, at) => (at < 2 ? escape(text).replace(/(\\+)(\[?)$/, '$1$1$2') : escape(text)));
     const result = await model.infill(`${page[0]}[[2]]${page[1]}[[1-3]]${page[2]}`, { seed: i, window: true }).result();
@@ -138,7 +138,7 @@ test('options reach the engine', async (t) => {
   const text = async (/** @type {object} */ options, page = PAGE) => (await model.infill(page, { seed: 2, ...options }).result()).text;
   const plain = await text({});
   assert.equal(await text({ temperature: 0, seed: 1 }), await text({ temperature: 0, seed: 2 }), 'greedy has no chance in it');
-  // Of words alone: the length of a blank is drawn by the model's own law, whatever is left out.
+  // Only words: truncation does not change the model's own distribution of lengths of blanks.
   const exact = 'the [[3]] was [[5]].';
   assert.equal(await text({ topK: 1 }, exact), await text({ temperature: 0 }, exact));
   assert.equal(await text({ topP: 1e-9, temperature: 1 }, exact), await text({ minP: 1, temperature: 1 }, exact));

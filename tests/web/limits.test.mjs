@@ -1,5 +1,6 @@
 // @ts-check
-/* Models whose keys and values are larger than memory: an error that says so, never a trap, and the library works on. */
+/* Models whose keys and values are larger than memory: an error that says so, never a trap, and the library still
+ * works. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -43,7 +44,7 @@ test('the command as WebAssembly ends with 1 and says why', { skip: existsSync(p
     const words = [program, 'generate', '-m', path, '--prompt', 'a', '--max-tokens', '2'];
     const { status, stderr } = spawnSync(process.execPath, [...words, '--context', String(shape.tokens)], { encoding: 'utf8' });
     assert.equal(status, 1, stderr);
-    assert.match(stderr, /^palimpsest: generate: not enough memory for the keys and values/);
+    assert.match(stderr, /^palimpsest: generate: not enough memory for the key-value cache/);
     assert.equal(spawnSync(process.execPath, [...words, '--context', '16', '--seed', '1']).status, 0);
   }
 });

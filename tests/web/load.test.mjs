@@ -1,5 +1,5 @@
 // @ts-check
-/* Loading: every kind of source, progress, hashes, and every way in which it fails. */
+/* Loading: every kind of source, progress, hashes, and every kind of failure. */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, open as openFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -20,7 +20,7 @@ async function folder(/** @type {import('node:test').TestContext} */ t) {
   return path;
 }
 
-/** The model's bytes with a few written over. */
+/** The model's bytes with a few overwritten. */
 function damaged(/** @type {number} */ at, /** @type {number[]} */ ...values) {
   const copy = Uint8Array.from(bytes);
   copy.set(values, at);
@@ -130,7 +130,7 @@ test('files and addresses that are not there are told', async () => {
   for (const sha256 of ['', 'abc', 'g'.repeat(64)]) await fails(load(modelUrl('tiny-infill'), { sha256 }), 'option');
 });
 
-/** A server whose answer each test decides. */
+/** A server whose response each test sets. */
 async function serve(/** @type {import('node:test').TestContext} */ t, /** @type {import('node:http').RequestListener} */ answer) {
   const server = createServer(answer).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -162,7 +162,7 @@ test('a cut, stalled or refused download is told, and can be given up', async (t
     answer.write(bytes.subarray(0, 10000), () => way === 'cut' && answer.destroy());
   });
   const cut = await fails(load(url), 'network');
-  assert.match(cut.message, /cut after/);
+  assert.match(cut.message, /interrupted after/);
   way = 'refuse';
   assert.match((await fails(load(url), 'network')).message, /404/);
   way = 'stall';

@@ -1,5 +1,5 @@
 // @ts-check
-/* Memory from 2 GiB on: reserved, and so never touched, to have everything else lie above it. */
+/* Memory above 2 GiB: the lower part is reserved and never touched, so that everything else is above it. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -14,20 +14,20 @@ const GIB = 2 ** 30;
 const RESERVED = 2.2e9;
 const timeout = 120_000;
 
-/** Put before the worker's code: every engine begins with so many bytes taken, in two blocks. */
+/** Runs before the worker's code: every engine starts with this many bytes allocated, in two blocks. */
 const reserving = (/** @type {number} */ bytes) => `
 const start = WebAssembly.instantiate;
 WebAssembly.instantiate = async (...given) => {
   const { exports } = await start(...given);
   const _initialize = () => {
     exports._initialize();
-    for (let i = 0; i < 2; i++) if (!exports.pw_alloc(${bytes / 2})) throw new Error('no memory to reserve');
+    for (let i = 0; i < 2; i++) if (!exports.pw_alloc(${bytes / 2})) throw new Error('not enough memory to reserve');
   };
   return { exports: { ...exports, _initialize } };
 };
 `;
 
-/** A folder of the library whose engines lie above reserved memory. */
+/** A folder of the library whose engines use memory above the reserved part. */
 async function above(/** @type {import('node:test').TestContext} */ t, bytes = RESERVED) {
   const folder = await mkdtemp(join(tmpdir(), 'palimpsest-'));
   t.after(() => rm(folder, { recursive: true }));
@@ -37,7 +37,7 @@ async function above(/** @type {import('node:test').TestContext} */ t, bytes = R
   return `${pathToFileURL(folder).href}/`;
 }
 
-/** Seconds of computing, and where the model lies, differ. */
+/** Removes what differs: seconds of computing, and the model's address. */
 function sober(/** @type {unknown} */ value) {
   const volatile = ['seconds', 'firstSeconds', 'tokensPerSecond', 'memoryBytes'];
   return JSON.parse(JSON.stringify(value, (key, one) => (volatile.includes(key) ? 0 : typeof one === 'bigint' ? String(one) : ArrayBuffer.isView(one) ? [.../** @type {any} */ (one)] : one)));
@@ -49,11 +49,11 @@ async function all(/** @type {AsyncIterable<unknown>} */ steps) {
   return seen;
 }
 
-/** What a call gives, be it an error. */
+/** The result of a call, or its error. */
 const outcome = (/** @type {() => any} */ call) =>
   Promise.resolve().then(call).catch((error) => [error.name, error.code, error.message, error.offset]);
 
-/** Every call of the library, with errors whose words come from the engine. */
+/** Every call of the library, including errors with text from the engine. */
 const FLOWS = {
   'tiny-infill': async (/** @type {any} */ model) => [
     model.info,
@@ -135,7 +135,7 @@ test('Regression: a model that does not fit beside what there is is told before 
 
 const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]).filter((name) => existsSync(join(built, name)));
 
-/** An engine's exports, or null where this Node cannot run it. */
+/** An engine's exports, or null if this Node cannot run it. */
 async function engineOf(/** @type {string} */ name) {
   const bytes = await readFile(join(built, name));
   if (!WebAssembly.validate(bytes)) return null;

@@ -1,9 +1,9 @@
 // @ts-check
-/* The engine's check of itself sees a wrong instruction wherever it is: in every kernel of every build that this Node
- * can run, one opcode or constant is changed, and pw_self_check() must say no.
+/* The engine's self-check finds a wrong instruction anywhere: in every kernel of every build that this Node can run,
+ * one opcode or constant is changed, and pw_self_check() must say no.
  *
  *   node --test tests/web/mutants.test.mjs
- *   MUTANTS=1000 node --test tests/web/mutants.test.mjs      up to so many of each function: minutes */
+ *   MUTANTS=1000 node --test tests/web/mutants.test.mjs      up to this many per function: takes minutes */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -22,13 +22,13 @@ const root = new URL('../../', import.meta.url);
 /** @typedef {import('../engines/mutants.mjs').Mutant} Mutant
  *  @typedef {'seen' | 'unseen' | 'unreached' | 'hangs'} Seen */
 
-/** What a mutant is the same as, and why: function, change, how many of them there are at most. */
+/** Mutants that compute the same as the original: function, change, maximum number, reason. */
 const SAME = /** @type {[string, string, number, string][]} */ ([
   ['softmax_simd128', 'v128.const', 4, 'the bound above which an exponential is infinite, in four places: scores less their maximum are not above 0'],
   ['attention_simd128', 'f32.const', 1, 'a number that the compiler sets and never reads'],
   ['layer_norm_ref', '95 -> 94', 1, 'the mean of a row of no elements, 0 / dim, which is made beforehand'],
 ]);
-/** Code that compilers made for what no model has. */
+/** Compiler-generated code for cases that no model has. */
 const NEVER_RUN = /** @type {Record<string, string>} */ ({
   scores_simd128: 'heads without elements', attention_simd128: 'rests of heads, which are multiples of 8',
   attention_ref: 'rests of heads', add_simd128: 'rests of more than three elements',
@@ -60,7 +60,7 @@ if (!isMainThread) {
 
 // ---- the test
 
-/** What becomes of each; a worker that hangs is ended, and another goes on behind the mutant.
+/** The result of each mutant; a worker that hangs is terminated, and another continues after the mutant.
  *  @param {Uint8Array} wasm @param {Mutant[]} mutants @returns {Promise<Seen[]>} */
 async function tryAll(wasm, mutants) {
   /** @type {Seen[]} */
@@ -81,7 +81,7 @@ async function tryAll(wasm, mutants) {
   return seen;
 }
 
-/** Mutants that got by, but for those that are the same; each as a line. */
+/** Mutants that the check did not find, except equivalent ones; one line each. */
 function missed(/** @type {Mutant[]} */ mutants, /** @type {Seen[]} */ seen) {
   const same = new Map(SAME.map(([name, what, most]) => [name + what, most]));
   return mutants.flatMap(({ name, what, at, moves }, i) => {
@@ -92,7 +92,7 @@ function missed(/** @type {Mutant[]} */ mutants, /** @type {Seen[]} */ seen) {
   });
 }
 
-/** Code without names: what is shipped. */
+/** Code without names, as shipped. */
 const code = (/** @type {Uint8Array} */ wasm) => sections(wasm).filter(({ id }) => id !== 0).map(({ begin, end }) => Buffer.from(wasm.subarray(begin, end)).toString('base64'));
 
 const BUILDS = [
@@ -100,7 +100,7 @@ const BUILDS = [
   ['palimpsest-pictures.wasm', 'wasm/palimpsest-pictures.wasm'], ['palimpsest-pictures-relaxed.wasm', 'wasm-relaxed/palimpsest-pictures.wasm'],
 ];
 
-// Regression: the narrow kernels, which the shipped model runs on, and those of kept keys and values were not looked at.
+// Regression: the narrow kernels, which the shipped model runs on, and those of cached keys and values were not tested.
 for (const [shipped, named] of isMainThread ? BUILDS : []) {
   const folder = process.env.PALIMPSEST_WEB ?? join(root.pathname, 'build/web');
   const [file, from] = [join(folder, /** @type {string} */ (shipped)), new URL(`build/${named}`, root)];
@@ -114,7 +114,7 @@ for (const [shipped, named] of isMainThread ? BUILDS : []) {
     const half = mutants.length >> 1;
     const seen = (await Promise.all([mutants.slice(0, half), mutants.slice(half)].map((some) => tryAll(wasm, some)))).flat();
     assert.deepEqual(missed(mutants, seen), []);
-    // A function that but loads and calls, as pal_block_scale, has nothing to change.
+    // A function that only loads and calls, like pal_block_scale, has nothing to change.
     const changed = new Set(mutants.map(({ name }) => name));
     const blind = [...changed].filter((name) => !mutants.some((one, i) => one.name === name && seen[i] === 'seen'));
     assert.ok(new Set(names).size - changed.size < 3);

@@ -1,5 +1,5 @@
 // @ts-check
-/* Options of a wrong kind, in every call: an error of the library's own that names the option, and never another. */
+/* Options of a wrong type, in every call: always an error of the library that names the option. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ const timeout = 120_000;
 const ids = [5, 6];
 const signal = () => new AbortController().signal;
 
-/** Values of every kind that JavaScript has, by what they may stand for. */
+/** Values of every JavaScript type, by the kinds of option that accept them. */
 const VALUES = /** @type {[any, string][]} */ ([
   [null, 'null'], ['', 'text'], ['5', 'text'], ['odd', 'text'], [NaN, 'nan'], [5, 'number'], [1.5, 'fraction'], [-1, 'negative'],
   [-1.5, 'fraction'], [5n, 'bigint'], [-5n, 'negative'], [1n << 64n, 'negative'], [true, 'flag'], [[], 'empty'], [[5], 'numbers'],
@@ -19,7 +19,7 @@ const VALUES = /** @type {[any, string][]} */ ([
   [new Uint8Array([5]), 'numbers'], [new Float64Array([0.5]), 'fractions'], [new BigInt64Array(1), 'holes'], [new DataView(new ArrayBuffer(8)), 'view'],
   [new Proxy({}, {}), 'object'], [Object.create(null), 'object'], [new Number(5), 'boxed'], [new URL('http://a/'), 'url'], [signal(), 'signal'],
 ]);
-/** What of these each kind of option takes; ranges are not of this test. */
+/** The values that each kind of option accepts; ranges are not tested here. */
 const TAKES = /** @type {Record<string, string[]>} */ ({
   number: ['number', 'fraction', 'negative number'], whole: ['number'], integer: ['number'], flag: ['flag'], word: [], seed: ['number', 'bigint'],
   signal: ['signal'], callback: ['function'], texts: ['text', 'texts', 'empty'], text: ['text'], ids: ['numbers', 'empty'], pins: ['empty'],
@@ -71,7 +71,7 @@ async function calls(/** @type {import('node:test').TestContext} */ t) {
   ];
 }
 
-// Regression: `stop: 5` and `null` were plain TypeErrors, a Map as logitBias was not looked at.
+// Regression: `stop: 5` and `null` were plain TypeErrors, and a Map as logitBias was ignored.
 test('a value of the wrong kind is refused by the name of its option, in every call', { timeout }, async (t) => {
   let refused = 0;
   for (const [call, run, options] of await calls(t))
@@ -79,7 +79,7 @@ test('a value of the wrong kind is refused by the name of its option, in every c
       for (const [value, is] of VALUES) {
         if (fits(kind, value, is)) continue;
         const error = await fails(run({ [name]: value }), 'option').catch((caught) => assert.fail(`${call}, ${name}: ${is}: ${caught.message}`));
-        assert.ok(error.message.startsWith(`${name} must be `) || error.message.startsWith(`there is no ${name} `), `${call}, ${name}: ${is}: ${error.message}`);
+        assert.ok(error.message.startsWith(`${name} must be `) || error.message.startsWith(`unknown ${name} `), `${call}, ${name}: ${is}: ${error.message}`);
         refused++;
       }
   t.diagnostic(`${refused} values`);
@@ -91,7 +91,7 @@ test('options that are no object are refused, those absent are not', { timeout }
     for (const [value, is] of VALUES) {
       if (is === 'object') continue;
       const error = await fails(run(value), 'option').catch((caught) => assert.fail(`${call}: ${is}: ${caught.message}`));
-      assert.match(error.message, is === 'odd object' ? /there is no option 5/ : new RegExp(`the options of ${call} must be an object, not `));
+      assert.match(error.message, is === 'odd object' ? /unknown option 5/ : new RegExp(`the options of ${call} must be an object, not `));
     }
     if (!['image', 'imageLikelihood', 'generate'].includes(call)) await run({ signal: undefined, ...(call === 'escape' && { beforeBlank: undefined }) }).then((one) => one?.dispose?.(), (error) => assert.equal(call, 'escape', String(error)));
   }
@@ -101,9 +101,9 @@ test('an option that does not exist is refused, and the one that is meant is nam
   const near = { top_p: 'topP', maxtokens: 'maxTokens', Temperature: 'temperature', temprature: 'temperature', stops: 'stop', sha265: 'sha256', onprogress: 'onProgress', seeds: 'seed', clipx0: 'clipX0' };
   for (const [call, run, options] of await calls(t)) {
     for (const name of ['frobnicate', '__proto__x', 'constructor', 'toString', 'a'.repeat(10000)])
-      assert.match((await fails(run({ [name]: 1 }), 'option')).message, new RegExp(`there is no option ${name.slice(0, 30)}`), call);
+      assert.match((await fails(run({ [name]: 1 }), 'option')).message, new RegExp(`unknown option ${name.slice(0, 30)}`), call);
     for (const [wrong, right] of Object.entries(near))
-      if (right in options) assert.match((await fails(run({ [wrong]: 1 }), 'option')).message, new RegExp(`${wrong}: is ${right} meant`), call);
+      if (right in options) assert.match((await fails(run({ [wrong]: 1 }), 'option')).message, new RegExp(`${wrong}; did you mean ${right}`), call);
   }
 });
 
@@ -169,7 +169,7 @@ async function ofC() {
   };
 }
 
-// Regression: escape('C:\\') + '[[2]]' lost the backslash and the blank without a word.
+// Regression: escape('C:\\') + '[[2]]' lost the backslash and the blank without an error.
 test('escape is that of C, and any text before a blank comes back as it was', { timeout }, async (t) => {
   const roll = dice(11);
   const c = await ofC();

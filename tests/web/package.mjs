@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-/* The npm tarball as a stranger meets it: installed into an empty project, the README's snippet with the model
- * served beside it, TypeScript's view of it, and the examples.  Run by tools/test after tools/package. */
+/* The npm tarball as users get it: installed into an empty project, the README's snippet with a served model, its
+ * TypeScript types, and the examples.  Run by tools/test after tools/package. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, createReadStream, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ async function served(use) {
   }
 }
 
-/** The lines of the README, with the address of the models' server put in. */
+/** The lines of the README, with the address of the models' server inserted. */
 function snippet(base) {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const code = readme.match(/```js\n(import \{ load \}[\s\S]*?)```/)?.[1];
@@ -55,7 +55,7 @@ try {
 
   await served(async (base) => {
     writeFileSync(join(project, 'snippet.mjs'), snippet(base));
-    // Asynchronously: the server lives in this process.
+    // Asynchronous, because the server runs in this process.
     const { execFile } = await import('node:child_process');
     const text = await new Promise((resolve, reject) =>
       execFile(process.execPath, ['snippet.mjs'], { cwd: project, encoding: 'utf8' }, (error, out) => (error ? reject(error) : resolve(out))),
@@ -70,7 +70,7 @@ try {
   assert.equal(run(process.execPath, 'node.mjs', model, page, '7'), native);
   console.log('the Node example gives the text of the command');
 
-  // What bundlers copy has an address.
+  // Files that bundlers copy have a URL.
   const resolve = (name) => `console.log(import.meta.resolve('palimpsest/${name}'))`;
   for (const name of ['palimpsest-pictures.js', 'palimpsest-pictures.wasm', 'palimpsest-pictures-relaxed.wasm'])
     assert.ok(run(process.execPath, '--input-type=module', '-e', resolve(name)).trim().endsWith(`/palimpsest/${name}`));

@@ -1,5 +1,6 @@
 // @ts-check
-/* Samplers of pages as the library has them: what it says each takes, the engine takes, and the rest it refuses. */
+/* Samplers of pages in the library: the engine accepts the options that the library lists for a sampler, and refuses
+ * all others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { samplers as rows } from '../../web/samplers.mjs';
@@ -24,7 +25,7 @@ test('an option is taken by the samplers that say so, and refused by the others'
       if (samplerProperties[sampler].takes.includes(/** @type {keyof typeof OPTIONS} */ (option))) {
         await run;
         taken++;
-      } else assert.match((await fails(run, 'option')).message, /^this sampler does not take the option /);
+      } else assert.match((await fails(run, 'option')).message, /^this sampler does not use the option /);
     }
   assert.ok(taken >= 5);
 });

@@ -1,5 +1,5 @@
 // @ts-check
-/* What the promises about size and glue are: measured on what is built. */
+/* The documented sizes of the engines and of the glue code, measured on the build. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { built, root } from './common.mjs';
 
 const KB = 1024;
 const MOST = 120 * KB;
-/** Of what only moves bytes between JavaScript and the engine: filling and scoring, generating, drawing. */
+/** Of the code that only moves bytes between JavaScript and the engine: filling and scoring, generating, drawing. */
 const LINES_OF_GLUE = { 'engine.ts': 370, 'generator.ts': 250, 'painter.ts': 330 };
 const LIBRARY = ['palimpsest.js', 'palimpsest-worker.js'];
 const DRAWS = 'palimpsest-pictures.js';

@@ -1,5 +1,5 @@
 // @ts-check
-/* The engine's table of options as the library has it: every row is an option with a type, and reaches its own field. */
+/* The engine's table of options in the library: every row is an option with a type, and sets its own field. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,11 +9,12 @@ import { built, fails, noCommand, open, root, run, samplers } from './common.mjs
 
 const timeout = 120_000;
 
-/** @typedef {{ option: string, name: string, field: string, kind: string, value: string, bound: string, limits: string[], note: string, standard: string }} Row */
+/** @typedef {{ option: string, name: string, field: string, kind: string, value: string, bound: string, limits:
+ *  string[], note: string, standard: string }} Row */
 const TABLES = /** @type {Record<string, Row[]>} */ (tables());
 const NAMES = { INFILL: 'InfillSettings', GENERATE: 'GenerateSettings', SCORE: 'ScoreSettings', IMAGE: 'ImageSettings', LIKELIHOOD: 'LikelihoodSettings' };
 
-/** A value that only the engine refuses, or undefined where there is none. */
+/** A value that only the engine refuses, or undefined. */
 function refused(/** @type {Row} */ { kind, bound, limits: [a, b] }) {
   if (bound === 'EITHER') return Number(a) + 1;
   if (bound === 'BETWEEN') return kind === 'INT' ? Number(b) + 1 : Number(b) * 1.01;
@@ -57,7 +58,7 @@ test('every row has a type with a comment that names its range and its default',
   assert.doesNotMatch(types, /const INFILL/, 'the tables themselves are not for callers');
 });
 
-/** Fields of a struct of palimpsest.h and their comments; a comment is that of all fields of its line. */
+/** Fields of a struct of palimpsest.h and their comments; a comment applies to all fields of its line. */
 function fieldsOf(/** @type {string} */ header, /** @type {string} */ struct) {
   const body = header.match(new RegExp(`typedef struct \\{\\n((?:(?!typedef)[\\s\\S])*?)\\} ${struct};`))?.[1] ?? assert.fail(struct);
   const lines = [...body.matchAll(/^    (?:const )?\w+ ([^;]+);\s+\/\*([\s\S]*?)\*\//gm)];

@@ -1,5 +1,5 @@
 // @ts-check
-/* What is refused in a text, an option, a pin; tokens and scores. */
+/* Refused texts, options and pins; tokens and scores. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dice, escape, fails, modelPath, noCommand, open, randomText, run } from './common.mjs';

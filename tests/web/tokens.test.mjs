@@ -1,5 +1,6 @@
 // @ts-check
-/* Tokens as the library shows them: control tokens that end texts, and places in a text of which some bytes are no token. */
+/* Tokens in the library: control tokens that end texts, and offsets in a text with bytes that are not part of a
+ * token. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -8,7 +9,7 @@ import { load, modelPath, open } from './common.mjs';
 
 const timeout = 120_000;
 
-test('a stop text that names a control token ends the text there', { timeout }, async (t) => {
+test('a stop string that names a control token ends the text there', { timeout }, async (t) => {
   const model = await open(t, 'tiny-ar');
   const options = { maxTokens: 5, logitBias: { 3: 1000 } }; // <mask>
   assert.equal((await model.generate('Once', options).result()).finish, 'length');
@@ -16,8 +17,8 @@ test('a stop text that names a control token ends the text there', { timeout }, 
   assert.deepEqual([ended.finish, ended.stop, ended.text], ['stop', 1, '']);
 });
 
-/* Regression: places behind a character that no token writes were too far to the left, and the first token kept the
- * space that the tokenizer had set before the text. */
+/* Regression: offsets after a character that no token writes were too small, and the first token kept the space that
+ * the tokenizer had put before the text. */
 test('surprise says where tokens stand, also behind what no token writes', { timeout }, async (t) => {
   const bytes = await readFile(modelPath('stories260K'));
   bytes.write('<0xZZ>', bytes.indexOf('<0x1D>')); // no byte any more: it is read as the unknown token

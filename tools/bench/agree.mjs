@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // @ts-check
-/* Whether wllama and the command write the same greedy continuations of ten prompts.
+/* Compares greedy continuations of ten prompts by wllama and by the command.
  *
  *   node tools/bench/agree.mjs [MODEL] [COMMAND]
  *
  * MODEL: a causal GGUF, best in F16 (build/models/tales-ar.f16.gguf, by tools/train/export.py); COMMAND: the palimpsest
- * to ask (build/release/palimpsest).  Where two texts part, the gap between the two likeliest tokens there is printed:
- * wllama keeps keys and values in 16 bits, so that a near tie may fall otherwise. */
+ * to run (build/release/palimpsest).  If two texts differ, prints the gap between the two most probable tokens at that
+ * position: wllama stores keys and values in 16 bits, so a near tie may have another result. */
 import { execFileSync } from 'node:child_process';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
 // @ts-check
-/* Chromium as the bench drives it, and what the kernel tells of its processes' memory. */
+/* Drives Chromium for the bench, and reads the memory of its processes from the kernel. */
 import { access, constants, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
@@ -15,18 +15,18 @@ async function onPath(/** @type {string[]} */ ...names) {
       const path = join(folder, name);
       if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
     }
-  throw new Error(`none of ${names.join(', ')} is installed`);
+  throw new Error(`not installed: ${names.join(', ')}`);
 }
 
 /** more: further arguments. */
 export async function launch(/** @type {string[]} */ ...more) {
   const { chromium } = await import('playwright-core');
   const executablePath = await onPath('chromium', 'chromium-browser', 'google-chrome');
-  // When this program ends, playwright ends the browser; left to it, a signal would end the browser alone.
+  // Playwright ends the browser when this program ends; its own signal handlers would end only the browser.
   return chromium.launch({ executablePath, args: [...ARGUMENTS, ...more], handleSIGINT: false, handleSIGTERM: false });
 }
 
-/** A fresh page with nothing kept, and run() in it within reason; errors that it reports outside of run() end it too.
+/** Calls run() in a new page without stored data, with a time limit; errors of the page outside of run() end it too.
  *  @template T
  *  @param {import('playwright-core').Browser} browser
  *  @param {(page: import('playwright-core').Page) => Promise<T>} run */
@@ -56,14 +56,14 @@ async function rendererIds(/** @type {import('playwright-core').Browser} */ brow
   return processInfo.filter((one) => one.type === 'renderer').map((one) => one.id);
 }
 
-/** Renderer processes by id, with their resident memory now and at its peak, in bytes. */
+/** Renderer processes by id, with their current and peak resident memory in bytes. */
 export async function renderers(/** @type {import('playwright-core').Browser} */ browser) {
   const ids = await rendererIds(browser);
   return new Map(await Promise.all(ids.map(async (id) => /** @type {const} */ ([id, await memoryOf(id)]))));
 }
 
-/** The part of its time that the busiest thread of all renderers was ready to run and did not: others had the
- *  processor.  Above a few percent times are not to be trusted. */
+/** The fraction of time in which the busiest renderer thread was ready to run while another program had the processor.
+ *  Above a few percent, times are not reliable. */
 export async function waiting(/** @type {import('playwright-core').Browser} */ browser) {
   const folders = (await rendererIds(browser)).map((id) => `/proc/${id}/task`);
   const threads = (await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((id) => join(folder, id, 'schedstat'))))).flat();
@@ -78,7 +78,7 @@ async function memoryOf(/** @type {number} */ id) {
   return { now: field('VmRSS'), peak: field('VmHWM') };
 }
 
-/** Lets the peak begin anew at what is resident now. */
+/** Resets the peak to the current resident memory. */
 export async function forgetPeak(/** @type {number} */ id) {
   await writeFile(`/proc/${id}/clear_refs`, '5');
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/* Whether the engines that are compared compute the same function. */
+/* Checks that the compared engines compute the same function. */
 import { inFreshPage, launch } from './browser.mjs';
 import { CHECKS } from './plan.mjs';
 
@@ -8,10 +8,10 @@ const ROWS = 6;
 const WRITTEN = 24;
 /** Causal models in float weights: greedy tokens of ours and of wllama. */
 const GREEDY = ['llama-15m.f32.gguf', 'llama-110m.f32.gguf'];
-/** Of that many tokens in a row.  wllama keeps keys and values in 16 bits, so that near ties may fall otherwise. */
+/** Required number of equal tokens.  wllama stores keys and values in 16 bits, so near ties may have another result. */
 const SAME = 8;
 
-/** @typedef {(job: import('./page/page.mjs').Job) => Promise<number[]>} Ask  the values of the only measure */
+/** @typedef {(job: import('./page/page.mjs').Job) => Promise<number[]>} Ask  values of the single measure */
 
 /** Largest difference, in units of the deviation of b. */
 function distance(/** @type {number[]} */ a, /** @type {number[]} */ b) {

@@ -8,11 +8,11 @@ usage: make_models.py [--out build/bench/models] [--only NAME] [--force]      (n
   encoder-s    256 wide, 6 layers, vocabulary 4096      F32, Q8_0 of 6 bits; ONNX f32 and dynamic int8
   encoder-b    768 wide, 12 layers, vocabulary 50258    F32, Q8_0 of 6 bits; ONNX f32 and dynamic int8
 
-The Llama shapes are those of Karpathy's llama2.c; an encoder is the same network with attention both ways
-(`llada`, masked diffusion).  Output and embedding are one matrix.  Speed does not depend on the values, but they
-are drawn so that numbers stay in range and no product meets denormals.  The same script draws the same weights;
-the files of one model hold the same ones, rounded as their type has it.  F32 files of the encoders are for
-`run.mjs check` alone.  About 2.3 GB, and 3.5 GB of memory for the largest."""
+The Llama shapes are those of Karpathy's llama2.c; an encoder is the same network with bidirectional attention (`llada`,
+masked diffusion).  Output and embedding share one matrix.  Speed does not depend on the values, but they are chosen so
+that numbers stay in range and no product has denormals.  The script always draws the same weights; all files of a model
+hold these, rounded to their type.  F32 files of the encoders are only for `run.mjs check`. About 2.3 GB, and 3.5 GB of
+memory for the largest."""
 import argparse
 import dataclasses
 import math
@@ -73,12 +73,12 @@ def extents(shape):
 
 
 def weight(shape, name):
-    """One tensor, f32.  Addressed by its name, so that it does not matter which others are drawn."""
+    """One tensor, f32.  Its random numbers are addressed by its name, so they do not depend on other tensors."""
     extent = dict(extents(shape))[name]
     rng = np.random.Generator(np.random.Philox(key=[SEED, zlib.crc32(f"{shape.name}/{name}".encode())]))
     if len(extent) == 1:
         return (1 + 0.1 * rng.standard_normal(extent, np.float32)).astype(np.float32)
-    # What writes to the residual stream is smaller, so that the stream keeps its size through the layers.
+    # Matrices that write to the residual stream are smaller, so the stream keeps its magnitude through the layers.
     deviation = 1 / math.sqrt(extent[1])
     if name == "token_embd.weight":
         deviation = 0.02
@@ -92,7 +92,7 @@ def weight(shape, name):
 # ---- GGUF
 
 def pieces(shape):
-    """A vocabulary as SentencePiece makes them: special pieces, all bytes, then words of letters."""
+    """A vocabulary in the style of SentencePiece: special pieces, all bytes, then words of letters."""
     special = [("<unk>", KIND.UNKNOWN), ("<s>", KIND.CONTROL), ("</s>", KIND.CONTROL)]
     if not shape.causal:
         special += [("<mask>", KIND.CONTROL)]
@@ -150,7 +150,7 @@ def quantize_rows(data, kind):
 
 
 def write_gguf(path, shape, type_name):
-    """Two passes over the tensors, one at a time in memory: first their extents, then their data."""
+    """Two passes over the tensors, first for their extents, then for their data; memory holds one tensor at a time."""
     architecture = "llama" if shape.causal else "llada"
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(f"{shape.name} (random)")
@@ -175,7 +175,7 @@ def write_gguf(path, shape, type_name):
 # ---- command
 
 def files(shape):
-    """Names and what makes each: pairs of a file's suffix and a function of its path."""
+    """Names and the files of each: pairs of a suffix and a function that writes the file at a path."""
     for type_name in shape.types:
         yield f".{type_name.lower()}.gguf", lambda path, t=type_name: write_gguf(path, shape, t)
     if shape.causal:
@@ -186,7 +186,7 @@ def files(shape):
 
 
 def make(path, write):
-    """Files that a cut-off run left behind have another name."""
+    """Incomplete files of an interrupted run have another name."""
     part = path.with_name("part-" + path.name)
     write(part)
     part.rename(path)
@@ -196,7 +196,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench/models")
     p.add_argument("--only", default="", help="files whose name contains this")
-    p.add_argument("--force", action="store_true", help="makes files again that are there")
+    p.add_argument("--force", action="store_true", help="overwrites existing files")
     args = p.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     for shape in SHAPES:

@@ -1,5 +1,5 @@
 // @ts-check
-/* Memory of a page that loads a model and uses it, beyond the same page while it was blank. */
+/* Measures the memory of a page that loads and uses a model, relative to the blank page. */
 import { forgetPeak, inFreshPage, launch, renderers } from './browser.mjs';
 
 const EAGER = [
@@ -7,7 +7,7 @@ const EAGER = [
   '--disable-features=SpareRendererForSitePerProcess', // a renderer in waiting is not of this page
 ];
 
-/** A browser of its own for every measurement, so that nothing is left of the one before.
+/** A new browser for every measurement, so that earlier ones have no effect.
  *  @param {import('./plan.mjs').MemoryCase} one */
 async function once(/** @type {string} */ origin, one) {
   const browser = await launch(...EAGER);

@@ -1,8 +1,8 @@
-"""The bidirectional network as an ONNX graph, and its int8 form as onnxruntime's tools make it.
+"""The bidirectional network as an ONNX graph, and its int8 form made by onnxruntime's tools.
 
-Operators are the plain ones that an export from PyTorch gives; RMSNorm is written in the pattern that onnxruntime
-fuses to SimplifiedLayerNormalization.  Input `tokens` [1, T] int64, output `logits` [1, T, vocabulary]: all of
-them, as such a graph has it.
+Operators are the plain ones of an export from PyTorch; RMSNorm has the pattern that onnxruntime fuses to
+SimplifiedLayerNormalization.  Input `tokens` [1, T] int64, output `logits` [1, T, vocabulary] at all positions, as
+usual for such graphs.
 """
 import numpy as np
 import onnx
@@ -46,7 +46,7 @@ def rms_norm(g, x, gain, eps):
 
 
 def linear(g, x, name, values):
-    """values [rows, columns] as GGUF has them; MatMul takes them transposed."""
+    """values [rows, columns] in GGUF's order; MatMul takes them transposed."""
     return g.add("MatMul", x, g.constant(values.T, name))
 
 
@@ -93,7 +93,7 @@ def block(g, x, i, cos, sin, shape, weight):
 
 
 def write_onnx(path, shape, weight):
-    """weight(name) gives a tensor by its GGUF name."""
+    """weight(name) returns a tensor by its GGUF name."""
     g = Graph()
     embedding = weight("token_embd.weight")
     x = g.add("Gather", g.constant(embedding, "token_embd"), "tokens", axis=0)
@@ -114,7 +114,7 @@ def write_onnx(path, shape, weight):
 
 
 def quantize(source, path):
-    """As onnxruntime's guide to dynamic quantisation has it: int8 weights, activations quantised as they come."""
+    """As in onnxruntime's guide to dynamic quantisation: int8 weights, activations quantised at run time."""
     import logging
 
     from onnxruntime.quantization import QuantType, quantize_dynamic

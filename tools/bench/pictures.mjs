@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // @ts-check
-/* How long a picture takes in Chromium, on one thread.
+/* Measures the time for a picture in Chromium, on one thread.
  *
  *   node tools/bench/pictures.mjs [MODEL] [LIBRARY]
  *
- * MODEL: a picture model (models/fashion.gguf); LIBRARY: the folder of the built library (build/web).  One picture at 25
- * evaluations by some samplers, five times each in one page: the first, in which the engine is still being compiled
- * for speed, and the median of the others; then how much of its time the page waited for the processor. */
+ * MODEL: a picture model (models/fashion.gguf); LIBRARY: the folder of the built library (build/web).  One picture with
+ * 25 evaluations by some samplers, five times each in one page: prints the first time, in which the engine is still
+ * being optimised, and the median of the others; then the part of its time that the page waited for the processor. */
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inFreshPage, launch, waiting } from './browser.mjs';

@@ -1,16 +1,16 @@
 // @ts-check
-/* What is measured, in which company, and what the figures are held against. */
+/* The plan of the bench: measured cases in groups, and the limits for their results. */
 
 /** @typedef {object} Case
  *  @property {string} name     engine and model, as in the report
  *  @property {'ours' | 'wllama' | 'ort' | 'stream'} engine
  *  @property {string} wasm     URL
- *  @property {string} [file]   of build/bench/models
+ *  @property {string} [file]   in build/bench/models
  *  @property {number} vocab
  *  @property {number} context  tokens that the sequences need
  *  @property {import('./page/page.mjs').Measure[]} measures
  *
- *  @typedef {{ name: string, cases: Case[] }} Group  cases measured in turn, so that they share the machine's moods */
+ *  @typedef {{ name: string, cases: Case[] }} Group  measured in turn: slow phases of the machine affect all */
 
 const CONTEXT = 512; // of wllama and of our sequences
 const LLAMA = { vocab: 32000, context: CONTEXT };
@@ -22,7 +22,7 @@ const DECODE = { name: 'decode', kind: 'decode', prompt: 16, count: 128 };
 const PREFILL = { name: 'prefill', kind: 'prefill', count: 256 };
 const forward = (/** @type {number} */ rows) => /** @type {import('./page/page.mjs').Measure} */ ({ name: rows === 256 ? 'all logits' : `${rows} logits`, kind: 'forward', count: 256, rows });
 
-/** How a measure's milliseconds become what the report tells. */
+/** Converts a measure's milliseconds to the unit in the report. */
 export const UNITS = {
   decode: { unit: 'tokens/s', more: true, of: (/** @type {number} */ ms, /** @type {number} */ count) => (1000 * count) / ms },
   prefill: { unit: 'tokens/s', more: true, of: (/** @type {number} */ ms, /** @type {number} */ count) => (1000 * count) / ms },
@@ -30,7 +30,7 @@ export const UNITS = {
   stream: { unit: 'GB/s', more: true, of: (/** @type {number} */ ms, /** @type {number} */ count) => count / ms / 1e6 },
 };
 
-/** Cases of this project: one for each build of the engine.
+/** Cases of this project: one per build of the engine.
  *  @param {string[]} builds
  *  @returns {Case[]} */
 const ours = (builds, /** @type {string} */ model, /** @type {Omit<Case, 'name' | 'engine' | 'wasm' | 'file'>} */ rest) =>
@@ -44,7 +44,7 @@ const wllama = (/** @type {string} */ model, /** @type {Case['measures']} */ mea
 const ort = (/** @type {string} */ model, /** @type {Omit<Case, 'name' | 'engine' | 'wasm' | 'file'>} */ rest) =>
   ({ name: `ort ${model}`, engine: 'ort', wasm: '', file: `${model}.onnx`, ...rest });
 
-/** 256 MB is memory, 8 MB a cache of the third level on most machines. */
+/** 256 MB measures memory, 8 MB the third-level cache of most machines. */
 const MB = 1 << 20;
 /** @type {Case} */
 const STREAM = {
@@ -89,7 +89,7 @@ export function groups(/** @type {string[]} */ builds) {
   ];
 }
 
-/** What a page does whose memory is watched.
+/** The work of a page whose memory is measured.
  *  @typedef {{ name: string, kind: 'ours' | 'wllama', file: string, tokens: number }} MemoryCase
  *  @type {MemoryCase[]} */
 export const MEMORY = [
@@ -97,8 +97,8 @@ export const MEMORY = [
   { name: 'wllama llama-110m.q8_0', kind: 'wllama', file: 'llama-110m.q8_0.gguf', tokens: 64 },
 ];
 
-/** The bars of the issue "Kernels at the limit of WASM".  `simd128` and `best` are the factors by which ours
- *  has to be ahead: with the build of that name, and with any other.
+/** The limits of the issue "Kernels at the limit of WASM".  `simd128` and `best` are the required factors of our
+ *  speed over the peer's: with the simd128 build, and with any other.
  *  @type {{ what: string, ours: [string, string], peer: [string, string], simd128: number, best: number }[]} */
 export const BARS = [
   { what: 'decode 110M Q8_0', ours: ['llama-110m.q8_0', 'decode'], peer: ['wllama llama-110m.q8_0', 'decode'], simd128: 8, best: 8 },
@@ -111,9 +111,9 @@ export const BARS = [
   { what: 'step 256 x 6, 32 blanks', ours: ['encoder-s.q8_0', '32 logits'], peer: ['ort encoder-s.int8', 'all logits'], simd128: 1.5, best: 1.5 },
 ];
 
-/** The fraction of the streaming ceiling: bytes of weights a token reads, against memory. */
+/** The required fraction of the streaming ceiling: bytes of weights read per token, compared with memory speed. */
 export const CEILING_BAR = { ours: 'llama-110m.q8_0', measure: 'decode', against: ['streaming read', '256 MB'], least: 0.7 };
-/** Ours at most this part of wllama's. */
+/** Our memory must be at most this part of wllama's. */
 export const MEMORY_BAR = 0.5;
 
 /** Whether both engines compute one function: largest difference of logits of float weights, in units of their

@@ -1,5 +1,5 @@
 // @ts-check
-/* What must be there before anything is measured, and copies of what others may build anew meanwhile. */
+/* Checks the requirements before measuring, and copies files that parallel builds may overwrite. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -14,19 +14,19 @@ const work = join(root, 'build/bench');
 const built = process.env.PALIMPSEST_BUILD ?? join(root, 'build'); // engine and library
 const models = join(work, 'models');
 mkdirSync(work, { recursive: true });
-/** Of this run alone; two can go on at once. */
+/** Folder of this run; two runs may work at the same time. */
 const copies = mkdtempSync(join(work, 'run-'));
 process.on('exit', () => rmSync(copies, { recursive: true, force: true }));
 const npm = join(here, 'node_modules');
 
-/** Builds of the engine by the name that the report gives them, and where they come from. */
+/** Builds of the engine by their name in the report, and their paths. */
 const BUILDS = { simd128: 'wasm/palimpsest-web.wasm', relaxed: 'wasm-relaxed/palimpsest-web.wasm' };
 const PEERS = {
   wllama: join(npm, '@wllama/wllama/esm/wasm/wllama.wasm'),
   'onnxruntime-web': join(npm, 'onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'),
 };
 
-/** Something that a person has to do first. */
+/** An error that the user must fix first. */
 export class Missing extends Error {}
 
 export function requirePackages() {
@@ -39,7 +39,7 @@ export function requireModels(/** @type {string[]} */ files) {
   if (absent.length) throw new Missing(`build/bench/models lacks ${absent.join(', ')}: python3 tools/bench/make_models.py (README.md says what it needs)`);
 }
 
-/** Copies the builds there are, so that a build under way does not change what is measured.
+/** Copies the existing builds, so that a parallel build does not change the measured files.
  *  given: other engines by name, as --engine names them.
  *  @param {Record<string, string>} given
  *  @returns {string[]} their names */
@@ -58,7 +58,7 @@ export function copyLibrary() {
   cpSync(library, join(copies, 'library'), { recursive: true });
 }
 
-/** Compiles page/stream.c.  By compiler and linker themselves: the driver would run whatever wasm-opt it finds. */
+/** Compiles page/stream.c.  Calls compiler and linker directly: the driver would run any wasm-opt that it finds. */
 export function buildStream() {
   const object = join(copies, 'stream.o');
   const tool = (/** @type {string} */ name) => [`${name}-19`, name].find((one) => hasTool(one)) ?? '';
@@ -96,7 +96,7 @@ export function sizes(/** @type {string[]} */ builds) {
   });
 }
 
-/** Bytes of a model file, nearly all of them weights, each of which a token's evaluation reads once. */
+/** Bytes of a model file; nearly all are weights, which the evaluation of a token reads once. */
 export function modelBytes(/** @type {string} */ file) {
   return statSync(join(models, file)).size;
 }

@@ -3,7 +3,7 @@
 import { BARS, CEILING_BAR, MEMORY_BAR, UNITS } from './plan.mjs';
 
 /** @typedef {{ name: string, engine: string, measure: string, kind: keyof typeof UNITS, count: number, values: (number | null)[], waited: number[], error: string | null }} Row
- *  values: one of each repetition, null where it failed; waited: the part of its time that it was kept from running */
+ *  values: one per repetition, null if it failed; waited: the part of its time that it waited for the processor */
 /** @typedef {{ name: string, blank: number, peak: number[], settled: number[], counted: number[], error: string | null }} MemoryRow */
 /** @typedef {{ what: string, build: string, figure: string, ratio: number, bar: number, met: boolean }} Verdict */
 
@@ -17,7 +17,7 @@ const real = (/** @type {(number | null)[]} */ values) => /** @type {number[]} *
 const short = (/** @type {number} */ value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(1);
 
-/** Lines of equal columns; the first is the heading. */
+/** Formats lines with aligned columns; the first is the heading. */
 export function table(/** @type {string[][]} */ lines) {
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
   const write = (/** @type {string[]} */ line) => line.map((cell, i) => (i && /^[-+\d.]/.test(cell) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd();
@@ -34,7 +34,7 @@ export function measured(/** @type {Row[]} */ rows) {
   return table([['engine and model', 'what', 'median', 'range', 'unit', 'waited'], ...lines]);
 }
 
-/** How many times faster a is than b: the median over repetitions, in each of which both were measured. */
+/** How many times faster a is than b: the median over the repetitions in which both were measured. */
 function ahead(/** @type {Row} */ a, /** @type {Row} */ b) {
   const ratios = a.values.map((value, i) => {
     const other = b.values[i];

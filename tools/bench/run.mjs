@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-/* Measures the engine beside wllama and onnxruntime-web in headless Chromium, one thread each, in the same run. */
+/* Measures the engine, wllama and onnxruntime-web in headless Chromium, one thread each, in the same run. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { inFreshPage, launch, waiting } from './browser.mjs';
@@ -40,7 +40,7 @@ function chosen(/** @type {string[]} */ builds, /** @type {string} */ only) {
 const rowsOf = (one) => one.measures.map(({ name, kind, count = 0 }) =>
   ({ name: one.name, engine: one.engine, measure: name, kind: /** @type {Row['kind']} */ (kind), count, values: [], waited: [], error: null }));
 
-/** One case in a fresh page; each of its rows gets a value, or null and an error. */
+/** Measures one case in a new page; each of its rows gets a value, or null and an error. */
 async function play(/** @type {import('playwright-core').Browser} */ browser, /** @type {string} */ origin, /** @type {import('./plan.mjs').Case} */ one, /** @type {Row[]} */ rows, /** @type {object[]} */ log) {
   const job = { ...one, model: one.file ? `/models/${one.file}` : '' };
   try {
@@ -66,7 +66,7 @@ async function play(/** @type {import('playwright-core').Browser} */ browser, /*
   say(`  ${one.name}: ${told.join(', ')}${waited > 0.05 ? ` (disturbed: it waited for the processor ${(100 * waited).toFixed(0)} % of its time)` : ''}`);
 }
 
-/** Every repetition measures all cases of a group in turn, every other one backwards. */
+/** Every repetition measures all cases of a group in turn, every second one in reverse order. */
 async function speed(/** @type {string} */ origin, /** @type {import('./plan.mjs').Group[]} */ wanted, /** @type {number} */ repeat) {
   /** @type {Row[]} */
   const all = [];

@@ -1,6 +1,6 @@
 // @ts-check
-/* A static host of a few folders, with the headers for cross-origin isolation: memory can be measured and the clock
- * is fine only in an isolated page, and peers that want threads could have them. */
+/* A static host of a few folders, with the headers for cross-origin isolation: only an isolated page can measure memory
+ * and has a precise clock, and other engines could use threads. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -12,7 +12,7 @@ const ISOLATION = {
   'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', 'cross-origin-resource-policy': 'same-origin',
 };
 
-/** The file that a path of the URL stands for, by its longest mount. */
+/** The file for a URL path, by its longest mount. */
 function fileOf(/** @type {Record<string, string>} */ mounts, /** @type {string} */ path) {
   const mount = Object.keys(mounts).sort((a, b) => b.length - a.length).find((start) => path.startsWith(start));
   if (!mount) return null;

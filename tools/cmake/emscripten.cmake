@@ -4,8 +4,8 @@ get_filename_component(EMCC_REAL "${EMCC}" REALPATH)
 get_filename_component(EMSCRIPTEN_ROOT "${EMCC_REAL}" DIRECTORY)
 foreach(root "${EMSCRIPTEN_ROOT}" /usr/share/emscripten "$ENV{EMSDK}/upstream/emscripten")
     if(EXISTS "${root}/cmake/Modules/Platform/Emscripten.cmake")
-        # Debian keeps the JavaScript optimiser's libraries (acorn) where Node does not look by itself; without
-        # them every link at -O2 and above fails.
+        # Debian installs the JavaScript optimiser's libraries (acorn) in a folder that Node does not search;
+        # without them every link at -O2 and above fails.
         if(EXISTS /usr/share/nodejs/acorn)
             set(CMAKE_C_LINKER_LAUNCHER ${CMAKE_COMMAND} -E env NODE_PATH=/usr/share/nodejs)
         endif()

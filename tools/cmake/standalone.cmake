@@ -1,13 +1,15 @@
-# standalone.cmake - WebAssembly without any JavaScript of Emscripten's, by either compiler (PAL_RELAXED: clang-19).
+# standalone.cmake - builds WebAssembly without Emscripten's JavaScript, with either compiler (PAL_RELAXED:
+# clang-19).
 #
 #   pal_standalone(TARGET STACK_BYTES [EXPORT...])
 #
-# makes an executable a single .wasm whose memory grows to what 32-bit addresses reach.  With exports it is a library
-# that its host calls; without, a program whose host gives it arguments, output and a clock (tests/engines/host.mjs).
+# makes an executable a single .wasm whose memory can grow to the limit of 32-bit addresses.  With exports it is a
+# library for its host; without, a program whose host provides arguments, output and a clock
+# (tests/engines/host.mjs).
 function(pal_standalone target stack)
     set_target_properties(${target} PROPERTIES SUFFIX .wasm)
     if(PAL_RELAXED AND ARGN)
-        # What Emscripten exports unasked, so that both builds have the same face.
+        # Emscripten's default exports, so that both builds have the same ones.
         list(TRANSFORM ARGN PREPEND "--export=" OUTPUT_VARIABLE exports)
         target_link_options(${target} PRIVATE ${PAL_SYSTEM_LIBRARIES}/crt1_reactor.o --entry=_initialize
             ${exports} --export=stackSave --export=stackRestore --export=stackAlloc --export=__errno_location --export-table)

@@ -1,4 +1,4 @@
-"""Safetensors, in one file or in the shards that an index names: tensors by name, each read when it is wanted."""
+"""Reads safetensors, from one file or from the shards in an index: tensors by name, each loaded on demand."""
 import json
 
 import numpy as np
@@ -30,7 +30,7 @@ def find_files(folder):
 
 
 class Checkpoint:
-    """What has been taken is remembered, so that what nobody asked for can be refused."""
+    """Records which tensors were read, so that a checkpoint with unused tensors can be refused."""
 
     def __init__(self, folder):
         self.folder, self.places, self.taken = folder, {}, set()
@@ -61,7 +61,7 @@ class Checkpoint:
             self.places[name] = path, entry["dtype"], tuple(entry["shape"]), 8 + size + entry["data_offsets"][0]
 
     def rename(self, change):
-        """Names as `change` gives them; what it gives None for is dropped."""
+        """Renames tensors by `change`; drops those for which it returns None."""
         renamed = {}
         for name, place in self.places.items():
             new = change(name)
@@ -79,7 +79,7 @@ class Checkpoint:
         return float32_of(data, kind)
 
     def take(self, gguf_name, name, shape, change=None):
-        """The tensor `name`, which must be of `shape`, and what `change` (say, a transposition) makes of it."""
+        """The tensor `name`, which must have `shape`, transformed by `change` (for example a transposition)."""
         require(name in self.places, f"{self.folder}: tensor {name} is missing")
         _, kind, stored, _ = self.places[name]
         require(kind in FLOATS, f"{self.folder}: {name} is of type {kind}; only {', '.join(FLOATS)} are read")
@@ -90,6 +90,6 @@ class Checkpoint:
         return Tensor(gguf_name, change(np.empty(stored, np.bool_)).shape, lambda: change(self.read(name)))
 
     def finish(self):
-        """Nothing may be left: it would be a part of the network that the file does not have."""
+        """Refuses unused tensors: they would be parts of the network that are missing in the GGUF file."""
         left = sorted(set(self.places) - self.taken)
         require(not left, f"{self.folder}: {len(left)} tensors that this network does not have: {', '.join(left[:5])}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a GGUF file out of a llama2.c checkpoint or of a folder with a Hugging Face model."""
+"""Converts a llama2.c checkpoint or a folder with a Hugging Face model to a GGUF file."""
 import argparse
 import pathlib
 import sys
@@ -26,10 +26,10 @@ def arguments(words):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source", type=pathlib.Path, help="a llama2.c .bin file, or a folder")
     p.add_argument("--tokenizer", type=pathlib.Path, metavar="FILE",
-                   help="llama2.c's tokenizer (default: tokenizer.bin beside the source)")
+                   help="llama2.c's tokenizer (default: tokenizer.bin in the folder of the source)")
     p.add_argument("-o", "--output", type=pathlib.Path, required=True, metavar="FILE", help="the GGUF file to write")
     p.add_argument("--type", choices=output.TYPES, default="F16",
-                   help="of the matrices (default F16); rows that are no whole blocks of 32 stay F16, vectors F32")
+                   help="of the matrices (default F16); rows that are not whole blocks of 32 stay F16, vectors F32")
     p.add_argument("--name", help="general.name (default: the source's name)")
     p.add_argument("--author", default="", metavar="TEXT", help="general.author (default: none)")
     p.add_argument("--license", default="", metavar="TEXT", help="general.license (default: none)")

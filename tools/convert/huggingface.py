@@ -1,8 +1,8 @@
-"""Folders as Hugging Face's libraries write them: config.json, safetensors, a tokenizer.
+"""Reads folders written by Hugging Face's libraries: config.json, safetensors, a tokenizer.
 
-Each network is a function from config.json to GGUF's hyperparameters and tensors, under llama.cpp's names.  `llama`
-turns consecutive pairs in its rotary positions, where the checkpoint turns halves: the rows of q and k are put in
-that order, as llama.cpp's converter does.  The other networks are as they are there.
+Each network is a function from config.json to GGUF's hyperparameters and tensors, under llama.cpp's names.  Rotary
+positions of `llama` rotate consecutive pairs, but the checkpoint rotates halves, so the rows of q and k are reordered,
+as in llama.cpp's converter.  The other networks keep their order.
 """
 import math
 import re
@@ -14,7 +14,7 @@ import tokenizer
 from checkpoint import Checkpoint
 from parts import Model, Refused, Tensor, read_json, require
 
-# Whatever of these is set to another value changes the network into one that is not written here.
+# Any other value of these changes the network into one that is not supported.
 PLAIN = {"hidden_act": "silu", "partial_rotary_factor": 1.0, "use_sliding_window": False, "quantization_config": None,
          "num_local_experts": None, "num_experts": None, "attn_logit_softcapping": None,
          "final_logit_softcapping": None, "logits_scaling": None, "residual_multiplier": None,
@@ -25,7 +25,7 @@ GPT2_PLAIN = {"activation_function": "gelu_new", "scale_attn_weights": True, "sc
 
 
 class Config:
-    """config.json, asked for what must be there."""
+    """config.json, with checks for required keys."""
 
     def __init__(self, folder):
         self.path = folder / "config.json"
@@ -60,7 +60,7 @@ class Config:
 
 
 def rope_settings(config):
-    """rope_scaling of older files, rope_parameters of newer ones; the base may stand inside or beside."""
+    """rope_scaling of older files, rope_parameters of newer ones; the base may be inside or next to it."""
     settings = dict(config.get("rope_parameters", {}) or {}) | dict(config.get("rope_scaling", {}) or {})
     kind = settings.get("rope_type", settings.get("type", "default"))
     base = settings.get("rope_theta", config.get("rope_theta", 10000.0))
@@ -70,8 +70,8 @@ def rope_settings(config):
 
 
 def llama3_factors(config, dim, base, settings):
-    """By what each frequency is divided (Llama 3.1's published code): long waves by `factor`, short ones by one, and
-    between them by what interpolates the frequencies."""
+    """The divisor of each frequency (Llama 3.1's published code): `factor` for long waves, 1 for short ones, and
+    between them a divisor that interpolates the frequencies."""
     names = "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"
     for name in names:
         require(isinstance(settings.get(name), (int, float)) and settings[name] > 0,
@@ -160,7 +160,7 @@ def rotary(config, checkpoint, architecture):
     s, tensors = rotary_shape(config), []
     keys = rotary_keys(config, s)
     add_rope(config, keys, tensors, s.head, has_factors=architecture == "llama")
-    # Old checkpoints store the frequencies of each layer, which everyone computes.
+    # Old checkpoints store the frequencies of each layer, which are always recomputed.
     checkpoint.rename(lambda name: None if name.endswith(".rotary_emb.inv_freq") else name)
     tensors.append(checkpoint.take("token_embd.weight", "model.embed_tokens.weight", (s.vocab, s.dim)))
     vectors, matrices = rotary_vectors(s, architecture), rotary_matrices(config, s, architecture)
@@ -178,7 +178,7 @@ def rotary(config, checkpoint, architecture):
 
 
 def add_output(config, checkpoint, tensors, is_tied, shape):
-    """output.weight, unless it is the embedding; a copy of that may be in the checkpoint all the same."""
+    """output.weight, unless the output is the embedding; the checkpoint may still have a copy of it."""
     if not is_tied:
         tensors.append(checkpoint.take("output.weight", "lm_head.weight", shape))
     elif checkpoint.has("lm_head.weight"):
@@ -234,7 +234,7 @@ def load(folder):
     try:
         keys, tensors = build(config, checkpoint, architecture)
     except (AttributeError, TypeError, ValueError) as error:
-        raise Refused(f"{config.path}: not of the form that is known ({error!r})") from error
+        raise Refused(f"{config.path}: unknown format ({error!r})") from error
     checkpoint.finish()
     vocabulary = tokenizer.load(folder, config.values, keys["vocab_size"])
     return Model(architecture, keys, vocabulary, tensors)

@@ -10,7 +10,7 @@ Layouts, from that project's export.py and run.c, all little endian:
               scales, one a group of consecutive values
   tokenizer   i32 longest piece; a piece: f32 score, i32 bytes, the bytes, a space standing for U+2581
 
-Rotary positions turn consecutive pairs, as GGUF's `llama` does: nothing is permuted.  Their base (10000) and the
+Rotary positions rotate consecutive pairs, like GGUF's `llama`, so no rows are reordered.  Their base (10000) and the
 epsilon of the norms (1e-5) are constants of run.c.
 """
 import struct
@@ -38,7 +38,7 @@ def read_shape(numbers, path):
 
 
 class Cursor:
-    """Hands out tensors in the order of the file, as places in it."""
+    """Walks the tensors in file order; returns each as a shape and a function that loads it."""
 
     def __init__(self, data, at, group):
         self.data, self.at, self.group = data, at, group
@@ -159,7 +159,7 @@ def read_vocabulary(path, count):
             raise Refused(f"{path}: piece {i} is not UTF-8") from error
     types = ([TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL] + [TokenType.BYTE] * 256
              + [TokenType.NORMAL] * (count - FIRST_BYTE - 256))
-    # run.c ends a text at BOS, which separates the training texts; readers of GGUF end one at "eot" too.
+    # run.c ends a text at BOS, which separates the training texts; readers of GGUF also end a text at "eot".
     return Vocabulary("llama", tokens, types, scores=[score for _, score in pieces],
                       ids={"bos": 1, "eos": 2, "eot": 1, "unk": 0}, add_bos=True, add_space_prefix=True)
 

@@ -1,4 +1,4 @@
-"""Writes a Model as GGUF, tensor by tensor, so that memory holds one at a time."""
+"""Writes a Model as GGUF; memory holds one tensor at a time."""
 import os
 import pathlib
 
@@ -11,13 +11,13 @@ KIND = gguf.GGMLQuantizationType
 TYPES = {"F32": (KIND.F32, gguf.LlamaFileType.ALL_F32), "F16": (KIND.F16, gguf.LlamaFileType.MOSTLY_F16),
          "Q8_0": (KIND.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0), "Q4_0": (KIND.Q4_0, gguf.LlamaFileType.MOSTLY_Q4_0)}
 BLOCK = 32
-# The largest magnitude that comes back finite: halves, or blocks whose scale is one.
+# The largest magnitude that is finite when read back: limited by halves, or by blocks with a half as scale.
 LARGEST = {KIND.F32: np.inf, KIND.F16: 65504.0, KIND.Q8_0: 65504.0 * 127, KIND.Q4_0: 65504.0 * 8}
 
 
 def stored_type(tensor, wanted):
-    """Matrices as wanted, where their rows are whole blocks, else F16; vectors and learned positions F32, as in
-    llama.cpp's files."""
+    """Matrices get the wanted type if their rows are whole blocks, otherwise F16; vectors and learned positions are
+    F32, as in llama.cpp's files."""
     if len(tensor.shape) < 2 or tensor.name == "position_embd.weight":
         return KIND.F32
     if wanted in (KIND.Q8_0, KIND.Q4_0) and tensor.shape[-1] % BLOCK:
@@ -94,7 +94,7 @@ def write_parts(writer, model, general, wanted, file_type):
 
 
 def write(path, model, type_name, general):
-    """`general` has texts for "name", "author" and "license".  The file appears under its name when it is whole."""
+    """`general` has texts for "name", "author" and "license". The file gets its name only when it is complete."""
     path, part = pathlib.Path(path), pathlib.Path(f"{path}.part")
     try:
         writer = gguf.GGUFWriter(part, model.architecture)

@@ -1,4 +1,4 @@
-"""What a source is turned into before it is written: hyperparameters, a vocabulary and tensors that load on demand."""
+"""The intermediate form of a source: hyperparameters, a vocabulary and tensors that load on demand."""
 import dataclasses
 import json
 from typing import Callable
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Refused(Exception):
-    """What stands in the way of a faithful conversion, in words for whoever called the converter."""
+    """Raised if a faithful conversion is not possible; its text is for the user of the converter."""
 
 
 class TokenType:

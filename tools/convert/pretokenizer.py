@@ -1,7 +1,7 @@
-"""Recognises how a tokenizer.json splits text into words, and names the rule as tokenizer.ggml.pre does.
+"""Recognises how a tokenizer.json splits text into words, and returns the rule's name for tokenizer.ggml.pre.
 
-llama.cpp's converter recognises a tokenizer by what it makes of a test text; here its structure is compared with the
-structures whose rules are known, and nothing else is taken for one of them.
+llama.cpp's converter recognises a tokenizer by its tokens of a test text.  Here its structure is compared with the
+structures of known rules, and any other is refused.
 """
 from parts import Refused, require
 
@@ -63,4 +63,4 @@ def name_of(node):
         if steps in forms:
             return name
     words = ", ".join(f"{kind} {argument!r}" for kind, argument in steps) or "nothing"
-    raise Refused(f"the pre-tokenizer ({words}) is none of those of {', '.join(RULES)}")
+    raise Refused(f"the pre-tokenizer ({words}) is not one of {', '.join(RULES)}")

@@ -1,4 +1,4 @@
-"""GGUF files read back, for the tests and the golden vectors: metadata and weights, and what tokens say."""
+"""Reads GGUF files back, for the tests and the golden vectors: metadata, weights, and the text of tokens."""
 import gguf
 import numpy as np
 
@@ -19,7 +19,7 @@ class Gguf:
 
 
 def spm_text(g, tokens):
-    """What SentencePiece tokens say; the space before the first word is the dummy prefix."""
+    """The text of SentencePiece tokens; the space before the first word is the dummy prefix."""
     out, pieces, types = b"", g.keys["tokenizer.ggml.tokens"], g.keys["tokenizer.ggml.token_type"]
     for token in tokens:
         if types[token] == gguf.TokenType.BYTE:

@@ -1,13 +1,12 @@
-"""Plain forward passes in PyTorch, float64, for the tests and the golden vectors: what a file must compute.
+"""Plain forward passes in PyTorch, float64, as the reference for the tests and the golden vectors.
 
-`gguf_logits` runs a GGUF file by llama.cpp's conventions, `checkpoint_logits` a Hugging Face checkpoint by those of
-its own library; a conversion is right when both give the same numbers.  One sequence, no cache, nothing fast.
+`gguf_logits` runs a GGUF file by llama.cpp's conventions, `checkpoint_logits` a Hugging Face checkpoint by those of its
+library; a conversion is correct if both give the same numbers.  One sequence, no cache, no optimisation.
 
-Sources: Llama, Touvron et al. 2023 (section 2.2); grouped heads, Ainslie et al. 2023; rotary positions, Su et al.
-2021 (equation 15; `llama` turns the pairs 2i, 2i+1, the others i, i + d/2); RMSNorm, Zhang and Sennrich 2019
-(equation 4); SwiGLU, Shazeer 2020 (equation 6); GPT-2, Radford et al. 2019, its GELU by Hendrycks and Gimpel 2016
-(the tanh form); biases of Qwen2, norms of q and k of Qwen3, their technical reports; frequencies of Llama 3.1, its
-published code.
+Sources: Llama, Touvron et al. 2023 (section 2.2); grouped heads, Ainslie et al. 2023; rotary positions, Su et al. 2021
+(equation 15; `llama` rotates the pairs 2i, 2i+1, the others i, i + d/2); RMSNorm, Zhang and Sennrich 2019 (equation 4);
+SwiGLU, Shazeer 2020 (equation 6); GPT-2, Radford et al. 2019, its GELU by Hendrycks and Gimpel 2016 (the tanh form);
+biases of Qwen2, norms of q and k of Qwen3, their technical reports; frequencies of Llama 3.1, its published code.
 """
 import math
 
@@ -120,7 +119,7 @@ def gpt2_gguf(g, w, tokens):
 # ---- Hugging Face ----------------------------------------------------------
 
 def checkpoint_logits(config, tensors, tokens):
-    """The same from config.json and its tensors (by their own names)."""
+    """The logits computed from config.json and its tensors (by their own names)."""
     tokens, w = torch.as_tensor(tokens), {name: torch.as_tensor(t).to(F64) for name, t in tensors.items()}
     return (gpt2_checkpoint if config["model_type"] == "gpt2" else rotary_checkpoint)(config, w, tokens)
 
@@ -184,7 +183,7 @@ def gpt2_checkpoint(config, w, tokens):
 # ---- llama2.c --------------------------------------------------------------
 
 def greedy(g, count):
-    """The likeliest continuation of BOS, without the cache that would make it quick."""
+    """The greedy continuation of BOS, without a cache."""
     tokens = [g.keys["tokenizer.ggml.bos_token_id"]]
     for _ in range(count):
         tokens.append(int(gguf_logits(g, tokens)[-1].argmax()))

@@ -1,7 +1,7 @@
 """Small random checkpoints in Hugging Face's layout, for the tests and the golden vectors.
 
-Weights are wide enough that every part of a network shows in its logits: a factor, a bias or a rotation that is left
-out moves them by far more than rounding does.
+Weights are large enough that every part of a network affects its logits: a missing factor, bias or rotation changes
+them by far more than rounding.
 """
 import json
 
@@ -87,7 +87,7 @@ def gpt2_shapes(c):
 
 
 def random_tensors(config, seed, normal=None):
-    """float32 by name; normal(shape) draws from the standard normal law instead of numpy's generator."""
+    """float32 by name; normal(shape) draws from the standard normal distribution instead of numpy's generator."""
     normal = normal or (lambda shape, rng=np.random.default_rng(seed): rng.standard_normal(shape, np.float32))
     tensors = {}
     for name, shape in gpt2_shapes(config) if config["model_type"] == "gpt2" else rotary_shapes(config):
@@ -105,7 +105,7 @@ def random_tensors(config, seed, normal=None):
 # ---- tokenizers ------------------------------------------------------------
 
 def learn(parts, count, may_merge):
-    """The `count` commonest pairs of neighbours, each merged before the next is counted: byte-pair encoding."""
+    """Byte-pair encoding: the `count` most frequent pairs of neighbours, each merged before the next is counted."""
     pairs = []
     for _ in range(count):
         counts = {}
@@ -159,7 +159,7 @@ def byte_level(pre, rows=VOCAB):
 
 
 def spm_json(rows=VOCAB):
-    """As Llama 2's tokenizer.json: every pair that a piece can be merged from, the pieces in order."""
+    """Like Llama 2's tokenizer.json: every pair that can be merged to a piece, in the order of the pieces."""
     text = MARK + TEXT.replace(" ", MARK)
     vocab = ["<unk>", "<s>", "</s>", *sorted(set(text) | set("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))]
     pieces = ["".join(pair)

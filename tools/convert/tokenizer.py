@@ -1,4 +1,4 @@
-"""A folder's tokenizer as GGUF has it: tokenizer.json (byte-level, or SentencePiece's BPE in that form) or
+"""Converts a folder's tokenizer to GGUF: tokenizer.json (byte-level, or SentencePiece's BPE in that format) or
 tokenizer.model (SentencePiece)."""
 import pretokenizer
 from parts import Refused, TokenType, Vocabulary, read_json, require
@@ -9,7 +9,7 @@ MARK = "\u2581"
 # ---- what all kinds share --------------------------------------------------
 
 def looks_special(text):
-    """Chat models have such tokens marked as ordinary ones; llama.cpp's converter makes them control tokens too."""
+    """Chat models mark such tokens as ordinary; llama.cpp's converter makes them control tokens too."""
     return text.startswith("<|") and text.endswith("|>")
 
 
@@ -24,7 +24,7 @@ def added_type(entry, path):
 
 
 def pad(tokens, types, rows, path):
-    """Ids without a token become unused ones, up to the rows of the embedding."""
+    """Ids without a token become unused tokens, up to the number of rows of the embedding."""
     require(len(tokens) <= rows, f"{path}: {len(tokens)} tokens, while the embedding has {rows} rows")
     require(any(token is not None for token in tokens), f"{path}: no tokens")
     tokens += [None] * (rows - len(tokens))
@@ -43,7 +43,7 @@ def put(tokens, types, token, number, kind, path):
 
 
 def special_ids(settings, config, tokens, path):
-    """tokenizer_config.json names tokens, config.json ids; the first goes first, as in llama.cpp's converter."""
+    """tokenizer_config.json gives tokens, config.json ids; the former takes precedence, as in llama.cpp's converter."""
     ids, numbers = {}, {token: i for i, token in enumerate(tokens)}
     for name in "bos", "eos", "unk", "pad":
         text = settings.get(f"{name}_token")
@@ -62,7 +62,7 @@ def special_ids(settings, config, tokens, path):
 
 
 def template_ends(processor):
-    """The tokens that a post-processor puts before and after a text; None where it does not."""
+    """The tokens that a post-processor puts before and after a text, or None."""
     if not processor or processor["type"] in ("ByteLevel",):
         return None, None
     if processor["type"] == "Sequence":
@@ -77,7 +77,7 @@ def template_ends(processor):
 
 
 def add_ends(vocabulary, settings, processor, absent, path):
-    """Whether texts get BOS and EOS: as tokenizer_config.json says, else as the post-processor does."""
+    """Whether texts get BOS and EOS: from tokenizer_config.json, otherwise from the post-processor."""
     ends = template_ends(processor)
     for i, name in enumerate(("bos", "eos")):
         wanted = settings.get(f"add_{name}_token")
@@ -109,7 +109,7 @@ def read_merges(model, vocab, path):
 
 
 def merged(word, ranks):
-    """Byte-level BPE of one word: the pair of the lowest rank first."""
+    """Byte-level BPE of one word: merges the pair with the lowest rank first."""
     parts = list(word)
     while len(parts) > 1:
         rank, at = min((ranks.get(pair, len(ranks)), i) for i, pair in enumerate(zip(parts, parts[1:])))
@@ -129,7 +129,7 @@ def check_byte_level(data, pairs, pre, path):
     normalizer = (data.get("normalizer") or {}).get("type")
     require(normalizer is None or (normalizer == "NFC" and pre == "qwen2"),
             f"{path}: the normalizer {normalizer} is not supported")
-    # Whole words that are tokens are taken without merges by Llama 3's rule, and by no other.
+    # Only Llama 3's rule uses whole words that are tokens without merges.
     if bool(model.get("ignore_merges")) != (pre == "llama-bpe"):
         added, ranks = {entry["content"] for entry in data["added_tokens"]}, {p: i for i, p in enumerate(pairs)}
         for token in model["vocab"]:
@@ -159,7 +159,7 @@ def byte_level(data, settings, config, rows, path):
 # ---- SentencePiece's BPE as tokenizer.json ---------------------------------
 
 def space_prefix(data, path):
-    """Whether a space is put before the text; and that spaces become U+2581 and nothing else happens."""
+    """Returns whether a space is put before the text; checks that the only other change is from spaces to U+2581."""
     steps, before = data.get("normalizer"), data.get("pre_tokenizer")
     steps = [] if steps is None else steps["normalizers"] if steps["type"] == "Sequence" else [steps]
     replace = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
@@ -176,8 +176,8 @@ def space_prefix(data, path):
 
 
 def scores_of(tokens, types, pairs, path):
-    """SentencePiece merges the pair whose piece has the best score, tokenizer.json the pair of the lowest rank.  They
-    agree when all pairs of a piece stand together, and no pair that could be one is left out."""
+    """SentencePiece merges the pair whose piece has the best score, tokenizer.json the pair with the lowest rank.  They
+    agree if all pairs of a piece are adjacent in the list and no possible pair is missing."""
     scores, last, known = {}, None, set(pairs)
     for pair in pairs:
         piece = "".join(pair)
@@ -292,4 +292,4 @@ def load(folder, config, rows):
             return kind(data, settings, config, rows, path)
         return spm_model(folder, settings, config, rows)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise Refused(f"{folder}: the tokenizer's files are not of the form that is known ({error!r})") from error
+        raise Refused(f"{folder}: the tokenizer's files have an unknown format ({error!r})") from error

@@ -3,12 +3,11 @@
 
 usage: emoji.py OUT_DIR [--font FILE] [--list FILE]
 
-Both files come from Debian: the font (SIL Open Font License 1.1) from package fonts-noto-color-emoji, the list of
-emoji with their names, groups and subgroups (Unicode License) from package unicode-data.  Taken are the emoji of one
-code point; those made of several (families, flags of countries, skin tones) repeat them with small changes.
-
-A glyph is a PNG of 136 x 128 in the font's table CBDT whose outer four columns are empty: it is cut to 128 x 128, laid
-on white and scaled to 32 x 32 by Lanczos' filter.
+Both files come from Debian: the font (SIL Open Font License 1.1) from package fonts-noto-color-emoji, the list of emoji
+with their names, groups and subgroups (Unicode License) from package unicode-data.  Only emoji of one code point are
+used; those of several (families, flags of countries, skin tones) repeat them with small changes.  A glyph is a PNG of
+136 x 128 in the font's table CBDT whose outer four columns are empty.  It is cropped to 128 x 128, put on white and
+scaled to 32 x 32 with a Lanczos filter.
 
 OUT_DIR receives
   emoji.npz    images uint8 [n, 32, 32, 3]; labels uint8 [n], index into label_names; names, subgroups str [n];
@@ -35,7 +34,7 @@ SIZE = 32
 GLYPH = (136, 128)
 SQUARE = (4, 0, 132, 128)       # of a glyph: left, top, right, bottom
 
-# A label is the first of these whose pattern the line "group/subgroup" begins with.
+# The label is the first of these whose pattern matches the beginning of "group/subgroup".
 LABELS = [
     ("faces", r"Smileys & Emotion/(face|cat|monkey)"),
     ("hands and bodies", r"People & Body/(hand|body)"),
@@ -69,7 +68,7 @@ def label_of(group):
 def draw(png):
     glyph = Image.open(io.BytesIO(png)).convert("RGBA")
     if glyph.size != GLYPH:
-        raise SystemExit(f"a glyph of {glyph.size}, not {GLYPH}: another version of the font")
+        raise SystemExit(f"a glyph has {glyph.size} pixels, not {GLYPH}: another version of the font")
     paper = Image.new("RGBA", GLYPH, "white")
     paper.alpha_composite(glyph)
     return np.asarray(paper.convert("RGB").crop(SQUARE).resize((SIZE, SIZE), Image.Resampling.LANCZOS))

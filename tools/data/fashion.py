@@ -33,7 +33,7 @@ def read_idx(name):
     """An IDX file of bytes: two zero bytes, type 8 (unsigned byte), rank, big-endian extents, values."""
     packed = (FOLDER / name).read_bytes()
     if hashlib.sha256(packed).hexdigest() != SHA256[name]:
-        raise SystemExit(f"{FOLDER / name}: not the file this was written for")
+        raise SystemExit(f"{FOLDER / name}: not the expected version of the file")
     data = gzip.decompress(packed)
     if data[:3] != b"\0\0\x08":
         raise SystemExit(f"{FOLDER / name}: not an IDX file of bytes")

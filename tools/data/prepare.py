@@ -71,12 +71,12 @@ def hold_out(documents):
     documents = [d for d in documents if d.strip()]
     held = max(1, len(documents) // 20)
     if held >= len(documents):
-        raise SystemExit("too little text: at least two documents or 200 paragraphs are needed")
+        raise SystemExit("not enough text: at least two documents or 200 paragraphs are needed")
     return documents[:-held], documents[-held:]
 
 
 def learn_vocabulary(sources, weights, size, out):
-    """Documents enter as often as their source is weighted in training, whole, with their line breaks."""
+    """Whole documents with their line breaks, repeated by the training weight of their source."""
     def documents():
         for name, source in sources.items():
             for _ in range(max(1, round(weights[name]))):
@@ -146,7 +146,7 @@ def parse_weights(text, names):
 
 
 def differences(expected, found, where=""):
-    """Paths of the values in which two reports differ."""
+    """Paths of the values that differ between two reports."""
     if isinstance(expected, dict) and isinstance(found, dict):
         return [path for key in {**expected, **found}
                 for path in differences(expected.get(key), found.get(key), f"{where}.{key}".removeprefix("."))]
@@ -158,9 +158,9 @@ def main():
     parser.add_argument("text", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--vocab-size", type=int, default=4096)
-    parser.add_argument("--weights", default="", help="how often each source is seen, e.g. tinystories=3,classic=1")
+    parser.add_argument("--weights", default="", help="repetitions of each source, e.g. tinystories=3,classic=1")
     parser.add_argument("--vocab", type=pathlib.Path, help="use this vocabulary instead of learning one")
-    parser.add_argument("--expect", type=pathlib.Path, help="a sources.json that this must give")
+    parser.add_argument("--expect", type=pathlib.Path, help="a sources.json that the result must equal")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
@@ -182,12 +182,12 @@ def main():
             row[split] = {"documents": len(source[split]), "bytes": int(arrays["bytes"]),
                           "tokens": len(arrays["tokens"]),
                           "tokens_sha256": hashlib.sha256(arrays["tokens"].astype("<u2").tobytes()).hexdigest()}
-            print(f"{name}.{split}: {row[split]}, {row[split]['bytes'] / row[split]['tokens']:.3f} bytes a token")
+            print(f"{name}.{split}: {row[split]}, {row[split]['bytes'] / row[split]['tokens']:.3f} bytes per token")
         report["sources"][name] = row
     (args.out / "sources.json").write_text(json.dumps(report, indent=1) + "\n")
     if args.expect:
         wrong = differences(json.loads(args.expect.read_text()), report)
-        raise SystemExit("\n".join(["not what was expected:", *wrong]) if wrong else 0)
+        raise SystemExit("\n".join(["differences from the expected result:", *wrong]) if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Lays training pictures on one PNG, for the page to find the one nearest to a picture that was drawn.
+"""Puts training pictures on one PNG, in which the page finds the one nearest to a drawn picture.
 
 usage: sheet.py emoji|fashion --data FILE.npz --out models/NAME.neighbours [--count N] [--columns 40]
 
 emoji: all that were trained on.  fashion: N of the 60,000, the same number of each class, chosen with seed 1.
 Writes OUT.png, grey or RGB, rows of `columns` pictures without gaps: grey as the training saw them, colours rounded to
-multiples of 4, which nobody sees and which makes the file a quarter smaller; and OUT.json:
+multiples of 4, which is invisible and makes the file a quarter smaller; and OUT.json:
   width, height, channels   of one picture
   columns, count            picture i stands in column i % columns of row i // columns; what follows the last is white
   of                        how many there are in the whole training set
@@ -36,7 +36,7 @@ def read(path):
 
 
 def balanced(labels, kinds, count):
-    """`count` places, as many of each label, in the order of the labels."""
+    """`count` indices, the same number for each label, in the order of the labels."""
     rng = np.random.default_rng(1)
     return np.concatenate([np.sort(rng.choice(np.flatnonzero(labels == k), count // kinds, replace=False))
                            for k in range(kinds)])

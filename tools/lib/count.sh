@@ -1,4 +1,4 @@
-# count.sh - tests run, counted in $passed, $failed and $skipped, each with its log.  Sourced by tools/test.
+# count.sh - runs tests, each with its log, and counts them in $passed, $failed and $skipped.  Sourced by tools/test.
 # shellcheck shell=bash
 
 passed=0 failed=0 skipped=0
@@ -22,7 +22,7 @@ add() {
     fi
 }
 
-# check NAME COMMAND...: one test; its output is shown when it fails.
+# check NAME COMMAND...: runs one test; shows its output if it fails.
 check() {
     local name=$1 log start=$SECONDS
     log=$logs/${1//[^a-zA-Z0-9]/-}.log
@@ -50,7 +50,7 @@ suite() {
     add "tests $name" "$p" "$f" "$s" $((SECONDS - start)) "$bad" 200
 }
 
-# counted NAME COMMAND...: a runner that says `N passed, N failed, N skipped`, or what node --test says.
+# counted NAME COMMAND...: runs a test runner that prints `N passed, N failed, N skipped`, or node --test.
 counted() {
     local name=$1 log=$logs/${1//[^a-zA-Z0-9]/-}.log start=$SECONDS status p f s
     shift
@@ -62,7 +62,7 @@ counted() {
     add "$name" "$p" "$f" "$s" $((SECONDS - start)) "$log" 100
 }
 
-# python_tests: tests/test_*.py by $python.  How many wait for PyTorch is left in a file for the last lines.
+# python_tests: tests/test_*.py by $python.  Writes how many need PyTorch to a file, for the last lines.
 python_tests() {
     local log=$logs/python.log start=$SECONDS status p f s waiting
     PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest discover -v -s tests -p 'test_*.py' >"$log" 2>&1

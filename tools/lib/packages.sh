@@ -1,7 +1,7 @@
-# packages.sh - what a machine lacks, and installing it by apt-get.  Sourced by tools/demo and tools/test.
+# packages.sh - finds missing packages and installs them with apt-get.  Sourced by tools/demo and tools/test.
 #
-# A script lists what it needs in a function of `need` lines and hands its name to ensure_packages, which calls
-# it before and after installing.  Everything here speaks on stderr: stdout belongs to results.
+# A script lists its needs in a function of `need` lines and passes its name to ensure_packages, which calls it before
+# and after installing.  All messages here go to stderr: stdout is for results.
 # shellcheck shell=bash
 
 if [ -t 2 ]; then bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'; else bold='' red='' plain=''; fi
@@ -24,7 +24,7 @@ have_libfuzzer() { have clang && [ -e "$(clang -print-file-name=libclang_rt.fuzz
 have_chromium() { have chromium || have chromium-browser || have google-chrome; }
 have_firefox() { have firefox-esr || have firefox; }
 
-# need PACKAGE WHAT_FOR COMMAND...: notes the package as missing where the command fails.
+# need PACKAGE WHAT_FOR COMMAND...: notes the package as missing if the command fails.
 need() {
     local package=$1 purpose=$2
     shift 2
@@ -33,7 +33,7 @@ need() {
     missing_notes+=("$(printf '%-20s %s' "$package" "$purpose")")
 }
 
-# What tools/demo and tools/test both want: natively and as WebAssembly, and the page.
+# The needs of both tools/demo and tools/test: native build, WebAssembly, and the page.
 need_to_build() {
     need gcc "C compiler" have_cc
     need libc6-dev "C library headers" have_cc
@@ -54,7 +54,7 @@ find_missing() {
     [ ${#missing_packages[@]} -eq 0 ]
 }
 
-# Prints the words that make the current user root, if any do.
+# Prints the command prefix that runs a command as root, if there is one.
 root_prefix() {
     if [ "$(id -u)" -eq 0 ]; then
         echo env
@@ -86,16 +86,17 @@ apt_install() {
     rm -f "$log"
 }
 
-# ensure_packages NEEDS_FUNCTION: 0 when all is there, installed now if need be; otherwise says what to do.
+# ensure_packages NEEDS_FUNCTION: returns 0 if all packages are there, after installing them if necessary; otherwise
+# prints what to do.
 ensure_packages() {
     find_missing "$1" && return
     note "missing here:" "${missing_notes[@]/#/  }"
     if ! have apt-get; then
-        fail "this machine has no apt-get. Install the above (Debian's names) by its own means and start again."
+        fail "this machine has no apt-get. Install the packages above (Debian's names) in another way and start again."
         return 1
     fi
     if ! root_prefix >/dev/null; then
-        fail "installing needs root. Run this, then start again:"
+        fail "installing needs root. Run this command, then start again:"
         printf '\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends %s\n\n' \
             "${missing_packages[*]}" >&2
         return 1

@@ -2,12 +2,12 @@
 # after packages.sh and web.sh.
 # shellcheck shell=bash
 
-# The Python that Debian has, where there are several.
+# Debian's Python, if there are several.
 system_python=/usr/bin/python3
 [ -x $system_python ] || system_python=python3
 have_venv() { $system_python -c 'import ensurepip, venv'; }
 
-# Pinned, and without what they would draw in for networks; a copy of the list says what is installed already.
+# Pinned versions, without optional dependencies for networks; a copy of the list records what is installed.
 install_python_packages() {
     local stamp=build/venv/tests-requirements.txt
     cmp -s tests/requirements.txt $stamp && return
@@ -18,7 +18,8 @@ install_python_packages() {
         -r tests/requirements.txt && cp tests/requirements.txt $stamp
 }
 
-# Sets python to $PAL_PYTHON, to build/venv's, or to the system's if that cannot be had: its tests say what they lack.
+# Sets python to $PAL_PYTHON, to build/venv's, or to the system's if that cannot be made: its tests print what they
+# lack.
 find_python() {
     python=${PAL_PYTHON-}
     [ -z "$python" ] || return 0

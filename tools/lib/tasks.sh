@@ -1,13 +1,13 @@
-# tasks.sh - tasks side by side: each starts when what it needs has ended well, and what it says is printed together
-# when it ends.  Sourced after packages.sh by tools/test.
+# tasks.sh - runs tasks in parallel: each starts when the tasks that it needs have succeeded, and its output is printed
+# in one piece when it ends.  Sourced after packages.sh by tools/test.
 #
-#   task NAME LANE NEEDS CALL     declares one, behind those that it NEEDS (names); CALL is a function with arguments
+#   task NAME LANE NEEDS CALL     declares a task after those in NEEDS (names); CALL is a function with arguments
 #   run_tasks                     runs all; prints; adds to passed, failed, skipped
 #
-# LANE is cpu, of which $PAL_LANES run at a time, or browser: two run beside those, since they wait more than they
-# compute.  A task runs in a process group of its own.  What it counts in $passed, $failed and $skipped comes back through
-# a file: a task that ends without having written it has failed.  One that says that it cannot run here (skip; return 1)
-# skips those that need it.
+# LANE is cpu, of which $PAL_LANES run at a time, or browser, of which two more run at a time, because they mostly wait.
+# A task runs in its own process group.  Its counts in $passed, $failed and $skipped are returned through a file; a task
+# that ends without writing it has failed.  If a task cannot run here (skip; return 1), the tasks that need it are
+# skipped.
 # shellcheck shell=bash
 
 task_names=()
@@ -22,7 +22,7 @@ task() {
     task_call[$name]=$4
 }
 
-# What a task's process does: its own counters, at the end written where the parent reads them.
+# Runs in the process of a task: counts for itself and writes the counts to the file that the parent reads.
 task_body() {
     local name=$1 status start=$SECONDS
     passed=0 failed=0 skipped=0
@@ -30,14 +30,14 @@ task_body() {
     # shellcheck disable=SC2086
     ${task_call[$name]}
     status=$?
-    times >"$task_folder/$name.times" # where others work on the machine, too, processor time says more than a clock
+    times >"$task_folder/$name.times" # on a shared machine processor time is more useful than wall-clock time
     printf '    %-8s %s\n' took "$((SECONDS - start)) s, $(awk -F '[ms ]+' '{n += 60 * ($1 + $3) + $2 + $4} END {printf "%.0f", n}' \
         "$task_folder/$name.times") s of processor time"
     if [ $failed -gt 0 ]; then status=1; elif [ $status -ne 0 ]; then status=3; fi
     printf '%d %d %d %d\n' $passed $failed $skipped $status >"$task_folder/$name.counts"
 }
 
-# A job of `set -m` leads a process group: ending the group ends whatever the task has started.
+# A job of `set -m` leads a process group: ending the group ends all processes that the task has started.
 task_start() {
     local name=$1
     rm -f "$task_folder/$name.counts"
@@ -48,7 +48,7 @@ task_start() {
     task_state[$name]=running
 }
 
-# Prints what a task said and adds what it counted.
+# Prints the output of a task and adds its counts.
 task_end() {
     local name=$1 p f s status
     cat "$task_folder/$name.out"
@@ -61,7 +61,8 @@ task_end() {
     case $status in 0) task_state[$name]=good ;; 3) task_state[$name]=absent ;; *) task_state[$name]=bad ;; esac
 }
 
-# task_ready NAME: 0 when it can start.  What needs a task that failed is a failure too; of one that is absent, skipped.
+# task_ready NAME: returns 0 if it can start.  A task that needs a failed one fails too; one that needs a skipped one is
+# skipped.
 task_ready() {
     local name=$1 need
     for need in ${task_needs[$name]}; do
@@ -82,7 +83,7 @@ task_ready() {
     done
 }
 
-# Starts what can start; tells by `running` how many run.
+# Starts the tasks that can start; sets `running` to the number of running tasks.
 tasks_start_ready() {
     local name lane
     local -A busy=([cpu]=0 [browser]=0)

@@ -1,12 +1,12 @@
-# web.sh - building the library and the page: Node, npm packages, Vite.  Sourced after packages.sh.
+# web.sh - builds the library and the page: Node, npm packages, Vite.  Sourced after packages.sh.
 # shellcheck shell=bash
 
-# Vite and Workbox want a newer Node than Debian 12 has.
+# Vite and Workbox need a newer Node than Debian 12 has.
 node_is_new() { have node && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; }
 have_npm() { have npm; }
 node_package=node@24.9.0
 
-# npm_node WHY: npm's package of a new Node, in build/node.
+# npm_node WHY: installs npm's package of a new Node in build/node.
 npm_node() {
     [ -x "$npm_node_bin/node" ] && return
     note "Node $(node --version) $1: taking $node_package from npm into build/node"
@@ -15,7 +15,7 @@ npm_node() {
 }
 npm_node_bin=$PWD/build/node/node_modules/.bin
 
-# Puts a Node that is new enough first on PATH: the one there, or npm's.
+# Puts a Node that is new enough first on PATH: the installed one, or npm's.
 ensure_new_node() {
     node_is_new && return
     npm_node "is too old for the page's build" || return
@@ -24,7 +24,7 @@ ensure_new_node() {
     node_is_new
 }
 
-# Sets relaxed_node to a Node with relaxed SIMD, which came with 21: the one there, or npm's.
+# Sets relaxed_node to a Node with relaxed SIMD (21 or newer): the installed one, or npm's.
 find_relaxed_node() {
     relaxed_node=node
     [ "$(node -p 'parseInt(process.versions.node)')" -ge 21 ] && return
@@ -41,7 +41,7 @@ quietly() {
     return 1
 }
 
-# install_packages FOLDER: what its package-lock.json names, unless it is there already.
+# install_packages FOLDER: installs the packages in its package-lock.json, unless they are there already.
 install_packages() {
     local stamp=$1/node_modules/.package-lock.json
     [ -f "$stamp" ] && [ "$stamp" -nt "$1/package-lock.json" ] && return

@@ -67,12 +67,12 @@ def samples(args):
 
 
 def measures(args, causal):
-    """What measure.py and its fellows left figures of; those of the pair stand in the diffusion model's card."""
+    """The results of measure.py and similar tools; those of the pair are in the diffusion model's card."""
     models = {"infill": args.infill, "ar": args.ar}
     parts = [("Fewer bits", compare_types.section(args.measures, args.name))]
     if not causal:
         parts += [("Samplers and temperatures", compare_samplers.section(args.measures, **models)),
-                  ("As a person meets it", measure.section(args.measures, **models))]
+                  ("What a user sees", measure.section(args.measures, **models))]
     return "".join(f"\n## {title}\n\n{text}\n" for title, text in parts if text)
 
 
@@ -86,7 +86,7 @@ def main():
     p.add_argument("--measures", type=pathlib.Path, help="folder of measure.py, compare_samplers.py, compare_types.py")
     for name in ("infill", "ar"):
         p.add_argument(f"--{name}", type=pathlib.Path, default=pathlib.Path(f"models/tales-{name}.gguf"),
-                       help="of the pair that was measured")
+                       help="model of the measured pair")
     args = p.parse_args()
     report = json.loads((args.data / "sources.json").read_text())
     info = json.loads(run([args.palimpsest, "info", "-m", args.model, "--json"]))
@@ -94,7 +94,7 @@ def main():
     shutil.copy(args.run / "curve.png", args.model.with_suffix(".curve.png"))
     digest, size = update_manifest(args.model.parent / "MANIFEST", args.model)
     shipped, f16 = all_scores(args, (args.model, args.f16), report["sources"])
-    kind = "exact" if info["causal"] else "an upper bound on the first-hitting law, estimated"
+    kind = "exact" if info["causal"] else "an estimated upper bound, under the sampler first-hitting"
     mixture = "\n".join(f"| {n} | {s['weight']:g} | {s['train']['bytes']:,} | {s['train']['tokens']:,} |"
                         for n, s in report["sources"].items())
     card = f"""# {args.name}
@@ -111,7 +111,7 @@ def main():
 |---|---|---|---|
 {mixture}
 
-The weights are the data's own; a run that used others says so below. {log[-1]['seen']:,} tokens seen in {log[-1]['step']:,} steps.
+The weights are those of the data; runs with other weights have the option `--weights` below. {log[-1]['seen']:,} tokens seen in {log[-1]['step']:,} steps.
 
 ```sh
 {args.commands.read_text().strip()}
@@ -126,9 +126,9 @@ By `palimpsest score`; {kind}.
 {score_table(f16, shipped)}
 """
     if not info["causal"]:
-        card += f"\n## Samples\n\nSeeds 1 to 5 with the default options, none left out.\n\n{samples(args)}"
+        card += f"\n## Samples\n\nSeeds 1 to 5 with the default options, not selected.\n\n{samples(args)}"
     if args.samples:
-        card += f"\n## Samples\n\nBy `tools/train/sample.py`, seeds 1 to 5, none left out.\n\n{args.samples.read_text()}"
+        card += f"\n## Samples\n\nBy `tools/train/sample.py`, seeds 1 to 5, not selected.\n\n{args.samples.read_text()}"
     if args.measures:
         card += measures(args, info["causal"])
     args.model.with_suffix(".md").write_text(card)

@@ -1,4 +1,4 @@
-"""Reading weights from a checkpoint of train.py or from a GGUF file of the same shape."""
+"""Reads weights from a checkpoint of train.py or from a GGUF file of the same shape."""
 import numpy as np
 import torch
 

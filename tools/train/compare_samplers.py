@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Which sampler, temperature and number of evaluations serve a person best: the causal twin judges filled pages.
+"""Compares samplers, temperatures and numbers of evaluations: the causal twin judges filled pages.
 
 usage: compare_samplers.py fill|judge --data build/data --text TEXT_DIR --out build/measures
                            --palimpsest build/release/palimpsest --infill models/tales-infill.gguf
@@ -39,13 +39,13 @@ def cell_name(cell):
 
 
 def pages_of(corpus, folder, sources, count):
-    """`count` pages, from each source in turn, so that more pages begin with the same ones."""
+    """`count` pages, from each source in turn; a larger count begins with the same pages."""
     each = [held_out.spans(corpus, folder, name, -(-count // len(sources))) for name in sources]
     return [page for row in zip(*each) for page in row][:count]
 
 
 def fill_cell(a, cell, kind, pages):
-    """Fills what of the pages is missing; [{"text", "ids", "evaluations"}] of all."""
+    """Fills the pages that are missing; returns [{"text", "ids", "evaluations"}] of all."""
     path = a.out / "fills" / f"{cell_name(cell)}-{'exact' if kind == KINDS[0] else 'free'}.json"
     have = json.loads(path.read_text()) if path.exists() else {}
     if have.get("model") != a.infill_hash:
@@ -78,7 +78,7 @@ def excess(rows, original, weights):
 
 
 def entropy(ids):
-    """Of the distribution of tokens over all fills, in nats; the same number of tokens gives comparable figures."""
+    """Entropy of the distribution of tokens over all fills, in nats; comparable for equal numbers of tokens."""
     counts = np.unique(np.concatenate([np.asarray(i, int) for i in ids]), return_counts=True)[1]
     p = counts / counts.sum()
     return float(-(p * np.log(p)).sum())
@@ -125,12 +125,13 @@ def judge(a, corpus, pages):
 
 def show(r):
     head = " | ".join(f"{k}: evaluations | excess | behind the best | entropy | repeats" for k in KINDS)
-    lines = [f"{r['pages']} pages with one blank of 1 to 12 tokens, filled at its true length and as `[[?]]`, judged "
-             "by `tales-ar` (`tools/train/compare_samplers.py`): nats per token of the whole page beyond the "
-             f"{r['original']:.3f} of the pages as they were. Standard errors by {ROUNDS:,} bootstrap rounds over the "
-             "pages, for \"behind the best\" of the paired difference. Entropy: of the filled tokens' distribution, in "
-             f"nats; of the hidden ones {r['entropy']:.2f}. A fill that the judge likes better than the true words is "
-             "not better: low temperatures write what is common, and the entropy shows it.\n",
+    lines = [f"{r['pages']} pages with one blank of 1 to 12 tokens, filled at its true length and as `[[?]]`, and judged "
+             "by `tales-ar` (`tools/train/compare_samplers.py`). \"Excess\": nats per token of the whole page above the "
+             f"{r['original']:.3f} of the original pages. \"Behind the best\": the difference to the best row. Standard "
+             f"errors are from {ROUNDS:,} bootstrap rounds over the pages, for \"behind the best\" of the paired "
+             "difference. \"Entropy\": of the distribution of the filled tokens, in nats; that of the original tokens is "
+             f"{r['entropy']:.2f}. A fill that the judge finds more probable than the original words is not a better "
+             "fill: low temperatures write common words, and the entropy shows it.\n",
              f"| sampler | temperature | {head} | tokens |", f"|{'---|' * 13}"]
     for row in sorted(r["cells"], key=lambda row: row[KINDS[0]]["excess"]):
         what = row["sampler"] + (f", {row['option']} {row['value']:g}" if row["option"] else "")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What fewer bits a weight cost: a checkpoint as F16, Q8_0, Q8_0 with integers of 6 bits and Q4_0, in bits per byte.
+"""The cost of fewer bits per weight: a checkpoint as F16, Q8_0, Q8_0 with integers of 6 bits and Q4_0, in bits per
+byte.
 
 usage: compare_types.py --data build/data --text TEXT_DIR --out build/measures --palimpsest build/release/palimpsest
                         --checkpoint build/train/tales-ar/best.pt --name tales-ar [--bytes 60000]
@@ -7,8 +8,7 @@ usage: compare_types.py --data build/data --text TEXT_DIR --out build/measures -
 
 Q4_0 is what `palimpsest quantize` makes of the F16 file, the others what export.py writes.  Only the first --bytes of
 each validation text are scored, in whole documents (0: all).  A diffusion model's bound is estimated with the same
-draws for all types, so that their differences are surer than the standard error says.  Figures go to
-OUT/types-NAME.json.
+draws for all types, so their differences are more precise than the standard error.  Figures go to OUT/types-NAME.json.
 """
 import argparse
 import pathlib
@@ -36,7 +36,7 @@ def make_files(a, folder):
 
 
 def beginning(text, size):
-    """Whole documents of `text`, the last of them the first that reaches `size` bytes."""
+    """Whole documents of `text`, up to the first one that reaches `size` bytes."""
     taken, total = [], 0
     for document in text.split(engine.SEPARATOR):
         taken.append(document)
@@ -52,7 +52,7 @@ def section(folder, name):
     if not record:
         return ""
     rows, sources = record["types"], [s for s in record["types"]["F16"] if s != "file_bytes"]
-    lines = [f"| | bytes | {' | '.join(f'{s} | beside F16' for s in sources)} |", f"|{'---|' * (2 + 2 * len(sources))}"]
+    lines = [f"| | bytes | {' | '.join(f'{s} | against F16' for s in sources)} |", f"|{'---|' * (2 + 2 * len(sources))}"]
     for kind, row in rows.items():
         bits = {s: (row[s]["bits_per_byte"], rows["F16"][s]["bits_per_byte"]) for s in sources}
         cells = " | ".join(f"{found:.4f} | {found / full - 1:+.2%}" for found, full in bits.values())
@@ -60,7 +60,7 @@ def section(folder, name):
     scored = ", ".join(f"{rows['F16'][s]['bytes']:,} bytes of {s}" for s in sources)
     error = max(rows["F16"][s]["standard_error"] for s in sources)
     noise = f"; the bound's standard error is up to {error:.3f}, with the same draws for every type" if error else ""
-    return (f"What fewer bits a weight cost (`tools/train/compare_types.py`), bits per byte on {scored}{noise}. Q4_0 "
+    return (f"The cost of fewer bits per weight (`tools/train/compare_types.py`): bits per byte on {scored}{noise}. Q4_0 "
             "is made by `palimpsest quantize` from the F16 file.\n\n" + "\n".join(lines))
 
 
@@ -70,7 +70,7 @@ def main():
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--name", required=True)
     p.add_argument("--bytes", type=int, default=0)
-    p.add_argument("--standard-error", type=float, default=0.01, help="of the bound, bits per byte")
+    p.add_argument("--standard-error", type=float, default=0.01, help="standard error of the bound, in bits per byte")
     p.add_argument("--sources", default="tinystories,classic")
     a = p.parse_args()
     rows = {}

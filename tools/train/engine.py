@@ -1,4 +1,4 @@
-"""The command `palimpsest` from Python: many pages or documents in one process."""
+"""Runs the command `palimpsest` from Python: many pages or documents in one process."""
 import hashlib
 import json
 import pathlib
@@ -9,7 +9,7 @@ SEPARATOR = "<|endoftext|>\n"
 
 
 def run(command, *arguments):
-    """The JSON objects that it prints, one a line; a failure is raised with what it said."""
+    """The JSON objects that it prints, one per line; a failure is raised with its message."""
     done = subprocess.run([str(command), *map(str, arguments), "--json"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{arguments[0]}: {done.stderr.strip()}")
@@ -24,13 +24,13 @@ def _with_documents(texts, work):
 
 
 def fill(command, model, pages, seed, *options):
-    """One object a page, page n with the seed `seed` + n."""
+    """One object per page; page n has the seed `seed` + n."""
     work = lambda path: run(command, "infill", "-m", model, "--pages", "--file", path, "--seed", seed, *options)
     return _with_documents(pages, work) if pages else []
 
 
 def score(command, model, texts):
-    """One object a text; each is scored by itself, with the line break that ends it."""
+    """One object per text; each is scored separately, with the line break that ends it."""
     return _with_documents(texts, lambda path: run(command, "score", "-m", model, "--documents", "--file", path))
 
 
@@ -44,7 +44,7 @@ def sha256(path):
 
 
 def load(folder, name, **models):
-    """What `save` wrote, or None; figures that were measured with other files than `models` are refused."""
+    """The results that `save` wrote, or None; refuses results that were measured with other files than `models`."""
     path = folder / f"{name}.json"
     if not path.exists():
         return None

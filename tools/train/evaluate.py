@@ -1,6 +1,6 @@
 """Validation in bits per byte: exact for the causal twin, an estimated bound for the diffusion twin.
 
-The engine's own `palimpsest score` is the judge of what ships; this is what the curve shows while training.
+`palimpsest score` measures the shipped models; this module measures the curve during training.
 """
 import math
 
@@ -58,7 +58,7 @@ def diffusion_sum(network, tokens, given, levels, rng):
 
 @torch.no_grad()
 def bits_per_byte(network, corpus, name, causal, most=64, draws=4, seed=1):
-    """The figure of one source's validation split (of `most` windows of it)."""
+    """Bits per byte of one source's validation split (of `most` windows of it)."""
     rng = np.random.default_rng(seed)
     windows = pick_windows(corpus, name, network.shape.context, causal, most)
     count = len(windows) * draws

@@ -59,7 +59,7 @@ def add_tokenizer(writer, vocab, causal):
 
 
 def stored_type(tensor, wanted):
-    """What a tensor is stored as when its matrices are to be `wanted`."""
+    """The stored type of a tensor if matrices are to be `wanted`."""
     kind = gguf.GGMLQuantizationType
     if tensor.ndim < 2:
         return kind.F32
@@ -103,7 +103,7 @@ def write(path, checkpoint, corpus, wanted, file_type, name, license_text, bits)
 
 
 def read_back(path, checkpoint, wanted, bits):
-    """Every tensor must come back as quantising and dequantising it gives; returns the largest relative error."""
+    """Every tensor read back must equal its quantised and dequantised values; returns the largest relative error."""
     reader, worst = gguf.GGUFReader(path), 0.0
     stored = {t.name: t for t in reader.tensors}
     assert set(stored) == set(checkpoint["weights"])
@@ -123,7 +123,7 @@ def main():
     p.add_argument("--checkpoint", type=pathlib.Path, required=True)
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--types", default="F32,F16,Q8_0")
-    p.add_argument("--bits", type=int, choices=range(4, 9), default=8, help="of the integers of Q8_0")
+    p.add_argument("--bits", type=int, choices=range(4, 9), default=8, help="bits of the integers of Q8_0")
     p.add_argument("--name", default="")
     p.add_argument("--license", default="MIT (weights); training text CDLA-Sharing-1.0, CC-BY, Apache-2.0 and public domain")
     args = p.parse_args()

@@ -1,4 +1,4 @@
-"""Pages with one blank out of the validation texts: what measure.py and compare_samplers.py ask the models.
+"""Makes pages with one blank from the validation texts, for measure.py and compare_samplers.py.
 
 A paragraph is a line of 20 to 50 words.  Everything is drawn from a generator with a fixed seed, so that every
 model and option gets the same pages."""
@@ -41,8 +41,8 @@ def _page(corpus, line, begin, end):
 
 
 def words(corpus, folder, name, count):
-    """`count` pages without one word of three letters or more, which follows a space; a paragraph may come again, a
-    word of it not."""
+    """`count` pages that lack one word of three letters or more after a space; a paragraph may be used again, but not a
+    word of it."""
     rng = np.random.default_rng(1)
     lines, seen, pages = paragraphs(folder, name), set(), []
     while len(pages) < count:
@@ -57,7 +57,7 @@ def words(corpus, folder, name, count):
 
 
 def spans(corpus, folder, name, count, longest=12):
-    """`count` pages without a span of whole words, 1 to `longest` tokens, each length equally often."""
+    """`count` pages that lack a span of whole words, 1 to `longest` tokens, each length equally often."""
     rng = np.random.default_rng(2)
     lines, pages = paragraphs(folder, name), []
     while len(pages) < count:

@@ -1,4 +1,4 @@
-"""What every training run keeps: network, optimisers, averaged weights, counters, log; and its files."""
+"""The state of every training run: network, optimisers, averaged weights, counters, log; and its files."""
 import json
 import math
 import pathlib
@@ -52,14 +52,14 @@ class Run:
         (self.out / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.log))
 
     def save_best(self, **about):
-        """The averaged weights by name, with what `about` says of them."""
+        """The averaged weights by name, with the entries of `about`."""
         names = [name for name, _ in self.network.named_parameters()]
         weights = dict(zip(names, self.ema))
         torch.save({"seen": self.seen, "step": self.step, "weights": weights, **about}, self.out / "best.tmp")
         (self.out / "best.tmp").replace(self.out / "best.pt")
 
     def update(self, rates, keep):
-        """One step of every optimiser at its rate, then the average; the counter `seen` is the caller's."""
+        """One step of every optimiser at its rate, then the average; the caller updates the counter `seen`."""
         for optimiser, lr in zip(self.optimisers, rates):
             for group in optimiser.param_groups:
                 group["lr"] = lr

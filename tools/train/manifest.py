@@ -1,4 +1,4 @@
-"""models/MANIFEST: one line a shipped file, `sha256  bytes  name`, in the order of the names."""
+"""models/MANIFEST: one line per shipped file, `sha256  bytes  name`, in the order of the names."""
 import hashlib
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a person notices of a pair of models: single words guessed, lengths chosen, sentences learnt by heart.
+"""Measures what users notice of a pair of models: single words guessed, lengths chosen, memorised sentences.
 
 usage: measure.py cloze|lengths|memorised|show --data build/data --text TEXT_DIR --out build/measures
                   --palimpsest build/release/palimpsest --infill models/tales-infill.gguf --ar models/tales-ar.gguf
@@ -51,7 +51,7 @@ class Causal:
 
     @torch.no_grad()
     def guess(self, before, count):
-        """The likeliest `count` tokens one after the other, the first beginning a word, as the border rules have it."""
+        """The greedy `count` tokens one after the other; the first begins a word, as the border rules require."""
         ids = [BOS] + self.corpus.vocab.encode(before.rstrip(" "))
         start = len(ids)
         for i in range(count):
@@ -80,9 +80,9 @@ def show_cloze(r):
     rows = [f"| {name} | {s['words']:,} | {s['both_sides']:.1%} | {s['left_side']:.1%} |"
             for name, s in r["sources"].items()]
     worst = max(((s["both_sides"] * (1 - s["both_sides"]) / s["words"]) ** 0.5 for s in r["sources"].values()))
-    return ("Single words of held-out paragraphs hidden one at a time, their number of tokens given, filled greedily "
-            "(`tools/train/measure.py cloze`): the share guessed right to the letter, standard errors up to "
-            f"{100 * worst:.1f} points.\n\n"
+    return ("Single words of held-out paragraphs are hidden, one at a time, and filled greedily with the true number of "
+            "tokens (`tools/train/measure.py cloze`). The table has the fraction that is exactly right; standard errors "
+            f"are up to {100 * worst:.1f} points.\n\n"
             "| source | words | tales-infill, both sides | tales-ar, left side |\n|---|---|---|---|\n" +
             "\n".join(rows))
 
@@ -119,11 +119,11 @@ def show_lengths(r):
              f" | {s['correlation']:.2f} | {s['near']:.1%} | {s['wordless']:.1%} |"
              for name, s in r["samplers"].items()]
     return (f"Free lengths (`tools/train/measure.py lengths`): {len(true):,} spans of whole words, 1 to 12 tokens, "
-            "each length equally often, shown as `[[?]]` (1 to 16) and filled with the default options but for the "
-            "sampler; share of each length in tokens, and mean.\n\n"
+            "each length equally often, are replaced by `[[?]]` (1 to 16) and filled with the default options except the "
+            "sampler. The table has the fraction of each length in tokens, and the mean.\n\n"
             f"| | {titles} | mean |\n|---|{'---|' * (len(LENGTHS) + 1)}\n" + "\n".join(rows) +
-            "\n\nThe mean length chosen where the true one is so long, its correlation with the true one, the share of "
-            "fills within two tokens of it, and the share without a letter or digit:\n\n"
+            "\n\nFor each true length, the mean of the chosen lengths; then their correlation with the true lengths, the "
+            "fraction of fills within two tokens of the true length, and the fraction without a letter or digit:\n\n"
             f"| | {titles.rsplit(' | ', 1)[0]} | correlation | within 2 | no word |\n"
             f"|---|{'---|' * (len(LENGTHS) + 2)}\n" + "\n".join(means))
 
@@ -180,10 +180,11 @@ def memorised(a, corpus):
 def show_memorised(r):
     rows = [f"| {name} | {s['texts']:,} | {s['windows']:,} | {s['share']:.2%} | {s['texts_with_one']:.1%} |"
             for name, s in r["results"].items()]
-    return (f"Learnt by heart (`tools/train/measure.py memorised`): texts of {DRAWN} tokens drawn from nothing by each "
-            "model's own law (first-hitting without border rules; generate; temperature 1), cut into windows of "
-            f"{WINDOW} tokens; and, to compare, as many pieces of the validation texts in the mixture of the training."
-            "\n\n| | texts | windows | windows that stand in the training text | texts with one |\n"
+    return (f"Memorised text (`tools/train/measure.py memorised`): texts of {DRAWN} tokens are drawn without a prompt from "
+            "each model's unchanged probabilities (first-hitting without border rules; generate; temperature 1) and cut into "
+            f"windows of {WINDOW} tokens. For comparison the same is done with as many pieces of the validation texts, in "
+            "the mixture of the training."
+            "\n\n| | texts | windows | windows that occur in the training text | texts with one |\n"
             "|---|---|---|---|---|\n" + "\n".join(rows))
 
 
@@ -191,7 +192,7 @@ SHOW = {"cloze": show_cloze, "lengths": show_lengths, "memorised": show_memorise
 
 
 def section(folder, **models):
-    """The part of a card, of what was measured with these model files."""
+    """The part of a card with the results for these model files."""
     found = [show(record) for what, show in SHOW.items() if (record := engine.load(folder, what, **models))]
     return "\n\n".join(found)
 

@@ -77,10 +77,9 @@ class Block(nn.Module):
 
 
 class KeptAttention(torch.autograd.Function):
-    """softmax(q k^T / sqrt(head_dim) + mask) v with the probabilities kept for the way back.
-
-    PyTorch's own computes them twice to save memory; windows of at most 512 tokens need little of it,
-    and this takes half the time on a CPU."""
+    """softmax(q k^T / sqrt(head_dim) + mask) v, with the probabilities stored for the backward pass.  PyTorch's own
+    attention computes them twice to save memory.  Windows of at most 512 tokens need little memory, and this takes half
+    the time on a CPU."""
 
     @staticmethod
     def forward(ctx, q, k, v, mask):
@@ -129,7 +128,8 @@ class Network(nn.Module):
         self.register_buffer("sin", sin, persistent=False)
 
     def reset(self, generator):
-        """Embeddings of deviation 0.02, matrices of 1/sqrt(columns), what writes to the residual stream zero."""
+        """Embeddings with deviation 0.02, matrices with 1/sqrt(columns), and zeros for matrices that write to the
+        residual stream."""
         for name, p in self.named_parameters():
             if p.ndim == 1:
                 nn.init.ones_(p)

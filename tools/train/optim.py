@@ -52,7 +52,7 @@ def in_block(name):
 
 
 def make_optimisers(network, muon_lr, adam_lr, weight_decay, hidden=in_block, dtype=torch.bfloat16):
-    """`hidden` says by its name whether a matrix is one of Muon's: those of the hidden layers.
+    """`hidden` decides by its name whether a matrix uses Muon: those of the hidden layers do.
 
     `dtype` is what Muon computes in."""
     matrices = [p for n, p in network.named_parameters() if p.ndim == 2 and hidden(n)]

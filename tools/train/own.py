@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""From a folder of text to models of one's own, in one go: vocabulary, two trainings, GGUF files for the page.
+"""Trains your own models from a folder of text in one command: vocabulary, two trainings, GGUF files for the page.
 
 usage: own.py TEXT_DIR OUT_DIR [--minutes 30] [--size small|tales] [--name mine] [--vocab-size N] [--threads N]
               [--palimpsest build/release/palimpsest]
@@ -44,7 +44,7 @@ def train(a, name, attention, tokens, *more, quiet=False):
 
 
 def tokens_a_second(a):
-    """What the trainer says of itself after the steps of a trial."""
+    """The trainer's report after the steps of a trial."""
     with tempfile.TemporaryDirectory() as folder:
         trial = argparse.Namespace(**{**vars(a), "out": pathlib.Path(folder)})
         (trial.out / "data").symlink_to((a.out / "data").resolve())
@@ -53,7 +53,7 @@ def tokens_a_second(a):
 
 
 def held_out(a):
-    """The text of each source that was kept from training, decoded from its tokens."""
+    """The held-out text of each source, decoded from its tokens."""
     sys.path[:0] = [str(TRAIN), str(TRAIN.parent / "data")]
     from windows import Corpus
     corpus = Corpus(a.out / "data")

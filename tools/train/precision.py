@@ -1,7 +1,7 @@
-"""Which arithmetic a trainer's matrix products use: bf16 or fp32, whichever this processor is faster with.
+"""Chooses bf16 or fp32 for a trainer's matrix products, whichever is faster on this processor.
 
-Processors with AMX or AVX-512 BF16 multiply in bf16 up to three times as fast as in fp32; those without convert every
-number first and are a hundred times slower.  So nothing is assumed: every trainer measures a step of its own network.
+Processors with AMX or AVX-512 BF16 multiply in bf16 up to three times as fast as in fp32; others convert every number
+first and are a hundred times slower.  So every trainer measures a step of its own network.
 """
 import time
 
@@ -11,7 +11,7 @@ HOPELESS = 4            # times slower in a small product: the network is not tr
 
 def add_option(parser):
     parser.add_argument("--precision", choices=("auto", *CHOICES), default="auto",
-                        help="of matrix products; auto: measured at the start, the faster one (default)")
+                        help="precision of matrix products; auto (default): the faster one, measured at the start")
 
 
 def dtype_of(precision):
@@ -46,10 +46,9 @@ def seconds(work, precision, tries=3):
 
 
 def choose(asked, step, measure=seconds, say=print):
-    """"bf16" or "fp32": what was asked for or, for "auto", the faster one.
-
-    step(precision) is a training step of the network as it will be run, on few samples, forward and back.  Where
-    bf16 is hopeless in a product of a millisecond it is not called at all: a step could take minutes there.
+    """"bf16" or "fp32": the requested one or, for "auto", the faster one. step(precision) is a real training step of
+    the network on few samples, forward and back.  If bf16 is far too slow in a product of a millisecond, the step is
+    not tried with it, because it could take minutes.
     """
     if asked != "auto":
         return asked

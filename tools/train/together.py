@@ -1,7 +1,6 @@
-"""Processes that take every step together: each has windows of its own, all apply the sum of their gradients.
-
-On a CPU two processes of one thread get through more tokens than one process of two threads: what is not a
-large matrix product is shared as well."""
+"""Processes that make every step together: each has its own windows, and all apply the sum of their gradients.  On a
+CPU two processes of one thread process more tokens than one process of two threads, because work outside large matrix
+products is shared as well."""
 import os
 import pathlib
 import tempfile
@@ -12,7 +11,7 @@ import torch.multiprocessing as processes
 
 
 class Group:
-    """Process `rank` of `size`; `meeting` is a file that does not exist yet, by which they find each other."""
+    """Process `rank` of `size`; `meeting` is the path of a file that does not exist yet, through which they connect."""
 
     def __init__(self, rank=0, size=1, meeting=None):
         self.rank, self.size = rank, size
@@ -36,7 +35,7 @@ class Group:
 def start(size, work, *arguments):
     """work(group, *arguments) in `size` processes, of which this one is rank 0; returns when all are done.
 
-    A process that fails ends the others: their next sum finds nobody there."""
+    A process that fails ends the others: their next sum fails."""
     if size == 1:
         work(Group(), *arguments)
         return

@@ -3,11 +3,11 @@
 
 usage: train.py --data DIR --out DIR --attention full|causal --tokens 20e6 [--init FILE] [--resume] ...
 
-DIR of --data is what tools/data/prepare.py wrote.  --out receives last.pt (everything needed to resume),
-best.pt (EMA weights, best by validation), log.jsonl, curve.png.  --init takes a checkpoint or any GGUF of
-the same shape.  A run stopped at any time goes on with --resume, with another --tokens if wished; the
-learning rate is constant after warm-up and falls linearly to zero over the last --decay of the tokens.
-With --processes N every step's windows are shared out to N processes: a little faster than N threads of one.
+DIR of --data is what tools/data/prepare.py wrote. --out receives last.pt (everything needed to resume), best.pt (EMA
+weights, best by validation), log.jsonl, curve.png. --init takes a checkpoint or any GGUF of the same shape.  A run that
+was stopped at any time continues with --resume, also with another --tokens; the learning rate is constant after warm-up
+and falls linearly to zero over the last --decay of the tokens.  With --processes N the windows of every step are split
+between N processes, which is slightly faster than N threads of one process.
 """
 import argparse
 import os
@@ -33,33 +33,33 @@ def parse_arguments():
     p.add_argument("--data", type=pathlib.Path, required=True)
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--attention", choices=("causal", "full"), required=True)
-    p.add_argument("--tokens", type=float, required=True, help="tokens to have seen at the end, e.g. 20e6")
-    p.add_argument("--init", type=pathlib.Path, help="checkpoint or GGUF whose weights to start from")
-    p.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    p.add_argument("--tokens", type=float, required=True, help="total number of tokens at the end, e.g. 20e6")
+    p.add_argument("--init", type=pathlib.Path, help="checkpoint or GGUF with the initial weights")
+    p.add_argument("--resume", action="store_true", help="continue from OUT/last.pt")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--weights", default="", help="mixture other than the data's own, e.g. classic=2")
     for name, kind, default in (("dim", int, 256), ("layers", int, 8), ("heads", int, 4), ("kv-heads", int, 0),
                                 ("hidden", int, 704), ("context", int, 512)):
         p.add_argument(f"--{name}", type=kind, default=default)
-    p.add_argument("--batch", type=int, default=8192, help="tokens a step")
-    p.add_argument("--parts", type=int, default=2, help="groups of windows a step goes through the network in")
+    p.add_argument("--batch", type=int, default=8192, help="tokens per step")
+    p.add_argument("--parts", type=int, default=2, help="groups of windows that a step evaluates in turn")
     p.add_argument("--muon-lr", type=float, default=0.02)
     p.add_argument("--adam-lr", type=float, default=2e-3)
     p.add_argument("--weight-decay", type=float, default=0.01)
     p.add_argument("--dropout", type=float, default=0.0)
     p.add_argument("--clip", type=float, default=1.0)
     p.add_argument("--warmup", type=float, default=2e5, help="tokens")
-    p.add_argument("--decay", type=float, default=0.4, help="share of the tokens over which the rate falls to zero")
+    p.add_argument("--decay", type=float, default=0.4, help="fraction of the tokens over which the rate falls to zero")
     p.add_argument("--ema", type=float, default=0.99, help="per step; grows from 0 in the first steps")
-    p.add_argument("--pages", type=float, default=0.3, help="share of windows that are pages with blanks (full only)")
-    p.add_argument("--level-power", type=float, default=0.5, help="masked cross-entropies weigh (n / k) to this power")
-    p.add_argument("--padded", type=float, default=0.8, help="share of a page's holes that end in <empty>")
-    p.add_argument("--untouched", type=float, default=0.5, help="share of the pages whose holes are masked whole")
+    p.add_argument("--pages", type=float, default=0.3, help="fraction of windows that are pages with blanks (full only)")
+    p.add_argument("--level-power", type=float, default=0.5, help="weight of masked cross-entropies: (n / k) to this power")
+    p.add_argument("--padded", type=float, default=0.8, help="fraction of a page's holes that end in <empty>")
+    p.add_argument("--untouched", type=float, default=0.5, help="fraction of the pages whose holes are fully masked")
     p.add_argument("--page-weight", type=float, default=3.0, help="factor of the loss in pages")
-    p.add_argument("--shortest", type=int, default=8, help="tokens of the shortest windows; lengths are log-uniform from here")
+    p.add_argument("--shortest", type=int, default=8, help="minimum tokens per window (log-uniform lengths)")
     p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
-    p.add_argument("--processes", type=int, default=1, help="that share every step, each with its part of --batch")
-    p.add_argument("--threads", type=int, default=0, help="of each process; 0: as many as there are cores for it")
+    p.add_argument("--processes", type=int, default=1, help="processes that share every step, each with its part of --batch")
+    p.add_argument("--threads", type=int, default=0, help="threads per process; 0: the cores divided by the processes")
     add_option(p)
     return p.parse_args()
 
@@ -122,7 +122,7 @@ class Training(Run):
             self.restore()
 
     def train_step(self, stop=False):
-        """One step; the mean loss of a target and whether one of the processes was told to stop."""
+        """Makes one step; returns the mean loss per target and whether a process received a stop signal."""
         a = self.args
         seed = (a.seed, self.step) + ((self.group.rank,) if self.group.rank else ())
         windows = make_batch(self.corpus, seed, a.batch // self.group.size, a.context, self.causal, a)
@@ -187,7 +187,7 @@ def read_corpus(args):
 
 
 def train(group, args):
-    """The whole run of one process; the first of them validates, writes and speaks."""
+    """The whole run of one process; the first one validates, writes files and prints."""
     prepare(args)
     torch.manual_seed(args.seed + group.rank)
     run = Training(args, read_corpus(args), group)

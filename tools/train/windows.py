@@ -1,12 +1,12 @@
-"""From token arrays to training rows: windows, blanks, masks.
+"""Makes training rows from token arrays: windows, blanks, masks.
 
-Everything random comes from one generator per step, keyed by (seed, step) and by the process where several
-share a step, so that a run resumed at a step sees what the uninterrupted run would have seen.
+Everything random comes from one generator per step, keyed by (seed, step) and by the process where several share a
+step, so a run resumed at a step sees the same data as an uninterrupted run.
 
-Windows have log-uniform lengths; half of them start at a document or paragraph, as pages do.  BOS and
-EOS appear only where a window touches that end; the causal twin starts every window with BOS.  For
-the diffusion twin a share of the windows are pages with blanks, cut into given text and holes by the
-border rules of the engine (ARCHITECTURE.md), many of the holes padded with <empty>.
+Windows have log-uniform lengths; half of them start at a document or paragraph, as pages do.  BOS and EOS appear only
+where a window touches that end; the causal twin starts every window with BOS.  For the diffusion twin a fraction of the
+windows are pages with blanks, split into given text and holes by the border rules of the engine (ARCHITECTURE.md); many
+holes are padded with <empty>.
 """
 import dataclasses
 import math
@@ -26,7 +26,7 @@ SPACE = "\u2581"
 
 @dataclasses.dataclass
 class Window:
-    """What the network reads at once.  targets are IGNORED where nothing is predicted."""
+    """The input of one evaluation. targets are IGNORED at positions without a prediction."""
     tokens: list
     targets: list
     weights: list           # of each target in the sum of cross-entropies
@@ -87,8 +87,8 @@ class Corpus:
 def hole_spans(rng, text):
     """Character ranges [a, b) of `text` to be blanked, in order, not touching each other.
 
-    Ends lie at words mostly (a space belongs to the word after it), sometimes inside one; lengths are
-    one to four words, five to twelve, or what is left of the sentence."""
+    Ends are mostly between words (a space belongs to the word after it), sometimes inside a word; lengths are one to
+    four words, five to twelve, or the rest of the sentence."""
     words = [i for i in range(1, len(text)) if text[i] == " "]
     starts = [0] + words
     if len(starts) < 3:
@@ -115,7 +115,7 @@ def hole_spans(rng, text):
 
 
 def cut_page(corpus, rng, ids, page_start, most, padded):
-    """A page with blanks out of a window: (tokens, is_hole) or None when it does not work out."""
+    """Makes a page with blanks from a window: (tokens, is_hole), or None if that is not possible."""
     try:
         text = corpus.text(ids)
     except UnicodeDecodeError:
@@ -148,7 +148,7 @@ def cut_page(corpus, rng, ids, page_start, most, padded):
 
 
 def diffusion_window(corpus, rng, most, options):
-    """(tokens, is_hole, is_page); what is masked is chosen for the whole batch, see mask_windows."""
+    """(tokens, is_hole, is_page); masks are chosen for the whole batch, see mask_windows."""
     ids, first, last = corpus.draw_window(rng, most, options.shortest)
     page = None
     if rng.random() < options.pages and len(ids) >= SHORTEST:
@@ -166,8 +166,8 @@ def mask_windows(rng, drawn, options):
     masked cross-entropy by n / k: an unbiased estimate of n times the bound per token.  A level_power below 1
     of n / k is biased towards windows with much missing, and far less noisy: those with a single mask count less.
 
-    Of the pages a share has all holes masked, k = n, as the engine starts: that is where lengths are learnt.
-    What is missing in a page is little beside a whole window; a factor makes up for it."""
+    A fraction of the pages has all holes masked, k = n, like the start of the engine: these teach lengths.  A page has
+    few masks compared with a whole window; a factor corrects for this."""
     windows = []
     levels = (rng.permutation(len(drawn)) + rng.random(len(drawn))) / len(drawn)
     for (tokens, hole, is_page), level in zip(drawn, levels):

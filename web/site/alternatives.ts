@@ -1,15 +1,15 @@
-/** What else a word might have been: a peek while it is hovered or focused, a list to choose from when it is opened. */
+/** The alternatives of a word: a preview while it is hovered or focused, a list to choose from when it is opened. */
 import { byId, make } from './dom.ts';
 import { percent } from './format.ts';
 import type { Place } from './fill.ts';
 
 type Alternative = Place['alternatives'][number];
 
-/** What the popover says. */
+/** The content of the popover. */
 export interface Wording {
   /** Beside the word. */
   figure: (place: Place) => string;
-  /** Of the list, for who does not see it; null: nothing in it can be chosen. */
+  /** Label of the list for screen readers; null: nothing in the list can be chosen. */
   list: string | null;
   foot: string;
 }
@@ -21,10 +21,10 @@ const PINNING: Wording = {
 };
 
 export interface AlternativesHost {
-  /** The place of a word that is shown now, or null when it is gone. */
+  /** The content for a word, or null if the word is not shown any more. */
   placeOf: (word: HTMLElement) => Place | null;
   pin: (place: Place, alternative: Alternative) => void;
-  /** Absent where what was chosen cannot be given back. */
+  /** Absent if a choice cannot be undone. */
   unpin?: (place: Place) => void;
   /** The word's node after a change. */
   wordOf: (place: Place) => HTMLElement | null;
@@ -37,7 +37,7 @@ export class Alternatives {
   private word: HTMLElement | null = null;
   private list: HTMLElement | null = null;
   private timer = 0;
-  /** Focus that comes back to a word does not ask for its alternatives again. */
+  /** When the focus returns to a word, its alternatives are not shown again. */
   private returning = false;
 
   constructor(private readonly host: AlternativesHost, private readonly box = byId('popover')) {
@@ -57,14 +57,14 @@ export class Alternatives {
     return !this.box.hidden;
   }
 
-  /** Shows the alternatives without taking the focus, after a moment. */
+  /** Shows the alternatives after a moment, without taking the focus. */
   peek(word: HTMLElement, delay: number): void {
     clearTimeout(this.timer);
     if (this.returning || this.box.contains(document.activeElement)) return;
     this.timer = window.setTimeout(() => this.show(word), delay);
   }
 
-  /** Shows them and goes into the list. */
+  /** Shows them and moves the focus into the list. */
   open(word: HTMLElement): void {
     clearTimeout(this.timer);
     if (!this.show(word)) return;
@@ -73,7 +73,7 @@ export class Alternatives {
 
   closeSoon(): void {
     clearTimeout(this.timer);
-    // Whether the focus is inside is known only when it has come to rest.
+    // Whether the focus is inside is known only after it has moved.
     this.timer = window.setTimeout(() => {
       if (!this.box.contains(document.activeElement)) this.close();
     }, 250);
@@ -111,7 +111,7 @@ export class Alternatives {
     const name = nameOf(place);
     const choices = choicesOf(place);
     const wording = this.host.wording?.() ?? PINNING;
-    this.box.setAttribute('aria-label', `What else “${name}” might have been`);
+    this.box.setAttribute('aria-label', `Alternatives for “${name}”`);
     const head = make('p', { class: 'asked-word' }, make('span', {}, name), make('span', { class: 'note' }, wording.figure(place)));
     const { list: label } = wording;
     const list = label === null ? make('ul') : make('ul', { role: 'listbox', tabindex: 0, 'aria-label': label });
@@ -119,7 +119,7 @@ export class Alternatives {
     this.list = label === null ? null : list;
     const foot = make('div', { class: 'foot' });
     const { unpin } = this.host;
-    if (place.pinned && unpin) foot.append(make('button', { type: 'button', class: 'quiet', click: () => this.unpin(place) }, 'Take the pin off'));
+    if (place.pinned && unpin) foot.append(make('button', { type: 'button', class: 'quiet', click: () => this.unpin(place) }, 'Remove the pin'));
     else foot.append(make('p', { class: 'note' }, wording.foot));
     this.box.replaceChildren(head, list, foot);
     const current = choices.findIndex((choice) => choice.id === place.id);
@@ -171,7 +171,7 @@ export class Alternatives {
     this.back(place);
   }
 
-  /** Back to the word, whose node may be another one now. */
+  /** Moves the focus back to the word, whose node may have been replaced. */
   private back(place: Place): void {
     const word = this.host.wordOf(place) ?? this.word;
     this.close();
@@ -193,7 +193,7 @@ export class Alternatives {
     event.stopPropagation();
   }
 
-  /** Below the word, or above where there is no room, always on the screen. */
+  /** Below the word, or above it if there is not enough space; always on the screen. */
   private put(word: HTMLElement): void {
     const at = word.getClientRects()[0] ?? word.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.box;
@@ -208,7 +208,7 @@ const labelOf = (choice: Alternative): string => (choice.empty ? '(ends here)' :
 const nameOf = (place: Place): string => (place.empty ? '(ends here)' : visible(place.text));
 const visible = (text: string): string => text.trimStart().replaceAll('\n', '↵') || (text.includes('\n') ? 'new line' : 'space');
 
-/** The alternatives, and the word itself where it is none of the likeliest. */
+/** The alternatives, and the word itself if it is not among them. */
 function choicesOf(place: Place): Alternative[] {
   const { alternatives, id } = place;
   if (id === null || alternatives.some((choice) => choice.id === id)) return alternatives;

@@ -1,9 +1,9 @@
-/** Says things to a screen reader. */
+/** Announces texts to screen readers. */
 import { byId } from './dom.ts';
 
 function say(id: string, text: string): void {
   const region = byId(id);
-  // The same words twice are no change, and would not be read: the region is emptied first.
+  // The same text twice is not a change and would not be read, so the region is emptied first.
   region.textContent = '';
   setTimeout(() => (region.textContent = text), 50);
 }

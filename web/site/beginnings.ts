@@ -1,4 +1,4 @@
-/** Beginnings of stories such as the model knows them; the first is in index.html too. */
+/** Beginnings of stories of the kind that the model knows. The first one is in index.html too. */
 export const BEGINNINGS: readonly string[] = [
   'Once upon a time there was a little fox who lived in a',
   'One day a girl named Mia found a',

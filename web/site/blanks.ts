@@ -1,4 +1,4 @@
-/** The notation of blanks, as far as the page needs it before the engine has read the text: to show blanks while one types. */
+/** Reads the notation of blanks, so that the page can show blanks while the user types, before the engine has read the text. */
 
 export interface Blank {
   least: number;
@@ -8,10 +8,10 @@ export interface Blank {
 /** Given text, unescaped, or a blank. */
 export type Piece = string | Blank;
 
-// Pairs of backslashes; then an escaped `[[`, or a run of brackets of which the last two open a blank.
+// Pairs of backslashes; then an escaped `[[`, or several brackets, the last two of which open a blank.
 const BLANK = /((?:\\\\)*)(?:(\\)\[\[|(\[*)\[\[(?:(\?|\d{1,4}(?:-\d{1,4})?)\]\])?)/g;
 
-/** The pieces of a text; what is no blank is shown as it is written (the engine says what is wrong with it). */
+/** The pieces of a text.  A wrong blank is shown as it is written; the engine reports the error. */
 export function pieces(text: string, free: Blank): Piece[] {
   const found: Piece[] = [];
   let given = '';
@@ -42,7 +42,7 @@ function read(inside: string, free: Blank): Blank | null {
 
 export const isBlank = (piece: Piece): piece is Blank => typeof piece !== 'string';
 
-/** Whether there is nothing to fill: no blank, and nothing the engine would read as a wrong one. */
+/** Whether there is nothing to fill: no blank, and nothing that the engine would report as a wrong blank. */
 export function nothingToFill(text: string): boolean {
   for (const [, , escaped] of text.matchAll(BLANK)) if (!escaped) return false;
   return true;

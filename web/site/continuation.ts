@@ -1,4 +1,4 @@
-/** A text that the model continues: what was given around it, and the words written so far. */
+/** A continuation: the given text around it, and the words written so far. */
 import type { GeneratedPiece, GenerateOptions, GenerateResult, Model } from 'palimpsest';
 import type { Place } from './fill.ts';
 
@@ -10,28 +10,28 @@ interface Word {
   text: string;
   /** Where it begins in the continuation. */
   start: number;
-  /** In the model's own law. */
+  /** By the model's own probabilities. */
   probability: number;
   alternatives: Alternative[];
-  /** A person chose it. */
+  /** The user chose this word. */
   chosen: boolean;
 }
 
-/** What stands around a continuation. */
+/** The text around a continuation. */
 export interface Around {
   before: string;
   after: string;
-  /** What the model is shown of `before`. */
+  /** The part of `before` that the model sees. */
   prompt: string;
 }
 
 export class Continuation {
   private readonly words: Word[];
-  /** Length of the text that has come out. */
+  /** Length of the text so far. */
   private length = 0;
   result: GenerateResult | null = null;
 
-  /** `words`: those it begins with. */
+  /** `words`: the first words of the continuation. */
   constructor(readonly around: Around, words: readonly Word[], readonly seed: number | bigint) {
     this.words = [...words];
     this.length = words.reduce((sum, word) => sum + word.text.length, 0);
@@ -45,12 +45,12 @@ export class Continuation {
     return this.words.map((word) => word.id);
   }
 
-  /** The same up to a word, to go on from there. */
+  /** A copy up to a word, to continue from there. */
   upTo(index: number, seed = this.seed): Continuation {
     return new Continuation(this.around, this.words.slice(0, index), seed);
   }
 
-  /** Another word in the place of one, and nothing behind it; an empty one ends the text there. */
+  /** A copy with a word replaced and nothing after it; an empty word ends the text there. */
   choosing(index: number, { id, text, probability, empty }: Alternative): Continuation {
     const was = this.words[index];
     const next = this.upTo(index);
@@ -60,7 +60,7 @@ export class Continuation {
     return next;
   }
 
-  /** Writes on, to `most` tokens more. */
+  /** Continues by up to `most` tokens. */
   async run(model: Model, options: GenerateOptions & { maxTokens: number }, advanced: () => void): Promise<void> {
     const { ids } = this;
     const job = model.generate(this.around.prompt, { ...options, maxTokens: ids.length + options.maxTokens, begin: ids, alternatives: 6 });
@@ -82,13 +82,13 @@ export class Continuation {
     else this.words[piece.index] = { id, text, start, probability: Math.exp(logprob ?? 0), alternatives: piece.alternatives.map(toAlternative), chosen: false };
   }
 
-  /** A space at the end of what is given is the one that the first word brings along. */
+  /** If the given text ends with a space, it is the space that the first word begins with. */
   private get held(): number {
     const { before, prompt } = this.around;
     return before.endsWith(' ') && !prompt.endsWith(' ') && this.words[0]?.text.startsWith(' ') ? 1 : 0;
   }
 
-  /** The words as they are shown: as far as they have come out. */
+  /** The words to show, as far as their text is known. */
   places(): Place[] {
     return this.words.map((word, i) => {
       const { id, probability, alternatives, chosen } = word;
@@ -110,7 +110,7 @@ function toAlternative({ id, text, probability }: { id: number; text: string; pr
   return { id, text, probability, empty: text === '' };
 }
 
-/** What the model is shown of the text before the cursor.  It writes the space before a word itself. */
+/** The part of the text before the cursor that the model sees.  The model writes the space before a word itself. */
 export async function promptOf(model: Model, before: string, wanted: number, window: boolean): Promise<string> {
   const text = before.replace(/ +$/, '');
   const { room } = model.info;

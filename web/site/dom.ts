@@ -1,6 +1,6 @@
-/** The few things the page asks of the DOM again and again. */
+/** Small helpers for the DOM. */
 
-/** The element with this id; page and code are one build, so that a missing one is a mistake of ours. */
+/** The element with this id.  Page and code are from one build, so a missing element is a bug. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no #${id}`);
@@ -9,7 +9,7 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 
 type Attributes = Record<string, string | number | boolean | ((event: Event) => void)>;
 
-/** A new element; functions are listeners, `true` is an empty attribute, `false` none. */
+/** Creates an element.  Functions become listeners, `true` an empty attribute, `false` no attribute. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -24,7 +24,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Text is written only where it differs, so that nothing is laid out or announced for nothing. */
+/** Writes text only if it differs, to avoid needless layout and announcements. */
 export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,8 +1,8 @@
-/** The model in use for one kind of work, and the one on its way. */
+/** The model in use for one kind of work, and the model that is loading. */
 import { load, supported, PalimpsestError, type LoadProgress, type Model, type ModelInfo, type Source } from 'palimpsest';
 import { isAbort } from './errors.ts';
 
-/** Something that can be loaded. */
+/** A model that can be loaded. */
 export interface Offer {
   name: string;
   source: Source;
@@ -15,20 +15,20 @@ export interface Loading {
   cancel: () => void;
 }
 
-/** Why a model cannot do what an engine is for, or null. */
+/** Why a model cannot do the work of an engine, or null. */
 export type Suits = (info: ModelInfo) => string | null;
 
 export const fills: Suits = ({ canInfill, causal, whyNot }) =>
-  canInfill ? null : (whyNot ?? (causal ? CAUSAL : 'It is a good model file, but the model was not made for filling blanks.'));
+  canInfill ? null : (whyNot ?? (causal ? CAUSAL : 'The file is good, but this model cannot fill blanks.'));
 export const continues: Suits = ({ canGenerate, whyNot }) => (canGenerate ? null : (whyNot ?? DIFFUSION));
 
 export const draws: Suits = ({ image, whyNot }) => (image ? null : (whyNot ?? TEXT));
 
-const TEXT = 'It is a good model file, but the model writes text: it draws no pictures.';
-const CAUSAL = 'It is a good model file, but the model only writes forward: it sees nothing of what comes after a gap.';
-const DIFFUSION = 'It is a good model file, but the model fills blanks: it was not made to write on from a text.';
+const TEXT = 'The file is good, but this model writes text and cannot draw pictures.';
+const CAUSAL = 'The file is good, but this model can only continue a text: it does not see what comes after a blank.';
+const DIFFUSION = 'The file is good, but this model fills blanks and cannot continue a text.';
 
-/** One for each view that works with a model. */
+/** There is one for each view that works with a model. */
 export interface Engines {
   text: Engine;
   continue: Engine;
@@ -36,17 +36,17 @@ export interface Engines {
 }
 
 export class Engine {
-  /** What this browser lacks, or null. */
+  /** What the browser lacks, or null. */
   readonly missing: string | null = supported().why;
   model: Model | null = null;
   /** Name of the model in use. */
   name = '';
   loading: Loading | null = null;
   failure: { offer: Offer; error: unknown } | null = null;
-  /** What was asked for last: what a retry loads. */
+  /** The last requested model, which a retry loads. */
   private last: Offer | null = null;
   private readonly listeners = new Set<() => void>();
-  /** Take the models that suit them and not this one. */
+  /** The other engines, which get the models that suit them but not this one. */
   others: Engine[] = [];
 
   constructor(private readonly suits: Suits) {}
@@ -60,7 +60,7 @@ export class Engine {
     for (const listener of [...this.listeners]) listener();
   }
 
-  /** Loads a model; the one in use stays until this one has been found good. */
+  /** Loads a model; the model in use stays until the new one is known to work. */
   async open(offer: Offer): Promise<void> {
     if (this.missing) return;
     this.loading?.cancel();
@@ -85,7 +85,7 @@ export class Engine {
     this.changed();
   }
 
-  /** In use here, or there, or refused. */
+  /** Uses the model here or in another engine, or refuses it. */
   private place(model: Model, offer: Offer): void {
     const why = this.suits(model.info);
     if (!why) return this.take(model, offer.name);
@@ -106,7 +106,7 @@ export class Engine {
     this.failure = null;
   }
 
-  /** Loads a model if nothing was ever asked for. */
+  /** Loads a model if none was requested before. */
   begin(offer: Offer): void {
     if (!this.last) void this.open(offer);
   }
@@ -115,7 +115,7 @@ export class Engine {
     if (this.last) void this.open(this.last);
   }
 
-  /** The model in use, or as soon as it is there; `newest`: not while another one is on its way. */
+  /** The model in use, as soon as there is one; `newest`: waits for a model that is loading. */
   ready(signal: AbortSignal, newest = false): Promise<Model> {
     if (this.model && !(newest && this.loading)) return Promise.resolve(this.model);
     if (!this.loading) this.retry();
@@ -136,6 +136,6 @@ export class Engine {
 }
 
 function fetchModel({ source, sha256 }: Offer, signal: AbortSignal, onProgress: (progress: LoadProgress) => void): Promise<Model> {
-  // Worker and engine lie beside index.html, not beside the bundled code.
+  // Worker and engine are beside index.html, not beside the bundled code.
   return load(source, { signal, onProgress, base: new URL('.', location.href), ...(sha256 && { sha256 }) });
 }

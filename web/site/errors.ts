@@ -1,4 +1,4 @@
-/** What went wrong, in words, beside what it speaks of. */
+/** Error messages, shown beside the part of the page that they are about. */
 import { PalimpsestError, type ErrorCode } from 'palimpsest';
 import { announceNow } from './announce.ts';
 import { make } from './dom.ts';
@@ -8,16 +8,16 @@ export type Remedy = 'retry' | 'reload' | null;
 const TITLES: Record<ErrorCode, [title: string, remedy: Remedy]> = {
   format: ['This is not a model that can be read.', null],
   unsupported: ['This model cannot be used here.', null],
-  text: ['Something in the text is not a blank.', null],
-  option: ['One of the options does not fit.', null],
+  text: ['A blank in the text is not written correctly.', null],
+  option: ['One of the options cannot be used.', null],
   context: ['The text is too long for this model.', null],
   memory: ['There is not enough memory.', 'retry'],
   network: ['The model could not be fetched.', 'retry'],
   integrity: ['The model file is damaged or not the one expected.', 'retry'],
   environment: ['The engine cannot run here.', null],
-  version: ['The page has been renewed since it was opened.', 'reload'],
+  version: ['There is a new version of this page.', 'reload'],
   crashed: ['The engine stopped unexpectedly; your text is untouched.', 'retry'],
-  disposed: ['The model was put away before it was done.', 'retry'],
+  disposed: ['The model was closed before it had finished.', 'retry'],
 };
 
 export interface Complaint {
@@ -28,7 +28,7 @@ export interface Complaint {
 
 const ADVICE = ' Under “Options”, “Show the model a part” fills longer texts.';
 
-/** `advice`: what helps where a text is too long. */
+/** `advice`: what the user can do if a text is too long. */
 export function explain(error: unknown, advice = ADVICE): Complaint {
   const detail = error instanceof Error ? sentence(error.message) : String(error);
   if (!(error instanceof PalimpsestError)) return { title: 'Something went wrong.', detail, remedy: 'retry' };
@@ -41,7 +41,7 @@ function sentence(text: string): string {
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
-/** Shows a complaint in its place and reads it out. */
+/** Shows an error in its place and announces it. */
 export function complain(place: HTMLElement, complaint: Complaint, actions: readonly HTMLElement[] = []): void {
   const words = make('p', {}, make('strong', {}, complaint.title), ` ${complaint.detail}`);
   place.replaceChildren(words, ...actions);
@@ -54,7 +54,7 @@ export function settle(place: HTMLElement): void {
   place.replaceChildren();
 }
 
-/** Buttons that may mend it. */
+/** Buttons that may solve the problem. */
 export function remedies(remedy: Remedy, retry: () => void): HTMLElement[] {
   if (remedy === 'retry') return [make('button', { type: 'button', class: 'second', click: retry }, 'Try again')];
   if (remedy === 'reload') return [make('button', { type: 'button', class: 'second', click: () => location.reload() }, 'Reload the page')];

@@ -1,4 +1,4 @@
-/** One of each kind of thing that the model does well, each tried with a dozen seeds; the first is in index.html too. */
+/** Examples of what the model does well, each tried with a dozen seeds. The first one is in index.html too. */
 export const EXAMPLES: readonly string[] = [
   'Once upon a time, in a [[1]] forest, there lived a [[1]] rabbit named Max. One day he met a little bird. "Can I play with you?" asked Max. "[[1]], you can," said the bird. They played together all [[1]]. From that day on, they [[4-8]].',
   // Beginnings and endings.
@@ -16,16 +16,16 @@ export const EXAMPLES: readonly string[] = [
   'In the garden there were big trees, red [[1]], green [[1]] and blue [[1]].',
   // Verse.
   'Twinkle, twinkle, little star,\nhow I wonder what you [[1]]!\nUp above the [[1]] so high,\nlike a diamond in the [[1]].',
-  // Two blanks where one word would do.
+  // Two blanks of one word each.
   'He was a very [[1]][[1]] boy, and everybody in the village liked him.',
-  // Lengths that the model chooses.
+  // The model chooses the lengths.
   'The king [[?]] and gave the boy a bag of gold.',
   'Once upon a time there was a [[?]] who lived in [[4]].',
   // A whole sentence.
   'Once upon a time, there was a little girl named Lily. [[8]] One day, Lily went to the park with her mom.',
 ];
 
-/** Any example but the one that stands in the box. */
+/** Any example except the one that is in the box. */
 export function another(than: string, examples = EXAMPLES): string {
   const others = examples.filter((example) => example !== than);
   return others[Math.floor(Math.random() * others.length)] ?? than;

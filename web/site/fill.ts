@@ -1,20 +1,20 @@
-/** A fill: the same blanks filled in one or more drafts, with every step remembered for the replay. */
+/** A fill: one or more drafts of the same blanks, with every step stored for the replay. */
 import { samplerProperties, type InfillOptions, type InfillResult, type Model, type Page, type PagePart, type PageToken, type Pin } from 'palimpsest';
 
-/** A place after some step: what has to be remembered of a sampler that takes words back. */
+/** A page after a step, stored for samplers that mask places again. */
 interface Trace {
   step: number;
   /** Text of each place, null while open. */
   texts: (string | null)[];
 }
 
-/** Steps remembered of a sampler that takes words back; beyond it every other one is forgotten. */
+/** Max. number of stored steps for samplers that mask places again; when there are more, every other one is dropped. */
 const MAX_TRACES = 512;
 
 export class Draft {
   page: Page | null = null;
   result: InfillResult | null = null;
-  /** Only for samplers that take words back; of all others a place's own step tells all. */
+  /** Only for samplers that mask places again; for all others the step of each place is enough. */
   private readonly traces: Trace[] | null;
   private stride = 1;
 
@@ -45,7 +45,7 @@ export class Draft {
   }
 }
 
-/** A word that a person chose, with what there was to choose from. */
+/** A word that the user chose, with its alternatives. */
 export interface Chosen extends Pin {
   text: string;
   empty: boolean;
@@ -60,7 +60,7 @@ export const placeKey = (place: { blank: number; index: number }): string => `${
 export interface Fill {
   /** The text with blanks. */
   text: string;
-  /** What was pinned when it began. */
+  /** The pins when the fill began. */
   pins: Pins;
   drafts: Draft[];
 }
@@ -70,7 +70,7 @@ export function newFill(text: string, pins: Pins, drafts: number, options: Infil
   return { text, pins, drafts: Array.from({ length: drafts }, (_, i) => new Draft(i, takesBack)) };
 }
 
-/** Runs all drafts at once; rejects with the first error, when all have ended. */
+/** Runs all drafts at once.  Rejects with the first error after all have ended. */
 export async function run(fill: Fill, model: Model, options: InfillOptions, advanced: () => void): Promise<void> {
   const pins = [...fill.pins.values()].map(({ blank, index, id }) => ({ blank, index, id }));
   const ends = await Promise.allSettled(
@@ -89,7 +89,7 @@ export async function run(fill: Fill, model: Model, options: InfillOptions, adva
   if (failed) throw failed.reason;
 }
 
-/** A place as it is shown: drawn by the model, chosen by a person, or open. */
+/** A place for display: drawn by the model, chosen by the user, or open. */
 export interface Place {
   token: number;
   blank: number;
@@ -103,7 +103,7 @@ export interface Place {
   alternatives: PageToken['alternatives'];
 }
 
-/** The places of a draft after a step, with the pins set on top. */
+/** The places of a draft after a step, with the pins applied. */
 export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Place[] {
   const ended = new Set<number>();
   return (draft.page?.tokens ?? []).map((token, i) => {
@@ -122,14 +122,14 @@ export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Pl
       id: pin?.id ?? token.id,
       alternatives: told?.alternatives ?? token.alternatives,
     };
-    // A blank ended by hand ends there, whatever was drawn behind.
+    // A blank that the user ended here ends here, whatever was drawn after it.
     if (ended.has(place.blank)) Object.assign(place, { text: '', open: false, empty: true });
     if (pin?.empty) ended.add(place.blank);
     return place;
   });
 }
 
-/** The text as it is shown; open places are blanks again. `given` makes given and filled text part of a page. */
+/** The shown text; open places are blanks again. `given` converts given and filled text for a page. */
 export function textOf(parts: readonly PagePart[], places: readonly Place[], given: (text: string) => string): string {
   let out = '';
   let words = '';
@@ -140,7 +140,7 @@ export function textOf(parts: readonly PagePart[], places: readonly Place[], giv
   };
   const flush = (before: boolean): void => {
     const text = given(words);
-    // Backslashes directly before a blank, or before one bracket in front of it, would be read as escaping it.
+    // Backslashes directly before a blank, or before one bracket before it, would escape it.
     out += before && given !== asItIs ? text.replace(/(\\+)(\[?)$/, '$1$1$2') : text;
     words = '';
   };

@@ -1,4 +1,4 @@
-/** A form of options that remembers itself and says beside each field what is wrong with it. */
+/** A form of options that is kept between visits and shows mistakes beside each field. */
 import { byId, make } from './dom.ts';
 import { recall, remember } from './storage.ts';
 
@@ -10,7 +10,7 @@ export interface Field<Key extends string> {
   least: number;
   most: number;
   step: number | 'any';
-  /** The least value itself is not allowed. */
+  /** The min. value itself is not allowed. */
   above?: true;
 }
 
@@ -19,13 +19,13 @@ type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 interface Places {
   form: string;
-  /** The disclosure around it. */
+  /** The <details> element around the form. */
   details: string;
-  /** Before the id of every field. */
+  /** Prefix of the id of every field. */
   prefix: string;
-  /** Under which it is remembered. */
+  /** Key in the storage. */
   memory: string;
-  /** Places of fields that stand outside of the form. */
+  /** Containers of fields that are outside the form. */
   outside?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export class Form<Key extends string, Flag extends string> {
   private readonly details: HTMLDetailsElement;
   private readonly inputs = new Map<string, Control>();
   private readonly problems = new Map<string, HTMLElement>();
-  /** Beyond what fields and switches say of themselves; false for each that is wrong. */
+  /** Checks beyond those of single fields; false for each field that is wrong. */
   checks: () => boolean[] = () => [];
   changed: () => void = () => {};
 
@@ -46,7 +46,7 @@ export class Form<Key extends string, Flag extends string> {
     this.form.addEventListener('submit', (event) => event.preventDefault());
   }
 
-  /** When all fields are in their places. */
+  /** Called when all fields have been made. */
   begin(): void {
     this.restore();
     for (const place of [this.form, ...(this.places.outside ?? []).map((id) => byId(id))])
@@ -97,7 +97,7 @@ export class Form<Key extends string, Flag extends string> {
     return make('button', { type: 'button', class: 'quiet wide', click: () => this.reset() }, 'Back to the defaults');
   }
 
-  // ---- remembering
+  // ---- storage
 
   input(key: string): HTMLInputElement {
     return this.inputs.get(key) as HTMLInputElement;
@@ -150,7 +150,7 @@ export class Form<Key extends string, Flag extends string> {
     return !problem;
   }
 
-  /** Marks every field that is wrong; true when none is. */
+  /** Marks every wrong field; true if there is none. */
   check(): boolean {
     for (const key of this.inputs.keys()) if (this.problems.has(key)) this.say(key, '');
     const good = [...this.checks(), ...this.fields.map((field) => !this.problemOf(field) || this.say(field.key, this.problemOf(field)))];
@@ -166,7 +166,7 @@ export class Form<Key extends string, Flag extends string> {
     return inside ? '' : `a number ${above ? `above ${least}, at most` : `from ${least} to`} ${most}`;
   }
 
-  /** True when nothing is wrong; otherwise the first wrong field has the focus. */
+  /** True if nothing is wrong; otherwise the first wrong field gets the focus. */
   ready(): boolean {
     if (this.check()) return true;
     const wrong = [...this.inputs.values()].find((input) => input.hasAttribute('aria-invalid'));
@@ -175,7 +175,7 @@ export class Form<Key extends string, Flag extends string> {
     return false;
   }
 
-  /** Shows a field, for a mistake in it that only the engine found. */
+  /** Shows a field with a mistake that only the engine found. */
   show(key: string): HTMLInputElement {
     this.details.open = true;
     return this.input(key);
@@ -191,7 +191,7 @@ export class Form<Key extends string, Flag extends string> {
     return Object.fromEntries(this.switches.map(([key]) => [key, this.input(key).checked])) as Record<Flag, boolean>;
   }
 
-  /** undefined: to be drawn; null: not a seed. */
+  /** undefined: chosen at random; null: not a seed. */
   seedValue(): bigint | undefined | null {
     const text = this.input('seed').value.trim();
     if (!text) return undefined;
@@ -200,7 +200,7 @@ export class Form<Key extends string, Flag extends string> {
     return seed <= MAX_SEED ? seed : null;
   }
 
-  /** As if it had been typed. */
+  /** Sets a value as if it had been typed. */
   fill(key: string, value: string): void {
     this.input(key).value = value;
     this.check();

@@ -1,4 +1,4 @@
-/** Numbers as a reader likes them. */
+/** Numbers in a readable form. */
 
 export function megabytes(bytes: number): string {
   const mb = bytes / 1e6;

@@ -1,23 +1,23 @@
-/** A glance at a GGUF file that somebody offers, to say what it would need before anything is loaded.
+/** Reads the beginning of a GGUF file that the user offers, to say what the model needs before anything is loaded.
  *
- *  Only the numbers and strings that stand before the first list of the file are read; whether the file is any good,
- *  the engine finds out.  https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+ *  Only the numbers and strings before the first array of the file are read.  The engine checks the file when it is loaded.
+ *  https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 
 const HEAD_BYTES = 64 << 10;
 const SIZES: Record<number, number> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
 const STRING = 8;
-/** Beside the weights: the engine itself and its work space. */
+/** Memory besides the weights: the engine and its scratch memory. */
 const WORKING_BYTES = 32e6;
-/** Tokens that the library makes room for at most, unless told otherwise; keys and values are floats. */
+/** Default max. capacity of the library in tokens; keys and values are floats. */
 const ROOM = 4096;
-/** What 32-bit addresses reach. */
+/** The 32-bit address space. */
 export const MAX_BYTES = 2 ** 32;
 
 export interface Glance {
   isGguf: boolean;
-  /** '' where it is not told early in the file. */
+  /** '' if it is not near the beginning of the file. */
   architecture: string;
-  /** Bytes of memory it needs, about. */
+  /** Approximate memory in bytes. */
   bytes: number;
 }
 
@@ -34,7 +34,7 @@ export async function glance(file: File): Promise<Glance> {
   }
 }
 
-/** Keys and values of a causal network; nothing where the file does not say enough. */
+/** Bytes of keys and values of a causal network; 0 if the file does not say enough. */
 function remembered(values: Map<string, string | number>, architecture: string): number {
   const number = (key: string): number => Number(values.get(`${architecture}.${key}`) ?? NaN);
   const heads = number('attention.head_count');
@@ -68,7 +68,7 @@ function readValues(view: DataView): Map<string, string | number> {
       }
     }
   } catch {
-    // the end of what was looked at
+    // the end of the bytes that were read
   }
   return values;
 }
@@ -77,5 +77,5 @@ function readNumber(view: DataView, at: number, type: number): number {
   if (type === 4) return view.getUint32(at, true);
   if (type === 5) return view.getInt32(at, true);
   if (type === 10 || type === 11) return Number(view.getBigUint64(at, true));
-  return NaN; // none that is asked for
+  return NaN; // a type that is not needed
 }

@@ -1,4 +1,4 @@
-/** Undo and redo of what buttons do. What was typed in between is kept as a state of its own, so that nothing is lost. */
+/** Undo and redo for the buttons. Text that was typed in between becomes a state too, so that nothing is lost. */
 
 const MOST = 100;
 
@@ -6,7 +6,7 @@ export class History<State> {
   private past: State[] = [];
   private future: State[] = [];
 
-  /** Remembers the state that a button is about to change. */
+  /** Saves the state before a button changes it. */
   before(state: State): void {
     this.past.push(state);
     if (this.past.length > MOST) this.past.shift();

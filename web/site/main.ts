@@ -10,14 +10,14 @@
  *    data-part="comparing"        the samplers to compare    data-part="pad"          where a part is marked
  *    data-part="page"             the page, given text and words; words have role button and data-token
  *    data-part="progress"         the model's state in Text; data-part="model-progress" in Models
- *    data-part="text-error"       a complaint or hint about the text, beside it
- *    data-part="error"            any other failure of a fill
+ *    data-part="text-error"       an error or hint about the text, beside it
+ *    data-part="error"            any other error of a fill
  *    data-part="legend"           what the tints mean    data-part="statistics"      time, evaluations, seed, ...
  *    data-part="pins"             what pins allow        data-part="replay"          the slider
  *    data-part="drafts"           the drafts             data-part="alternatives"    the popover of a word
  *    data-part="loaded" "shipped" "pending" "storage" "kept" "model-error" "kept-error"   parts of Models
  *    data-part="drop"             shown while a file is dragged over the page
- *    data-part="polite" "assertive"   what is read out
+ *    data-part="polite" "assertive"   texts for screen readers
  */
 import { continues, draws, Engine, fills } from './engine.ts';
 import { lastSet } from './pictures/sets.ts';
@@ -31,15 +31,15 @@ const engines = { text: new Engine(fills), continue: new Engine(continues), pict
 const all = Object.values(engines);
 for (const engine of all) engine.others = all.filter((other) => other !== engine);
 
-/** The model of a view is loaded when the view is first seen; that of Text also for Models, which speaks of it.  Pictures
- *  has several and loads the one that was chosen. */
+/** The model of a view is loaded when the view is first shown; that of Text also for Models, which describes it.  Pictures
+ *  has several models and loads the chosen one. */
 function loadFor(view: View): void {
   const wanted = view === 'models' ? 'text' : view;
   const shipped = wanted === 'pictures' ? lastSet() : __MODELS__.find((model) => model.view === wanted);
   if (shipped) engines[wanted].begin(offerOf(shipped));
 }
 
-/** The view that is seen is built at once, so that it is there as early as can be; the others when that has been drawn. */
+/** The shown view is built at once, so that it appears as early as possible; the others are built after it has been drawn. */
 const build: Record<View, () => void> = {
   text: () => new TextView(engines.text),
   continue: () => new ContinueView(engines.continue),

@@ -4,15 +4,15 @@ import { INFILL_RANGES as RANGES } from '../src/options.ts';
 import { byId, make } from './dom.ts';
 import { Form, type Field, type Switch } from './form.ts';
 
-/** In the order of the menu; those without a line here come last. */
+/** Texts of the samplers, in the order of the menu; samplers without a line here come last. */
 const ABOUT: Partial<Record<Sampler, string>> = {
   margin: 'writes first where the first choice is furthest ahead of the second',
-  'first-hitting': 'writes at random places: the exact law of the model, the reference',
-  entropy: 'writes first where the model hesitates least',
-  confidence: 'writes first where one word is likeliest',
-  ancestral: 'goes through a number of time steps; close to the law when they are many',
-  parallel: 'writes several sure words at once: fewer evaluations, an approximation',
-  remask: 'may take back what it wrote and write it again',
+  'first-hitting': 'writes at random places: exactly the distribution of the model, the reference',
+  entropy: 'writes first where the model is least uncertain (lowest entropy)',
+  confidence: 'writes first where one word is most probable',
+  ancestral: 'goes through a number of time steps; nearly exact if there are many',
+  parallel: 'writes several words at once where the model is confident: fewer evaluations, approximate',
+  remask: 'can remove words that it wrote and write them again',
 };
 const MENU = [...new Set([...(Object.keys(ABOUT) as Sampler[]), ...samplers])];
 const TIMED = samplers.filter((name) => samplerProperties[name].takes.includes('steps'));
@@ -22,25 +22,25 @@ type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPena
 
 const FIELDS: readonly Field<Key>[] = [
   { key: 'drafts', label: 'Drafts', hint: 'filled side by side', initial: 1, least: 1, most: 4, step: 1 },
-  { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.6, ...RANGES.temperature, step: 'any' },
-  { key: 'topK', label: 'Top-k', hint: 'likeliest words only; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
-  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 1, ...RANGES.topP, step: 'any' },
-  { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
+  { key: 'temperature', label: 'Temperature', hint: '0 always takes the most probable word, 1 uses the model’s own distribution', initial: 0.6, ...RANGES.temperature, step: 'any' },
+  { key: 'topK', label: 'Top-k', hint: 'only this many of the most probable words; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
+  { key: 'topP', label: 'Top-p', hint: 'only the most probable words, up to this sum of probability; 1 is off', initial: 1, ...RANGES.topP, step: 'any' },
+  { key: 'minP', label: 'Min-p', hint: 'min. probability, relative to the most probable word; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
   { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, ...RANGES.repetitionPenalty, step: 'any' },
-  { key: 'steps', label: 'Time steps', hint: `of ${TIMED.join(' and ')}`, initial: 64, ...RANGES.steps, step: 1 },
+  { key: 'steps', label: 'Time steps', hint: `for ${TIMED.join(' and ')}`, initial: 64, ...RANGES.steps, step: 1 },
   { key: 'freeMin', label: 'Length of [[?]], from', hint: 'tokens', initial: 1, least: 1, most: 512, step: 1 },
   { key: 'freeMax', label: 'to', hint: 'tokens', initial: 16, least: 1, most: 512, step: 1 },
 ];
 
 const SWITCHES = [
-  ['borders', 'Border rules', 'words begin and end where the given text lets them', true],
-  ['document', 'A whole document', 'the text begins and ends with the page', false],
-  ['window', 'Show the model a part', 'where the text is longer than its context', false],
+  ['borders', 'Border rules', 'words begin and end where the given text allows it', true],
+  ['document', 'A whole document', 'the page is a whole text, with its beginning and end', false],
+  ['window', 'Show the model a part', 'if the text is longer than the model’s context', false],
 ] as const satisfies readonly Switch<string>[];
 type Flag = (typeof SWITCHES)[number][0];
 
 const NOTE =
-  'Border rules, temperatures other than 1, and whatever keeps words out (top-k, top-p, min-p, the penalty) leave the model’s exact law on purpose. First-hitting at temperature 1 without border rules is the exact law.';
+  'Border rules, temperatures other than 1, and options that exclude words (top-k, top-p, min-p, the penalty) change the model’s distribution on purpose. First-hitting at temperature 1 without border rules draws exactly from it.';
 
 export class Options {
   private readonly about = make('p', { class: 'hint' });
@@ -73,7 +73,7 @@ export class Options {
     return form.value('freeMin') > form.value('freeMax') ? [form.say('freeMax', 'must not be less than the first')] : [];
   }
 
-  /** The options as the library takes them, or null (and the first wrong field has the focus). */
+  /** The options for the library; null if a field is wrong (the first wrong field then gets the focus). */
   read(): InfillOptions | null {
     const { form } = this;
     if (!form.ready()) return null;
@@ -92,7 +92,7 @@ export class Options {
     return this.form.value('drafts');
   }
 
-  /** What [[?]] stands for, as far as the fields make sense. */
+  /** The range of lengths of [[?]], if the fields are valid. */
   get free(): { least: number; most: number } {
     const [least, most] = [this.form.value('freeMin'), this.form.value('freeMax')];
     return least >= 1 && most >= least ? { least, most: Math.min(most, 512) } : { least: 1, most: 16 };

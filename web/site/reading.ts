@@ -1,4 +1,4 @@
-/** Shows a page: given text in ink, filled words in the second ink, open places as scraped marks.
+/** Shows a page: given text in the first ink colour, filled words in the second, open places as scraped marks.
  *
  *  Each place has its own node for as long as the page stays the same page, and only places that
  *  changed are written, so that a step of a fill costs the browser next to nothing. */
@@ -7,11 +7,11 @@ import { make } from './dom.ts';
 import { spokenPercent } from './format.ts';
 import type { Place } from './fill.ts';
 
-/** Least probability of `likely` and so on; below the first it is a guess. */
+/** Min. probabilities of `doubtful`, `likely` and `sure`; below the first a word is a guess. */
 const STEPS = [0.2, 0.45, 0.75];
 export const sureness = (probability: number): number => STEPS.filter((least) => probability >= least).length;
 
-/** How a word looks, and what is said of it. */
+/** The style and the label of a word. */
 export interface Look {
   tint: (place: Place) => string;
   said: (place: Place) => string;
@@ -28,12 +28,12 @@ interface Node {
   shown: string;
 }
 
-/** `cursor`: where the text goes on; `after`: given text behind it, which the model does not see. */
+/** `cursor`: where the text continues; `after`: given text after it, which the model does not see. */
 export type Part = PagePart & { kind?: 'cursor' | 'after' };
 
 export interface Shape {
   parts: readonly Part[];
-  /** Places beyond the least length of their blank, which may stay empty. */
+  /** Places after the min. length of their blank, which may stay empty. */
   spare: (token: number) => boolean;
 }
 
@@ -50,7 +50,7 @@ export class Reading {
     if (this.active) this.keepOneStop();
   }
 
-  /** Makes nodes from the first part on that is another one; those before stay. */
+  /** Makes new nodes from the first part that differs; the nodes before it stay. */
   private build(shape: Shape, count: number): void {
     const signature = shape.parts.map((part) => part.token ?? `${part.kind ?? ''}=${part.text}`);
     let same = 0;
@@ -84,7 +84,7 @@ export class Reading {
     const word = place.text.replace(/^ +/, '');
     const space = place.text.slice(0, place.text.length - word.length);
     outer.classList.toggle('open', place.open);
-    // The space before a word is no part of what is underlined, focused and chosen.
+    // The space before a word is not underlined, focused or chosen.
     outer.replaceChildren(space, ink);
     ink.textContent = place.empty && place.pinned ? '¶' : word;
     const live = !place.open && (word !== '' || (place.empty && place.pinned));
@@ -113,7 +113,7 @@ export class Reading {
     return this.nodes[token]?.ink ?? null;
   }
 
-  /** One word is in the tab order, whatever else came and went. */
+  /** Makes sure that one word is in the tab order. */
   private keepOneStop(): void {
     const words = this.words();
     if (!words.some((word) => word.tabIndex === 0) && words[0]) words[0].tabIndex = 0;
@@ -125,7 +125,7 @@ export class Reading {
     word.focus();
   }
 
-  /** The word after `word` in a direction; lines are left to up and down. */
+  /** The next word in a direction, also across lines. */
   neighbour(word: HTMLElement, key: string): HTMLElement | null {
     const words = this.words();
     const at = words.indexOf(word);
@@ -138,7 +138,7 @@ export class Reading {
   }
 }
 
-/** The word on the next line in a direction that lies nearest. */
+/** The nearest word on the next line in a direction. */
 function nearest(word: HTMLElement, words: readonly HTMLElement[], direction: number): HTMLElement | null {
   const from = word.getBoundingClientRect();
   let best: HTMLElement | null = null;

@@ -1,11 +1,11 @@
-/** The slider that shows a page, or pictures, as they were after each step. */
+/** The slider that shows a page or pictures after each step. */
 import { byId, setText } from './dom.ts';
 
 const WHOLE = 3000;
 const SHORTEST = 40;
 const LONGEST = 400;
 
-/** The slider's words for a place. */
+/** The label of a position of the slider. */
 type Naming = (step: number, last: number) => string;
 const STEPS: Naming = (step, last) => `step ${step} of ${last}`;
 
@@ -15,7 +15,7 @@ export class Replay {
   private readonly now: HTMLElement;
   private timer = 0;
 
-  /** `prefix`: before the ids of the slider's parts. */
+  /** `prefix`: prefix of the ids of the slider's parts. */
   constructor(private readonly moved: () => void, prefix = '', private readonly naming = STEPS) {
     this.slider = byId<HTMLInputElement>(`${prefix}step`);
     this.button = byId<HTMLButtonElement>(`${prefix}play`);
@@ -36,7 +36,7 @@ export class Replay {
     return Number(this.slider.max);
   }
 
-  /** As many steps as there are now; a slider that stood at the end stays there. */
+  /** Sets the number of steps; a slider at the end stays at the end. */
   extend(last: number): void {
     const atEnd = this.step >= this.last;
     this.slider.max = String(last);
@@ -44,7 +44,7 @@ export class Replay {
     this.tell();
   }
 
-  /** For another page: at its end. */
+  /** Moves the slider to the end of another page. */
   restart(last: number): void {
     this.pause();
     this.slider.max = String(last);

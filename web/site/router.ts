@@ -1,11 +1,11 @@
-/** The views, chosen by the part of the address behind #. */
+/** The views, chosen by the part of the address after #. */
 import { byId, setText } from './dom.ts';
 
-const FILLING = 'Leave gaps anywhere in a text: a small language model writes them in, here in your browser, and nothing you type leaves it.';
-const WRITING = 'Begin a text: a small language model goes on with it, here in your browser, and nothing you type leaves it.';
-const DRAWING = 'Small networks draw pictures out of noise, here in your browser: by every sampler of score-based diffusion, side by side.';
+const FILLING = 'Leave blanks anywhere in a text: a small language model fills them, here in your browser, and nothing you type leaves it.';
+const WRITING = 'Begin a text: a small language model continues it, here in your browser, and nothing you type leaves it.';
+const DRAWING = 'Small networks draw pictures from noise, here in your browser: with every sampler of score-based diffusion, side by side.';
 
-/** Title and subtitle of each. */
+/** Title and subtitle of each view. */
 const VIEWS = {
   text: ['Palimpsest', FILLING],
   continue: ['Continue – Palimpsest', WRITING],

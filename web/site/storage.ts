@@ -1,4 +1,4 @@
-/** What the page remembers between visits; where storage is denied it forgets, and all else works. */
+/** Settings that the page keeps between visits.  If storage is denied, nothing is kept, and everything else works. */
 
 const PREFIX = 'palimpsest.';
 
@@ -15,6 +15,6 @@ export function remember(key: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value));
   } catch {
-    // denied or full: the page works without
+    // denied or full: the page works without storage
   }
 }

@@ -1,15 +1,15 @@
-/** How surprising each word of a text is: tints, and the figures behind them. */
+/** How surprising each word of a text is: tints and numbers. */
 import type { Surprise } from 'palimpsest';
 import type { Place } from './fill.ts';
 import { counted, percent } from './format.ts';
 import type { Wording } from './alternatives.ts';
 import type { Look } from './reading.ts';
 
-/** Least bits of each tint but the first. */
+/** Min. bits of each tint, except the first. */
 export const BITS = [1, 3, 6, 10];
 
 const bitsOf = ({ probability }: Place): number => -Math.log2(probability);
-const figure = (place: Place): string => (Number.isNaN(place.probability) ? 'nothing stands before it' : `${bitsOf(place).toFixed(2)} bits`);
+const figure = (place: Place): string => (Number.isNaN(place.probability) ? 'there is nothing before it' : `${bitsOf(place).toFixed(2)} bits`);
 
 export const SURPRISE: Look = {
   tint: (place) => `bits-${BITS.filter((least) => bitsOf(place) >= least).length}`,

@@ -1,9 +1,9 @@
-/** The service worker: keeps the page's own files, so that it opens offline, and isolates it where the host does not.
+/** The service worker: keeps the page's own files, so that it opens offline, and adds cross-origin isolation if the host does not.
  *
- *  Page, worker and engine of one build are kept together in that build's cache (Workbox's precache), and a new
- *  version takes over only when no page of the old one is open: nobody sees two versions mixed.  A page that is being
- *  opened at that very moment may still be of the old version, so that one's files stay until the version after.
- *  Models are the library's to keep and pass through untouched. */
+ *  Page, worker and engine of one build are kept together in that build's cache (Workbox's precache).  A new version takes
+ *  over only when no page of the old version is open, so versions are never mixed.  A page that is opened at that moment
+ *  may still be of the old version, so the files of the old version stay until the next one.  Models are kept by the
+ *  library; their requests pass through unchanged. */
 import { PrecacheController, PrecacheRoute, type PrecacheEntry } from 'workbox-precaching';
 import { registerRoute } from 'workbox-routing';
 import { hasRelaxed } from '../src/relaxed.ts';
@@ -14,7 +14,7 @@ declare const __RELAXED__: boolean;
 
 const PREFIX = 'palimpsest-build-';
 
-/** Cross-origin isolation, which threads will need; everything here is of one origin, so nothing is shut out. */
+/** Headers for cross-origin isolation, which threads will need.  All files are of one origin, so nothing is blocked. */
 function isolated(response: Response): Response {
   if (response.type === 'opaque' || response.status === 0) return response;
   const headers = new Headers(response.headers);
@@ -24,7 +24,7 @@ function isolated(response: Response): Response {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-/** A file of the version before, by its name (which holds a hash) or by the build its address names. */
+/** A file of the previous version, found by its name (which contains a hash) or by the build id in its URL. */
 async function earlier(request: Request): Promise<Response> {
   const build = new URL(request.url).searchParams.get('v');
   const names = build ? [PREFIX + build] : (await caches.keys()).filter((name) => name.startsWith(PREFIX));
@@ -35,7 +35,7 @@ async function earlier(request: Request): Promise<Response> {
   return fetch(request);
 }
 
-/** The order of caches is that of their making. */
+/** Caches are listed in the order of their creation. */
 async function forgetOldBuilds(): Promise<void> {
   const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX));
   await Promise.all(names.slice(0, -2).map((name) => caches.delete(name)));
@@ -45,8 +45,8 @@ const precache = new PrecacheController({
   cacheName: PREFIX + __BUILD__,
   plugins: [{ handlerWillRespond: async ({ response }) => isolated(response) }],
 });
-/** Of each engine's two builds the one that this browser runs is kept.  The other is kept once it was asked for: when the
- *  first did not pass its self-check. */
+/** Of the two builds of each engine, the one that this browser supports is kept.  The other one is kept when it is requested,
+ *  which happens if the first did not pass its self-check. */
 const unused =
   __RELAXED__ && hasRelaxed()
     ? ['palimpsest.wasm', 'palimpsest-pictures.wasm']
@@ -72,6 +72,6 @@ self.addEventListener('install', (event) => {
 });
 self.addEventListener('activate', (event) => {
   event.waitUntil(forgetOldBuilds());
-  // The page of the first visit is this worker's too, so that its next load is isolated and works offline.
+  // The worker also controls the page of the first visit, so that its next load is isolated and works offline.
   event.waitUntil(self.clients.claim());
 });

@@ -1,17 +1,17 @@
-/** Changes the text box by way of the browser's own editing, so that its own undo goes on working. */
+/** Changes the text box by the browser's own editing commands, so that its undo still works. */
 
 import { make } from './dom.ts';
 
-/** Puts text over the selection. */
+/** Replaces the selection by text. */
 export function insert(box: HTMLTextAreaElement, text: string): void {
   box.focus();
-  // execCommand is old, but nothing else enters the browser's undo list.
+  // execCommand is deprecated, but nothing else enters the browser's undo list.
   if (document.execCommand('insertText', false, text)) return;
   box.setRangeText(text, box.selectionStart, box.selectionEnd, 'end');
   box.dispatchEvent(new Event('input', { bubbles: true }));
 }
 
-/** Replaces all of the text and gives the focus back. */
+/** Replaces the whole text and returns the focus. */
 export function replaceAll(box: HTMLTextAreaElement, text: string): void {
   if (box.value === text) return;
   const focused = document.activeElement;
@@ -22,7 +22,7 @@ export function replaceAll(box: HTMLTextAreaElement, text: string): void {
   if (focused instanceof HTMLElement && focused !== box) focused.focus({ preventScroll: true });
 }
 
-/** Copies text; false where the browser does not allow it. */
+/** Copies text; false if the browser does not allow it. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -32,7 +32,7 @@ export async function copyText(text: string): Promise<boolean> {
   }
 }
 
-/** Over plain http there is no clipboard but this way. */
+/** The only way to the clipboard over plain http. */
 function copyByHand(text: string): boolean {
   const focused = document.activeElement;
   const box = make('textarea', { class: 'unseen' });
@@ -45,9 +45,9 @@ function copyByHand(text: string): boolean {
   return copied;
 }
 
-/** Puts the cursor at a place and shows it. */
+/** Puts the cursor at a position and scrolls to it. */
 export function pointAt(box: HTMLTextAreaElement, offset: number): void {
-  // Chromium scrolls to the cursor when a box gets the focus, not when its selection is set.
+  // Chromium scrolls to the cursor when a box gets the focus, but not when its selection is set.
   box.blur();
   box.setSelectionRange(offset, offset);
   box.focus();

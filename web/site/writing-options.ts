@@ -10,30 +10,30 @@ type Key =
 
 const FIELDS: readonly Field<Key>[] = [
   { key: 'maxTokens', label: 'Length', hint: 'tokens (words or pieces of words) at a time', initial: 80, least: 1, most: 4096, step: 1 },
-  { key: 'temperature', label: 'Temperature', hint: '0 takes the likeliest, 1 is the model’s own', initial: 0.7, ...RANGES.temperature, step: 'any' },
-  { key: 'topP', label: 'Top-p', hint: 'likeliest share only; 1 is off, 0 the likeliest word', initial: 0.95, ...RANGES.topP, step: 'any' },
-  { key: 'topK', label: 'Top-k', hint: 'likeliest words only; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
-  { key: 'minP', label: 'Min-p', hint: 'share of the likeliest a word must have; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
-  { key: 'typicalP', label: 'Typical-p', hint: 'words about as surprising as usual; 1 is off', initial: 1, ...RANGES.typicalP, step: 'any' },
+  { key: 'temperature', label: 'Temperature', hint: '0 always takes the most probable word, 1 uses the model’s own distribution', initial: 0.7, ...RANGES.temperature, step: 'any' },
+  { key: 'topP', label: 'Top-p', hint: 'only the most probable words, up to this sum of probability; 1 is off', initial: 0.95, ...RANGES.topP, step: 'any' },
+  { key: 'topK', label: 'Top-k', hint: 'only this many of the most probable words; 0 is off', initial: 0, least: 0, most: 1e6, step: 1 },
+  { key: 'minP', label: 'Min-p', hint: 'min. probability, relative to the most probable word; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
+  { key: 'typicalP', label: 'Typical-p', hint: 'locally typical sampling: words about as surprising as expected; 1 is off', initial: 1, ...RANGES.typicalP, step: 'any' },
   { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, ...RANGES.repetitionPenalty, step: 'any' },
-  { key: 'frequencyPenalty', label: 'Frequency penalty', hint: 'for each time a word was used; 0 is off', initial: 0, ...RANGES.frequencyPenalty, step: 'any' },
-  { key: 'presencePenalty', label: 'Presence penalty', hint: 'once a word was used; 0 is off', initial: 0, ...RANGES.presencePenalty, step: 'any' },
-  { key: 'mirostatTau', label: 'Surprise aimed at', hint: 'of Mirostat, bits a token', initial: 5, ...RANGES.mirostatTau, step: 'any' },
-  { key: 'mirostatEta', label: 'How fast', hint: 'of Mirostat', initial: 0.1, ...RANGES.mirostatEta, step: 'any' },
+  { key: 'frequencyPenalty', label: 'Frequency penalty', hint: 'applied for each time a word was used; 0 is off', initial: 0, ...RANGES.frequencyPenalty, step: 'any' },
+  { key: 'presencePenalty', label: 'Presence penalty', hint: 'applied once if a word was used; 0 is off', initial: 0, ...RANGES.presencePenalty, step: 'any' },
+  { key: 'mirostatTau', label: 'Target surprise', hint: 'for Mirostat, in bits per token', initial: 5, ...RANGES.mirostatTau, step: 'any' },
+  { key: 'mirostatEta', label: 'Learning rate', hint: 'for Mirostat', initial: 0.1, ...RANGES.mirostatEta, step: 'any' },
 ];
 
 const SWITCHES = [
-  ['mirostat', 'Mirostat', 'keeps the surprise even, in place of what keeps words out', false],
-  ['window', 'Show the model the end', 'where the text is longer than its context', true],
-  ['shift', 'Let the beginning go', 'when the context is full, instead of stopping there', false],
-  ['ignoreEos', 'Never end by itself', 'tokens that end a text are not drawn', false],
+  ['mirostat', 'Mirostat', 'keeps the surprise constant; replaces the options that exclude words', false],
+  ['window', 'Show the model the end', 'if the text is longer than the model’s context', true],
+  ['shift', 'Forget the beginning', 'when the context is full, instead of stopping there', false],
+  ['ignoreEos', 'Ignore the end of text', 'tokens that end a text are never chosen', false],
 ] as const satisfies readonly Switch<string>[];
 type Flag = (typeof SWITCHES)[number][0];
 
 const TRUNCATIONS: readonly Key[] = ['topP', 'topK', 'minP', 'typicalP'];
 
 export interface WritingOptions {
-  /** As the library takes them; maxTokens is that of one go. */
+  /** The options for the library; maxTokens is the number per call. */
   generate: GenerateOptions & { maxTokens: number };
   window: boolean;
 }
@@ -54,12 +54,12 @@ export class WritingForm {
 
   private stop(): HTMLElement {
     const input = make('textarea', { rows: 2, spellcheck: 'false', class: 'short' });
-    return this.form.row('stop', 'Stop at', make('span', { class: 'hint' }, 'texts at which it ends, one a line'), input, true);
+    return this.form.row('stop', 'Stop at', make('span', { class: 'hint' }, 'stop at one of these texts, one per line'), input, true);
   }
 
   private grammar(): HTMLElement {
     const input = make('textarea', { rows: 3, spellcheck: 'false', class: 'short', placeholder: 'root ::= …' });
-    return this.form.row('grammar', 'Grammar', make('span', { class: 'hint' }, 'rules in GBNF that the continuation follows'), input, true);
+    return this.form.row('grammar', 'Grammar', make('span', { class: 'hint' }, 'rules in GBNF that the continuation must match'), input, true);
   }
 
   private check(): boolean[] {
@@ -69,7 +69,7 @@ export class WritingForm {
     return [];
   }
 
-  /** The options, or null (and the first wrong field has the focus). */
+  /** The options; null if a field is wrong (the first wrong field then gets the focus). */
   read(): WritingOptions | null {
     const { form } = this;
     if (!form.ready()) return null;
@@ -88,13 +88,13 @@ export class WritingForm {
     this.form.useSeed(seed);
   }
 
-  /** From now on the older half of a full context is dropped. */
+  /** Switches `shift` on: the older half of a full context is dropped. */
   letGo(): void {
     this.form.input('shift').checked = true;
     this.form.save();
   }
 
-  /** A mistake in the grammar, shown where it is; gives the line. */
+  /** Selects a mistake in the grammar, and returns its line. */
   refuseGrammar(problem: string, offset: number): number {
     const box = this.form.show('grammar') as unknown as HTMLTextAreaElement;
     this.form.say('grammar', problem);

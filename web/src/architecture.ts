@@ -1,5 +1,5 @@
-/** What kind of network a file holds, from its first bytes: before there is an engine, because it decides which one is
- *  fetched.  All else about a file is the engine's to read and to check. */
+/** Reads the architecture of a model from the first bytes of its file, because it decides which engine is fetched.  The
+ *  engine reads and checks everything else. */
 
 const MAGIC = 0x46554747; // GGUF
 const KEY = 'general.architecture';
@@ -7,10 +7,10 @@ const STRING = 8;
 const ARRAY = 9;
 /** Bytes of a value, by its type. */
 const SIZES: Record<number, number> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
-/** So much is read for it: more than vocabularies, of which some stand before it, take. */
+/** Max. number of bytes that are read to find the key; more than a vocabulary takes, which can come before it. */
 const MOST = 64 << 20;
 
-/** `general.architecture`; null where there is none, undefined where it lies behind these bytes. */
+/** `general.architecture`; null if the file has none, undefined if it is not within these bytes. */
 export function architectureIn(head: Uint8Array): string | null | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   let at = 0;
@@ -38,21 +38,21 @@ export function architectureIn(head: Uint8Array): string | null | undefined {
         if (of !== STRING) at += count * size(of);
         else for (let i = 0; i < count; i++) string();
       }
-      if (Number.isNaN(at)) return null; // a type that is none
+      if (Number.isNaN(at)) return null; // not a valid type
     }
     return null;
   } catch {
-    return undefined; // beyond the end
+    return undefined; // the bytes end here
   }
 }
 
-/** Reads pieces, which are kept in `held`, until the architecture is known. */
+/** Reads pieces, and adds them to `held`, until the architecture is known. */
 export async function findArchitecture(pieces: AsyncIterator<Uint8Array<ArrayBuffer>>, held: Uint8Array<ArrayBuffer>[]): Promise<string | null> {
   let known = 0;
   for (let looked = 0; known < MOST; ) {
     const { done, value } = await pieces.next();
     if (!done) known += held[held.push(value) - 1]!.length;
-    if (!done && known < 2 * looked) continue; // few looks, however small the pieces
+    if (!done && known < 2 * looked) continue; // try only when the bytes have doubled, even if pieces are small
     const found = architectureIn(held.length === 1 ? held[0]! : new Uint8Array(await new Blob(held).arrayBuffer()));
     if (found !== undefined || done) return found ?? null;
     looked = known;

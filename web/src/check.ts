@@ -1,14 +1,15 @@
-/** What callers give, checked by one table a call.  Ranges are the engine's to check; here only what a value is. */
+/** Checks the arguments of callers, with one table per call.  Only kinds of values are checked here; the engine checks
+ *  ranges. */
 import { PalimpsestError } from './errors.ts';
 
 export function refuse(message: string): never {
   throw new PalimpsestError('option', message);
 }
 
-/** Not `instanceof`: another frame's are as good. */
+/** Not by `instanceof`, because objects of other frames are valid too. */
 const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
-/** A value as an error names it; never throws. */
+/** A value as text for an error message; never throws. */
 export function told(value: unknown): string {
   if (typeof value === 'string') return value.length < 40 ? JSON.stringify(value) : 'a long string';
   if (typeof value === 'bigint') return `the bigint ${String(value).slice(0, 40)}`;
@@ -22,7 +23,7 @@ const isId = (value: unknown): boolean => isWhole(value) && value < 2 ** 31;
 const isNumber = (value: unknown): boolean => typeof value === 'number' && !Number.isNaN(value);
 const isObject = (value: unknown): value is Record<string, unknown> => kindOf(value) === 'Object' && typeof value === 'object';
 
-/** An array, or an array of the binary kinds, of which every entry is so. */
+/** Whether it is an array or typed array and every entry is good. */
 function isListOf(value: unknown, good: (entry: unknown) => boolean): boolean {
   if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && 'length' in value)) return false;
   const list = value as ArrayLike<unknown>;
@@ -44,11 +45,11 @@ function isBiases(value: unknown): boolean {
 }
 
 const isPin = (pin: unknown): boolean => isObject(pin) && isId(pin.blank) && isId(pin.index) && isId(pin.id);
-/** Which of them a model has is the worker's to check. */
+/** The worker checks whether the model has a label of this name. */
 const isName = (name: unknown): boolean => typeof name === 'string' || typeof name === 'number';
 const isLabel = (label: unknown): boolean => label === null || isName(label);
 
-/** Kinds of values: what is one, and what an error says that it must be. */
+/** Kinds of values: the check, and the words of the error message. */
 const KINDS = {
   number: [isNumber, 'a number'],
   positive: [(value: unknown) => isNumber(value) && (value as number) > 0, 'a number above 0'],
@@ -72,23 +73,23 @@ const KINDS = {
   signal: [isSignal, 'an AbortSignal'],
 } satisfies Record<string, [(value: unknown) => boolean, string]>;
 
-/** One of these kinds, or one of some words. */
+/** One of these kinds, or a list of allowed words. */
 export type Kind = keyof typeof KINDS | readonly string[];
 export type Table = Readonly<Record<string, Kind>>;
 
-/** Refuses a value that is not what it must be. */
+/** Throws an `option` error if the value is not of this kind. */
 export function check(name: string, value: unknown, kind: Kind): void {
   const [good, must] = typeof kind === 'string' ? KINDS[kind] : [(one: unknown) => kind.includes(one as string), `one of ${kind.join(', ')}`];
   if (!good(value)) refuse(`${name} must be ${must}, not ${told(value)}`);
 }
 
-/** The options of a call, each of them one that the table has; absent where undefined.  `null` is no options: it is told
- *  like any other value that is not an object. */
+/** The checked options of a call.  Unknown options are refused, and undefined ones are left out.  `null` is refused like any
+ *  other value that is not an object. */
 export function take<Options extends object>(call: string, given: Options | undefined, table: Table): Options {
   const taken: Record<string, unknown> = {};
   if (given === undefined) return taken as Options;
   if (!isObject(given)) refuse(`the options of ${call} must be an object, not ${told(given)}`);
-  for (const name of Object.keys(given)) if (!Object.hasOwn(table, name)) refuse(`there is no option ${name}${meant(name, Object.keys(table))}`);
+  for (const name of Object.keys(given)) if (!Object.hasOwn(table, name)) refuse(`unknown option ${name}${meant(name, Object.keys(table))}`);
   for (const [name, kind] of Object.entries(table)) {
     const value = given[name];
     if (value === undefined) continue;
@@ -98,15 +99,15 @@ export function take<Options extends object>(call: string, given: Options | unde
   return taken as Options;
 }
 
-/** The option that a name is near to, as a question. */
+/** The end of the error for an unknown option: the most similar option, or the list of all. */
 function meant(name: string, known: readonly string[]): string {
   const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, '');
   const distances = known.map((one) => apart(plain(name), plain(one)));
   const least = Math.min(...distances);
-  return least < 3 ? `: is ${known[distances.indexOf(least)]} meant?` : `; there are ${known.join(', ')}`;
+  return least < 3 ? `; did you mean ${known[distances.indexOf(least)]}?` : `; options: ${known.join(', ')}`;
 }
 
-/** Letters to be put in, taken out or changed to make one word the other. */
+/** Edit distance: letters to be inserted, deleted or changed to make one word the other. */
 function apart(a: string, b: string): number {
   let row = [...b, ''].map((_, i) => i);
   for (let i = 0; i < a.length && i < 40; i++)

@@ -1,11 +1,11 @@
-/** Which engine runs a model: of text or of pictures, by what the file says it is; and of either there are two builds that
- *  give the same bits: one with relaxed SIMD, faster, and one that runs wherever there is SIMD at all.  Normally one of
- *  the four is downloaded. */
+/** Chooses the engine for a model: for text or for pictures, by the architecture of the file.  Each engine has two builds
+ *  that give the same bits: a faster one with relaxed SIMD, and one for all browsers with SIMD.  Normally only one of the
+ *  four is downloaded. */
 import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { hasRelaxed } from './relaxed.ts';
 
-/** Where the library's files lie, and whether builds with relaxed SIMD are among them and wanted. */
+/** The folder of the library's files, and whether a build with relaxed SIMD may be used. */
 export interface Files {
   base: string;
   relaxed: boolean;
@@ -19,8 +19,8 @@ export function fileOf({ base }: Files, name: string): string {
   return new URL(`${name}?v=${__BUILD__}`, base).href;
 }
 
-/** The faster engine where the browser has the instructions and computes with them what it should: not every engine
- *  did (V8 11.3, behind a flag).  Whatever goes wrong with it, the other one is there. */
+/** Returns the faster build if the browser has the instructions and they compute the right results; V8 11.3 (behind a
+ *  flag) did not.  If anything fails, the other build is used. */
 export async function chooseEngine(files: Files, kind: Kind): Promise<Engine> {
   await allowed();
   const name = kind === 'text' ? 'palimpsest' : 'palimpsest-pictures';
@@ -28,7 +28,7 @@ export async function chooseEngine(files: Files, kind: Kind): Promise<Engine> {
   return relaxed || Engine.create(await fetchEngine(fileOf(files, `${name}.wasm`)), __BUILD__);
 }
 
-/** A module of nothing is compiled everywhere, unless a policy forbids it. */
+/** Throws if a Content-Security-Policy forbids WebAssembly: then even an empty module does not compile. */
 async function allowed(): Promise<void> {
   try {
     await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));

@@ -1,10 +1,10 @@
-/** A worker with a model in it, and the calls under way. */
+/** The page's connection to a worker that holds a model, and the running calls. */
 import { PalimpsestError } from './errors.ts';
 import { FROM_DISK, startWorker, type WorkerLink } from './platform.ts';
 import { fromMessage, type Calls, type FrameMessage, type PageMessage, type Reply, type Result } from './protocol.ts';
 import type { GeneratedPiece, ImageProgress, LoadProgress, Reading, ScoreProgress } from './types.ts';
 
-/** What a call may hear before its result. */
+/** Handlers for the messages of a call before its result. */
 export interface Hears {
   loading?: (progress: LoadProgress) => void;
   scoring?: (progress: ScoreProgress) => void;
@@ -35,7 +35,7 @@ export class Connection {
     this.#onDeath = onDeath;
   }
 
-  /** onDeath is called once when the worker dies by itself. */
+  /** onDeath is called once if the worker crashes or is killed. */
   static async open(worker: URL, onDeath: () => void, signal?: AbortSignal): Promise<Connection> {
     const connection = new Connection(onDeath);
     await connection.#start(worker, signal);
@@ -47,7 +47,7 @@ export class Connection {
       this.#onReady = resolve;
       this.#pending.set(0, { resolve: () => resolve(), reject });
     });
-    ready.catch(() => {}); // it may fail while the worker is still being made
+    ready.catch(() => {}); // it may reject while the worker is still being created
     try {
       this.#link = await startWorker(worker, { message: (reply) => this.#hear(reply), died: (why) => this.#die(why) });
     } catch (error) {
@@ -62,7 +62,7 @@ export class Connection {
     if ('ready' in reply) return this.#welcome(reply.ready);
     if ('crash' in reply) return this.#die(reply.crash);
     const pending = this.#pending.get(reply.id);
-    if (!pending) return; // cancelled meanwhile
+    if (!pending) return; // cancelled in the meantime
     if ('page' in reply) return pending.page?.(reply.page);
     if ('pieces' in reply) return pending.pieces?.(reply.pieces);
     if ('reading' in reply) return pending.reading?.(reply.reading);
@@ -78,15 +78,15 @@ export class Connection {
 
   #welcome(build: string): void {
     if (build !== __BUILD__)
-      return this.end(new PalimpsestError('version', `the worker is of build ${build}, the library of ${__BUILD__}: reload the page`));
+      return this.end(new PalimpsestError('version', `the worker is from build ${build}, the library from ${__BUILD__}: reload the page`));
     this.#pending.delete(0);
     this.#onReady?.();
   }
 
-  /** Notices the end of a worker that says nothing, as when the browser kills it: its lock comes free. */
+  /** Detects a worker that ends without a message, for example if the browser kills it: then its lock is released. */
   watch(): void {
     void globalThis.navigator?.locks
-      ?.request(this.lock, { signal: this.#watch.signal }, () => this.#die('the browser ended it'))
+      ?.request(this.lock, { signal: this.#watch.signal }, () => this.#die('the browser stopped it'))
       .catch(() => {});
   }
 
@@ -95,7 +95,7 @@ export class Connection {
     if (!this.#pending.size) this.#link?.hold(false);
   }
 
-  /** Sends a call.  Aborted, it rejects at once with the signal's reason; the worker stops at its next step. */
+  /** Sends a call.  If aborted, it rejects at once with the signal's reason, and the worker stops at its next step. */
   call<T extends Result>(request: Calls, hears: Hears = {}, signal?: AbortSignal): Promise<T> {
     if (this.#dead) return Promise.reject(this.#dead);
     if (signal?.aborted) return Promise.reject(signal.reason);
@@ -119,8 +119,8 @@ export class Connection {
         this.#link?.post({ id, ...request });
       } catch (error) {
         quiet();
-        this.#settle(id); // some things cannot be handed to a worker, such as a Blob of Node's that stands for a file
-        reject(new PalimpsestError('option', `the worker cannot be given this: ${error instanceof Error ? error.message : error}`));
+        this.#settle(id); // some objects cannot be sent to a worker, such as a Blob in Node that refers to a file
+        reject(new PalimpsestError('option', `this cannot be sent to the worker: ${error instanceof Error ? error.message : error}`));
       }
     });
   }
@@ -130,7 +130,7 @@ export class Connection {
     const starting = this.#pending.has(0);
     const error = starting
       ? new PalimpsestError('environment', `the worker could not be started: ${why}${FROM_DISK && `; ${FROM_DISK}`}`)
-      : new PalimpsestError('crashed', `the worker died (${why}); the next call starts it again`);
+      : new PalimpsestError('crashed', `the worker crashed (${why}); the next call starts it again`);
     this.end(error);
     if (!starting) this.#onDeath();
   }

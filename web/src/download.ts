@@ -1,11 +1,11 @@
-/** Models from hosts: asked for, compared with what is kept, and received, however the host behaves. */
+/** Downloads models, and asks hosts whether a file has changed.  Hosts may behave badly. */
 import { PalimpsestError } from './errors.ts';
 import type { Said } from './store.ts';
 import { megabytes } from './numbers.ts';
 
-/** So long a host may take to say what it has, where there is a copy to go on with. */
+/** How long a host may take to answer if there is a kept copy. */
 export const PATIENCE_MS = 5000;
-/** So long nothing may come of a download.  While anything comes, it is never ended. */
+/** A download ends if no data arrives for this long.  As long as data arrives, it is not stopped. */
 export const STALL_MS = 120000;
 const MAGIC = 'GGUF';
 
@@ -13,24 +13,24 @@ export function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Bytes as they come, with how many there will be if that is known. */
+/** A stream of bytes, with the total number if that is known. */
 export interface Stream {
   phase: 'download' | 'read';
   total: number | null;
   pieces: AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
-// ---- what a host says of a file
+// ---- the state of a file on a host
 
 export function saidIn({ headers }: Response): Said {
   const length = headers.get('content-length');
   return { etag: headers.get('etag'), date: headers.get('last-modified'), length: length === null ? null : Number(length) };
 }
 
-/** A tag without what a compression on the way makes of it. */
+/** An ETag without the changes that compression on the way makes. */
 const core = (etag: string) => etag.replace(/^W\//, '').replace(/[-;]+(gzip|br|zstd|deflate)(?="$)/, '');
 
-/** Whether a host has the same file still; null where it does not say enough. */
+/** Whether the host still has the same file; null if its headers do not say enough. */
 export function isSame(now: Said, then: Said | undefined, bytes: number): boolean | null {
   if (!then) return false;
   if (now.etag && then.etag) return core(now.etag) === core(then.etag);
@@ -39,18 +39,18 @@ export function isSame(now: Said, then: Said | undefined, bytes: number): boolea
   return lengths && !now.etag && !then.etag && !now.date && !then.date ? null : false;
 }
 
-/** Headers of a request that is answered by 304 where the file is the same.  To another origin they would need its
- *  consent, and it is the answer's headers that are looked at. */
+/** Headers of a conditional request, which is answered by 304 if the file is the same.  Other origins would have to allow
+ *  them, so for those only the headers of the answer are compared. */
 export function conditions(url: string, then: Said | undefined): Record<string, string> {
   if (new URL(url).origin !== globalThis.location?.origin) return {};
   return { ...(then?.etag && { 'if-none-match': then.etag }), ...(then?.date && { 'if-modified-since': then.date }) };
 }
 
-/** The answer of a host, whatever it is, as soon as its headers are there. */
+/** The answer of a host, whatever its status, as soon as its headers have arrived. */
 export async function ask(url: string, init: RequestInit, signal: AbortSignal, patience: number): Promise<Response> {
   const stop = new AbortController();
   const late = setTimeout(() => stop.abort(nothing(url, patience)), patience);
-  signal.addEventListener('abort', () => stop.abort(signal.reason)); // of the body, too, for as long as it comes
+  signal.addEventListener('abort', () => stop.abort(signal.reason)); // also while the body arrives
   try {
     return await fetch(url, { ...init, signal: stop.signal });
   } catch (error) {
@@ -62,21 +62,21 @@ export async function ask(url: string, init: RequestInit, signal: AbortSignal, p
   }
 }
 
-/** Nothing came, where another failure is an answer of a kind. */
+/** No answer came; any other failure counts as an answer. */
 export class Silence extends PalimpsestError {}
 
 function nothing(url: string, ms: number): Silence {
-  return new Silence('network', `nothing came for ${Math.ceil(ms / 1000)} s from ${url}`);
+  return new Silence('network', `no data for ${Math.ceil(ms / 1000)} s from ${url}`);
 }
 
-/** Ends an answer of which nothing more is wanted. */
+/** Cancels the rest of an answer. */
 export function drop(answer: Response): void {
   answer.body?.cancel().catch(() => {});
 }
 
 // ---- the file itself
 
-/** The file in an answer.  `whole`: also when it begins as no model does. */
+/** The file in an answer.  `whole`: also if it does not begin like a model. */
 export function ofAnswer(answer: Response, url: string, signal: AbortSignal, whole: boolean): Stream {
   const { status, body, headers } = answer;
   if ((status !== 200 && status !== 203) || !body) {
@@ -88,7 +88,8 @@ export function ofAnswer(answer: Response, url: string, signal: AbortSignal, who
   return { phase: 'download', total, pieces: models(answer, ofBody(body, total, url, signal), url, whole) };
 }
 
-/** The pieces of a model.  A page is told as such; of what else is no model, the engine sees the first piece. */
+/** The pieces of a model.  An HTML page gives an error of its own; of other files that are not models, the engine sees only
+ *  the first piece. */
 async function* models(answer: Response, pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>, url: string, whole: boolean) {
   let head = '';
   for await (const piece of pieces) {
@@ -107,7 +108,7 @@ function isPage(type: string, head: string): boolean {
 }
 
 function page({ redirected, url: from, status }: Response, url: string): PalimpsestError {
-  return new PalimpsestError('format', `${url} is no model: the server answered ${status} with an HTML page${redirected ? ` from ${from}` : ''}`, 0);
+  return new PalimpsestError('format', `${url} is not a model: the server answered ${status} with an HTML page${redirected ? ` from ${from}` : ''}`, 0);
 }
 
 async function* ofBody(body: ReadableStream<Uint8Array>, total: number | null, url: string, signal: AbortSignal) {
@@ -123,12 +124,12 @@ async function* ofBody(body: ReadableStream<Uint8Array>, total: number | null, u
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof PalimpsestError) throw error;
-    throw new PalimpsestError('network', `the download of ${url} was cut after ${megabytes(loaded)}: ${reason(error)}`);
+    throw new PalimpsestError('network', `the download of ${url} was interrupted after ${megabytes(loaded)}: ${reason(error)}`);
   } finally {
-    reader.cancel().catch(() => {}); // after an error the rest is not wanted
+    reader.cancel().catch(() => {}); // after an error the rest is not needed
   }
   if (total !== null && loaded < total)
-    throw new PalimpsestError('network', `the download of ${url} was cut after ${megabytes(loaded)} of ${megabytes(total)}`);
+    throw new PalimpsestError('network', `the download of ${url} was interrupted after ${megabytes(loaded)} of ${megabytes(total)}`);
 }
 
 async function inTime<T>(work: Promise<T>, url: string): Promise<T> {

@@ -1,7 +1,7 @@
-/** The other side of wasm/exports.c: instantiates the engine and moves bytes in and out of its memory.  Generation is
- *  in generator.ts.
+/** The counterpart of wasm/exports.c and wasm/pages.c: instantiates the engine and copies bytes into and out of its memory.
+ *  Generation is in generator.ts.
  *
- *  Layouts are those of exports.c, field by field.  Everything the engine decides, it decides in C. */
+ *  The layouts are those of the C files, field by field.  All decisions are made in C. */
 import { PalimpsestError } from './errors.ts';
 import { callsOf, type Call } from './exports.ts';
 import { megabytes, withSeed } from './numbers.ts';
@@ -14,7 +14,7 @@ const CODES: Record<number, ErrorCode> = {
   [-1]: 'format', [-2]: 'unsupported', [-3]: 'text', [-4]: 'option', [-5]: 'context', [-6]: 'memory', [-7]: 'network',
 };
 export const MORE = 1;
-const NOWHERE = 0xffffffff; // SIZE_MAX: an error without a place
+const NOWHERE = 0xffffffff; // SIZE_MAX: an error without an offset
 const PLACE_WORDS = 19;
 const ALTERNATIVES = 5;
 const BUILD_SECTION = 'palimpsest.build';
@@ -26,7 +26,7 @@ const MODEL_NUMBERS = [
 ] as const;
 const MODEL_TEXTS = ['architecture', 'name', 'license', 'weights', 'tokenizer', 'isa', 'whyNot'] as const;
 
-/** Figures of a score, in the order of pw_score_figures. */
+/** Numbers of a score, in the order of pw_score_figures. */
 const SCORE_FIGURES = [
   'bitsPerByte', 'natsPerToken', 'perplexity', 'standardError', 'estimated', 'bound', 'tokens', 'bytes', 'evaluations',
   'method', 'expectedEvaluations',
@@ -37,7 +37,7 @@ export interface FillProgress {
   places: number; shown: number; total: number; windowed: boolean;
 }
 
-/** A page for a reader: what is given before each place (and, last, behind them all), and the places. */
+/** A page for display: the places, the given text before each place and, last, the given text after all of them. */
 export interface Reading {
   given: string[];
   tokens: PageToken[];
@@ -59,13 +59,13 @@ export class Engine {
     this.error = this.alloc(12);
   }
 
-  /** Compiles and starts one of the .wasm files, which must be of the given build. */
+  /** Compiles and starts one of the .wasm files, which must be from the given build. */
   static async create(wasm: Response | BufferSource, build: string): Promise<Engine> {
     const module = await compile(wasm);
     const section = WebAssembly.Module.customSections(module, BUILD_SECTION)[0];
     const found = section ? new TextDecoder().decode(section) : 'unknown';
-    if (found !== build) throw new PalimpsestError('version', `the engine is of build ${found}, the library of ${build}: reload the page`);
-    const env = { emscripten_notify_memory_growth: () => {} }; // views are made anew for every access
+    if (found !== build) throw new PalimpsestError('version', `the engine is from build ${found}, the library from ${build}: reload the page`);
+    const env = { emscripten_notify_memory_growth: () => {} }; // every access makes new views
     return new Engine(await WebAssembly.instantiate(module, { env }));
   }
 
@@ -98,7 +98,7 @@ export class Engine {
     return at || refuseMemory(length);
   }
 
-  /** A block of alloc() with another size, and what is in it; when that fails, the block is gone. */
+  /** Resizes a block of alloc() and keeps its content; if that fails, the block is freed. */
   resize(at: Pointer, length: number, wanted: number): Pointer {
     return this.fn('pw_resize')(at, length, wanted) || refuseMemory(wanted);
   }
@@ -107,7 +107,7 @@ export class Engine {
     if (at) this.fn('pw_free')(at);
   }
 
-  /** Room that lasts until the next call of room(). */
+  /** A scratch block, valid until the next call of room(). */
   room(length: number): Pointer {
     if (length > this.#scratchBytes) {
       this.free(this.#scratch);
@@ -118,7 +118,7 @@ export class Engine {
     return this.#scratch;
   }
 
-  /** Copies bytes in for the length of a call. */
+  /** Copies bytes into the engine for the duration of a call. */
   lend<T>(data: Uint8Array, use: (at: Pointer, length: number) => T): T {
     const at = this.alloc(data.length + 1);
     try {
@@ -134,14 +134,14 @@ export class Engine {
     try {
       return this.lend(data, use);
     } catch (error) {
-      // Offsets in text are bytes in C and UTF-16 units here.
+      // Offsets in text are bytes in C, but UTF-16 units in JavaScript.
       if (!(error instanceof PalimpsestError) || error.code !== 'text' || error.offset === null) throw error;
       throw new PalimpsestError('text', error.message, this.#decoder.decode(data.subarray(0, error.offset)).length);
     }
   }
 
-  /** Calls write(pointer, capacity), which gives a length, until the room is large enough.  A copy, which can be decoded:
-   *  not every browser does that in a buffer of more than 2 GiB. */
+  /** Calls write(pointer, capacity), which returns the length, until the capacity is large enough.  Returns a copy, because
+   *  not every browser can decode text in a buffer of more than 2 GiB. */
   collect(write: (at: Pointer, capacity: number) => number): Uint8Array {
     let capacity = 1024;
     for (;;) {
@@ -219,7 +219,7 @@ export class Engine {
 
   tokenize(model: Pointer, text: string, flags: number): number[] {
     return this.lendText(text, (at, length) => {
-      const room = this.room(4 * (length + 2)); // never more than length + 1 tokens, behind the count
+      const room = this.room(4 * (length + 2)); // at most length + 1 tokens, after the count
       this.check(this.fn('pal_tokenize')(model, at, length, flags, room + 4, length + 1, room, this.error));
       const count = this.view(room, 4).getUint32(0, true);
       return this.ints(room + 4, count);
@@ -244,7 +244,7 @@ export class Engine {
     });
   }
 
-  /** Names in the order of a C enum, through the function that names its members. */
+  /** The names of a C enum in its order, from the C function that names its members. */
   names(naming: 'pal_score_method_name' | 'pal_finish_name' | 'pal_kv_type_name' | 'pal_image_sampler_name'): string[] {
     const names: string[] = [];
     for (let name; (name = this.cString(this.fn(naming)(names.length))); ) names.push(name);
@@ -263,7 +263,7 @@ export class Engine {
     );
   }
 
-  /** Evaluates the network for all of these fills at once: their next steps find it done. */
+  /** Evaluates the network for all of these fills at once; their next steps use the results. */
   fillTogether(model: Pointer, fills: number[]): void {
     const at = this.room(4 * fills.length);
     new Uint32Array(this.#memory.buffer, at, fills.length).set(fills);
@@ -291,7 +291,7 @@ export class Engine {
 
   fillReading(fill: Pointer, places: number, piece: (id: number) => string): Reading {
     const text = this.collect((at, capacity) => this.fn('pw_fill_reading')(fill, at, capacity));
-    const view = new DataView(this.bytes(this.fn('pw_fill_places')(fill), 4 * PLACE_WORDS * places).slice().buffer); // piece() may move it
+    const view = new DataView(this.bytes(this.fn('pw_fill_places')(fill), 4 * PLACE_WORDS * places).slice().buffer); // piece() may move the scratch block
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     const given: string[] = [];
     const tokens: PageToken[] = [];
@@ -302,7 +302,7 @@ export class Engine {
       const length = view.getUint32(4 * (PLACE_WORDS * i + 7), true);
       given.push(decoder.decode(text.subarray(end, from), { stream: from === end }));
       end = from + length;
-      // A character of several byte pieces appears at the last of them.
+      // A character of several byte pieces is the text of the last of them.
       token.text = decoder.decode(text.subarray(from, end), { stream: true });
       tokens.push(token);
     }
@@ -332,18 +332,18 @@ export class Engine {
 }
 
 function refuseMemory(bytes: number): never {
-  throw new PalimpsestError('memory', `a block of ${megabytes(bytes)} is needed, which is more memory than the browser gives`);
+  throw new PalimpsestError('memory', `not enough memory: the browser does not allow a block of ${megabytes(bytes)}`);
 }
 
 async function compile(wasm: Response | BufferSource): Promise<WebAssembly.Module> {
   if (!(wasm instanceof Response)) return WebAssembly.compile(wasm);
   if (!wasm.ok) throw new PalimpsestError('network', `the server answered ${wasm.status} for the engine`);
-  // Streaming needs the right media type, which not every static host sends.
+  // Streaming compilation needs the right media type, which not every static host sends.
   const type = wasm.headers.get('content-type') ?? '';
   return type.startsWith('application/wasm') ? WebAssembly.compileStreaming(wasm) : WebAssembly.compile(await wasm.arrayBuffer());
 }
 
-/** pal_place; its text is filled in by the caller. */
+/** Reads a pal_place; the caller sets its text. */
 function readPlace(view: DataView, at: number, piece: (id: number) => string): PageToken {
   const word = (i: number) => view.getInt32(at + 4 * i, true);
   const real = (i: number) => view.getFloat32(at + 4 * i, true);

@@ -1,11 +1,11 @@
-/** What the engine's functions give.
+/** The exported functions of the engine, with unsigned results for pointers and sizes.
  *
- *  WebAssembly hands every 32-bit number over as a signed one.  What is a pointer or a size is made unsigned here, and
- *  nowhere else: addresses from 2 GiB on would be negative.  tests/web/memory.test.mjs compares the rule with the C. */
+ *  WebAssembly returns every 32-bit number as a signed one, so addresses from 2 GiB on would be negative.  Pointers and
+ *  sizes are made unsigned only here.  tests/web/memory.test.mjs compares the rule with the C code. */
 export type Call = (...values: number[]) => number;
 
-/** Functions that give a pointer or a size_t, by how their names end.  All others give a status, an id, a count of 32
- *  bits, a double or nothing. */
+/** The functions that return a pointer or a size_t, by the ends of their names.  All others return a status, an id, a
+ *  32-bit count, a double or nothing. */
 const UNSIGNED = /_(alloc|resize|start|open|text|name|label|reading|places|escape|save|token|(sequence|generator|surprising)_tokens|schedule|neighbours|missing|model_image)$/;
 
 export function callsOf(exports: WebAssembly.Exports): Record<string, Call> {

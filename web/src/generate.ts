@@ -1,4 +1,4 @@
-/** A text going on, seen from the page: options in, pieces out. */
+/** The page's side of generation: takes options, returns pieces. */
 import { check, refuse, take, told } from './check.ts';
 import type { Connection } from './connection.ts';
 import { numbersOf } from './numbers.ts';
@@ -14,7 +14,7 @@ type Connect = () => Promise<Connection>;
 const OPTIONS = {
   ...GENERATE, logitBias: 'biases', stop: 'texts', grammar: 'text', begin: 'ids', onReading: 'callback', signal: 'signal',
 } as const;
-/** One a text that was begun, in this program. */
+/** How many generations this program has begun; the serial number of each. */
 let serials = 0;
 
 function toIds(ids: ArrayLike<number>, what: string): number[] {
@@ -51,10 +51,10 @@ function toCall(prompt: unknown, options: GenerateOptions, serial: number, seed:
   };
 }
 
-/** The work starts when it is first asked for: by iterating, or by result(). */
+/** The work starts at the first iteration or at result(). */
 export function generate(connect: Connect, prompt: unknown, given?: GenerateOptions): Generation {
   const serial = ++serials;
-  /** What the caller was told, and how much of it a loop took before it was left. */
+  /** The pieces that the caller has received, and how many of them a loop took before it was left. */
   const all: GeneratedPiece[] = [];
   let seen = Infinity;
   const work = stream<GeneratedPiece, GenerateResult>('pieces', async (push, stop, listen) => {
@@ -75,7 +75,7 @@ export function generate(connect: Connect, prompt: unknown, given?: GenerateOpti
         yield piece;
       }
     } finally {
-      seen = count; // the worker may be further
+      seen = count; // the worker may be ahead
     }
   }
   const save = async () => (await connect()).call<Uint8Array<ArrayBuffer>>({ call: 'save', serial, pieces: Math.min(seen, all.length) });
@@ -96,18 +96,18 @@ function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, dr
   };
 }
 
-/** The calls on what the model has read. */
+/** The calls of Model.sequence. */
 export function sequence(connect: Connect): Sequence {
   const none = { ids: [], length: 0, data: new Uint8Array() };
   type What = Extract<Calls, { call: 'sequence' }>;
   const ask = async <T extends number | number[] | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(call: Pick<What, 'what'> & Partial<What>, signal?: AbortSignal): Promise<T> =>
     (await connect()).call<T>({ call: 'sequence', ...none, ...call }, {}, signal);
   return {
-    append: async (ids, options) => ask({ what: 'append', ids: toIds(ids, 'what is appended') }, take('append', options, { signal: 'signal' }).signal),
+    append: async (ids, options) => ask({ what: 'append', ids: toIds(ids, 'the tokens to append') }, take('append', options, { signal: 'signal' }).signal),
     logits: () => ask<Float32Array<ArrayBuffer>>({ what: 'logits' }),
     tokens: () => ask({ what: 'tokens' }),
     rewind: async (length) => (check('the length', length, 'whole'), ask({ what: 'rewind', length })),
     save: () => ask<Uint8Array<ArrayBuffer>>({ what: 'save' }),
-    restore: async (data) => (data instanceof Uint8Array ? ask({ what: 'restore', data }) : refuse(`what is restored must be a Uint8Array, not ${told(data)}`)),
+    restore: async (data) => (data instanceof Uint8Array ? ask({ what: 'restore', data }) : refuse(`the saved session must be a Uint8Array, not ${told(data)}`)),
   };
 }

@@ -1,6 +1,6 @@
-/** The other side of wasm/generate.c: a sequence of tokens that the model has read, texts that go on (surprise.ts: surprise).
+/** The counterpart of wasm/generate.c: sequences and generators (surprise.ts has surprise).
  *
- *  Everything is decided in C; here bytes are moved. */
+ *  All decisions are made in C; this file only copies bytes. */
 import { type Engine, type Pointer } from './engine.ts';
 import { high, low, withSeed } from './numbers.ts';
 
@@ -14,7 +14,7 @@ export type GeneratorProgress = Record<(typeof PROGRESS)[number], number>;
 
 export const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer);
 
-/** A pal_*_save, whose length is asked first: it is too large for room(). */
+/** Calls a pal_*_save.  It asks for the length first, because the bytes are too many for room(). */
 function saved(engine: Engine, write: (at: Pointer, capacity: number) => number): Uint8Array<ArrayBuffer> {
   const length = write(0, 0);
   const at = engine.alloc(length);
@@ -26,7 +26,7 @@ function saved(engine: Engine, write: (at: Pointer, capacity: number) => number)
   }
 }
 
-/** What a sequence takes, in bytes; null where the model cannot have one. */
+/** Bytes of memory of a sequence; null if the model cannot have one. */
 export function sequenceBytes(engine: Engine, model: Pointer, room: number, kv: number): number | null {
   const bytes = engine.fn('pw_sequence_bytes')(model, room, kv, engine.error);
   return bytes < 0 ? null : bytes;
@@ -94,7 +94,7 @@ export interface GeneratorOptions {
   grammar: string;
 }
 
-/** A generated token as pal_generated has it. */
+/** A generated token, as in pal_generated. */
 export interface Generated {
   id: number;
   index: number;
@@ -154,12 +154,12 @@ export class Generator {
     else this.#engine.lend(words(text), (at) => this.#check('pal_generator_prompt_tokens', at, text.length));
   }
 
-  /** MORE, or 0 when the text is finished. */
+  /** Returns MORE, or 0 if the text is finished. */
   step(): number {
     return this.#check('pal_generator_step');
   }
 
-  /** What the last step or push gave. */
+  /** The token of the last step or push. */
   token(): Generated | null {
     const at = this.#call('pal_generator_token');
     if (!at) return null;
@@ -172,14 +172,14 @@ export class Generator {
     return { id, index, bytes, logprob: view.getFloat64(8, true), probability: view.getFloat64(16, true), alternatives };
   }
 
-  /** What the last step or push let out. */
+  /** The text that the last step or push released. */
   text(): Uint8Array<ArrayBuffer> {
     const counted = this.#engine.room(4);
     const at = this.#call('pal_generator_text', counted);
     return this.#engine.bytes(at, this.#engine.view(counted, 4).getUint32(0, true)).slice();
   }
 
-  /** Those in the window, the prompt's included. */
+  /** The tokens of the window, including the prompt. */
   tokens(): number[] {
     const counted = this.#engine.room(4);
     const at = this.#call('pal_generator_tokens', counted);
@@ -219,7 +219,7 @@ export class Generator {
   }
 }
 
-/** pal_logit_bias: an id, four bytes of nothing, a double. */
+/** An array of pal_logit_bias: an id, four bytes of padding, a double. */
 function biasBytes(biases: readonly (readonly [number, number])[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(16 * biases.length));
   biases.forEach(([id, bias], i) => {

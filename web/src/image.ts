@@ -1,4 +1,5 @@
-/** Pictures, seen from the page.  What depends on the model (labels, sizes) is checked in the worker, by painter.ts. */
+/** The page's side of pictures.  Options that depend on the model (labels, sizes) are checked in the worker, by
+ *  painter.ts. */
 import { take, type Table } from './check.ts';
 import type { Connection } from './connection.ts';
 import { IMAGE, LIKELIHOOD } from './options.ts';
@@ -21,7 +22,7 @@ const MEASURING: Table = {
 
 type Connect = () => Promise<Connection>;
 
-/** Around the same bytes. */
+/** An ImageData that shares the bytes. */
 function toImage({ data, width, height }: Pixels): ImageData {
   return typeof ImageData === 'undefined' ? ({ data, width, height } as ImageData) : new ImageData(data, width, height);
 }
@@ -45,7 +46,7 @@ export async function imageLikelihood(
   connect: Connect, pictures: Picture | readonly Picture[], given?: ImageLikelihoodOptions,
 ): Promise<ImageLikelihood> {
   const { signal, onProgress, ...options } = take('imageLikelihood', given, MEASURING);
-  // What else a picture's object holds need not cross.
+  // Other members of the object are not sent.
   const all = [pictures].flat().map((one) => ({ data: one?.data, width: one?.width, height: one?.height })) as Picture[];
   const connection = await connect();
   return connection.call<ImageLikelihood>({ call: 'imageLikelihood', pictures: all, options }, { measured: onProgress }, signal);

@@ -1,4 +1,4 @@
-/** A page being filled, seen from the page: options in, pages out. */
+/** The page's side of filling blanks: takes options, returns pages. */
 import { take } from './check.ts';
 import type { Connection } from './connection.ts';
 import { numbersOf } from './numbers.ts';
@@ -17,7 +17,7 @@ function toCall(text: string, options: InfillOptions, seed: bigint): Extract<Cal
   return { call: 'infill', text, options: numbersOf(NUMBERS, options), seed, pins };
 }
 
-/** Puts pages together from what each step changed. */
+/** Builds pages from the changes of each step. */
 class Assembly {
   #given: string[] = [];
   #tokens: PageToken[] = [];

@@ -1,4 +1,4 @@
-/** A model on its way into the engine's memory: from the network, the kept copy, a file or bytes.  Worker only.
+/** Reads a model into the engine's memory: from the network, the kept copy, a file or bytes.  Worker only.
  *
  *  Every byte is written once into its final place, hashed there, and written to the copy if one is kept. */
 import { findArchitecture } from './architecture.ts';
@@ -10,7 +10,7 @@ import { megabytes } from './numbers.ts';
 import { openFolder, type Writer } from './store.ts';
 import type { LoadProgress } from './types.ts';
 
-const LARGEST = 0xf0000000; // 32-bit memory less what the engine needs beside the file
+const LARGEST = 0xf0000000; // the 32-bit address space minus what the engine needs beside the file
 const PIECE = 4 << 20;
 const REPORT_MS = 100;
 
@@ -30,7 +30,7 @@ export interface Image {
   sha256: string;
 }
 
-/** `whyNot`: what of it cannot be used, if anything. */
+/** `whyNot`: why a part of it cannot be used, or null. */
 export interface Opened extends Image {
   model: number;
   whyNot: string | null;
@@ -44,7 +44,7 @@ export interface Taken extends Opened {
 
 /** The worker's engines. */
 export interface Engines {
-  /** The one for models of this architecture. */
+  /** The engine for models of this architecture. */
   choose(architecture: string | null): Promise<Engine>;
   open(image: Image): Opened;
   /** Also frees the image. */
@@ -68,7 +68,7 @@ export async function takeIn(engines: Engines, wanted: Wanted): Promise<Taken> {
   return new Keeping(engines, wanted, source, folder).take();
 }
 
-// ---- where bytes come from
+// ---- sources of bytes
 
 async function* piecesOf(blob: Blob) {
   for (let at = 0; at < blob.size; at += PIECE) yield new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer());
@@ -98,16 +98,16 @@ async function ofPath(url: string): Promise<Stream> {
   }
 }
 
-// ---- where they go
+// ---- the engine's memory
 
-/** Takes a file in and opens it.  `opening` is called before that, which may take a while. */
+/** Reads a file and opens it.  `opening` is called before it is opened, which may take a while. */
 export async function bring(engines: Engines, wanted: Wanted, stream: Stream, writer: Writer | null, opening = () => {}): Promise<Opened> {
   const image = await receive(engines, wanted, stream, writer);
   opening();
   try {
     return engines.open(image);
   } catch (error) {
-    if (error instanceof PalimpsestError) image.engine.free(image.at); // else a trap: its memory is in no known state
+    if (error instanceof PalimpsestError) image.engine.free(image.at); // any other error is a trap: the state of the memory is unknown
     throw error;
   }
 }
@@ -131,12 +131,12 @@ async function* chain<T>(first: T[], rest: AsyncIterator<T>): AsyncGenerator<T, 
 
 async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
   const hash = engine.hashStart();
-  const image = new Growing(engine, stream.total ?? PIECE); // the last block, so that it can grow where it lies
+  const image = new Growing(engine, stream.total ?? PIECE); // the last block of memory, so that it can grow in place
   let sha256 = '';
   let reported = -1;
   const report = () => {
     if (reported === image.length) return;
-    const total = (stream.total ?? 0) < image.length ? null : stream.total; // it was that of the compressed file
+    const total = (stream.total ?? 0) < image.length ? null : stream.total; // the total was that of the compressed file
     wanted.progress({ phase: stream.phase, loaded: (reported = image.length), total });
   };
   const clock = setInterval(report, REPORT_MS);
@@ -170,7 +170,7 @@ function refuseTooLarge(bytes: number): void {
   throw new PalimpsestError('memory', `the model has ${megabytes(bytes)}; a page can hold at most ${megabytes(LARGEST)}`);
 }
 
-/** A block in the engine's memory that grows when the size was not known, or not true. */
+/** A block in the engine's memory that grows if the size was unknown or wrong. */
 class Growing {
   at: number;
   length = 0;
@@ -184,7 +184,7 @@ class Growing {
     this.at = engine.alloc(this.#room);
   }
 
-  /** Where the piece was put. */
+  /** Returns the address of the piece. */
   append(piece: Uint8Array): number {
     if (this.length + piece.length > this.#room) this.#grow(this.length + piece.length);
     const at = this.at + this.length;
@@ -200,12 +200,12 @@ class Growing {
 
   #resize(room: number): void {
     const { at } = this;
-    this.at = 0; // should there be no memory, the block is gone
+    this.at = 0; // if there is not enough memory, the block is freed
     this.at = this.engine.resize(at, this.#room, room);
     this.#room = room;
   }
 
-  /** Gives back what is not needed. */
+  /** Frees the unused end of the block. */
   fit(): void {
     if (this.length < this.#room) this.#resize(Math.max(this.length, 1));
   }

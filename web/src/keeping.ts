@@ -1,23 +1,24 @@
-/** A model by its URL, with the copy that is kept of it.  Worker only.
+/** Loads a model by its URL, and keeps a copy of it.  Worker only.
  *
  *  A kept copy is replaced only by a file that the engine has opened:
  *
- *    the copy has the hash that is asked for, or the host still has its file   -> open the copy
- *    there is none, or the host has another file                              -> download, open, keep; then the old one goes
- *    the host does not say, says no, or its file cannot be used               -> open the copy, and say why
+ *    the copy has the requested hash, or the host still has the same file     -> open the copy
+ *    there is no copy, or the host has another file                           -> download, open, keep, delete the old copy
+ *    the host gives no answer or an error, or its file cannot be used         -> open the copy, and say why
  *
- *  Loads of one file take turns when they download it, in one tab or in several: the second finds the copy.  None waits
- *  longer than PATIENCE_MS for a load of which nothing is heard. */
+ *  Downloads of the same file, in one tab or in several, take turns: the second one finds the copy.  It does not wait
+ *  longer than PATIENCE_MS without a message from the first. */
 import { ask, conditions, drop, isSame, ofAnswer, PATIENCE_MS, reason, saidIn, Silence, STALL_MS } from './download.ts';
 import { PalimpsestError } from './errors.ts';
 import { bring, ofBlob, type Engines, type Opened, type Taken, type Wanted } from './intake.ts';
 import { changing, findCopy, sweep, writeCard, Writer, type Copy, type Said } from './store.ts';
 
-/** So long a host is believed to have the same file that says nothing of it; so long a file that is of no use is not
+/** How long a file counts as unchanged if the host sends no date or ETag, and how long a file that could not be used is not
  *  fetched again. */
 const BELIEVED_MS = 24 * 3600e3;
 
-/** What to open: the copy, and why not a newer file, or what the host has, of which an answer may be there already. */
+/** What to open: either the copy, with the reason why not a newer file, or the file of the host, whose answer may already
+ *  have begun. */
 type Choice = { copy: true; why: string | null } | { copy: false; answer: Response | null };
 
 export class Keeping {
@@ -62,7 +63,7 @@ export class Keeping {
     return { ...opened, kept: true, keptWhyNot: null, updateWhyNot };
   }
 
-  // ---- is the copy what the host has?
+  // ---- is the copy the same as the host's file?
 
   async #choose(): Promise<Choice> {
     const { url, wanted } = this;
@@ -75,7 +76,7 @@ export class Keeping {
         if (wanted.signal.aborted || error instanceof Silence) throw error;
       });
       if (answer?.ok) return this.#judge(copy, saidIn(answer)) ?? { copy: false, answer: null };
-      // Many hosts answer GET alone.  What it gives is the download, if there is to be one.
+      // Many hosts answer only GET.  If a download is needed, it is the body of this answer.
       const headers = conditions(url, copy.origin?.said);
       const got = await ask(url, { headers, cache: 'no-store' }, wanted.signal, Math.max(until - performance.now(), 1));
       if (got.status === 304) return { copy: true, why: null };
@@ -88,7 +89,7 @@ export class Keeping {
     }
   }
 
-  /** The copy, if the host has the same file or one that is of no use; else null. */
+  /** The copy, if the host has the same file or one that cannot be used; otherwise null. */
   #judge({ card, origin }: Copy, now: Said): Choice | null {
     const lately = (at = 0) => Math.abs(Date.now() - at) < BELIEVED_MS;
     if (isSame(now, origin?.said, card.bytes) ?? lately(origin?.at)) return { copy: true, why: null };
@@ -96,7 +97,7 @@ export class Keeping {
     return refused && lately(refused.at) && isSame(now, refused.said, NaN) ? { copy: true, why: refused.why } : null;
   }
 
-  // ---- what the host has
+  // ---- the host's file
 
   async #update(answer: Response | null): Promise<Taken> {
     const taken = await this.#inTurn(async (say) => {
@@ -136,14 +137,14 @@ export class Keeping {
     }
   }
 
-  /** A file of which less can be used than of the copy does not take its place. */
+  /** Throws if less of the new file can be used than of the copy, so that it does not replace the copy. */
   #compare(opened: Opened): void {
     if (opened.whyNot === null || !this.#copy || this.#damaged || this.#copy.card.limited || this.wanted.sha256) return;
     this.engines.close(opened);
     throw new PalimpsestError('unsupported', `the server's newer file cannot be used: ${opened.whyNot}`);
   }
 
-  /** What came whole and cannot be used need not come again soon. */
+  /** Notes a complete file that cannot be used, so that it is not downloaded again soon. */
   async #refuse(said: Said, { code, message }: PalimpsestError): Promise<void> {
     const { card, origin } = this.#copy ?? {};
     if (!card || !origin || (code !== 'format' && code !== 'unsupported')) return;
@@ -154,8 +155,9 @@ export class Keeping {
 
   // ---- turns
 
-  /** Works when no other load of this URL does.  Who waits hears how the other gets on, by say(): when nothing has been
-   *  heard for so many milliseconds, or when there is a copy to go on with, he waits no longer. */
+  /** Runs the work when no other load of this URL is running.  The running load says how long the others should wait, in
+   *  milliseconds.  A load stops waiting when that time passes without another message; if it has a usable copy, after
+   *  PATIENCE_MS. */
   async #inTurn<T>(work: (say: (patience: number) => void) => Promise<T>): Promise<T> {
     const { signal, progress } = this.wanted;
     const name = `palimpsest-load ${this.url}`;

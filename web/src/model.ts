@@ -18,7 +18,7 @@ import type {
 const LOAD: Table = {
   base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal',
 };
-/** In the order of C's enum, whose first is for who asks for none. */
+/** In the order of C's enum, whose first member is the default. */
 const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
 const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
@@ -36,7 +36,7 @@ export class LoadedModel implements Model {
 
   constructor(source: Source, options: LoadOptions) {
     const base = toBase(options.base);
-    // Not where it is declared: Node's guess whether a .js is a module trips over a private method used there.
+    // Not in the declaration: Node's detection of module syntax in a .js file fails on a private method used there.
     this.sequence = sequence(() => this.#connect());
     this.#worker = new URL(`palimpsest-worker.js?v=${__BUILD__}`, base);
     this.#load = {
@@ -58,7 +58,7 @@ export class LoadedModel implements Model {
     return this;
   }
 
-  /** The worker, started again if it died. */
+  /** The connection to the worker, which is started again if it has died. */
   #connect(onProgress?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
     if (this.#disposed) return Promise.reject(new PalimpsestError('disposed', 'the model was disposed'));
     this.#connection ??= this.#start(onProgress, signal).catch((error) => {
@@ -138,10 +138,10 @@ export class LoadedModel implements Model {
   }
 }
 
-/** What relative addresses are relative to in a browser. */
+/** The base of relative URLs in a browser. */
 const here = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
-/** An address in full, or null.  In Node what has no scheme is the path of a file. */
+/** The absolute URL, or null if it is not valid.  In Node a string without a scheme is the path of a file. */
 function addressOf(given: string | URL): string | null {
   try {
     if (isNode && typeof given === 'string' && !/^[a-z][a-z0-9+.-]+:/i.test(given))
@@ -163,13 +163,13 @@ function toSource(source: Source): string | Blob | Uint8Array {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof source !== 'string' && !(source instanceof URL))
-    throw new PalimpsestError('option', `a model comes from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob or bytes, not from ${told(source)}`);
+    throw new PalimpsestError('option', `a model can be loaded from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob or bytes, not from ${told(source)}`);
   const url = addressOf(source);
-  if (!url) throw new PalimpsestError('option', `this is not the address of a model: ${told(source)}`);
+  if (!url) throw new PalimpsestError('option', `not a URL of a model: ${told(source)}`);
   return url;
 }
 
-/** A file's name is told apart: a worker of Node's gets a Blob without it. */
+/** The name is sent separately, because a worker in Node receives a File as a Blob without a name. */
 function toName(source: Source): string {
   const file = typeof File !== 'undefined' && source instanceof File;
   return file ? source.name : typeof source === 'string' || source instanceof URL ? String(toSource(source)) : '';

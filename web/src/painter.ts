@@ -1,7 +1,7 @@
-/** The worker's part of pictures, fetched when there is a model that draws: options in, frames out.
+/** The worker's code for pictures, fetched when a model that draws is loaded: takes options, returns frames.
  *
- *  The other side of wasm/pictures.c.  What kind of value each option is has been checked by
- *  image.ts, ranges are the engine's to check; here what depends on the model. */
+ *  The counterpart of wasm/pictures.c.  image.ts has checked the kinds of values, and the engine checks ranges; this file
+ *  checks what depends on the model. */
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { IMAGE, LIKELIHOOD } from './options.ts';
@@ -11,7 +11,7 @@ import { asSeed, drawSeed, takeSeed } from './values.ts';
 import type { ImageFrame, ImageInfo, ImageLikelihood, ImageSampler, Picture } from './types.ts';
 import type { Task } from './worker.ts';
 
-/** Compared with the worker's. */
+/** The build, which must be that of the worker. */
 export const build = __BUILD__;
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
@@ -23,7 +23,7 @@ const INFO = ['width', 'height', 'channels', 'labels', 'guidance', 'scheduleStep
 const PROGRESS = ['evaluations', 'total', 'passes', 'done'] as const;
 const PREDICTED = 0; // PAL_IMAGE_PREDICTED
 const STATE = 1;
-/** Rec. 601: what a colour is to a model of greys. */
+/** Luma of Rec. 601, for models of grey pictures. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 function refuse(message: string): never {
@@ -74,7 +74,7 @@ export class Painter {
 
   #sampler(name: unknown): number {
     const at = this.#samplers.indexOf(name as string);
-    return at >= 0 ? at : refuse(`there is no sampler ${name}; this model runs ${this.info.samplers.join(', ')}`);
+    return at >= 0 ? at : refuse(`unknown sampler ${name}; this model supports ${this.info.samplers.join(', ')}`);
   }
 
   #label(label: unknown): number {
@@ -83,10 +83,10 @@ export class Painter {
     const most = labels.length;
     const at = typeof label === 'string' ? this.#labelAt(label) : label;
     if (typeof at === 'number' && Number.isInteger(at) && at >= 0 && at < most) return at;
-    return refuse(most ? `there is no label ${label}; there are ${labels.join(', ')}, or 0 to ${most - 1}` : 'this model knows no labels');
+    return refuse(most ? `unknown label ${label}; labels: ${labels.join(', ')}, or 0 to ${most - 1}` : 'this model has no labels');
   }
 
-  /** -1: there is none of this name. */
+  /** The number of a label; -1: there is no label of this name. */
   #labelAt(name: string): number {
     const { engine, model } = this;
     return engine.lendText(`${name}\0`, (text) => {
@@ -95,20 +95,20 @@ export class Painter {
     });
   }
 
-  /** One a picture. */
+  /** One label per picture. */
   #labels(label: unknown, count: number): Int32Array {
     if (Array.isArray(label) && label.length !== count) refuse(`${label.length} labels are given for ${count} pictures`);
     return Int32Array.from({ length: count }, (_, i) => this.#label(Array.isArray(label) ? label[i] : label));
   }
 
-  /** A picture as the network has it: [height, width, channels], on white where it is transparent. */
+  /** A picture in the network's layout [height, width, channels]; transparent parts are on white. */
   #pixels(picture: Picture, what: string): Uint8Array {
     const { width, height, channels } = this.info;
     const { data } = picture ?? {};
     if (!(data instanceof Uint8ClampedArray || data instanceof Uint8Array) || data.length !== 4 * picture.width * picture.height)
-      refuse(`${what} must be { data, width, height } with four bytes a pixel, as an ImageData is`);
+      refuse(`${what} must be { data, width, height } with four bytes per pixel, like an ImageData`);
     if (picture.width !== width || picture.height !== height)
-      refuse(`${what} has ${picture.width} x ${picture.height} pixels; this model's pictures have ${width} x ${height}`);
+      refuse(`${what} has ${picture.width} x ${picture.height} pixels; this model's pictures are ${width} x ${height}`);
     const pixels = new Uint8Array(width * height * channels);
     for (let i = 0; i < width * height; i++) {
       const alpha = data[4 * i + 3]! / 255;
@@ -122,7 +122,7 @@ export class Painter {
   #mask(mask: unknown): Uint8Array {
     const { width, height } = this.info;
     const length = (mask as ArrayLike<number> | undefined)?.length;
-    if (length !== width * height) refuse(`the mask must have an entry a pixel: ${width} x ${height}, not ${length ?? 'none'}`);
+    if (length !== width * height) refuse(`the mask must have one entry per pixel: ${width} x ${height}, not ${length ?? 'none'}`);
     return Uint8Array.from(mask as ArrayLike<number>, (entry) => Number(!!entry));
   }
 
@@ -131,12 +131,12 @@ export class Painter {
     return (times as number[]).length ? Float64Array.from(times as number[]) : refuse('times must be an array of at least one number');
   }
 
-  /** What pw_image_start and pw_likelihood_start are given first. */
+  /** The first arguments of pw_image_start and pw_likelihood_start. */
   #numbers(options: Given, sampler: number, seed: bigint, count: number): Uint8Array {
     return withSeed(numbersOf(IMAGE, { ...options, sampler, count }), seed);
   }
 
-  /** Lends several arrays at once; those that are null are null pointers. */
+  /** Copies several arrays into the engine for a call; null becomes a null pointer. */
   #lend<T>(arrays: readonly (Uint8Array | null)[], use: (...at: Pointer[]) => T, ...at: Pointer[]): T {
     const next = arrays[at.length];
     if (next === undefined) return use(...at);
@@ -189,7 +189,7 @@ export class Painter {
     );
   }
 
-  /** An absurd number of pictures is the engine's to refuse, without a list of labels. */
+  /** For an absurd number of pictures there is no list of labels; the engine refuses it. */
   #few(label: unknown, count: number): Uint8Array | null {
     return label === undefined || label === null || count > 1 << 16 ? null : bytesOf(this.#labels(label, count));
   }
@@ -245,7 +245,7 @@ export class Painter {
 
 type Shown = Pick<Extract<Reply, { frame: unknown }>['frame'], 'image' | 'pictures' | 'states'>;
 
-/** Pictures as a page shows them: four bytes a pixel, each by itself and all in one. */
+/** Pictures for display, four bytes per pixel: each by itself, and all in one image. */
 class Frames {
   constructor(
     readonly painter: Painter,
@@ -262,7 +262,7 @@ class Frames {
     return { pictures: shown, buffers: [image, pictures, ...(states ? [states] : [])].map(({ data }) => data.buffer) };
   }
 
-  /** One behind the other in one block, which is handed over as a whole. */
+  /** One after another in one block, which is transferred as a whole. */
   #all(view: number): { data: Uint8ClampedArray<ArrayBuffer>; each: Pixels[] } {
     const { engine, info } = this.painter;
     const { width, height, channels } = info;

@@ -1,21 +1,21 @@
-/** What differs between a browser and Node: how a worker is made, and how it is talked to. */
+/** The differences between browsers and Node: how a worker is created, and how messages are sent. */
 import type { Reply, Request } from './protocol.ts';
 
-/** The page's end of a worker. */
+/** The page's side of a worker. */
 export interface WorkerLink {
   post(message: Request): void;
   end(): void;
-  /** Node: whether the worker keeps the program running.  A browser's page lives anyway. */
+  /** Whether the worker keeps the program running; only in Node. */
   hold(busy: boolean): void;
 }
 
 interface Listener {
   message(reply: Reply): void;
-  /** It could not be started, or died. */
+  /** The worker could not be started, or has ended. */
   died(why: string): void;
 }
 
-/** The worker's end. */
+/** The worker's side. */
 export interface WorkerPort {
   postMessage(message: Reply, transfer: ArrayBuffer[]): void;
   onmessage: ((event: { data: Request }) => void) | null;
@@ -29,22 +29,22 @@ export async function startWorker(url: URL, listener: Listener): Promise<WorkerL
   const worker = new Worker(url, { type: 'module', name: 'palimpsest' });
   worker.addEventListener('message', forbidden.end, { once: true });
   worker.onmessage = ({ data }) => listener.message(data);
-  worker.onmessageerror = () => listener.died('a message could not be read');
+  worker.onmessageerror = () => listener.died('a message from the worker could not be read');
   worker.onerror = async (event) => {
     event.preventDefault();
-    listener.died(event.message || (await forbidden.why()) || 'its file could not be loaded');
+    listener.died(event.message || (await forbidden.why()) || 'the worker file could not be loaded');
   };
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate(), hold: () => {} };
 }
 
-/** What to do about a page opened from a disk, from where browsers load no workers or no engines; otherwise `''`. */
+/** Advice for a page that was opened from disk (browsers load no workers or engines from there); otherwise `''`. */
 export const FROM_DISK =
   globalThis.location?.protocol === 'file:'
-    ? 'the page was opened from a disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
+    ? 'the page was opened from disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
     : '';
 
-/** Why the page's policy forbids the worker: a worker that is blocked fails without a reason, which comes by itself, a
- *  moment later. */
+/** Waits for the reason why the page's policy forbids the worker.  A blocked worker fails without a reason; the reason comes
+ *  as a separate event a moment later. */
 function watchPolicy(url: URL): { why(): Promise<string | null>; end(): void } {
   let why: string | null = null;
   const hear = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {

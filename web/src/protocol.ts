@@ -1,4 +1,4 @@
-/** What page and worker say to each other.  Every call has an id; its answers carry the same id. */
+/** The messages between page and worker.  Every call has an id, and its answers have the same id. */
 import type { Files } from './choose-engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type {
@@ -16,7 +16,7 @@ export type Calls =
       call: 'generate'; serial: number; prompt: string | number[] | Uint8Array; begin: number[]; options: number[]; seed: bigint;
       biases: [number, number][]; stop: string[]; grammar: string;
     }
-  | { call: 'save'; serial: number; pieces: number } // how many of them were told: the worker may be ahead
+  | { call: 'save'; serial: number; pieces: number } // how many pieces the page has received: the worker may be ahead
   | { call: 'sequence'; what: 'append' | 'logits' | 'tokens' | 'rewind' | 'save' | 'restore'; ids: number[]; length: number; data: Uint8Array }
   | { call: 'surprise'; text: string }
   | { call: 'image'; options: Omit<ImageOptions, 'signal'> }
@@ -24,7 +24,7 @@ export type Calls =
 
 export type Request = ({ id: number } & Calls) | { id: number; call: 'cancel' };
 
-/** A step of a fill: only what changed; `given` comes once, with the first. */
+/** A step of a fill: only what changed.  `given` is sent once, with the first step. */
 export interface PageMessage {
   given?: string[];
   text: string;
@@ -43,7 +43,8 @@ export interface FillDone {
   isa: string;
 }
 
-/** The end of a generation; `tokens`: in the window when it began, `known` of them to the sequence already. */
+/** The end of a generation.  `tokens`: number of tokens in the window when it began; `known`: those that the sequence had
+ *  already read. */
 export interface GenerateDone {
   finish: FinishReason;
   stop: number | null;
@@ -61,7 +62,7 @@ export interface GenerateDone {
   isa: string;
 }
 
-/** A frame, its pictures as they can be handed over: without ImageData. */
+/** A frame, with pictures that can be transferred: without ImageData. */
 export type FrameMessage = Omit<ImageFrame, 'image' | 'pictures' | 'states'> & {
   image: Pixels;
   pictures: Pixels[];
@@ -85,7 +86,7 @@ export type Reply =
 export type Result =
   | ModelInfo | FillDone | GenerateDone | Score | Surprise | ImageLikelihood | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
-/** An error as it crosses from the worker. */
+/** An error in a message of the worker. */
 export interface ErrorMessage {
   code: ErrorCode;
   message: string;

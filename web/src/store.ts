@@ -1,15 +1,15 @@
 /** Copies of downloaded models in the origin's private file system: one file per model, found by hash or by URL.
  *
- *  A copy is a data file and a card beside it, `<sha256>.json`, written last: what has no card is no copy.  Writing
- *  is done in a worker (only there files can be written piece by piece in every browser); listing and deleting
- *  anywhere. */
+ *  A copy is a data file and a card, `<sha256>.json`.  The card is written last: without a card there is no copy.  Only
+ *  workers write copies, because only there every browser can write files piece by piece.  Copies can be listed and
+ *  deleted anywhere. */
 import type { Cache } from './types.ts';
 
 const FOLDER = 'palimpsest-models';
-const CARDS = 'palimpsest-cards'; // a lock of who changes them
-const WRITING = 'palimpsest-writing'; // a lock that writers share, so that a sweep can tell when there is none
+const CARDS = 'palimpsest-cards'; // lock: held while cards are changed
+const WRITING = 'palimpsest-writing'; // lock: shared by all writers, so that a sweep knows whether there are any
 
-/** What a host says of a file: its tag, its date, and how long it is (as sent, which may be compressed). */
+/** The state of a file on its host: ETag, date, and length (as sent, perhaps compressed). */
 export interface Said {
   etag: string | null;
   date: string | null;
@@ -18,10 +18,10 @@ export interface Said {
 
 export interface Origin {
   url: string;
-  /** Of the file when it was fetched, and when that was, in milliseconds; cards of earlier versions lack them. */
+  /** The state of the file when it was fetched, and the time of that in milliseconds.  Cards of earlier versions lack these. */
   said?: Said;
   at?: number;
-  /** A later file that could not be used, why not, and when it was found. */
+  /** A later file that could not be used, the reason, and when it was found. */
   refused?: { said: Said; why: string; at: number };
 }
 
@@ -30,19 +30,19 @@ export interface Card {
   bytes: number;
   file: string;
   origins: Origin[];
-  /** Something does not work with it, such as the network of a file that has a vocabulary alone. */
+  /** A part of the file cannot be used; for example it has only a vocabulary and no network. */
   limited?: boolean;
 }
 
 export interface Copy {
   card: Card;
   file: File;
-  /** The address that was asked for, if it was fetched from there. */
+  /** The origin with the requested URL, if the file was fetched from there. */
   origin: Origin | null;
 }
 
 export async function openFolder(): Promise<FileSystemDirectoryHandle> {
-  if (!globalThis.navigator?.storage?.getDirectory) throw new Error('this browser, or this kind of page, has no private file system');
+  if (!globalThis.navigator?.storage?.getDirectory) throw new Error('this browser, or this kind of page, does not provide a private file system');
   const root = await navigator.storage.getDirectory();
   return root.getDirectoryHandle(FOLDER, { create: true });
 }
@@ -66,7 +66,7 @@ export async function cards(folder: FileSystemDirectoryHandle): Promise<Card[]> 
   return found;
 }
 
-/** The copy with this hash, or the latest from this URL; null when there is none whose data is all there. */
+/** The copy with this hash, or the latest from this URL; null if there is none with complete data. */
 export async function findCopy(folder: FileSystemDirectoryHandle, wanted: { sha256: string | null; url: string }): Promise<Copy | null> {
   let found: Copy | null = null;
   for (const card of await cards(folder)) {
@@ -76,18 +76,18 @@ export async function findCopy(folder: FileSystemDirectoryHandle, wanted: { sha2
       const file = await (await folder.getFileHandle(card.file)).getFile();
       if (file.size === card.bytes) found = { card, file, origin };
     } catch {
-      // its data is gone: no copy
+      // its data is missing: not a copy
     }
   }
   return found;
 }
 
-/** Changes cards while no other tab does. */
+/** Runs a change of cards while no other tab changes them. */
 export async function changing(work: () => Promise<void>): Promise<void> {
   await (navigator.locks ? navigator.locks.request(CARDS, work) : work());
 }
 
-/** Writes a card.  Over the old one, at whose length it ends only then: there is always one that can be read. */
+/** Writes a card over the old one, and cuts the file to its new length only afterwards, so that a card can always be read. */
 export async function writeCard(folder: FileSystemDirectoryHandle, card: Card): Promise<void> {
   const handle = await folder.getFileHandle(`${card.sha256}.json`, { create: true });
   const text = JSON.stringify(card).padEnd((await handle.getFile()).size);
@@ -106,7 +106,7 @@ async function removeQuietly(folder: FileSystemDirectoryHandle, name: string): P
   try {
     await folder.removeEntry(name);
   } catch {
-    // gone already, or in use by another tab, which then owns it
+    // already deleted, or in use by another tab, which then owns it
   }
 }
 
@@ -121,8 +121,8 @@ export async function sweep(folder: FileSystemDirectoryHandle): Promise<void> {
   });
 }
 
-/** A copy being written while its model is downloaded.  What fails here does not end the download: `whyNot` says what it
- *  was, and nothing is kept.  Worker only. */
+/** Writes a copy while its model is downloaded.  A failure does not end the download: then nothing is kept, and `whyNot`
+ *  says why.  Worker only. */
 export class Writer {
   whyNot: string | null = null;
   #access: FileSystemSyncAccessHandle | null = null;
@@ -171,8 +171,8 @@ export class Writer {
     }
   }
 
-  /** Makes it the copy of this URL, and only then lets go of the one before.  If there is one with this hash already,
-   *  that one learns the URL and this one goes; not if it is `damaged`, the name of a data file. */
+  /** Makes the written file the copy of this URL, and deletes the earlier copy only afterwards.  If there is already a copy
+   *  with this hash, the URL is added to it and the new file is deleted, unless the data file of that copy is `damaged`. */
   async keep(model: Pick<Card, 'sha256' | 'bytes' | 'limited'>, origin: Origin, damaged: string | null): Promise<void> {
     if (this.whyNot === null) await changing(() => this.#keep(model, origin, damaged));
   }
@@ -192,11 +192,11 @@ export class Writer {
       return;
     }
     await removeQuietly(folder, file !== this.file ? this.file : (same?.file ?? ''));
-    // Should this fail, the later of two copies counts.
+    // If this fails, the later of the two copies is used.
     await forgetUrl(folder, origin.url, model.sha256).catch(() => {});
   }
 
-  /** Lets go; what is not kept is deleted. */
+  /** Closes the file, and deletes it if it is not kept. */
   async end(kept: boolean): Promise<void> {
     this.#close();
     if (!kept) await removeQuietly(this.folder, this.file);
@@ -204,7 +204,7 @@ export class Writer {
   }
 }
 
-/** The URL has another file now; copies that no URL leads to are deleted. */
+/** Notes that the URL has another file now, and deletes copies without a URL. */
 async function forgetUrl(folder: FileSystemDirectoryHandle, url: string, but: string): Promise<void> {
   for (const card of await cards(folder)) {
     const origins = card.origins.filter((o) => o.url !== url);

@@ -4,12 +4,12 @@ export interface Stream<Step, Result> extends AsyncIterable<Step> {
   result(): Promise<Result>;
 }
 
-/** Does the work: push() hands a step over, `stop` ends it.  listen() makes the caller's signal count: it is called when
- *  the caller's options have been found good, so that a mistake in them is told rather than the abort. */
+/** Does the work: push() delivers a step, `stop` ends the work.  listen() attaches the caller's signal.  It is called after
+ *  the options have been checked, so that an error in them is reported instead of the abort. */
 type Work<Step, Result> = (push: (step: Step) => void, stop: AbortSignal, listen: (signal?: AbortSignal) => void) => Promise<Result>;
 
-/** The work starts when it is first asked for: by iterating, or by result().  `newest`: steps are large, so that those
- *  that came before the first iteration are forgotten but for the last. */
+/** The work starts at the first iteration or at result().  `newest`: steps are large, so only the last of those that came
+ *  before the first iteration is kept. */
 export function stream<Step, Result>(
   steps: string, work: Work<Step, Result>, newest = false,
 ): Stream<Step, Result> {
@@ -34,17 +34,17 @@ export function stream<Step, Result>(
     result: () => begin().result,
     async *[Symbol.asyncIterator]() {
       const { queue, result } = begin();
-      result.catch(() => {}); // the loop throws it
+      result.catch(() => {}); // the loop throws the error
       try {
         yield* queue.drain();
       } finally {
-        stop.abort(new DOMException(`the loop over the ${steps} was left`, 'AbortError'));
+        stop.abort(new DOMException(`the loop over the ${steps} was ended early`, 'AbortError'));
       }
     },
   };
 }
 
-/** Values handed over as they come; what is not taken yet waits. */
+/** A queue of values for asynchronous iteration. */
 class Queue<T> {
   #values: T[] = [];
   #end: { error: unknown } | null = null;

@@ -1,12 +1,12 @@
-/** The other side of pal_surprising: windows, probabilities and what is likeliest are decided in C. */
+/** The counterpart of pal_surprising; windows, probabilities and the most probable tokens are computed in C. */
 import type { Engine, Pointer } from './engine.ts';
 import { words } from './generator.ts';
 
-/** Bytes of a pal_surprise_token, and where it holds what. */
+/** Size of a pal_surprise_token in bytes, and the offsets of its members. */
 const TOKEN = { bytes: 256, alternatives: 4, logprob: 8, ids: 16, logprobs: 96 };
 
-/** A token seen with what stands before it: its surprise in bits, null where nothing does, and the likeliest tokens in
- *  its place. */
+/** A token with its surprise in bits, given the tokens before it (null if there are none), and the most probable tokens at its
+ *  position. */
 export interface Surprised {
   id: number;
   bits: number | null;
@@ -24,7 +24,7 @@ export class Surprising {
     this.#job = engine.lend(words(ids), (at) => engine.made(engine.fn('pw_surprise_start')(model, at, ids.length, engine.error)));
   }
 
-  /** The next few tokens, by at most one evaluation of the network. */
+  /** The next few tokens, with at most one evaluation of the network. */
   step(): Surprised[] {
     const { engine } = this;
     engine.check(engine.fn('pal_surprising_step')(this.#job, engine.error));

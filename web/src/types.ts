@@ -1,4 +1,4 @@
-/** The library's public types: what `palimpsest.d.ts` promises.  Options that are numbers, switches or names are in
+/** The public types of the library, which become `palimpsest.d.ts`.  Options that are numbers, switches or names are in
  *  options.ts, which web/options.mjs writes. */
 import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings, ScoreSettings, Sampler } from './options.ts';
 
@@ -9,24 +9,25 @@ export type Source = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 export type ErrorCode =
   | 'format' // not a model file, or a damaged one
-  | 'unsupported' // a valid file of a kind the engine does not run, or a model asked for what it cannot do
-  | 'text' // the text is not a valid page; `offset` is the place in the string
-  | 'option' // an option out of range, or one this sampler or model has no use for
-  | 'context' // more tokens than the model's context holds
+  | 'unsupported' // the file is valid but the engine does not support it, or the model does not support the call
+  | 'text' // the text is not a valid page; `offset` is the position in the string
+  | 'option' // an option is out of range, or this sampler or model does not use it
+  | 'context' // there are more tokens than the model's context allows
   | 'memory' // the model or the page does not fit into memory
-  | 'network' // the file could not be fetched, or its download was cut
+  | 'network' // the file could not be fetched, or its download was interrupted
   | 'integrity' // the file is not the one with the given sha256
-  | 'environment' // the browser has no WebAssembly SIMD, or no workers
+  | 'environment' // the browser or the page lacks something: WebAssembly SIMD, workers, a Content-Security-Policy that allows them
   | 'version' // page, worker and engine are of different versions
-  | 'crashed' // the worker died; the next call starts it again
+  | 'crashed' // the worker crashed; the next call starts it again
   | 'disposed'; // dispose() was called
 
 export interface LoadProgress {
-  /** `waiting`: another load of the same file is under way; `download`; `read`: from the kept copy or a file. */
+  /** `waiting`: another load of the same file is running; `download`: from the network; `read`: from the kept copy or a
+   *  file. */
   phase: 'waiting' | 'download' | 'read';
   /** Bytes so far. */
   loaded: number;
-  /** Bytes in all; null when the server does not say. */
+  /** Bytes in total; null if the server does not say. */
   total: number | null;
 }
 
@@ -35,18 +36,19 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Called at most every 100 ms, and at the end of each phase. */
   onProgress?: (progress: LoadProgress) => void;
-  /** Hash of the whole file, 64 hexadecimal digits: checked, and a kept copy with it needs no network. */
+  /** Hash of the whole file, 64 hexadecimal digits.  The file is checked against it; a kept copy with this hash is used
+   *  without the network. */
   sha256?: string;
   /** Keep a copy of a downloaded file for the next visit (default true; files and bytes are never kept). */
   cache?: boolean;
-  /** Folder of `palimpsest-worker.js` and the engine's two `.wasm` files (default: that of the module). */
+  /** Folder of `palimpsest-worker.js` and the other files of the engine (default: the folder of the module). */
   base?: string | URL;
-  /** `simd128`: not the build with relaxed SIMD, which otherwise runs where the browser has that (default: the best). */
+  /** `simd128`: do not use the build with relaxed SIMD (default: use it if the browser supports it). */
   isa?: 'simd128';
-  /** Tokens of a generated text, its prompt included, that there is to be room for (default: the model's context, at
-   *  most 4096).  Takes memory when it is first used: see ModelInfo.roomBytes. */
+  /** Capacity for a generated text in tokens, prompt included (default: the model's context, at most 4096).  The memory
+   *  is allocated when it is first used: see ModelInfo.roomBytes. */
   room?: number;
-  /** How the keys and values of those tokens are kept (default: the engine's). */
+  /** Type of the key-value cache for these tokens (default: that of the engine). */
   kv?: KeyValueType;
 }
 
@@ -62,7 +64,7 @@ export interface ModelInfo {
   architecture: string;
   name: string;
   license: string;
-  /** The type most weights have, such as `Q8_0`. */
+  /** The type of most weights, such as `Q8_0`. */
   weights: string;
   tokenizer: string;
   /** Instruction set of the kernels: `relaxed` or `simd128`. */
@@ -76,37 +78,37 @@ export interface ModelInfo {
   width: number;
   layers: number;
   heads: number;
-  /** Attention sees only what stands before. */
+  /** Attention sees only earlier tokens. */
   causal: boolean;
   canTokenize: boolean;
   canScore: boolean;
   canInfill: boolean;
-  /** Reads from left to right, and so can continue a text. */
+  /** The model is causal, so it can continue a text. */
   canGenerate: boolean;
-  /** Tokens of a generated text, its prompt included, that there is room for; 0 where it cannot generate. */
+  /** Capacity for a generated text in tokens, prompt included; 0 if the model cannot generate. */
   room: number;
-  /** Bytes of memory that generating takes beside the model, from its first use on. */
+  /** Bytes of memory that generating needs in addition to the model; allocated at the first call. */
   roomBytes: number;
-  /** Understands `[[?]]` and `[[a-b]]`. */
+  /** Supports blanks of free length, `[[?]]` and `[[a-b]]`. */
   freeLength: boolean;
-  /** What a model that draws pictures can; null for any other. */
+  /** Capabilities of a model that draws pictures; null for other models. */
   image: ImageInfo | null;
   /** Why the network or the tokenizer cannot be used, or null. */
   whyNot: string | null;
   sha256: string;
-  /** Where it came from: a URL, a file's name, or `''`. */
+  /** Source of the model: a URL, the name of a file, or `''`. */
   source: string;
-  /** Bytes of memory the engine holds for this model now. */
+  /** Bytes of memory that the engine of this model uses now. */
   memoryBytes: number;
   /** Whether a copy is kept for the next visit, and if not, why. */
   kept: boolean;
   keptWhyNot: string | null;
-  /** Where the kept copy was taken although the server could not be asked for a newer file, or its file could not be
-   *  used: why, with the status that it answered.  Otherwise null. */
+  /** Why the kept copy was used although the server could not be asked for a newer file, or had a file that could not be
+   *  used; names the HTTP status if there was one.  Otherwise null. */
   updateWhyNot: string | null;
 }
 
-/** A filled token made given text. */
+/** A token at a place of a blank that is kept instead of drawn: blank and place are counted from 0. */
 export interface Pin {
   blank: number;
   index: number;
@@ -114,7 +116,7 @@ export interface Pin {
 }
 
 export interface InfillOptions extends InfillSettings {
-  /** Tokens that are given rather than drawn. */
+  /** Tokens that are kept instead of drawn. */
   pins?: readonly Pin[];
   /** Stops between two steps; the model stays usable. */
   signal?: AbortSignal;
@@ -122,10 +124,10 @@ export interface InfillOptions extends InfillSettings {
 
 export interface Alternative {
   id: number;
-  /** As it would stand in the text: with the space before it where it begins a word and that space is not given. */
+  /** As it would be in the text: with a space before it if it begins a word and the space is not given text. */
   text: string;
   probability: number;
-  /** The blank would end here. */
+  /** With this alternative the blank ends here. */
   empty: boolean;
 }
 
@@ -135,23 +137,23 @@ export interface PageToken {
   index: number;
   /** null while the place is open. */
   id: number | null;
-  /** As it stands in the page; `''` while open or empty. */
+  /** As in the page; `''` while the place is open or empty. */
   text: string;
   open: boolean;
-  /** Beyond the end of a blank of free length. */
+  /** The place is after the end of a blank of free length. */
   empty: boolean;
   pinned: boolean;
-  /** Step at which it was revealed, from 1; 0 when pinned; null while open. */
+  /** Step in which it was revealed, from 1; 0 if pinned; null while open. */
   step: number | null;
   /** Revealed by the latest step. */
   fresh: boolean;
-  /** When it was drawn, at temperature 1, before truncation; 1 when pinned. */
+  /** Its probability when it was drawn, at temperature 1 and before truncation; 1 if pinned. */
   probability: number;
-  /** The likeliest tokens of the evaluation that revealed it, likeliest first. */
+  /** The most probable tokens in the evaluation that revealed it, most probable first. */
   alternatives: Alternative[];
 }
 
-/** A run of the page as a reader sees it: given text, or one place. */
+/** A part of the displayed page: a piece of given text, or one place. */
 export interface PagePart {
   text: string;
   /** Index into Page.tokens; absent for given text. */
@@ -160,20 +162,21 @@ export interface PagePart {
 
 /** A page after a step. */
 export interface Page {
-  /** The text so far; open places are written as blanks, so that it is a page again. */
+  /** The text so far; open places are written as blanks, so that it is a valid page. */
   text: string;
-  /** The same for a reader: given text unescaped, revealed tokens, open places as empty parts. */
+  /** The page for display: given text unescaped, revealed tokens, open places as empty parts. */
   parts: PagePart[];
   /** All places of all blanks, in order. */
   tokens: PageToken[];
   step: number;
-  /** Time steps in all, where the sampler has them. */
+  /** Total number of time steps; null if the sampler has none. */
   steps: number | null;
   /** Evaluations of the network. */
   evaluations: number;
   open: number;
   done: boolean;
-  /** Tokens the network is shown, and tokens of the page; fewer where `windowed`. */
+  /** Number of tokens that the network sees (`shown`), and of tokens in the page (`total`).  `windowed`: the network sees
+   *  only a part of the page. */
   shown: number;
   total: number;
   windowed: boolean;
@@ -189,7 +192,8 @@ export interface InfillResult extends Page {
   threads: number;
 }
 
-/** A page being filled.  Iterate it for every step, or await result(); leaving the loop stops the work. */
+/** A page being filled.  Iterate over it to get the page after every step, or await result().  Leaving the loop stops the
+ *  work. */
 export interface Infill extends AsyncIterable<Page> {
   result(): Promise<InfillResult>;
 }
@@ -198,13 +202,13 @@ export type ScoreMethod = 'exact' | 'bound' | 'margin' | 'entropy' | 'confidence
 
 export interface ScoreProgress {
   evaluations: number;
-  /** null while not known. */
+  /** null while it is not known. */
   expectedEvaluations: number | null;
   bitsPerByte: number | null;
 }
 
 export interface ScoreOptions extends ScoreSettings {
-  /** After each step. */
+  /** Called after each step. */
   onProgress?: (progress: ScoreProgress) => void;
   /** Stops between two steps; the model stays usable. */
   signal?: AbortSignal;
@@ -214,11 +218,11 @@ export interface Score {
   bitsPerByte: number;
   natsPerToken: number;
   perplexity: number;
-  /** Bits a byte; 0 when exact. */
+  /** In bits per byte; 0 if the score is exact. */
   standardError: number;
   method: ScoreMethod;
   estimated: boolean;
-  /** An upper bound rather than the figure itself. */
+  /** The score is an upper bound. */
   bound: boolean;
   tokens: number;
   bytes: number;
@@ -226,29 +230,30 @@ export interface Score {
   seconds: number;
 }
 
-/** Names as OpenAI and Hugging Face have them.  What is set works in this order: logitBias, repetitionPenalty,
- *  frequencyPenalty and presencePenalty, grammar, temperature, topK, typicalP, topP, minP; mirostat takes the place of
- *  the last four.  With the defaults tokens are drawn from the model's own law. */
+/** The names are those of OpenAI and Hugging Face.  Options are applied in this order: logitBias, repetitionPenalty,
+ *  frequencyPenalty and presencePenalty, grammar, temperature, topK, typicalP, topP, minP; mirostat replaces the last
+ *  four.  With the defaults tokens are drawn from the model's own probabilities. */
 export interface GenerateOptions extends GenerateSettings {
-  /** Added to the logits of tokens by their ids; -Infinity: never this token. */
+  /** Values that are added to the logits of tokens, by token id; -Infinity bans the token. */
   logitBias?: Readonly<Record<number, number>>;
-  /** Texts at which generation ends; they and what follows are no part of the text.  The name of a control token, such as <|im_end|>, ends it at that token too. */
+  /** Strings at which generation stops.  The string and what follows it are not part of the text.  If a string is the name
+   *  of a control token, such as <|im_end|>, that token ends the text too. */
   stop?: string | readonly string[];
-  /** GBNF: the generated text follows it from its first byte.  A mistake in it is a `text` error with its offset. */
+  /** GBNF: the generated text matches it from the first byte. A mistake in it gives a `text` error with its offset. */
   grammar?: string;
-  /** Ids of generated tokens to begin with, in place of draws.  Where the text last begun on this model has the same
-   *  prompt and options (but for seed, draft and maxTokens), what it shares with these is not read again: so one goes
-   *  on from any token, or with another in its place. */
+  /** Ids of the first generated tokens, which are then not drawn.  With it a text can be continued from any token, or with
+   *  another token in its place.  If the last generation on this model had the same prompt and options (except seed,
+   *  draft and maxTokens), the tokens that it shares with `begin` are not read again. */
   begin?: readonly number[];
-  /** While a prompt is read that is longer than one evaluation takes. */
+  /** Called while a prompt is read that is too long for one evaluation. */
   onReading?: (reading: Reading) => void;
-  /** Stops between two steps; the model stays usable, and a call with `begin` goes on. */
+  /** Stops between two steps; the model stays usable, and a call with `begin` can continue the text. */
   signal?: AbortSignal;
 }
 
-/** A prompt being read. */
+/** Progress of reading a prompt. */
 export interface Reading {
-  /** Tokens in all, how many of them were known before, and how many are still to be read. */
+  /** Number of tokens in total, of those that were read by an earlier call, and of those that are still to be read. */
   tokens: number;
   known: number;
   unread: number;
@@ -256,93 +261,100 @@ export interface Reading {
 
 export interface GeneratedAlternative {
   id: number;
-  /** With the space before it where it begins a word. */
+  /** With a space before it if it begins a word. */
   text: string;
-  /** In the model's own law: temperature 1, nothing cut. */
+  /** By the model's own distribution: temperature 1, no truncation.  `logprob` is its natural logarithm. */
   probability: number;
   logprob: number;
 }
 
-/** A generated token, and the text that it let out. */
+/** A generated token, and the text that it adds. */
 export interface GeneratedPiece {
-  /** What can be shown now: whole characters, and nothing that might become a stop text.  All pieces' together are the text.
-   *  One that ends inside of a character ends before it: with `begin`, or saved and gone on with, it comes whole. */
+  /** The text that can be shown now: whole characters, and nothing that could still become a stop string.  All pieces
+   *  together are the text.  If generation ends inside a character, the text ends before that character; it comes whole
+   *  when the text is continued, with `begin` or from a saved session. */
   text: string;
   id: number;
-  /** Which generated token it is, from 0. */
+  /** Index of the generated token, from 0. */
   index: number;
-  /** The token's own text (that of a character of several tokens is the last one's), and where it begins in the text. */
+  /** The token's own text, and where it begins in the text.  A character that consists of several tokens is the text of the
+   *  last of them. */
   token: string;
   start: number;
-  /** Of the token in the text, in UTF-8. */
+  /** Length of the token in the text, in bytes of UTF-8. */
   bytes: number;
-  /** In the model's own law, temperature 1, nothing cut; null for a token of `begin` whose law was not computed. */
+  /** Natural logarithm of the model's own probability (temperature 1, no truncation); null for a token of `begin` that was
+   *  not evaluated. */
   logprob: number | null;
-  /** In the law that it was drawn from; 1 for a token of `begin`. */
+  /** Probability in the distribution from which it was drawn; 1 for a token of `begin`. */
   probability: number | null;
-  /** The likeliest tokens of the model's own law, likeliest first. */
+  /** The most probable tokens by the model's own probabilities, most probable first. */
   alternatives: GeneratedAlternative[];
-  /** Of `begin`, not drawn by this call. */
+  /** A token of `begin`, not drawn by this call. */
   given: boolean;
-  /** It ended the text and is no part of it; its id is -1 where no token did. */
+  /** This piece ends the text and is not part of it; its id is -1 if the text did not end with a token. */
   ends: boolean;
 }
 
 export type FinishReason =
-  | 'stop' // a stop text
+  | 'stop' // a stop string
   | 'length' // maxTokens
   | 'eos' // a token that ends texts, or the end of the grammar
-  | 'context'; // no more room
+  | 'context'; // the context is full
 
 export interface GenerateResult {
-  /** The generated text, that of `begin` included. */
+  /** The generated text, including that of `begin`. */
   text: string;
-  /** Its tokens: what `begin` takes. */
+  /** The ids of its tokens, as `begin` takes them. */
   ids: number[];
   pieces: GeneratedPiece[];
   finish: FinishReason;
-  /** Which stop text was met, or null. */
+  /** Index of the stop string that was found, or null. */
   stop: number | null;
   seed: number | bigint;
   draft: number;
-  /** Tokens of prompt and `begin`, and how many of them the model had read already. */
+  /** Number of tokens of prompt and `begin`, and of those that the model had already read. */
   tokens: number;
   known: number;
-  /** Tokens that this call drew, and tokens that went through the network for it. */
+  /** Number of tokens that this call drew, and of tokens that the network evaluated for it. */
   drawn: number;
   evaluated: number;
-  /** Tokens that a shift of the window dropped. */
+  /** Number of tokens that shifts of the window dropped. */
   dropped: number;
+  /** Capacity in tokens, prompt included. */
   room: number;
-  /** Seconds of computing; until the first new token, waiting for other work on the model included (NaN: none came). */
+  /** Seconds of computing. */
   seconds: number;
+  /** Seconds until the first new token, including the wait for other work on the model; NaN if there was no token. */
   firstSeconds: number;
-  /** Between the first token and the last; null where there are not two. */
+  /** Measured from the first new token to the last; null if there are fewer than two. */
   tokensPerSecond: number | null;
   isa: string;
   threads: number;
 }
 
-/** A text going on.  Iterate it for every token, or await result(); leaving the loop stops the work. */
+/** A text being generated.  Iterate over it to get every token, or await result().  Leaving the loop stops the work. */
 export interface Generation extends AsyncIterable<GeneratedPiece> {
   result(): Promise<GenerateResult>;
-  /** The text as bytes, for `generate(bytes)`: tokens, keys and values, seed, mirostat and grammar.  As long as no other
-   *  text was begun on this model. */
+  /** The session as bytes, for `generate(bytes)`: tokens, keys and values, seed, mirostat and grammar.  Possible until
+   *  another text is begun on this model. */
   save(): Promise<Uint8Array>;
 }
 
-/** What the model has read, token by token, for callers that choose tokens themselves.  generate() works on it too. */
+/** The tokens that the model has read, with their keys and values, for callers that choose tokens themselves.  generate()
+ *  uses the same sequence. */
 export interface Sequence {
-  /** Reads tokens behind those it has: many at once or one, with the same results.  Gives the length. */
+  /** Reads tokens and appends them.  One at a time and many at once give the same results.  Returns the new length. */
   append(ids: ArrayLike<number>, options?: { signal?: AbortSignal }): Promise<number>;
-  /** Of what follows the last token, one a token of the vocabulary: natural scale, unnormalised. */
+  /** The logits for the next token, one per token of the vocabulary. */
   logits(): Promise<Float32Array>;
   tokens(): Promise<number[]>;
-  /** Forgets the tokens from `length` on.  Gives the length. */
+  /** Removes the tokens from index `length` on.  Returns the new length. */
   rewind(length: number): Promise<number>;
   /** Tokens, keys and values as bytes. */
   save(): Promise<Uint8Array>;
-  /** Refused, and as before, are bytes cut short (`format`) or of another model (`option`).  Gives the length. */
+  /** Replaces the sequence by a saved one and returns its length.  Incomplete bytes (`format`) and those of another model
+   *  (`option`) are refused; then the sequence does not change. */
   restore(saved: Uint8Array): Promise<number>;
 }
 
@@ -352,16 +364,16 @@ export interface ScoredToken {
   text: string;
   /** Where it begins in the text. */
   start: number;
-  /** -log2 of its probability after what stands before it; null where nothing does. */
+  /** -log2 of its probability, given the tokens before it; null if there are none. */
   bits: number | null;
-  /** The likeliest tokens in its place, likeliest first. */
+  /** The most probable tokens at its position, most probable first. */
   expected: { id: number; text: string; probability: number }[];
 }
 
 export interface Surprise {
   tokens: ScoredToken[];
   bits: number;
-  /** Of the text in UTF-8. */
+  /** Length of the text in bytes of UTF-8. */
   bytes: number;
   bitsPerByte: number;
   /** Seconds of computing. */
@@ -369,7 +381,7 @@ export interface Surprise {
 }
 
 export interface TokenizeOptions {
-  /** The text does not begin a page: no dummy space before it. */
+  /** The text is not the beginning of a page: no dummy space is added before it. */
   inside?: boolean;
   /** Control pieces such as `<mask>` written in the text are matched. */
   special?: boolean;
@@ -378,15 +390,15 @@ export interface TokenizeOptions {
 
 // ---- pictures
 
-/** eps is the predicted noise, x0 the picture predicted by it; K is `steps`. */
+/** The samplers of pictures.  K is `steps`; the last item of each comment is the number of evaluations per picture. */
 export type ImageSampler =
-  | 'ddpm' // ancestral steps; K evaluations of each picture
-  | 'ddim' // deterministic at eta 0; K
+  | 'ddpm' // ancestral steps; K
+  | 'ddim' // deterministic if eta is 0; K
   | 'analytic-ddpm' // optimal variance, one for all elements; K
   | 'analytic-ddim'
-  | 'npr-ddpm' // optimal variance by element, for the mean as it was learnt; K
+  | 'npr-ddpm' // optimal variance per element, given the learnt mean with its error; K
   | 'npr-ddim'
-  | 'sn-ddpm' // optimal variance by element; K
+  | 'sn-ddpm' // optimal variance per element; K
   | 'sn-ddim'
   | 'annealed-langevin' // at least 100 noise levels; K * iterations
   | 'reverse-sde' // Euler and Maruyama; K
@@ -399,45 +411,45 @@ export interface ImageInfo {
   height: number;
   /** 1: grey; 3: red, green, blue. */
   channels: number;
-  /** Names of the kinds of pictures it knows. */
+  /** Names of the kinds of pictures that the model can draw. */
   labels: string[];
-  /** What this file can run. */
+  /** The samplers that this model supports. */
   samplers: ImageSampler[];
-  /** What it cannot, each with a sentence that says what is missing and what works without. */
+  /** The samplers that it does not support, each with a sentence that says what the file lacks and what works without. */
   missing: Partial<Record<ImageSampler, string>>;
-  /** The sampler and the number of steps where none are asked for. */
+  /** The default sampler and its number of steps. */
   sampler: ImageSampler;
   steps: number;
-  /** Trained with labels left out, so that `guidance` other than 1 is possible. */
+  /** In training some labels were left out, so that `guidance` other than 1 is possible. */
   guidance: boolean;
-  /** The noise schedule, `linear` or `cosine`, and its steps: no drawing has more. */
+  /** The noise schedule, `linear` or `cosine`, and its number of steps, which is the maximum for a drawing. */
   schedule: string;
   scheduleSteps: number;
-  /** A file beside the model with pictures it was trained on, or null. */
+  /** Name of a file beside the model with some of its training pictures, or null. */
   neighbours: string | null;
 }
 
-/** A picture: red, green, blue, alpha, row by row.  An ImageData is one; where there is none (Node), frames have these
- *  three fields alone. */
+/** A picture: red, green, blue, alpha, row by row.  An ImageData is a Picture.  In Node, where there is no ImageData, frames
+ *  have only these three fields. */
 export interface Picture {
   readonly data: Uint8ClampedArray | Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-/** An option that the sampler has no use for is refused. */
+/** Options that the sampler does not use are refused. */
 export interface ImageOptions extends ImageSettings {
-  /** Name or number of a kind of pictures; null (default): any.  An array: one a picture. */
+  /** Name or number of a kind of pictures; null (default): any kind.  An array has one label per picture. */
   label?: string | number | null | readonly (string | number | null)[];
-  /** What frames show: the picture predicted so far (`x0`, the default), the noisy state (`x`), or the first as
-   *  `pictures` and the second as `states`. */
+  /** What frames show: the picture predicted so far (`x0`, the default), the noisy state (`x`), or `both`: the predicted
+   *  pictures as `pictures` and the noisy states as `states`. */
   view?: 'x0' | 'x' | 'both';
-  /** Pictures in a row of ImageFrame.image (default: as square as possible). */
+  /** Pictures per row of ImageFrame.image (default: as square as possible). */
   columns?: number;
-  /** A picture of the model's size of which parts are kept: the mask has one entry a pixel, not 0 (or true) where it is
-   *  drawn again. */
+  /** A picture of the model's size, parts of which are kept.  The mask has one entry per pixel; where it is not 0 (or is
+   *  true), the pixel is drawn again. */
   inpaint?: { image: Picture; mask: ArrayLike<number | boolean> };
-  /** The times that are visited, in place of `grid`: falling, in (0, 1], steps of the schedule. */
+  /** The times of the steps, instead of `grid`: decreasing, in (0, 1], at steps of the schedule. */
   times?: readonly number[];
   /** Stops between two steps; the model stays usable. */
   signal?: AbortSignal;
@@ -445,21 +457,21 @@ export interface ImageOptions extends ImageSettings {
 
 /** The pictures after a step. */
 export interface ImageFrame {
-  /** All of them in one, without gaps. */
+  /** All pictures in one image, without gaps. */
   image: ImageData;
-  /** Each by itself. */
+  /** Each picture by itself. */
   pictures: ImageData[];
-  /** With `view: 'both'`: each with its noise, as the network sees it. */
+  /** With `view: 'both'`: each picture with its noise, as the network sees it. */
   states?: ImageData[];
-  /** From 1. */
+  /** Number of the step, from 1. */
   step: number;
-  /** Of each picture: so far, and in all (0: not known before). */
+  /** Evaluations of each picture so far, and in total (0 if the total is not known in advance). */
   evaluations: number;
   total: number;
-  /** Single pictures that went through the network: guidance takes two an evaluation. */
+  /** Passes of single pictures through the network; with guidance an evaluation takes two. */
   passes: number;
   done: boolean;
-  /** Seconds of computing of this drawing. */
+  /** Seconds of computing for this drawing. */
   seconds: number;
   sampler: ImageSampler;
   seed: number | bigint;
@@ -468,17 +480,17 @@ export interface ImageFrame {
   threads: number;
 }
 
-/** Pictures being drawn.  Iterate it for every step, or await result(), the last; leaving the loop stops the work.
- *  Several at once take turns, step by step. */
+/** Pictures being drawn.  Iterate over it to get a frame after every step, or await result(), which is the last frame.
+ *  Leaving the loop stops the work.  Several runs at once take turns, one step each. */
 export interface ImageRun extends AsyncIterable<ImageFrame> {
   result(): Promise<ImageFrame>;
 }
 
-/** Without a seed it is that of seed 1. */
+/** The default seed is 1. */
 export interface ImageLikelihoodOptions
   extends LikelihoodSettings,
     Pick<ImageOptions, 'sampler' | 'steps' | 'label' | 'eta' | 'grid' | 'times' | 'variance' | 'clipX0' | 'first' | 'seed' | 'signal'> {
-  /** After each step: evaluations so far, and in all (0: not known before). */
+  /** Called after each step, with the evaluations so far and in total (0 if the total is not known in advance). */
   onProgress?: (progress: ImageProgress) => void;
 }
 
@@ -488,8 +500,9 @@ export interface ImageProgress {
 }
 
 export interface ImageLikelihood {
-  /** The mean of `each`: of the pictures given, in their order. */
+  /** The mean of `each`. */
   bitsPerDimension: number;
+  /** Bits per dimension of each given picture, in their order. */
   each: number[];
   method: 'flow' | 'bound';
   evaluations: number;
@@ -505,18 +518,19 @@ export interface Model {
   tokenize(text: string, options?: TokenizeOptions): Promise<number[]>;
   detokenize(ids: ArrayLike<number>, options?: TokenizeOptions): Promise<string>;
   score(text: string, options?: ScoreOptions): Promise<Score>;
-  /** Continues a text (`''`: from the beginning), ids of tokens exactly as they are, or what Generation.save() gave.
-   *  Causal models only.  Several at once take place one after the other. */
+  /** Continues a prompt: a text (`''` starts a new one), ids of tokens (used exactly as given), or bytes from
+   *  Generation.save().  Causal models only.  Several calls at once run one after the other. */
   generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation;
   readonly sequence: Sequence;
-  /** How surprising each token of a text is to a causal model.  The sum is what score() gives, except that a line
+  /** How surprising each token of a text is to a causal model.  The sum is that of score(), except that here a line
    *  `<|endoftext|>` is text like any other. */
   surprise(text: string, options?: { signal?: AbortSignal }): Promise<Surprise>;
-  /** Draws pictures out of noise.  Models with `info.image` only. */
+  /** Draws pictures from noise.  Only for models with `info.image`. */
   image(options?: ImageOptions): ImageRun;
-  /** How likely pictures of the model's size are to it, in bits per dimension (a byte of a pixel). */
+  /** How likely given pictures are under the model, in bits per dimension (one byte of one pixel).  They must have the
+   *  model's size. */
   imageLikelihood(pictures: Picture | readonly Picture[], options?: ImageLikelihoodOptions): Promise<ImageLikelihood>;
-  /** Ends the worker and frees its memory; calls under way reject. */
+  /** Ends the worker and frees its memory; running calls reject. */
   dispose(): void;
 }
 
@@ -532,10 +546,10 @@ export interface KeptModel {
 export interface Cache {
   /** Whether copies can be kept here, and if not, why. */
   available(): Promise<{ ok: boolean; why: string | null }>;
-  /** Empty where nothing can be kept. */
+  /** The kept models; empty if nothing can be kept. */
   list(): Promise<KeptModel[]>;
-  /** Deletes a copy; a model that is loaded from it goes on working. */
+  /** Deletes a copy; a model that is loaded from it continues to work. */
   remove(sha256: string): Promise<void>;
-  /** Bytes this origin uses in all, and may use; null where the browser does not say. */
+  /** Bytes that this origin uses and may use in total; null if the browser does not say. */
   estimate(): Promise<{ usage: number; quota: number } | null>;
 }

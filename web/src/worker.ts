@@ -1,4 +1,4 @@
-/** The worker: one engine, one model, and the work under way on it, a step at a time in turn. */
+/** The worker: one engine, one model, and its tasks, which take turns, one step each. */
 import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
@@ -12,18 +12,18 @@ import { Writer, type Work } from './writer.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 
-/** Something that advances by at most one evaluation of the network; the result ends it. */
+/** A task: a step makes at most one evaluation of the network, and returns the result if the task is finished. */
 export interface Task {
   step(): Result | null;
   end(): void;
-  fill?: number; // a page being filled, which may be evaluated with others
+  fill?: number; // a fill, which can be evaluated together with others
 }
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
 const REPORT_MS = 100;
-/** Of a model whose context is longer, a text under way remembers so many tokens unless told otherwise. */
+/** Default capacity for a generated text in tokens, for models with a longer context. */
 const ROOM = 4096;
-const MAX_TOGETHER = 8; // more would make the steps between two messages long
+const MAX_TOGETHER = 8; // with more, a step would take too long between two messages
 
 const port = await workerPort();
 const tasks = new Map<number, Task>();
@@ -36,7 +36,7 @@ let writer: Writer | null = null;
 let kind: Kind = 'text';
 let painter: Painter | null = null;
 
-/** What is in `transfer` is the other side's from now on. */
+/** Objects in `transfer` belong to the other side from then on. */
 function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
 }
@@ -60,7 +60,7 @@ async function load(id: number, { source, name, files, sha256, cache, lock, room
   }
 }
 
-/** A file that cannot be used is followed by another one, which may be of the other kind. */
+/** If a file cannot be used, another one can follow, and may need the other engine. */
 function enginesOf(files: Files): Engines {
   let chosen: Promise<Engine> | null = null;
   return {
@@ -73,7 +73,7 @@ function enginesOf(files: Files): Engines {
         const opened = image.engine.openModel(image.at, image.bytes);
         return { ...image, model: opened, whyNot: image.engine.modelTexts(opened).whyNot };
       } catch (error) {
-        if (!(error instanceof PalimpsestError)) chosen = null; // a trap: this engine can no longer be used
+        if (!(error instanceof PalimpsestError)) chosen = null; // a trap: this engine cannot be used any more
         throw error;
       }
     },
@@ -84,7 +84,7 @@ function enginesOf(files: Files): Engines {
   };
 }
 
-/** What generating needs is reckoned here and taken when it is first used. */
+/** The memory for generating is computed here and allocated when it is first used. */
 function prepareWriter(on: Engine, wanted: number | null, type: string | null): Pick<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'> {
   const { canGenerate, vocabulary, context } = on.modelNumbers(model);
   if (!canGenerate) return { canGenerate: false, room: 0, roomBytes: 0 };
@@ -94,14 +94,14 @@ function prepareWriter(on: Engine, wanted: number | null, type: string | null): 
   return { canGenerate: true, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
 }
 
-/** The part of the worker that draws is fetched when there is a model that can. */
+/** The worker's code for pictures is fetched when a model that draws is loaded. */
 async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['image']> {
   if (!on.fn('pal_model_image')(model)) return null;
   const part: Promise<typeof import('./painter.ts')> = import(/* @vite-ignore */ fileOf(files, 'palimpsest-pictures.js'));
   const { Painter: Part, build } = await part.catch((error) => {
     throw new PalimpsestError('network', `palimpsest-pictures.js could not be loaded: ${error}`);
   });
-  if (build !== __BUILD__) throw new PalimpsestError('version', `palimpsest-pictures.js is of build ${build}, the worker of ${__BUILD__}: reload the page`);
+  if (build !== __BUILD__) throw new PalimpsestError('version', `palimpsest-pictures.js is from build ${build}, the worker from ${__BUILD__}: reload the page`);
   painter = new Part(on, model, on.modelTexts(model).isa ?? '', reply);
   return painter.info;
 }
@@ -120,14 +120,14 @@ function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, update
   };
 }
 
-/** The page learns of this worker's death by getting the lock. */
+/** The worker holds this lock; when the page gets it, the worker has ended. */
 function holdLock(name: string): void {
   void globalThis.navigator?.locks?.request(name, () => new Promise(() => {}));
 }
 
 function ready(): Engine {
   if (!engine || !model) throw new PalimpsestError('disposed', 'no model is loaded');
-  if (kind === 'pictures') throw new PalimpsestError('unsupported', 'this model draws pictures: it has no text');
+  if (kind === 'pictures') throw new PalimpsestError('unsupported', 'this model draws pictures: it cannot process text');
   return engine;
 }
 
@@ -136,7 +136,7 @@ function drawing(): Painter {
   return painter;
 }
 
-/** The text of a token as it stands in the vocabulary, with its leading space. */
+/** The text of a token as in the vocabulary, with its leading space. */
 function piece(id: number): string {
   let text = pieces.get(id);
   if (text === undefined) pieces.set(id, (text = ready().detokenize(model, [id], INSIDE)));
@@ -166,13 +166,13 @@ function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): T
   };
 }
 
-/** Drafts of a page are one batch to the network; what one of them asks for, all that need it get. */
+/** Drafts of a page are evaluated as one batch: when one of them needs an evaluation, all that need one get it. */
 function evaluateTogether(on: Engine): void {
   const fills = [...tasks.values()].flatMap((task) => task.fill ?? []);
   if (fills.length > 1) on.fillTogether(model, fills.slice(0, MAX_TOGETHER));
 }
 
-/** Tells what each step changed. */
+/** Sends what each step changed. */
 class Pages {
   #last: PageToken[] = [];
   #first = true;
@@ -193,7 +193,7 @@ class Pages {
     return message;
   }
 
-  /** A place is drawn once a step, so that its step tells whether it was drawn again. */
+  /** A place is drawn at most once per step, so the step of a place says whether it was drawn again. */
   #same(before: PageToken | undefined, now: PageToken): boolean {
     return before !== undefined && before.step === now.step && before.id === now.id && before.text === now.text && before.pinned === now.pinned;
   }
@@ -232,12 +232,12 @@ function startScore(id: number, { text, options, seed }: Call<'score'>): Task {
 
 // ---- generating
 
-/** Work on the model's one sequence: each waits for its turn, in the order of the calls. */
+/** Work on the model's only sequence, done in the order of the calls. */
 const line: object[] = [];
 
 function inLine(start: (on: Writer) => Work<Result>): Task {
   ready();
-  if (!writer) throw new PalimpsestError('unsupported', 'this model does not write forward: it cannot continue a text');
+  if (!writer) throw new PalimpsestError('unsupported', 'this model cannot continue a text');
   const on = writer;
   let step: Work<Result> | null = null;
   const task: Task = {
@@ -253,8 +253,8 @@ function inLine(start: (on: Writer) => Work<Result>): Task {
 
 // ---- taking turns
 
-/** Between two steps the worker hears its messages: that is how work is cancelled and how two fills share it.  Node hands a
- *  port a thousand messages before it looks at another one, so there the next step waits for the event loop itself. */
+/** Between two steps the worker handles its messages, so that work can be cancelled and two fills can share it.  Node delivers
+ *  up to a thousand messages of a port before it looks at another port, so there the next step waits for the event loop. */
 const turn = new MessageChannel();
 turn.port1.onmessage = takeTurn;
 const { setImmediate } = globalThis as { setImmediate?: (then: () => void) => void };
@@ -283,7 +283,7 @@ function finish(id: number): void {
   tasks.delete(id);
 }
 
-/** Runs a part of a call and replies with its result, if that is the last part, or its error. */
+/** Runs a part of a call.  Replies with the error, or with the result if this was the last part. */
 function answer(id: number, part: () => Result | null): void {
   try {
     const result = part();
@@ -296,7 +296,7 @@ function answer(id: number, part: () => Result | null): void {
 }
 
 function fail(id: number, error: unknown): void {
-  // By its name: that of painter.ts is another class.
+  // Recognised by name, because painter.ts has its own copy of the class.
   if ((error as Error)?.name === 'PalimpsestError') {
     finish(id);
     reply({ id, error: toMessage(error as PalimpsestError) });

@@ -1,5 +1,5 @@
-/** The worker's part of generation: one sequence a model, and the text last begun on it, which is kept so that another
- *  call can go on from any of its tokens. */
+/** The worker's code for generation: one sequence per model, and the last text on it.  The text is kept so that another call
+ *  can continue from any of its tokens. */
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { Generator, Sequence, type Generated, type GeneratorProgress } from './generator.ts';
@@ -10,42 +10,42 @@ import type { FinishReason, GeneratedPiece, ScoredToken, Surprise } from './type
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 type Tell = (message: Reply) => void;
 
-/** A step gives the result when it is there; end() frees what the steps needed. */
+/** A step returns the result when there is one; end() frees the memory of the work. */
 export type Work<Result> = (() => Result | null) & { end?(): void };
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
-/** Tokens that a character can be made of, and some without text. */
+/** Enough tokens for one character, and some without text. */
 const LAST = 8;
-/** Tokens that a low-level append reads between two looks at the messages. */
+/** Tokens that Sequence.append reads before the worker handles messages again. */
 const BATCH = 64;
 
-/** A text that has been begun, and all that was told of it. */
+/** A text that was begun, and all pieces that were sent. */
 interface Text {
   serial: number;
-  /** What makes it another text than one with other options. */
+  /** Prompt and options as a string: texts with different keys are different texts. */
   key: string;
   generator: Generator;
   pieces: GeneratedPiece[];
-  /** The bytes that each of them let out. */
+  /** The bytes of text that each piece released. */
   out: Uint8Array[];
   spelling: Spelling;
 }
 
 const decode = (bytes: Uint8Array) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
-/** Tokens as text, token by token: a character of several tokens appears at the last of them. */
+/** Decodes tokens one by one; a character of several tokens is the text of the last of them. */
 class Spelling {
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #units = 0;
 
   constructor(private readonly spell: (id: number) => Uint8Array) {}
 
-  /** Tokens before the text, the last of which may have begun a character. */
+  /** Reads the tokens before the text; the last of them may contain the beginning of a character. */
   goOnFrom(ids: readonly number[]): void {
     for (const id of ids) this.#decoder.decode(this.spell(id), { stream: true });
   }
 
-  /** The token's own text and where it begins; `bytes`: how many of its bytes stand in the text, the last ones. */
+  /** The token's own text and where it begins.  Only its last `bytes` bytes are in the text. */
   next(id: number, bytes: number): { token: string; start: number } {
     const all = this.spell(id);
     const token = this.#decoder.decode(all.subarray(all.length - Math.min(bytes, all.length)), { stream: true });
@@ -76,7 +76,7 @@ export class Writer {
     return (this.#sequence ??= new Sequence(this.engine, this.model, this.room, this.kv));
   }
 
-  /** Of whatever is not begun by generate(). */
+  /** Drops the kept text, before the sequence is used for something else. */
   forget(): void {
     this.#text?.generator.end();
     this.#text = null;
@@ -90,13 +90,13 @@ export class Writer {
     });
   }
 
-  // ---- a text goes on
+  // ---- generating
 
-  /** Takes up the text that was kept, if it is the same but for its end, or begins a new one. */
+  /** Continues the kept text if prompt and options are the same, otherwise begins a new one. */
   begin(call: Call<'generate'>): Text {
     const { prompt, options, biases, stop, grammar, begin, seed } = call;
-    const [, draft, maxTokens, ...fixed] = options as [number, number, number, ...number[]]; // those before it, and the seed, can be given anew
-    // A restored text has a beginning that is not known here: no other call takes it up.
+    const [, draft, maxTokens, ...fixed] = options as [number, number, number, ...number[]]; // these two and the seed may differ
+    // The beginning of a restored text is not known here, so no other call can continue it.
     const key = prompt instanceof Uint8Array ? String(call.serial) : JSON.stringify([prompt, fixed, biases, stop, grammar]);
     let text = this.#text?.key === key ? this.#text : null;
     if (text && this.#goBack(text, begin)) {
@@ -127,7 +127,7 @@ export class Writer {
     return (this.#text = { serial: 0, key, generator, pieces: [], out: [], spelling });
   }
 
-  /** Back to where the text and `begin` part; false where that was dropped from the window. */
+  /** Rewinds to the first difference between the text and `begin`; false if that was dropped from the window. */
   #goBack(text: Text, begin: readonly number[]): boolean {
     let common = 0;
     while (common < begin.length && text.pieces[common]?.id === begin[common] && !text.pieces[common]!.ends) common++;
@@ -191,7 +191,7 @@ export class Writer {
     };
   }
 
-  /** What a step gave, if it gave anything. */
+  /** The piece of a step, or null if it gave none. */
   #step(text: Text): GeneratedPiece | null {
     const token = text.generator.token();
     if (!token && !text.generator.text().length) return null;
@@ -204,10 +204,10 @@ export class Writer {
     return { prompt, dropped, room, evaluations, finish: this.#finishes[finish] as FinishReason, stop: stop < 0 ? null : stop };
   }
 
-  /** The text of that call as its caller knows it, with so many pieces, as bytes. */
+  /** The session of that call as bytes, rewound to the number of pieces that the caller has received. */
   save(serial: number, pieces: number): Uint8Array<ArrayBuffer> {
     const text = this.#text;
-    if (text?.serial !== serial) throw new PalimpsestError('option', 'another text has been begun on this model since');
+    if (text?.serial !== serial) throw new PalimpsestError('option', 'another text has been started on this model since then');
     if (pieces < text.pieces.length) this.#goBack(text, text.pieces.slice(0, pieces).map(({ id }) => id));
     return text.generator.save();
   }
@@ -268,8 +268,8 @@ export class Writer {
   }
 }
 
-/** Where each token stands: the space that a tokenizer sets before a text is none of it, and what no token writes (bytes
- * that the vocabulary lacks) lies between two. */
+/** Sets where each token begins.  The space that a tokenizer adds before a text is not part of the text, and bytes that the
+ * vocabulary lacks are between two tokens. */
 function place(tokens: ScoredToken[], text: string): void {
   const [first] = tokens;
   const extra = tokens.reduce((sum, one) => sum + one.text.length, 0) - text.length;
@@ -282,7 +282,8 @@ function place(tokens: ScoredToken[], text: string): void {
   }
 }
 
-/** The pieces hold so many bytes of text together: what came out at an end that is lifted comes out again later. */
+/** Cuts the text of the pieces to so many bytes in total.  If the end of a text is removed, the text that was released there is
+ *  released again later. */
 function cutTo({ pieces, out }: Text, bytes: number): void {
   for (const [i, piece] of pieces.entries()) {
     if (out[i]!.length > bytes) piece.text = decode((out[i] = out[i]!.subarray(0, bytes)));

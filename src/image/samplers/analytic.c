@@ -1,14 +1,14 @@
-/* analytic.c - the optimal variance that is the same for all states and elements.
+/* analytic.c - the optimal variance among those that are equal for all states and elements.
  *
  * Bao et al., Analytic-DPM (2022), theorem 1: the covariance of x0 is beta / alpha (1 - Gamma) with Gamma = E[eps^2] of
- * the predicted noise, which is measured on the training data once and kept in a table. */
+ * the predicted noise.  Gamma is measured once on the training data and stored in a table. */
 #include "../transition.h"
 
 double pal_gamma_at(const pal_noise_predictor *p, double time)
 {
-    double n = time * p->gammas - 1.0; /* entry 0 is that of t = 1 / gammas */
+    double n = time * p->gammas - 1.0; /* entry 0 is for t = 1 / gammas */
     if (n <= 0.0) return p->gamma[0];
-    int32_t below = (int32_t)(n + 1e-9); /* a step means its own entry, see log_alpha_at of schedule.c */
+    int32_t below = (int32_t)(n + 1e-9); /* as in log_alpha_at of schedule.c */
     if (below >= p->gammas - 1) return p->gamma[p->gammas - 1];
     double part = n - below;
     return part < 1e-9 ? p->gamma[below] : p->gamma[below] + part * (p->gamma[below + 1] - p->gamma[below]);

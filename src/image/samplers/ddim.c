@@ -1,7 +1,7 @@
 /* ddim.c - the steps of Song, Meng and Ermon (2021): variance lambda^2 = eta^2 beta-tilde.
  *
- * At eta 0 nothing is drawn after the start: a first-order solver of the probability-flow equation; at eta 1 it is ddpm
- * with the small variance. */
+ * With eta 0 only the start is random, and the steps are a first-order solver of the probability-flow equation.  With
+ * eta 1 it is ddpm with the small variance. */
 #include "../transition.h"
 
 void pal_variance_ddim(const pal_image_options *o, const pal_noise_predictor *p, const pal_transition *tr,

@@ -1,7 +1,7 @@
 /* ddpm.c - the two classical variances of ancestral steps.
  *
- * Ho, Jain and Abbeel (2020), section 3.2: beta-tilde is right where the data is one point, beta where it is a standard
- * normal; the truth lies between. */
+ * Ho, Jain and Abbeel (2020), section 3.2: beta-tilde is optimal if the data is a single point, beta if it is a
+ * standard normal; for other data the optimum is between the two. */
 #include "../transition.h"
 
 void pal_variance_ddpm(const pal_image_options *o, const pal_noise_predictor *p, const pal_transition *tr,

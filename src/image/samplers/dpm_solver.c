@@ -1,8 +1,8 @@
 /* dpm_solver.c - DPM-Solver++ 2M.
  *
  * Lu et al., "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models" (2022), algorithm 2:
- * with l = log sqrt(alpha / beta) the equation is integrated exactly but for the predicted picture, which is taken to
- * be linear in l through the last two predictions.  The first step and the last (to the clean end) are of first
+ * with l = log sqrt(alpha / beta) the equation is integrated exactly, except that the predicted picture is extrapolated
+ * linearly in l from the last two predictions.  The first step and the last one (to the clean level) are of first
  * order. */
 #include "../denoise.h"
 #include "../../core/math.h"

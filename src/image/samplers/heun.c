@@ -1,7 +1,7 @@
-/* heun.c - Heun's method on the probability-flow equation, in fixed steps.
+/* heun.c - Heun's method on the probability-flow equation, with fixed steps.
  *
- * As Karras et al. (2022, algorithm 1, without their noise): seen as y = x / sqrt(alpha) the equation is
- * dy / d sigma = eps, nearly straight where it matters.  A step evaluates twice, the last one (to sigma 0) once. */
+ * Karras et al. (2022), algorithm 1 without its noise: with y = x / sqrt(alpha) the equation is dy / d sigma = eps,
+ * whose solutions are nearly straight lines.  A step makes two evaluations; the last step (to sigma 0) makes one. */
 #include "../denoise.h"
 
 #include <math.h>

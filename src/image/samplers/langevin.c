@@ -1,11 +1,12 @@
-/* langevin.c - Langevin dynamics on noise levels that fall geometrically.
+/* langevin.c - Langevin dynamics on geometrically decreasing noise levels.
  *
- * Song and Ermon (2019), algorithm 1: at level sigma x := x + a s(x, sigma) + sqrt(2 a) z with a proportional to
- * sigma^2.  The score of the data with noise sigma added comes from the network of the VP process at the time of the
- * same signal-to-noise ratio, s(x, sigma) = -eps(sqrt(alpha) x, t) / sigma.  The options give r = a / sigma^2 and the
- * moves a level; the last evaluation denoises (Jolicoeur-Martineau et al. 2021).  With one move a level
- * and levels whose sigma falls by a factor g, the noise left is not sigma^2 but 2 r sigma^2 / (1 - (1 - r)^2 g^2): 1.4
- * sigma^2 at best, with r between 0.4 and 0.5, for 100 levels from 50 to 0.01.  More levels or moves make it less. */
+ * Song and Ermon (2019), algorithm 1: at level sigma, x := x + a s(x, sigma) + sqrt(2 a) z with a proportional to
+ * sigma^2.  The score of the data with added noise sigma comes from the network, trained on the VP process, at the time
+ * with the same signal-to-noise ratio: s(x, sigma) = -eps(sqrt(alpha) x, t) / sigma.  The options give r = a / sigma^2
+ * and the number of moves per level; the last evaluation denoises (Jolicoeur-Martineau et al. 2021).  With one move per
+ * level and sigma falling by a factor g per level, the remaining noise is not sigma^2 but 2 r sigma^2 / (1 - (1 - r)^2
+ * g^2): at best 1.4 sigma^2, with r between 0.4 and 0.5, for 100 levels from 50 to 0.01.  More levels or moves reduce
+ * it. */
 #include "../denoise.h"
 
 #include <math.h>

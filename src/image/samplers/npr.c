@@ -1,7 +1,7 @@
-/* npr.c - the optimal variance by element around the mean as it was learnt.
+/* npr.c - the optimal variance of each element around the learnt mean.
  *
  * Bao et al., "Estimating the optimal covariance with imperfect mean in diffusion probabilistic models" (2022): a
- * second head predicts g = E[(eps - predicted eps)^2 | x], the error of the mean included. */
+ * second head predicts g = E[(eps - predicted eps)^2 | x], which includes the error of the mean. */
 #include "../transition.h"
 
 void pal_variance_npr(const pal_image_options *o, const pal_noise_predictor *p, const pal_transition *tr,

@@ -1,10 +1,11 @@
-/* predictor_corrector.c - Langevin corrections at a level, then a step to the next.
+/* predictor_corrector.c - Langevin corrections at a level, then a step to the next level.
  *
- * Song et al. (2021), algorithms 2 to 5, corrections first, as their program has it.  Correction: x + e s + sqrt(2 e)
- * z with e = 2 a (r |z| / |s|)^2, a = 1 - beta of the step for VP and 1 for VE; norms are taken picture by picture
- * (theirs are averaged over the batch), so that no picture depends on another; with a handful of elements the rule is
- * no Langevin step, since its e then depends on the draw.  Prediction: VP the ancestral step (x + beta s) / sqrt(1 -
- * beta) + sqrt(beta) z; VE x + (sigma_t^2 - sigma_s^2) s + sqrt(sigma_t^2 - sigma_s^2) z. */
+ * Song et al. (2021), algorithms 2 to 5, corrections first, as in their program.
+ * Correction: x + e s + sqrt(2 e) z with e = 2 a (r |z| / |s|)^2, a = 1 - beta of the step for VP and 1 for VE.  Norms
+ * are computed per picture (theirs are averaged over the batch), so no picture depends on another.  With only a few
+ * elements the rule is not a Langevin step, because its e then depends on the draw.
+ * Prediction: the ancestral step (x + beta s) / sqrt(1 - beta) + sqrt(beta) z for VP;
+ * x + (sigma_t^2 - sigma_s^2) s + sqrt(sigma_t^2 - sigma_s^2) z for VE. */
 #include "../denoise.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ static void correct_row(pal_denoise *d, double keep, double spread, int32_t row)
     const float *eps = d->eps + pal_denoise_row(d, row);
     pal_denoise_normal(d, PAL_NOISE_MOVE, row);
     double steep = norm(eps, size);
-    if (!(steep > 0.0)) return; /* at a stationary point the rule has no step */
+    if (!(steep > 0.0)) return; /* at a stationary point the step is undefined */
     double ratio = d->options.snr * norm(d->z, size) * spread / steep, e = 2.0 * keep * ratio * ratio;
     double along = e / spread, noise = sqrt(2.0 * e);
     for (int32_t i = 0; i < size; i++) x[i] = (float)((double)x[i] - along * (double)eps[i] + noise * (double)d->z[i]);

@@ -1,7 +1,7 @@
-/* probability_flow.c - the probability-flow equation in adaptive steps, every picture by its own clock (../rk45.h).
+/* probability_flow.c - the probability-flow equation with adaptive steps, one clock per picture (../rk45.h).
  *
- * Pictures that have arrived are denoised by one more evaluation, together with the stages of the others, and then left
- * out of the batch. */
+ * A picture that has arrived is denoised by one more evaluation, together with the stages of the others, and then
+ * leaves the batch. */
 #include "../rk45.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ static pal_level level_of(const pal_denoise *d, int32_t row)
     return c->arrived ? pal_level_at(d->schedule, d->schedule->min_time) : pal_flow_level(c, d->schedule);
 }
 
-/* Gathers the rows that are not done: d->picture, d->time and d->input. */
+/* Collects the rows that are not done in d->picture, d->time and d->input. */
 static int32_t collect_rows(pal_denoise *d)
 {
     int32_t n = 0;
@@ -36,7 +36,7 @@ static int32_t collect_rows(pal_denoise *d)
     return n;
 }
 
-/* What follows for a row from eps at its state. */
+/* Advances one row, given eps at its state. */
 static void advance_row(pal_denoise *d, int32_t row, const float *state, const float *eps)
 {
     const int32_t size = pal_denoise_size(d);

@@ -1,9 +1,9 @@
-/* reverse_sde.c - Euler's and Maruyama's method on the reverse stochastic differential equation.
+/* reverse_sde.c - the Euler-Maruyama method on the reverse stochastic differential equation.
  *
- * Anderson's reversal as Song et al. (2021, eq. 6) use it.  VP: dx = -(beta(t) / 2) x dt + sqrt(beta(t)) dw, so that a
+ * Anderson's reversal, as used by Song et al. (2021, eq. 6).  VP: dx = -(beta(t) / 2) x dt + sqrt(beta(t)) dw, so a
  * step back by h is x + h beta (x / 2 + s) + sqrt(h beta) z with s = -eps / sqrt(beta-bar).  VE: sigma is geometric in
- * time, dx = sigma sqrt(2 c) dw with c = -d log sigma, so that a step is x + 2 c sigma^2 s + sigma sqrt(2 c) z with
- * s(x, sigma) = -eps(sqrt(alpha) x, t) / sigma. */
+ * time, dx = sigma sqrt(2 c) dw with c = -d log sigma, so a step is x + 2 c sigma^2 s + sigma sqrt(2 c) z with s(x,
+ * sigma) = -eps(sqrt(alpha) x, t) / sigma. */
 #include "../denoise.h"
 #include "../../core/math.h"
 

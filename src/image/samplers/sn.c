@@ -1,7 +1,7 @@
-/* sn.c - the optimal variance by element, by the second moment of the noise.
+/* sn.c - the optimal variance of each element, from the second moment of the noise.
  *
- * The same paper as npr.c: a second head predicts h = E[eps^2 | x], and h - eps^2 is the variance of the noise where
- * the predicted mean is the true one. */
+ * From the same paper as npr.c: a second head predicts h = E[eps^2 | x]. h - eps^2 is the variance of the noise if the
+ * predicted mean is exact. */
 #include "../transition.h"
 
 void pal_variance_sn(const pal_image_options *o, const pal_noise_predictor *p, const pal_transition *tr,

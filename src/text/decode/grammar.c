@@ -1,12 +1,12 @@
-/* grammar.c - text that follows a grammar: the ways to read it so far, and which tokens can come next.
+/* grammar.c - runs a grammar on a text: tracks all ways to parse it so far, and which tokens can come next.
  *
- * A way to read the text is an op that waits for a byte and a stack of ops to return to.  Stacks are kept as nodes
- * {op, row, parent}, each once, so that what ways have in common is shared.  A set of ways is a `config`; where a byte
- * leads from one to another is remembered, so that walking a vocabulary costs one lookup a byte.
+ * A way is an op that waits for a byte, with a stack of return positions. Stacks are linked lists of nodes {op, row,
+ * parent}; equal nodes are stored once, so ways share common parts of their stacks. A set of ways is a `config`; the
+ * transition of each config and byte is stored, so walking a vocabulary costs one lookup per byte.
  *
- * All of that is a cache.  When it is full it is emptied, and the configs on the path that is being walked
- * are worked out again from the state at the start of the token; if they do not fit by themselves there are too many
- * ways, and that depends on nothing but the text. */
+ * All of this is a cache. When it is full it is emptied, and the configs on the current path are computed again from
+ * the state at the start of the token. If these alone do not fit, there are too many ways; this depends only on the
+ * text. */
 #include "grammar_code.h"
 
 #include <string.h>
@@ -16,9 +16,9 @@ enum {
     NODE_SLOTS = 2 * NODES, /* powers of two */
     CONFIGS = 1024,
     CONFIG_SLOTS = 2 * CONFIGS,
-    WAYS = 65536 /* in all configs together */
+    WAYS = 65536 /* of all configs together */
 };
-enum { DEAD = -1, FULL = -2 }; /* in place of a config */
+enum { DEAD = -1, FULL = -2 }; /* instead of a config */
 
 #define NO_NODE UINT32_MAX
 
@@ -27,30 +27,30 @@ typedef struct {
 } node;
 
 typedef struct {
-    uint32_t from, count; /* ways[from, from + count): nodes that wait for a byte */
+    uint32_t from, count; /* ways[from .. from + count): nodes that wait for a byte */
     bool may_end;
 } config;
 
 struct pal_grammar_run {
     const pal_grammar *g;
     const pal_pieces *pieces;
-    pal_grammar_state *state, *before; /* at the end of the text; while it changes, as it was */
+    pal_grammar_state *state, *before; /* at the end of the text; a copy to restore after a failure */
     uint32_t node_count, config_count, way_count, round;
     node *nodes;
     uint32_t *node_slot;   /* [NODE_SLOTS] node + 1, 0: empty; linear probing */
-    uint32_t *node_seen;   /* [NODES] the round that a node was visited in */
-    uint32_t *index;       /* [NODES] place in the state that is being written */
+    uint32_t *node_seen;   /* [NODES] the last round that visited the node */
+    uint32_t *index;       /* [NODES] index in the saved state */
     uint32_t *stack;       /* [NODES] */
     config *configs;       /* [CONFIGS] */
     uint16_t *config_slot; /* [CONFIG_SLOTS] config + 1 */
-    uint16_t *moves;       /* [CONFIGS, 256] 0: not known yet; 1: dead; config + 2 */
+    uint16_t *moves;       /* [CONFIGS, 256] 0: not computed yet; 1: dead; else config + 2 */
     uint32_t *ways;        /* [WAYS] */
-    int32_t *path;         /* [longest piece + 2] configs along the bytes that are being walked */
+    int32_t *path;         /* [longest piece + 2] configs along the bytes of the current token */
 };
 
 static const char too_many[] = "the grammar has too many ways to read this text, or nests too deeply";
 
-/* ---- nodes and configs, each once ------------------------------------------------------------------- */
+/* ---- nodes and configs, each stored once ------------------------------------------------------------- */
 
 static uint32_t mix(uint32_t h, uint32_t value)
 {
@@ -58,7 +58,7 @@ static uint32_t mix(uint32_t h, uint32_t value)
     return h ^ (h >> 15);
 }
 
-/* NO_NODE: there is no more room. */
+/* Returns the number of the node, adding it if needed; NO_NODE: the table is full. */
 static uint32_t find_node(pal_grammar_run *run, node n)
 {
     uint32_t slot = mix(mix(mix(0, n.op), n.row), n.parent) & (NODE_SLOTS - 1);
@@ -72,7 +72,8 @@ static uint32_t find_node(pal_grammar_run *run, node n)
     return run->node_count - 1;
 }
 
-/* The config of the `count` ways that lie behind those of all configs. */
+/* Returns the config of the `count` ways stored directly after those of all configs, adding it if needed; DEAD if it is
+ * empty, FULL if the table is full. */
 static int32_t find_config(pal_grammar_run *run, uint32_t count, bool may_end)
 {
     uint32_t *ways = run->ways + run->way_count, hash = mix(0, may_end);
@@ -100,7 +101,7 @@ static void empty_cache(pal_grammar_run *run)
     memset(run->config_slot, 0, CONFIG_SLOTS * sizeof *run->config_slot);
 }
 
-/* From here on no node counts as seen. */
+/* Clears the "visited" marks of all nodes. */
 static void next_round(pal_grammar_run *run)
 {
     if (++run->round != 0) return;
@@ -110,10 +111,10 @@ static void next_round(pal_grammar_run *run)
 
 /* ---- from one config to the next --------------------------------------------------------------------- */
 
-/* A config that is being made. */
+/* A config under construction. */
 typedef struct {
     pal_grammar_run *run;
-    uint32_t depth, count; /* of the stack; of ways found */
+    uint32_t depth, count; /* entries of the stack; ways found */
     bool may_end, full;
 } closure;
 
@@ -138,7 +139,7 @@ static void add_way(closure *c, uint32_t at)
         c->run->ways[c->run->way_count + c->count++] = at;
 }
 
-/* To go on from op, with the stack that is parent. */
+/* Continues at op, with the stack `parent`. */
 static void visit(closure *c, size_t op, uint32_t parent)
 {
     pal_grammar_run *run = c->run;
@@ -153,7 +154,7 @@ static void visit(closure *c, size_t op, uint32_t parent)
         run->stack[c->depth++] = at;
 }
 
-/* One op that reads nothing. */
+/* Executes one op that reads nothing. */
 static void expand(closure *c, node n)
 {
     const pal_grammar *g = c->run->g;
@@ -177,7 +178,7 @@ static void expand_all(closure *c)
     while (c->depth && !c->full) expand(c, c->run->nodes[c->run->stack[--c->depth]]);
 }
 
-/* A way with that byte. */
+/* Advances a way by one byte. */
 static void read_byte(closure *c, node n, uint8_t byte)
 {
     const pal_grammar *g = c->run->g;
@@ -216,7 +217,7 @@ size_t pal_grammar_state_bytes(const pal_grammar_state *s)
     return offsetof(pal_grammar_state, word) + (3 * (size_t)s->nodes + s->tops) * sizeof *s->word;
 }
 
-/* The config of the state. */
+/* Returns the config of the saved state. */
 static int32_t load(pal_grammar_run *run)
 {
     const pal_grammar_state *s = run->state;
@@ -232,7 +233,7 @@ static int32_t load(pal_grammar_run *run)
     return find_config(run, s->tops, s->may_end);
 }
 
-/* Numbers the nodes of a stack, the outermost first; returns how many there are now. */
+/* Numbers the nodes of a stack, the outermost first; returns the new count. */
 static uint32_t number_nodes(pal_grammar_run *run, uint32_t at, uint32_t count)
 {
     uint32_t depth = 0;
@@ -256,7 +257,7 @@ static void write_node(pal_grammar_run *run, uint32_t at)
     }
 }
 
-/* The state becomes that config; false: it has no room for it, and stays. */
+/* Sets the state to a config; false: it does not fit, and the state stays unchanged. */
 static bool store(pal_grammar_run *run, int32_t from)
 {
     const config *c = &run->configs[from];
@@ -332,7 +333,7 @@ static bool state_is_valid(const pal_grammar *g, const pal_grammar_state *s)
 
 pal_status pal_grammar_restore(pal_grammar_run *run, const void *state, size_t bytes, pal_error *err)
 {
-    static const char damaged[] = "the saved state of the grammar is damaged, or of another grammar";
+    static const char damaged[] = "the saved state of the grammar is damaged, or belongs to another grammar";
     size_t head = offsetof(pal_grammar_state, word), words = (bytes - head) / sizeof *run->state->word;
     pal_grammar_state *s = run->state;
     if (bytes < head || bytes > sizeof *s || bytes % sizeof *s->word)
@@ -349,8 +350,8 @@ pal_status pal_grammar_restore(pal_grammar_run *run, const void *state, size_t b
 
 /* ---- walking ------------------------------------------------------------------------------------------ */
 
-/* path[to] from path[to - 1] by the last of text[to].  If the cache is full, all of the path is worked out again in
- * an empty one; FULL if that is too small for it. */
+/* Computes path[to] from path[to - 1] and text[to - 1]. If the cache is full, the whole path is computed again with an
+ * empty cache; FULL if that is too small. */
 static int32_t walk(pal_grammar_run *run, const char *text, size_t to)
 {
     run->path[to] = step(run, run->path[to - 1], (uint8_t)text[to - 1]);
@@ -366,7 +367,7 @@ static int32_t walk(pal_grammar_run *run, const char *text, size_t to)
 static pal_status mark_pieces(pal_grammar_run *run, uint8_t *allowed, int32_t *count, pal_error *err)
 {
     const pal_pieces *p = run->pieces;
-    size_t dead = SIZE_MAX; /* all that share so many bytes with the piece before are not allowed */
+    size_t dead = SIZE_MAX; /* pieces that share at least this many bytes with the one before are not allowed */
     for (int32_t i = 0; i < p->count; i++) {
         pal_str text = pal_pieces_text(p, p->sorted[i].id);
         size_t at = p->sorted[i].shared;
@@ -409,7 +410,7 @@ pal_status pal_grammar_accept_bytes(pal_grammar_run *run, const char *text, size
     for (size_t from = 0; from < bytes && status == PAL_OK; from++) {
         int32_t to = run->path[0] < 0 ? FULL : walk(run, text + from, 1);
         if (to == DEAD)
-            status = pal_fail(err, PAL_E_OPTION, "the grammar does not allow this here", from);
+            status = pal_fail(err, PAL_E_OPTION, "the grammar does not allow this text here", from);
         else if (to == FULL || !store(run, to))
             status = pal_fail(err, PAL_E_UNSUPPORTED, too_many, from);
         else

@@ -1,15 +1,15 @@
-/* grammar_check.c - what a grammar promises before it runs: every call has a rule, every rule can end, and none comes
- * back to itself without reading anything; so every text that is under way can be completed. */
+/* grammar_check.c - checks a parsed grammar: every call has a rule, every rule can end, and no rule calls itself before
+ * it reads a byte. Then every partial text can be completed. */
 #include "grammar_code.h"
 
 #include <stdlib.h>
 
 typedef struct {
     const pal_grammar *g;
-    uint32_t *seen;  /* [ops] round in which an op was visited */
+    uint32_t *seen;  /* [ops] the last round that visited the op */
     uint32_t *stack; /* [ops] */
     uint32_t round;
-    uint8_t *calls; /* [rules, rules] the first can call the second before it reads anything */
+    uint8_t *calls; /* [rules, rules] 1: the first can call the second before it reads a byte */
 } checker;
 
 static void visit(checker *c, size_t *depth, size_t op)
@@ -19,8 +19,8 @@ static void visit(checker *c, size_t *depth, size_t op)
     c->stack[(*depth)++] = (uint32_t)op;
 }
 
-/* Whether the end of the rule can be reached; with `reading` past what reads bytes, else without reading any.  calls
- * (or NULL) gets a 1 for every rule that is called on the way. */
+/* Whether the end of the rule can be reached: if `reading`, also through ops that read bytes, otherwise only without
+ * reading. Sets calls[i] (unless calls is NULL) to 1 for every rule i called on the way. */
 static bool reaches_end(checker *c, const pal_rule *rule, bool reading, uint8_t *calls)
 {
     const pal_grammar *g = c->g;
@@ -43,7 +43,7 @@ static bool reaches_end(checker *c, const pal_rule *rule, bool reading, uint8_t 
     return end;
 }
 
-/* Least fixed points: a rule derives the empty text, or any, if the rules it needs for that do. */
+/* Computes least fixed points: a rule is nullable, or ends, if the rules that it needs for that are, or do. */
 static void find_ends(checker *c, pal_grammar *g)
 {
     for (bool changed = true; changed;) {
@@ -59,8 +59,8 @@ static void find_ends(checker *c, pal_grammar *g)
     }
 }
 
-/* A rule from which calls before any reading can go on without end; -1: there is none.  Rules all of whose calls
- * lead to an end are taken away one after the other; stack holds those whose turn it is. */
+/* Returns a rule whose calls before reading can continue forever; -1: there is none. Repeatedly removes rules whose
+ * calls all lead to removed rules; stack holds those to be removed next. */
 static int32_t left_recursive(checker *c, uint32_t *calls_left)
 {
     size_t n = c->g->rule_count, depth = 0;
@@ -81,8 +81,8 @@ static int32_t left_recursive(checker *c, uint32_t *calls_left)
     return -1;
 }
 
-/* From a rule that does not come to an end into the circle that it leads to: following calls to others like it, as
- * often as there are rules. */
+/* Returns a rule on the cycle that a left-recursive rule leads to: follows calls to remaining rules, as many times as
+ * there are rules. */
 static int32_t circle(const checker *c, const uint32_t *calls_left, int32_t rule)
 {
     size_t n = c->g->rule_count;
@@ -108,7 +108,7 @@ static void mark_last_calls(pal_grammar *g)
 static pal_status check_all(checker *c, pal_grammar *g, uint32_t *calls_left, pal_error *err)
 {
     for (size_t i = 0; i < g->rule_count; i++)
-        if (g->rules[i].start < 0) return pal_fail(err, PAL_E_TEXT, "a rule that is not defined", g->rules[i].at);
+        if (g->rules[i].start < 0) return pal_fail(err, PAL_E_TEXT, "this rule is not defined", g->rules[i].at);
     find_ends(c, g);
     int32_t recursive = left_recursive(c, calls_left);
     if (recursive >= 0) {
@@ -117,7 +117,7 @@ static pal_status check_all(checker *c, pal_grammar *g, uint32_t *calls_left, pa
     }
     for (size_t i = 0; i < g->rule_count; i++)
         if (!g->rules[i].ends)
-            return pal_fail(err, PAL_E_TEXT, "a rule that can never end: no text satisfies it", g->rules[i].at);
+            return pal_fail(err, PAL_E_TEXT, "this rule can never end: no text matches it", g->rules[i].at);
     mark_last_calls(g);
     return PAL_OK;
 }
@@ -134,7 +134,7 @@ pal_status pal_grammar_check(pal_grammar *g, pal_error *err)
     if (c.seen && c.stack && c.calls && calls_left)
         status = check_all(&c, g, calls_left, err);
     else
-        pal_fail(err, status, "no memory for the grammar", SIZE_MAX);
+        pal_fail(err, status, "not enough memory for the grammar", SIZE_MAX);
     free(c.seen);
     free(c.stack);
     free(c.calls);

@@ -1,7 +1,7 @@
-/* grammar_parse.c - the text of a grammar to a program.
+/* grammar_parse.c - compiles the text of a grammar to a program.
  *
- * One pass; what a group or a repetition encloses is emitted before it is known that it is one, and then moved by an
- * op or copied.  Jumps are relative and stay within what is moved, so they stay right. */
+ * Works in one pass: the ops of a group or repetition are emitted before their operator is read, and are then shifted
+ * to insert an op, or copied. Jumps are relative and stay inside the shifted part, so they remain valid. */
 #include "grammar_code.h"
 #include "../../token/token.h"
 
@@ -12,11 +12,11 @@ typedef struct {
     pal_grammar *g;
     const char *text;
     size_t bytes, at;
-    int32_t depth; /* of groups */
+    int32_t depth; /* nesting of groups */
     pal_error error;
 } parser;
 
-/* All functions below that return a bool return false after this. */
+/* Returns false. All functions below that return a bool return false after an error. */
 static bool fail(parser *p, pal_status status, const char *why, size_t at)
 {
     p->error = (pal_error){status, why, at};
@@ -30,12 +30,12 @@ static bool wrong(parser *p, const char *why)
 
 static bool no_memory(parser *p)
 {
-    return fail(p, PAL_E_MEMORY, "no memory for the grammar", SIZE_MAX);
+    return fail(p, PAL_E_MEMORY, "not enough memory for the grammar", SIZE_MAX);
 }
 
 /* ---- program ---------------------------------------------------------------------------------------- */
 
-/* Opens a gap of `count` ops before op `from`. */
+/* Inserts space for `count` ops before op `from`. */
 static bool open_gap(parser *p, size_t from, size_t count)
 {
     pal_grammar *g = p->g;
@@ -91,13 +91,13 @@ static bool read_hex(parser *p, int digits, uint32_t *out)
     for (int i = 0; i < digits; i++, p->at++) {
         int c = peek(p), digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
         if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
-        if (digit < 0) return wrong(p, "a hexadecimal digit is missing");
+        if (digit < 0) return wrong(p, "missing hexadecimal digit");
         *out = *out << 4 | (uint32_t)digit;
     }
     return true;
 }
 
-/* Behind the backslash. */
+/* Reads an escape after its backslash. */
 static bool read_escape(parser *p, uint32_t *out)
 {
     size_t begin = p->at - 1;
@@ -116,15 +116,15 @@ static bool read_escape(parser *p, uint32_t *out)
     case 'x':
     case 'u':
     case 'U': break;
-    default: return fail(p, PAL_E_TEXT, "an escape that there is not", begin);
+    default: return fail(p, PAL_E_TEXT, "unknown escape sequence", begin);
     }
     if (!read_hex(p, c == 'x' ? 2 : c == 'u' ? 4 : 8, out)) return false;
     if (*out > 0x10FFFF || (*out >= 0xD800 && *out < 0xE000))
-        return fail(p, PAL_E_TEXT, "an escape that is no character", begin);
+        return fail(p, PAL_E_TEXT, "escape is not a valid Unicode character", begin);
     return true;
 }
 
-/* A character of a text or class, escaped or not; the end of the grammar was ruled out. */
+/* Reads a character of a text or class, escaped or not. The caller has checked that the grammar does not end here. */
 static bool read_character(parser *p, uint32_t *out)
 {
     const unsigned char *s = (const unsigned char *)p->text + p->at;
@@ -133,7 +133,7 @@ static bool read_character(parser *p, uint32_t *out)
         return read_escape(p, out);
     }
     size_t n = pal_utf8_char(p->text + p->at, p->bytes - p->at);
-    if (n == 0) return wrong(p, "bytes that are not UTF-8");
+    if (n == 0) return wrong(p, "invalid UTF-8");
     *out = n == 1 ? s[0] : s[0] & (0xFFu >> (n + 1));
     for (size_t i = 1; i < n; i++) *out = *out << 6 | (s[i] & 0x3Fu);
     p->at += n;
@@ -158,8 +158,8 @@ static bool read_text(parser *p)
     size_t begin = p->at++;
     while (peek(p) != '"') {
         uint32_t c;
-        if (p->at == p->bytes) return fail(p, PAL_E_TEXT, "a text without its closing quote", begin);
-        if (peek(p) == '\n') return wrong(p, "a line ends inside of a text");
+        if (p->at == p->bytes) return fail(p, PAL_E_TEXT, "missing closing quote", begin);
+        if (peek(p) == '\n') return wrong(p, "line break inside a quoted string");
         if (!read_character(p, &c) || !emit_character(p, c)) return false;
     }
     p->at++;
@@ -169,11 +169,11 @@ static bool read_text(parser *p)
 static bool emit_class(parser *p, pal_range *ranges, size_t count, bool others, size_t begin)
 {
     pal_ranges_normalise(ranges, &count, others);
-    if (count == 0) return fail(p, PAL_E_TEXT, "a class without any character", begin);
+    if (count == 0) return fail(p, PAL_E_TEXT, "empty character class", begin);
     if (count == 1 && ranges[0].low == ranges[0].high) return emit_character(p, ranges[0].low);
     int32_t row = pal_grammar_row(p->g, ranges, count);
     if (row == -1) return no_memory(p);
-    if (row < 0) return fail(p, PAL_E_UNSUPPORTED, "the grammar's classes are too large", begin);
+    if (row < 0) return fail(p, PAL_E_UNSUPPORTED, "the character classes are too large", begin);
     return emit(p, PAL_OP_ROW, row);
 }
 
@@ -186,21 +186,21 @@ static bool read_class(parser *p)
     while (peek(p) != ']') {
         pal_range *r = &ranges[count];
         size_t at = p->at;
-        if (p->at == p->bytes) return fail(p, PAL_E_TEXT, "a class without its closing bracket", begin);
-        if (count++ == PAL_GRAMMAR_RANGES) return wrong(p, "a class of more than 512 ranges");
+        if (p->at == p->bytes) return fail(p, PAL_E_TEXT, "missing closing bracket of a character class", begin);
+        if (count++ == PAL_GRAMMAR_RANGES) return wrong(p, "more than 512 ranges in a character class");
         if (!read_character(p, &r->low)) return false;
         r->high = r->low;
         if (peek(p) != '-' || p->at + 1 == p->bytes || p->text[p->at + 1] == ']') continue;
         p->at++;
         if (!read_character(p, &r->high)) return false;
-        if (r->high < r->low) return fail(p, PAL_E_TEXT, "a range that ends before it begins", at);
+        if (r->high < r->low) return fail(p, PAL_E_TEXT, "the range ends before it begins", at);
     }
     p->at++;
-    if (count == 0) return fail(p, PAL_E_TEXT, "a class without any character", begin);
+    if (count == 0) return fail(p, PAL_E_TEXT, "empty character class", begin);
     return emit_class(p, ranges, count, others, begin);
 }
 
-/* The rule of that name, made if there is none; -1 after a failure. */
+/* Returns the rule of that name, adding it if needed; -1: an error was reported. */
 static int32_t find_rule(parser *p, pal_str name)
 {
     pal_grammar *g = p->g;
@@ -243,18 +243,17 @@ static bool read_alternatives(parser *p);
 static bool read_group(parser *p)
 {
     size_t begin = p->at++;
-    if (p->depth == PAL_GRAMMAR_DEPTH)
-        return fail(p, PAL_E_UNSUPPORTED, "more than 64 groups inside of each other", begin);
+    if (p->depth == PAL_GRAMMAR_DEPTH) return fail(p, PAL_E_UNSUPPORTED, "groups are nested more than 64 deep", begin);
     p->depth++;
     if (!read_alternatives(p)) return false;
     p->depth--;
-    if (p->at == p->bytes) return fail(p, PAL_E_TEXT, "a group without its closing parenthesis", begin);
-    if (peek(p) != ')') return wrong(p, "something that cannot stand in a rule");
+    if (p->at == p->bytes) return fail(p, PAL_E_TEXT, "missing closing parenthesis", begin);
+    if (peek(p) != ')') return wrong(p, "unexpected character in a rule");
     p->at++;
     return true;
 }
 
-/* *found: there was one. */
+/* *found: whether there was an item. */
 static bool read_item(parser *p, bool *found)
 {
     static const pal_range every = {0, 0x10FFFF};
@@ -274,7 +273,7 @@ static bool read_item(parser *p, bool *found)
 
 /* ---- repetition ------------------------------------------------------------------------------------- */
 
-/* Puts copies of ops[from, from + length) behind the program. */
+/* Appends a copy of ops[from .. from + length). */
 static bool copy_ops(parser *p, size_t from, size_t length)
 {
     size_t to = p->g->op_count;
@@ -283,7 +282,7 @@ static bool copy_ops(parser *p, size_t from, size_t length)
     return true;
 }
 
-/* Makes the program from op `from` on one that may be left out, or done as often as wanted. */
+/* Makes the program from op `from` to its end optional; make_any also makes it repeatable. */
 static bool make_optional(parser *p, size_t from)
 {
     return insert(p, from, PAL_OP_SPLIT, (int32_t)(p->g->op_count - from) + 1);
@@ -295,8 +294,8 @@ static bool make_any(parser *p, size_t from)
     return insert(p, from, PAL_OP_SPLIT, length + 2) && emit(p, PAL_OP_JUMP, -(length + 1));
 }
 
-/* x{least,most} is x least times, then most - least times an x that ends the repetition if left out: so each
- * split goes to the end.  most -1: without end. */
+/* x{min,max} is x repeated min times, then max - min times an optional x. If one of these is absent the repetition
+ * ends, so each split jumps to the end. max -1: unlimited. */
 static bool repeat(parser *p, size_t from, int32_t min, int32_t max)
 {
     pal_grammar *g = p->g;
@@ -320,7 +319,7 @@ static bool repeat(parser *p, size_t from, int32_t min, int32_t max)
 
 static bool read_number(parser *p, int32_t *out)
 {
-    if (peek(p) < '0' || peek(p) > '9') return wrong(p, "a number is missing");
+    if (peek(p) < '0' || peek(p) > '9') return wrong(p, "missing number");
     for (*out = 0; peek(p) >= '0' && peek(p) <= '9'; p->at++) {
         *out = 10 * *out + (peek(p) - '0');
         if (*out > PAL_GRAMMAR_OPS) return fail(p, PAL_E_UNSUPPORTED, "the grammar is too large", p->at);
@@ -348,13 +347,13 @@ static bool read_counts(parser *p, int32_t *min, int32_t *max)
         if (peek(p) != '}' && !read_number(p, max)) return false;
         skip_space(p, false);
     }
-    if (peek(p) != '}') return wrong(p, "a repetition without its closing brace");
-    if (*max >= 0 && *max < *min) return fail(p, PAL_E_TEXT, "a repetition with more at least than at most", begin);
+    if (peek(p) != '}') return wrong(p, "missing closing brace of a repetition");
+    if (*max >= 0 && *max < *min) return fail(p, PAL_E_TEXT, "the minimum of a repetition is above its maximum", begin);
     p->at++;
     return true;
 }
 
-/* What may stand behind the item that begins at op `from`. */
+/* Reads an optional repetition after the item that begins at op `from`. */
 static bool read_repetition(parser *p, size_t from)
 {
     int32_t min = peek(p) == '+' ? 1 : 0, max = peek(p) == '?' ? 1 : -1;
@@ -364,7 +363,7 @@ static bool read_repetition(parser *p, size_t from)
     else if (!read_counts(p, &min, &max))
         return false;
     skip_space(p, p->depth > 0);
-    if (is_repetition(peek(p))) return wrong(p, "a repetition of a repetition: it needs a group");
+    if (is_repetition(peek(p))) return wrong(p, "a repetition cannot be repeated directly: put it in parentheses");
     return repeat(p, from, min, max);
 }
 
@@ -376,14 +375,14 @@ static bool read_sequence(parser *p)
         size_t from = p->g->op_count;
         skip_space(p, p->depth > 0);
         if (!read_item(p, &found)) return false;
-        if (!found && is_repetition(peek(p))) return wrong(p, "a repetition of nothing");
+        if (!found && is_repetition(peek(p))) return wrong(p, "nothing to repeat before this operator");
         skip_space(p, p->depth > 0);
         if (found && !read_repetition(p, from)) return false;
     }
     return true;
 }
 
-/* Whether `name ::=` stands here. */
+/* Whether `name ::=` follows. */
 static bool at_rule(parser *p)
 {
     size_t at = p->at;
@@ -394,7 +393,8 @@ static bool at_rule(parser *p)
     return is_rule;
 }
 
-/* Behind ::= and |, where a line may end: but what comes may be the next rule, and this the empty text. */
+/* Skips space after ::= or |, including line breaks; but if the next line begins a rule, this alternative is empty and
+ * nothing is skipped. */
 static void skip_to_item(parser *p)
 {
     size_t at = p->at;
@@ -416,8 +416,8 @@ static bool next_alternative(parser *p)
     return false;
 }
 
-/* Each alternative but the last is a split before it and a jump to the end behind it; until the end is known, each
- * jump holds how far before it the one before stands (0: none). */
+/* Each alternative except the last has a split before it and, after it, a jump to the end. Until the end is known, the
+ * argument of each jump is the distance back to the previous jump (0: none). */
 static bool read_alternatives(parser *p)
 {
     pal_grammar *g = p->g;
@@ -442,18 +442,17 @@ static bool read_alternatives(parser *p)
 static bool read_rule(parser *p)
 {
     size_t begin = p->at;
-    if (!at_rule(p)) return wrong(p, "a rule has to begin here: name ::= ...");
+    if (!at_rule(p)) return wrong(p, "expected a rule here: name ::= ...");
     int32_t rule = find_rule(p, read_name(p));
     if (rule < 0) return false;
-    if (p->g->rules[rule].start >= 0) return fail(p, PAL_E_TEXT, "a rule that is defined already", begin);
+    if (p->g->rules[rule].start >= 0) return fail(p, PAL_E_TEXT, "this rule is already defined", begin);
     p->g->rules[rule].start = (int32_t)p->g->op_count;
     p->g->rules[rule].at = (uint32_t)begin;
     skip_space(p, false);
     p->at += 3;
     skip_to_item(p);
     if (!read_alternatives(p) || !emit(p, PAL_OP_END, 0)) return false;
-    if (p->at < p->bytes && peek(p) != '\n' && peek(p) != '\r')
-        return wrong(p, "something that cannot stand in a rule");
+    if (p->at < p->bytes && peek(p) != '\n' && peek(p) != '\r') return wrong(p, "unexpected character in a rule");
     return true;
 }
 
@@ -465,7 +464,7 @@ static bool read_all(parser *p)
     p->g->root = -1;
     for (size_t i = 0; i < p->g->rule_count; i++)
         if (pal_str_is(p->g->rules[i].name, root.data)) p->g->root = (int32_t)i;
-    if (p->g->root < 0) return fail(p, PAL_E_TEXT, "no rule is called root", p->bytes);
+    if (p->g->root < 0) return fail(p, PAL_E_TEXT, "there is no rule named root", p->bytes);
     return true;
 }
 
@@ -473,9 +472,9 @@ pal_status pal_grammar_open(pal_grammar **out, const char *text, size_t bytes, p
 {
     parser p = {.text = text, .bytes = bytes};
     if (bytes > PAL_MAX_GRAMMAR_TEXT)
-        return pal_fail(err, PAL_E_UNSUPPORTED, "the grammar is longer than a megabyte", PAL_MAX_GRAMMAR_TEXT);
+        return pal_fail(err, PAL_E_UNSUPPORTED, "the grammar is larger than 1 MiB", PAL_MAX_GRAMMAR_TEXT);
     p.g = calloc(1, sizeof *p.g);
-    if (!p.g) return pal_fail(err, PAL_E_MEMORY, "no memory for the grammar", SIZE_MAX);
+    if (!p.g) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the grammar", SIZE_MAX);
     if (read_all(&p) && pal_grammar_check(p.g, &p.error) == PAL_OK) {
         *out = p.g;
         return PAL_OK;

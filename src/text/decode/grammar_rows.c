@@ -1,8 +1,8 @@
-/* grammar_rows.c - sets of characters as tables over the bytes of their UTF-8.
+/* grammar_rows.c - compiles sets of characters to tables over the bytes of their UTF-8.
  *
- * A row says for each byte whether it is not in the set, completes a character of it, or leads to another row.  Rows
- * are made from the last byte of a character forwards and kept once each, so they are the least automaton for
- * the set, and `[^"]` needs 8 of them. */
+ * For each byte a row says whether it is not in the set, completes a character of the set, or leads to another row.
+ * Rows are built from the last byte of a character to the first, and equal rows are stored once, so the result is the
+ * minimal automaton of the set; `[^"]` needs 8 rows. */
 #include "grammar_code.h"
 
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static size_t merge(pal_range *ranges, size_t count)
     return kept;
 }
 
-/* The gaps between sorted ranges; at most one more than there are. */
+/* Replaces sorted ranges by the gaps between them; at most one more than there were. */
 static size_t complement(pal_range *ranges, size_t count)
 {
     uint32_t from = 0;
@@ -56,7 +56,7 @@ static size_t complement(pal_range *ranges, size_t count)
     return kept;
 }
 
-/* What is no character is added to the others and so taken away from the set. */
+/* Surrogates are added to the complement of the set, which removes them from the set. */
 void pal_ranges_normalise(pal_range *ranges, size_t *count, bool others)
 {
     size_t n = merge(ranges, *count);
@@ -68,10 +68,10 @@ void pal_ranges_normalise(pal_range *ranges, size_t *count, bool others)
 
 typedef enum { NONE, SOME, ALL } coverage;
 
-/* How much of low to high the set holds. */
+/* How much of low..high the set contains. */
 static coverage cover(const pal_range *ranges, size_t count, uint32_t low, uint32_t high)
 {
-    size_t from = 0, to = count; /* the first range that ends at low or behind it */
+    size_t from = 0, to = count; /* the first range that ends at `low` or after */
     while (from < to) {
         size_t middle = (from + to) / 2;
         if (ranges[middle].high < low)
@@ -89,7 +89,7 @@ typedef struct {
     pal_grammar *g;
     const pal_range *ranges;
     size_t count;
-    uint32_t min; /* shorter forms of a character are not UTF-8 */
+    uint32_t min; /* smaller code points would be overlong forms, which are not UTF-8 */
     bool no_memory, too_many;
 } builder;
 
@@ -100,7 +100,7 @@ static uint32_t hash_row(const pal_row *row)
     return h;
 }
 
-/* The number of a row like this one. */
+/* Returns the number of an equal row, adding it if needed. */
 static uint32_t keep_row(builder *b, const pal_row *row)
 {
     pal_grammar *g = b->g;
@@ -127,7 +127,7 @@ static uint32_t keep_row(builder *b, const pal_row *row)
     return (uint32_t)g->row_count++;
 }
 
-/* Where to go for the characters from base on that have `rest` continuation bytes left. */
+/* Returns the entry for the characters from `base` on that have `rest` continuation bytes left. */
 static uint16_t row_after(builder *b, uint32_t base, int rest)
 {
     uint32_t low = base < b->min ? b->min : base, last = base + (1u << 6 * rest) - 1;
@@ -135,7 +135,7 @@ static uint16_t row_after(builder *b, uint32_t base, int rest)
     if (c == NONE) return PAL_ROW_DEAD;
     if (rest == 0) return PAL_ROW_DONE;
     pal_row row = {{0}};
-    if (c == ALL && base >= b->min) { /* one look is enough for all 64 */
+    if (c == ALL && base >= b->min) { /* all 64 entries are equal */
         uint16_t to = row_after(b, base, rest - 1);
         for (uint32_t i = 0; i < 64; i++) row.to[0x80 + i] = to;
     } else {

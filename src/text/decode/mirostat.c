@@ -1,4 +1,4 @@
-/* mirostat.c - a truncation that steers the surprise of a text. */
+/* mirostat.c - a truncation that controls the surprise of a text. */
 #include "mirostat.h"
 #include "../../core/math.h"
 
@@ -11,7 +11,7 @@ pal_mirostat pal_mirostat_start(double tau)
 
 void pal_mirostat_truncate(const pal_mirostat *m, double *probs, int32_t n)
 {
-    double min = pal_exp(-m->mu * LN2); /* 2^-mu: one exponential instead of a logarithm a token */
+    double min = pal_exp(-m->mu * LN2); /* 2^-mu: one exponential instead of one logarithm per token */
     int32_t best = pal_probs_likeliest(probs, n);
     for (int32_t id = 0; id < n; id++)
         if (id != best && probs[id] < min) probs[id] = 0.0;

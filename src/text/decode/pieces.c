@@ -1,4 +1,4 @@
-/* pieces.c - the texts of all tokens, in order. */
+/* pieces.c - builds the sorted list of the texts of all tokens. */
 #include "pieces.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ void pal_pieces_layout(pal_pieces *p, pal_arena *arena)
 {
     size_t n = (size_t)p->vocab;
     p->from = pal_take(arena, n + 1, sizeof *p->from);
-    p->text = pal_take(arena, p->text_bytes <= UINT32_MAX ? p->text_bytes : SIZE_MAX, 1); /* more: an overflow */
+    p->text = pal_take(arena, p->text_bytes <= UINT32_MAX ? p->text_bytes : SIZE_MAX, 1); /* larger: overflow */
     p->sorted = pal_take(arena, n, sizeof *p->sorted);
     p->scratch = pal_take(arena, n, sizeof *p->scratch);
 }
@@ -37,7 +37,7 @@ static bool goes_first(const pal_pieces *p, int32_t a, int32_t b)
     return s.size != t.size ? s.size < t.size : a < b;
 }
 
-/* Merges runs of `width` in `from` into runs of twice that in `to`. */
+/* Merges sorted runs of length `width` in `from` into runs of twice that length in `to`. */
 static void merge_runs(const pal_pieces *p, const pal_sorted_piece *from, pal_sorted_piece *to, size_t width)
 {
     size_t n = (size_t)p->count;

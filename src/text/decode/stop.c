@@ -1,4 +1,4 @@
-/* stop.c - stop strings in a stream of bytes, and whole UTF-8 characters. */
+/* stop.c - finds stop strings in a stream of bytes and outputs complete UTF-8 characters. */
 #include "stop.h"
 #include "../../token/token.h"
 
@@ -17,7 +17,7 @@ pal_status pal_stop_check(const pal_str *text, size_t count, pal_error *err)
     return PAL_OK;
 }
 
-/* How much of the string the stream ends with after one more byte. */
+/* Length of the longest prefix of the string that the stream ends with, after one more byte. */
 static uint32_t next_match(pal_str text, const uint32_t *fall, uint32_t matched, char byte)
 {
     while (matched && text.data[matched] != byte) matched = fall[matched - 1];
@@ -43,8 +43,7 @@ void pal_stop_layout(pal_stop *s, const pal_str *text, size_t count, pal_arena *
         s->fall[i] = fall;
         find_falls(text[i], fall);
     }
-    /* a stop string but for its last byte, behind a character that it cut or that is not complete; and one byte that
-     * has just come */
+    /* a stop string without its last byte, an incomplete character before it, and one byte just received */
     s->held_capacity = longest + MAX_CHARACTER; /* at most PAL_STOP_HELD */
     s->held = pal_take(arena, s->held_capacity, 1);
     if (s->matched) pal_stop_reset(s);
@@ -57,8 +56,8 @@ void pal_stop_reset(pal_stop *s)
     s->found = -1;
 }
 
-/* Whether more bytes can make text[bytes] the start of a character: a fitting end is all of the least or all of
- * the greatest continuation bytes, whatever the first byte. */
+/* Whether more bytes can make text[bytes] the start of a character. If any continuation fits, then one of all minimum
+ * or all maximum continuation bytes does, for every first byte. */
 static bool may_become_character(const char *text, size_t bytes)
 {
     char longer[MAX_CHARACTER];
@@ -71,8 +70,8 @@ static bool may_become_character(const char *text, size_t bytes)
     return false;
 }
 
-/* How many of held[limit] are whole characters, or bytes that no character can become of.  What stands behind them may
- * become a stop string: a character that is not complete there waits for it, since the text would end inside of it. */
+/* Number of bytes of held[limit] that are complete characters, or bytes that cannot become part of one. The bytes after
+ * `limit` may become a stop string; an incomplete character before them is held too, since the text may end there. */
 static size_t whole_characters(const pal_stop *s, size_t limit)
 {
     size_t at = 0;
@@ -95,7 +94,7 @@ static size_t release(pal_stop *s, size_t bytes, char *out)
     return bytes;
 }
 
-/* Returns how many of the last bytes may still become a stop string, or are one: then s->found is set. */
+/* Returns how many of the last bytes may still become a stop string. If they are one, sets s->found. */
 static size_t match_byte(pal_stop *s, char byte)
 {
     size_t max = 0, longest = 0;

@@ -1,9 +1,9 @@
-/* adaptive.c - one token an evaluation, where the revealed context makes the model surest.
+/* adaptive.c - one token per evaluation, at the place with the highest score (margin, entropy or confidence).
  *
- * Kim et al., "Train for the worst, plan for the best" (2025).  The place depends on revealed tokens only,
- * never on the token about to be drawn, so that with true conditionals the joint law is reproduced
- * exactly; choosing by the probability of the drawn token (MaskGIT, LLaDA) does not.  Blanks of known length
- * come first; when none is open, the length of the next is drawn (length.c). */
+ * Kim et al., "Train for the worst, plan for the best" (2025). The place depends only on revealed tokens, never on the
+ * token to be drawn, so with true conditionals the joint distribution is reproduced exactly; choosing by the
+ * probability of the drawn token (MaskGIT, LLaDA) does not reproduce it. Blanks of known length come first; when none
+ * of them is open, the length of the next blank is drawn (length.c). */
 #include "samplers.h"
 #include "../length.h"
 #include "../../core/math.h"

@@ -1,8 +1,8 @@
-/* first_hitting.c - one token an evaluation, at a uniformly random open place.
+/* first_hitting.c - one token per evaluation, at a uniformly random open place.
  *
- * Zheng et al., "Masked diffusion models are secretly time-agnostic masked models" (2024): the times at
- * which the reverse process reveals tokens carry no information for a network without a time input, so
- * that drawing the order uniformly simulates the continuous-time process exactly. */
+ * Zheng et al., "Masked diffusion models are secretly time-agnostic masked models" (2024): the times at which the
+ * reverse process reveals tokens carry no information for a network without a time input, so drawing the order
+ * uniformly simulates the continuous-time process exactly. */
 #include "samplers.h"
 
 pal_ask_fn pal_first_hitting_ask;

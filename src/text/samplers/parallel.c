@@ -1,10 +1,11 @@
-/* parallel.c - several sure places an evaluation.  Approximate: places revealed together are drawn
- * independently of each other.
+/* parallel.c - several places with high scores per evaluation. Approximate: places revealed together are drawn
+ * independently.
  *
- * Threshold (Wu et al., Fast-dLLM, 2025): all places whose likeliest token is more probable than the
- * threshold, at least the surest.  Entropy bound (Ben-Hamu et al., EB-sampler, 2025): by rising entropy,
- * the longest run whose sum of entropies less the largest stays within the bound, which bounds the
- * divergence of the independent draw from the joint one.  The lengths of all free blanks are drawn first (length.c). */
+ * Threshold (Wu et al., Fast-dLLM, 2025): reveals all places whose highest probability is above the threshold, or the
+ * place with the highest score if there is none. Entropy bound (Ben-Hamu et al., EB-sampler, 2025): takes places by
+ * increasing entropy, as many as keep the sum of entropies minus the largest within the bound; this bounds the
+ * divergence of the independent draw from the joint distribution. The lengths of all free blanks are drawn first
+ * (length.c). */
 #include "samplers.h"
 #include "../length.h"
 
@@ -31,7 +32,7 @@ static int32_t choose_by_threshold(pal_fill *f)
     return count;
 }
 
-/* Open slots by rising entropy (insertion sort: blanks are short), then the run that fits the bound. */
+/* Sorts open places by increasing entropy (insertion sort: blanks are short) and takes as many as fit the bound. */
 static int32_t choose_by_entropy(pal_fill *f)
 {
     int32_t open = 0, count = 1;
@@ -42,7 +43,7 @@ static int32_t choose_by_entropy(pal_fill *f)
         for (; at > 0 && f->score[f->chosen[at - 1]] < f->score[place]; at--) f->chosen[at] = f->chosen[at - 1];
         f->chosen[at] = place;
     }
-    /* Sorted, the largest entropy of a run is its last: sum less largest is the sum of those before it. */
+    /* The last place taken has the largest entropy, so the sum minus the largest is the sum of those before it. */
     double sum = -f->score[f->chosen[0]];
     while (count < open && sum <= f->options.entropy_bound) sum -= f->score[f->chosen[count++]];
     return count;

@@ -1,3 +1,4 @@
+/* samplers.c - the table of samplers for pages. */
 #include "samplers.h"
 
 pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask;

@@ -1,7 +1,7 @@
-/* samplers.h - the table of samplers of pages (internal).
+/* samplers.h - the table of samplers for pages (internal).
  *
- * A new sampler is a file here, a row in samplers.c and an enumerator in palimpsest.h.  What others want to know of a
- * sampler is a property of its row: nothing else looks at which one it is. */
+ * A new sampler needs a file here, a row in samplers.c and an enumerator in palimpsest.h. Other code reads only the
+ * properties in its row and never tests which sampler it is. */
 #ifndef PAL_SAMPLERS_H
 #define PAL_SAMPLERS_H
 
@@ -9,28 +9,29 @@
 
 /* How the length of a free blank is drawn. */
 typedef enum {
-    PAL_LENGTHS_PLACE_BY_PLACE, /* <empty> is drawn as any other token */
+    PAL_LENGTHS_PLACE_BY_PLACE, /* <empty> is drawn like any other token */
     PAL_LENGTHS_AT_ONCE         /* before the words, by pal_length_draw */
 } pal_lengths;
 
-/* The first half of a step, before the network is asked: chooses what is chosen without it (f->chosen keeps that), and
- * says by pal_fill_ask which logits the step wants; none: it needs no evaluation.  May set f->time.  Returns whether the
- * step changes anything.  It is also called to find out what the next step will ask, and must change nothing else. */
+/* The first half of a step, before the evaluation. Chooses whatever does not need the network (stored in f->chosen) and
+ * requests the logits that the step needs, with pal_fill_ask; without a request there is no evaluation. May set
+ * f->time. Returns whether the step changes anything. Also called to predict the next query, so it must change nothing
+ * else. */
 typedef bool pal_ask_fn(pal_fill *f);
 
-/* The second half: reveals places, or masks them again.  Only for steps that change something. */
+/* The second half: reveals places or masks them again. Called only for steps that change something. */
 typedef void pal_step_fn(pal_fill *f);
 
 struct pal_sampler_row {
     const char *name;
-    pal_sampler_properties is; /* what callers are told */
+    pal_sampler_properties is; /* public properties */
     pal_lengths lengths;
-    pal_ask_fn *ask; /* NULL: every step asks for all open places */
+    pal_ask_fn *ask; /* NULL: every step requests all open places */
     pal_step_fn *step;
-    pal_measure_fn *measure; /* of the samplers that reveal where the network is surest: by which measure; else NULL */
+    pal_measure_fn *measure; /* the score, for samplers that reveal where it is highest; otherwise NULL */
 };
 
-/* NULL: there is no such sampler. */
+/* Returns NULL for an unknown sampler. */
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler);
 
 #endif

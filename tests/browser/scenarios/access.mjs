@@ -1,5 +1,5 @@
 // @ts-check
-/* For everyone: by keyboard alone, and without findings of axe in every view and state. */
+/* Accessibility: everything works by keyboard alone, and axe has no findings in any view and state. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -55,7 +55,7 @@ async function everythingReached(/** @type {Kit} */ kit) {
   await fill(tab);
   for (const name of /** @type {const} */ (['Text', 'Continue', 'Pictures', 'Models'])) {
     await view(tab, name);
-    // A button to cancel that is gone again when Tab would have reached it is not missed.
+    // A cancel button that has disappeared before Tab reaches it does not count as missing.
     await tab.until(() => ![...document.querySelectorAll('button')].some((one) => one.textContent === 'Cancel' && one.checkVisibility()), null, 'nothing is being fetched');
     if (name === 'Models') await tab.until(() => document.querySelector('[data-part=kept] button') !== null, null, 'the kept copy is listed');
     const wanted = await tab.evaluate(() => {
@@ -67,7 +67,7 @@ async function everythingReached(/** @type {Kit} */ kit) {
     });
     assert.ok(wanted.length >= 5);
     const reached = new Set();
-    // Forwards and back again: at its end the way may lead out of the page.
+    // Forwards and then backwards: at the end the focus may leave the page.
     for (let i = 0; i < 2 * wanted.length + 4; i++) {
       await tab.press(i < wanted.length ? 'Tab' : 'Shift+Tab');
       reached.add(await tab.evaluate(() => document.activeElement && /** @type {any} */ (globalThis).nameOf(document.activeElement)));

@@ -1,5 +1,5 @@
 // @ts-check
-/* The view Continue: a text goes on, word by word; stopping, trying again, other words, surprise; what goes wrong. */
+/* The view Continue: a text is generated word by word; stopping, retrying, other words, surprise; errors. */
 import assert from 'node:assert/strict';
 import { open as openFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const AR = 'models/tales-ar.gguf';
 const INFILL = 'models/tales-infill.gguf';
 const STORIES = join(root, 'tests/models/stories260K.gguf');
 const PROMPT = 'One day a girl named Mia found a';
-/** What the form says unless it is told otherwise, for the library. */
+/** The defaults of the form, as options of the library. */
 const DEFAULTS = /** @type {const} */ ({ temperature: 0.7, topP: 0.95, maxTokens: 80 });
 const TOLD = 'Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball.';
 
@@ -21,7 +21,7 @@ const sheet = (/** @type {any} */ tab) => tab.text('[data-part=continued]');
 const statistics = (/** @type {any} */ tab) => tab.text('[data-part=continue-statistics]');
 const wordAt = (/** @type {number} */ i) => `[data-part=continued] [data-token="${i}"]`;
 
-/** What the library writes under Node. */
+/** The text that the library writes under Node. */
 async function written(/** @type {string} */ prompt, /** @type {any} */ options, file = join(root, AR)) {
   const { load } = await import(pathToFileURL(library).href);
   const model = await load(pathToFileURL(file));
@@ -238,9 +238,9 @@ async function fullContext(/** @type {Kit} */ kit) {
   const full = await sheet(tab);
   assert.match(await complaint(tab, 'continue-error'), /context is full.*512 tokens/);
   await choose(tab, { maxTokens: 20 });
-  await ended(tab, () => tab.button('Let the beginning go'));
+  await ended(tab, () => tab.button('Forget the beginning'));
   assert.ok((await sheet(tab)).startsWith(full) && (await sheet(tab)).length > full.length);
-  assert.match(await statistics(tab), /let \d+ go/);
+  assert.match(await statistics(tab), /forgot \d+/);
   const long = 'The dog saw a cat. '.repeat(150);
   await write(tab, long);
   await choose(tab, { window: false });
@@ -301,7 +301,8 @@ async function secondVisit(/** @type {Kit} */ kit) {
   assert.equal(await go(tab), `My own beginning of a${(await written('My own beginning of a', { seed: 11, maxTokens: 12 })).text}`);
 }
 
-/** From the opening of the page with a kept model to the first generated word, pressed as soon as there is a button. */
+/** The time from opening the page with a cached model to the first generated word; the button is pressed as soon as it
+ *  exists. */
 async function firstWord(/** @type {Kit} */ kit) {
   const first = await openView(kit);
   await kept(first);
@@ -323,7 +324,7 @@ async function firstWord(/** @type {Kit} */ kit) {
     await tab.close();
     kit.tabs.pop();
   }
-  // The bar is one second, on a machine that does nothing else; here others may be at work.
+  // The limit is one second on an idle machine; this one may have other load.
   kit.say(`first word after ${times.map((time) => Math.round(time)).join(', ')} ms`);
   assert.ok(Math.min(...times) < 5000, String(times));
 }
@@ -345,15 +346,15 @@ async function pick(/** @type {any} */ tab, /** @type {string} */ path) {
   return tab.text('[data-part=pending]');
 }
 
-/** The documented greedy text of a model of somebody else's. */
+/** The documented greedy text of a third-party model. */
 async function ownModel(/** @type {Kit} */ kit) {
   const tab = await openView(kit);
   await view(tab, 'Models');
-  assert.match(await pick(tab, STORIES), /stories260K\.gguf: 0\.\d MB, needs about 3\d\.\d MB of memory; it writes forward, in the view Continue/);
+  assert.match(await pick(tab, STORIES), /stories260K\.gguf: 0\.\d MB, needs about 3\d\.\d MB of memory; it continues texts, in the view Continue/);
   await tab.button('Load it');
   await tab.until(() => /In Continue.*stories260K/s.test(document.querySelector('[data-part=loaded]')?.textContent ?? ''), null, 'it is in use');
   await tab.until(() => /In Text.*tales-infill/s.test(document.querySelector('[data-part=loaded]')?.textContent ?? ''), null, 'and the other view has its own');
-  assert.match(await tab.text('[data-part=loaded]'), /up to 512 tokens, for which \d+\.\d MB more/);
+  assert.match(await tab.text('[data-part=loaded]'), /up to 512 tokens; this needs \d+\.\d MB more memory/);
   await view(tab, 'Continue');
   await write(tab, '');
   await choose(tab, { temperature: 0, maxTokens: 60 });
@@ -377,7 +378,7 @@ async function tooLarge(/** @type {Kit} */ kit) {
   assert.equal(await go(tab), PROMPT + (await written(PROMPT, { seed: 3, maxTokens: 10 })).text);
 }
 
-/** Every state that axe is to look at. */
+/** Every state that axe checks. */
 async function states(/** @type {Kit} */ kit, dark = false) {
   kit.noisy = true; // the cut download
   kit.server.mishaps.cut = 1e6;

@@ -1,5 +1,5 @@
 // @ts-check
-/* Blanks are filled: the text of the command line, stopping, pins, the replay. */
+/* Filling blanks: the same text as the command line, stopping, pins, the replay. */
 import assert from 'node:assert/strict';
 import { until } from '../drivers.mjs';
 import { choose, complaint, endWorkers, fill, filled, LONG, MORTAL, native, nativePage, underWay, write } from '../kit.mjs';
@@ -40,7 +40,7 @@ async function sameAsCommand(/** @type {Kit} */ kit) {
 async function twentyPages(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   const given = { library: new URL('palimpsest.js', kit.server.url).href, model: new URL('models/tales-infill.gguf', kit.server.url).href, pages };
-  // By the best build of the engine, and by the one for every browser.
+  // With the fastest build of the engine, and with the one for every browser.
   for (const isa of [undefined, 'simd128']) compare(await tab.evaluate(fillAll, { ...given, isa }));
 }
 
@@ -98,7 +98,7 @@ async function pinsStay(/** @type {Kit} */ kit) {
     assert.deepEqual([(await word()).text, (await word()).pinned], [other, true], 'the pin stays');
   }
   assert.ok([...texts].some((one) => one !== before), 'the rest is drawn again');
-  await tab.button('Take all pins off');
+  await tab.button('Remove all pins');
   assert.equal((await word()).pinned, false);
 }
 
@@ -117,7 +117,7 @@ async function replays(/** @type {Kit} */ kit) {
     assert.ok(last >= 6);
     await tab.press('ArrowRight');
     if (sampler === 'first-hitting') assert.deepEqual([await words(), last], [1, 6], 'one word a step');
-    // Time steps without an event are none of the slider's.
+    // The slider does not count time steps without an event.
     for (let step = 1; step < last && !(await words()); step++) await tab.press('ArrowRight');
     assert.ok((await words()) > 0 && (await pageOf(tab)) !== whole, 'between, some words are there');
     await tab.press('End');
@@ -210,7 +210,7 @@ async function workerDies(/** @type {Kit} */ kit) {
   assert.equal(kit.server.count('models/tales-infill.gguf'), 1, 'from the kept copy');
 }
 
-/** How long a fill keeps the page from answering, in processor time: the clock's time is the machine's, too. */
+/** How long a fill blocks the page, in processor time, because wall-clock time includes other load on the machine. */
 async function staysSmooth(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   if (!tab.longestTask) kit.skip('this browser does not tell its tasks');

@@ -1,5 +1,6 @@
 // @ts-check
-/* The kept copy, and hosts that answer badly: it is replaced only by a model that the engine has opened. */
+/* The cached copy of a model, and hosts with bad responses: only a model that the engine has opened replaces the
+ * copy. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -14,10 +15,10 @@ const VOCABULARY = await readFile(join(root, 'tests/models/tales-vocab.gguf'));
 const hashOf = (/** @type {Buffer} */ data) => createHash('sha256').update(data).digest('hex');
 const [OLD_HASH, NEW_HASH] = [hashOf(OLD), hashOf(NEW)];
 const MODEL = 'kept.gguf';
-/** How long the library waits, by what is made of it here: for a host to say what it has, and for bytes to come. */
+/** Shortens the timeouts of the library: for the headers of a host, and for bytes of the body. */
 const HASTE = 'const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 120000 ? 2500 : ms > 4000 && ms <= 5000 ? 1500 : ms, ...rest);\n';
 
-/** A page with nothing but the library, without a service worker, and the model's host. */
+/** A page with only the library, without a service worker, and the model's host. */
 async function start(/** @type {Kit} */ kit, prefix = HASTE) {
   const host = new Host(OLD);
   kit.noisy = true; // what fails on the way is on the console
@@ -36,7 +37,7 @@ async function blank(/** @type {Kit} */ kit) {
   return tab;
 }
 
-/** Loads the model.  Gives what it is and what is kept, or the error; `cancel`: after so many milliseconds. */
+/** Loads the model.  Returns the model and the cached copy, or the error; `cancel`: after this many milliseconds. */
 function get(/** @type {any} */ tab, /** @type {{ sha256?: string, cancel?: number, name?: string }} */ options = {}) {
   return tab.evaluate(async (/** @type {any} */ { name, cancel, ...given }) => {
     const { load, cache } = await import(/** @type {any} */ (new URL('palimpsest.js', location.href).href));
@@ -57,7 +58,7 @@ function get(/** @type {any} */ tab, /** @type {{ sha256?: string, cancel?: numb
   }, { name: MODEL, ...options });
 }
 
-/** The old model was given, is kept, and there is a reason why it is not a newer one. */
+/** The old model was returned and is still cached, with a reason why it is not a newer one. */
 function assertOld(/** @type {any} */ told, /** @type {RegExp | null} */ why, /** @type {string} */ how) {
   assert.equal(told.name, 'tiny-infill', `${how}: ${JSON.stringify(told)}`);
   assert.deepEqual([told.kept, told.keptWhyNot, told.copies], [true, null, [OLD_HASH]], how);
@@ -72,7 +73,7 @@ async function first(/** @type {any} */ tab) {
 const LFS = `version https://git-lfs.github.com/spec/v1\noid sha256:${NEW_HASH}\nsize ${NEW.length}\n`;
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 
-/** How a host answers, by what the library says of it without a copy, and of a copy that it therefore keeps.
+/** Responses of a host, the library's error code without a cached copy, and the reason that it reports with one.
  *  @type {[string, Partial<Host>, string, RegExp][]} */
 const BAD = [
   ['HTML with 200', { body: HTML, type: 'text/html; charset=utf-8' }, 'format', /HTML/],
@@ -84,9 +85,9 @@ const BAD = [
   ['500 without a body', { status: 500, body: '' }, 'network', /500/],
   ['204', { status: 204, body: '', length: false }, 'network', /204/],
   ['206', { status: 206, body: NEW.subarray(0, 30_000) }, 'network', /206/],
-  ['a cut connection', { body: NEW, cut: 30_000 }, 'network', /cut/],
+  ['a cut connection', { body: NEW, cut: 30_000 }, 'network', /interrupted after/],
   ['a cut connection without a length', { body: NEW, cut: 30_000, length: false }, 'format', /./],
-  ['a Content-Length that is too large', { body: NEW, length: NEW.length + 5000 }, 'network', /cut/],
+  ['a Content-Length that is too large', { body: NEW, length: NEW.length + 5000 }, 'network', /interrupted after/],
   ['a Content-Length that is too small', { body: NEW, length: 40_000 }, 'format', /./],
   ['a redirect to a login page', { redirect: 'login.html' }, 'format', /HTML.*login/],
   ['a redirect without an end', { redirect: MODEL }, 'network', /fetch/],
@@ -122,7 +123,7 @@ async function badWithoutCopy(/** @type {Kit} */ kit) {
   await first(tab);
 }
 
-/** GET alone says what there is, and is left when it is what is kept. */
+/** Only GET gives the version, and is aborted if the version equals that of the copy. */
 async function headRefused(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   let version = 1;
@@ -153,14 +154,14 @@ async function noAnswer(/** @type {Kit} */ kit) {
   ])) {
     host.be(ways);
     const told = await get(tab);
-    assertOld(told, /nothing came for 5 s/, `no answer to ${how}`);
+    assertOld(told, /no data for 5 s/, `no answer to ${how}`);
     assert.ok(told.ms < 10_000, `${told.ms} ms`);
   }
   const withHash = await get(tab, { sha256: OLD_HASH });
   assertOld(withHash, null, 'a hash needs no answer');
 }
 
-/** What is unchanged is not fetched again, whatever the host says of it. */
+/** An unchanged file is not downloaded again, with any headers of the host. */
 async function unchanged(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   let turn = 0;
@@ -188,7 +189,7 @@ async function clear() {
   for (const { sha256 } of await cache.list()) await cache.remove(sha256);
 }
 
-/** What is changed is fetched, by every sign of it. */
+/** A changed file is downloaded, for every header that shows the change. */
 async function changed(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   for (const [how, ways] of /** @type {[string, Partial<Host>][]} */ ([
@@ -213,7 +214,7 @@ async function changed(/** @type {Kit} */ kit) {
   assertOld(await get(tab), /could not be fetched/, 'offline');
 }
 
-/** A file that the engine cannot use is asked about, and not fetched a second time. */
+/** A file that the engine cannot use is checked for changes, and not downloaded a second time. */
 async function uselessUpdate(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   await first(tab);
@@ -248,7 +249,7 @@ async function hashes(/** @type {Kit} */ kit) {
   assert.deepEqual([right.name, right.copies], ['tiny-ar', [NEW_HASH]]);
 }
 
-/** A load that hangs is in nobody's way. */
+/** A load that hangs does not block others. */
 async function hanging(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   await first(tab);
@@ -268,7 +269,7 @@ async function hanging(/** @type {Kit} */ kit) {
   await hung;
 }
 
-/** Slow is not dead: the download goes on, and who waits for it waits. */
+/** A slow host is not a dead one: the download continues, and callers keep waiting for it. */
 async function slow(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   host.be({ delay: 700, body: OLD });
@@ -286,13 +287,13 @@ async function stalled(/** @type {Kit} */ kit) {
   host.be({ hold: 20_000 });
   const told = await get(tab);
   assert.equal(told.error, 'network');
-  assert.match(told.message, /nothing came for 120 s/);
+  assert.match(told.message, /no data for 120 s/);
   host.be({ hold: -1 });
-  assert.match((await get(tab)).message, /nothing came for 120 s/);
+  assert.match((await get(tab)).message, /no data for 120 s/);
   host.be();
   await first(tab);
   host.be({ hold: 20_000, body: NEW, version: '2' });
-  assertOld(await get(tab), /nothing came for 120 s/, 'an update that stalls');
+  assertOld(await get(tab), /no data for 120 s/, 'an update that stalls');
 }
 
 async function cancelled(/** @type {Kit} */ kit) {
@@ -317,7 +318,7 @@ async function cancelled(/** @type {Kit} */ kit) {
   assertOld(await get(tab), null, 'the copy is as it was');
 }
 
-/** Storage that is full after so many bytes. */
+/** Storage that is full after this many bytes. */
 const FULL = (/** @type {number} */ bytes) => `${HASTE}
 let written = 0;
 const { write } = FileSystemSyncAccessHandle.prototype;
@@ -353,7 +354,8 @@ async function files() {
   return names;
 }
 
-/** A copy that is no model, as earlier versions of the library might have kept, is replaced; until then it is an error. */
+/** A cached copy that is not a model, possible with earlier versions of the library, is replaced; until then it is an
+ *  error. */
 async function uselessCopy(/** @type {Kit} */ kit) {
   const { host, tab } = await start(kit);
   await first(tab);
@@ -379,6 +381,26 @@ async function uselessCopy(/** @type {Kit} */ kit) {
   assertOld(told, null, 'and with a network it is fetched again');
 }
 
+/** A card as version 0.1 wrote it, without what hosts said. */
+async function keptBy01(/** @type {Kit} */ kit) {
+  const { host, tab } = await start(kit);
+  await tab.evaluate(async (/** @type {any} */ { sha256, name }) => {
+    const data = await (await fetch(name)).arrayBuffer();
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('palimpsest-models', { create: true });
+    const put = async (/** @type {string} */ file, /** @type {any} */ content) => {
+      const out = await (await folder.getFileHandle(file, { create: true })).createWritable();
+      await out.write(content);
+      await out.close();
+    };
+    await put('kept-by-0.1', data);
+    await put(`${sha256}.json`, JSON.stringify({ sha256, bytes: data.byteLength, file: 'kept-by-0.1', origins: [{ url: new URL(name, location.href).href }] }));
+  }, { sha256: OLD_HASH, name: MODEL });
+  host.be({ gone: true });
+  assertOld(await get(tab), /could not be fetched/, 'offline');
+  host.be();
+  assertOld(await get(tab), null, 'and with a network');
+}
+
 export const scenarios = {
   'Regression: hosts that answer badly leave the kept copy': badHosts,
   'Regression: hosts that answer badly are told, by status or as HTML': badWithoutCopy,
@@ -394,4 +416,5 @@ export const scenarios = {
   'a load can be cancelled wherever it waits': cancelled,
   'Regression: storage full: the download goes on in memory, and the older copy stays': storageFull,
   'Regression: a copy that is no model is fetched again': uselessCopy,
+  'a model that version 0.1 kept is of use': keptBy01,
 };

@@ -1,5 +1,5 @@
 // @ts-check
-/* The model on its way: held up, cut, damaged, cancelled; storage denied or full; a browser without SIMD. */
+/* Loading the model: stalled, cut, damaged, cancelled; storage denied or full; a browser without SIMD. */
 import assert from 'node:assert/strict';
 import { copyFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ async function fillsRight(/** @type {any} */ tab) {
   assert.equal(await fill(tab), native(TEXT, { seed: 8 }));
 }
 
-/** The server is whole again: the button mends it. */
+/** The server works again: the button loads the model. */
 async function mends(/** @type {Kit} */ kit, /** @type {any} */ tab) {
   Object.assign(kit.server.mishaps, { cut: null, corrupt: false, claim: null });
   await tab.button('Try again');
@@ -44,7 +44,7 @@ async function usableWhileLoading(/** @type {Kit} */ kit) {
 async function cancelled(/** @type {Kit} */ kit) {
   kit.server.mishaps.hold = 3e6;
   const tab = await kit.open();
-  // Puppeteer clicks where a button was: the page must have come to rest.
+  // Puppeteer clicks at a button's earlier position: the page must not move.
   await tab.until(() => /3\.0 of/.test(document.querySelector('[data-part=progress]')?.textContent ?? '') && document.fonts.status === 'loaded', null, 'the download is held');
   await tab.button('Cancel');
   await tab.until(() => /No model is loaded/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'it says so');
@@ -60,7 +60,7 @@ async function cut(/** @type {Kit} */ kit) {
   for (const mishap of [{ cut: 2_500_000 }, { claim: 9_000_000 }]) {
     Object.assign(kit.server.mishaps, mishap);
     const tab = await kit.open();
-    assert.match(await complaint(tab, 'progress'), /could not be fetched.*cut after \d/);
+    assert.match(await complaint(tab, 'progress'), /could not be fetched.*interrupted after \d/);
     await write(tab, 'Typing goes on.');
     await mends(kit, tab);
     await kit.profile?.close();
@@ -128,7 +128,7 @@ async function bareHost(/** @type {Kit} */ kit) {
   await fillsRight(await kit.openReady());
 }
 
-/** Memory that is taken and never touched, before anything else is. */
+/** Memory that is allocated before anything else and never touched. */
 const RESERVED = `
 const start = WebAssembly.instantiate;
 WebAssembly.instantiate = async (...given) => {
@@ -147,7 +147,7 @@ async function above2GiB(/** @type {Kit} */ kit) {
   await fillsRight(tab);
 }
 
-/** Storage is asked for in the page and in its worker: both are denied it. */
+/** The page and its worker both request storage; both are denied. */
 const DENIED = "StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('denied for the test', 'SecurityError'));\n";
 const FULL = "FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException('full for the test', 'QuotaExceededError'); };\n";
 
@@ -192,7 +192,7 @@ async function noSimd(/** @type {Kit} */ kit) {
   assert.equal(kit.server.count(MODEL), 0, 'nothing is fetched in vain');
 }
 
-/** web/examples/plain.html, put beside palimpsest.js as its reader would. */
+/** web/examples/plain.html, placed next to palimpsest.js as a user would. */
 async function plainExample(/** @type {Kit} */ kit) {
   const folder = `${await kit.folder()}/site`;
   await cp(site, folder, { recursive: true });
@@ -206,7 +206,7 @@ async function plainExample(/** @type {Kit} */ kit) {
   await tab.until(() => /^Once upon a time there was a [^_[]+ who lived in [^_[]+\.$/.test(document.querySelector('#page')?.textContent ?? ''), null, 'all blanks are filled');
 }
 
-/** web/examples/pictures.html, with a small model in the place of its own. */
+/** web/examples/pictures.html, with a small model instead of its own. */
 async function picturesExample(/** @type {Kit} */ kit) {
   const folder = `${await kit.folder()}/site`;
   await cp(site, folder, { recursive: true });

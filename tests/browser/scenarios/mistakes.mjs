@@ -1,5 +1,5 @@
 // @ts-check
-/* What people get wrong in a text: told beside it, the cursor there, nothing lost, the next fill works. */
+/* Errors in a text: the message is next to it, the cursor at the error, nothing is lost, and the next fill works. */
 import assert from 'node:assert/strict';
 import { choose, complaint, fill, native, write } from '../kit.mjs';
 

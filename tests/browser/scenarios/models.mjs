@@ -1,5 +1,5 @@
 // @ts-check
-/* Models of one's own, and the view Models: what is loaded, what is kept, what is no model. */
+/* The user's own models, and the view Models: loaded and cached models, and files that are not models. */
 import assert from 'node:assert/strict';
 import { open as openFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { choose, complaint, fill, MODEL, native, ready, root, TINY, view, write 
 const TEXT = 'Tom saw a [[2]] and [[3]].';
 const loaded = (/** @type {any} */ tab) => tab.text('[data-part=loaded]');
 
-/** The model that was there before still fills. */
+/** The previous model still fills. */
 async function stillFills(/** @type {any} */ tab) {
   assert.match(await loaded(tab), /tales-infill/);
   await view(tab, 'Text');
@@ -46,7 +46,7 @@ async function ownModel(/** @type {Kit} */ kit) {
   await stillFills(tab);
 }
 
-/** Larger than any memory, in a file without a byte of its size on the disk. */
+/** A sparse file that is larger than any memory. */
 async function tooLarge(/** @type {Kit} */ kit) {
   const path = join(await kit.folder(), 'huge.gguf');
   const file = await openFile(path, 'w');
@@ -95,12 +95,12 @@ async function noModel(/** @type {Kit} */ kit) {
     await tab.pick('#file', path);
     const name = /** @type {string} */ (path.split('/').at(-1));
     await tab.until((/** @type {string} */ said) => document.querySelector('[data-part=model-error]')?.textContent?.includes(said), name);
-    assert.match(await complaint(tab, 'model-error'), /This is no model\. Nothing was changed\./);
+    assert.match(await complaint(tab, 'model-error'), /This is not a model\. Nothing was changed\./);
   }
   await stillFills(tab);
 }
 
-/** Dropped on the view Text, as from a folder of the desk. */
+/** Dropped on the view Text, as from a file manager. */
 async function dropped(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   const drop = (/** @type {{ name: string, data: number[] }} */ file) => tab.evaluate((/** @type {any} */ { name, data }) => {
@@ -139,7 +139,7 @@ async function credits(/** @type {Kit} */ kit) {
     assert.ok(text.includes(part), part);
 }
 
-/** Regression: what was said of a file went away when another model had come. */
+/** Regression: the message about a file disappeared when another model was loaded. */
 async function staysTold(/** @type {Kit} */ kit) {
   const path = join(await kit.folder(), 'notes.txt');
   await writeFile(path, 'plain text');
@@ -147,10 +147,10 @@ async function staysTold(/** @type {Kit} */ kit) {
   const tab = await kit.open();
   await view(tab, 'Models');
   await tab.pick('#file', path);
-  assert.match(await complaint(tab, 'model-error'), /no model.*notes\.txt/);
+  assert.match(await complaint(tab, 'model-error'), /not a model.*notes\.txt/);
   kit.server.mishaps.hold = null;
   await tab.until(() => /In Text.*tales-infill/s.test(document.querySelector('[data-part=loaded]')?.textContent ?? ''), null, 'the model is in use');
-  assert.match(await complaint(tab, 'model-error'), /no model.*notes\.txt/);
+  assert.match(await complaint(tab, 'model-error'), /not a model.*notes\.txt/);
 }
 
 export const scenarios = {

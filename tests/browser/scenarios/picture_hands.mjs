@@ -1,5 +1,5 @@
 // @ts-check
-/* Hands for the view Pictures, which scenarios of pictures share. */
+/* Actions on the view Pictures, shared by the scenarios of pictures. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { command, root, view } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
-/** Grey, with kinds and all heads; in colour, without either.  Their schedules have 20 steps. */
+/** Grey, with labels and all heads; in colour, without labels and heads.  Their schedules have 20 steps. */
 export const GREY = join(root, 'tests/models/unet-labels.gguf');
 export const PLAIN = join(root, 'tests/models/unet-plain.gguf');
 /** Takes some seconds. */
@@ -50,7 +50,8 @@ export function choose(/** @type {any} */ tab, /** @type {Record<string, string 
   }, options);
 }
 
-/** Does something that makes the model draw, and waits until it has ended; counts the looks of the first picture. */
+/** Does something that makes the model draw, and waits until it has ended; counts the distinct states of the first
+ *  picture. */
 export async function ended(/** @type {any} */ tab, /** @type {() => Promise<unknown>} */ begin) {
   await tab.evaluate(() => {
     const place = /** @type {HTMLElement} */ (document.querySelector('[data-part=gallery]'));
@@ -86,7 +87,7 @@ export async function pixels(/** @type {any} */ tab, panel = 0) {
   return text.map((/** @type {string} */ one) => Buffer.from(one, 'base64'));
 }
 
-/** What the command draws, as the page has it. */
+/** The pixels that the command draws, in the page's layout. */
 export async function native(/** @type {Kit} */ kit, /** @type {string} */ file, /** @type {number} */ channels, /** @type {Record<string, any>} */ options) {
   const out = join(await kit.folder(), 'pictures.raw');
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);

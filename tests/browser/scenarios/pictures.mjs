@@ -15,7 +15,7 @@ async function draws(/** @type {Kit} */ kit) {
   await choose(tab, { count: 4, seed: 7, sampler: 'sn-ddpm', evaluations: 12 });
   await draw(tab);
   assert.deepEqual(await pixels(tab), await native(kit, GREY, 1, { count: 4, seed: 7, sampler: 'sn-ddpm', steps: 12 }), 'as the command draws');
-  assert.match(await statistics(tab), /\d s.*12 evaluations a picture.*ms each.*(relaxed|simd128).*sn-ddpm.*seed 7/);
+  assert.match(await statistics(tab), /\d s.*12 evaluations per picture.*ms each.*(relaxed|simd128).*sn-ddpm.*seed 7/);
   await choose(tab, { sampler: 'dpm-solver++', evaluations: 10, count: 2, label: await tab.evaluate(() => /** @type {HTMLSelectElement} */ (document.querySelector('#picture-label')).options[2]?.value), guidance: 2 });
   await draw(tab);
   const label = await tab.evaluate(() => /** @type {HTMLSelectElement} */ (document.querySelector('#picture-label')).value);
@@ -65,7 +65,7 @@ async function stopped(/** @type {Kit} */ kit) {
     await tab.press('Escape');
   });
   assert.match(await statistics(tab), /seed \d+.*stopped/);
-  const [, done] = /(\d+) evaluations? a picture/.exec(await statistics(tab)) ?? [];
+  const [, done] = /(\d+) evaluations? per picture/.exec(await statistics(tab)) ?? [];
   assert.ok(Number(done) >= 1 && Number(done) < 1000);
   assert.equal((await pixels(tab)).length, 16, 'what there was stays');
   await choose(tab, { count: 1, seed: 1, ...SHORT });
@@ -87,7 +87,7 @@ async function compares(/** @type {Kit} */ kit) {
   assert.deepEqual(await pixels(tab, 1), await native(kit, GREY, 1, { count: 2, seed, sampler: 'ddim', steps: 10 }));
   assert.deepEqual(await pixels(tab, 2), await native(kit, GREY, 1, { count: 2, seed, sampler: 'predictor-corrector', steps: 5 }));
   assert.deepEqual(await pixels(tab, 3), await native(kit, GREY, 1, { count: 2, seed, sampler: 'probability-flow', solver: 'heun', steps: 5 }));
-  assert.match(await statistics(tab), /39 evaluations a picture in all.*same noise for all.*seed 5/);
+  assert.match(await statistics(tab), /39 evaluations per picture in total.*same noise for all.*seed 5/);
   await compared(tab, ['ddim']);
   await tab.button('Draw');
   assert.match(await tab.text('#comparing-problem'), /two to four/);
@@ -111,16 +111,16 @@ async function redraws(/** @type {Kit} */ kit) {
   const tab = await openView(kit);
   await choose(tab, { count: 4, seed: 2, sampler: 'sn-ddpm', evaluations: 15 });
   await tab.button('Redraw a part');
-  assert.match(await tab.text('[data-part=pad]'), /Choose a picture that was drawn/);
+  assert.match(await tab.text('[data-part=pad]'), /Choose a drawn picture/);
   await draw(tab);
   await tab.click('.picture:nth-child(3)');
   const original = (await pixels(tab))[2];
   await tab.button('Redraw a part of it');
   await tab.until(() => document.activeElement?.id === 'surface', null, 'the brush is ready');
-  await tab.button('Redraw the marked');
+  await tab.button('Redraw the marked part');
   assert.match(await complaint(tab, 'pad-error'), /Nothing is marked/);
   const [width, height] = await sides(tab);
-  // A line by the pointer, from corner to corner, one pixel wide.
+  // Draws a line with the pointer, from corner to corner, one pixel wide.
   await tab.evaluate(() => {
     const surface = /** @type {HTMLElement} */ (document.querySelector('#surface'));
     /** @type {HTMLInputElement} */ (document.querySelector('#brush')).value = '1';
@@ -136,7 +136,7 @@ async function redraws(/** @type {Kit} */ kit) {
   await tab.button('Invert');
   await says(tab, '#marked', `${width * height - marked} of ${width * height} pixels are marked`);
   await tab.button('Invert');
-  await ended(tab, () => tab.button('Redraw the marked'));
+  await ended(tab, () => tab.button('Redraw the marked part'));
   const all = await pixels(tab);
   assert.equal(all.length, 4);
   const line = new Set(Array.from({ length: Math.max(width, height) }, (_, i) => Math.round((i * (height - 1)) / (Math.max(width, height) - 1)) * width + Math.round((i * (width - 1)) / (Math.max(width, height) - 1))));
@@ -149,7 +149,7 @@ async function redraws(/** @type {Kit} */ kit) {
   await tab.button('Redraw a part');
   await says(tab, '#marked', `${marked} of ${width * height} pixels are marked`); // they outlive a reload
   await choose(tab, { sampler: 'dpm-solver++' });
-  await tab.button('Redraw the marked');
+  await tab.button('Redraw the marked part');
   assert.match(await complaint(tab, 'picture-error'), /cannot keep known parts.*ddpm/);
   await tab.button('Clear');
   await says(tab, '#marked', '0 of');
@@ -180,7 +180,7 @@ async function ownPicture(/** @type {Kit} */ kit) {
   assert.equal(await tab.visible('[data-part=pad-error]'), false);
   await tab.press('Shift+ArrowRight');
   await choose(tab, { count: 1, sampler: 'ddpm', evaluations: 5 });
-  await ended(tab, () => tab.button('Redraw the marked'));
+  await ended(tab, () => tab.button('Redraw the marked part'));
   const [picture] = await pixels(tab);
   assert.equal(picture.length, 4 * width * height);
   assert.deepEqual([...picture.subarray(0, 4)], [255, 0, 0, 255]);

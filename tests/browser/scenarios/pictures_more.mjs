@@ -1,5 +1,5 @@
 // @ts-check
-/* The view Pictures: download, keyboard, other models, what goes wrong, how it looks. */
+/* The view Pictures: download, keyboard, other models, errors, appearance. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { GREY, PLAIN, LONG, SHORT, ready, openView, choose, ended, draw, pixels,
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
-/** What the page would save, instead of saving it. */
+/** Returns the file that the page would save, instead of saving it. */
 const CATCH_DOWNLOADS = () => {
   /** @type {Blob | null} */
   let blob = null;
@@ -121,14 +121,14 @@ async function deadWorker(/** @type {Kit} */ kit) {
   await tab.button('Draw');
   await tab.until(() => document.querySelector('.picture:not(:disabled)') !== null, null, 'something is seen');
   await endWorkers(tab);
-  assert.match(await complaint(tab, 'picture-error'), /stopped unexpectedly.*pictures so far are kept/);
+  assert.match(await complaint(tab, 'picture-error'), /stopped unexpectedly.*finished pictures are kept/);
   assert.equal((await pixels(tab)).length, 16);
   await choose(tab, { count: 1, ...SHORT });
   await draw(tab);
   assert.deepEqual(await pixels(tab), await native(kit, GREY, 1, { count: 1, seed: 4, sampler: 'ddpm', steps: 5 }));
 }
 
-/** Who asks for less motion sees the picture when it is done. */
+/** With reduced motion the picture is shown only when it is done. */
 async function lessMotion(/** @type {Kit} */ kit) {
   const tab = await openView(kit, GREY, false, () => {
     const real = globalThis.matchMedia;
@@ -140,7 +140,7 @@ async function lessMotion(/** @type {Kit} */ kit) {
   assert.equal((await pixels(tab)).length, 16);
 }
 
-/** The models that come with the page, the first of them loaded when the view is opened. */
+/** The models of the page; the first one is loaded when the view is opened. */
 const SHIPPED = ['emoji', 'fashion'].filter((name) => existsSync(join(site, `models/${name}.gguf`)));
 
 async function shipped(/** @type {Kit} */ kit) {
@@ -165,7 +165,7 @@ async function shipped(/** @type {Kit} */ kit) {
   assert.deepEqual(drawn, await native(kit, join(root, file), first === 'emoji' ? 3 : 1, { count: 2, seed: 1, sampler: 'ddim', steps: 4, label }));
   const neighbour = async () => {
     await tab.click('.picture:nth-child(2)');
-    await tab.until(() => /nearest training picture: .+ differs by \d+ grey levels.*searched were .*training pictures/.test(document.querySelector('#neighbour')?.textContent ?? ''), null, 'the nearest training picture');
+    await tab.until(() => /nearest training picture: .+ differs by \d+ of 255 grey levels.*search covered .*training pictures/.test(document.querySelector('#neighbour')?.textContent ?? ''), null, 'the nearest training picture');
     return tab.text('#neighbour');
   };
   const found = await neighbour();
@@ -211,7 +211,7 @@ async function states(/** @type {Kit} */ kit, dark = false) {
   await tab.press(' ');
   await look('the brush');
   await tab.button('Clear');
-  await tab.button('Redraw the marked');
+  await tab.button('Redraw the marked part');
   await look('nothing is marked');
   await tab.button('Compare samplers');
   await draw(tab);

@@ -1,5 +1,6 @@
 // @ts-check
-/* Where the library must not run, it says so: policies that forbid WebAssembly or workers, a page from a disk. */
+/* The library reports environments in which it cannot run: policies that forbid WebAssembly or workers, a page from
+ * disk. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,7 +34,7 @@ async function told(/** @type {Kit} */ kit, /** @type {string | null} */ ofPage,
 
 const SELF = "default-src 'self'; img-src data:";
 
-// Regression: the code was `crashed`, and the next call was to start the worker again.
+// Regression: the code was `crashed`, with the message that the next call starts the worker again.
 async function withoutWasm(/** @type {Kit} */ kit) {
   for (const policy of [SELF, "script-src 'self' 'unsafe-inline'"]) {
     const { code, message } = await told(kit, null, policy);
@@ -56,7 +57,7 @@ async function withoutWorkers(/** @type {Kit} */ kit) {
   }
 }
 
-// Regression: the page was dead and without its style, and said nothing.
+// Regression: the page did not work, had no style and showed no message.
 async function fromDisk(/** @type {Kit} */ kit) {
   kit.noisy = true; // that nothing could be loaded is on the console
   const tab = await kit.tab();
@@ -67,7 +68,7 @@ async function fromDisk(/** @type {Kit} */ kit) {
     const { width } = /** @type {HTMLElement} */ (document.querySelector('.from-disk')).getBoundingClientRect();
     return { text: document.body.innerText, note: visible('.from-disk'), page: visible('main') || visible('.masthead'), scrolls: document.documentElement.scrollWidth > innerWidth, width };
   });
-  // Firefox as it is driven here reads style and scripts from a disk: there the page lives, and its engine does not.
+  // Firefox, as driven here, reads style and scripts from disk: the page works, but its engine does not.
   if (kit.browser.name === 'firefox' && seen.page) assert.match(seen.text, /The engine cannot run here/);
   else assert.deepEqual([seen.note, seen.page, seen.scrolls, seen.width < 800], [true, false, false, true]);
   const served = await kit.open();

@@ -1,5 +1,5 @@
 // @ts-check
-/* Coming back: reloads, offline, two tabs, a newer build, isolation, nothing but this origin. */
+/* Repeated visits: reloads, offline, two tabs, a newer build, isolation, no requests to other origins. */
 import assert from 'node:assert/strict';
 import { choose, fill, kept, laterBuild, MODEL, native, ready, view, write } from '../kit.mjs';
 
@@ -82,7 +82,7 @@ async function newBuild(/** @type {Kit} */ kit) {
     (await load(new URL('models/tales-infill.gguf', location.href))).dispose();
   });
   assert.ok(await fill(tab), 'page, worker and engine are of one build');
-  // From outside of the page's scope one can see the later worker take over when the last page of the old one is gone.
+  // A page outside the scope can see the new worker take over when the last page of the old one is closed.
   const next = await kit.tab();
   await next.goto(`${kit.server.origin}/outside`);
   await tab.close();
@@ -146,7 +146,7 @@ async function oneOrigin(/** @type {Kit} */ kit) {
   kit.say(`${requests.length} requests, all to this origin`);
 }
 
-/** Both browsers have relaxed SIMD; the other build is for those that do not. */
+/** Both browsers have relaxed SIMD; the other build is for browsers without it. */
 async function oneEngine(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await kept(tab);
@@ -159,7 +159,7 @@ async function wrongEngine(/** @type {Kit} */ kit) {
   kit.server.mishaps.prefix['palimpsest-relaxed.wasm'] = 'this is no WebAssembly';
   const first = await kit.openReady();
   await kept(first);
-  // This time through the service worker, which keeps what it is asked for.
+  // This time through the service worker, which caches the requested files.
   await first.reload();
   await ready(first);
   await fill(first);
@@ -183,7 +183,7 @@ async function firstWords(/** @type {Kit} */ kit) {
   assert.ok(Number(time) < 5000);
 }
 
-/** Runs before the page's own code: fills as soon as there is a button, and looks at the clock. */
+/** Runs before the page's own code: fills as soon as the button exists, and records the time. */
 function pressAtOnce() {
   addEventListener('DOMContentLoaded', () => {
     const page = /** @type {HTMLElement} */ (document.querySelector('[data-part=page]'));

@@ -1,14 +1,13 @@
 // @ts-check
-/* What a page does that loads a model and puts it to work once, each engine by its public interface. */
+/* The page that loads a model and uses it once, with each engine's public interface. */
 import { GREEDY, open } from './wllama.mjs';
 import { prompt } from './timing.mjs';
 
 const CONTEXT = 512;
-/** What is loaded stays: memory is looked at while the page lives. */
+/** Loaded models stay referenced: memory is read while the page is open. */
 const kept = /** @type {unknown[]} */ ([]);
 
-/** The library of this project: a model loaded as a visitor's page does, and a text scored, which is what it does
- *  with causal models today. */
+/** The library of this project: loads a model like a visitor's page, and scores a text. */
 async function ours(/** @type {string} */ url, /** @type {number} */ tokens) {
   // @ts-ignore built by web/build.mjs
   const { load } = await import('/library/palimpsest.js');
@@ -25,7 +24,7 @@ async function wllama(/** @type {string} */ url, /** @type {number} */ tokens) {
   await engine.createCompletion({ prompt: prompt(tokens).text, max_tokens: 8, ...GREEDY });
 }
 
-/** What the browser itself counts, of the page with its workers. */
+/** The browser's own count for the page and its workers. */
 async function counted() {
   // @ts-ignore not in TypeScript's library
   return (await performance.measureUserAgentSpecificMemory()).bytes;

@@ -34,7 +34,7 @@ serve(async ({ model: url, vocab, measures }) => {
     } else if (kind === 'logits') {
       const all = (await evaluate(tokens)).logits.data;
       results[name] = { values: Array.from(spread(rows, count)).flatMap((row) => Array.from(all.subarray(row * vocab, (row + 1) * vocab))) };
-    } else throw new Error(`onnxruntime-web is not asked for ${kind}`);
+    } else throw new Error(`onnxruntime-web does not support the measure ${kind} here`);
   }
   return { measures: results, notes: { version: ort.env.versions.web } };
 });

@@ -1,5 +1,5 @@
 // @ts-check
-/* Palimpsest, by the raw exports of its .wasm: no library, no Emscripten. */
+/* Palimpsest, through the raw exports of its .wasm, without the library and Emscripten. */
 import { prompt as promptOf, randomTokens, sample, serve, settle, spread } from './timing.mjs';
 
 const ERROR_WORDS = 3; // pal_error: status, text, offset
@@ -26,7 +26,7 @@ class Engine {
     return call(...values);
   }
 
-  /** Calls what returns a pal_status and takes the error last. */
+  /** Calls a function that returns a pal_status and has the error as its last parameter. */
   check(/** @type {string} */ name, /** @type {number[]} */ ...values) {
     if (this.call(name, ...values, this.error) !== 0) this.fail(name);
   }
@@ -95,7 +95,7 @@ class Sequence {
     this.engine.check('pal_sequence_append', this.at, this.room, tokens.length);
   }
 
-  /** The likeliest next token. */
+  /** The most probable next token. */
   greedy() {
     this.engine.check('pal_sequence_logits', this.at, this.logits);
     const logits = this.engine.floats(this.logits, this.vocab);
@@ -104,7 +104,7 @@ class Sequence {
     return best;
   }
 
-  /** Prompt, then `count` tokens one by one; milliseconds of the latter. */
+  /** Reads the prompt, then `count` tokens one by one; returns the milliseconds of the latter. */
   decode(/** @type {ArrayLike<number>} */ prompt, /** @type {number} */ count, /** @type {number[]} */ out = []) {
     this.rewind();
     this.append(prompt);
@@ -128,7 +128,7 @@ class Sequence {
   }
 }
 
-/** One evaluation with logits at `rows` positions: a function that gives its milliseconds, and where they stand. */
+/** One evaluation with logits at `rows` positions: a function that returns its milliseconds, and the logits' address. */
 function forward(/** @type {Engine} */ engine, /** @type {number} */ model, /** @type {Int32Array} */ tokens, /** @type {number} */ rows, /** @type {number} */ vocab) {
   const text = engine.alloc(4 * tokens.length);
   const at = engine.alloc(4 * rows);
@@ -154,7 +154,7 @@ serve(async ({ wasm, model: url, vocab, context, measures }) => {
   for (const { name, kind, prompt = 0, count = 0, rows = count } of measures) {
     if (kind === 'decode') {
       const given = promptOf(prompt).tokens;
-      // Short runs settle sooner; their time is told for as many tokens as the samples have.
+      // Short runs reach full speed sooner; their time is scaled to the number of tokens of the samples.
       const warm = await settle(() => (sequence().decode(given, count / 8) * count) / (count / 8));
       results[name] = { warm, samples: await sample(() => sequence().decode(given, count)) };
     } else if (kind === 'prefill') {

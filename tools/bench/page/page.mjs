@@ -1,11 +1,11 @@
 // @ts-check
-/* What run.mjs calls in the page: measure(job) runs one engine with one model, in a worker, and gives samples. */
+/* What run.mjs calls in the page: measure(job) runs one engine with one model in a worker and returns samples. */
 import { wllama } from './wllama.mjs';
 
 /** @typedef {object} Measure
  *  @property {string} name    unique within the job
  *  @property {'decode' | 'prefill' | 'forward' | 'stream' | 'logits' | 'greedy'} kind
- *  @property {number} [prompt]  tokens that stand before
+ *  @property {number} [prompt]  tokens before the measured ones
  *  @property {number} [count]   tokens decoded, or of the sequence; for `stream` bytes
  *  @property {number} [rows]    positions whose logits are wanted
  *

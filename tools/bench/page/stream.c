@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <wasm_simd128.h>
 
-/* 16 loads of 16 bytes, and 4 sums that do not wait for each other. */
+/* 16 loads of 16 bytes, and 4 independent sums. */
 static inline void add_256_bytes(v128_t sum[4], const v128_t *p)
 {
     for (int i = 0; i < 16; i++) sum[i % 4] = wasm_i32x4_add(sum[i % 4], wasm_v128_load(p + i));

@@ -1,5 +1,5 @@
 // @ts-check
-/* The ceiling of everything that reads weights once: how fast a simd128 loop reads memory. */
+/* Measures how fast a simd128 loop reads memory, which limits any work that reads weights once. */
 import { sample, serve, settle } from './timing.mjs';
 
 const PAGE = 65536;

@@ -3,7 +3,7 @@
 
 const PAUSE = 20; // ms: V8 compiles on another thread and puts the better code in at the next call
 
-/** Token ids that no special piece has; the same on every engine. */
+/** Random ids of ordinary tokens; the same for every engine. */
 export function randomTokens(/** @type {number} */ count, /** @type {number} */ vocab, seed = 1) {
   const first = 300; // behind the special and the byte pieces
   let state = seed;
@@ -53,7 +53,7 @@ export async function sample(run, patience = 2000, most = 7) {
   return samples;
 }
 
-/** Serves a dedicated worker: one job in, one outcome out.
+/** The main function of a dedicated worker: receives one job, returns one outcome.
  *  @param {(job: import('./page.mjs').Job) => Promise<import('./page.mjs').Outcome>} perform */
 export function serve(perform) {
   onmessage = async ({ data }) => {
@@ -65,7 +65,7 @@ export function serve(perform) {
   };
 }
 
-/** The rows of a sequence whose logits are wanted, evenly spread. */
+/** The rows of a sequence whose logits are computed, evenly spread. */
 export function spread(/** @type {number} */ rows, /** @type {number} */ count) {
   return Int32Array.from({ length: rows }, (_, i) => Math.floor((i * count) / rows));
 }

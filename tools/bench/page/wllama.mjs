@@ -1,5 +1,6 @@
 // @ts-check
-/* wllama, one thread.  It makes its own worker; times are llama.cpp's own, without messages between the two. */
+/* wllama, one thread.  It makes its own worker; times are those of llama.cpp, without messages between page and
+ * worker. */
 import { prompt as promptOf } from './timing.mjs';
 
 /** @typedef {import('./page.mjs').Job} Job @typedef {import('./page.mjs').Outcome} Outcome */
@@ -8,11 +9,11 @@ export async function open(/** @type {string} */ wasm, /** @type {number} */ con
   // @ts-ignore the package's types are for bundlers
   const { Wllama } = await import('/npm/@wllama/wllama/esm/index.js');
   const engine = new Wllama({ default: new URL(wasm, location.href).href }, { suppressNativeLog: true });
-  // One sequence, and as many places as it needs: its defaults keep room for four.
+  // One sequence, with the context that it needs: the defaults reserve memory for four.
   return { engine, options: { n_threads: 1, n_gpu_layers: 0, n_ctx: context, n_parallel: 1 } };
 }
 
-/** Greedy by the shortest chain of samplers, and nothing of the prompt kept from the call before. */
+/** Greedy with the shortest chain of samplers, and without a cached prompt from the call before. */
 export const GREEDY = { temperature: 0, top_k: 1, samplers: ['top_k'], ignore_eos: true, cache_prompt: false };
 
 /** @returns {Promise<Outcome>} */
@@ -25,7 +26,7 @@ export async function wllama(/** @type {Job} */ { wasm, model, context, measures
     if (kept || read !== prompt || written !== count) throw new Error(`wllama read ${read} of ${prompt} tokens (${kept} were kept) and wrote ${written} of ${count}`);
     return answer;
   };
-  // The clock of predicted_ms starts when the first token is there.
+  // predicted_ms starts with the first token.
   const decode = async (/** @type {number} */ prompt, /** @type {number} */ count) =>
     ((await ask(prompt, count)).timings.predicted_ms * count) / (count - 1);
   const prefill = async (/** @type {number} */ count) => (await ask(count, 1)).timings.prompt_ms;
@@ -41,7 +42,7 @@ export async function wllama(/** @type {Job} */ { wasm, model, context, measures
     } else if (kind === 'greedy') {
       const { choices } = await ask(prompt, count, { n_probs: 1 });
       results[name] = { values: choices[0].logprobs.content.map((/** @type {{ id: number }} */ one) => one.id) };
-    } else throw new Error(`wllama is not asked for ${kind}`);
+    } else throw new Error(`wllama does not support the measure ${kind} here`);
   }
   const notes = { threads: engine.getNumThreads(), multithread: engine.isMultithread() };
   await engine.exit();

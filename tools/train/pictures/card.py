@@ -61,7 +61,7 @@ def beside(model, what):
 
 
 def nearest_rows(nearest, pictures):
-    """Pictures, and the ones nearest to them as training showed them."""
+    """Pictures, and the training pictures nearest to them, augmented as in training."""
     index, turned, _ = nearest(pictures)
     found = [nearest.images[i] for i in index]
     return [list(pictures), [image[:, ::-1] if t else image for image, t in zip(found, turned)]]
@@ -70,7 +70,7 @@ def nearest_rows(nearest, pictures):
 # ---- emoji: what was learnt by heart
 
 def shifted(images):
-    """[9 n, ...]: moved by at most a pixel each way, the edge repeated, as in training."""
+    """[9 n, ...]: moved by at most a pixel in each direction, with the edge repeated, as in training."""
     wide = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     size = images.shape[1]
     return np.concatenate([wide[:, y:y + size, x:x + size] for y in range(3) for x in range(3)])
@@ -96,7 +96,7 @@ def emoji_memory(a, pictures):
         shares = np.quantile(gaps, (.05, .25, .5, .75, .95))
         lines.append(f"| {name} | " + " | ".join(f"{q:.1f}" for q in shares) + " |")
     table = "\n".join(lines)
-    return f"""Root mean square differences in grey levels (0 to 255). All {len(train):,} training pictures are searched, moved by up to a pixel and mirrored too. Of the drawn pictures {closest:.0%} are nearer to one than 95 % of the emoji that were held out.
+    return f"""Root mean square differences in grey levels (0 to 255). All {len(train):,} training pictures are searched, also moved by up to one pixel and mirrored. {closest:.0%} of the drawn pictures are nearer to a training picture than 95 % of the held-out emoji are.
 
 {table}
 
@@ -112,7 +112,7 @@ def fashion_nearest(a, pictures):
 
 
 def save_samplers(a, info):
-    """A row a sampler of the two families, at 10 and at 25 evaluations, from the same noise."""
+    """One row per sampler of the two families, at 10 and at 25 evaluations, from the same noise."""
     kinds = [kind for family in report.FAMILIES.values() for kind in family if kind in info["samplers"]]
     few, more = ([draw(a, info, 10, "--sampler", kind, "--steps", steps) for kind in kinds] for steps in (10, 25))
     save_grid([[*x, np.full_like(x[0], 255), *y] for x, y in zip(few, more)], beside(a.model, "samplers"))
@@ -125,27 +125,27 @@ def fashion_measures(a, info, digest):
     kinds = save_samplers(a, info)
     parts = [f"""## How good the pictures are
 
-Frechet distance between drawn pictures (1,000 a cell, 100 of each label, the same seed for all cells, guidance 1) and the 10,000 test pictures, in the 64 features of a small classifier trained for this ({r.eye['accuracy']:.2%} right on the test pictures, sha256 `{r.eye['sha256'][:16]}`, `tools/train/pictures/classifier.py`); not comparable with distances in other features. The error is a jackknife's over ten parts. "Label seen" is how often that classifier sees the label that was asked for. Columns are evaluations of the network a picture: predictor-corrector takes two a step (24 stands under 25), Heun's method 2 K - 1 for K steps (9, 25 and 49). `ddpm large` is ddpm with the larger of its two variances.
+Frechet distance between drawn pictures (1,000 per cell, 100 of each label, the same seed for all cells, guidance 1) and the 10,000 test pictures. The distance uses the 64 features of a small classifier trained for this purpose ({r.eye['accuracy']:.2%} right on the test pictures, sha256 `{r.eye['sha256'][:16]}`, `tools/train/pictures/classifier.py`), so it cannot be compared with distances in other features. The error is from a jackknife over ten parts. "Label seen" is how often the classifier recognises the requested label. The columns are evaluations of the network per picture. Predictor-corrector takes two per step (the column 25 has 24), Heun's method 2 K - 1 for K steps (9, 25 and 49). `ddpm large` is ddpm with the larger of its two variances.
 
 {report.main_table(r)}
 
 ![Frechet distance against evaluations]({beside(a.model, 'frechet').name})
 """]
     if other := report.other_table(r):
-        parts.append(f"Steps by tolerance, and many evaluations:\n\n{other}\n")
+        parts.append(f"Samplers with a tolerance, and with many evaluations:\n\n{other}\n")
     parts.append(f"""### The order of the samplers
 
-Published for CIFAR-10 (Bao et al. 2022, Analytic-DPM and Extended-Analytic-DPM): SN, then NPR, then Analytic, then plain. Here (`~`: no further apart than their errors):
+The order published for CIFAR-10 (Bao et al. 2022, Analytic-DPM and Extended-Analytic-DPM) is SN, NPR, Analytic, plain. The order here (`~`: the difference is not larger than the errors):
 
 {report.order_table(r)}
 """)
     if a.remarks:
         parts.append(a.remarks.read_text().strip() + "\n")
-    parts.append(f"""A row a sampler ({', '.join(kinds)}), 10 evaluations on the left, 25 on the right, the same noise in every row:
+    parts.append(f"""One row per sampler ({', '.join(kinds)}), 10 evaluations on the left, 25 on the right, the same noise in every row:
 
 ![eight samplers at 10 and 25 evaluations]({beside(a.model, 'samplers').name})
 
-## Learnt by heart?
+## Memorised?
 
 {report.memory_text(r)}
 
@@ -154,7 +154,7 @@ Published for CIFAR-10 (Bao et al. 2022, Analytic-DPM and Extended-Analytic-DPM)
     if bits := report.bits_table(r):
         parts.append(f"""## Bits per dimension
 
-Of test pictures, as many of each label, the label given. Probability flow: an estimate with uniform dequantisation, cut at the least time of the schedule, an upper bound of the bytes' in expectation; the others are variational bounds of the sampler with so many steps.
+Measured on test pictures, the same number of each label, with the label given. The figure of the probability flow is an estimate with uniform dequantisation, ending at the smallest time of the schedule; its expectation is an upper bound for the bytes. The other figures are variational bounds of the sampler with the given number of steps.
 
 {bits}
 """)
@@ -168,7 +168,7 @@ def main():
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--results", type=pathlib.Path)
     p.add_argument("--classifier", type=pathlib.Path)
-    p.add_argument("--remarks", type=pathlib.Path, help="what a person has to say about the order of the samplers")
+    p.add_argument("--remarks", type=pathlib.Path, help="hand-written remarks on the order of the samplers")
     a = p.parse_args()
     a.palimpsest = a.palimpsest.resolve()
     info = json.loads(run(a.palimpsest, "info", "-m", a.model, "--json"))
@@ -199,13 +199,13 @@ U-Net, {info['parameters']:,} parameters. `{a.model.name}`: Q8_0, {size:,} bytes
 
 ## Samples
 
-The default sampler with {STEPS} evaluations, seed {SEED}, none left out; a row each: {', '.join(labels)}.
+By the default sampler with {STEPS} evaluations, seed {SEED}, not selected. One row per label: {', '.join(labels)}.
 
 ![samples]({beside(a.model, 'samples').name})
 
 """
     if a.kind == "emoji":
-        card += f"## Learnt by heart\n\n{emoji_memory(a, pictures)}\n"
+        card += f"## Memorised\n\n{emoji_memory(a, pictures)}\n"
     else:
         fashion_nearest(a, pictures)
         card += fashion_measures(a, shape, digest)

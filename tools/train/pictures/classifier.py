@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A small classifier of Fashion-MNIST: the eye with which measure.py looks at drawn pictures.
+"""A small classifier of Fashion-MNIST, with which measure.py judges drawn pictures.
 
 usage: classifier.py --data build/data/fashion.npz --out build/pictures/classifier.pt [--epochs 14] [--threads 1]
 
 Its 64 features before the last layer are the space of the Frechet distance, its answers the class agreement.  The
-distance is one among pictures judged by this file alone and says nothing beside the FID of other papers: the card
-names the file's sha256, and the seed makes another one like it.
+distance is comparable only between pictures judged by the same file, and not with the FID of papers.  The card names
+the file's sha256; the seed makes a similar one again.
 """
 import argparse
 import hashlib

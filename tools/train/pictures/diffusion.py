@@ -1,6 +1,6 @@
 """Noise: x = sqrt(alpha) x0 + sqrt(beta) eps with the discrete linear schedule, log alpha linear between its steps.
 
-The same law as src/image/schedule.c: step n of N lies at t = n / N."""
+The same schedule as in src/image/schedule.c: step n of N is at t = n / N."""
 import dataclasses
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A picture network as GGUF: the keys and tensors that src/arch/unet.h binds, written and read back."""
+"""Writes a picture network as GGUF and reads it back: the keys and tensors that src/arch/unet.h binds."""
 import json
 import pathlib
 import sys
@@ -18,7 +18,7 @@ GAMMA = "analytic.one_minus_gamma"
 
 
 def columns_of_one_place(name, columns, shape):
-    """Channels of a convolution's input; of anything else its columns."""
+    """Channels of a convolution's input; for other tensors the columns."""
     cells = shape.patch ** 2 * shape.channels
     if name == "conv_in.weight":
         return cells
@@ -27,7 +27,7 @@ def columns_of_one_place(name, columns, shape):
 
 
 def stored_type(name, data, wanted, shape):
-    """What a tensor is stored as when its matrices are to be `wanted`: blocks of 32 must not span two places."""
+    """The stored type of a tensor if matrices are to be `wanted`: blocks of 32 must not span two places."""
     if data.ndim < 2:
         return KIND.F32
     if name == "label_embd.weight" and wanted == "Q8_0":
@@ -63,7 +63,7 @@ def add_schedule(writer, schedule):
 
 
 def write(path, checkpoint, wanted, name, license_text, neighbours=""):
-    """checkpoint: what Training.measure saved, with the heads' weights and GAMMA among its weights if there are any."""
+    """checkpoint: saved by Training.measure; its weights include those of the heads and GAMMA if they exist."""
     shape = Shape(**checkpoint["shape"])
     writer = gguf.GGUFWriter(path, "unet")
     writer.add_name(name)
@@ -94,7 +94,7 @@ def write(path, checkpoint, wanted, name, license_text, neighbours=""):
 
 
 def read_back(path, checkpoint, wanted):
-    """Every tensor must come back as quantising and dequantising it gives; returns the largest relative error."""
+    """Every tensor read back must equal its quantised and dequantised values; returns the largest relative error."""
     stored, shape, worst = {t.name: t for t in gguf.GGUFReader(path).tensors}, Shape(**checkpoint["shape"]), 0.0
     assert set(stored) == set(checkpoint["weights"])
     for name, tensor in checkpoint["weights"].items():

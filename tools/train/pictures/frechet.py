@@ -8,14 +8,14 @@ def normal_of(features):
 
 
 def root(matrix):
-    """The square root of a symmetric matrix without negative eigenvalues but for rounding."""
+    """The square root of a symmetric matrix that has no negative eigenvalues except by rounding."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
 def distance(a, b):
-    """Between two normal laws (mean, covariance): |m - n|^2 + tr(C + D - 2 (C D)^(1/2)), Dowson and Landau (1982).
-    The trace of (C D)^(1/2) is that of (C^(1/2) D C^(1/2))^(1/2), which is symmetric."""
+    """Between two normal distributions (mean, covariance): |m - n|^2 + tr(C + D - 2 (C D)^(1/2)), Dowson and Landau
+    (1982).  The trace of (C D)^(1/2) is that of (C^(1/2) D C^(1/2))^(1/2), which is symmetric."""
     (m, c), (n, d) = a, b
     half = root(c)
     middle = np.linalg.eigvalsh(half @ d @ half)
@@ -23,8 +23,8 @@ def distance(a, b):
 
 
 class Nearest:
-    """Nearest of a set of pictures by the root mean square of the differences, in grey levels (0 to 255); with
-    `mirrored` their mirror images too, as training showed them."""
+    """Finds the nearest of a set of pictures by the root mean square difference, in grey levels (0 to 255); with
+    `mirrored` also among their mirror images, as in training."""
 
     def __init__(self, images, mirrored=True):
         self.images = images

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Second stage: the network stays as it is; two small heads learn second moments, and the table of Gamma is measured.
+"""Second stage: with the network frozen, two small heads learn second moments, and the table of Gamma is measured.
 
 usage: heads.py --data PICTURES.npz --run DIR --pictures 3e5 [--hours 0.15] ...
 
@@ -40,8 +40,8 @@ def parse_arguments(argv=None):
     p.add_argument("--data", type=pathlib.Path, required=True)
     p.add_argument("--run", type=pathlib.Path, required=True)
     p.add_argument("--pictures", type=float, required=True)
-    p.add_argument("--hours", type=float, default=1e9, help="the heads end after this time even with fewer pictures")
-    p.add_argument("--gamma-pictures", type=int, default=128, help="for each of the schedule's steps")
+    p.add_argument("--hours", type=float, default=1e9, help="training ends after this time even with fewer pictures")
+    p.add_argument("--gamma-pictures", type=int, default=128, help="pictures for each step of the schedule")
     p.add_argument("--seed", type=int, default=2)
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--muon-lr", type=float, default=0.01)
@@ -92,7 +92,7 @@ class Frozen:
 
 
 def trial_look(args, frozen, count=16):
-    """A look at some pictures, which is most of a step, in a given precision."""
+    """The evaluation of some pictures, which is most of a step, in a given precision."""
     x, t, labels, _ = frozen.batch(args.seed, 0, 0, count)
 
     def step(precision):
@@ -153,7 +153,7 @@ class Training(Run):
 
 
 def measure_gamma(frozen, seed, count):
-    """1 - Gamma_n for n = 1 .. steps, float32; fresh pictures and noise at every step."""
+    """1 - Gamma_n for n = 1 .. steps, float32; new pictures and noise at every step."""
     steps, raw, data, o = frozen.schedule.steps, [], frozen.data, frozen.options
     for n in range(1, steps + 1):
         rng = np.random.default_rng((seed, 3, n))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How good the pictures of Fashion-MNIST are that the engine draws, by sampler and number of evaluations.
+"""Measures the quality of the engine's Fashion-MNIST pictures, by sampler and number of evaluations.
 
 usage: measure.py draw|bits|baseline --model models/fashion.gguf --data build/data/fashion.npz --out build/pictures
                   --classifier build/pictures/classifier.pt --palimpsest build/release/palimpsest
@@ -53,7 +53,7 @@ class Cell:
 
 
 def cells():
-    """In the order of interest.  A corrector costs an evaluation a step, Heun's last step of K one of 2 K - 1."""
+    """In the order of interest.  A corrector costs one evaluation per step; K steps of Heun's method cost 2 K - 1."""
     rows = [Cell(s, ("--steps", str(k)), k) for k in (10, 25) for s in PLAIN]
     rows += [Cell("probability-flow", ("--solver", "heun", "--steps", str(k)), 2 * k - 1) for k in (5, 13)]
     rows += [Cell("predictor-corrector", ("--steps", str(k)), 2 * k) for k in (5, 12)]
@@ -73,14 +73,14 @@ def sha256(path):
 
 
 def balanced(labels, count, seed):
-    """`count` places, as many of each label, the labels in turn."""
+    """`count` indices, the same number for each label, with the labels in turn."""
     rng = np.random.default_rng(seed)
     rows = [rng.choice(np.flatnonzero(labels == k), count // KINDS, replace=False) for k in range(KINDS)]
     return np.stack(rows, 1).reshape(-1)
 
 
 class Results:
-    """JSON lines; what was measured of another model or by another classifier does not count."""
+    """JSON lines; ignores results of another model or classifier."""
 
     def __init__(self, path, about):
         self.path, self.about = path, about
@@ -100,7 +100,7 @@ class Results:
 
 
 class Judge:
-    """What is compared with: the test pictures' features, the training pictures."""
+    """The references: the features of the test pictures, and the training pictures."""
 
     def __init__(self, a):
         data = np.load(a.data)
@@ -131,7 +131,7 @@ class Judge:
 # ---- drawing
 
 def command(a, name, *options, model=None):
-    """The JSON object that `palimpsest image` says; the labels in turn, the seed that all share."""
+    """The JSON object printed by `palimpsest image`; labels in turn, the same seed for all."""
     words = (a.palimpsest, "image", "-m", model or a.model, "--label", "all", "--seed", SEED, *options, "--json")
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if done.returncode:
@@ -200,7 +200,7 @@ def bits_of(a, results, judge, name, count, *options, model=None):
 
 def bits(a, results):
     judge = Judge(a)
-    # The rounding of quantised activations drowns smaller differences; with F32 weights this one is 0.003 bits off.
+    # Rounding of quantised activations hides smaller differences; with F32 weights this one has an error of 0.003 bits.
     flow = ("--method", "flow", "--tolerance", "1e-2", "--difference", "1")
     bits_of(a, results, judge, "probability-flow", 200, *flow)
     if a.f32:
@@ -219,10 +219,10 @@ def main():
     p.add_argument("--f32", type=pathlib.Path, help="bits: the same network with weights in F32, to compare with")
     p.add_argument("--only", default="*", help="names of cells, as a shell pattern")
     p.add_argument("--seconds", type=float, default=0)
-    p.add_argument("--up-to", type=int, default=1000, help="leave out cells of more evaluations a picture")
-    p.add_argument("--most", type=int, default=1000, help="pictures of a cell, a multiple of 100; fewer for a look")
+    p.add_argument("--up-to", type=int, default=1000, help="skip cells with more evaluations per picture")
+    p.add_argument("--most", type=int, default=1000, help="pictures per cell, a multiple of 100; fewer for a quick test")
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--list", action="store_true", help="name the cells and stop")
+    p.add_argument("--list", action="store_true", help="print the names of the cells and exit")
     a = p.parse_args()
     if a.list:
         print("\n".join(f"{c.evaluations:5} x {c.count:4}  {c.name}" for c in cells()))

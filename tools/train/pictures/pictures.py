@@ -1,8 +1,8 @@
-"""The picture sets of tools/data, and what the network is shown of them.
+"""The picture sets of tools/data, and the training examples made from them.
 
-A set is an .npz: images uint8 [n, height, width, channels], labels [n], label_names, source (text); what is held out
-is either test_images and test_labels, or those of the images that `valid` marks.  may_flip [n] says which pictures
-are still themselves in a mirror; without it, all are.
+A set is an .npz: images uint8 [n, height, width, channels], labels [n], label_names, source (text); the held-out part
+is either test_images and test_labels, or the images marked by `valid`. may_flip [n] marks the pictures that may be
+mirrored; without it, all may.
 """
 import numpy as np
 
@@ -36,8 +36,8 @@ def to_network(images):
 
 
 def augment(images, may_flip, rng, flip, shift, hue):
-    """Mirrors a share `flip` of those that may, moves by up to `shift` pixels (the edge repeated), turns hues by up to
-    `hue` of a circle."""
+    """Mirrors a fraction `flip` of those that may be mirrored, moves by up to `shift` pixels (with the edge repeated),
+    and rotates hues by up to `hue` of a circle."""
     images = images.copy()
     for i, turned in enumerate((rng.random(len(images)) < flip) & may_flip):
         if turned:
@@ -54,7 +54,7 @@ def augment(images, may_flip, rng, flip, shift, hue):
 
 
 def turn_hue(images, angle):
-    """Turns RGB about the grey axis by angle [n] (Rodrigues' rotation), clipped to bytes; grey stays grey."""
+    """Rotates RGB about the grey axis by angle [n] (Rodrigues' rotation), clipped to bytes; grey stays grey."""
     axis = np.full(3, 1 / np.sqrt(3))
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     c, s = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]

@@ -1,4 +1,4 @@
-"""What measure.py found, as the tables and the plot of a card."""
+"""Turns the results of measure.py into the tables and the plot of a card."""
 import hashlib
 import json
 
@@ -27,7 +27,7 @@ class Report:
         return self.rows.get(("real", f"real {count}"))
 
     def at(self, kind, evaluations):
-        """The cell of a sampler at about so many evaluations: a corrector and Heun's method come to 9, 24 and 49."""
+        """The cell of a sampler at about this many evaluations: a corrector and Heun's method use 9, 24 and 49."""
         for row in self.of_kind("cell"):
             if kind_of(row) == kind and abs(row["evaluations"] - evaluations) <= 1 and row["count"] >= 1000:
                 return row
@@ -35,7 +35,7 @@ class Report:
 
 
 def kind_of(row):
-    """The sampler as the tables name it; what steps by tolerance stands for itself."""
+    """The sampler's name in the tables; a sampler with adaptive steps keeps its own name."""
     if "--tolerance" in row["name"]:
         return row["name"]
     return row["sampler"] + (" heun" if "heun" in row["name"] else " large" if "large" in row["name"] else "")
@@ -46,7 +46,7 @@ def line(*cells):
 
 
 def main_table(r):
-    """Distance and class agreement at 10, 25 and 50 evaluations, the least of a column in bold."""
+    """Distance and class agreement at 10, 25 and 50 evaluations, with the smallest distance of a column in bold."""
     kinds = [*FAMILIES["ddpm"], *FAMILIES["ddim"], *OTHERS]
     found = {kind: [r.at(kind, k) for k in EVALUATIONS] for kind in kinds}
     best = [min((row[i]["frechet"] for row in found.values() if row[i]), default=0) for i in range(len(EVALUATIONS))]
@@ -64,10 +64,10 @@ def main_table(r):
 
 
 def other_table(r):
-    """What stands in no column: steps by tolerance, many evaluations."""
+    """Results that fit no column: adaptive steps, many evaluations."""
     shown = [id(r.at(kind_of(c), k)) for c in r.of_kind("cell") for k in EVALUATIONS if "--tolerance" not in c["name"]]
     rest = [c for c in r.of_kind("cell") if id(c) not in shown]
-    lines = [line("sampler", "pictures", "evaluations a picture", "Frechet distance", "as many real pictures",
+    lines = [line("sampler", "pictures", "evaluations per picture", "Frechet distance", "as many real pictures",
                   "label seen"),
              "|---" * 6 + "|"]
     for c in rest:
@@ -105,15 +105,15 @@ def memory_text(r):
         return ""
     low, high = min(row["near"] for row in rows), max(row["near"] for row in rows)
     most = max(row["nearer"] for row in rows)
-    return (f"The root mean square difference to the nearest of the 60,000 training pictures and their mirror images "
-            f"is, in grey levels and at the median, {real['near']:.1f} for test pictures and {low:.1f} to {high:.1f} "
-            f"for drawn ones (cells of the ddpm and ddim families, 300 pictures each). Nearer than all but 1 % of the test "
-            f"pictures are at most {most:.1%} of a cell's drawn pictures.")
+    return (f"The median of the root mean square difference to the nearest of the 60,000 training pictures and their mirror "
+            f"images is {real['near']:.1f} grey levels for test pictures and {low:.1f} to {high:.1f} for drawn pictures "
+            f"(cells of the ddpm and ddim families, 300 pictures each). 1 % of the test pictures are nearer to a training "
+            f"picture than a certain limit; in each cell at most {most:.1%} of the drawn pictures are nearer than this limit.")
 
 
 def bits_table(r):
     rows = r.of_kind("bits")
-    lines = [line("method", "pictures", "evaluations a picture", "bits per dimension"), "|---" * 4 + "|"]
+    lines = [line("method", "pictures", "evaluations per picture", "bits per dimension"), "|---" * 4 + "|"]
     for b in rows:
         lines.append(line(b["name"], b["count"], f"{b['evaluations']:.0f}", f"{b['mean']:.3f} ± {b['error']:.3f}"))
     return "\n".join(lines) if rows else ""
@@ -138,7 +138,7 @@ def save_plot(r, path):
         axes.plot(*zip(*sorted(points)), style, marker="osv^D*PX"[i % 8], color=colour, label=kind, lw=1.3)
     if real := r.real(1000):
         axes.axhline(real["frechet"], color="grey", lw=1, label="1,000 real pictures")
-    axes.set(xscale="log", yscale="log", xlabel="evaluations of the network a picture", ylabel="Frechet distance")
+    axes.set(xscale="log", yscale="log", xlabel="evaluations of the network per picture", ylabel="Frechet distance")
     axes.set_xticks([10, 25, 50, 100, 200], ["10", "25", "50", "100", "200"])
     axes.xaxis.set_minor_formatter("")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -1,4 +1,4 @@
-"""The shape of a picture network: what a file says of it, without PyTorch."""
+"""The shape of a picture network, as stored in a file; needs no PyTorch."""
 import dataclasses
 
 

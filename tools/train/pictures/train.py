@@ -31,24 +31,24 @@ def parse_arguments(argv=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=pathlib.Path, required=True)
     p.add_argument("--out", type=pathlib.Path, required=True)
-    p.add_argument("--pictures", type=float, required=True, help="pictures to have seen at the end, e.g. 1e6")
+    p.add_argument("--pictures", type=float, required=True, help="total number of pictures at the end, e.g. 1e6")
     p.add_argument("--hours", type=float, default=1e9, help="the run ends after this time even with fewer pictures")
-    p.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    p.add_argument("--resume", action="store_true", help="continue from OUT/last.pt")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--widths", type=numbers, default=(64, 128))
     p.add_argument("--attention", type=numbers, default=(1,))
     for name, default in (("patch", 2), ("blocks", 1), ("up-blocks", 1), ("heads", 4), ("groups", 8), ("sinusoids", 64),
                           ("embedding", 128), ("batch", 64), ("shift", 0)):
         p.add_argument(f"--{name}", type=int, default=default)
-    p.add_argument("--flip", type=float, default=0.5, help="share of pictures that are mirrored")
-    p.add_argument("--hue", type=float, default=0.0, help="largest turn of the hue, as a share of the circle")
+    p.add_argument("--flip", type=float, default=0.5, help="fraction of pictures that are mirrored")
+    p.add_argument("--hue", type=float, default=0.0, help="maximum rotation of the hue, as a fraction of the circle")
     p.add_argument("--label-dropout", type=float, default=0.1)
     p.add_argument("--muon-lr", type=float, default=0.01)
     p.add_argument("--adam-lr", type=float, default=2e-3)
     p.add_argument("--weight-decay", type=float, default=0.01)
     p.add_argument("--clip", type=float, default=1.0)
     p.add_argument("--warmup", type=float, default=1e4, help="pictures")
-    p.add_argument("--decay", type=float, default=0.8, help="share of the run over which the rate falls to zero")
+    p.add_argument("--decay", type=float, default=0.8, help="fraction of the run over which the rate falls to zero")
     p.add_argument("--ema", type=float, default=0.998, help="per step; grows from 0 in the first steps")
     p.add_argument("--every", type=float, default=2e4, help="pictures between validations")
     p.add_argument("--threads", type=int, default=0)
@@ -69,7 +69,7 @@ def is_hidden(name):
 
 
 def make_batch(data, schedule, seed, step, begin, count, options):
-    """(x, t, labels, eps) of one step, the same for the same seed and step whatever happened before."""
+    """(x, t, labels, eps) of one step, which depend only on the seed and the step."""
     rng = np.random.default_rng((seed, 2, step))
     at = data.order(seed, begin, count)
     pictures = to_network(augment(data.images[at], data.may_flip[at], rng, options.flip, options.shift, options.hue))
@@ -128,7 +128,7 @@ class Training(Run):
         return self.hours + (time.time() - self.began) / 3600
 
     def done(self):
-        """From 0 to 1, by pictures or by time, whichever is further."""
+        """From 0 to 1, by pictures or by time, whichever is larger."""
         return max(self.seen / self.args.pictures, self.spent() / self.args.hours)
 
     def train_step(self):
@@ -200,7 +200,7 @@ def main(argv=None):
             print(f"held-out {row['valid']:.5f}, by quarters {quarters}", flush=True)
     if stop:
         run.save(run.spent() - run.hours)
-        print(f"stopped at picture {run.seen:,}; --resume goes on", flush=True)
+        print(f"stopped at picture {run.seen:,}; continue with --resume", flush=True)
 
 
 if __name__ == "__main__":

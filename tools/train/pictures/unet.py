@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from shape import Shape  # noqa: F401  whoever has a network needs its shape
+from shape import Shape  # noqa: F401  re-exported: users of a network need its shape
 
 
 def sinusoids(t, length):
@@ -33,7 +33,8 @@ class Conv(nn.Module):
 
 
 def reset(module, generator):
-    """Matrices of deviation 1/sqrt(columns); what ends a residual branch, scale and shift, and the output zero."""
+    """Matrices with deviation 1/sqrt(columns); zeros for the end of a residual branch, scale and shift, and the
+    output."""
     for name, p in module.named_parameters():
         if p.ndim == 1:
             nn.init.ones_(p) if "norm" in name and name.endswith("weight") else nn.init.zeros_(p)
@@ -83,8 +84,8 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """Second moments from the last features: what SN- and NPR-DPM learn beside a frozen network.  With a residual block
-    of its own if `deep`, because squares are no linear function of features made for the noise itself."""
+    """A head for second moments on the last features, which SN- and NPR-DPM learn with a frozen network.  If `deep`, it
+    has its own residual block, because squares are not a linear function of features made for the noise itself."""
 
     def __init__(self, shape, deep):
         super().__init__()
@@ -94,7 +95,7 @@ class Head(nn.Module):
         self.patch = shape.patch
 
     def forward(self, features, e):
-        """What Network.features gives -> [n, channels, height, width]."""
+        """The result of Network.features -> [n, channels, height, width]."""
         if self.block is not None:
             features = self.block(features, e)
         return from_patches(self.conv(F.silu(self.norm(features))), self.patch)

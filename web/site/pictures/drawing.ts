@@ -1,8 +1,8 @@
-/** Pictures being drawn: one panel a sampler, all from the same noise, and every look at them on the way. */
+/** A drawing: one panel per sampler, all from the same noise, with the pictures after each step. */
 import type { ImageFrame, ImageOptions, Model } from 'palimpsest';
 import type { Method } from './methods.ts';
 
-/** Looks kept of a panel: of a thousand steps every sixteenth. */
+/** Max. number of steps kept per panel; of a thousand steps every sixteenth is kept. */
 const MAX_LOOKS = 100;
 
 /** The pictures of a panel after a step. */
@@ -12,7 +12,7 @@ export interface Panel {
   method: Method;
   options: ImageOptions;
   looks: Look[];
-  /** Every so many steps one is kept. */
+  /** One of this many steps is kept. */
   stride: number;
   /** The last step. */
   now: Look | null;
@@ -25,7 +25,7 @@ export class Drawing {
   done = false;
 
   constructor(
-    /** Name of the model, for the file's name and the training pictures. */
+    /** Name of the model, for file names and training pictures. */
     readonly model: string,
     readonly count: number,
     readonly seed: number | bigint,
@@ -38,7 +38,7 @@ export class Drawing {
     return this.panels.some((panel) => panel.now);
   }
 
-  /** All panels to their ends; they take turns, a step each.  When one fails the others stop. */
+  /** Runs all panels to the end; they take turns, one step each.  If one fails, the others stop. */
   async run(model: Model, signal: AbortSignal, advanced: () => void): Promise<void> {
     const all = new AbortController();
     const stop = (): void => all.abort(signal.reason);
@@ -60,12 +60,12 @@ export class Drawing {
     }
   }
 
-  /** The slider's places. */
+  /** Number of positions of the slider. */
   get length(): number {
     return this.places().length;
   }
 
-  /** Evaluations at a place of the slider. */
+  /** Evaluations at a position of the slider. */
   evaluationsAt(place: number): number {
     return this.places()[place] ?? 0;
   }
@@ -75,7 +75,7 @@ export class Drawing {
     return this.marks;
   }
 
-  /** What a panel showed after so many evaluations; before its first, the first. */
+  /** What a panel showed after so many evaluations; before its first step, that step. */
   lookAt(panel: Panel, evaluations: number): Look | null {
     const looks = looksOf(panel);
     return looks.filter((look) => look.evaluations <= evaluations).at(-1) ?? looks[0] ?? null;
@@ -95,5 +95,5 @@ function looksOf({ looks, now }: Panel): Look[] {
   return now && looks.at(-1) !== now ? [...looks, now] : looks;
 }
 
-/** Columns of a grid that is as square as can be. */
+/** Number of columns of a grid that is as square as possible. */
 export const columnsOf = (count: number): number => Math.ceil(Math.sqrt(count));

@@ -1,4 +1,4 @@
-/** The options of a drawing: how many, by which sampler, with how many evaluations. */
+/** The options of a drawing: number of pictures, sampler, number of evaluations, and so on. */
 import type { ImageInfo, ImageOptions } from 'palimpsest';
 import { byId, make } from '../dom.ts';
 import { Form, type Field } from '../form.ts';
@@ -9,8 +9,8 @@ type Key = 'count' | 'evaluations' | 'guidance' | 'tolerance';
 const FIELDS: readonly Field<Key>[] = [
   { key: 'count', label: 'How many', hint: '', initial: 9, least: 1, most: 16, step: 1 },
   { key: 'evaluations', label: 'Evaluations', hint: 'of the network for each picture: 10, 25, 50 or any number', initial: 25, least: 1, most: 1000, step: 1 },
-  { key: 'guidance', label: 'Guidance', hint: 'above 1 the kind counts for more; 1 is off and half the work', initial: 2, least: 0, most: 20, step: 'any' },
-  { key: 'tolerance', label: 'Tolerance', hint: 'of RK45: smaller is finer and takes longer', initial: 1e-3, least: 1e-6, most: 0.1, step: 'any' },
+  { key: 'guidance', label: 'Guidance', hint: 'above 1, pictures are more typical of the kind; 1 is off and needs half the work', initial: 2, least: 0, most: 20, step: 'any' },
+  { key: 'tolerance', label: 'Tolerance', hint: 'for RK45: a smaller tolerance is more exact and takes longer', initial: 1e-3, least: 1e-6, most: 0.1, step: 'any' },
 ];
 const USUAL = [10, 25, 50, 100];
 
@@ -44,13 +44,13 @@ export class PicturesForm {
   }
 
   private seedField(): HTMLElement {
-    const field = this.form.seed('the same seed draws the same pictures; none: others each time');
+    const field = this.form.seed('the same seed draws the same pictures; empty: different ones each time');
     const another = make('button', { type: 'button', class: 'quiet', click: () => this.form.fill('seed', String(drawSeed())) }, 'Another seed');
     field.append(another);
     return field;
   }
 
-  /** What the model in use can do; samplers that it has nothing for cannot be chosen. */
+  /** Sets what the model in use supports; other samplers cannot be chosen. */
   suit(info: ImageInfo | null): void {
     this.info = info;
     for (const option of this.sampler.options) {
@@ -63,13 +63,13 @@ export class PicturesForm {
     this.form.check();
   }
 
-  /** Whether a kind is chosen: without one there is nothing to guide to. */
+  /** Sets whether a label is chosen: guidance needs one. */
   label(chosen: boolean): void {
     this.labelled = chosen;
     this.form.check();
   }
 
-  /** No single sampler is asked for. */
+  /** Switches the single sampler off, because several are compared. */
   several(comparing: boolean): void {
     if (this.sampler.disabled === comparing) return;
     this.sampler.disabled = comparing;
@@ -95,17 +95,17 @@ export class PicturesForm {
     return this.form.value('count');
   }
 
-  /** Evaluations asked for, for those who compare. */
+  /** The number of evaluations, for comparisons. */
   get evaluations(): number {
     return this.form.value('evaluations');
   }
 
-  /** The options of the sampler chosen, or null (and the first wrong field has the focus). */
+  /** The options of the chosen sampler; null if a field is wrong (the first wrong field then gets the focus). */
   read(): Chosen | null {
     return this.form.ready() ? { method: this.method, options: this.optionsFor(this.method) } : null;
   }
 
-  /** The same for any of the samplers. */
+  /** The options for any of the samplers. */
   optionsFor(method: Method): ImageOptions {
     const { form } = this;
     const guidance = form.input('guidance').disabled ? 1 : form.value('guidance');
@@ -117,7 +117,7 @@ export class PicturesForm {
     };
   }
 
-  /** undefined: to be drawn. */
+  /** undefined: chosen at random. */
   get seed(): bigint | undefined {
     return this.form.seedValue() ?? undefined;
   }

@@ -1,15 +1,15 @@
-/** The ways to draw a picture that the page offers, and what each is, in a sentence. */
+/** The samplers that the page offers, each with a sentence that explains it. */
 import type { ImageInfo, ImageSampler } from 'palimpsest';
 
 export interface Method {
-  /** As it stands in the page; that of the library, but for the second solver of probability-flow. */
+  /** The name on the page; the library's name, except for the second solver of probability-flow. */
   name: string;
   sampler: ImageSampler;
   solver?: 'heun';
   about: string;
-  /** Steps that take this many evaluations, or nearly; absent where a tolerance decides. */
+  /** The number of steps that takes about this many evaluations; absent if a tolerance decides. */
   steps?: (evaluations: number) => number;
-  /** Fewer evaluations do not suffice. */
+  /** Min. number of evaluations. */
   least: number;
 }
 
@@ -20,7 +20,7 @@ const half = (evaluations: number): number => Math.max(1, evaluations >> 1);
 /** The last step takes one evaluation, the others two. */
 const heun = (evaluations: number): number => Math.max(1, (evaluations + 1) >> 1);
 
-/** The best with few evaluations come first. */
+/** Samplers that are good with few evaluations come first. */
 export const METHODS: readonly Method[] = [
   {
     name: 'sn-ddpm', sampler: 'sn-ddpm', steps: one, least: 1,
@@ -32,7 +32,7 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: 'npr-ddpm', sampler: 'npr-ddpm', steps: one, least: 1,
-    about: 'as sn-ddpm, but optimal for the mean as it was learnt: its head predicts the squared residual of the noise',
+    about: 'like sn-ddpm, but with the optimal variance for the learnt mean: its head predicts the squared error of the predicted noise',
   },
   {
     name: 'npr-ddim', sampler: 'npr-ddim', steps: one, least: 1,
@@ -40,7 +40,7 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: 'analytic-ddpm', sampler: 'analytic-ddpm', steps: one, least: 1,
-    about: 'ancestral steps with the optimal variance as one number a step, measured over the training pictures',
+    about: 'ancestral steps with the optimal variance as one number per step, measured over the training pictures',
   },
   {
     name: 'analytic-ddim', sampler: 'analytic-ddim', steps: one, least: 1,
@@ -52,7 +52,7 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: 'ddim', sampler: 'ddim', steps: one, least: 1,
-    about: 'deterministic, non-Markovian steps: all chance lies in the noise at the start',
+    about: 'deterministic, non-Markovian steps: only the noise at the start is random',
   },
   {
     name: 'dpm-solver++', sampler: 'dpm-solver++', steps: one, least: 1,
@@ -60,36 +60,36 @@ export const METHODS: readonly Method[] = [
   },
   {
     name: 'reverse-sde', sampler: 'reverse-sde', steps: one, least: 1,
-    about: 'the time-reversed stochastic differential equation, in steps of Euler and Maruyama',
+    about: 'the time-reversed stochastic differential equation (SDE), in Euler–Maruyama steps',
   },
   {
     name: 'predictor-corrector', sampler: 'predictor-corrector', steps: half, least: 2,
-    about: 'a step of the reverse SDE, then a Langevin move at the same noise level: two evaluations a step',
+    about: 'a step of the reverse SDE, then a Langevin move at the same noise level: two evaluations per step',
   },
   {
     name: 'annealed-langevin', sampler: 'annealed-langevin', steps: one, least: LANGEVIN_LEVELS,
-    about: 'Langevin moves along the score at falling noise levels, of which it needs a hundred or more',
+    about: 'Langevin steps along the score at decreasing noise levels; it needs at least a hundred',
   },
   {
     name: 'probability-flow', sampler: 'probability-flow', least: 1,
-    about: 'the ODE with the same marginals as the diffusion, by adaptive Runge–Kutta steps (RK45): a tolerance decides how many evaluations it takes',
+    about: 'the ODE with the same marginals as the diffusion, by adaptive Runge–Kutta steps (RK45): the tolerance decides how many evaluations it takes',
   },
   {
     name: 'probability-flow, Heun', sampler: 'probability-flow', solver: 'heun', steps: heun, least: 1,
-    about: 'the same ODE by Heun’s method of second order: two evaluations a step, one in the last',
+    about: 'the same ODE by Heun’s method of second order: two evaluations per step, one in the last step',
   },
 ];
 
 export const methodOf = (name: string): Method | undefined => METHODS.find((method) => method.name === name);
 
-/** Why a model cannot run it, or null. */
+/** Why the model does not support it, or null. */
 export const lackOf = (method: Method, info: ImageInfo): string | null =>
-  info.samplers.includes(method.sampler) ? null : (info.missing[method.sampler] ?? 'This file does not have what it needs.');
+  info.samplers.includes(method.sampler) ? null : (info.missing[method.sampler] ?? 'This model does not support it.');
 
-/** Why it cannot take so many evaluations with a schedule of so many steps, or null. */
+/** Why it cannot use so many evaluations with a schedule of so many steps, or null. */
 export function problemOf({ name, sampler, least, steps }: Method, evaluations: number, scheduleSteps = Infinity): string | null {
   if (evaluations < least) return `${name} needs at least ${least} evaluations`;
-  // Noise levels lie between the steps of the schedule, too.
+  // Noise levels can also be between the steps of the schedule.
   const many = steps && sampler !== 'annealed-langevin' && steps(evaluations) > scheduleSteps;
   return many ? `too many: this model’s schedule has ${scheduleSteps} steps` : null;
 }

@@ -1,12 +1,12 @@
-/** The training picture nearest to one that was drawn: `models/NAME.neighbours.png` holds training pictures in a grid
- *  without gaps, `.json` says what they are. */
+/** Finds the training picture nearest to a drawn one.  `models/NAME.neighbours.png` holds training pictures in a grid without
+ *  gaps, and the `.json` file describes them. */
 import { paper, type Raster } from './raster.ts';
 
 interface About {
   width: number;
   height: number;
   columns: number;
-  /** Pictures of the sheet, and of the training set. */
+  /** Number of pictures in the sheet, and in the training set. */
   count: number;
   of: number;
   labels: string[];
@@ -26,7 +26,7 @@ export interface Neighbour {
 
 const KEPT = 'palimpsest-training-pictures';
 
-/** A file beside the page, kept for visits without a network. */
+/** Fetches a file beside the page, and keeps it for visits without a network. */
 async function fetched(address: URL): Promise<Blob> {
   const store = await globalThis.caches?.open(KEPT).catch(() => null);
   try {
@@ -74,7 +74,7 @@ export class Neighbours {
     return 4 * (Math.floor(i / columns) * height * this.sheet.width + (i % columns) * width);
   }
 
-  /** Sum of squared differences; as soon as it is `enough`, something not less. */
+  /** Sum of squared differences; may stop at any value that is at least `enough`. */
   private difference(i: number, { data, width, height }: Raster, turned: boolean, enough: number): number {
     const all = this.sheet.data;
     const stride = 4 * this.sheet.width;

@@ -1,4 +1,4 @@
-/** A picture of one's own, made as small as the model's. */
+/** Scales the user's own picture to the size of the model's pictures. */
 import { paper, type Raster } from './raster.ts';
 
 const MAX_BYTES = 30e6;
@@ -12,20 +12,20 @@ export interface Size {
   channels: number;
 }
 
-/** Why a file cannot be taken, in words for a person. */
+/** Why a file cannot be used; the message is shown to the user. */
 export class Refusal extends Error {}
 
-/** Scaled so that it covers the model's picture, its middle kept. */
+/** Scales the picture so that it covers the model's size, and crops it around the middle. */
 export async function readPicture(file: File, size: Size): Promise<Raster> {
-  if (file.size > MAX_BYTES) throw new Refusal(`“${file.name}” has ${Math.round(file.size / 1e6)} MB, and at most ${MAX_BYTES / 1e6} MB are read.`);
+  if (file.size > MAX_BYTES) throw new Refusal(`“${file.name}” has ${Math.round(file.size / 1e6)} MB; the limit is ${MAX_BYTES / 1e6} MB.`);
   const address = URL.createObjectURL(file);
   try {
     const image = await loaded(address, file.name);
     const { naturalWidth: width, naturalHeight: height } = image;
-    if (!width || !height) throw new Refusal(`“${file.name}” does not say how large it is.`);
-    // Known from the file's head: nothing has been unpacked yet.
+    if (!width || !height) throw new Refusal(`“${file.name}” has no size.`);
+    // The size is known from the header; nothing has been decoded yet.
     if (width * height > MAX_PIXELS || Math.max(width, height) > LONGEST_SIDE)
-      throw new Refusal(`“${file.name}” is ${width} by ${height} pixels; pictures of up to ${MAX_PIXELS / 1e6} million pixels are read.`);
+      throw new Refusal(`“${file.name}” is ${width} by ${height} pixels; the limit is ${MAX_PIXELS / 1e6} million pixels.`);
     return scaled(image, size);
   } finally {
     URL.revokeObjectURL(address);
@@ -41,7 +41,7 @@ function loaded(address: string, name: string): Promise<HTMLImageElement> {
   });
 }
 
-/** Halved until it is at most twice too large, so that no pixel is left out. */
+/** Halves the picture until it is at most twice as large as needed, so that every pixel counts. */
 function scaled(image: HTMLImageElement, size: Size): Raster {
   const side = Math.min(image.naturalWidth / size.width, image.naturalHeight / size.height);
   let source: CanvasImageSource = image;
@@ -51,7 +51,7 @@ function scaled(image: HTMLImageElement, size: Size): Raster {
     const last = width <= 2 * size.width;
     const [w, h] = last ? [size.width, size.height] : [Math.ceil(width / 2), Math.ceil(height / 2)];
     const [canvas, context] = paper(w, h);
-    // Transparent places get the ground of the training pictures.
+    // Transparent parts get the background of the training pictures.
     context.fillStyle = size.channels === 1 ? 'black' : 'white';
     context.fillRect(0, 0, w, h);
     context.imageSmoothingQuality = 'high';

@@ -1,9 +1,9 @@
-/** Where a part of a picture is marked to be drawn again, with the pointer or from the keyboard. */
+/** The surface for marking a part of a picture, with the pointer or the keyboard. */
 import { announce } from '../announce.ts';
 import { byId } from '../dom.ts';
 import { show, type Raster } from './raster.ts';
 
-/** Screen pixels of the longer side, when there is room. */
+/** Length of the longer side in screen pixels, if there is enough space. */
 const ROOM = 384;
 
 const ARROWS: Record<string, readonly [dx: number, dy: number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -20,7 +20,7 @@ export class Pad {
   private readonly size = byId<HTMLInputElement>('brush');
   private readonly rubber = byId<HTMLInputElement>('rub');
   picture: Raster | null = null;
-  /** A byte a pixel, 1 where it is to be drawn again. */
+  /** One byte per pixel, 1 if the pixel is drawn again. */
   marks = new Uint8Array();
   private cursor: Point = { x: 0, y: 0 };
   private last: Point | null = null;
@@ -33,10 +33,10 @@ export class Pad {
     surface.addEventListener('keydown', (event) => this.key(event));
     for (const type of ['focus', 'blur'] as const) surface.addEventListener(type, () => this.draw());
     byId('pad-clear').addEventListener('click', () => this.change('Nothing is marked', () => 0));
-    byId('pad-invert').addEventListener('click', () => this.change('Turned round', (mark) => 1 - mark));
+    byId('pad-invert').addEventListener('click', () => this.change('Marks inverted', (mark) => 1 - mark));
   }
 
-  /** Marks of another picture of the same size stay. */
+  /** The marks stay if the new picture has the same size. */
   take(picture: Raster, marks?: Uint8Array): void {
     const same = this.picture?.width === picture.width && this.picture.height === picture.height;
     this.picture = picture;
@@ -76,7 +76,7 @@ export class Pad {
         if ((u - middle) ** 2 + (v - middle) ** 2 <= (wide / 2) ** 2) this.marks[(top + v) * picture.width + left + u] = this.rubber.checked ? 0 : 1;
   }
 
-  /** Spots from one place to another, so that a fast hand leaves no holes. */
+  /** Paints spots from one position to another, so that fast movements leave no gaps. */
   private stroke(from: Point, to: Point): void {
     const steps = Math.max(1, Math.abs(to.x - from.x), Math.abs(to.y - from.y));
     for (let i = 0; i <= steps; i++) this.spot({ x: Math.round(from.x + ((to.x - from.x) * i) / steps), y: Math.round(from.y + ((to.y - from.y) * i) / steps) });
@@ -161,7 +161,7 @@ export class Pad {
     if (document.activeElement === this.surface) this.drawCursor(context, scale);
   }
 
-  /** What is marked is rubbed out: little of it is seen, and its edge is drawn. */
+  /** The marked part is shown faintly, with its edge drawn. */
   private drawMarks(context: CanvasRenderingContext2D, scale: number, rubbed: string, accent: string): void {
     const { width, height } = this.picture ?? { width: 0, height: 0 };
     const at = (x: number, y: number): number => (x < 0 || y < 0 || x >= width || y >= height ? 0 : (this.marks[y * width + x] ?? 0));
@@ -182,7 +182,7 @@ export class Pad {
       }
   }
 
-  /** Light in dark, so that it is seen on any picture. */
+  /** A light line inside a dark one, so that it is visible on any picture. */
   private drawCursor(context: CanvasRenderingContext2D, scale: number): void {
     const wide = this.size.valueAsNumber;
     const left = Math.round(this.cursor.x - (wide - 1) / 2) * scale;

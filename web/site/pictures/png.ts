@@ -1,13 +1,13 @@
-/** Pictures as a PNG file: every pixel a square of whole pixels. */
+/** Makes a PNG file of pictures, scaled by a whole number. */
 import { columnsOf } from './drawing.ts';
 import { paper, toImageData, type Raster } from './raster.ts';
 
-/** About as wide as a screen. */
+/** The width of the file, about that of a screen. */
 const WIDTH = 1024;
 const GAP = 1;
 const PANEL_GAP = 3;
 
-/** The pictures of each panel in a grid, the panels side by side. */
+/** Draws the pictures of each panel in a grid, with the panels side by side. */
 export function compose(panels: readonly (readonly Raster[])[]): HTMLCanvasElement {
   const { width, height } = panels[0]?.[0] ?? { width: 1, height: 1 };
   const count = Math.max(...panels.map((panel) => panel.length));
@@ -34,7 +34,7 @@ function enlarged(small: HTMLCanvasElement): HTMLCanvasElement {
 
 export async function download(canvas: HTMLCanvasElement, name: string): Promise<void> {
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-  if (!blob) throw new Error('This browser made no PNG of it.');
+  if (!blob) throw new Error('This browser could not make a PNG file.');
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -1,4 +1,4 @@
-/** Pictures as the page has them: RGBA, a byte each. */
+/** Pictures of the page: RGBA, one byte per value. */
 
 export type Raster = Pick<ImageData, 'data' | 'width' | 'height'>;
 
@@ -11,7 +11,7 @@ export function paper(width: number, height: number): [HTMLCanvasElement, Canvas
   return [canvas, context];
 }
 
-/** Puts a picture into a canvas of its size. */
+/** Draws a picture on a canvas of its size. */
 export function show(canvas: HTMLCanvasElement, picture: Raster): void {
   if (canvas.width !== picture.width) canvas.width = picture.width;
   if (canvas.height !== picture.height) canvas.height = picture.height;
@@ -26,7 +26,7 @@ export function toImageData({ data, width, height }: Raster): ImageData {
 
 export const copyOf = ({ data, width, height }: Raster): Raster => ({ data: new Uint8ClampedArray(data), width, height });
 
-/** What a picture begins as, in the ink of the page: for the eye alone. */
+/** Noise in the colours of the page, shown before a picture has begun; only decoration. */
 export function noise(width: number, height: number): Raster {
   const data = new Uint8ClampedArray(4 * width * height);
   for (let i = 0; i < data.length; i += 4) data.set([139, 121, 95, 90 * Math.random()], i);

@@ -1,4 +1,4 @@
-/** Which pictures: the models that come with the page and one of a visitor's own, and the kinds each of them knows. */
+/** The menus of models (those of the page and the user's own) and of their labels. */
 import type { Model } from 'palimpsest';
 import { byId, make } from '../dom.ts';
 import type { Engine } from '../engine.ts';
@@ -8,13 +8,13 @@ import { offerOf } from '../views/models.ts';
 type Shipped = (typeof __MODELS__)[number];
 
 const SHIPPED = __MODELS__.filter((model) => model.view === 'pictures');
-/** The one people enjoy comes first. */
+/** The model that visitors like best comes first. */
 const FIRST = 'emoji';
 const TITLES: Record<string, string> = { emoji: 'Emoji', fashion: 'Clothes' };
-/** What a first visit draws; elsewhere any kind. */
+/** The label at a first visit; for other models any label. */
 const KINDS: Record<string, string> = { emoji: 'faces' };
 
-/** The one chosen at the last visit. */
+/** The choice of the last visit. */
 export function lastSet(): Shipped | undefined {
   const last = recall('picture-set');
   return SHIPPED.find(({ name }) => name === last) ?? SHIPPED.find(({ name }) => name === FIRST) ?? SHIPPED[0];
@@ -43,7 +43,7 @@ export class Sets {
     void this.engine.open(offerOf(shipped));
   }
 
-  /** The model that is in use or on its way, and its kinds. */
+  /** Shows the model that is in use or loading, and its labels. */
   private sync(): void {
     const { engine } = this;
     const now = engine.loading?.offer.name ?? (engine.model ? engine.name : (lastSet()?.name ?? ''));
@@ -69,7 +69,7 @@ export class Sets {
     this.changed();
   }
 
-  /** The kind chosen, or undefined. */
+  /** The chosen label, or undefined. */
   get label(): string | undefined {
     return this.kind.value || undefined;
   }

@@ -1,4 +1,4 @@
-/** The drafts of a fill side by side; one of them is the page. */
+/** The drafts of a fill side by side; one of them is shown as the page. */
 import { byId, make, setText } from '../dom.ts';
 import { placesOf, type Fill } from '../fill.ts';
 import { Reading, type Shape } from '../reading.ts';
@@ -27,7 +27,7 @@ export class Cards {
       const current = i === chosen;
       card.item.classList.toggle('chosen', current);
       card.button.setAttribute('aria-pressed', String(current));
-      setText(card.button, current ? `Draft ${i + 1}, the page now` : `Make draft ${i + 1} the page`);
+      setText(card.button, current ? `Draft ${i + 1} is the page` : `Make draft ${i + 1} the page`);
       if (draft.page) card.reading.show({ parts: draft.page.parts, spare }, placesOf(fill, draft, fill.pins, draft.lastStep));
     });
   }

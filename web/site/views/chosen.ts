@@ -1,4 +1,4 @@
-/** A picture that was chosen, and the training picture nearest to it. */
+/** The chosen picture, and the training picture nearest to it. */
 import { announce } from '../announce.ts';
 import { byId, make, setText } from '../dom.ts';
 import { Neighbours, type Neighbour } from '../pictures/neighbours.ts';
@@ -12,7 +12,7 @@ export class Chosen {
   private readonly sheets = new Map<string, Promise<Neighbours>>();
   private picture: Raster | null = null;
 
-  /** `final`: it is done, so that a search says something. */
+  /** `final`: the picture is finished, so that a search makes sense. */
   show(picture: Raster | null, title: string, model: string, final: boolean): void {
     this.place.hidden = !picture;
     if (!picture) this.picture = null;
@@ -21,11 +21,11 @@ export class Chosen {
     show(this.drawn, picture);
     setText(byId('chosen-title'), title);
     if (final) void this.search(picture, model);
-    else this.tell(null, 'The nearest training picture is looked for when the picture is done.');
+    else this.tell(null, 'The nearest training picture is searched for when the picture is finished.');
   }
 
   private async search(picture: Raster, model: string): Promise<void> {
-    if (!__MODELS__.some(({ name }) => name === model)) return this.tell(null, 'What this model was trained on is not known here.');
+    if (!__MODELS__.some(({ name }) => name === model)) return this.tell(null, 'The page does not have the training pictures of this model.');
     try {
       const sheet = this.sheets.get(model) ?? Neighbours.load(model);
       this.sheets.set(model, sheet);
@@ -41,7 +41,7 @@ export class Chosen {
     const { name, mirrored, distance, searched, of } = neighbour;
     const all = searched < of ? `${searched.toLocaleString('en')} of the ${of.toLocaleString('en')}` : `all ${of.toLocaleString('en')}`;
     const turned = mirrored ? ', mirrored' : '';
-    this.tell(neighbour.picture, `The nearest training picture: ${name}${turned}. It differs by ${distance.toFixed(0)} grey levels of 255 (root of the mean square); searched were ${all} training pictures and their mirror images.`);
+    this.tell(neighbour.picture, `The nearest training picture: ${name}${turned}. It differs by ${distance.toFixed(0)} of 255 grey levels (root mean square). The search covered ${all} training pictures and their mirror images.`);
     announce(`Nearest training picture: ${name}`);
   }
 

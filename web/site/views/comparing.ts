@@ -1,4 +1,4 @@
-/** Which samplers are held against each other: two to four of those that the model can run. */
+/** The choice of samplers to compare: two to four of those that the model supports. */
 import type { ImageInfo } from 'palimpsest';
 import { byId, make, setText } from '../dom.ts';
 import { lackOf, METHODS, problemOf, type Method } from '../pictures/methods.ts';
@@ -56,7 +56,7 @@ export class Comparing {
     this.check();
   }
 
-  /** Others in the place of those that this model cannot run. */
+  /** Replaces samplers that this model does not support. */
   private fillUp(): void {
     for (const name of FIRST) {
       const row = this.rows.find(({ method }) => method.name === name);
@@ -64,14 +64,14 @@ export class Comparing {
     }
   }
 
-  /** Says what cannot be compared now, and why. */
+  /** Shows which samplers cannot be compared now, and why. */
   check(): void {
     const evaluations = this.evaluations();
     for (const { method, box, hint } of this.rows) {
       const lack = this.info ? lackOf(method, this.info) : null;
       const problem = problemOf(method, evaluations, this.info?.scheduleSteps);
       box.disabled = lack !== null || (problem !== null && !box.checked);
-      // Its name stands there, and what works without it is seen here.
+      // The name of the sampler is already there, and the list shows what works.
       setText(hint, (lack ?? problem ?? '').replace(`${method.name} `, '').split(';')[0] ?? '');
     }
     const wrong = this.on && this.problemNow();
@@ -84,7 +84,7 @@ export class Comparing {
 
   private problemNow(): string {
     const { chosen } = this;
-    if (chosen.length < LEAST || chosen.length > MOST) return `Choose two to four samplers; now there ${chosen.length === 1 ? 'is one' : `are ${chosen.length}`}.`;
+    if (chosen.length < LEAST || chosen.length > MOST) return `Choose two to four samplers; ${chosen.length === 1 ? 'one is' : `${chosen.length} are`} chosen now.`;
     return chosen.flatMap((method) => problemOf(method, this.evaluations(), this.info?.scheduleSteps) ?? [])[0] ?? '';
   }
 
@@ -92,7 +92,7 @@ export class Comparing {
     return this.rows.filter(({ box }) => box.checked).map(({ method }) => method);
   }
 
-  /** The samplers, or null (and the first of them has the focus). */
+  /** The samplers; null if the choice is wrong (the first one then gets the focus). */
   read(): Method[] | null {
     this.check();
     if (!this.problemNow()) return this.chosen;

@@ -1,4 +1,4 @@
-/** The view Continue: a text, and what the model writes at the cursor. */
+/** The view Continue: a text, and the words that the model writes at the cursor. */
 import { PalimpsestError, type Surprise } from 'palimpsest';
 import { Alternatives } from '../alternatives.ts';
 import { announce, announceNow } from '../announce.ts';
@@ -19,7 +19,7 @@ import { Continued } from './continued.ts';
 import { Status } from './status.ts';
 import { listenToWords } from './words.ts';
 
-/** What undo brings back. */
+/** A state for undo. */
 interface State {
   text: string;
   cursor: number;
@@ -98,7 +98,7 @@ export class ContinueView {
     const { continuation } = this;
     const text = this.box.value;
     if (continuation && continuation.around.before + continuation.around.after !== text) {
-      // What was written belongs to its text: with another one it is left, and undo comes back to it.
+      // The written words belong to their text: another text removes them, and undo brings them back.
       const { before, after } = continuation.around;
       this.history.before({ text: before + after, cursor: before.length, continuation });
       this.continuation = null;
@@ -108,7 +108,7 @@ export class ContinueView {
     this.draw();
   }
 
-  /** The cursor decides where the text goes on, unless something is written there already. */
+  /** The text continues at the cursor, unless the model has already written something. */
   private moved(): void {
     if (document.activeElement !== this.box || this.box.selectionEnd === this.cursor) return;
     this.cursor = this.box.selectionEnd;
@@ -155,7 +155,7 @@ export class ContinueView {
     this.running?.abort();
   }
 
-  /** On from the end of what stands on the page, or from the cursor. */
+  /** Continues from the end of the page, or from the cursor. */
   private async go(): Promise<void> {
     const options = this.ask();
     if (!options) return;
@@ -169,13 +169,13 @@ export class ContinueView {
     await this.write(new Continuation({ before, after, prompt: before }, [], seed), options);
   }
 
-  /** The same again by another seed. */
+  /** Writes the continuation again with another seed. */
   private async retry(): Promise<void> {
     const options = this.ask();
     if (options && this.continuation) await this.write(this.continuation.upTo(0, drawSeed()), options);
   }
 
-  /** Another word in the place of one; the text goes on from there. */
+  /** Replaces a word and continues from there. */
   private async chooseWord(place: Place, choice: Place['alternatives'][number]): Promise<void> {
     if (this.surprise || !this.continuation) return;
     const options = this.ask();
@@ -187,7 +187,7 @@ export class ContinueView {
     announce('The text ends here');
   }
 
-  /** The options, when there is something to work with. */
+  /** The options, if everything that is needed is there. */
   private ask(): WritingOptions | null {
     if (this.running) return null;
     settle(this.error);
@@ -201,7 +201,7 @@ export class ContinueView {
     const { signal } = this.running;
     this.setPage(next);
     this.showPage();
-    announce(this.engine.model ? 'Writing' : 'The text will be continued as soon as the model is there');
+    announce(this.engine.model ? 'Writing' : 'The text will be continued as soon as the model is loaded');
     try {
       const model = await this.engine.ready(signal);
       const { around, seed } = next;
@@ -215,7 +215,7 @@ export class ContinueView {
     }
   }
 
-  /** What was written is kept, even when it did not come to its end. */
+  /** Keeps what was written, even if it was not finished. */
   private finish(next: Continuation, before: State): void {
     this.running = null;
     if (this.continuation === next) {
@@ -234,8 +234,8 @@ export class ContinueView {
       this.form.letGo();
       void this.go();
     };
-    const detail = `The model remembers ${counted(next.result?.room ?? 0, 'token')}, and they are used up. It can go on if it lets the beginning go.`;
-    complain(this.error, { title: 'The context is full.', detail, remedy: null }, [make('button', { type: 'button', class: 'second', click: go }, 'Let the beginning go')]);
+    const detail = `The model remembers ${counted(next.result?.room ?? 0, 'token')}, and that limit is reached. It can continue if it forgets the beginning.`;
+    complain(this.error, { title: 'The context is full.', detail, remedy: null }, [make('button', { type: 'button', class: 'second', click: go }, 'Forget the beginning')]);
   }
 
   private fail(error: unknown, next: Continuation, options: WritingOptions): void {
@@ -250,7 +250,7 @@ export class ContinueView {
     complain(this.error, { title: 'The grammar cannot be read.', detail: `${detail} Line ${line}, where the cursor is now.`, remedy: null });
   }
 
-  /** On a narrow screen the page may lie below what is seen. */
+  /** On a narrow screen the page may be below the visible part. */
   private showPage(): void {
     byId('sheet').scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth' });
   }
@@ -284,10 +284,10 @@ export class ContinueView {
 
   private hideSurprise(): void {
     this.setPage(this.continuation);
-    announce('The text as it was');
+    announce('The text is shown without surprise');
   }
 
-  // ---- what can be done with a page
+  // ---- actions on a page
 
   private async copy(): Promise<void> {
     const copied = await copyText(this.continuation?.whole ?? this.box.value);
@@ -296,7 +296,7 @@ export class ContinueView {
     setTimeout(() => (button('copy-writing').textContent = 'Copy'), 2000);
   }
 
-  /** The cursor stands behind what was written. */
+  /** Puts the cursor after the written words. */
   private keep(): void {
     const { continuation } = this;
     if (!continuation) return;
@@ -307,7 +307,7 @@ export class ContinueView {
 
   // ---- drawing
 
-  /** At most once a frame: many tokens come in one. */
+  /** At most once per frame, because many tokens come per frame. */
   private later(): void {
     this.frame ||= requestAnimationFrame(() => this.draw());
   }

@@ -1,4 +1,4 @@
-/** Draws the page of the view Continue: the text, what the model wrote into it, or how surprising it is. */
+/** Draws the page of the view Continue: the text with the model's words, or how surprising the text is. */
 import type { GenerateResult, Surprise } from 'palimpsest';
 import { type Continuation } from '../continuation.ts';
 import { byId, make, setText } from '../dom.ts';
@@ -8,7 +8,7 @@ import { Reading, SURENESS, type Part } from '../reading.ts';
 import { placesOfSurprise, SURPRISE, totals } from '../surprise.ts';
 
 export interface Shown {
-  /** The text of the box, and where the cursor stands in it. */
+  /** The text of the box, and the position of the cursor. */
   text: string;
   cursor: number;
   continuation: Continuation | null;
@@ -63,7 +63,7 @@ export class Continued {
       Number.isNaN(firstSeconds) ? '' : `the first after ${seconds(firstSeconds)}`,
       tokensPerSecond ? `${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s` : '',
       known ? `kept ${known} of ${counted(tokens, 'token')}` : `read ${counted(tokens, 'token')}`,
-      dropped ? `let ${dropped} go` : '',
+      dropped ? `forgot ${dropped}` : '',
       counted(threads, 'thread'),
       isa,
       `seed ${seed}`,

@@ -1,4 +1,4 @@
-/** The pictures of a drawing: a panel a sampler, in each a grid of pictures of which one can be chosen. */
+/** The pictures of a drawing: one panel per sampler, each with a grid of pictures. One picture can be chosen. */
 import { byId, make, setText } from '../dom.ts';
 import { counted, seconds } from '../format.ts';
 import { columnsOf, type Drawing, type Panel } from '../pictures/drawing.ts';
@@ -6,7 +6,7 @@ import { noise, show, type Raster } from '../pictures/raster.ts';
 
 const GAP = 8;
 const PANEL_GAP = 28;
-/** Sides of a picture and of one that stands alone, and how tall a grid may be. */
+/** Max. sides of a picture in a grid and of a single picture, and the max. height of a grid. */
 const MAX_SIDE = 256;
 const MAX_ALONE = 448;
 const TALLEST = 600;
@@ -18,10 +18,10 @@ export interface Choice {
 
 export interface Shown {
   drawing: Drawing | null;
-  /** What of each panel. */
+  /** The pictures of each panel. */
   pictures: readonly (readonly Raster[])[];
   choice: Choice | null;
-  /** Size of a picture, and how many there will be, before there are any. */
+  /** Size of a picture, and the number of pictures, before there are any. */
   width: number;
   height: number;
   count: number;
@@ -90,7 +90,7 @@ export class Gallery {
     canvas.dataset.noise = picture ? '' : `${width}x${height}`;
   }
 
-  /** Pictures as large as there is room for, their pixels squares of whole pixels. */
+  /** Scales pictures by a whole number, as large as the space allows. */
   private fit(): void {
     const { shown } = this;
     const room = this.place.clientWidth;
@@ -124,7 +124,7 @@ export class Gallery {
     if (choice) this.choose(choice);
   }
 
-  /** Arrows go from picture to picture. */
+  /** Arrow keys move from picture to picture. */
   private onKey(event: KeyboardEvent): void {
     const at = event.target instanceof Element ? this.choiceOf(event.target) : null;
     if (!at || !this.shown) return;

@@ -1,4 +1,4 @@
-/** The view Models: what is in use, what there is, what is kept. */
+/** The view Models: models in use, models of the page, kept copies. */
 import { cache, type ImageInfo, type KeptModel, type ModelInfo } from 'palimpsest';
 import { announce } from '../announce.ts';
 import { byId, make } from '../dom.ts';
@@ -16,7 +16,7 @@ export const offerOf = ({ name, file, sha256 }: Shipped): Offer => ({ name, sha2
 export class ModelsView {
   private kept: KeptModel[] = [];
   private drawn = '';
-  /** The failure that is told, and its words. */
+  /** The error that is shown, and its text. */
   private failure: Engine['failure'] = null;
   private told: Element | null = null;
 
@@ -34,7 +34,7 @@ export class ModelsView {
     return [['text', this.engines.text], ['continue', this.engines.continue], ['pictures', this.engines.pictures]];
   }
 
-  /** Called whenever the view is entered, too. */
+  /** Also called whenever the view is entered. */
   async refresh(): Promise<void> {
     this.kept = await cache.list().catch(() => []);
     this.drawLoaded();
@@ -62,7 +62,7 @@ export class ModelsView {
     byId('loaded').replaceChildren(...(blocks.length ? blocks : [none]));
   }
 
-  /** Only when there is another failure, or none any more: what was said of a file of one's own stands in the same place. */
+  /** Writes only if the error has changed, because messages about the user's own file are in the same place. */
   private drawError(): void {
     const place = byId('model-error');
     const failed = this.all.find(([, engine]) => engine.failure)?.[1];
@@ -132,21 +132,21 @@ function textFacts(info: ModelInfo): [string, string][] {
     ['Vocabulary', `${info.vocabulary.toLocaleString('en')} tokens`],
     ['Longest text', `${info.context.toLocaleString('en')} tokens`],
     info.canGenerate
-      ? ['Continues', `up to ${info.room.toLocaleString('en')} tokens, for which ${megabytes(info.roomBytes)} more of memory are needed`]
-      : ['Blanks', info.freeLength ? 'of given and of free length' : 'of given length only: write [[4]], not [[?]]'],
+      ? ['Continues', `up to ${info.room.toLocaleString('en')} tokens; this needs ${megabytes(info.roomBytes)} more memory`]
+      : ['Blanks', info.freeLength ? 'of fixed or free length' : 'of fixed length only: write [[4]], not [[?]]'],
   ];
 }
 
 function pictureFacts({ width, height, channels, labels, samplers, schedule, scheduleSteps }: ImageInfo): [string, string][] {
   return [
     ['Pictures', `${width} by ${height} pixels, ${channels === 1 ? 'grey' : 'in colour'}`],
-    ['Kinds', labels.join(', ') || 'none told apart'],
+    ['Kinds', labels.join(', ') || 'none'],
     ['Schedule', `${schedule}, ${scheduleSteps.toLocaleString('en')} steps`],
     ['Samplers', samplers.join(', ')],
   ];
 }
 
-/** What the engine says of the model. */
+/** The engine's information about the model. */
 function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
   const millions = `${(info.parameters / 1e6).toFixed(1)} million`;
   const rows: [string, string][] = [
@@ -155,7 +155,7 @@ function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
     ...(info.image ? pictureFacts(info.image) : textFacts(info)),
     ['File', megabytes(info.fileBytes)],
     ['Memory', `${megabytes(info.memoryBytes)} now, ${info.isa}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`],
-    ['Licence', info.license || 'not told by the file'],
+    ['Licence', info.license || 'not in the file'],
     ['Kept', kept ? 'yes, for the next visit without a network' : `no${info.keptWhyNot ? `: ${info.keptWhyNot}` : ''}`],
   ];
   const list = make('dl', { class: 'facts' });
@@ -174,10 +174,10 @@ function hashOf(sha256: string): HTMLElement {
   return make('span', { title: sha256 }, make('code', {}, `${sha256.slice(0, 12)}…`), ' ', button);
 }
 
-/** How much is used, and whether copies can be kept at all. */
+/** How much storage is used, and whether copies can be kept. */
 async function storageLine(): Promise<string> {
   const { ok, why } = await cache.available().catch(() => ({ ok: false, why: null }));
-  if (!ok) return `Copies cannot be kept here${why ? `: ${why}` : ''}. Everything works, but the model is fetched anew at each visit.`;
+  if (!ok) return `Copies cannot be kept here${why ? `: ${why}` : ''}. Everything works, but the model is downloaded again at each visit.`;
   const estimate = await cache.estimate().catch(() => null);
   if (!estimate) return 'A model is kept after its first download, so that the next visit needs no network.';
   return `This page uses ${megabytes(estimate.usage)} of the ${megabytes(estimate.quota)} that the browser allows it.`;

@@ -1,4 +1,4 @@
-/** A model of one's own: dropped anywhere on the page or picked, looked at, and loaded when its owner says so. */
+/** The user's own model: dropped on the page or picked, described, and loaded when the user confirms. */
 import { byId, make } from '../dom.ts';
 import type { Engines } from '../engine.ts';
 import { complain, settle } from '../errors.ts';
@@ -41,7 +41,7 @@ export class OwnModel {
     });
   }
 
-  /** Pictures go to the view Pictures when it is seen or they are nothing else; all other files are taken for models. */
+  /** Pictures go to the view Pictures if it is shown or the file can be nothing else; all other files count as models. */
   private async receive(file: File): Promise<void> {
     const pictures = byId('view-pictures');
     const { isGguf } = await glance(file);
@@ -54,14 +54,14 @@ export class OwnModel {
     await this.consider(file);
   }
 
-  /** Says what the file is before anything is loaded. */
+  /** Describes the file before anything is loaded. */
   private async consider(file: File): Promise<void> {
     settle(this.error);
     this.dismiss();
     const seen = await glance(file);
     if (!seen.isGguf) {
       const detail = `Nothing was changed. A model file is a GGUF file, often named something.gguf; “${file.name}” is something else.`;
-      complain(this.error, { title: 'This is no model.', detail, remedy: null });
+      complain(this.error, { title: 'This is not a model.', detail, remedy: null });
       return;
     }
     if (seen.bytes > MAX_BYTES) return this.refuse(file, seen);
@@ -77,7 +77,7 @@ export class OwnModel {
   }
 
   private refuse(file: File, seen: Glance): void {
-    const detail = `Nothing was changed. “${file.name}” needs about ${megabytes(seen.bytes)} of memory, and a page can have ${megabytes(MAX_BYTES)} at most. A smaller model, or the same one with fewer bits a weight, may fit.`;
+    const detail = `Nothing was changed. “${file.name}” needs about ${megabytes(seen.bytes)} of memory, and a page can use at most ${megabytes(MAX_BYTES)}. A smaller model, or the same model with fewer bits per weight, may fit.`;
     complain(this.error, { title: 'This model is too large for a page.', detail, remedy: null });
   }
 
@@ -93,13 +93,13 @@ export class OwnModel {
   }
 }
 
-/** As far as the file's beginning tells; what it can really do shows when it is loaded. */
+/** A guess from the beginning of the file; what the model can really do is known when it is loaded. */
 function viewOf({ architecture }: Glance): keyof Engines {
   const kind = __ARCHITECTURES__[architecture];
   if (kind?.engine === 'pictures') return 'pictures';
   return architecture !== '' && (kind?.causal ?? true) ? 'continue' : 'text';
 }
 
-const USES = { text: 'it fills blanks, in the view Text', continue: 'it writes forward, in the view Continue', pictures: 'it draws, in the view Pictures' };
+const USES = { text: 'it fills blanks, in the view Text', continue: 'it continues texts, in the view Continue', pictures: 'it draws, in the view Pictures' };
 
 const useOf = (seen: Glance): string => (seen.architecture ? `; ${USES[viewOf(seen)]}` : '');

@@ -1,4 +1,4 @@
-/** The view Pictures: a network draws, by one sampler or by several side by side. */
+/** The view Pictures: a network draws with one sampler, or with several side by side. */
 import type { ImageOptions } from 'palimpsest';
 import { announce, announceNow } from '../announce.ts';
 import { byId, calm, make, setText } from '../dom.ts';
@@ -21,7 +21,7 @@ import { Status } from './status.ts';
 type Job = readonly [Method, ImageOptions][];
 
 const button = (id: string): HTMLButtonElement => byId<HTMLButtonElement>(id);
-/** Until a model says how large its pictures are. */
+/** Used until a model gives the size of its pictures. */
 const USUAL_SIZE = 32;
 
 export class PicturesView {
@@ -73,7 +73,7 @@ export class PicturesView {
     } else if (event.key === 'Escape') this.running?.abort();
   }
 
-  /** Another model, or another kind. */
+  /** Another model or label was chosen. */
   private suit(): void {
     const info = this.engine.model?.info.image ?? null;
     this.form.suit(info);
@@ -112,7 +112,7 @@ export class PicturesView {
     const before = this.drawing;
     const controller = new AbortController();
     this.running = controller;
-    announce(this.engine.model && !this.engine.loading ? 'Drawing' : 'It will be drawn as soon as the model is there');
+    announce(this.engine.model && !this.engine.loading ? 'Drawing' : 'It will be drawn as soon as the model is loaded');
     this.draw();
     try {
       const model = await this.engine.ready(controller.signal, true);
@@ -145,11 +145,11 @@ export class PicturesView {
 
   private fail(error: unknown, job: Job): void {
     const complaint = explain(error);
-    const title = complaint.title.replace('your text is untouched', 'the pictures so far are kept');
+    const title = complaint.title.replace('your text is untouched', 'the finished pictures are kept');
     complain(this.error, { ...complaint, title }, remedies(complaint.remedy, () => void this.run(job)));
   }
 
-  // ---- what can be done with pictures
+  // ---- actions on pictures
 
   private choose(choice: Choice): void {
     const same = this.choice?.panel === choice.panel && this.choice.picture === choice.picture;
@@ -157,7 +157,7 @@ export class PicturesView {
     this.draw();
   }
 
-  /** The picture chosen, or the first. */
+  /** The chosen picture, or the first one. */
   private sample(): Raster | null {
     const { drawing } = this;
     const { panel, picture } = this.choice ?? { panel: 0, picture: 0 };
@@ -193,7 +193,7 @@ export class PicturesView {
     return drawing?.started ? `${drawing.evaluationsAt(place)} of ${counted(drawing.evaluationsAt(last), 'evaluation')}` : '';
   }
 
-  /** What is seen of each panel: while drawing the latest, afterwards what the slider says. */
+  /** What each panel shows: the latest step while drawing, afterwards the step of the slider. */
   private seen(drawing: Drawing): (Look | null)[] {
     if (this.running) return drawing.panels.map((panel) => (calm.matches ? null : panel.now));
     const evaluations = drawing.evaluationsAt(this.replay.step);
@@ -204,7 +204,7 @@ export class PicturesView {
     return (look && (this.noisy.checked ? look.states : look.pictures)) ?? [];
   }
 
-  /** At most once a frame. */
+  /** At most once per frame. */
   private later(): void {
     this.frame ||= requestAnimationFrame(() => this.draw());
   }
@@ -251,7 +251,7 @@ export class PicturesView {
     const single = drawing.panels.length === 1;
     const facts = [
       seconds(time),
-      single ? `${counted(evaluations, 'evaluation')} a picture` : `${evaluations} evaluations a picture in all`,
+      single ? `${counted(evaluations, 'evaluation')} per picture` : `${evaluations} evaluations per picture in total`,
       `${((1000 * time) / Math.max(1, passes)).toFixed(1)} ms each`,
       looks[0]?.isa ?? '',
       single ? (drawing.panels[0]?.method.name ?? '') : 'the same noise for all',

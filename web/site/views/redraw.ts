@@ -1,4 +1,4 @@
-/** A part of a picture drawn again: a sample or a picture of one's own, and what of it is marked. */
+/** Redrawing a part of a picture: the picture (a sample or the user's own) and the marked part. */
 import { announce } from '../announce.ts';
 import { byId, setText } from '../dom.ts';
 import { complain, settle } from '../errors.ts';
@@ -20,7 +20,7 @@ export class Redraw {
   private readonly pad = new Pad(() => this.changed());
   private size: Size | null = null;
 
-  /** `sample`: what can be marked when nothing else was taken. */
+  /** `sample`: the picture to mark if no other was chosen. */
   constructor(private readonly sample: () => Raster | null, begin: () => void) {
     this.button.addEventListener('click', () => (this.open ? this.close() : this.show(this.pad.picture ? null : this.sample())));
     this.go.addEventListener('click', begin);
@@ -44,7 +44,7 @@ export class Redraw {
     this.draw(false);
   }
 
-  /** Opens with this picture, or with the one it had. */
+  /** Opens with this picture, or with the last one. */
   show(picture: Raster | null): void {
     this.place.hidden = false;
     const fits = picture?.width === this.size?.width && picture?.height === this.size?.height;
@@ -52,10 +52,10 @@ export class Redraw {
     this.changed();
     this.pad.draw();
     if (picture && fits) byId('surface').focus();
-    else if (picture) complain(this.error, { title: 'This picture is of another size.', detail: 'The model in use now draws others. Draw one with it.', remedy: null });
+    else if (picture) complain(this.error, { title: 'This picture has another size.', detail: 'The current model draws pictures of another size. Draw one with it.', remedy: null });
   }
 
-  /** The model in use draws pictures of this size; what was marked for another is put away. */
+  /** Sets the picture size of the model in use; a picture of another size is removed with its marks. */
   fit(size: Size | null): void {
     this.size = size;
     const { picture } = this.pad;
@@ -68,22 +68,22 @@ export class Redraw {
     settle(this.error);
     this.place.hidden = false;
     this.draw(false);
-    if (!this.size) return complain(this.error, { title: 'The model is not there yet.', detail: 'When it is, a picture can be made as small as its own.', remedy: null });
+    if (!this.size) return complain(this.error, { title: 'The model is not loaded yet.', detail: 'When it is loaded, a picture can be scaled to its size.', remedy: null });
     try {
       this.show(await readPicture(file, this.size));
       announce(`${file.name} is ready to be marked`);
     } catch (error) {
       const detail = error instanceof Refusal ? error.message : 'It could not be read.';
-      complain(this.error, { title: 'This picture cannot be taken.', detail: `${detail} Nothing was changed.`, remedy: null });
+      complain(this.error, { title: 'This picture cannot be used.', detail: `${detail} Nothing was changed.`, remedy: null });
     }
   }
 
-  /** What is to be drawn again, or null (and why is said). */
+  /** The picture and mask for inpainting; null if something is missing (the page then says what). */
   read(): Part | null {
     settle(this.error);
     const { picture, marks } = this.pad;
     if (!picture) {
-      complain(this.error, { title: 'There is no picture yet.', detail: 'Choose one that was drawn, or bring one of your own.', remedy: null });
+      complain(this.error, { title: 'There is no picture yet.', detail: 'Choose a drawn picture, or use one of your own.', remedy: null });
       return null;
     }
     if (!this.pad.count) {

@@ -1,4 +1,4 @@
-/** Draws the page, what stands below it, and the drafts. */
+/** Draws the page, the line below it, and the drafts. */
 import type { InfillResult } from 'palimpsest';
 import { type Blank, isBlank, pieces } from '../blanks.ts';
 import { byId, setText } from '../dom.ts';
@@ -15,7 +15,7 @@ export interface Shown {
   chosen: number;
   pins: Pins;
   step: number;
-  /** What [[?]] stands for. */
+  /** The range of lengths of [[?]]. */
   free: Blank;
 }
 
@@ -23,7 +23,7 @@ export class Sheet {
   readonly reading = new Reading(byId('page'), true);
   private readonly cards: Cards;
   private places: Place[] = [];
-  /** What the statistics line tells of. */
+  /** The numbers for the statistics line. */
   private told: InfillResult | null = null;
 
   constructor(choose: (draft: number) => void, private readonly reuse: (seed: number | bigint) => void) {
@@ -50,7 +50,7 @@ export class Sheet {
     this.drawBelow(fill, draft, pins);
   }
 
-  /** The text with its blanks as scraped marks, before anything is filled. */
+  /** Shows the text with its blanks as scraped marks, before anything is filled. */
   private preview(text: string, free: Blank, spare: Shape['spare']): void {
     const parts: Shape['parts'][number][] = [];
     this.places = [];

@@ -1,10 +1,10 @@
-/** The line under a filled page: how it was made and how fast. */
+/** The line under a filled page: how the page was made, and how fast. */
 import type { InfillResult } from 'palimpsest';
 import { make } from '../dom.ts';
 import type { Fill } from '../fill.ts';
 import { counted, countWords, seconds } from '../format.ts';
 
-/** Tokens the model wrote. */
+/** Number of tokens that the model wrote. */
 const written = (result: InfillResult): number => result.tokens.filter((token) => !token.open && !token.empty && !token.pinned).length;
 
 function wordsWritten(result: InfillResult): number {

@@ -1,4 +1,4 @@
-/** The line that tells how the model fares: on its way, ready, or what went wrong. */
+/** The line with the state of the model: loading, ready, or an error. */
 import { announce } from '../announce.ts';
 import { make, setText } from '../dom.ts';
 import type { Engine, Loading } from '../engine.ts';
@@ -10,7 +10,7 @@ type Kind = 'missing' | 'loading' | 'failed' | 'ready' | 'none';
 function kindOf(engine: Engine): Kind {
   if (engine.missing) return 'missing';
   if (engine.loading) return 'loading';
-  if (engine.model) return 'ready'; // the failure of another one is told in Models
+  if (engine.model) return 'ready'; // the error of another model is shown in Models
   return engine.failure ? 'failed' : 'none';
 }
 
@@ -19,7 +19,7 @@ export class Status {
   private readonly words = make('span');
   private readonly bar = make('progress', { max: 1, 'aria-label': 'Model' });
 
-  /** `quiet`: another line of the page reads the same things out. */
+  /** `quiet`: another line of the page already announces the same. */
   constructor(private readonly place: HTMLElement, private readonly engine: Engine, private readonly quiet: boolean) {
     engine.onChange(() => this.show());
     this.show();

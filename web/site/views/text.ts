@@ -1,4 +1,4 @@
-/** The view Text: a text with blanks, and the page that is written from it. */
+/** The view Text: a text with blanks, and the page that is made from it. */
 import { escape, PalimpsestError } from 'palimpsest';
 import { Alternatives } from '../alternatives.ts';
 import { announce, announceNow } from '../announce.ts';
@@ -18,11 +18,11 @@ import { listenToWords } from './words.ts';
 import { summary } from './statistics.ts';
 import { Status } from './status.ts';
 
-/** What undo brings back. */
+/** A state for undo. */
 interface State {
   text: string;
   fill: Fill | null;
-  /** Index of the draft that is the page. */
+  /** Index of the draft that is shown as the page. */
   chosen: number;
   pins: Pins;
 }
@@ -69,7 +69,7 @@ export class TextView {
       redo: () => this.restore(this.history.redo(this.snapshot()), 'Done again'),
       copy: () => void this.copy(),
       keep: () => this.keep(),
-      unpin: () => this.setPins(NO_PINS, 'All pins taken off'),
+      unpin: () => this.setPins(NO_PINS, 'All pins removed'),
     };
     for (const [id, act] of Object.entries(clicks)) button(id).addEventListener('click', act);
     this.box.addEventListener('input', () => this.typed());
@@ -92,7 +92,7 @@ export class TextView {
     this.clearTextError();
     const { fillShown } = this;
     if (fillShown && !this.running && fillShown.text !== this.box.value) {
-      // A page belongs to its text: with another text it is left, and undo comes back to it.
+      // A page belongs to its text: another text removes it, and undo brings it back.
       this.history.before({ ...this.snapshot(), text: fillShown.text });
       this.setPage(null, 0, NO_PINS);
     }
@@ -109,7 +109,7 @@ export class TextView {
     insert(this.box, '[[?]]');
   }
 
-  /** Puts another text into the box, as one step of the history. */
+  /** Replaces the text in the box, as one step of the history. */
   private replaceText(text: string): void {
     this.stop();
     this.history.before(this.snapshot());
@@ -157,7 +157,7 @@ export class TextView {
     this.running?.abort();
   }
 
-  /** Fills the blanks of a text around the pins; `afresh`: by a new seed, whatever the options say. */
+  /** Fills the blanks of a text around the pins.  `afresh`: with a new seed, even if the options have one. */
   private async fill(text: string, pins: Pins, afresh = false): Promise<void> {
     if (this.running) return;
     this.clearTextError();
@@ -173,7 +173,7 @@ export class TextView {
     const { signal } = this.running;
     this.setPage(fill, 0, pins);
     this.showPage();
-    announce(this.engine.model ? 'Filling' : 'The blanks will be filled as soon as the model is there');
+    announce(this.engine.model ? 'Filling' : 'The blanks will be filled as soon as the model is loaded');
     try {
       await run(fill, await this.engine.ready(signal), { ...options, signal }, () => this.advance());
       this.finish(fill, before);
@@ -189,10 +189,10 @@ export class TextView {
     this.later();
   }
 
-  /** A fill that wrote anything is kept, even when it did not come to its end. */
+  /** Keeps a fill that has filled anything, even if it was not finished. */
   private finish(fill: Fill, before: State): void {
     this.running = null;
-    // Where another text has taken its place meanwhile, that stays.
+    // If the user has changed the text in the meantime, that text stays.
     if (this.fillShown === fill) {
       if (fill.drafts.some((draft) => draft.page)) this.history.before(before);
       else this.setPage(before.fill, before.chosen, before.pins);
@@ -211,12 +211,12 @@ export class TextView {
     pointAt(this.box, error.offset ?? 0);
   }
 
-  /** On a narrow screen the page may lie below what is seen. */
+  /** On a narrow screen the page may be below the visible part. */
   private showPage(): void {
     byId('page').scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth' });
   }
 
-  // ---- what can be done with a page
+  // ---- actions on a page
 
   private get draft(): Draft | null {
     return this.fillShown?.drafts[this.chosen] ?? null;
@@ -240,7 +240,7 @@ export class TextView {
     const pins = new Map(this.pins);
     const { blank, index, alternatives } = place;
     const chosen: Chosen = { blank, index, alternatives, ...choice };
-    // A blank that ends here has no words behind.
+    // After the end of a blank there are no words.
     if (choice.empty) for (const [key, pin] of pins) if (pin.blank === blank && pin.index > index) pins.delete(key);
     pins.set(placeKey(place), chosen);
     this.setPins(pins, `Pinned: ${choice.empty ? 'the blank ends here' : choice.text.trim()}`);
@@ -249,10 +249,10 @@ export class TextView {
   private unpin(place: Place): void {
     const pins = new Map(this.pins);
     pins.delete(placeKey(place));
-    this.setPins(pins, 'Pin taken off');
+    this.setPins(pins, 'Pin removed');
   }
 
-  /** The text as it stands at the end. */
+  /** The text after the last step. */
   private wholeText(given: (text: string) => string): string {
     const { draft, fillShown } = this;
     if (!draft?.page || !fillShown) return this.box.value;
@@ -274,7 +274,7 @@ export class TextView {
 
   // ---- drawing
 
-  /** At most once a frame: a fill makes many steps in one. */
+  /** At most once per frame, because a fill makes many steps per frame. */
   private later(): void {
     this.frame ||= requestAnimationFrame(() => this.draw());
   }

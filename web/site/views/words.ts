@@ -1,4 +1,4 @@
-/** Pointer and keyboard on the words of the page. */
+/** Handles pointer and keyboard on the words of the page. */
 import type { Alternatives } from '../alternatives.ts';
 import type { Reading } from '../reading.ts';
 
@@ -12,7 +12,7 @@ export function listenToWords(page: HTMLElement, reading: Reading, alternatives:
   addEventListener('pointermove', (event) => ([x, y] = [event.clientX, event.clientY]), { passive: true });
   page.addEventListener('pointerover', (event) => {
     const word = wordAt(event.target);
-    // A word that came under a resting pointer, as when the popover closes, was not pointed at.
+    // Ignore a word that moved under a resting pointer, for example when the popover closes.
     const moved = event.clientX !== x || event.clientY !== y;
     if (word && moved && event.pointerType === 'mouse') alternatives.peek(word, HOVER);
   });
