@@ -81,6 +81,20 @@ pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned f
 pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err);
 void pal_model_close(pal_model *model); /* NULL is allowed */
 
+/* Makes a second model of `base` and a GGUF file with an adapter for it (general.type "adapter"), which changes the
+ * rows that predict blanks.  ARCHITECTURE.md ("Files") describes these files.  The model uses the weights of the base,
+ * which must stay open until the model is closed and is not changed.  The image is treated as in pal_model_open.  Calls
+ * on texts that read from left to right have the results of the base.  pal_info describes the base; parameters counts
+ * those of the adapter too.
+ *
+ * Files that are not adapters, damaged files, and bases that cannot have adapters are refused.  If the adapter does not
+ * fit the base, the model opens too, pal_info.why_not names what does not fit, and calls that evaluate it fail. */
+pal_status pal_model_attach(pal_model **out, const pal_model *base, void *image, size_t bytes, pal_error *err);
+pal_status pal_model_attach_file(pal_model **out, const pal_model *base, const char *path, pal_error *err);
+
+/* A constant text if the adapter fits the base but seems to be made for other weights; otherwise NULL. */
+const char *pal_adapter_note(const pal_model *model);
+
 /* Makes the model use the kernels of this instruction set: "scalar" or another name that pal_info.isa can have.  Must
  * be called before the first session. */
 pal_status pal_model_use_isa(pal_model *model, const char *isa, pal_error *err);

@@ -240,11 +240,11 @@ pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size,
 }
 
 /* Finds and checks the tensor [rows, cols] of one matrix, or of several stacked ones; NULL after a failure. */
-static const pal_gguf_tensor *bind_weights(pal_binder *b, int layer, const char *name, int rows, int cols,
-                                           pal_status *status)
+static const pal_gguf_tensor *bind_weights(pal_binder *b, int layer, const char *name, const char *kind, int rows,
+                                           int cols, pal_status *status)
 {
     char whole[TENSOR_NAME];
-    const pal_gguf_tensor *t = need_tensor(b, layer, name, ".weight", whole, status);
+    const pal_gguf_tensor *t = need_tensor(b, layer, name, kind, whole, status);
     if (!t) return NULL;
     if (t->dims != 2 || t->extent[0] != (uint64_t)cols || t->extent[1] != (uint64_t)rows)
         *status = wrong_shape(b, t, whole, cols, rows);
@@ -263,7 +263,7 @@ pal_status pal_bind_stacked(pal_binder *b, int layer, const char *name, int rows
 {
     const float *biases = NULL;
     pal_status s;
-    const pal_gguf_tensor *t = bind_weights(b, layer, name, count * rows, cols, &s);
+    const pal_gguf_tensor *t = bind_weights(b, layer, name, ".weight", count * rows, cols, &s);
     if (!t) return s;
     if (bias != PAL_NO_BIAS) s = bind_vector(b, layer, name, ".bias", count * rows, bias == PAL_MAYBE_BIAS, &biases);
     for (int i = 0, first = 0; !s && i < count; i++, first += rows) {
@@ -279,6 +279,28 @@ pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows,
                            pal_matrix *out)
 {
     return pal_bind_stacked(b, layer, name, rows, cols, bias, &out, 1);
+}
+
+static pal_status bind_factor(pal_binder *b, const char *matrix, const char *kind, int rows, int cols, pal_matrix *out)
+{
+    pal_status s;
+    const pal_gguf_tensor *t = bind_weights(b, -1, matrix, kind, rows, cols, &s);
+    if (t) *out = (pal_matrix){.type = t->type, .rows = rows, .cols = cols, .data = t->data};
+    return s;
+}
+
+pal_status pal_bind_factors(pal_binder *b, pal_str matrix, int rows, int cols, pal_adapter *out)
+{
+    static const char a[] = ".lora_a", up[] = ".lora_b";
+    char name[TENSOR_NAME], whole[TENSOR_NAME];
+    pal_gguf_printable(matrix, name, sizeof name);
+    const pal_gguf_tensor *first = find_tensor(b, -1, name, a, whole);
+    *out = (pal_adapter){.scale = 1.0f};
+    if (!first && !find_tensor(b, -1, name, up, whole)) return PAL_OK;
+    /* A rank that does not fit is reported as a wrong shape. */
+    const int rank = first && first->extent[1] <= PAL_MAX_DIM ? (int)first->extent[1] : 1;
+    const pal_status s = bind_factor(b, name, a, rank, cols, &out->a);
+    return s ? s : bind_factor(b, name, up, rows, rank, &out->b);
 }
 
 pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)

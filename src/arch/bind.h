@@ -64,6 +64,10 @@ pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows,
 pal_status pal_bind_stacked(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
                             pal_matrix *const *out, int count);
 
+/* Binds both factors of a low-rank adapter of a matrix [rows, cols]: MATRIX.lora_a [rank, cols] and MATRIX.lora_b [rows,
+ * rank].  Without either, *out has rank 0 (out->a.rows).  They are not added to b->matrices. */
+pal_status pal_bind_factors(pal_binder *b, pal_str matrix, int rows, int cols, pal_adapter *out);
+
 /* Binds token_embd, which determines the size of the vocabulary, and output, which may be missing. */
 pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net);
 

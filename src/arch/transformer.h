@@ -60,6 +60,10 @@ pal_status pal_transformer_bind(pal_transformer *net, const pal_gguf *g, const c
                                 const pal_architecture *of, pal_error *err);
 void pal_transformer_release(pal_transformer *net);
 
+/* Makes *net a network with the weights of `from`, which must outlive it, and with matrices of its own, so that
+ * adapters attached to them leave `from` unchanged.  PAL_E_MEMORY: nothing is left to release. */
+pal_status pal_transformer_share(pal_transformer *net, const pal_transformer *from, pal_error *err);
+
 /* The shape of a cache for this network. */
 pal_cache_shape pal_transformer_cache(const pal_transformer *net);
 

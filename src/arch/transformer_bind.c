@@ -40,3 +40,30 @@ void pal_transformer_release(pal_transformer *net)
     net->layer = NULL;
     net->vectors = NULL;
 }
+
+/* The matrix of the copy `net` that is `m` in `from`. */
+static pal_matrix *same_matrix(pal_transformer *net, const pal_transformer *from, const pal_matrix *m)
+{
+    const uintptr_t at = (uintptr_t)m, layers = (uintptr_t)from->layer;
+    if (at >= layers && at - layers < (uintptr_t)from->layers * sizeof *from->layer)
+        return (pal_matrix *)(void *)((char *)net->layer + (at - layers));
+    return (pal_matrix *)(void *)((char *)net + (at - (uintptr_t)from));
+}
+
+pal_status pal_transformer_share(pal_transformer *net, const pal_transformer *from, pal_error *err)
+{
+    const size_t layers = (size_t)from->layers;
+    pal_status s = PAL_OK;
+    *net = *from;
+    net->vectors = NULL;
+    net->matrices = (pal_matrices){0};
+    net->layer = malloc(layers * sizeof *net->layer);
+    if (!net->layer) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
+    memcpy(net->layer, from->layer, layers * sizeof *net->layer);
+    for (size_t i = 0; !s && i < from->matrices.count; i++) {
+        const pal_named_matrix *e = &from->matrices.at[i];
+        s = pal_matrices_note(&net->matrices, e->name, e->first, same_matrix(net, from, e->matrix), err);
+    }
+    if (s) pal_transformer_release(net);
+    return s;
+}

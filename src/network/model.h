@@ -9,6 +9,7 @@
 
 typedef struct pal_network_kind pal_network_kind;   /* kinds.h */
 typedef struct pal_picture_model pal_picture_model; /* picture.h */
+typedef struct pal_attached pal_attached;           /* attached.h */
 
 /* The shape of a network of tokens, whatever its kind; zeros if there is none. */
 typedef struct {
@@ -26,6 +27,7 @@ struct pal_model {
     const pal_matrices *matrices; /* of the network; NULL: no network is bound */
     pal_network_shape shape;      /* of a network of tokens */
     pal_picture_model *picture;   /* other data of a network of pictures, owned; NULL: draws no pictures */
+    pal_attached *attached;       /* the adapter, owned; NULL: none.  The fields gguf to classes are then the base's */
     bool as_stored;               /* weights are not rearranged into panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
     pal_error pair_error;   /* why network and vocabulary cannot be used together, or PAL_OK */
