@@ -1,0 +1,357 @@
+"""tools/train/rows: the network of query rows against its definition, pages, and runs that are stopped and resumed.
+
+Needs packages of tests/requirements.txt and PyTorch; without them every test is skipped."""
+import contextlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from torch_testing import needs_torch, torch
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TRAIN = ROOT / "tools/train"
+sys.path.append(str(TRAIN))         # behind: the trainer of the pictures has modules of the same names
+try:
+    import gguf                     # noqa: F401
+    import numpy as np
+
+    import rows_testing as tiny
+    from rows import pages
+    MISSING = ""
+except ImportError as error:
+    MISSING = f"{error.name} is not installed (tests/requirements.txt)"
+if torch and not MISSING:
+    from rows import base, batch, texts, train, training, weights
+
+    torch.set_num_threads(1)        # networks this small are slower with more
+
+
+class Files(unittest.TestCase):
+    """A folder with a tiny base and a text."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.path = pathlib.Path(folder.name)
+        tiny.write_base(cls.path / "base.gguf")
+        cls.text = tiny.random_text()
+        np.save(cls.path / "text.npy", cls.text)
+        cls.base = base.read_base(cls.path / "base.gguf")
+
+    def network(self, mode="left", trained=True):
+        """An adapted network in float64 whose adapters are no longer zero."""
+        network = weights.AdaptedNetwork(self.base, rank=4, alpha=8.0, mode=mode)
+        generator = torch.Generator().manual_seed(2)
+        if trained:
+            for p in network.parameters():
+                p.data += 0.2 * torch.randn(p.shape, generator=generator)
+        return network.double().use(torch.float64)
+
+    def plain(self, network):
+        block = lambda number, name: network.block[number][name]
+        adapters = {f"blk.{number}.{name}.weight": tuple(factor.detach().numpy() for factor in
+                                                         (block(number, name).a, block(number, name).b))
+                    for number in range(tiny.LAYERS) for name in base.MATRICES}
+        return tiny.Plain(self.base.weights, adapters, network.scale, network.mask.detach().numpy())
+
+    def pages(self, count=4, length=32):
+        return pages.draw_pages([self.text], [1.0], 5, 0, count, pages.Settings(length), self.base)
+
+
+def logits_of(network, drawn, looks=batch.LOOKS if torch and not MISSING else ()):
+    made = batch.make_batch(drawn, network.mode, looks)
+    with torch.no_grad():
+        return made, network.query(network.layers(), network.content(network.layers(), made.tokens, made.content_sees), made)
+
+
+@unittest.skipIf(MISSING, MISSING)
+@needs_torch
+class Network(Files):
+    def check(self, network, plain):
+        drawn = self.pages()
+        made, got = logits_of(network, drawn)
+        at = 0
+        for page in drawn:
+            cache = plain.content(page.tokens, page.ranks, network.mode)
+            for look in batch.LOOKS:
+                for place, asked in zip(page.places, page.asked if look == "order" else np.ones_like(page.asked)):
+                    expected = plain.logits(cache, page.tokens, page.ranks, place, asked)
+                    self.assertLess(np.abs(got[at].numpy() - expected).max(), 1e-5)     # tables of angles are float32
+                    self.assertEqual((made.target[at], made.at[at]), (page.tokens[place], place - 1))
+                    at += 1
+        self.assertEqual(at, len(got))
+
+    def test_is_its_definition_with_adapters(self):
+        for mode in ("left", "both"):
+            network = self.network(mode)
+            self.check(network, self.plain(network))
+
+    def test_is_its_definition_with_all_weights_trained(self):
+        for mode in ("left", "both"):
+            network = weights.FullNetwork(self.base, mode).double().use(torch.float64)
+            self.check(network, tiny.Plain({n: p.detach().numpy() for n, p in network.named_parameters()}))
+
+    def test_products_in_other_precisions_are_close(self):
+        network, drawn = self.network(), self.pages(8)
+        _, exact = logits_of(network, drawn)
+        for kind, error in ((torch.float32, 1e-5), (torch.bfloat16, 0.15)):
+            _, got = logits_of(network.float().use(kind), drawn)
+            self.assertEqual(got.dtype, kind)
+            self.assertLess((got - exact).abs().mean(), error)
+
+    def test_without_adapter_it_continues_as_the_causal_network(self):
+        """A row for p that knows exactly the places 0 to p - 1 has the logits of the causal row at p - 1."""
+        network, n = self.network(trained=False), 24
+        tokens = pages.cut(np.random.default_rng(1), self.text, n, tiny.START, tiny.BREAK)
+        places = np.arange(1, n)
+        _, got = logits_of(network, [pages.Page(tokens, np.arange(n), places, places, False)], ("order",))
+        plain = tiny.Plain(self.base.weights)
+        plain.content(tokens, np.zeros(n), "left")              # all given: a causal network
+        for place in places:
+            self.assertLess(np.abs(got[place - 1].numpy() - plain.last[place - 1]).max(), 1e-5)
+
+    def test_no_row_sees_what_is_not_known(self):
+        """Other tokens at unknown places change no bit, and other tokens at known ones do."""
+        for mode in ("left", "both"):
+            network = self.network(mode)
+            for page in self.pages(6):
+                _, before = logits_of(network, [page], ("order",))
+                for row in range(0, len(page.places), 3):
+                    known = page.ranks < page.asked[row]
+                    changed = np.where(known, page.tokens, (page.tokens + 7) % tiny.VOCAB)
+                    _, after = logits_of(network, [pages.Page(changed, page.ranks, page.places, page.asked, page.free)],
+                                         ("order",))
+                    self.assertTrue(torch.equal(before[row], after[row]))
+                    other = page.tokens.copy()
+                    seen = np.flatnonzero(known)[row % known.sum()]
+                    other[seen] = (other[seen] + 7) % tiny.VOCAB
+                    _, after = logits_of(network, [pages.Page(other, page.ranks, page.places, page.asked, page.free)],
+                                         ("order",))
+                    self.assertFalse(torch.equal(before[row], after[row]))
+
+    def test_only_adapters_and_mask_have_gradients(self):
+        network = self.network()
+        made = batch.make_batch(self.pages(8), "left")
+        batch.evaluate(network, made, tiny.EMPTY).logsumexp(-1).sum().backward()
+        self.assertTrue(all(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters()))
+        self.assertTrue(all(not w.requires_grad for w in network.weights.values()))
+
+    def test_empty_is_no_candidate_in_blanks_of_exact_length(self):
+        network = self.network()
+        made = batch.make_batch(self.pages(12, 64), "left")
+        p = batch.evaluate(network, made, tiny.EMPTY).softmax(-1)[:, tiny.EMPTY]
+        self.assertTrue(made.exact.any() and not made.exact.all())
+        self.assertEqual(p[made.exact].max(), 0)
+        self.assertGreater(p[~made.exact].min(), 0)
+
+    def test_tokens_that_became_known_together_do_not_see_each_other(self):
+        sees = batch.content_sees(torch.tensor([[0, 2, 1, 1, 0, pages.NEVER]]), "both")[0]
+        self.assertEqual(sees[2].tolist(), [True, False, True, False, True, False])
+        self.assertEqual(sees[1].tolist(), [True, True, True, True, True, False])
+        self.assertEqual(sees[4].tolist(), [True, False, False, False, True, False])
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Pages(unittest.TestCase):
+    text = tiny.random_text(4000) if not MISSING else None
+
+    def draw(self, length, seed=1, step=0, count=100):
+        vocabulary = type("Vocabulary", (), {"start": tiny.START, "empty": tiny.EMPTY, "line_break": tiny.BREAK})
+        return pages.draw_pages([self.text, self.text[::-1].copy()], [0.7, 0.3], seed, step, count,
+                                pages.Settings(length), vocabulary)
+
+    def test_depend_on_seed_and_step_only(self):
+        same = lambda a, b: all(np.array_equal(x.tokens, y.tokens) and np.array_equal(x.ranks, y.ranks)
+                                and np.array_equal(x.asked, y.asked) for x, y in zip(a, b))
+        first = self.draw(128, 1, 3, 20)
+        self.assertTrue(same(first, self.draw(128, 1, 3, 20)))
+        self.assertTrue(same(first[:5], self.draw(128, 1, 3, 5)))
+        self.assertFalse(same(first, self.draw(128, 1, 4, 20)))
+        self.assertFalse(same(first, self.draw(128, 2, 3, 20)))
+
+    def test_ranks_are_an_order_of_the_open_places(self):
+        for length in (32, 128, 512):
+            for page in self.draw(length):
+                n = len(page.places)
+                self.assertEqual((len(page.tokens), len(page.ranks), page.tokens[0], page.ranks[0]),
+                                 (length, length, tiny.START, 0))
+                self.assertEqual(sorted(page.asked), list(range(1, n + 1)))
+                self.assertTrue(np.all(np.diff(page.places) > 0) and page.places[0] > 0)
+                closed = np.setdiff1d(np.arange(length), page.places)
+                self.assertTrue(np.isin(page.ranks[closed], (0, pages.NEVER)).all())
+                known = page.ranks[page.places] != pages.NEVER
+                self.assertTrue(np.array_equal(page.ranks[page.places][known], page.asked[known]))
+
+    def test_free_gaps_end_in_one_empty_token_that_is_asked_for_last(self):
+        ends, widths = 0, set()
+        for page in self.draw(128, count=300):
+            never = np.flatnonzero(page.ranks == pages.NEVER)
+            self.assertTrue((page.tokens[never] == tiny.EMPTY).all())
+            self.assertTrue(page.free or not len(never))
+            for end in page.places[np.isin(page.places, never)]:
+                gap = end
+                while page.ranks[gap - 1] != 0:             # back to the gap's first place
+                    gap -= 1
+                asked = dict(zip(page.places.tolist(), page.asked.tolist()))
+                ranks = [asked[place] for place in range(gap, end + 1)]
+                self.assertEqual(ranks, sorted(ranks))      # from its left, the end last
+                self.assertNotIn(end + 1, asked)
+                right = end
+                while right < 128 and page.ranks[right] == pages.NEVER:
+                    right += 1
+                self.assertTrue(right == 128 or page.ranks[right] == 0)
+                widths.add(right - gap)
+                ends += 1
+        self.assertGreater(ends, 100)
+        self.assertIn(pages.GAP, widths)
+
+    def test_all_kinds_are_drawn(self):
+        drawn = self.draw(128, count=400)
+        share = lambda test: sum(map(test, drawn)) / len(drawn)
+        self.assertAlmostEqual(share(lambda page: page.free), 0.42, delta=0.08)
+        self.assertAlmostEqual(share(lambda page: page.places[-1] == 127 and page.places[-1] - page.places[0]
+                                     == len(page.places) - 1 >= 7), 0.13, delta=0.06)
+        ascending = share(lambda page: np.array_equal(page.asked, 1 + np.arange(len(page.asked))))
+        self.assertTrue(0.3 < ascending < 0.75, ascending)
+
+    def test_text_of_a_page_is_text_of_the_corpus(self):
+        joined = " ".join(map(str, np.where(self.text == tiny.START, tiny.BREAK, self.text)))
+        reverse = " ".join(map(str, np.where(self.text == tiny.START, tiny.BREAK, self.text)[::-1]))
+        for page in self.draw(128, count=50):
+            kept = " ".join(map(str, page.tokens[1:][page.ranks[1:] != pages.NEVER]))
+            self.assertTrue(kept in joined or kept in reverse)
+
+
+@unittest.skipIf(MISSING, MISSING)
+@needs_torch
+class Run(Files):
+    def run_of(self, name, steps, resume=False, **other):
+        out = self.path / name
+        out.mkdir(exist_ok=True)
+        run = training.Training(tiny.arguments(out=out, resume=resume, **other), self.base, [self.text], [1.0])
+        losses = [run.train_step() for _ in range(steps - run.step)]
+        run.save()
+        return run, losses
+
+    def assert_same_state(self, a, b):
+        self.assertEqual((a.step, a.seen), (b.step, b.seen))
+        for (name, p), q, mean, other in zip(a.network.named_parameters(), b.network.parameters(), a.ema, b.ema):
+            self.assertTrue(torch.equal(p, q) and torch.equal(mean, other), name)
+
+    def test_stopped_and_resumed_is_the_run_that_was_not(self):
+        for train in ("adapter", "all"):
+            whole, _ = self.run_of(f"whole-{train}", 4, train=train)
+            self.run_of(f"parts-{train}", 2, train=train)
+            parts, _ = self.run_of(f"parts-{train}", 4, resume=True, train=train)
+            self.assert_same_state(whole, parts)
+
+    def test_loss_falls_on_a_text_that_can_be_learnt(self):
+        for train, mode in (("adapter", "left"), ("all", "left"), ("all", "both")):
+            out = self.path / f"learn-{train}-{mode}"
+            out.mkdir()
+            text = np.tile(np.arange(6, 22), 100)
+            run = training.Training(tiny.arguments(out=out, train=train, rows=mode, batch=8), self.base, [text], [1.0])
+            losses = [run.train_step() for _ in range(30)]
+            self.assertLess(np.mean(losses[-5:]), 0.6 * np.mean(losses[:3]))
+
+    def test_parts_of_a_step_do_not_change_it(self):
+        one, first = self.run_of("one-part", 1, part=4)
+        two, second = self.run_of("two-parts", 1, part=1)
+        self.assertAlmostEqual(first[0], second[0], places=5)
+
+    def test_begins_with_the_state_of_the_prototype(self):
+        run, _ = self.run_of("ours", 2)
+        named = dict(run.network.named_parameters())
+        self.assertEqual(list(named)[:3], ["mask", "block.0.attn_q.a", "block.0.attn_q.b"])     # order of its optimizer
+        torch.save({"net": {n: p.detach() for n, p in named.items()}, "opt": run.optimisers[0].state_dict(),
+                    "step": run.step, "tokens": run.seen, "ema": dict(zip(named, run.ema))}, self.path / "state.pt")
+        again, _ = self.run_of("from-state", 2, init=self.path / "state.pt")
+        self.assert_same_state(run, again)
+        run, _ = self.run_of("ours", 3, resume=True)
+        again, _ = self.run_of("from-state", 3, resume=True)
+        self.assert_same_state(run, again)
+
+    def test_begins_with_weights_of_files(self):
+        from safetensors.torch import save_file
+        run, _ = self.run_of("weights", 2)
+        average = dict(zip((n for n, _ in run.network.named_parameters()), run.ema))
+        save_file({n: p.half() for n, p in average.items()}, self.path / "a.safetensors")
+        for path, error in ((self.path / "a.safetensors", 1e-3), (run.out / "average.pt", 0)):
+            again, _ = self.run_of("from-" + path.suffix, 0, init=path)
+            self.assertEqual(again.step, 0)
+            for p, q, mean in zip(run.ema, again.network.parameters(), again.ema):
+                self.assertLessEqual((p - q).abs().max(), error)
+                self.assertTrue(torch.equal(q, mean))
+        with self.assertRaisesRegex(SystemExit, "not weights of this network"):
+            self.run_of("refused", 0, init=self.path / "a.safetensors", rank=8)
+
+
+@unittest.skipIf(MISSING, MISSING)
+@needs_torch
+class Command(Files):
+    def command(self, *arguments):
+        return [sys.executable, str(TRAIN / "rows/train.py"), str(self.path / "base.gguf"), *map(str, arguments)]
+
+    def python(self, *arguments):
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def test_trains_measures_and_stops_at_sigterm_with_a_save(self):
+        text, out = self.path / "text.npy", self.path / "run"
+        shared = ("--out", out, f"{text}=1", "--length", 48, "--batch", 2, "--rank", 2, "--threads", 1, "--precision", "fp32",
+                  "--save", 2, "--every", 2, "--valid-windows", 4)
+        done = self.python(*shared, "--steps", 4, "--valid", text)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        curve = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+        self.assertEqual([point["step"] for point in curve], [2, 4])
+        self.assertEqual(set(curve[-1]["valid"]["text"]), {"4", "12"})
+        self.assertIn("--resume", self.python(*shared, "--steps", 6).stderr)        # a run is not overwritten
+        self.assertIn("4 steps already", self.python(*shared, "--steps", 4, "--resume").stderr)
+        with subprocess.Popen(self.command(*shared, "--steps", 10 ** 6, "--resume", "--print", 1), text=True,
+                              stdout=subprocess.PIPE) as running:
+            running.stdout.readline()
+            running.stdout.readline()
+            running.terminate()
+            running.communicate(timeout=60)
+            self.assertEqual(running.returncode, 0)
+        saved = torch.load(out / "last.pt", weights_only=True)
+        self.assertGreater(saved["step"], 4)
+        self.assertEqual(json.loads((out / "log.jsonl").read_text().splitlines()[-1])["step"], saved["step"])
+
+    def test_wrong_input_is_named(self):
+        tiny.write_base(self.path / "odd.gguf", architecture="qwen2")
+        tiny.write_base(self.path / "no-mask.gguf", mask=False)
+        tiny.write_base(self.path / "no-empty.gguf", tokens=[t.replace("<empty>", "x") for t in tiny.TOKENS])
+        np.save(self.path / "short.npy", np.arange(9))
+        np.save(self.path / "large.npy", np.arange(200))
+        cases = ((("short.npy=1",), "fewer than a window"), (("large.npy",), "token ids of this vocabulary"),
+                 (("text.npy=x",), "share"), (("text.npy", "--length", 8), "--length"),
+                 (("text.npy", "--length", 300), "context of 256"), (("none.npy",), "cannot be read"),
+                 (("text.npy", "--resume"), "last.pt"), (("text.npy", "--batch", 0), "--batch"),
+                 (("text.npy", "--ema", 2), "--ema"), (("text.npy", "--empty-token", 64), "outside of the vocabulary"))
+        for (text, *more), message in cases:
+            with self.subTest(message), contextlib.redirect_stderr(io.StringIO()) as printed:
+                with self.assertRaises(SystemExit) as stopped:
+                    train.open_run(train.parse_arguments(list(map(str, (
+                        self.path / "base.gguf", self.path / text, "--out", self.path / "wrong", "--steps", 1, *more)))))
+                self.assertIn(message, f"{stopped.exception.code} {printed.getvalue()}")
+        for name, message in (("odd", "qwen2"), ("no-empty", "--empty-token"), ("text.npy", "cannot be read")):
+            path = self.path / (name if "." in name else f"{name}.gguf")
+            with self.assertRaisesRegex(SystemExit, message):
+                base.read_base(path)
+        with self.assertRaisesRegex(SystemExit, "no mask token"):
+            weights.FullNetwork(base.read_base(self.path / "no-mask.gguf"))
+
+    def test_reads_arrays_of_prepare(self):
+        np.savez(self.path / "a.npz", tokens=np.arange(10, 16, dtype=np.uint16), documents=np.array([0, 2, 6]))
+        self.assertEqual(texts.read_tokens(self.path / "a.npz", 1, 64).tolist(), [1, 10, 11, 1, 12, 13, 14, 15])
+
+
+if __name__ == "__main__":
+    unittest.main()

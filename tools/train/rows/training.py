@@ -1,0 +1,133 @@
+"""A run of training: its network, its steps, the files that it starts from and its held-out measure."""
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from checkpoint import load_weights
+from loop import Run, plain
+from rows.batch import evaluate, make_batch
+from rows.pages import Page, Settings, cut, draw_pages
+from rows.weights import AdaptedNetwork, FullNetwork
+
+SPANS = (4, 12)             # tokens of the blanks that validation measures
+BORDER = 8                  # tokens between them and the window's ends
+VALID_SEED = 7
+AT_ONCE = 16                # windows of one evaluation in validation
+
+
+def make_network(args, base):
+    if args.train == "all":
+        return FullNetwork(base, args.rows)
+    return AdaptedNetwork(base, args.rank, args.alpha, args.rows, args.seed)
+
+
+def rate(step, args):
+    """Factor of the learning rate: rises in the warm-up, and falls to zero over the last `decay` of the steps."""
+    factor = min(1.0, (step + 1) / max(1, args.warmup))
+    return factor * min(1.0, (args.steps - step) / (args.decay * args.steps)) if args.decay else factor
+
+
+def span_pages(text, length, span, count, base):
+    """Windows with one blank of exact length, filled from its left: the same ones for every model and run."""
+    pages = []
+    for window in range(count):
+        rng = np.random.default_rng([VALID_SEED, span, window])
+        tokens = cut(rng, text, length, base.start, base.line_break)
+        places = int(rng.integers(BORDER, length - span - BORDER)) + np.arange(span)
+        ranks = np.zeros(length, np.int64)
+        ranks[places] = 1 + np.arange(span)
+        pages.append(Page(tokens, ranks, places, ranks[places], False))
+    return pages
+
+
+class Training(Run):
+    """OUT/last.pt has everything that --resume needs, OUT/log.jsonl the curve."""
+
+    def __init__(self, args, base, texts=(), shares=(), held_out=None):
+        self.args, self.base, self.texts, self.shares, self.held_out = args, base, texts, shares, held_out or {}
+        self.settings = Settings(args.length, random=args.random)
+        network = make_network(args, base)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=args.weight_decay)
+        super().__init__(args.out, network, [optimiser])
+        if args.resume:
+            self.restore()
+        elif args.init:
+            self.start_from(pathlib.Path(args.init))
+
+    def start_from(self, path):
+        """Weights of a file; state of the first trainer of query rows (a dictionary with "net") is taken whole."""
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+            self.take_weights(path, {name: w.float() for name, w in load_file(path).items()})
+            self.ema = [p.detach().clone() for p in self.network.parameters()]
+            return
+        state = None if path.suffix == ".gguf" else torch.load(path, weights_only=True)
+        if state and "net" in state:
+            self.take_weights(path, state["net"])
+            self.optimisers[0].load_state_dict(state["opt"])
+            self.step, self.seen = state["step"], state["tokens"]
+            self.ema = [state["ema"][name].clone() for name, _ in self.network.named_parameters()]
+            return
+        load_weights(self.network, path)
+        self.ema = [p.detach().clone() for p in self.network.parameters()]
+
+    def take_weights(self, path, weights):
+        own = self.network.state_dict()
+        wrong = sorted(set(own) ^ set(weights)) or [n for n, w in own.items() if w.shape != weights[n].shape]
+        if wrong:
+            raise SystemExit(f"{path}: not weights of this network: {', '.join(wrong[:3])}")
+        self.network.load_state_dict(weights)
+
+    def train_step(self):
+        """Makes one step; the mean loss in nats per target, weighted as in training."""
+        a = self.args
+        pages = draw_pages(self.texts, self.shares, a.seed, self.step, a.batch, self.settings, self.base)
+        pages.sort(key=lambda page: len(page.places))           # windows of a part have about as many rows
+        parts = [make_batch(pages[i:i + a.part], self.network.mode) for i in range(0, len(pages), a.part)]
+        norm = sum(batch.weight.sum().item() for batch in parts)
+        loss = sum(self.backward(batch, norm) for batch in parts)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
+        self.update([a.lr * rate(self.step, a)], a.ema)
+        self.seen += sum(len(batch.target) for batch in parts)
+        return loss
+
+    def backward(self, batch, norm):
+        logits = evaluate(self.network, batch, self.base.empty)
+        losses = F.cross_entropy(logits.to(self.network.sum_dtype), batch.target, reduction="none")
+        loss = (losses * batch.weight).sum() / norm
+        loss.backward()
+        return loss.item()
+
+    def trial_step(self, precision_type):
+        """A step on two windows with products of this type, without an update: its time decides the precision."""
+        self.network.use(precision_type)
+        pages = draw_pages(self.texts, self.shares, self.args.seed, 0, 2, self.settings, self.base)
+        self.backward(make_batch(pages, self.network.mode), 1.0)
+        self.network.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def nats(self, pages):
+        """Mean cross entropy per token of pages in their order."""
+        total = []
+        for i in range(0, len(pages), AT_ONCE):
+            batch = make_batch(pages[i:i + AT_ONCE], self.network.mode, ("order",))
+            logits = evaluate(self.network, batch, self.base.empty).to(self.network.sum_dtype)
+            total += F.cross_entropy(logits, batch.target, reduction="none").tolist()
+        return float(np.mean(total))
+
+    def validate(self):
+        """{text: {span: nats per token}} of the averaged weights."""
+        pages = lambda text, span: span_pages(text, self.args.length, span, self.args.valid_windows, self.base)
+        return self.with_average(lambda: {name: {str(span): self.nats(pages(text, span)) for span in SPANS}
+                                          for name, text in self.held_out.items()})
+
+    def save(self, hours=0.0):
+        super().save(hours)
+        average = dict(zip((name for name, _ in self.network.named_parameters()), self.ema))
+        torch.save({"weights": average, "seen": self.seen, "step": self.step, "arguments": plain(self.args),
+                    "rows": self.network.mode, "train": self.args.train, "rank": self.args.rank,
+                    "alpha": self.args.alpha, "start": self.base.start, "empty": self.base.empty},
+                   self.out / "average.tmp")
+        (self.out / "average.tmp").replace(self.out / "average.pt")
