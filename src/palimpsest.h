@@ -16,9 +16,9 @@
  * A place is the position of one token in a blank; it is open until its token is revealed.  An evaluation is one
  * forward pass of the network.  A draft is one sample of the result: each draft number gives another result.
  *
- * Memory.  A model allocates what it needs in addition to the file image, and pal_model_close frees it.  A session is
- * stored in the caller's block; its steps allocate nothing, and it has nothing to free.  The image and the block must
- * stay valid, at the same address, until the last call that uses them.  (If the library is built with AddressSanitizer,
+ * Memory.  A model allocates what it needs besides the bytes of its file, and pal_model_close frees it.  A session is
+ * stored in the caller's block; its steps allocate nothing, and it has nothing to free.  File and block must stay
+ * valid, at the same address, until the last call that uses them.  (If the library is built with AddressSanitizer,
  * the gaps between the arrays in a block from malloc stay poisoned until the block is freed or used again.)  Sequences,
  * generators, drawings and likelihoods are stored in the caller's blocks in the same way.
  *
@@ -75,7 +75,7 @@ enum {
  * Files that are not GGUF, damaged or incomplete are refused.  Other problems do not prevent opening: files of unknown
  * architectures, files with a vocabulary only, parts of split models and files with a key or tensor that cannot be used
  * open too, and pal_info.why_not says what does not work. */
-pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err);
+pal_status pal_model_open(pal_model **out, void *file, size_t bytes, unsigned flags, pal_error *err);
 
 /* Opens the file at `path`.  It is mapped privately: the file itself is never written to. */
 pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err);
@@ -150,10 +150,10 @@ const char *pal_vocabulary_note(const pal_model *model, size_t index);
 /* ---- pages with blanks ----------------------------------------------------------------------------- */
 
 /* Escapes text so that no part of it is read as a blank or an escape: puts a backslash before every `[[` and doubles
- * the backslashes before that.  Set before_blank if a blank directly follows the text: backslashes at its end are then
- * doubled too, and so are backslashes before a single bracket at its end.  (That bracket needs no backslash: in
- * `a[[[2]]` only the last two brackets open the blank.)  The escaped text reads back unchanged, alone or, with
- * before_blank, before a blank.  Returns the length, at most 2 * bytes, which may exceed capacity. */
+ * the backslashes before that.  Set before_blank if a blank follows directly: backslashes at the end of the text, or
+ * before a single `[` at its end, are then doubled too.  (That `[` needs no backslash: in `a[[[2]]` only the last two
+ * brackets open the blank.)  A page with the escaped text then gives back exactly the given text.  Returns the length,
+ * at most 2 * bytes, which may exceed capacity. */
 size_t pal_page_escape(const char *text, size_t bytes, bool before_blank, char *out, size_t capacity);
 
 typedef enum {
@@ -174,7 +174,7 @@ bool pal_sampler_find(const char *name, pal_sampler *out);
  * (otherwise PAL_E_OPTION). */
 typedef struct {
     bool exact;         /* if the network's conditional probabilities are correct, so are those of the fills */
-    bool reopens;       /* may mask revealed places again: no place is final before the last step */
+    bool reopens;       /* may mask revealed places again (remasking): no place is final before the last step */
     bool steps;         /* takes pal_infill_options.steps, its number of time steps */
     bool threshold;     /* takes pal_infill_options.threshold */
     bool entropy_bound; /* takes pal_infill_options.entropy_bound */
@@ -227,10 +227,10 @@ pal_status pal_session_init(pal_session **out, const pal_model *model, const cha
  * can still be used. */
 pal_status pal_step(pal_session *session, pal_error *err);
 
-/* Evaluates the network for several sessions of one model (drafts or pages) as one batch.  Includes those of
- * sessions[count] whose next step needs an evaluation; that pal_step then evaluates nothing, and its result is
- * bit-identical to that without a batch.  pal_together_bytes computes the size of the block for the number of tokens
- * that the sessions show to the network, which is the sum of their pal_progress.shown.  Errors, which change nothing:
+/* Evaluates the network once for several sessions of one model (drafts or pages), before their next step.  Sessions
+ * whose next step needs no evaluation are skipped.  The next pal_step of the others evaluates nothing, and gives the
+ * same bits as without this call.  pal_together_bytes computes the size of the block; tokens is the sum of the
+ * sessions' pal_progress.shown.  Errors, which change nothing:
  * PAL_E_OPTION: a session has another model; PAL_E_MEMORY: the block is too small; PAL_E_FORMAT: the network produced
  * NaN or infinity. */
 pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err);
@@ -263,8 +263,8 @@ size_t pal_session_blanks(const pal_session *session); /* number of blanks in th
  * capacity is 0. */
 size_t pal_session_tokens(const pal_session *session, pal_place *out, size_t capacity);
 
-/* Writes the page for a reader instead of a parser: the given text, unescaped, and the tokens revealed so far; nothing
- * for open places.  Returns the length, which may exceed capacity.  If places is not NULL, sets offset and bytes of
+/* Writes the page as plain text for display: the given text, unescaped, and the tokens revealed so far; nothing for
+ * open places.  Returns the length, which may exceed capacity.  If places is not NULL, sets offset and bytes of
  * places[count] to positions in this text. */
 size_t pal_session_reading(const pal_session *session, char *text, size_t capacity, pal_place *places, size_t count);
 
@@ -440,7 +440,8 @@ pal_status pal_generator_prompt_tokens(pal_generator *generator, const int32_t *
  * token.  A step that shifts the window draws no token.  PAL_MORE: there is more to do; PAL_OK: the text is finished.
  * PAL_E_FORMAT: the network produced NaN or infinity (its weights are damaged); PAL_E_OPTION: logit biases and grammar
  * allow no token; PAL_E_UNSUPPORTED: the grammar has too many ways to continue.  After an error the generator is
- * unchanged, but the sequence may have lost its logits, and tokens that are not in the generator's text. */
+ * unchanged.  The sequence may have changed: it may have no logits now, and it may have dropped tokens that are not in
+ * the generator's text. */
 pal_status pal_generator_step(pal_generator *generator, pal_error *err);
 
 typedef struct {
@@ -777,7 +778,7 @@ typedef enum {
 /* Comments begin with the default, as pal_likelihood_defaults() sets it. */
 typedef struct {
     pal_image_method method;
-    uint32_t draw;     /* 0; number of the estimate: estimates with different numbers can be averaged */
+    uint32_t draw;     /* 0; number of the random estimate: another number gives another one, to average them */
     double tolerance;  /* 1e-3; flow: tolerance of the solver, absolute and relative */
     int32_t probes;    /* 1; flow: random directions of Hutchinson's estimate of the divergence, two passes each; 0: all
                           unit vectors, which is exact */

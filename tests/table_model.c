@@ -379,7 +379,7 @@ static double answer(void *context, const pal_fill *f, pal_purpose purpose, int3
     return take_interval(t, edge, count);
 }
 
-/* ReMDM, ALGORITHMS 2.3 (ancestral is sigma = 0): alpha = 1 - t on an even grid, from step / K to (step + 1) / K. */
+/* ReMDM (Wang et al. 2025; ancestral is sigma = 0): alpha = 1 - t on an even grid, from step / K to (step + 1) / K. */
 static void set_rates(table_fill *t, int32_t step)
 {
     const pal_infill_options *o = &t->fill.options;
@@ -420,7 +420,7 @@ static void push(table_fill *t, const double *before, double *after, int32_t ste
             if (!timed)
                 pal_fill_step(&t->fill, NULL);
             else
-                pal_fill_take_step(&t->fill);
+                pal_fill_sampler_step(&t->fill);
             after[table_page(&t->model, t->tokens)] += before[page] * t->weight;
             t->evaluations += before[page] * t->weight * t->model.evaluations;
             if (t->good && !t->good(t)) t->broken++;

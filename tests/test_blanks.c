@@ -191,7 +191,7 @@ static bool is_padded(const table_model *m, int32_t full)
     return true;
 }
 
-/* ALGORITHMS 2.8: if the conditionals obey the rule, imposing it changes nothing, and words and length together follow
+/* If the conditionals obey the rule, imposing it changes nothing, and words and length together follow
  * the distribution of padded holes. */
 static void padded_hole_with_true_conditionals_keeps_the_distribution_of_words_and_length(void **state)
 {

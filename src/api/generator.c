@@ -168,8 +168,8 @@ size_t pal_generator_text_of(const pal_generator *g, int32_t index, int32_t id, 
     return bytes;
 }
 
-/* Counts `bytes` that `stop` has added at the end of g->text; removes those that the caller has already. */
-static void let_out(pal_generator *g, size_t bytes)
+/* `stop` has appended `bytes` to g->text: counts them, and removes those that the caller has already. */
+static void release_text(pal_generator *g, size_t bytes)
 {
     const size_t ahead = g->shown - g->streamed, known = ahead < bytes ? ahead : bytes;
     char *from = g->text + g->text_bytes;
@@ -182,7 +182,7 @@ static void let_out(pal_generator *g, size_t bytes)
 void pal_generator_finish_with(pal_generator *g, pal_finish finish)
 {
     g->finish = finish;
-    if (finish != PAL_FINISH_STOP) let_out(g, pal_stop_finish(&g->stop, g->text + g->text_bytes));
+    if (finish != PAL_FINISH_STOP) release_text(g, pal_stop_finish(&g->stop, g->text + g->text_bytes));
 }
 
 pal_finish pal_generator_finish_of(const pal_generator *g)
@@ -218,7 +218,7 @@ void pal_generator_take_token(pal_generator *g, int32_t id, double mu)
     g->bytes += g->token.bytes;
     if (w->mu) w->mu[w->count] = mu;
     w->tokens[w->count++] = id;
-    let_out(g, pal_stop_push(&g->stop, text, g->token.bytes, g->text));
+    release_text(g, pal_stop_push(&g->stop, text, g->token.bytes, g->text));
     const pal_finish finish = pal_generator_finish_of(g);
     if (finish) pal_generator_finish_with(g, finish);
 }
@@ -253,8 +253,8 @@ void pal_generator_replay_text(pal_generator *g)
     char text[PAL_TOKEN_TEXT];
     pal_stop_reset(&g->stop);
     g->bytes = w->dropped_bytes;
-    g->streamed = w->dropped_bytes - w->dropped_holds;
-    for (size_t i = 0; i < w->dropped_holds; i++)
+    g->streamed = w->dropped_bytes - w->dropped_held_bytes;
+    for (size_t i = 0; i < w->dropped_held_bytes; i++)
         g->streamed += pal_stop_push(&g->stop, &w->dropped_held[i], 1, g->text);
     for (int32_t i = w->prompt; i < w->count; i++) {
         const size_t bytes = pal_generator_text_of(g, w->dropped_generated + i - w->prompt, w->tokens[i], text);
@@ -265,7 +265,7 @@ void pal_generator_replay_text(pal_generator *g)
 
 /* ---- prompts ---------------------------------------------------------------------------------------- */
 
-int32_t pal_generator_known(const pal_generator *g)
+int32_t pal_generator_cached(const pal_generator *g)
 {
     const pal_sequence *s = g->sequence;
     const pal_window *w = &g->window;
@@ -295,11 +295,11 @@ pal_status pal_generator_prompt_tokens(pal_generator *g, const int32_t *tokens, 
     memmove(w->tokens, tokens, (size_t)n * sizeof *tokens);
     w->count = w->prompt = w->given = n;
     w->dropped = w->dropped_generated = 0;
-    w->dropped_bytes = w->dropped_holds = 0;
+    w->dropped_bytes = w->dropped_held_bytes = 0;
     g->drop_space = !g->grammar && pal_vocab_special(g->model->vocab)->add_space_prefix && !has_text(g, tokens, n);
     g->mirostat = pal_mirostat_start(g->options.mirostat_tau);
     for (int32_t i = 0; w->mu && i < n; i++) w->mu[i] = g->mirostat.mu;
-    g->kept = pal_generator_known(g);
+    g->kept = pal_generator_cached(g);
     g->evaluations = g->evaluated = 0;
     g->shown = 0;
     g->finish = PAL_FINISH_NONE;
@@ -346,7 +346,7 @@ pal_status pal_generator_rewind(pal_generator *g, int32_t generated, pal_error *
 {
     pal_window *w = &g->window;
     if (generated < 0 || generated > pal_generated_count(g))
-        return pal_fail(err, PAL_E_OPTION, "fewer tokens than that have been generated", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "cannot rewind to more tokens than were generated", SIZE_MAX);
     if (generated < w->dropped_generated || (w->given && w->prompt + generated == w->dropped_generated))
         return pal_fail(err, PAL_E_OPTION, "that token has been dropped from the context", SIZE_MAX);
     const int32_t count = w->prompt + generated - w->dropped_generated;
@@ -402,7 +402,7 @@ pal_generate_progress pal_generator_progress(const pal_generator *g)
     const pal_window *w = &g->window;
     return (pal_generate_progress){.prompt = w->given,
                                    .kept = g->kept,
-                                   .unread = w->count - pal_generator_known(g),
+                                   .unread = w->count - pal_generator_cached(g),
                                    .generated = pal_generated_count(g),
                                    .tokens = w->count,
                                    .capacity = w->capacity,

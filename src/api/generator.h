@@ -20,10 +20,10 @@ typedef struct {
     int32_t dropped;           /* tokens dropped by shifts, at most INT32_MAX - capacity */
     int32_t dropped_generated; /* how many of these were generated */
     size_t dropped_bytes;      /* bytes of their text */
-    char *dropped_held;        /* [dropped_holds] the last of these bytes, not returned when the tokens were dropped
+    char *dropped_held; /* [dropped_held_bytes] the last of these bytes, not returned when the tokens were dropped
                                   because a character or a stop string may continue after them; capacity
                                   stop.held_capacity */
-    size_t dropped_holds;
+    size_t dropped_held_bytes;
 } pal_window;
 
 struct pal_generator {
@@ -96,11 +96,12 @@ void pal_generator_take_token(pal_generator *g, int32_t id, double mu);
 /* The finish that follows from stop strings, max_tokens and the window; tokens that end texts are not in the window. */
 pal_finish pal_generator_finish_of(const pal_generator *g);
 void pal_generator_finish_with(pal_generator *g, pal_finish finish);
-void pal_generator_lift_finish(pal_generator *g); /* the caller has the text that was held back already */
+/* Makes a finished text unfinished, so that it can continue; text already returned is not returned again. */
+void pal_generator_lift_finish(pal_generator *g);
 
 /* Number of tokens at the start of the window that the sequence need not read again.  If it has all of them but not
  * the logits of the last, the last is not counted. */
-int32_t pal_generator_known(const pal_generator *g);
+int32_t pal_generator_cached(const pal_generator *g);
 
 /* Set the grammar to its state after the dropped tokens; then advance it by tokens that it has accepted before, window
  * indices from .. to - 1. */

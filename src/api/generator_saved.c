@@ -18,8 +18,8 @@ enum { HAS_MU = 1, DROPS_SPACE = 2, HAS_HELD = 4, FLAGS = 7, FIELDS_BYTES = 9 * 
 static fields fields_of(const pal_generator *g)
 {
     const pal_window *w = &g->window;
-    return (fields){.flags =
-                        (w->mu ? HAS_MU : 0u) | (g->drop_space ? DROPS_SPACE : 0u) | (w->dropped_holds ? HAS_HELD : 0u),
+    return (fields){.flags = (w->mu ? HAS_MU : 0u) | (g->drop_space ? DROPS_SPACE : 0u) |
+                             (w->dropped_held_bytes ? HAS_HELD : 0u),
                     .draft = g->options.draft,
                     .count = (uint32_t)w->count,
                     .prompt = (uint32_t)w->prompt,
@@ -39,7 +39,7 @@ size_t pal_generator_save(const pal_generator *g, void *out, size_t capacity)
     const pal_window *w = &g->window;
     const fields f = fields_of(g);
     const size_t content =
-        FIELDS_BYTES + (size_t)f.count * (w->mu ? 4 + sizeof(double) : 4) + f.base_bytes + w->dropped_holds;
+        FIELDS_BYTES + (size_t)f.count * (w->mu ? 4 + sizeof(double) : 4) + f.base_bytes + w->dropped_held_bytes;
     const size_t own = pal_saved_bytes(content), all = own + pal_sequence_save(g->sequence, NULL, 0);
     const uint32_t words[] = {f.flags,  f.draft,     f.count, f.prompt, f.given, f.dropped, f.dropped_generated,
                               f.finish, f.base_bytes};
@@ -54,7 +54,7 @@ size_t pal_generator_save(const pal_generator *g, void *out, size_t capacity)
     pal_save_ids(&to, w->tokens, w->count);
     for (int32_t i = 0; w->mu && i < w->count; i++) pal_save_double(&to, w->mu[i]);
     pal_save_bytes(&to, g->base, f.base_bytes);
-    pal_save_bytes(&to, w->dropped_held, w->dropped_holds);
+    pal_save_bytes(&to, w->dropped_held, w->dropped_held_bytes);
     pal_save_end(&to);
     pal_sequence_save(g->sequence, to.out, all - own);
     return all;
@@ -177,7 +177,7 @@ static void take_held(pal_generator *g, const saved_generator *saved)
 {
     pal_stop_reset(&g->stop);
     for (size_t i = 0; i < saved->held_bytes; i++) pal_stop_push(&g->stop, (const char *)saved->held + i, 1, g->text);
-    g->window.dropped_holds = g->stop.holds;
+    g->window.dropped_held_bytes = g->stop.holds;
     if (g->stop.holds) memcpy(g->window.dropped_held, g->stop.held, g->stop.holds);
 }
 

@@ -23,14 +23,14 @@ static void move_base(pal_generator *g, int32_t generated)
         pal_generator_advance_grammar(g, w->prompt + generated, w->count);
     }
     pal_stop_reset(&g->stop);
-    for (size_t i = 0; i < w->dropped_holds; i++) pal_stop_push(&g->stop, &w->dropped_held[i], 1, g->text);
+    for (size_t i = 0; i < w->dropped_held_bytes; i++) pal_stop_push(&g->stop, &w->dropped_held[i], 1, g->text);
     for (int32_t i = 0; i < generated; i++) {
         const size_t bytes = pal_generator_text_of(g, w->dropped_generated + i, w->tokens[w->prompt + i], text);
         pal_stop_push(&g->stop, text, bytes, g->text);
         w->dropped_bytes += bytes;
     }
-    w->dropped_holds = g->stop.holds;
-    if (w->dropped_holds) memcpy(w->dropped_held, g->stop.held, w->dropped_holds);
+    w->dropped_held_bytes = g->stop.holds;
+    if (w->dropped_held_bytes) memcpy(w->dropped_held, g->stop.held, w->dropped_held_bytes);
 }
 
 /* Drops the older half of the tokens after those to keep. */
@@ -72,7 +72,7 @@ static pal_status read_some(pal_generator *g, reading *before, pal_error *err)
 {
     pal_sequence *s = g->sequence;
     const pal_window *w = &g->window;
-    const int32_t known = pal_generator_known(g), left = w->count - known, length = s->length;
+    const int32_t known = pal_generator_cached(g), left = w->count - known, length = s->length;
     const int32_t some = left < s->activations.max_tokens ? left : s->activations.max_tokens;
     /* If the sequence has these tokens already, reading them again gives the same keys and values: all stay valid. */
     const int32_t both = length < w->count ? length : w->count;
@@ -145,7 +145,7 @@ static pal_status draw(pal_generator *g, pal_error *err)
 /* Reads a batch, and draws if no token is left to read. */
 static pal_status read_and_draw(pal_generator *g, pal_error *err)
 {
-    const bool draws = g->window.count - pal_generator_known(g) <= g->sequence->activations.max_tokens;
+    const bool draws = g->window.count - pal_generator_cached(g) <= g->sequence->activations.max_tokens;
     reading before;
     bool ended = false;
     pal_status status = draws ? ask(g, &ended, err) : PAL_OK;

@@ -52,7 +52,7 @@ pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, cons
     size_t bytes;
     lay_out(&w, m, n, &arena);
     void *block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the network's work space", SIZE_MAX);
+    if (!block) return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
     arena = pal_arena_in(block);
     lay_out(&w, m, n, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);

@@ -29,11 +29,11 @@ static pal_status open_network(pal_model *m, pal_error *err)
     return PAL_OK;
 }
 
-pal_status pal_model_open(pal_model **out, void *image, size_t bytes, unsigned flags, pal_error *err)
+pal_status pal_model_open(pal_model **out, void *file, size_t bytes, unsigned flags, pal_error *err)
 {
     pal_model *m = calloc(1, sizeof *m);
     if (!m) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the model", SIZE_MAX);
-    pal_status s = pal_gguf_open(&m->gguf, image, bytes, err);
+    pal_status s = pal_gguf_open(&m->gguf, file, bytes, err);
     if (!s) {
         copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
         copy_text(m->gguf, "general.name", m->name, sizeof m->name);

@@ -219,7 +219,7 @@ pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
 {
     if (step < 0) return pal_fail(err, PAL_E_OPTION, "the step to go back to must not be negative", SIZE_MAX);
     if (step > 0 && s->fill.sampler->is.reopens)
-        return pal_fail(err, PAL_E_OPTION, "this sampler masks places again: it can go back to step 0 only", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "with this sampler only a rewind to step 0 is possible", SIZE_MAX);
     for (int32_t i = 0; i < s->fill.places; i++)
         if (!s->fill.place[i].pinned && s->fill.place[i].step > step) pal_fill_mask(&s->fill, i);
     if (s->fill.step > step) s->fill.step = step;

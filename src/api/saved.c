@@ -119,8 +119,8 @@ double pal_loaded_double(pal_loading *l)
 static pal_status other_version(uint32_t version, pal_error *err)
 {
     return pal_fail(err, PAL_E_UNSUPPORTED,
-                    version == 1 ? "the session was saved by Palimpsest 0.1, and this version reads those of 0.2 only: "
-                                   "generate the text again and save it anew"
+                    version == 1 ? "the session was saved by Palimpsest 0.1, which this version cannot read: "
+                                   "generate the text again and save it"
                                  : "the session was saved by a newer version of Palimpsest, or is damaged",
                     8);
 }
@@ -138,7 +138,9 @@ pal_status pal_load_begin(pal_loading *l, const void *data, size_t bytes, uint32
         return pal_fail(err, PAL_E_FORMAT, "not a saved session file", SIZE_MAX);
     if (!model) return pal_fail(err, PAL_E_FORMAT, "the saved session is incomplete", bytes);
     if (version != PAL_SAVED_VERSION) return other_version(version, err);
-    if (of_kind != kind) return pal_fail(err, PAL_E_FORMAT, "the saved session is of another kind", sizeof magic + 4);
+    if (of_kind != kind)
+        return pal_fail(err, PAL_E_FORMAT, "a saved sequence was expected, this is a generator, or the reverse",
+                        sizeof magic + 4);
     if (length > bytes) return pal_fail(err, PAL_E_FORMAT, "the saved session is incomplete", bytes);
     if (length < pal_saved_bytes(0)) return pal_fail(err, PAL_E_FORMAT, "the saved session is damaged", SIZE_MAX);
     *section = (size_t)length;

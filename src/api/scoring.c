@@ -310,7 +310,7 @@ static pal_status allocate_scratch(pal_scoring *j, pal_error *err)
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->shape.vocab, j->longest, &arena);
     j->block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the network's work space", SIZE_MAX);
+    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
     arena = pal_arena_in(j->block);
     pal_runner_layout(&j->runner, j->model, j->longest, &arena);
     pal_scorer_layout(&j->scorer, j->model->shape.vocab, j->longest, &arena);

@@ -35,7 +35,7 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
     status = pal_options_check(&pal_sequence_table, o, err);
     if (status) return status;
     if (max_tokens > m->shape.context)
-        return pal_fail(err, PAL_E_OPTION, "context must not be above the model's context", SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "max_tokens (context) must not be above the model's context", SIZE_MAX);
     s->model = m;
     s->compute = (pal_compute){.kernels = &m->kernels};
     s->max_tokens = max_tokens;

@@ -63,7 +63,7 @@ static pal_status start(pal_surprising *j, const int32_t *tokens, pal_error *err
     j->capacity = j->n < (size_t)(context - j->given) ? (int32_t)j->n : context - j->given;
     layout(j, &arena);
     j->block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the network's work space", SIZE_MAX);
+    if (!j->block) return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
     arena = pal_arena_in(j->block);
     layout(j, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == bytes);

@@ -2,7 +2,7 @@
  *
  * Touvron et al. 2023 (Llama); Nie et al. 2025 (LLaDA): the same without the causal mask; Yang et al. 2024 (Qwen2):
  * biases on q, k and v; Yang et al. 2025 (Qwen3): an RMSNorm of every head of q and k before the rotation.  Biases are
- * added if the file has them; llama_bind.c sets the other differences. */
+ * added if the file has them.  The other differences are fields of pal_transformer, which llama_bind.c sets. */
 #include "architecture.h"
 
 /* Rotates x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */

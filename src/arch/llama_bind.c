@@ -129,8 +129,7 @@ static pal_status bind_factors(pal_binder *b, pal_transformer *net)
         float slower = r->scale * (r->factors ? r->factors[i] : 1.0f), longest = slower * 0x1p20f;
         if (!(longest >= 1.0f))
             s = pal_fail(b->err, PAL_E_UNSUPPORTED,
-                         "a rotary factor (rope.scaling.factor, rope_freqs.weight) is not positive, or below 2^-20",
-                         SIZE_MAX);
+                         "a rotary factor (rope.scaling.factor, rope_freqs.weight) is below 2^-20", SIZE_MAX);
         else if ((float)net->context > longest)
             net->context = (int)longest;
     }

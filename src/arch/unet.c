@@ -12,7 +12,7 @@ typedef struct {
     float *skip; /* where the next skip is stored; on the way up, the end of the skips that are left */
 } pass;
 
-/* ---- work space --------------------------------------------------------- */
+/* ---- scratch memory ----------------------------------------------------- */
 
 static size_t pixels_of(const pal_unet_level *l)
 {

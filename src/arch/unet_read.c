@@ -119,7 +119,7 @@ static pal_status check_levels(pal_binder *b, const pal_unet *net, const pal_une
         if (!level->attends && l < net->levels - 1) continue;
         if (level->channels % common->heads || level->channels / common->heads % PAL_PANEL)
             return pal_bind_fail(b, "unet.attention.head_count", PAL_E_UNSUPPORTED,
-                                 "attention.head_count does not divide a level into heads of a multiple of 8");
+                                 "the width of a level divided by attention.head_count is not a multiple of 8");
         if (level->height * level->width > PAL_UNET_PIXELS)
             return pal_bind_fail(b, "unet.attention_levels", PAL_E_UNSUPPORTED,
                                  "a level with attention has more than 4096 pixels");

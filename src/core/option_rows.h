@@ -1,19 +1,20 @@
 /* option_rows.h - every option of the library that is a number, a switch or a name: one row each (internal).
  *
  * A row holds everything about one option.  These are generated from it: defaults and checks (core/options.c), the
- * command's parser and help (cli/library_options.c), the numbers passed from JavaScript (wasm/options.h), and
+ * command's parser and help (cli/library_options.c), the numbers passed from JavaScript (pal_options_read), and
  * TypeScript's names, types and comments (web/options.mjs reads this file).  To add an option, add a field in
  * palimpsest.h, a row here and the code that uses it.
  *
  *   X(where, name, field, kind, range, standard, note, help)
  *
- *   where     BOTH, or LIBRARY: the command does not take this option from the table
+ *   where     BOTH: C, JavaScript and the command have the option; LIBRARY: the command has no such option, or
+ *             a row of its own in src/cli
  *   name      of the command's option; in JavaScript the name is in camelCase
  *   kind      FLAG bool, INT int32_t, COUNT uint32_t, SEED uint64_t, NUMBER double, CHOICE an enum that starts at 0
  *   range     BETWEEN(min, max), min and max included; ABOVE(min, max), min excluded; FROM(min); EITHER(a, b);
  *             NAMED(count, function that names them); WORDS(largest value, first word, second word); ANY.
  *             The default is always allowed.
- *   standard  IS(default), or SAID(default, its meaning, as text for the user)
+ *   standard  the default: IS(value), or SAID(value, what that value means, as text for the user)
  *   note      is appended to the range in errors and in help
  *   help      one line that can be understood alone
  *
@@ -25,8 +26,8 @@
 /* clang-format off */
 
 /* Options common to filling and to continuing a text. */
-#define PAL_SAMPLING_ROWS(X, heat) \
-    X(BOTH, "temperature", temperature, NUMBER, BETWEEN(0, 100), IS(heat), " (0: greedy)", \
+#define PAL_SAMPLING_ROWS(X, default_temperature) \
+    X(BOTH, "temperature", temperature, NUMBER, BETWEEN(0, 100), IS(default_temperature), " (0: greedy)", \
       "how randomly tokens are drawn: 1 uses the model's own distribution, lower is safer") \
     X(BOTH, "top-k", top_k, INT, FROM(0), IS(0), " (0: off)", "only the N most probable tokens") \
     X(BOTH, "top-p", top_p, NUMBER, BETWEEN(0, 1), IS(1), " (0: only the most probable token, 1: off)", \
@@ -53,7 +54,7 @@
     X(BOTH, "threshold", threshold, NUMBER, BETWEEN(0, 1), SAID(0, "0.9"), "", \
       "fill each place whose most probable token is more probable than this") \
     X(BOTH, "entropy-bound", entropy_bound, NUMBER, BETWEEN(0, 1e6), IS(0), " nats (0: off)", \
-      "instead of the threshold: fill places while the sum of their entropies, without the largest, is at most this") \
+      "instead of threshold: fill places of low entropy; without the largest, their entropies sum to at most this") \
     X(BOTH, "remask", remask, NUMBER, BETWEEN(0, 1), SAID(-1, "0.04"), "", \
       "probability that a filled place is masked again in a step") \
     X(LIBRARY, "free-min", free_min, INT, FROM(1), IS(1), "", "shortest length of [[?]], in tokens") \
@@ -87,7 +88,7 @@
     X(BOTH, "alternatives", alternatives, INT, BETWEEN(0, 20), IS(0), "", \
       "number of the most probable tokens to list at each position")
 
-/* pal_sequence_options.  Only the command uses these rows; the library takes the options when a model is loaded. */
+/* pal_sequence_options.  JavaScript does not use these rows: there the options are given to load(). */
 #define PAL_SEQUENCE_ROWS(X) \
     X(BOTH, "context", max_tokens, INT, FROM(1), SAID(0, "the model's context, up to 4096"), "", \
       "capacity in tokens, prompt included") \
@@ -122,7 +123,7 @@
     X(BOTH, "clip-pixel", clip_pixel, NUMBER, BETWEEN(0, 255), \
       SAID(0, "2 for -ddpm and 1 for -ddim with optimal variances, otherwise 0"), " (0: off)", \
       "limit for the noise of the last step, in grey levels") \
-    X(BOTH, "eta", eta, NUMBER, BETWEEN(0, 1), IS(0), "", "samplers -ddim: noise added, from none to that of -ddpm") \
+    X(BOTH, "eta", eta, NUMBER, BETWEEN(0, 1), IS(0), "", "-ddim: noise added in a step; 1: as much as -ddpm") \
     X(BOTH, "variance", variance, CHOICE, WORDS(PAL_VARIANCE_LARGE, "small", "large"), \
       SAID(PAL_VARIANCE_SMALL, "small"), "", "ddpm: variance of the steps") \
     X(BOTH, "process", process, CHOICE, WORDS(PAL_PROCESS_VE, "vp", "ve"), SAID(PAL_PROCESS_VP, "vp"), "", \

@@ -97,8 +97,8 @@ PAL_REFERENCE static void attention_ref(const pal_attention *a)
 
 /* ---- vectors ------------------------------------------------------------- */
 
-/* The number of panels of keys, or of groups of eight elements, for a number of rows.  Together they use eight
- * registers of sums, enough that one addition does not wait for another. */
+/* How many panels of keys (scores) or groups of eight elements (mix) are computed at once for `count` rows: their sums
+ * fill up to eight registers (four with AVX2), so that an addition does not wait for the one before it. */
 #define PAL_GROUPS(count) ((count) == 1 ? 4 : (count) == 2 ? 2 : 1)
 #define PAL_MAX_GROUPS    4
 
@@ -108,7 +108,7 @@ PAL_REFERENCE static void attention_ref(const pal_attention *a)
 /* ---- wasm simd128 ------------------------------------------------------- */
 #if defined(PAL_HAVE_SIMD128)
 
-/* Computes scores for `groups` panels of eight keys and `count` queries; both are constants. */
+/* Computes scores for `groups` panels of eight keys and `count` rows; `groups` and `count` are constants. */
 PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, int at, const int count, const int groups)
 {
     v128_t sum[PAL_ATTENTION_ROWS][PAL_MAX_GROUPS][2], scale = wasm_f32x4_splat(a->scale);
@@ -243,7 +243,7 @@ static void attention_simd128(const pal_attention *a)
 
 #define PAL_AVX2_INLINE __attribute__((always_inline)) PAL_AVX2 static inline
 
-/* Computes scores for `groups` panels of eight keys and `count` rows; both are constants. */
+/* Computes scores for `groups` panels of eight keys and `count` rows; `groups` and `count` are constants. */
 PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, int at, const int count,
                                        const int groups)
 {

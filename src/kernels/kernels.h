@@ -1,7 +1,7 @@
 /* kernels.h - the table of numeric kernels that a model runs on (internal).
  *
  * Every entry has one portable reference, named *_ref, which defines the result bit by bit.  Every other variant
- * returns the same bits; tests/test_kernels.c compares them with `==`.  Kernels trust their arguments (shapes were
+ * returns the same bits; tests/test_kernels*.c compare them with `==`.  Kernels trust their arguments (shapes were
  * checked when the model was opened; all counts are at least 1), allocate nothing, keep no state and never fail.
  * Pointers need no alignment beyond that of their type.  Infinities and NaNs in weights or activations are harmless,
  * but which NaN results is unspecified.

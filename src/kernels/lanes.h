@@ -1,5 +1,5 @@
 /* lanes.h - what the kernel files share: the vector instruction sets that the compiler can use, and the fixed order in
- * which eight lanes are summed (internal to kernels/).
+ * which eight lanes are summed (internal to kernels/ and nn/).
  *
  * AVX2 code is compiled for single functions and chosen at run time. simd128 code exists only if the whole module is
  * compiled for it, because an engine refuses to load a WebAssembly module with unknown instructions. */

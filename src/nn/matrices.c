@@ -45,7 +45,7 @@ pal_status pal_matrices_pack(const pal_matrices *list, pal_error *err)
     }
     void *scratch = malloc(pal_times(widest, PAL_PANEL));
     if (!scratch && list->count)
-        return pal_fail(err, PAL_E_MEMORY, "not enough memory to repack the weights", SIZE_MAX);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory to rearrange the weights", SIZE_MAX);
     for (size_t i = 0; i < list->count; i++) pal_matrix_pack(list->at[i].matrix, scratch);
     free(scratch);
     return PAL_OK;

@@ -323,7 +323,7 @@ static bool begin(pal_fill *f)
     return true;
 }
 
-bool pal_fill_take_step(pal_fill *f)
+bool pal_fill_sampler_step(pal_fill *f)
 {
     if (!begin(f)) return false;
     if (form_query(f)) {
@@ -354,7 +354,7 @@ pal_status pal_fill_step(pal_fill *f, pal_error *err)
     f->broken = false;
     for (int32_t i = 0; i < f->places; i++) f->place[i].drawn = false;
     while (!changed && !f->broken && !finished(f))
-        changed = pal_fill_take_step(f); /* time steps that change nothing are skipped */
+        changed = pal_fill_sampler_step(f); /* time steps that change nothing are skipped */
     if (!f->broken) return finished(f) ? PAL_OK : PAL_MORE;
     for (int32_t i = 0; i < f->places; i++)
         if (f->place[i].drawn) pal_fill_mask(f, i);

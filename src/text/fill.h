@@ -11,7 +11,12 @@
 
 #include "../core/random.h"
 
-typedef enum { PAL_FIRST_FREE, PAL_FIRST_WORD, PAL_FIRST_INSIDE } pal_first;
+/* The border rule for the first token of a blank. */
+typedef enum {
+    PAL_FIRST_FREE,  /* any token */
+    PAL_FIRST_WORD,  /* must begin a word */
+    PAL_FIRST_INSIDE /* must not begin a word */
+} pal_first;
 
 typedef struct {
     int32_t min, max; /* tokens; min < max only if the vocabulary has <empty> */
@@ -83,13 +88,13 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t pla
 void pal_fill_start(pal_fill *f);
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err);
 
-/* Runs the sampler until a place changes: at most one evaluation. PAL_E_FORMAT: the predictor returned NaN or infinity;
- * the fill is then unchanged. */
+/* Takes steps of the sampler (pal_fill_sampler_step) until one of them changes a place: at most one evaluation.
+ * PAL_E_FORMAT: the predictor returned NaN or infinity; the fill is then unchanged. */
 pal_status pal_fill_step(pal_fill *f, pal_error *err);
 
 /* Takes one step of the sampler (a time step, if it has them). Returns whether anything changed; a step may change
  * nothing. */
-bool pal_fill_take_step(pal_fill *f);
+bool pal_fill_sampler_step(pal_fill *f);
 
 /* For callers that batch several fills. pal_fill_query returns the next query of pal_fill_step, or NULL if no
  * evaluation is needed; it is also in f->query, valid until the fill is used again. Call pal_fill_answered once the

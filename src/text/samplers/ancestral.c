@@ -2,9 +2,8 @@
  *
  * From t to s every masked place is revealed with probability (alpha_s - alpha_t) / (1 - alpha_t), here 1 / (steps
  * left); Sahoo et al. (MDLM) 2024. The reveals are drawn first, with 53 bits, and only then the tokens: drawing the
- * mask and all tokens from one distribution in limited precision loses most of the reveals (ALGORITHMS, 2.10). A step
- * without a reveal needs no evaluation. Places revealed together are drawn independently: the distribution has an error
- * of O(1 / K). */
+ * mask and all tokens from one distribution in limited precision loses most of the reveals. A step without a reveal
+ * needs no evaluation. Places revealed together are drawn independently: the distribution has an error of O(1 / K). */
 #include "samplers.h"
 
 pal_ask_fn pal_ancestral_ask;

@@ -2,10 +2,10 @@
  * independently.
  *
  * Threshold (Wu et al., Fast-dLLM, 2025): reveals all places whose highest probability is above the threshold, or the
- * place with the highest score if there is none. Entropy bound (Ben-Hamu et al., EB-sampler, 2025): takes places by
- * increasing entropy, as many as keep the sum of entropies minus the largest within the bound; this bounds the
- * divergence of the independent draw from the joint distribution. The lengths of all free blanks are drawn first
- * (length.c). */
+ * place with the highest score if there is none. Entropy bound (Ben-Hamu et al., EB-sampler, 2025): takes places in
+ * order of increasing entropy, as long as the entropies taken, without the largest, add up to at most the bound; this
+ * limits how far the independent draw can diverge from the joint distribution. The lengths of all free blanks are drawn
+ * first (length.c). */
 #include "samplers.h"
 #include "../length.h"
 
@@ -43,7 +43,7 @@ static int32_t choose_by_entropy(pal_fill *f)
         for (; at > 0 && f->score[f->chosen[at - 1]] < f->score[place]; at--) f->chosen[at] = f->chosen[at - 1];
         f->chosen[at] = place;
     }
-    /* The last place taken has the largest entropy, so the sum minus the largest is the sum of those before it. */
+    /* A score is minus the entropy. The last place taken has the largest entropy: the sum excludes it. */
     double sum = -f->score[f->chosen[0]];
     while (count < open && sum <= f->options.entropy_bound) sum -= f->score[f->chosen[count++]];
     return count;
