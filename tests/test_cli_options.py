@@ -4,7 +4,7 @@ Runs the command of cli_testing.py."""
 import re
 import unittest
 
-from cli_testing import AR, INFILL, CommandTest, run
+from cli_testing import AR, INFILL, PAGE, SAMPLERS, CommandTest, run
 
 COMMANDS = "infill generate score surprise image tokenize detokenize info quantize bench".split()
 
@@ -60,9 +60,18 @@ class Ranges(CommandTest):
 
     def test_choices_are_those_that_there_are(self):
         for command, option, value, choices in (("image", "--grid", "evens", "even|quadratic"), ("image", "--grid", "eve", "even"),
-                                                ("image", "--solver", "", "rk45|heun"), ("generate", "--kv", "F8", "NAME"),
-                                                ("infill", "--sampler", "Margin", "NAME"), ("infill", "--borders", "yes", "on|off")):
+                                                ("image", "--solver", "", "rk45|heun"), ("generate", "--kv", "F8", "F32, F16, Q8_0"),
+                                                ("infill", "--sampler", "Margin", "did you mean margin"), ("infill", "--borders", "yes", "on|off")):
             self.bad(2, choices, command, option, value)
+
+    def test_wrong_names_are_answered_with_the_right_ones(self):
+        self.bad(2, "expected " + ", ".join(SAMPLERS) + "; did you mean margin?)", "infill", "-m", INFILL, "--text", PAGE,
+                 "--sampler", "magin")
+        code, _, err = run("infill", "-m", INFILL, "--text", PAGE, "--sampler", "zzzzzzzz")
+        self.assertEqual((code, "did you mean" in err), (2, False), err)
+        self.bad(2, "unknown command 'infil'; did you mean infill?", "infil")
+        code, _, err = run("frobnicate")
+        self.assertEqual((code, "did you mean" in err), (2, False), err)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,21 @@ static void help(FILE *out)
           out);
 }
 
+static int unknown_command(const char *name)
+{
+    const char *near = NULL;
+    int best = 3; /* at most two letters differ */
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const int d = edit_distance(commands[i].name, name, strlen(name), best - 1);
+        if (d < best) best = d, near = commands[i].name;
+    }
+    fprintf(stderr, "palimpsest: unknown command '%s'", name);
+    if (near) fprintf(stderr, "; did you mean %s?", near);
+    fputs("\n\n", stderr);
+    help(stderr);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
@@ -63,7 +78,7 @@ int main(int argc, char **argv)
             }
             return code;
         }
-    if (argc > 1) fprintf(stderr, "palimpsest: unknown command '%s'\n\n", argv[1]);
+    if (argc > 1) return unknown_command(argv[1]);
     help(stderr);
     return EXIT_USAGE;
 }

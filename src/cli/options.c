@@ -173,17 +173,15 @@ static found find(const option_set *set, const char *name, size_t length)
     return (found){0};
 }
 
-/* The edit distance: how many letters must be inserted, deleted or changed to turn a into b[n]; max + 1 if it is above
- * max. */
-static int distance(const char *a, const char *b, size_t n, int max)
+int edit_distance(const char *a, const char *b, size_t n, int max)
 {
     if (max < 0) return 0;
     while (*a && n && *a == *b) a++, b++, n--;
     if (!*a && !n) return 0;
     int best = max + 1, d;
-    if (*a && (d = 1 + distance(a + 1, b, n, max - 1)) < best) best = d;
-    if (n && (d = 1 + distance(a, b + 1, n - 1, max - 1)) < best) best = d;
-    if (*a && n && (d = 1 + distance(a + 1, b + 1, n - 1, max - 1)) < best) best = d;
+    if (*a && (d = 1 + edit_distance(a + 1, b, n, max - 1)) < best) best = d;
+    if (n && (d = 1 + edit_distance(a, b + 1, n - 1, max - 1)) < best) best = d;
+    if (*a && n && (d = 1 + edit_distance(a + 1, b + 1, n - 1, max - 1)) < best) best = d;
     return best;
 }
 
@@ -199,7 +197,7 @@ static void consider(search *s, const option *o)
 {
     if (!o->name[1]) return;
     if (strncmp(o->name, s->name, s->length) == 0) s->begun = o, s->beginnings++;
-    const int d = distance(o->name, s->name, s->length, s->distance - 1);
+    const int d = edit_distance(o->name, s->name, s->length, s->distance - 1);
     if (d < s->distance) s->distance = d, s->near = o;
 }
 
@@ -224,10 +222,27 @@ static int unknown_option(const option_set *set, const char *argument, const cha
 
 /* ---- parsing ---------------------------------------------------------------------------------------- */
 
+/* The names that an option takes, and the one that the user probably meant. */
+static void print_names(const option *o, const char *value)
+{
+    const char *near = NULL;
+    int best = 3; /* at most two letters differ */
+    for (int32_t i = 0; o->naming(i); i++) {
+        fprintf(stderr, "%s%s", i ? ", " : "", o->naming(i));
+        const int d = edit_distance(o->naming(i), value, strlen(value), best - 1);
+        if (d < best) best = d, near = o->naming(i);
+    }
+    if (near) fprintf(stderr, "; did you mean %s?", near);
+    fputs(")\n", stderr);
+}
+
 static int bad_value(const option_set *set, const option *o, const char *argument, const char *value)
 {
-    fprintf(stderr, "palimpsest %s: invalid value '%s' for %s (expected %s)\n", set->command, value, argument,
-            o->row.kind == PAL_OPTION_COUNT ? "0 to 4294967295" : value_of(o));
+    fprintf(stderr, "palimpsest %s: invalid value '%s' for %s (expected ", set->command, value, argument);
+    if (o->naming)
+        print_names(o, value);
+    else
+        fprintf(stderr, "%s)\n", o->row.kind == PAL_OPTION_COUNT ? "0 to 4294967295" : value_of(o));
     return EXIT_USAGE;
 }
 

@@ -57,6 +57,9 @@ void options_default(const option_group *group); /* sets numbers, switches and c
 bool option_given(const option_group *group, const char *name);
 void options_copy_given(const option_group *group, void *to); /* to: another struct of the same type */
 
+/* How many letters must be inserted, deleted or changed to turn a into b[n]; max + 1 if that is above max. */
+int edit_distance(const char *a, const char *b, size_t n, int max);
+
 /* Parses exactly `count` unsigned numbers with `separator` between them, such as 3-8. */
 bool parse_ints(const char *text, char separator, int32_t *out, size_t count);
 
