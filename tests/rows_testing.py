@@ -22,8 +22,12 @@ def random_weights(seed=1):
                    f"blk.{layer}.ffn_gate": (HIDDEN, DIM), f"blk.{layer}.ffn_up": (HIDDEN, DIM),
                    f"blk.{layer}.ffn_down": (DIM, HIDDEN), f"blk.{layer}.attn_norm": (DIM,),
                    f"blk.{layer}.ffn_norm": (DIM,)}
-    draw = lambda shape: 1 + 0.2 * rng.normal(size=shape) if len(shape) == 1 else 1.5 * rng.normal(size=shape) / DIM ** 0.5
-    return {f"{name}.weight": draw(shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = {}
+    for name, shape in shapes.items():
+        drawn = rng.normal(size=shape)
+        drawn = 1 + 0.2 * drawn if len(shape) == 1 else 1.5 * drawn / DIM ** 0.5
+        weights[f"{name}.weight"] = drawn.astype(np.float32)
+    return weights
 
 
 def write_base(path, weights=None, **keys):
@@ -69,8 +73,8 @@ def arguments(**other):
     """What rows.train parses, for runs in this process."""
     return argparse.Namespace(**{
         "train": "adapter", "rows": "left", "init": None, "resume": False, "length": 48, "batch": 4, "part": 2,
-        "random": 0.25, "rank": 4, "alpha": 8.0, "lr": 1e-2, "warmup": 2, "decay": 0.0, "weight_decay": 0.0, "clip": 1.0,
-        "ema": 0.9, "valid_windows": 4, "seed": 1, "steps": 4, **other})
+        "random": 0.25, "rank": 4, "alpha": 8.0, "lr": 1e-2, "warmup": 2, "decay": 0.0, "weight_decay": 0.0,
+        "clip": 1.0, "ema": 0.9, "valid_windows": 4, "seed": 1, "steps": 4, **other})
 
 
 class Plain:
@@ -140,8 +144,8 @@ class Plain:
         return cache
 
     def logits(self, cache, tokens, ranks, place, asked):
-        """Of the query row that predicts `place` when all places with a rank below `asked` are known; `cache` is that of
-        content()."""
+        """Of the query row that predicts `place` when all places with a rank below `asked` are known; `cache` is that
+        of content()."""
         known = [j for j in range(len(tokens)) if ranks[j] < asked]
         x = self.w["token_embd.weight"][tokens[place - 1]] if place - 1 in known else self.mask
         for layer in range(LAYERS):

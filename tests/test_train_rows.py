@@ -67,7 +67,8 @@ class Files(unittest.TestCase):
 def logits_of(network, drawn, looks=batch.LOOKS if torch and not MISSING else ()):
     made = batch.make_batch(drawn, network.mode, looks)
     with torch.no_grad():
-        return made, network.query(network.layers(), network.content(network.layers(), made.tokens, made.content_sees), made)
+        layers = network.layers()
+        return made, network.query(layers, network.content(layers, made.tokens, made.content_sees), made)
 
 
 @unittest.skipIf(MISSING, MISSING)
@@ -304,8 +305,8 @@ class Command(Files):
 
     def test_trains_measures_and_stops_at_sigterm_with_a_save(self):
         text, out = self.path / "text.npy", self.path / "run"
-        shared = ("--out", out, f"{text}=1", "--length", 48, "--batch", 2, "--rank", 2, "--threads", 1, "--precision", "fp32",
-                  "--save", 2, "--every", 2, "--valid-windows", 4)
+        shared = ("--out", out, f"{text}=1", "--length", 48, "--batch", 2, "--rank", 2, "--threads", 1,
+                  "--precision", "fp32", "--save", 2, "--every", 2, "--valid-windows", 4)
         done = self.python(*shared, "--steps", 4, "--valid", text)
         self.assertEqual(done.returncode, 0, done.stderr)
         curve = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -338,8 +339,9 @@ class Command(Files):
         for (text, *more), message in cases:
             with self.subTest(message), contextlib.redirect_stderr(io.StringIO()) as printed:
                 with self.assertRaises(SystemExit) as stopped:
-                    train.open_run(train.parse_arguments(list(map(str, (
-                        self.path / "base.gguf", self.path / text, "--out", self.path / "wrong", "--steps", 1, *more)))))
+                    out = self.path / "wrong"
+                    arguments = (self.path / "base.gguf", self.path / text, "--out", out, "--steps", 1, *more)
+                    train.open_run(train.parse_arguments(list(map(str, arguments))))
                 self.assertIn(message, f"{stopped.exception.code} {printed.getvalue()}")
         for name, message in (("odd", "qwen2"), ("no-empty", "--empty-token"), ("text.npy", "cannot be read")):
             path = self.path / (name if "." in name else f"{name}.gguf")

@@ -1,1 +1,1 @@
-"""Training of any-order filling: query rows over a Llama-type network.  README.md of the parent folder has the commands."""
+"""Training of any-order filling by query rows over a Llama-type network.  ../README.md has the commands."""

@@ -102,9 +102,9 @@ def read_base(path, start=None, empty=None):
     if empty < 0:
         empty = find_token(path, tokens, (EMPTY, END_OF_TEXT), "--empty-token ID")
     if not 0 <= start < shape.vocab or not empty < shape.vocab:
-        refuse(path, "no token for place 0, or a token id outside of the vocabulary: --start-token ID, --empty-token ID")
+        refuse(path, "no token for place 0, or a token id outside of the vocabulary: give --start-token, --empty-token")
     weights = {name: torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type), np.float32))
                for name, t in tensors.items()}
+    line_break = find_token(path, tokens, LINE_BREAKS, "another file: borders of documents become line breaks")
     return Base(path, key("general.name", path.stem), shape, weights, tokens, start, empty,
-                key("tokenizer.ggml.mask_token_id", -1),
-                find_token(path, tokens, LINE_BREAKS, "another file: it needs a line break"), key("palimpsest.rows", ""))
+                key("tokenizer.ggml.mask_token_id", -1), line_break, key("palimpsest.rows", ""))

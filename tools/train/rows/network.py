@@ -56,8 +56,8 @@ def rotate(x, cos, sin):
 class Rows:
     """What both networks share; they have shape, mode and the tables cos and sin [places, head / 2].
 
-    mode "left": a content row sees what is left of it; "both": given tokens see all given tokens.  Products are computed
-    in `dtype`; what is added up from layer to layer is float32 (or float64)."""
+    mode "left": a content row sees what is left of it; "both": given tokens see all given tokens.  Products are
+    computed in `dtype`; what is added up from layer to layer is float32 (or float64)."""
 
     def use(self, dtype):
         """Sets the type of products."""
@@ -140,8 +140,8 @@ class Slots:
         n, heads, head = q.shape
         kv, group = k.shape[1], heads // k.shape[1]
         q = (q * head ** -0.5).view(n, kv, group, head)
-        own = self.spread((q * k[:, :, None]).sum(-1)).permute(0, 2, 3, 1)[..., None]           # [B, kv, group, rows, 1]
-        wide = self.spread(q).permute(0, 2, 3, 1, 4).flatten(2, 3)                              # [B, kv, group rows, head]
+        own = self.spread((q * k[:, :, None]).sum(-1)).permute(0, 2, 3, 1)[..., None]  # [B, kv, group, rows, 1]
+        wide = self.spread(q).permute(0, 2, 3, 1, 4).flatten(2, 3)                     # [B, kv, group rows, head]
         scores = (wide @ keys.transpose(-1, -2)).unflatten(2, (group, self.rows)) + self.hidden
         p = torch.cat([scores, own], -1).to(self.sum_dtype).softmax(-1).to(q.dtype)
         mixed = (p[..., :-1].flatten(2, 3) @ values).unflatten(2, (group, self.rows))

@@ -9,8 +9,8 @@ FILE is an array of token ids (.npy of texts.py, .npz of tools/data/prepare.py) 
 
 DIR receives last.pt (everything needed to resume), average.pt (averaged weights, for export.py) and log.jsonl (the
 curve).  The run stops after N steps in all, or saves and stops at SIGTERM and Ctrl-C; --resume goes on exactly where it
-stopped, also with another --steps, --length, --batch or --lr.  --init takes the weights of an average.pt, a .gguf file or
-a .safetensors file with an adapter; state files of the prototype (with optimizer and step) are taken whole.
+stopped, also with another --steps, --length, --batch or --lr.  --init takes the weights of an average.pt, a .gguf file
+or a .safetensors file with an adapter; state files of the prototype (with optimizer and step) are taken whole.
 """
 import argparse
 import os

@@ -49,7 +49,8 @@ class Training(Run):
         self.args, self.base, self.texts, self.shares, self.held_out = args, base, texts, shares, held_out or {}
         self.settings = Settings(args.length, random=args.random)
         network = make_network(args, base)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=args.weight_decay)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98),
+                                      weight_decay=args.weight_decay)
         super().__init__(args.out, network, [optimiser])
         if args.resume:
             self.restore()
