@@ -82,10 +82,10 @@ pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags
 void pal_model_close(pal_model *model); /* NULL is allowed */
 
 /* Makes a second model of `base` and a GGUF file with an adapter for it (general.type "adapter"), which changes the
- * rows that predict blanks.  ARCHITECTURE.md ("Files") describes these files.  The model uses the weights of the base,
- * which must stay open until the model is closed and is not changed.  The image is treated as in pal_model_open.  Calls
- * on texts that read from left to right have the results of the base.  pal_info describes the base; parameters counts
- * those of the adapter too.
+ * rows that predict blanks: the model can fill pages whose blanks have exact lengths.  ARCHITECTURE.md ("Files")
+ * describes these files.  The model uses the weights of the base, which must stay open until the model is closed and is
+ * not changed.  The image is treated as in pal_model_open.  Calls on texts that read from left to right have the
+ * results of the base.  pal_info describes the base; parameters counts those of the adapter too.
  *
  * Files that are not adapters, damaged files, and bases that cannot have adapters are refused.  If the adapter does not
  * fit the base, the model opens too, pal_info.why_not names what does not fit, and calls that evaluate it fail. */
@@ -232,7 +232,7 @@ pal_status pal_step(pal_session *session, pal_error *err);
  * same bits as without this call.  pal_together_bytes computes the size of the block; tokens is the sum of the
  * sessions' pal_progress.shown.  Errors, which change nothing:
  * PAL_E_OPTION: a session has another model; PAL_E_MEMORY: the block is too small; PAL_E_FORMAT: the network produced
- * NaN or infinity. */
+ * NaN or infinity.  For a model with an adapter it evaluates nothing: each pal_step then evaluates its own rows. */
 pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err);
 pal_status pal_evaluate_together(const pal_model *model, pal_session *const *sessions, int32_t count, void *block,
                                  size_t bytes, pal_error *err);

@@ -54,7 +54,7 @@ static void expect_closed_session(const pal_session *s)
 {
     const pal_fill *f = &s->fill;
     const size_t vocab = (size_t)s->model->shape.vocab, places = (size_t)s->page.places;
-    const size_t shown = (size_t)s->runner.activations.max_tokens;
+    const size_t shown = (size_t)s->runner.text.activations.max_tokens;
     expect_closed(s, 1, sizeof *s);
     expect_closed(s->page.segments, s->page.count, sizeof *s->page.segments);
     expect_closed(s->page.text, s->page.bytes, 1);
@@ -68,9 +68,9 @@ static void expect_closed_session(const pal_session *s)
     expect_closed(f->scratch.seen, vocab, sizeof *f->scratch.seen);
     expect_closed(f->score, places, sizeof *f->score);
     expect_closed(f->asked, places, sizeof *f->asked);
-    expect_closed_activations(&s->runner.activations, pal_model_transformer(s->model));
-    expect_closed(s->runner.rows, shown, sizeof *s->runner.rows);
-    expect_closed(s->runner.row_of, shown, sizeof *s->runner.row_of);
+    expect_closed_activations(&s->runner.text.activations, pal_model_transformer(s->model));
+    expect_closed(s->runner.text.rows, shown, sizeof *s->runner.text.rows);
+    expect_closed(s->runner.text.row_of, shown, sizeof *s->runner.text.row_of);
 }
 
 static void arrays_of_a_session_are_followed_by_red_zones(void **state)

@@ -33,19 +33,22 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
 {
     pal_status s = pal_model_ready(m, err);
     if (s) return s;
-    if (m->shape.causal)
+    if (!pal_page_fills(m))
         return pal_fail(err, PAL_E_UNSUPPORTED,
                         "the model reads from left to right and cannot fill blanks: "
                         "infilling needs a diffusion model (architecture llada)",
                         SIZE_MAX);
-    return pal_fill_check(o, &m->classes, err);
+    s = pal_fill_check(o, &m->classes, err);
+    if (!s && !m->attached && m->classes.mask < 0)
+        s = pal_fail(err, PAL_E_OPTION, "the model has no mask token: it cannot fill blanks", SIZE_MAX);
+    return s;
 }
 
 /* Only counts if the page has no arrays yet; otherwise fills them. */
 static pal_status read_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
                             const pal_infill_options *o, pal_error *err)
 {
-    const pal_page_rules rules = {.longest = m->shape.context, .free_min = o->free_min, .free_max = o->free_max};
+    const pal_page_rules rules = {.longest = pal_page_context(m), .free_min = o->free_min, .free_max = o->free_max};
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
 }
@@ -57,13 +60,13 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
     pal_session *placed = pal_take(arena, 1, sizeof *placed);
     if (placed) s = placed;
     size_t tokens = page->bytes + page->count + (size_t)page->places + 2;
-    int32_t shown = tokens < (size_t)m->shape.context ? (int32_t)tokens : m->shape.context;
+    int32_t shown = tokens < (size_t)pal_page_context(m) ? (int32_t)tokens : pal_page_context(m);
     s->page = *page;
     s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
     s->page.text = pal_take(arena, page->bytes, 1);
     pal_layout_arrays(&s->layout, &s->scratch, page, m->vocab, arena);
     pal_fill_layout(&s->fill, m->shape.vocab, shown, (int32_t)page->places, arena);
-    pal_runner_layout(&s->runner, m, shown, arena);
+    pal_page_runner_layout(&s->runner, m, shown, (int32_t)page->places, arena);
     return s;
 }
 
@@ -95,17 +98,27 @@ static pal_status pin_all(pal_session *s, const pal_infill_options *o, pal_error
 static void start_fill(pal_session *s)
 {
     pal_fill *f = &s->fill;
-    f->predictor = pal_runner_start(&s->runner);
+    f->predictor = pal_page_runner_start(&s->runner, s->model);
     f->classes = &s->model->classes;
     f->options = s->options;
     f->n = s->layout.shown;
     f->tokens = s->layout.tokens + s->layout.shown_from;
-    f->drops_empty = true;
+    f->drops_empty = s->model->classes.empty >= 0;
     f->blanks = (int32_t)s->page.blanks;
     f->places = s->layout.places;
     f->blank = s->layout.blank;
     f->place = s->layout.place;
     pal_fill_start(f);
+}
+
+static pal_status check_lengths(const pal_session *s, pal_error *err)
+{
+    for (size_t i = 0; s->model->classes.empty < 0 && i < s->page.count; i++)
+        if (s->page.segments[i].blank && s->page.segments[i].min < s->page.segments[i].max)
+            return pal_fail(err, PAL_E_UNSUPPORTED,
+                            "the model has no <empty> token: its blanks need exact lengths, such as [[5]]",
+                            s->page.segments[i].offset);
+    return PAL_OK;
 }
 
 pal_status pal_session_init(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
@@ -126,7 +139,8 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     s->options = *o;
     s->options.pins = NULL;
     read_page(&s->page, m, text, text_bytes, o, NULL);
-    status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, m->shape.context, err);
+    status = check_lengths(s, err);
+    if (!status) status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, pal_page_context(m), err);
     if (!status) {
         start_fill(s);
         status = pin_all(s, o, err);

@@ -2,7 +2,7 @@
 #ifndef PAL_SESSION_H
 #define PAL_SESSION_H
 
-#include "../network/text_runner.h"
+#include "../network/page_runner.h"
 #include "../text/fill.h"
 #include "../text/layout.h"
 #include "../text/page.h"
@@ -14,7 +14,7 @@ struct pal_session {
     pal_layout layout;
     pal_layout_scratch scratch;
     pal_fill fill;
-    pal_runner runner;
+    pal_page_runner runner;
 };
 
 static inline bool pal_session_holds_empty(const pal_session *s, const pal_fill_place *place)

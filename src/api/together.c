@@ -54,8 +54,9 @@ static const pal_activations *longest(pal_session *const *sessions, int32_t coun
 {
     const pal_session *best = sessions[0];
     for (int32_t i = 1; i < count; i++)
-        if (sessions[i]->runner.activations.positions > best->runner.activations.positions) best = sessions[i];
-    return &best->runner.activations;
+        if (sessions[i]->runner.text.activations.positions > best->runner.text.activations.positions)
+            best = sessions[i];
+    return &best->runner.text.activations;
 }
 
 /* Copies the hidden states x[rows, dim] to the sessions. */
@@ -64,8 +65,8 @@ static void hand_out(pal_session *const *sessions, int32_t count, const float *x
     for (int32_t i = 0; i < count; i++) {
         pal_session *s = sessions[i];
         if (!s->fill.query.count) continue;
-        const size_t size = (size_t)pal_runner_rows(&s->runner, &s->fill.query) * dim;
-        memcpy(s->runner.activations.x, x, size * sizeof *x);
+        const size_t size = (size_t)pal_runner_rows(&s->runner.text, &s->fill.query) * dim;
+        memcpy(s->runner.text.activations.x, x, size * sizeof *x);
         x += size;
         pal_fill_answered(&s->fill);
     }
@@ -80,6 +81,7 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     const int32_t max_tokens = tokens_of(model, sessions, count);
     if (max_tokens == 0) return PAL_OK;
     if (max_tokens < 0) return pal_fail(err, PAL_E_OPTION, "a session belongs to another model", SIZE_MAX);
+    if (model->attached) return PAL_OK; /* a step evaluates few rows, and its session keeps the others */
     pal_status status = pal_together_bytes(model, max_tokens, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
@@ -91,8 +93,8 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     for (int32_t i = 0; i < count; i++) {
         const pal_query *q = &sessions[i]->fill.query;
         if (!q->count) continue;
-        const int some = pal_runner_rows(&sessions[i]->runner, q);
-        for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.rows[r];
+        const int some = pal_runner_rows(&sessions[i]->runner.text, q);
+        for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.text.rows[r];
         memcpy(w.tokens + n, q->tokens, (size_t)q->n * sizeof *w.tokens);
         w.lengths[sequences++] = (int)q->n;
         n += (int)q->n;

@@ -28,11 +28,12 @@ static pal_status attach(pal_binder *b, const pal_named_matrix *to, float alpha,
     return s ? s : pal_matrices_note(b->matrices, to->name, 0, &by->b, b->err);
 }
 
-static pal_status bind_all(pal_binder *b, pal_adapters *a, const pal_transformer *net)
+static pal_status bind_all(pal_binder *b, pal_adapters *a, pal_transformer *net)
 {
     float alpha = 0.0f;
     pal_status s = read_alpha(b, &alpha);
     if (!s) s = pal_bind_vector(b, -1, "palimpsest.mask", net->dim, false, &a->mask);
+    net->unknown = a->mask;
     for (size_t i = 0; !s && i < a->capacity; i++)
         if (of_layers(&net->matrices.at[i])) s = attach(b, &net->matrices.at[i], alpha, &a->of[i]);
     return s;

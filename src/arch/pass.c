@@ -6,8 +6,12 @@
 
 void pal_pass_embed(const pal_pass *p, const int32_t *tokens)
 {
+    const size_t dim = (size_t)p->net->dim;
     for (int i = 0; i < p->n; i++)
-        pal_matrix_row(p->a->x + (size_t)i * (size_t)p->net->dim, &p->net->token_embd, tokens[i], p->a->h);
+        if (tokens[i] < 0)
+            memcpy(p->a->x + (size_t)i * dim, p->net->unknown, dim * sizeof(float));
+        else
+            pal_matrix_row(p->a->x + (size_t)i * dim, &p->net->token_embd, tokens[i], p->a->h);
 }
 
 static void gather(float *x, const int *rows, int count, int width)

@@ -17,7 +17,7 @@ typedef struct {
     int sequences;
 } pal_pass;
 
-/* Stores the embeddings of tokens [n] in a->x [n, dim]. */
+/* Stores the embeddings of tokens [n] in a->x [n, dim]; -1 is net->unknown. */
 void pal_pass_embed(const pal_pass *p, const int32_t *tokens);
 
 /* Makes x [n, cols] an input of products; x holds all rows, or those in p->rows.  Rows that are not kept in the cache

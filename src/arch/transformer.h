@@ -46,6 +46,7 @@ typedef struct {
     pal_matrix position_embd; /* [context, dim]; no data if positions are rotary */
     pal_matrix output;        /* [vocab, dim]; no data if it is tied to token_embd */
     pal_norm output_norm;
+    const float *unknown;  /* [dim], the embedding of token -1; NULL: there is no such token */
     pal_layer *layer;      /* [layers], owned */
     pal_matrices matrices; /* all matrices above, each once */
     float *vectors;        /* owned: vectors converted from half precision */
@@ -109,7 +110,7 @@ void pal_transformer_forward(const pal_transformer *net, const pal_compute *comp
 typedef struct {
     int n, kept; /* the first `kept` rows store their keys and values in the cache before any row attends; adapters, if
                   * attached, apply only to the other rows, and only in the layers */
-    const int32_t *token; /* [n], each below vocab */
+    const int32_t *token; /* [n], each below vocab, or -1 if the network has net->unknown */
     const int *place; /* [n], each below positions and capacity: gives the rotation; those of kept rows must differ */
     const pal_seen
         *seen; /* [n]; `own` is -1 or the row's place: then the row sees its own key and value there instead of

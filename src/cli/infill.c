@@ -1,4 +1,4 @@
-/* infill.c - palimpsest infill: fills the blanks of a page, or of many pages, with a diffusion model. */
+/* infill.c - palimpsest infill: fills the blanks of a page, or of many pages, with a diffusion model or an adapter. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 enum { MAX_PINS = 1024 };
 
 typedef struct {
-    const char *model, *isa, *text, *file, *dash;
+    const char *model, *adapter, *isa, *text, *file, *dash;
     pal_infill_options fill;
     bool json, trace, pages;
     int32_t drafts;
@@ -49,7 +49,8 @@ static bool add_pin(void *target, const char *value)
 }
 
 static const option page_options[] = {
-    MODEL_OPTION(request, model, "GGUF, a diffusion model"),
+    MODEL_OPTION(request, model, "GGUF, a diffusion model, or a causal model with an adapter"),
+    TEXT_OPTION(request, "adapter", adapter, "F", "GGUF, an adapter that lets the causal model fill blanks"),
     TEXT_OPTION(request, "text", text, "T", "the page"),
     TEXT_OPTION(request, "file", file, "F", "read the page from a file, or - for standard input"),
     FLAG_OPTION(
@@ -393,6 +394,20 @@ static int run_pages(request *r, const pal_model *model, const bytes *input, pal
     return code;
 }
 
+/* The model with its adapter, or the model itself if there is none; NULL after a failure. */
+static pal_model *with_adapter(pal_model *base, const char *path, int *code)
+{
+    pal_model *model;
+    pal_error err;
+    if (!base || !path) return base;
+    if (pal_model_attach_file(&model, base, path, &err)) {
+        *code = report(path, &err);
+        return NULL;
+    }
+    if (pal_adapter_note(model)) fprintf(stderr, "%s: %s\n", path, pal_adapter_note(model));
+    return model;
+}
+
 int command_infill(int argc, char **argv)
 {
     request *r = calloc(1, sizeof *r);
@@ -401,11 +416,12 @@ int command_infill(int argc, char **argv)
     bool seeded;
     bytes page = {0};
     pal_error err = {0};
-    pal_model *model = NULL;
+    pal_model *base = NULL, *model = NULL;
     int code = parse(r, argc, argv, &seeded);
     if (code < 0) {
         code = EXIT_BAD;
-        model = model_of("infill", r->model, 0, r->isa, &code);
+        base = model_of("infill", r->model, 0, r->isa, &code);
+        model = with_adapter(base, r->adapter, &code);
     }
     if (model) code = input_read("infill", r->text, r->file, r->dash, &page);
     if (model && code < 0) {
@@ -414,7 +430,8 @@ int command_infill(int argc, char **argv)
         code = (r->pages ? run_pages : run_all)(r, model, &page, &err);
         if (code == EXIT_BAD && err.text) code = report(err.status == PAL_E_TEXT ? "the page" : "infill", &err);
     }
-    pal_model_close(model);
+    if (model != base) pal_model_close(model);
+    pal_model_close(base);
     free(page.data);
     free(r);
     return code;

@@ -19,6 +19,8 @@ pal_status pal_attached_base(const pal_model *base, pal_error *err)
     if (s) return s;
     if (base->attached)
         return pal_fail(err, PAL_E_UNSUPPORTED, "the model has an adapter already: attach to its base", SIZE_MAX);
+    if (base->shape.context < 2)
+        return pal_fail(err, PAL_E_UNSUPPORTED, "adapters need a base with a context of at least 2 tokens", SIZE_MAX);
     if (base->kind->of != &pal_architecture_llama || !base->shape.causal)
         return pal_fail(err, PAL_E_UNSUPPORTED,
                         "adapters need a base with causal attention and the architecture llama, qwen2 or qwen3",
@@ -191,11 +193,15 @@ static void describe(pal_model *m, const pal_model *base)
     m->info.parameters += m->net_error.status ? 0 : (uint64_t)m->shape.width; /* the mask vector */
     pal_fail(&m->stored_error, PAL_E_UNSUPPORTED, "a model with an adapter cannot be converted: convert its base",
              SIZE_MAX);
+    m->info.can_infill = !m->net_error.status;
+    m->info.free_length = false;
     if (!m->net_error.status) return;
     m->pair_error = m->net_error;
     m->info.can_score = m->info.can_generate = false;
     m->info.why_not = m->net_error.text;
 }
+
+static const pal_row_functions row_functions = {pal_row_runner_layout, pal_row_runner_start};
 
 pal_status pal_attached_open(pal_model *m, const pal_model *base, pal_gguf *g, pal_error *err)
 {
@@ -204,13 +210,14 @@ pal_status pal_attached_open(pal_model *m, const pal_model *base, pal_gguf *g, p
         pal_gguf_close(g);
         return pal_fail(err, PAL_E_MEMORY, "not enough memory for the adapter", SIZE_MAX);
     }
-    *a = (pal_attached){.kind = *base->kind, .gguf = g};
+    *a = (pal_attached){.kind = *base->kind, .rows = &row_functions, .gguf = g};
     a->kind.class = &attached_class;
     m->attached = a;
     m->kind = &a->kind;
     m->gguf = base->gguf;
     m->vocab = base->vocab;
     m->classes = base->classes;
+    m->classes.mask = m->classes.empty = -1; /* the runner reads ranks; blanks have exact lengths */
     m->kernels = base->kernels;
     if (fit(m, base) == PAL_E_MEMORY) return pal_fail(err, PAL_E_MEMORY, m->net_error.text, SIZE_MAX);
     describe(m, base);

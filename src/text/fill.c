@@ -410,7 +410,6 @@ pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal
         {o->free_min <= o->free_max, "the shortest length of [[?]] must not be above the longest"},
         {!o->byte_pieces || has_all_bytes(c), "byte-pieces needs a vocabulary with all 256 byte pieces"},
         {can_fill(c), "the vocabulary has no token that can fill a blank"},
-        {c->mask >= 0, "the model has no mask token: it cannot fill blanks"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }

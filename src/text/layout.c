@@ -137,11 +137,6 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
             add_given(&b, i, &dropped_space, &after_letter);
             continue;
         }
-        if (page->segments[i].min < page->segments[i].max && special->empty < 0)
-            return pal_fail(err, PAL_E_UNSUPPORTED,
-                            "the model has no <empty> token: its blanks need exact lengths, "
-                            "such as [[5]]",
-                            page->segments[i].offset);
         add_blank(&b, i, dropped_space, after_letter);
         dropped_space = after_letter = false;
     }

@@ -1,0 +1,56 @@
+/* row_runner.h - fills pages with a network of content rows and query rows, behind the predictor of text/ (internal).
+ *
+ * Every known token has a content row: its keys and values, computed once with the plain weights of the base.  A
+ * prediction is a query row with the adapter, which leaves nothing in the cache.  The runner puts the start token of the
+ * model at place 0, so token i of a query is at place i + 1.
+ *
+ *   content row at place i   sees itself, and the content rows j < i that became known before it, or that are given as
+ *                            it is: rank(j) < rank(i), or both are 0.  It does not see tokens of its own rank.
+ *   query row for place p    stands at p - 1 and reads the token there, or the mask vector if that is unknown.  It sees
+ *                            the content rows of all known places except p - 1, and itself.
+ *
+ * If exactly the places before p are known, given or filled from left to right, a query row without adapter has the
+ * bits of the causal row at p - 1.  Content rows that are still right are kept from one evaluation to the next; the
+ * results have the bits of an evaluation from nothing. */
+#ifndef PAL_ROW_RUNNER_H
+#define PAL_ROW_RUNNER_H
+
+#include "text_runner.h"
+
+typedef struct {
+    const pal_model *model; /* with an adapter */
+    pal_compute compute;
+    pal_activations activations;
+    pal_cache cache; /* of all layers: the content rows */
+    int places;      /* max_tokens + 1 */
+    int max_drawn;
+    int32_t *token, *rank; /* [places], of the content rows in the cache; rank PAL_RANK_UNKNOWN: none */
+    /* The rows of an evaluation: content rows, then query rows. */
+    int32_t *row_token; /* [places], -1: the mask vector */
+    int *row_place;     /* [places] */
+    pal_seen *seen;     /* [places] */
+    int *wanted;        /* [places], the query rows */
+    int *row_of;        /* [places], at p - 1: the number of the query row for place p */
+    uint8_t *sets;      /* [max_drawn + 2, set_bytes]: given places, known places, and one set for each drawn token */
+    size_t set_bytes;
+} pal_row_runner;
+
+/* For sequences of up to `max_tokens` tokens, at most `max_drawn` of which have ranks above 0.  max_tokens must be below
+ * the model's context. */
+typedef void pal_row_layout_fn(pal_row_runner *r, const pal_model *m, int32_t max_tokens, int32_t max_drawn,
+                               pal_kv_type kv, pal_arena *arena);
+
+/* The predictor of a runner that was just placed; the runner must not be moved afterwards.  Queries may ask only for
+ * unknown tokens, each once. */
+typedef pal_predictor pal_row_start_fn(pal_row_runner *r);
+
+pal_row_layout_fn pal_row_runner_layout;
+pal_row_start_fn pal_row_runner_start;
+
+/* The two functions, for pal_attached: programs that attach nothing do not contain them. */
+typedef struct {
+    pal_row_layout_fn *layout;
+    pal_row_start_fn *start;
+} pal_row_functions;
+
+#endif
