@@ -171,7 +171,8 @@ class Run(unittest.TestCase):
         (self.path / "step").mkdir()
         first, second, moved = map(float, self.python(ROOT / "tests/train_together.py", "step", self.path / "data",
                                                       self.path / "step").split())
-        self.assertEqual((first, second), (0, 0))
+        self.assertEqual(first, second)
+        self.assertLess(first, 2e-5)        # rounding of sums in another order; with other texts it is 0
         self.assertGreater(moved, 1e-3)
 
     def test_pages_hold_the_text_in_holes_and_around_them(self):
