@@ -67,8 +67,8 @@ static void expect_attached(const pal_model *m, const pal_model *base, const ada
     for (size_t i = 0; i < m->matrices->count; i++) {
         const pal_named_matrix *e = &m->matrices->at[i], *plain = &base->matrices->at[i];
         assert_null(plain->matrix->adapter);
-        assert_ptr_not_equal(plain->matrix, e->matrix);
-        assert_ptr_equal(plain->matrix->data, e->matrix->data);
+        assert_true(plain->matrix != e->matrix);
+        assert_true(plain->matrix->data == e->matrix->data);
         if (!e->matrix->adapter) continue;
         found++;
         expect_same_numbers(&e->matrix->adapter->a, find(all, count, e, ".lora_a"));

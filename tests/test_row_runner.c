@@ -349,11 +349,11 @@ static void the_adapter_and_the_mask_matter(void **state)
     page p = from_the_left(t, 1, 5, 5);
     int at[] = {5, 6};
     float *got = ask(t, &p, at, 2), *wanted = causal(t, &p, 5);
-    assert_memory_not_equal(got, wanted, t->vocab * sizeof *got);
+    assert_true(memcmp(got, wanted, t->vocab * sizeof *got) != 0);
     ((float *)(uintptr_t)t->a.model->attached->adapters.mask)[0] += 1.0f;
     float *other = ask(t, &p, at, 2);
     assert_memory_equal(got, other, t->vocab * sizeof *got);
-    assert_memory_not_equal(got + t->vocab, other + t->vocab, t->vocab * sizeof *got);
+    assert_true(memcmp(got + t->vocab, other + t->vocab, t->vocab * sizeof *got) != 0);
     free(got);
     free(wanted);
     free(other);
