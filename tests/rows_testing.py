@@ -1,13 +1,14 @@
 """Shared by the tests of query rows: a tiny Llama file with random weights, texts, and the network written plainly."""
 import argparse
 import math
+import string
 
 import gguf
 import numpy as np
 
 VOCAB, DIM, LAYERS, HEADS, KV_HEADS, HIDDEN = 64, 32, 2, 4, 2, 64
 HEAD = DIM // HEADS
-TOKENS = ["<unk>", "<s>", "</s>", "<mask>", "<empty>", "\n"] + [f"t{i}" for i in range(6, VOCAB)]
+TOKENS = ["<unk>", "<s>", "</s>", "<mask>", "<empty>", "\n", "\u2581", *string.ascii_letters, *".,!?'"]
 START, MASK, EMPTY, BREAK = 1, 3, 4, 5
 EPS, ROPE = 1e-5, 10000.0
 
@@ -31,7 +32,7 @@ def random_weights(seed=1):
 
 
 def write_base(path, weights=None, **keys):
-    """A Llama file with a SentencePiece vocabulary of no text; keys override or add what it says."""
+    """A Llama file with a SentencePiece vocabulary of single letters; keys override or add what it says."""
     writer = gguf.GGUFWriter(path, keys.pop("architecture", "llama"))
     writer.add_name("tiny")
     writer.add_context_length(256)
@@ -47,9 +48,11 @@ def write_base(path, weights=None, **keys):
     writer.add_tokenizer_model("llama")
     writer.add_token_list(keys.pop("tokens", TOKENS))
     writer.add_token_scores([0.0] * VOCAB)
-    writer.add_token_types([gguf.TokenType.NORMAL] * VOCAB)
+    kinds = gguf.TokenType
+    writer.add_token_types([kinds.UNKNOWN] + [kinds.CONTROL] * 4 + [kinds.USER_DEFINED] + [kinds.NORMAL] * (VOCAB - 6))
     writer.add_bos_token_id(START)
     writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
     if keys.pop("mask", True):
         writer.add_mask_token_id(MASK)
     for key, value in keys.items():

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import unittest
 
+from cli_testing import COMMAND, run
 from torch_testing import needs_torch, torch
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -24,7 +25,7 @@ try:
 except ImportError as error:
     MISSING = f"{error.name} is not installed (tests/requirements.txt)"
 if torch and not MISSING:
-    from rows import base, export, training, weights
+    from rows import base, batch, export, pages, training, weights
 
 
 @unittest.skipIf(MISSING, MISSING)
@@ -92,6 +93,38 @@ class Export(unittest.TestCase):
                 wanted = average[f"block.1.{name}.{factor}"]
                 self.assertEqual((stored, got.shape), (kind, wanted.shape))
                 self.assertLessEqual(np.abs(got - wanted).max(), error * np.abs(wanted).max())
+
+    @unittest.skipUnless(pathlib.Path(COMMAND[0]).exists() or COMMAND[0] == "node", "the command is not built")
+    def test_engine_computes_what_was_trained(self):
+        """Probabilities of the command's fills against those of PyTorch, place by place in the order of the engine."""
+        state = torch.load(self.path / "adapter/average.pt", weights_only=True)
+        generator = torch.Generator().manual_seed(4)
+        for w in state["weights"].values():
+            w += 0.3 * torch.randn(w.shape, generator=generator)
+        torch.save(state, self.path / "strong.pt")
+        adapter = self.export("strong.pt", "strong.gguf", "--type", "F32")
+        network = weights.AdaptedNetwork(self.base, rank=4, alpha=8.0)
+        network.load_state_dict(state["weights"])
+        encode = lambda text: [tiny.TOKENS.index(letter.replace(" ", "\u2581")) for letter in text]
+        code, out, error = run("infill", "-m", self.path / "base.gguf", "--adapter", adapter, "--text",
+                               "Hello,[[4]]and[[2]]end.", "--seed", 3, "--json", "--borders", "off", "--temperature", 1)
+        self.assertEqual(code, 0, error)
+        drawn = json.loads(out)["tokens"]
+        self.assertEqual(sorted(token["step"] for token in drawn), list(range(1, 7)))
+        filled = [token["id"] for token in drawn]
+        tokens = [tiny.START, *encode(" Hello,"), *filled[:4], *encode("and"), *filled[4:], *encode("end.")]
+        places = np.array([8, 9, 10, 11, 15, 16])
+        ranks = np.zeros(len(tokens), np.int64)
+        ranks[places] = [token["step"] for token in drawn]
+        page = pages.Page(np.array(tokens), ranks, places, ranks[places], False)
+        with torch.no_grad():
+            logits = batch.evaluate(network, batch.make_batch([page], "left", ("order",)), tiny.EMPTY)
+        for token, row in zip(drawn, logits.log_softmax(-1)):
+            listed = token["alternatives"]
+            got = np.log([one["probability"] for one in listed])
+            wanted = row[[one["id"] for one in listed]].numpy()
+            self.assertGreater(len(listed), 2)
+            self.assertLess(np.abs((got - got[0]) - (wanted - wanted[0])).max(), 1e-4)
 
     def test_network_has_the_metadata_of_its_base(self):
         path = self.export("all/average.pt", "n.gguf", "--type", "F32")
