@@ -270,7 +270,7 @@ static void attention_equal_scores_average_the_values(void **state)
     (void)state;
     float q[8] = {0}, k[8 * 8], v[4 * 8], y[8], scores[8 * PAL_ATTENTION_ROWS];
     const uint8_t set = 0x0a;
-    const pal_seen seen[] = {{4, NULL, -1}, {4, &set, -1}, {3, &set, -1}, {3, &set, 6}};
+    const pal_seen seen[] = {{NULL, 4, -1}, {&set, 4, -1}, {&set, 3, -1}, {&set, 3, 6}};
     const float own[8] = {7, 7, 7, 7, 7, 7, 7, 7}, expected[] = {1.5f, 2, 1, 4};
     for (int i = 0; i < 8 * 8; i++) k[i] = (float)i;
     for (int i = 0; i < 4 * 8; i++) v[i] = (float)(i / 8); /* the value of place j is j */

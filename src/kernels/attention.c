@@ -131,7 +131,7 @@ PAL_INLINE void panel_scores_simd128(const attention_rows *a, const float *k, in
         }
     PAL_UNROLL for (int r = 0; r < count; r++) PAL_UNROLL for (int g = 0; g < groups; g++)
     {
-        wasm_v128_store(a->score[r] + at + PAL_PANEL * g, wasm_f32x4_mul(sum[r][g][0], scale));
+        wasm_v128_store(a->score[r] + at + (size_t)PAL_PANEL * (size_t)g, wasm_f32x4_mul(sum[r][g][0], scale));
         wasm_v128_store(a->score[r] + at + PAL_PANEL * g + 4, wasm_f32x4_mul(sum[r][g][1], scale));
     }
 }
@@ -259,7 +259,7 @@ PAL_AVX2_INLINE void panel_scores_avx2(const attention_rows *a, const float *k, 
         }
     for (int r = 0; r < count; r++)
         for (int g = 0; g < groups; g++)
-            _mm256_storeu_ps(a->score[r] + at + PAL_PANEL * g, _mm256_mul_ps(sum[r][g], scale));
+            _mm256_storeu_ps(a->score[r] + at + (size_t)PAL_PANEL * (size_t)g, _mm256_mul_ps(sum[r][g], scale));
 }
 
 PAL_AVX2_INLINE void all_scores_avx2(const attention_rows *a, const float *k, int at, int panels, const int count)
@@ -316,17 +316,17 @@ PAL_AVX2_INLINE void mix_keys_avx2(const attention_rows *a, int row, int d, cons
     const float *weight[PAL_ATTENTION_ROWS];
     for (int r = 0; r < count; r++) {
         weight[r] = a->score[row + r] + at;
-        for (int g = 0; g < groups; g++) sum[r][g] = _mm256_loadu_ps(a->y[row + r] + d + 8 * g);
+        for (int g = 0; g < groups; g++) sum[r][g] = _mm256_loadu_ps(a->y[row + r] + d + (size_t)8 * (size_t)g);
     }
     v += d;
     for (int j = 0; j < keys; j++, v += a->v_stride)
         for (int g = 0; g < groups; g++) {
-            __m256 eight = _mm256_loadu_ps(v + 8 * g);
+            __m256 eight = _mm256_loadu_ps(v + (size_t)8 * (size_t)g);
             for (int r = 0; r < count; r++)
                 sum[r][g] = _mm256_add_ps(sum[r][g], _mm256_mul_ps(_mm256_broadcast_ss(weight[r] + j), eight));
         }
     for (int r = 0; r < count; r++)
-        for (int g = 0; g < groups; g++) _mm256_storeu_ps(a->y[row + r] + d + 8 * g, sum[r][g]);
+        for (int g = 0; g < groups; g++) _mm256_storeu_ps(a->y[row + r] + d + (size_t)8 * (size_t)g, sum[r][g]);
 }
 
 PAL_AVX2_INLINE void mix_all_avx2(const attention_rows *a, int row, const float *v, int at, int keys, const int count)

@@ -59,9 +59,9 @@ typedef void pal_matmul_fn(const pal_product *p);
 
 /* The places that a row of attention sees: those below `below` that are in `set`, and its own place.  At least one. */
 typedef struct {
-    int below;
     const uint8_t *set; /* place j is bit j % 8 of byte j / 8, up to the byte of place below - 1; NULL: all */
-    int own;            /* the place where the row uses its own key and value instead of those in k and v; -1: none */
+    int below;
+    int own; /* the place where the row uses its own key and value instead of those in k and v; -1: none */
 } pal_seen;
 
 /* Attention of n rows to keys and values, which are stored by place.  Head h uses key head h / (heads / kv_heads).  A

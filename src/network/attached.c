@@ -33,7 +33,7 @@ static void end_hex(pal_sha256 *h, char hex[2 * PAL_SHA256_BYTES])
     static const char digits[] = "0123456789abcdef";
     unsigned char digest[PAL_SHA256_BYTES];
     pal_sha256_end(h, digest);
-    for (size_t i = 0; i < 2 * PAL_SHA256_BYTES; i++) hex[i] = digits[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+    for (size_t i = 0; i < (size_t)2 * PAL_SHA256_BYTES; i++) hex[i] = digits[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
 }
 
 /* The tokens of the vocabulary, as they stand in the file. */
@@ -82,7 +82,7 @@ static bool is(const pal_model *m, const char *key, const char *wanted)
 static bool has_hash(const pal_model *m, const char *key, const char hex[2 * PAL_SHA256_BYTES])
 {
     pal_str value;
-    return pal_gguf_get_str(m->attached->gguf, key, &value) && value.size == 2 * PAL_SHA256_BYTES &&
+    return pal_gguf_get_str(m->attached->gguf, key, &value) && value.size == (size_t)2 * PAL_SHA256_BYTES &&
            memcmp(value.data, hex, value.size) == 0;
 }
 
