@@ -147,7 +147,7 @@ static void end(runner *r)
 /* Three known places from the left are kept; two querying rows see them and themselves. */
 static const int32_t token[ROWS] = {1, 20, 31, 7, 12};
 static const int place[ROWS] = {0, 1, 2, 3, 6};
-static const pal_seen seen[ROWS] = {{1, NULL, -1}, {2, NULL, -1}, {3, NULL, -1}, {3, NULL, 3}, {3, NULL, 6}};
+static const pal_seen seen[ROWS] = {{NULL, 1, -1}, {NULL, 2, -1}, {NULL, 3, -1}, {NULL, 3, 3}, {NULL, 3, 6}};
 
 /* Rows first .. first + n; hidden states of wanted[count] of them. */
 static float *run_rows(runner *r, int first, int n, const int *wanted, int count)
@@ -240,7 +240,7 @@ static void an_adapter_is_what_merged_weights_are(void **state)
 {
     (void)state;
     for (size_t t = 0; t < 2; t++) {
-        const pal_seen alone = {0, NULL, 3};
+        const pal_seen alone = {NULL, 0, 3};
         const pal_rows row = {.n = 1, .token = token + 3, .place = place + 3, .seen = &alone};
         buffer file = read_whole(texts[t]), again = read_whole(texts[t]);
         runner *adapted = start(&file, true, PAL_ISA_REF), *base = start(&again, false, PAL_ISA_REF);
