@@ -88,6 +88,8 @@ const underWay = (/** @type {any} */ tab, words = 3) =>
 
 /** Slow enough to be stopped: many tokens, and never an end. */
 const LONG = { maxTokens: 450, ignoreEos: true };
+/** Before the worker's code: at least 8 ms a step, so that a text is still being written when this looks at it. */
+const SLOW = 'globalThis.setImmediate = (then) => setTimeout(then, 8);\n';
 
 async function goesOn(/** @type {Kit} */ kit) {
   const tab = await openView(kit);
@@ -132,6 +134,7 @@ async function atTheCursor(/** @type {Kit} */ kit) {
 }
 
 async function stopAndGoOn(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix = { 'palimpsest-worker.js': SLOW };
   const tab = await openView(kit);
   await write(tab, PROMPT);
   await choose(tab, { seed: 6, ...LONG });
@@ -271,7 +274,7 @@ async function wrongGrammar(/** @type {Kit} */ kit) {
 }
 
 async function deadWorker(/** @type {Kit} */ kit) {
-  kit.server.mishaps.prefix = { 'palimpsest-worker.js': MORTAL };
+  kit.server.mishaps.prefix = { 'palimpsest-worker.js': MORTAL + SLOW };
   const tab = await openView(kit);
   await write(tab, PROMPT);
   await choose(tab, { seed: 8, ...LONG });
