@@ -164,7 +164,8 @@ test('a signal stops between two steps, and the text can be gone on with', { tim
     }
   }, { name: 'AbortError' });
   const resumed = await model.generate('Lily', { ...options, begin: ids.slice(0, 20) }).result();
-  assert.equal(resumed.known, resumed.tokens - 1);
+  // One more where the worker had begun the next step before it saw the signal: the last token is known then too.
+  assert.ok([resumed.tokens - 1, resumed.tokens].includes(resumed.known), `${resumed.known} of ${resumed.tokens} known`);
   let seen = 0;
   const left = model.generate(PROMPT, options);
   for await (const _ of left) if (++seen === 3) break;

@@ -59,7 +59,9 @@ counted() {
     read -r p f s < <(awk -f tools/lib/count-web.awk "$log")
     if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
     if [ $((p + f)) -eq 0 ]; then f=1; fi
-    add "$name" "$p" "$f" "$s" $((SECONDS - start)) "$log" 100
+    # node --test goes on after a failure: the end of its log is not where the failed test is.
+    [ "$f" -eq 0 ] || grep -A 24 '^ *not ok' "$log" | head -n 100 | cut -c1-300 | sed 's/^/        /'
+    add "$name" "$p" "$f" "$s" $((SECONDS - start)) "$log" 30
 }
 
 # python_tests: tests/test_*.py by $python.  Writes how many need PyTorch to a file, for the last lines.
