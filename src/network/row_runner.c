@@ -4,30 +4,30 @@
 
 #include <string.h>
 
-enum { GIVEN, KNOWN, DRAWN }; /* sets, by their number; the sets of drawn tokens are DRAWN and those after it */
-
 void pal_row_runner_layout(pal_row_runner *r, const pal_model *m, int32_t max_tokens, int32_t max_drawn, pal_kv_type kv,
                            pal_arena *arena)
 {
     const pal_transformer *net = pal_model_transformer(m);
     const pal_cache_shape shape = pal_transformer_cache(net);
-    const size_t n = (size_t)max_tokens + 1;
+    const size_t n = (size_t)max_tokens + 1, rows = pal_plus(n, (size_t)max_drawn);
     r->model = m;
     r->compute = (pal_compute){.kernels = &m->kernels};
     r->places = max_tokens + 1;
     r->max_drawn = max_drawn;
-    pal_activations_layout(&r->activations, net, r->places, r->places, arena);
+    r->max_sets = max_drawn + 2; /* one for each rank, one for given and one for unknown tokens */
+    pal_activations_layout(&r->activations, net, r->places + max_drawn, r->places, arena);
     pal_activations_table(&r->activations, net, arena);
     pal_cache_layout(&r->cache, &shape, r->places, true, kv, arena);
     r->token = pal_take(arena, n, sizeof *r->token);
     r->rank = pal_take(arena, n, sizeof *r->rank);
-    r->row_token = pal_take(arena, n, sizeof *r->row_token);
-    r->row_place = pal_take(arena, n, sizeof *r->row_place);
-    r->seen = pal_take(arena, n, sizeof *r->seen);
+    r->row_token = pal_take(arena, rows, sizeof *r->row_token);
+    r->row_place = pal_take(arena, rows, sizeof *r->row_place);
+    r->seen = pal_take(arena, rows, sizeof *r->seen);
     r->wanted = pal_take(arena, n, sizeof *r->wanted);
     r->row_of = pal_take(arena, n, sizeof *r->row_of);
     r->set_bytes = n / 8 + 1;
-    r->sets = pal_take2(arena, (size_t)max_drawn + DRAWN, r->set_bytes, 1);
+    r->sets = pal_take2(arena, (size_t)r->max_sets, r->set_bytes, 1);
+    r->set_rank = pal_take(arena, (size_t)r->max_sets, sizeof *r->set_rank);
 }
 
 /* ---- content rows ----------------------------------------------------------------------------------- */
@@ -58,32 +58,31 @@ static int list_stale(pal_row_runner *r, const pal_query *q)
     return rows;
 }
 
-static uint8_t *set_of(const pal_row_runner *r, int number)
+/* The places with ranks below `rank`: each set is made once in an evaluation. */
+static const uint8_t *set_below(pal_row_runner *r, int32_t rank)
 {
-    PAL_ASSERT(number < r->max_drawn + DRAWN);
-    return r->sets + (size_t)number * r->set_bytes;
-}
-
-/* The places below `below` with ranks below `rank`. */
-static uint8_t *fill_set(const pal_row_runner *r, int number, int32_t rank, int below)
-{
-    uint8_t *set = set_of(r, number);
+    int number = r->set_count;
+    while (number > 0 && r->set_rank[number - 1] != rank) number--;
+    if (number) return r->sets + (size_t)(number - 1) * r->set_bytes;
+    PAL_ASSERT(r->set_count < r->max_sets);
+    uint8_t *set = r->sets + (size_t)r->set_count * r->set_bytes;
+    r->set_rank[r->set_count++] = rank;
     memset(set, 0, r->set_bytes);
-    for (int i = 0; i < below; i++)
+    for (int i = 0; i < r->places; i++)
         if (r->rank[i] < rank) set[i / 8] |= (uint8_t)(1 << i % 8);
     return set;
 }
 
-/* A given token sees the given places up to itself.  A drawn token has a set of its own, without itself: its own key is
- * the one that it stores. */
-static void make_content_rows(pal_row_runner *r, int rows, int n)
+/* A given token sees the given places up to itself.  A drawn token does not see itself in the cache: its own key is the
+ * one that it stores. */
+static void make_content_rows(pal_row_runner *r, int rows)
 {
-    const uint8_t *given = fill_set(r, GIVEN, 1, n);
-    for (int row = 0, number = DRAWN; row < rows; row++) {
+    for (int row = 0; row < rows; row++) {
         const int i = r->row_place[row];
+        const int32_t rank = r->rank[i];
         r->row_token[row] = r->token[i];
-        r->seen[row] = r->rank[i] == 0 ? (pal_seen){.below = i + 1, .set = given, .own = -1}
-                                       : (pal_seen){.below = i, .set = fill_set(r, number++, r->rank[i], i), .own = i};
+        r->seen[row] = rank == 0 ? (pal_seen){.below = i + 1, .set = set_below(r, 1), .own = -1}
+                                 : (pal_seen){.below = i, .set = set_below(r, rank), .own = i};
     }
 }
 
@@ -92,13 +91,12 @@ static void make_content_rows(pal_row_runner *r, int rows, int n)
 /* The row for token at[] of the query, place p = at[] + 1, stands at place at[]. */
 static int add_query_rows(pal_row_runner *r, const pal_query *q, int rows)
 {
-    const uint8_t *known = fill_set(r, KNOWN, PAL_RANK_UNKNOWN, q->n + 1);
     for (int i = 0; i < q->count; i++, rows++) {
         const int at = q->at[i];
-        PAL_ASSERT(at >= 0 && at < q->n && rows < r->places && q->rank[at] == PAL_RANK_UNKNOWN);
-        r->row_token[rows] = r->rank[at] == PAL_RANK_UNKNOWN ? -1 : r->token[at];
+        PAL_ASSERT(at >= 0 && at < q->n && i < r->places && rows < r->places + r->max_drawn && q->rank[at] > 0);
+        r->row_token[rows] = r->rank[at] < q->rank[at] ? r->token[at] : -1;
         r->row_place[rows] = at;
-        r->seen[rows] = (pal_seen){.below = q->n + 1, .set = known, .own = at};
+        r->seen[rows] = (pal_seen){.below = q->n + 1, .set = set_below(r, q->rank[at]), .own = at};
         r->wanted[i] = rows;
         r->row_of[at] = i;
     }
@@ -109,8 +107,9 @@ static void evaluate(void *context, const pal_query *q)
 {
     pal_row_runner *r = context;
     PAL_ASSERT(q->n > 0 && q->n < r->places);
-    const int kept = list_stale(r, q);
-    make_content_rows(r, kept, q->n + 1);
+    const int kept = r->computed = list_stale(r, q);
+    r->set_count = 0;
+    make_content_rows(r, kept);
     const pal_rows rows = {
         .n = add_query_rows(r, q, kept), .kept = kept, .token = r->row_token, .place = r->row_place, .seen = r->seen};
     pal_transformer_forward_rows(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, &rows,

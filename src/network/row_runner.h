@@ -6,8 +6,14 @@
  *
  *   content row at place i   sees itself, and the content rows j < i that became known before it, or that are given as
  *                            it is: rank(j) < rank(i), or both are 0.  It does not see tokens of its own rank.
- *   query row for place p    stands at p - 1 and reads the token there, or the mask vector if that is unknown.  It sees
- *                            the content rows of all known places except p - 1, and itself.
+ *   query row for place p    stands at p - 1 and sees the content rows of all places that were known before p, except
+ *                            p - 1, and itself.  If p is unknown, these are all known places; if it is known, those
+ *                            with rank(j) < rank(p).  It reads the token at p - 1 if that was known before p,
+ *                            otherwise the mask vector.
+ *
+ * Unknown places have no content row and may be anywhere; the places after them keep their positions.  If all drawn
+ * tokens are known, one evaluation of their query rows gives the probabilities under which they were drawn, one at a
+ * time in the order of their ranks: the bits are those of evaluations step by step.
  *
  * If exactly the places before p are known, given or filled from left to right, a query row without adapter has the
  * bits of the causal row at p - 1.  Content rows that are still right are kept from one evaluation to the next; the
@@ -24,14 +30,17 @@ typedef struct {
     pal_cache cache; /* of all layers: the content rows */
     int places;      /* max_tokens + 1 */
     int max_drawn;
+    int computed;          /* content rows that the last evaluation computed */
     int32_t *token, *rank; /* [places], of the content rows in the cache; rank PAL_RANK_UNKNOWN: none */
     /* The rows of an evaluation: content rows, then query rows. */
-    int32_t *row_token; /* [places], -1: the mask vector */
-    int *row_place;     /* [places] */
-    pal_seen *seen;     /* [places] */
+    int32_t *row_token; /* [places + max_drawn], -1: the mask vector */
+    int *row_place;     /* [places + max_drawn] */
+    pal_seen *seen;     /* [places + max_drawn] */
     int *wanted;        /* [places], the query rows */
     int *row_of;        /* [places], at p - 1: the number of the query row for place p */
-    uint8_t *sets;      /* [max_drawn + 2, set_bytes]: given places, known places, and one set for each drawn token */
+    uint8_t *sets;      /* [max_sets, set_bytes]: set i has the places with ranks below set_rank[i] */
+    int32_t *set_rank;  /* [max_sets] */
+    int max_sets, set_count;
     size_t set_bytes;
 } pal_row_runner;
 
@@ -41,7 +50,7 @@ typedef void pal_row_layout_fn(pal_row_runner *r, const pal_model *m, int32_t ma
                                pal_kv_type kv, pal_arena *arena);
 
 /* The predictor of a runner that was just placed; the runner must not be moved afterwards.  Queries may ask only for
- * unknown tokens, each once. */
+ * unknown tokens and for tokens with ranks above 0, each once. */
 typedef pal_predictor pal_row_start_fn(pal_row_runner *r);
 
 pal_row_layout_fn pal_row_runner_layout;

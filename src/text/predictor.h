@@ -20,6 +20,15 @@ typedef struct {
     const int *at;         /* [count], the positions whose logits may be read, in any order; others are not computed */
 } pal_query;
 
+/* What the logits at a position depend on.  If the predictor reads the order (reads_order): on all known tokens if the
+ * token there is unknown; if it is known and has a rank r above 0, on the tokens with ranks below r only, so that they
+ * give the probabilities under which it became known.  Tokens with equal ranks do not affect each other; given tokens,
+ * of rank 0, cannot be asked for.  One query for all known tokens with ranks above 0 therefore gives the likelihood of a
+ * filled page in this order.  Unknown tokens never matter; one behind the end of its blank is unknown for ever.
+ *
+ * If the predictor does not read the order: on all of `tokens`, whatever their ranks, and also on the token at the
+ * position itself.  Likelihoods then need a query for each token, in which it is unknown. */
+
 typedef struct {
     void *context;
     int32_t vocab;
