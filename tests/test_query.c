@@ -89,7 +89,7 @@ static void another_time_asks_those_again_that_read_it(void **state)
     assert_true(moved > 5);
 }
 
-/* A drawn token that is pinned does not change, but counts as known from the beginning. */
+/* A drawn token that is pinned does not change, but comes before all drawn tokens, after the given text. */
 static void pin_of_a_drawn_token_asks_those_again_that_read_order(void **state)
 {
     (void)state;
@@ -99,11 +99,11 @@ static void pin_of_a_drawn_token_asks_those_again_that_read_order(void **state)
         pal_fill_step(&t.fill, NULL);
         while (pal_fill_is_open(&t.fill, drawn)) drawn++;
         answer(pal_fill_query(&t.fill));
-        assert_int_equal(t.model.rank[drawn], 1);
+        assert_int_equal(t.model.rank[drawn], t.fill.places + 1);
         pal_fill_pin(&t.fill, drawn, t.tokens[drawn]);
         const pal_query *q = pal_fill_query(&t.fill);
         assert_int_equal(q != NULL, reads_order);
-        if (q) assert_int_equal(q->rank[drawn], 0);
+        if (q) assert_int_equal(q->rank[drawn], 1);
         pal_fill_pin(&t.fill, drawn, (t.tokens[drawn] + 1) % 3); /* another token affects all of them */
         assert_non_null(pal_fill_query(&t.fill));
     }

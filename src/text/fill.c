@@ -70,16 +70,25 @@ static bool is_shown(const pal_fill *f, int32_t place)
            !pal_length_needs_no_empty(f, &f->blank[s->blank]);
 }
 
+/* The rank of a known place of a blank for the network.  Pins, which have rank 0 here, come before all drawn places,
+ * from left to right.  Drawn places keep their ranks when a place is pinned. */
+static int32_t query_rank(const pal_fill *f, int32_t place, int32_t *pins)
+{
+    const int32_t rank = f->place[place].rank;
+    if (rank == PAL_RANK_UNKNOWN) return rank;
+    return rank ? f->places + rank : ++*pins;
+}
+
 /* Builds f->shown. In training as here, the network sees a blank of n words as n places or more. Places that are known
  * to be <empty> add no information compared with fewer places, and separate the words from the text after them. */
 static void collect_shown(pal_fill *f)
 {
-    int32_t place = 0;
+    int32_t place = 0, pins = 0;
     f->shown_n = 0;
     for (int32_t i = 0; i < f->n; i++) {
         bool in_blank = place < f->places && f->place[place].at == i;
         bool shown = !in_blank || is_shown(f, place);
-        const int32_t rank = in_blank ? f->place[place].rank : 0;
+        const int32_t rank = in_blank ? query_rank(f, place, &pins) : 0;
         if (in_blank) f->place[place++].shown_at = f->shown_n;
         if (!shown) continue;
         f->shown[f->shown_n] = f->tokens[i];

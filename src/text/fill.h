@@ -30,9 +30,9 @@ typedef struct {
     int32_t at;       /* index in tokens */
     int32_t shown_at; /* index in `shown` at the last evaluation */
     int32_t blank, index;
-    int32_t step;         /* step that revealed it; -1: open; 0: pinned */
-    int32_t rank;         /* as in pal_query; differs from step, since a step can be repeated */
-    bool pinned, drawn;   /* drawn: in the current step */
+    int32_t step;       /* step that revealed it; -1: open; 0: pinned */
+    int32_t rank;       /* order in which it became known; 0: pinned; differs from step, since a step can be repeated */
+    bool pinned, drawn; /* drawn: in the current step */
     bool asked, answered; /* the current step needs its logits; the last evaluation computed them */
     float probability;
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];

@@ -13,8 +13,9 @@
 typedef struct {
     int32_t n;
     const int32_t *tokens; /* [n], the mask token where a token is unknown */
-    const int32_t *rank;   /* [n], the order in which they became known: 0 given or pinned, then 1, 2, ...; equal for
-                              tokens revealed together; PAL_RANK_UNKNOWN for unknown tokens */
+    const int32_t *rank;   /* [n], increasing in the order in which they became known: 0 given, then pins from left to
+                              right, then drawn tokens; equal for tokens revealed together; PAL_RANK_UNKNOWN for unknown
+                              tokens */
     double time;           /* 0 to 1: the share of tokens that noise has replaced (1 - alpha) */
     int count;             /* at least 1 */
     const int *at;         /* [count], the positions whose logits may be read, in any order; others are not computed */
