@@ -9,7 +9,9 @@ vocabularies hold words, letters, brackets, backslashes, non-ASCII characters an
   tiny-ar      llama, the causal twin
   tiny-odd     llada, F32, heads of width 12 in groups, separate output, shifted logits, neither <empty> nor bytes
   tiny-nomask  llada, F16, no mask token
+  tiny-rows    an adapter for tiny-ar, F16: with it tiny-ar fills blanks
 The script always gives the same bytes."""
+import hashlib
 import pathlib
 import sys
 
@@ -113,6 +115,38 @@ def make(folder, name, architecture, kind, file_type, seed, dim=32, layers=2, he
     print(f"{name}: {len(pieces)} pieces, {(folder / f'{name}.gguf').stat().st_size:,} bytes")
 
 
+def make_adapter(folder, name, base, seed, rank=4):
+    """An adapter of all matrices of the layers of `base`, with factors large enough to change what is drawn."""
+    rng, reader = np.random.default_rng(seed), gguf.GGUFReader(folder / f"{base}.gguf")
+    pieces, vectors = hashlib.sha256(), hashlib.sha256()
+    for piece in vocabulary(True, True, True)[0]:
+        pieces.update(len(piece.encode()).to_bytes(8, "little") + piece.encode())
+    writer = gguf.GGUFWriter(folder / f"{name}.gguf", "llama")
+    writer.add_type("adapter")
+    writer.add_name(name)
+    writer.add_license("MIT")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(rank))
+    writer.add_string("palimpsest.rows", "left")
+    writer.add_uint32("palimpsest.start_token_id", 1)
+    writer.add_tensor("palimpsest.mask", rng.standard_normal(32).astype(np.float32))
+    for tensor in reader.tensors:
+        if len(tensor.shape) == 1:
+            vectors.update(tensor.name.encode() + tensor.data.tobytes())
+        elif tensor.name.startswith("blk."):
+            columns, rows = map(int, tensor.shape)
+            for factor, shape in (("a", (rank, columns)), ("b", (rows, rank))):
+                values = rng.standard_normal(shape) / shape[1] ** 0.5
+                writer.add_tensor(f"{tensor.name}.lora_{factor}", values.astype(np.float16))
+    writer.add_string("palimpsest.base_tokens", pieces.hexdigest())
+    writer.add_string("palimpsest.base_vectors", vectors.hexdigest())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    print(f"{name}: {(folder / f'{name}.gguf').stat().st_size:,} bytes")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests/models"
     types, files = gguf.GGMLQuantizationType, gguf.LlamaFileType
@@ -121,6 +155,7 @@ def main():
     make(folder, "tiny-odd", "llada", types.F32, files.ALL_F32, seed=2, dim=36, heads=3, kv_heads=1, hidden=40,
          context=64, tied=False, shift=True, empty=False, bytes_too=False)
     make(folder, "tiny-nomask", "llada", types.F16, files.MOSTLY_F16, seed=3, empty=False, mask=False, bytes_too=False)
+    make_adapter(folder, "tiny-rows", "tiny-ar", seed=4)
 
 
 if __name__ == "__main__":

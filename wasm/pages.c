@@ -18,6 +18,15 @@ int pw_self_check(void)
     return pal_self_check(pal_cpu_isa());
 }
 
+/* ---- adapters ---------------------------------------------------------------------------------------- */
+
+/* A second model over the weights of `base`, which must outlive it.  The caller keeps the image. */
+pal_model *pw_model_attach(const pal_model *base, void *image, size_t bytes, pal_error *err)
+{
+    pal_model *model;
+    return pal_model_attach(&model, base, image, bytes, err) ? NULL : model;
+}
+
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
 /* A page being filled, and buffers to read it. */

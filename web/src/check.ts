@@ -69,6 +69,7 @@ const KINDS = {
   name: [isName, 'a name'],
   labels: [(value: unknown) => isLabel(value) || isListOf(value, isLabel), 'a name, a number, null, or an array of them'],
   inpaint: [(value: unknown) => isObject(value) && isListOf(value.mask, () => true), 'an object { image, mask }, its mask an array'],
+  any: [() => true, ''], // checked elsewhere
   callback: [(value: unknown) => typeof value === 'function', 'a function'],
   signal: [isSignal, 'an AbortSignal'],
 } satisfies Record<string, [(value: unknown) => boolean, string]>;

@@ -204,6 +204,11 @@ export class Engine {
     return this.made(this.fn('pw_model_open')(image, length, this.error));
   }
 
+  /** A model of a base and an adapter, over the weights of the base. */
+  attachModel(base: Pointer, image: Pointer, length: number): Pointer {
+    return this.made(this.fn('pw_model_attach')(base, image, length, this.error));
+  }
+
   modelNumbers(model: Pointer): Record<(typeof MODEL_NUMBERS)[number], number> {
     return this.numbers(MODEL_NUMBERS, (at) => this.fn('pw_model_numbers')(model, at));
   }

@@ -19,7 +19,7 @@ export interface Wanted {
   sha256: string | null;
   cache: boolean;
   signal: AbortSignal;
-  progress(progress: LoadProgress): void;
+  progress(progress: Omit<LoadProgress, 'part'>): void;
 }
 
 /** A file in an engine's memory. */
@@ -49,6 +49,26 @@ export interface Engines {
   open(image: Image): Opened;
   /** Also frees the image. */
   close(opened: Opened): void;
+}
+
+/** Opens adapters: attaches them to a base in the engine's memory.  One that does not fit is refused. */
+export function attaching(engine: Engine, base: number): Engines {
+  return {
+    choose: async () => engine,
+    open(image) {
+      const model = engine.attachModel(base, image.at, image.bytes);
+      const { whyNot } = engine.modelTexts(model);
+      if (whyNot === null) return { ...image, model, whyNot };
+      engine.closeModel(model);
+      throw new PalimpsestError('unsupported', whyNot);
+    },
+    close: closeIn,
+  };
+}
+
+export function closeIn({ engine, model, at }: Opened): void {
+  engine.closeModel(model);
+  engine.free(at);
 }
 
 export async function takeIn(engines: Engines, wanted: Wanted): Promise<Taken> {

@@ -8,7 +8,7 @@ import { infill } from './infill.ts';
 import { numbersOf } from './numbers.ts';
 import { SCORE } from './options.ts';
 import { isNode } from './platform.ts';
-import type { Calls } from './protocol.ts';
+import type { Calls, FileMessage } from './protocol.ts';
 import { checkText, takeSeed } from './values.ts';
 import type {
   GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
@@ -16,7 +16,7 @@ import type {
 } from './types.ts';
 
 const LOAD: Table = {
-  base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal',
+  adapter: 'any', adapterSha256: 'hash', base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal',
 };
 /** In the order of C's enum, whose first member is the default. */
 const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
@@ -41,10 +41,9 @@ export class LoadedModel implements Model {
     this.#worker = new URL(`palimpsest-worker.js?v=${__BUILD__}`, base);
     this.#load = {
       call: 'load',
-      source: toSource(source),
-      name: toName(source),
+      file: toFile(source, options.sha256),
+      adapter: options.adapter === undefined ? null : toFile(options.adapter, options.adapterSha256),
       files: { base: new URL('.', base).href, relaxed: __RELAXED__ && !options.isa },
-      sha256: options.sha256?.toLowerCase() ?? null,
       cache: options.cache ?? true,
       lock: '',
       room: options.room ?? null,
@@ -163,10 +162,14 @@ function toSource(source: Source): string | Blob | Uint8Array {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof source !== 'string' && !(source instanceof URL))
-    throw new PalimpsestError('option', `a model can be loaded from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob or bytes, not from ${told(source)}`);
+    throw new PalimpsestError('option', `models and adapters are loaded from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob or bytes, not from ${told(source)}`);
   const url = addressOf(source);
-  if (!url) throw new PalimpsestError('option', `not a URL of a model: ${told(source)}`);
+  if (!url) throw new PalimpsestError('option', `not a URL of a file: ${told(source)}`);
   return url;
+}
+
+function toFile(source: Source, sha256?: string): FileMessage {
+  return { source: toSource(source), name: toName(source), sha256: sha256?.toLowerCase() ?? null };
 }
 
 /** The name is sent separately, because a worker in Node receives a File as a Blob without a name. */

@@ -6,8 +6,15 @@ import type {
   ModelInfo, PageToken, Picture, Pin, Reading, Score, ScoreProgress, Surprise,
 } from './types.ts';
 
+/** A file to load. */
+export interface FileMessage {
+  source: string | Blob | Uint8Array;
+  name: string;
+  sha256: string | null;
+}
+
 export type Calls =
-  | { call: 'load'; source: string | Blob | Uint8Array; name: string; files: Files; sha256: string | null; cache: boolean; lock: string; room: number | null; kv: string | null }
+  | { call: 'load'; file: FileMessage; adapter: FileMessage | null; files: Files; cache: boolean; lock: string; room: number | null; kv: string | null }
   | { call: 'infill'; text: string; options: number[]; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }

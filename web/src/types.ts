@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'disposed'; // dispose() was called
 
 export interface LoadProgress {
+  /** The file that is being loaded: the model first, then the adapter. */
+  part: 'model' | 'adapter';
   /** `waiting`: another load of the same file is running; `download`: from the network; `read`: from the kept copy or a
    *  file. */
   phase: 'waiting' | 'download' | 'read';
@@ -36,6 +38,11 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Called at most every 100 ms, and at the end of each phase. */
   onProgress?: (progress: LoadProgress) => void;
+  /** An adapter file that lets the causal model fill blanks.  Both use the same weights in memory: infill() uses the
+   *  adapter, all other calls the model as it is.  An adapter that does not fit the model is refused (`unsupported`). */
+  adapter?: Source;
+  /** Like `sha256`, of the adapter file. */
+  adapterSha256?: string;
   /** Hash of the whole file, 64 hexadecimal digits.  The file is checked against it; a kept copy with this hash is used
    *  without the network. */
   sha256?: string;
@@ -93,6 +100,8 @@ export interface ModelInfo {
   freeLength: boolean;
   /** Capabilities of a model that draws pictures; null for other models. */
   image: ImageInfo | null;
+  /** The adapter; null if there is none. */
+  adapter: AdapterInfo | null;
   /** Why the network or the tokenizer cannot be used, or null. */
   whyNot: string | null;
   sha256: string;
@@ -106,6 +115,12 @@ export interface ModelInfo {
   /** Why the kept copy was used although the server could not be asked for a newer file, or had a file that could not be
    *  used; names the HTTP status if there was one.  Otherwise null. */
   updateWhyNot: string | null;
+}
+
+/** The fields have the meaning of those of ModelInfo. */
+export interface AdapterInfo extends Pick<ModelInfo, 'source' | 'sha256' | 'fileBytes' | 'kept' | 'keptWhyNot' | 'updateWhyNot'> {
+  /** A warning, for example that the adapter was made for other weights of the same shape; usually null. */
+  note: string | null;
 }
 
 /** A token at a place of a blank that is kept instead of drawn: blank and place are counted from 0. */

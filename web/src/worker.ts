@@ -2,12 +2,12 @@
 import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { takeIn, type Engines, type Taken } from './intake.ts';
+import { attaching, closeIn, takeIn, type Engines, type Taken } from './intake.ts';
 import { FROM_DISK, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
-import { toMessage, type Calls, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
-import type { ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
+import { toMessage, type Calls, type FileMessage, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
+import type { AdapterInfo, LoadProgress, ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
 import { Writer, type Work } from './writer.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
@@ -31,6 +31,7 @@ const loading = new Map<number, AbortController>();
 const pieces = new Map<number, string>();
 let engine: Engine | null = null;
 let model = 0;
+let filler = 0; // the model that fills pages: with the adapter, if there is one
 let isa = '';
 let writer: Writer | null = null;
 let kind: Kind = 'text';
@@ -43,18 +44,22 @@ function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
 
 // ---- calls
 
-async function load(id: number, { source, name, files, sha256, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
+async function load(id: number, { file, adapter, files, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
   if (FROM_DISK) throw new PalimpsestError('environment', FROM_DISK);
   holdLock(lock);
   const cancel = new AbortController();
   loading.set(id, cancel);
   try {
-    const progress = (loaded: Extract<Reply, { loading: unknown }>['loading']) => reply({ id, loading: loaded });
-    const taken = await takeIn(enginesOf(files), { source, sha256, cache, signal: cancel.signal, progress });
+    const take = (engines: Engines, part: LoadProgress['part'], { source, sha256 }: FileMessage) =>
+      takeIn(engines, { source, sha256, cache, signal: cancel.signal, progress: (loaded) => reply({ id, loading: { part, ...loaded } }) });
+    const taken = await take(enginesOf(files), 'model', file);
     engine = taken.engine;
-    model = taken.model;
+    model = filler = taken.model;
+    if (adapter && kind === 'pictures') throw new PalimpsestError('unsupported', 'this model draws pictures: it cannot have an adapter');
+    const added = adapter && (await take(attaching(engine, model), 'adapter', adapter));
+    if (added) filler = added.model;
     const image = kind === 'pictures' ? await preparePainter(engine, files) : null;
-    return { ...describe(engine, name, taken), ...prepareWriter(engine, room, kv), image };
+    return { ...describe(engine, file.name, taken), ...prepareWriter(engine, room, kv), image, adapter: added && describeAdapter(adapter.name, added) };
   } finally {
     loading.delete(id);
   }
@@ -77,10 +82,7 @@ function enginesOf(files: Files): Engines {
         throw error;
       }
     },
-    close({ engine: on, model: opened, at }) {
-      on.closeModel(opened);
-      on.free(at);
-    },
+    close: closeIn,
   };
 }
 
@@ -106,10 +108,10 @@ async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['imag
   return painter.info;
 }
 
-type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes' | 'image'>;
+type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes' | 'image' | 'adapter'>;
 
 function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, updateWhyNot }: Pick<Taken, 'sha256' | 'kept' | 'keptWhyNot' | 'updateWhyNot'>): Described {
-  const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(model);
+  const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(filler);
   const { whyNot, ...texts } = on.modelTexts(model);
   isa = texts.isa ?? '';
   return {
@@ -118,6 +120,10 @@ function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, update
     causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
     whyNot, threads: 1, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
   };
+}
+
+function describeAdapter(source: string, { engine: on, bytes, sha256, kept, keptWhyNot, updateWhyNot }: Taken): AdapterInfo {
+  return { source, sha256, fileBytes: bytes, note: on.cString(on.fn('pal_adapter_note')(filler)), kept, keptWhyNot, updateWhyNot };
 }
 
 /** The worker holds this lock; when the page gets it, the worker has ended. */
@@ -147,7 +153,7 @@ function piece(id: number): string {
 
 function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): Task {
   const on = ready();
-  const fill = on.fillStart(model, text, options, seed, pins);
+  const fill = on.fillStart(filler, text, options, seed, pins);
   const pages = new Pages(on, fill);
   let seconds = 0;
   reply({ id, page: pages.next() });
@@ -169,7 +175,7 @@ function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): T
 /** Drafts of a page are evaluated as one batch: when one of them needs an evaluation, all that need one get it. */
 function evaluateTogether(on: Engine): void {
   const fills = [...tasks.values()].flatMap((task) => task.fill ?? []);
-  if (fills.length > 1) on.fillTogether(model, fills.slice(0, MAX_TOGETHER));
+  if (fills.length > 1) on.fillTogether(filler, fills.slice(0, MAX_TOGETHER));
 }
 
 /** Sends what each step changed. */
