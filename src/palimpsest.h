@@ -577,6 +577,71 @@ pal_score_progress pal_scoring_progress(const pal_scoring *job);
 pal_score_result pal_scoring_result(const pal_scoring *job); /* so far if not finished; NaN if there is none yet */
 void pal_scoring_end(pal_scoring *job);                      /* NULL is allowed */
 
+/* ---- scores of fills: how likely given tokens are in the blanks of a page --------------------------- */
+
+/* What stands in one blank: ids[count] or, if ids is NULL, text[bytes], which is tokenized.  Only ids can repeat what a
+ * session did, because a session may write a text with other tokens than the tokenizer.  Fewer tokens than the maximum
+ * of the blank: it ends there, and the end counts too. */
+typedef struct {
+    const int32_t *ids;
+    size_t count;
+    const char *text;
+    size_t bytes;
+} pal_given_fill;
+
+/* A place that is drawn: a token of a blank, or its end, which is at index `count` if the blank is not full. */
+typedef struct {
+    int32_t blank, index;
+} pal_drawn_place;
+
+/* Comments begin with the default, as pal_fills_defaults() sets it. */
+typedef struct {
+    const pal_drawn_place *order; /* NULL: the order of the sampler; all tokens and ends in the order in which they
+                                     become known, in blanks of chosen length from left to right; copied */
+    size_t order_count;           /* 0 */
+    bool left_only; /* false; true, for causal models: each token is given what stands before it, and nothing after it;
+                       an adapter is not used */
+    int32_t
+        orders; /* 32; number of random orders, if the sampler has a random order and there are several; at least 2 */
+} pal_fills_options;
+pal_fills_options pal_fills_defaults(void);
+
+/* Computes how likely fills[count] are in the blanks of a page, one fill per blank: -ln of the product of the
+ * probabilities with which a session with these infill options draws them, at temperature 1 and without truncation.
+ * The order is that of the sampler, which must be exact, or the given one.  The result is exact, but with a random order
+ * it is an upper bound: the average over several orders.  infill->pins is not used.
+ *
+ * A step makes at most one evaluation of the network.  All arguments but the model are copied; pal_fills_start allocates
+ * memory, pal_fills_end frees it.  Errors are those of pal_session_init, and PAL_E_OPTION: a fill does not fit its blank
+ * (offset: number of the blank), the order is not valid (offset: its entry), or the sampler is not exact. */
+typedef struct pal_fills pal_fills;
+pal_status pal_fills_start(pal_fills **out, const pal_model *model, const char *page, size_t page_bytes,
+                           const pal_infill_options *infill, const pal_given_fill *fills, size_t count,
+                           const pal_fills_options *options, pal_error *err);
+/* PAL_MORE or PAL_OK.  PAL_E_FORMAT as in pal_step; PAL_E_OPTION: a session never draws this token there, because it is a
+ * control token, or by the rules for borders and bytes (offset: number of the blank). */
+pal_status pal_fills_step(pal_fills *job, pal_error *err);
+
+typedef struct {
+    double nats;           /* of all fills; NaN before the last step */
+    double standard_error; /* of nats; 0 if exact */
+    bool bound;            /* nats is an estimate of an upper bound */
+    int32_t tokens;        /* of all fills, without the ends of blanks */
+    int32_t orders;        /* number of orders averaged; 1 if exact */
+    uint64_t evaluations;
+} pal_fills_result;
+pal_fills_result pal_fills_result_of(const pal_fills *job);
+
+typedef struct {
+    int32_t blank, index;
+    int32_t id;  /* -1: the end of the blank */
+    double nats; /* 0 where the token was the only possible one */
+} pal_fill_nats;
+
+/* Writes up to `capacity` of the drawn places, in the order of the page, and returns how many there are. */
+size_t pal_fills_places(const pal_fills *job, pal_fill_nats *out, size_t capacity);
+void pal_fills_end(pal_fills *job); /* NULL is allowed */
+
 /* ---- surprise: how likely each token of a text is ---------------------------------------------------- */
 
 /* A token of a text and its probability given the text before it. */

@@ -70,20 +70,26 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
     return s;
 }
 
-pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_bytes, const pal_infill_options *o,
-                             size_t *bytes, pal_error *err)
+pal_status pal_session_measure(const pal_model *m, const char *text, size_t text_bytes, const pal_infill_options *o,
+                               size_t *bytes, pal_error *err)
 {
     pal_session measured;
     pal_page page = {0};
     pal_arena arena = {0};
-    pal_status s = check(m, o, err);
-    if (!s) s = read_page(&page, m, text, text_bytes, o, err);
+    pal_status s = read_page(&page, m, text, text_bytes, o, err);
     if (s) return s;
     lay_out(&measured, m, &page, &arena);
     if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "the page needs more memory than can be addressed: use a shorter page",
                         SIZE_MAX);
     return PAL_OK;
+}
+
+pal_status pal_session_bytes(const pal_model *m, const char *text, size_t text_bytes, const pal_infill_options *o,
+                             size_t *bytes, pal_error *err)
+{
+    pal_status s = check(m, o, err);
+    return s ? s : pal_session_measure(m, text, text_bytes, o, bytes, err);
 }
 
 static pal_status pin_all(pal_session *s, const pal_infill_options *o, pal_error *err)
@@ -121,13 +127,13 @@ static pal_status check_lengths(const pal_session *s, pal_error *err)
     return PAL_OK;
 }
 
-pal_status pal_session_init(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
-                            const pal_infill_options *o, void *block, size_t bytes, pal_error *err)
+pal_status pal_session_place(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
+                             const pal_infill_options *o, void *block, size_t bytes, pal_error *err)
 {
     size_t needed;
     pal_page page = {0};
     pal_session unplaced;
-    pal_status status = pal_session_bytes(m, text, text_bytes, o, &needed, err);
+    pal_status status = pal_session_measure(m, text, text_bytes, o, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
         return pal_fail(err, PAL_E_MEMORY, "the memory block for the session is too small", SIZE_MAX);
@@ -150,6 +156,13 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
     else
         *out = s;
     return status;
+}
+
+pal_status pal_session_init(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
+                            const pal_infill_options *o, void *block, size_t bytes, pal_error *err)
+{
+    pal_status s = check(m, o, err);
+    return s ? s : pal_session_place(out, m, text, text_bytes, o, block, bytes, err);
 }
 
 pal_status pal_step(pal_session *s, pal_error *err)

@@ -17,6 +17,13 @@ struct pal_session {
     pal_page_runner runner;
 };
 
+/* pal_session_bytes and pal_session_init for any model of tokens that passed the checks of the caller, also for a causal
+ * model, with which the session cannot make steps of its own. */
+pal_status pal_session_measure(const pal_model *model, const char *text, size_t text_bytes,
+                               const pal_infill_options *options, size_t *bytes, pal_error *err);
+pal_status pal_session_place(pal_session **out, const pal_model *model, const char *text, size_t text_bytes,
+                             const pal_infill_options *options, void *block, size_t bytes, pal_error *err);
+
 static inline bool pal_session_holds_empty(const pal_session *s, const pal_fill_place *place)
 {
     return place->step >= 0 && s->fill.tokens[place->at] == s->model->classes.empty;

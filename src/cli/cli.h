@@ -53,6 +53,10 @@ static inline int no_memory(const char *where, const char *what)
 
 /* Opens the model of option -m.  If it fails, prints an error, sets *code to the exit code and returns NULL. */
 pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code);
+
+/* Opens the adapter of option --adapter.  Returns a model to be closed before `base`, or base itself if path is NULL; if
+ * it fails, or base is NULL, returns NULL. */
+pal_model *with_adapter(pal_model *base, const char *path, int *code);
 const char *model_name(const pal_model *model, const char *path);
 
 uint64_t seed_or_drawn(uint64_t seed, bool given); /* prints a drawn seed to stderr */

@@ -394,20 +394,6 @@ static int run_pages(request *r, const pal_model *model, const bytes *input, pal
     return code;
 }
 
-/* The model with its adapter, or the model itself if there is none; NULL after a failure. */
-static pal_model *with_adapter(pal_model *base, const char *path, int *code)
-{
-    pal_model *model;
-    pal_error err;
-    if (!base || !path) return base;
-    if (pal_model_attach_file(&model, base, path, &err)) {
-        *code = report(path, &err);
-        return NULL;
-    }
-    if (pal_adapter_note(model)) fprintf(stderr, "%s: %s\n", path, pal_adapter_note(model));
-    return model;
-}
-
 int command_infill(int argc, char **argv)
 {
     request *r = calloc(1, sizeof *r);

@@ -116,6 +116,19 @@ pal_model *model_of(const char *command, const char *path, unsigned flags, const
     return model;
 }
 
+pal_model *with_adapter(pal_model *base, const char *path, int *code)
+{
+    pal_model *model;
+    pal_error err;
+    if (!base || !path) return base;
+    if (pal_model_attach_file(&model, base, path, &err)) {
+        *code = report(path, &err);
+        return NULL;
+    }
+    if (pal_adapter_note(model)) fprintf(stderr, "%s: %s\n", path, pal_adapter_note(model));
+    return model;
+}
+
 const char *model_name(const pal_model *model, const char *path)
 {
     const char *name = pal_model_info(model)->name;

@@ -1,5 +1,5 @@
-/* score.c - palimpsest score: computes how likely a text is, in bits per byte. */
-#include "cli.h"
+/* score.c - palimpsest score: computes how likely a text is, in bits per byte, or fills of pages are, in nats. */
+#include "score_fills.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -73,8 +73,10 @@ static void put_json(const pal_score_result *r, const pal_model *model, const ch
 
 typedef struct {
     const char *path; /* of the model */
-    const char *file, *text, *dash, *isa;
-    bool json, documents;
+    const char *file, *text, *dash, *isa, *fills, *adapter;
+    bool json, documents, left_only;
+    int32_t orders;
+    pal_infill_options infill; /* with --fills */
     pal_score_options options; /* options.context points to `watch` */
     watch watch;
 } request;
@@ -106,28 +108,75 @@ static int score_documents(request *r, const pal_model *model, const bytes *text
     return code < 0 ? score_text(r, model, text) : code; /* reports that there is no text */
 }
 
+static int score_all_fills(request *r, const pal_model *model, const bytes *input)
+{
+    fills_request fills = {model, r->path, r->json, r->infill, pal_fills_defaults()};
+    fills.infill.seed = r->options.seed;
+    fills.options.left_only = r->left_only;
+    fills.options.orders = r->orders;
+    return score_fills(&fills, input);
+}
+
+/* ---- options ---------------------------------------------------------------------------------------- */
+
 static const option text_options[] = {
     MODEL_OPTION(request, path, "GGUF"),
     TEXT_OPTION(request, "file", file, "F", "the text"),
     TEXT_OPTION(request, "text", text, "T", "the text itself"),
     FLAG_OPTION(request, "documents", documents, "print a result for each document"),
+    TEXT_OPTION(request, "fills", fills, "F",
+                "score fills instead of a text: a file of JSON lines, or -; the options below are for it"),
+    TEXT_OPTION(request, "adapter", adapter, "F", "GGUF, an adapter that lets a causal model fill blanks"),
+    FLAG_OPTION(request, "left-only", left_only,
+                "causal models: each token is given only what is before it, and no adapter is used"),
+    OPTION(request, "orders", orders, INT, BETWEEN(2, 100000), IS(32), "",
+           "number of random orders, for samplers with a random order"),
     FLAG_OPTION(request, "json", json, "one JSON object"),
     ISA_OPTION(request, isa),
 };
 
+/* The options of infill that change what a session draws at temperature 1. */
+static size_t choose_rows(const option_group *all, option *out)
+{
+    static const char *const names[] = {"sampler", "borders", "document", "window", "byte-pieces", "empty-token"};
+    size_t count = 0;
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            if (strcmp(all->options[i].name, names[n]) == 0) out[count++] = all->options[i];
+    return count;
+}
+
 static int parse(request *r, int argc, char **argv)
 {
-    option_group groups[] = {OPTION_GROUP(text_options, r), score_group(&r->options)};
+    enum { CHOSEN = 8 };
+    option chosen[CHOSEN];
+    const option_group infill = infill_group(&r->infill);
+    option_group groups[] = {
+        OPTION_GROUP(text_options, r), score_group(&r->options), {chosen, choose_rows(&infill, chosen), &r->infill, 0}};
     const option_set set = {
         "score",
         "-m MODEL (--file F | --text T | -) [options]",
         "Measures how likely a text is, in bits per byte.  Lines <|endoftext|> split the text into\n"
-        "documents, and each document is split into windows of the model's context.",
+        "documents, and each document is split into windows of the model's context.\n"
+        "With --fills it measures how likely fills of pages are, in nats.  Each line of the file is an\n"
+        "object such as {\"page\": \"A [[2]] b.\", \"fills\": [[17, 9]], \"order\": [[0, 1], [0, 0]]}: a fill is a\n"
+        "string or an array of token ids; order, which may be absent, lists places [blank, index].",
         groups,
         sizeof groups / sizeof *groups,
         &r->dash};
+    options_default(&groups[0]);
     pal_options_default(&pal_score_table, &r->options);
+    r->infill = pal_infill_defaults();
     return options_parse(&set, argc, argv);
+}
+
+static int read_input(const request *r, bytes *input)
+{
+    if (!r->fills && (r->adapter || r->left_only))
+        return usage_error("score", "needs --fills", r->adapter ? "--adapter" : "--left-only");
+    if (r->fills && (r->text || r->file || r->dash))
+        return usage_error("score", "give a text or --fills, not both", NULL);
+    return input_read("score", r->text, r->fills ? r->fills : r->file, r->dash, input);
 }
 
 int command_score(int argc, char **argv)
@@ -136,15 +185,15 @@ int command_score(int argc, char **argv)
     bytes input = {0};
     int code = parse(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("score", r.path, 0, r.isa, &code);
-    if (!model) return code;
-    code = input_read("score", r.text, r.file, r.dash, &input);
-    if (code < 0) {
+    pal_model *base = model_of("score", r.path, 0, r.isa, &code), *model = with_adapter(base, r.adapter, &code);
+    if (model) code = read_input(&r, &input);
+    if (model && code < 0) {
         r.options.context = &r.watch;
         stop_on_interrupt();
-        code = (r.documents ? score_documents : score_text)(&r, model, &input);
+        code = (r.fills ? score_all_fills : r.documents ? score_documents : score_text)(&r, model, &input);
     }
-    pal_model_close(model);
+    if (model != base) pal_model_close(model);
+    pal_model_close(base);
     free(input.data);
     return code;
 }

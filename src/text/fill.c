@@ -1,8 +1,10 @@
 /* fill.c - the state of a page being filled: reveals, masks and pins places, draws tokens, computes scores. */
 #include "fill.h"
+#include "forced.h"
 #include "length.h"
 #include "support.h"
 #include "samplers/samplers.h"
+#include "../core/math.h"
 #include "../core/options.h"
 
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t places, pal_arena *arena)
@@ -48,6 +50,7 @@ void pal_fill_start(pal_fill *f)
     relax_borders(f);
     f->uniform = addressed;
     f->uniform_context = NULL;
+    f->forced = NULL;
     f->sampler = pal_sampler_row_of(f->options.sampler);
     f->open = 0;
     f->step = f->evaluations = 0;
@@ -277,11 +280,26 @@ static void draw_word(pal_fill *f, int32_t place, double u, double end)
     reveal(f, place, chosen.id, chosen.own * (1.0 - end));
 }
 
+/* Takes the given token instead of a drawn one. */
+static void take_forced(pal_fill *f, int32_t place)
+{
+    const int32_t id = f->forced->token[place];
+    f->forced->nats[place] = -pal_log(f->probs[id]);
+    if (id == f->classes->empty)
+        pal_fill_end_at(f, place);
+    else
+        reveal(f, place, id, f->probs[id]);
+}
+
 /* Whether the blank ends here is drawn with the model's own probability: temperature and truncation affect the words,
  * not the length. (A length is many small decisions, one per place; sharpening each of them would lead to blanks of one
  * word or none.) */
 void pal_fill_draw_from_probs(pal_fill *f, int32_t place)
 {
+    if (f->forced) {
+        take_forced(f, place);
+        return;
+    }
     double end = f->classes->empty >= 0 ? f->probs[f->classes->empty] : 0.0,
            u = pal_fill_uniform(f, PAL_DRAW_TOKEN, place);
     if (end > 0.0 && (end >= 1.0 || (f->options.temperature == 0.0 ? end > 0.5 : u < end))) {

@@ -43,6 +43,7 @@ enum { PAL_FILL_ROWS = 16 }; /* rows of logits processed together */
 
 typedef struct pal_fill pal_fill;
 typedef struct pal_sampler_row pal_sampler_row; /* samplers/samplers.h */
+typedef struct pal_forced pal_forced;           /* forced.h */
 
 /* The source of random numbers: returns a number in [0, 1) for a purpose, the current step and a place (-1: no place).
  * When it is called to draw a token, f->probs holds the token probabilities at temperature 1. */
@@ -72,8 +73,9 @@ struct pal_fill {
     pal_uniform_fn *uniform;            /* pal_fill_start sets it to use pal_uniform; a test may enumerate all
                                            outcomes instead */
     void *uniform_context;
-    float *logits; /* [PAL_FILL_ROWS, vocab] */
-    double *probs; /* [vocab], the same array as scratch.probabilities */
+    const pal_forced *forced; /* NULL; otherwise its tokens are taken instead of drawn ones */
+    float *logits;            /* [PAL_FILL_ROWS, vocab] */
+    double *probs;            /* [vocab], the same array as scratch.probabilities */
     pal_choose_scratch scratch;
     double *score;   /* [places], scratch memory of the samplers */
     int32_t *chosen; /* [places], scratch memory: `ask` passes its choice to `step` */

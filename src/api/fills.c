@@ -1,0 +1,371 @@
+/* fills.c - how likely given tokens are in the blanks of a page: a session replays them, and their probabilities are
+ * added up. */
+#include "pages.h"
+#include "../text/forced.h"
+#include "../text/normal.h"
+#include "../text/samplers/samplers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pal_fills {
+    const pal_model *model;
+    pal_session *session;
+    void *session_block;
+    int32_t places;
+    int32_t *token; /* [places] <empty> behind the end of a blank */
+    int32_t *order; /* [places] */
+    double *nats;   /* [places] of this replay */
+    double *sum;    /* [places] of all replays */
+    pal_forced forced;
+    int32_t orders, done;  /* replays wanted, finished */
+    double total, squares; /* of the replays' nats */
+    pal_runner left;       /* with left_only: evaluates the page once */
+    void *left_block;
+    int32_t *page; /* with left_only: [1 + shown] the start token and the filled page */
+    pal_fills_result result;
+};
+
+pal_fills_options pal_fills_defaults(void)
+{
+    return (pal_fills_options){.orders = 32};
+}
+
+/* ---- which session ---------------------------------------------------------------------------------- */
+
+static pal_status make_session(pal_fills *j, const char *page, size_t page_bytes, const pal_infill_options *given,
+                               bool left_only, pal_error *err)
+{
+    pal_infill_options o = *given;
+    size_t bytes;
+    o.pins = NULL;
+    o.pin_count = 0;
+    o.repetition_penalty = 1.0; /* probabilities are those before it */
+    pal_status s = left_only ? pal_model_ready(j->model, err) : PAL_OK;
+    if (!s && left_only) s = pal_fill_check(&o, &j->model->classes, err);
+    if (!s) s = (left_only ? pal_session_measure : pal_session_bytes)(j->model, page, page_bytes, &o, &bytes, err);
+    if (s) return s;
+    j->session_block = malloc(bytes);
+    if (!j->session_block) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the page", SIZE_MAX);
+    return pal_session_place(&j->session, j->model, page, page_bytes, &o, j->session_block, bytes, err);
+}
+
+static pal_status allocate(pal_fills *j, pal_error *err)
+{
+    j->places = j->session->fill.places;
+    const size_t n = (size_t)j->places + 1;
+    j->token = malloc(n * sizeof *j->token);
+    j->order = malloc(n * sizeof *j->order);
+    j->nats = calloc(n, sizeof *j->nats);
+    j->sum = calloc(n, sizeof *j->sum);
+    if (!j->token || !j->order || !j->nats || !j->sum)
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for the fills", SIZE_MAX);
+    return PAL_OK;
+}
+
+/* ---- the tokens of the fills ------------------------------------------------------------------------ */
+
+/* Tokenizes the text of a fill as the page is tokenized; a space that the page gives is part of the first token.  Stores
+ * up to blank->max ids and returns the number of tokens; SIZE_MAX: not enough memory. */
+static size_t tokenize(const pal_fills *j, const pal_blank *blank, const char *text, size_t bytes, int32_t *ids)
+{
+    const pal_vocab *v = j->model->vocab;
+    const size_t scratch_bytes = bytes < SIZE_MAX / 16 ? pal_vocab_scratch_bytes(v, bytes + 1) : SIZE_MAX;
+    if (scratch_bytes == SIZE_MAX) return SIZE_MAX;
+    char *view = malloc(bytes + 1);
+    void *scratch = malloc(scratch_bytes + 1);
+    size_t count = SIZE_MAX;
+    if (view && scratch) {
+        view[0] = ' ';
+        const size_t length = pal_normalise(text, bytes, view + blank->drop_space) + blank->drop_space;
+        count = pal_vocab_encode(v, view, bytes ? length : 0, 0, ids, (size_t)blank->max, scratch);
+    }
+    free(scratch);
+    free(view);
+    return count;
+}
+
+static pal_status check_ids(const pal_classes *c, const int32_t *ids, size_t count, size_t number, pal_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= c->vocab || ids[i] == c->empty)
+            return pal_fail(err, PAL_E_OPTION, "a token of a fill is <empty> or outside the vocabulary", number);
+    return PAL_OK;
+}
+
+static pal_status take_fill(pal_fills *j, size_t number, const pal_given_fill *given, pal_error *err)
+{
+    const pal_fill *f = &j->session->fill;
+    const pal_blank *blank = &f->blank[number];
+    int32_t *token = j->token + blank->place;
+    size_t count = given->count;
+    if (!given->ids) count = tokenize(j, blank, given->text, given->bytes, token);
+    if (count == SIZE_MAX) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the fills", SIZE_MAX);
+    if (count < (size_t)blank->min)
+        return pal_fail(err, PAL_E_OPTION, "a fill has fewer tokens than its blank", number);
+    if (count > (size_t)blank->max) return pal_fail(err, PAL_E_OPTION, "a fill has more tokens than its blank", number);
+    if (given->ids && count) memcpy(token, given->ids, count * sizeof *token);
+    for (size_t i = count; i < (size_t)blank->max; i++) token[i] = f->classes->empty;
+    j->result.tokens += (int32_t)count;
+    return check_ids(f->classes, token, count, number, err);
+}
+
+/* Whether a place is drawn: it holds a token, or the end of its blank. */
+static bool is_drawn(const pal_fills *j, int32_t place)
+{
+    const int32_t empty = j->session->fill.classes->empty;
+    return empty < 0 || j->token[place] != empty || j->session->fill.place[place].index == 0 ||
+           j->token[place - 1] != empty;
+}
+
+/* ---- the order -------------------------------------------------------------------------------------- */
+
+static pal_status take_order(pal_fills *j, const pal_fills_options *o, pal_error *err)
+{
+    const pal_fill *f = &j->session->fill;
+    int32_t missing = 0;
+    for (int32_t i = 0; i < j->places; i++) missing += is_drawn(j, i);
+    for (size_t i = 0; i < o->order_count; i++) {
+        const pal_drawn_place *at = &o->order[i];
+        if (at->blank < 0 || at->blank >= f->blanks || at->index < 0 || at->index >= f->blank[at->blank].max ||
+            !is_drawn(j, f->blank[at->blank].place + at->index))
+            return pal_fail(err, PAL_E_OPTION, "the order names a place that is not in the fills", i);
+        const int32_t place = f->blank[at->blank].place + at->index;
+        if (j->sum[place] > 0.0) return pal_fail(err, PAL_E_OPTION, "the order names a place twice", i);
+        if (at->index && f->blank[at->blank].min < f->blank[at->blank].max && !(j->sum[place - 1] > 0.0))
+            return pal_fail(err, PAL_E_OPTION, "in a blank of chosen length the order must go from left to right", i);
+        j->sum[place] = 1.0; /* marks it as named */
+        j->order[i] = place;
+        missing--;
+    }
+    if (missing)
+        return pal_fail(err, PAL_E_OPTION, "the order must name every token, and the end of a blank that is not full",
+                        o->order_count);
+    memset(j->sum, 0, (size_t)j->places * sizeof *j->sum);
+    return PAL_OK;
+}
+
+static void order_from_left(pal_fills *j)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < j->places; i++)
+        if (is_drawn(j, i)) j->order[count++] = i;
+}
+
+/* Samplers whose order depends on no probability have a random one; with one place to choose there is only one. */
+static bool is_random(const pal_fills *j)
+{
+    const pal_sampler_row *row = j->session->fill.sampler;
+    return !row->measure && j->places > 1;
+}
+
+static pal_status check_sampler(const pal_fills *j, pal_error *err)
+{
+    const pal_fill *f = &j->session->fill;
+    if (!f->sampler->is.exact)
+        return pal_fail(
+            err, PAL_E_OPTION,
+            "fills can only be scored with an exact sampler or in a given order: this sampler draws several "
+            "places at once, or some again",
+            SIZE_MAX);
+    for (int32_t i = 0; i < f->blanks && f->sampler->lengths == PAL_LENGTHS_AT_ONCE; i++)
+        if (f->blank[i].min < f->blank[i].max)
+            return pal_fail(err, PAL_E_OPTION,
+                            "with this sampler blanks of chosen length can only be scored in a given order", (size_t)i);
+    return PAL_OK;
+}
+
+static pal_status choose_order(pal_fills *j, const pal_fills_options *o, pal_error *err)
+{
+    pal_fill *f = &j->session->fill;
+    j->forced = (pal_forced){.token = j->token, .nats = j->nats, .order = j->order};
+    f->forced = &j->forced;
+    j->orders = 1;
+    if (o->left_only || o->order) {
+        if (o->order) {
+            pal_status s = take_order(j, o, err);
+            if (s) return s;
+        } else
+            order_from_left(j);
+        pal_forced_in_order(f);
+        return PAL_OK;
+    }
+    if (is_random(j)) j->orders = o->orders;
+    if (j->orders < 1 || (is_random(j) && j->orders < 2))
+        return pal_fail(err, PAL_E_OPTION, "orders must be at least 2", SIZE_MAX);
+    return check_sampler(j, err);
+}
+
+/* ---- what stands before each token, and nothing else ------------------------------------------------ */
+
+static void evaluate_nothing(void *context, const pal_query *q)
+{
+    (void)context;
+    (void)q;
+}
+
+static pal_status check_left(const pal_fills *j, const pal_fills_options *o, pal_error *err)
+{
+    const pal_fill *f = &j->session->fill;
+    if (!j->model->shape.causal)
+        return pal_fail(err, PAL_E_OPTION, "left-only needs a causal model, which reads from left to right", SIZE_MAX);
+    if (o->order) return pal_fail(err, PAL_E_OPTION, "left-only has an order of its own: from left to right", SIZE_MAX);
+    if (f->n >= j->model->shape.context)
+        return pal_fail(err, PAL_E_CONTEXT, "left-only needs a page that is shorter than the model's context",
+                        SIZE_MAX);
+    for (int32_t i = 0; i < f->blanks; i++)
+        if (f->blank[i].min < f->blank[i].max)
+            return pal_fail(err, PAL_E_OPTION, "left-only needs blanks of exact lengths, such as [[5]]", (size_t)i);
+    return PAL_OK;
+}
+
+/* The runner evaluates the start token and the filled page; its row at place i predicts token i of the page. */
+static pal_status read_from_left(pal_fills *j, const pal_fills_options *o, pal_error *err)
+{
+    pal_fill *f = &j->session->fill;
+    const pal_model *m = j->model;
+    pal_arena arena = {0};
+    size_t bytes;
+    pal_status s = check_left(j, o, err);
+    const int32_t start = m->attached ? m->attached->start : pal_vocab_special(m->vocab)->bos;
+    if (!s && start < 0) s = pal_fail(err, PAL_E_UNSUPPORTED, "the model has no BOS token to start from", SIZE_MAX);
+    if (s) return s;
+    pal_runner_layout(&j->left, m, f->n + 1, &arena);
+    j->page = malloc(((size_t)f->n + 1) * sizeof *j->page);
+    j->left_block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
+    if (!j->page || !j->left_block)
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
+    arena = pal_arena_in(j->left_block);
+    pal_runner_layout(&j->left, m, f->n + 1, &arena);
+    j->page[0] = start;
+    memcpy(j->page + 1, f->tokens, (size_t)f->n * sizeof *j->page);
+    for (int32_t i = 0; i < j->places; i++) {
+        j->page[1 + f->place[i].at] = j->token[i];
+        f->asked[i] = (int)f->place[i].at;
+    }
+    f->predictor = pal_runner_start(&j->left);
+    if (j->places)
+        f->predictor.evaluate(f->predictor.context,
+                              &(pal_query){.n = f->n + 1, .tokens = j->page, .count = (int)j->places, .at = f->asked});
+    f->predictor.evaluate = evaluate_nothing;
+    return PAL_OK;
+}
+
+/* ---- replays ---------------------------------------------------------------------------------------- */
+
+static pal_status find_impossible(const pal_fills *j, pal_error *err)
+{
+    for (int32_t i = 0; i < j->places; i++)
+        if (!isfinite(j->nats[i]))
+            return pal_fail(err, PAL_E_OPTION,
+                            "a session never draws one of the tokens of this fill at its place: control tokens never, "
+                            "others by the rules for borders and byte pieces",
+                            (size_t)j->session->fill.place[i].blank);
+    return PAL_OK;
+}
+
+static void finish(pal_fills *j)
+{
+    const double n = j->done, variance = (j->squares - j->total * j->total / n) / (n - 1.0);
+    j->result.nats = j->total / n;
+    j->result.orders = j->done;
+    j->result.bound = j->done > 1;
+    j->result.standard_error = j->done > 1 && variance > 0.0 ? sqrt(variance / n) : 0.0;
+    for (int32_t i = 0; i < j->places; i++) j->sum[i] /= n;
+}
+
+static pal_status end_replay(pal_fills *j, pal_error *err)
+{
+    double nats = 0.0;
+    pal_status s = find_impossible(j, err);
+    if (s) return s;
+    for (int32_t i = 0; i < j->places; i++) {
+        nats += j->nats[i];
+        j->sum[i] += j->nats[i];
+    }
+    j->total += nats;
+    j->squares += nats * nats;
+    if (++j->done < j->orders) {
+        memset(j->nats, 0, (size_t)j->places * sizeof *j->nats);
+        pal_session_reseed(j->session, j->session->options.seed, j->session->options.draft + 1);
+        return pal_session_rewind(j->session, 0, err) ? PAL_E_OPTION : PAL_MORE;
+    }
+    finish(j);
+    return PAL_OK;
+}
+
+pal_status pal_fills_step(pal_fills *j, pal_error *err)
+{
+    if (j->done == j->orders) return PAL_OK;
+    const int32_t before = j->session->fill.evaluations;
+    pal_status s = pal_step(j->session, err);
+    if (s < 0) return s;
+    if (!j->left_block) j->result.evaluations += (uint64_t)(j->session->fill.evaluations - before);
+    return s == PAL_MORE ? s : end_replay(j, err);
+}
+
+/* ---- functions of palimpsest.h ---------------------------------------------------------------------- */
+
+static pal_status start(pal_fills *j, const pal_given_fill *fills, size_t count, const pal_fills_options *o,
+                        pal_error *err)
+{
+    pal_status s = allocate(j, err);
+    if (!s && count != (size_t)j->session->fill.blanks)
+        s = pal_fail(err, PAL_E_OPTION, "the page must have as many blanks as there are fills", SIZE_MAX);
+    for (size_t i = 0; !s && i < count; i++) s = take_fill(j, i, &fills[i], err);
+    if (!s) s = choose_order(j, o, err);
+    if (!s && o->left_only) s = read_from_left(j, o, err);
+    return s;
+}
+
+pal_status pal_fills_start(pal_fills **out, const pal_model *model, const char *page, size_t page_bytes,
+                           const pal_infill_options *infill, const pal_given_fill *fills, size_t count,
+                           const pal_fills_options *options, pal_error *err)
+{
+    pal_fills *j = calloc(1, sizeof *j);
+    if (!j) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the score", SIZE_MAX);
+    j->model = model;
+    j->result.nats = (double)NAN;
+    pal_status s = make_session(j, page, page_bytes, infill, options->left_only, err);
+    if (!s) s = start(j, fills, count, options, err);
+    if (s) {
+        pal_fills_end(j);
+        return s;
+    }
+    j->result.evaluations = options->left_only && j->places;
+    *out = j;
+    return PAL_OK;
+}
+
+pal_fills_result pal_fills_result_of(const pal_fills *j)
+{
+    return j->result;
+}
+
+size_t pal_fills_places(const pal_fills *j, pal_fill_nats *out, size_t capacity)
+{
+    size_t count = 0;
+    for (int32_t i = 0; i < j->places; i++) {
+        if (!is_drawn(j, i)) continue;
+        const pal_fill_place *place = &j->session->fill.place[i];
+        const bool end = j->token[i] == j->session->fill.classes->empty;
+        if (count < capacity)
+            out[count] = (pal_fill_nats){place->blank, place->index, end ? -1 : j->token[i], j->sum[i]};
+        count++;
+    }
+    return count;
+}
+
+void pal_fills_end(pal_fills *j)
+{
+    if (!j) return;
+    free(j->left_block);
+    free(j->session_block);
+    free(j->token);
+    free(j->order);
+    free(j->nats);
+    free(j->sum);
+    free(j->page);
+    free(j);
+}
