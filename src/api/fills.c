@@ -21,9 +21,12 @@ struct pal_fills {
     pal_forced forced;
     int32_t orders, done;  /* replays wanted, finished */
     double total, squares; /* of the replays' nats */
-    pal_runner left;       /* with left_only: evaluates the page once */
+    pal_predictor network; /* in an order known beforehand: evaluates several places at once */
+    int32_t order_count;   /* of places in `order`; 0: the order is not known beforehand */
+    int32_t answered;      /* index in `order` behind the places that the last evaluation answers */
+    int32_t *page, *rank;  /* [1 + shown] for evaluations of several places */
+    pal_runner left;       /* with left_only */
     void *left_block;
-    int32_t *page; /* with left_only: [1 + shown] the start token and the filled page */
     pal_fills_result result;
 };
 
@@ -59,7 +62,9 @@ static pal_status allocate(pal_fills *j, pal_error *err)
     j->order = malloc(n * sizeof *j->order);
     j->nats = calloc(n, sizeof *j->nats);
     j->sum = calloc(n, sizeof *j->sum);
-    if (!j->token || !j->order || !j->nats || !j->sum)
+    j->page = malloc(((size_t)j->session->fill.n + 1) * sizeof *j->page);
+    j->rank = calloc((size_t)j->session->fill.n + 1, sizeof *j->rank);
+    if (!j->token || !j->order || !j->nats || !j->sum || !j->page || !j->rank)
         return pal_fail(err, PAL_E_MEMORY, "not enough memory for the fills", SIZE_MAX);
     return PAL_OK;
 }
@@ -136,7 +141,7 @@ static pal_status take_order(pal_fills *j, const pal_fills_options *o, pal_error
         if (at->index && f->blank[at->blank].min < f->blank[at->blank].max && !(j->sum[place - 1] > 0.0))
             return pal_fail(err, PAL_E_OPTION, "in a blank of chosen length the order must go from left to right", i);
         j->sum[place] = 1.0; /* marks it as named */
-        j->order[i] = place;
+        j->order[j->order_count++] = place;
         missing--;
     }
     if (missing)
@@ -148,9 +153,8 @@ static pal_status take_order(pal_fills *j, const pal_fills_options *o, pal_error
 
 static void order_from_left(pal_fills *j)
 {
-    int32_t count = 0;
     for (int32_t i = 0; i < j->places; i++)
-        if (is_drawn(j, i)) j->order[count++] = i;
+        if (is_drawn(j, i)) j->order[j->order_count++] = i;
 }
 
 /* Samplers whose order depends on no probability have a random one; with one place to choose there is only one. */
@@ -197,7 +201,55 @@ static pal_status choose_order(pal_fills *j, const pal_fills_options *o, pal_err
     return check_sampler(j, err);
 }
 
-/* ---- what stands before each token, and nothing else ------------------------------------------------ */
+/* ---- several places in one evaluation --------------------------------------------------------------- */
+
+/* The places of the order from index `from` on are drawn one after the other.  They can be asked for together, up to the
+ * first end of a blank: the network never knows a place that ends a blank, and predicts it from all known places. */
+static void evaluate_several(void *context, const pal_query *q)
+{
+    pal_fills *j = context;
+    const pal_fill *f = &j->session->fill;
+    int32_t from = 0, rank = f->next_rank;
+    while (f->place[j->order[from]].at != q->at[0]) from++;
+    if (from < j->answered) return;
+    memcpy(j->page, q->tokens, (size_t)q->n * sizeof *j->page);
+    memcpy(j->rank, q->rank, (size_t)q->n * sizeof *j->rank);
+    j->answered = from;
+    for (bool end = false; !end && j->answered < j->order_count; j->answered++) {
+        const int32_t place = j->order[j->answered], at = f->place[place].at;
+        f->asked[j->answered - from] = (int)at;
+        end = j->token[place] == f->classes->empty;
+        if (end) continue;
+        j->page[at] = j->token[place];
+        j->rank[at] = rank++;
+    }
+    j->network.evaluate(j->network.context, &(pal_query){.n = q->n,
+                                                         .tokens = j->page,
+                                                         .rank = j->rank,
+                                                         .time = q->time,
+                                                         .count = (int)(j->answered - from),
+                                                         .at = f->asked});
+    j->result.evaluations++;
+}
+
+static bool logits_of_several(void *context, const int *at, int count, float *logits)
+{
+    const pal_fills *j = context;
+    return j->network.logits(j->network.context, at, count, logits);
+}
+
+/* Networks that read the order answer for tokens that are known, as if they were not yet. */
+static void ask_for_several(pal_fills *j)
+{
+    pal_fill *f = &j->session->fill;
+    if (!j->order_count || !f->predictor.reads_order) return;
+    j->network = f->predictor;
+    f->predictor.context = j;
+    f->predictor.evaluate = evaluate_several;
+    f->predictor.logits = logits_of_several;
+}
+
+/* ---- only what is before each token ----------------------------------------------------------------- */
 
 static void evaluate_nothing(void *context, const pal_query *q)
 {
@@ -232,10 +284,8 @@ static pal_status read_from_left(pal_fills *j, const pal_fills_options *o, pal_e
     if (!s && start < 0) s = pal_fail(err, PAL_E_UNSUPPORTED, "the model has no BOS token to start from", SIZE_MAX);
     if (s) return s;
     pal_runner_layout(&j->left, m, f->n + 1, &arena);
-    j->page = malloc(((size_t)f->n + 1) * sizeof *j->page);
     j->left_block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!j->page || !j->left_block)
-        return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
+    if (!j->left_block) return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
     arena = pal_arena_in(j->left_block);
     pal_runner_layout(&j->left, m, f->n + 1, &arena);
     j->page[0] = start;
@@ -301,7 +351,8 @@ pal_status pal_fills_step(pal_fills *j, pal_error *err)
     const int32_t before = j->session->fill.evaluations;
     pal_status s = pal_step(j->session, err);
     if (s < 0) return s;
-    if (!j->left_block) j->result.evaluations += (uint64_t)(j->session->fill.evaluations - before);
+    if (!j->left_block && !j->network.evaluate)
+        j->result.evaluations += (uint64_t)(j->session->fill.evaluations - before);
     return s == PAL_MORE ? s : end_replay(j, err);
 }
 
@@ -316,6 +367,7 @@ static pal_status start(pal_fills *j, const pal_given_fill *fills, size_t count,
     for (size_t i = 0; !s && i < count; i++) s = take_fill(j, i, &fills[i], err);
     if (!s) s = choose_order(j, o, err);
     if (!s && o->left_only) s = read_from_left(j, o, err);
+    if (!s && !o->left_only) ask_for_several(j);
     return s;
 }
 
@@ -367,5 +419,6 @@ void pal_fills_end(pal_fills *j)
     free(j->nats);
     free(j->sum);
     free(j->page);
+    free(j->rank);
     free(j);
 }

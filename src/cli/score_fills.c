@@ -278,8 +278,8 @@ int score_fills(const fills_request *r, const bytes *input)
     size_t at = 0, line = 0;
     json_reader reader;
     fills_totals totals = {0};
-    int code = EXIT_GOOD;
-    while (code == EXIT_GOOD && next_line(input, &at, &line, &reader)) {
+    int code = -1; /* no line so far */
+    while (code <= EXIT_GOOD && next_line(input, &at, &line, &reader)) {
         fills_line l = {0};
         const char *from = reader.at;
         if (read_line(&reader, &l))
@@ -291,7 +291,7 @@ int score_fills(const fills_request *r, const bytes *input)
         }
         line_free(&l);
     }
-    if (code == EXIT_GOOD && !line) {
+    if (code < 0) {
         fputs("palimpsest: fills: there is no line to score\n", stderr);
         return EXIT_BAD;
     }
