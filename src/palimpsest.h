@@ -164,7 +164,11 @@ typedef enum {
     PAL_ANCESTRAL,     /* `steps` time steps; the distribution is exact up to O(1 / steps) */
     PAL_PARALLEL,      /* several tokens per evaluation, at the places with high scores; approximate */
     PAL_REMASK,        /* `steps` time steps; revealed tokens may be masked again (ReMDM); approximate */
-    PAL_SAMPLERS
+    PAL_ASCENDING,     /* each blank from its left; among the leftmost open places of the blanks the one whose most
+                          probable token has the highest probability; exact */
+    PAL_ASCENDING_RANDOM, /* each blank from its left; a uniformly random one of those places; exact */
+    PAL_SAMPLERS,
+    PAL_SAMPLER_OF_MODEL = -1 /* pal_default_sampler of the model */
 } pal_sampler;
 
 const char *pal_sampler_name(pal_sampler sampler); /* "first-hitting", ...; NULL outside the enum */
@@ -182,6 +186,10 @@ typedef struct {
 } pal_sampler_properties;
 const pal_sampler_properties *pal_sampler_about(pal_sampler sampler); /* NULL outside the enum */
 
+/* The sampler that PAL_SAMPLER_OF_MODEL stands for: PAL_ASCENDING for models of query rows (pal_info.causal), since it
+ * can choose the lengths of their blanks, PAL_MARGIN for all others. */
+pal_sampler pal_default_sampler(const pal_model *model);
+
 /* Fixes token `id` at place `index` of blank number `blank`, both from 0, as if it were given text. */
 typedef struct {
     int32_t blank, index, id;
@@ -189,7 +197,7 @@ typedef struct {
 
 /* Comments begin with the default, as pal_infill_defaults() sets it. */
 typedef struct {
-    pal_sampler sampler; /* PAL_MARGIN */
+    pal_sampler sampler; /* PAL_SAMPLER_OF_MODEL */
     uint64_t seed;       /* 0 */
     uint32_t draft;      /* 0; another draft of the same seed gives another text */
     double temperature;  /* 0.6; 0 is greedy, at most 100; the length of a blank is always drawn at temperature 1 */
@@ -208,6 +216,8 @@ typedef struct {
                                    their entropies, without the largest one, is at most this many nats */
     double remask;              /* -1: default; PAL_REMASK: probability of masking again, per step (default 0.04) */
     int32_t free_min, free_max; /* 1, 16: lengths that [[?]] can have, in tokens */
+    int32_t empty_token;        /* -1: the one that the model names; the token that ends a blank of chosen length.  Only
+                                   for models of query rows; -1 for all others */
     const pal_pin *pins;        /* NULL; [pin_count] tokens that are fixed from the start */
     size_t pin_count;           /* 0 */
 } pal_infill_options;

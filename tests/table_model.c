@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "table_model.h"
+#include "text/samplers/samplers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -363,16 +364,24 @@ static int32_t token_edges(const pal_fill *f, double edge[TABLE_VOCAB + 2])
     return count;
 }
 
+/* Between how many places the sampler chooses. */
+static int32_t candidates(const pal_fill *f)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < f->blanks; i++) count += pal_fill_leftmost(f, &f->blank[i]) >= 0;
+    return f->sampler->from_left ? count : f->open;
+}
+
 static double answer(void *context, const pal_fill *f, pal_purpose purpose, int32_t place)
 {
     table_fill *t = context;
     double edge[TABLE_VOCAB + 2] = {0.0};
-    int32_t count = 2;
+    int32_t count = 2, among = candidates(f);
     (void)place;
     if (purpose == PAL_DRAW_TOKEN)
         count = token_edges(f, edge);
     else if (purpose == PAL_DRAW_POSITION)
-        for (count = 0; count < f->open; count++) edge[count + 1] = (count + 1) / (double)f->open;
+        for (count = 0; count < among; count++) edge[count + 1] = (count + 1) / (double)among;
     else
         edge[1] = purpose == PAL_DRAW_REVEAL ? t->reveal : t->remask;
     edge[count] = 1.0;
@@ -400,7 +409,8 @@ static void set_page(table_fill *t, int32_t page, int32_t step)
     for (int32_t i = 0; i < f->places; i++) {
         bool open = t->tokens[t->place[i].at] == t->model.symbols;
         t->place[i].step = open ? -1 : t->place[i].pinned ? 0 : 1;
-        t->place[i].rank = open ? PAL_RANK_UNKNOWN : t->place[i].step;
+        bool closed = f->classes->ends && t->tokens[t->place[i].at] == f->classes->empty;
+        t->place[i].rank = open || closed ? PAL_RANK_UNKNOWN : t->place[i].step;
         f->open += open;
     }
 }

@@ -24,11 +24,12 @@ def vectors_of(base):
     return hashed
 
 
-def adapter(base, change=None):
+def adapter(base, change=None, empty=None):
     keys = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora", "palimpsest.rows": "left",
             "palimpsest.base_tokens": hashlib.sha256(b"".join(map(gguf.string, odd.PIECES))).hexdigest(),
             "palimpsest.base_vectors": hashlib.sha256(vectors_of(base)).hexdigest(), **(change or {})}
     numbers = [key("adapter.lora.alpha", F32, 4.0), key("palimpsest.start_token_id", U32, 1)]
+    numbers += [] if empty is None else [key("palimpsest.empty_token_id", U32, empty)]
     tensors = [("palimpsest.mask", (odd.DIM,), 0, 4 * odd.DIM), ("blk.0.attn_q.weight.lora_a", (odd.DIM, 2), 0, 8 * odd.DIM),
                ("blk.0.attn_q.weight.lora_b", (2, odd.DIM), 0, 8 * odd.DIM)]
     keys = [key(name, STRING, value) for name, value in keys.items() if value is not None] + numbers
@@ -45,8 +46,8 @@ class Adapters(CommandTest):
         self.model, self.path = folder / "base.gguf", folder / "adapter.gguf"
         self.model.write_bytes(self.base)
 
-    def arguments(self, page, change=None):
-        self.path.write_bytes(adapter(self.base, change))
+    def arguments(self, page, change=None, empty=None):
+        self.path.write_bytes(adapter(self.base, change, empty))
         return "infill", "-m", self.model, "--adapter", self.path, "--seed", "4", "--text", page
 
     def test_a_page_is_filled(self):
@@ -54,6 +55,28 @@ class Adapters(CommandTest):
         self.assertTrue(out["complete"])
         self.assertEqual(len(out["tokens"]), 5)
         self.assertEqual(out["evaluations"], 5)
+
+    def test_lengths_are_chosen_from_the_left(self):
+        lengths = set()
+        for seed in range(30):
+            out, = self.objects(*self.arguments("a [[?]] b [[2-4]] a [[3]]", empty=2), "--seed", seed, "--temperature", 1)
+            self.assertEqual((out["sampler"], out["complete"], len(out["tokens"])), ("ascending", True, 16 + 4 + 3))
+            kept = [0, 0, 0]
+            for token in out["tokens"]:
+                self.assertEqual(token["empty"], token["id"] == 2)
+                if token["empty"]:
+                    self.assertEqual(token["bytes"], 0)
+                    self.assertGreaterEqual(token["index"], (1, 2, 3)[token["blank"]])
+                else:
+                    self.assertEqual(token["index"], kept[token["blank"]])      # words first, then the end
+                    kept[token["blank"]] += 1
+            lengths.add(tuple(kept))
+            self.assertEqual(kept[2], 3)
+        self.assertGreater(len(lengths), 10)
+        self.good(*self.arguments("a [[?]]", empty=2), "--sampler", "ascending-random")
+        self.good(*self.arguments("a [[?]]"), "--empty-token", 2)
+        self.bad(2, "only ascending", *self.arguments("a [[?]]", empty=2), "--sampler", "margin")
+        self.bad(2, "models of query rows", "infill", "-m", INFILL, "--empty-token", 2, "--text", "a [[?]]")
 
     def test_every_instruction_set_and_number_of_drafts_gives_the_same(self):
         arguments = self.arguments("a [[3]] b [[2]]")
@@ -67,7 +90,8 @@ class Adapters(CommandTest):
                              ({"general.architecture": "gpt2"}, "another architecture"),
                              ({"general.type": "model"}, "general.type")):
             self.bad(1, part, *self.arguments("a [[3]]", change))
-        self.bad(1, "exact lengths", *self.arguments("a [[?]]"))
+        self.bad(1, "empty_token_id is absent", *self.arguments("a [[?]]"))
+        self.bad(1, "not in the vocabulary", *self.arguments("a [[?]]", empty=9999))
         self.bad(1, "causal attention", "infill", "-m", INFILL, "--adapter", self.path, "--text", "a [[2]]")
         self.bad(1, "cannot fill blanks", "infill", "-m", self.model, "--text", "a [[2]]")
         self.bad(1, "", "infill", "-m", self.model, "--adapter", "no-such-file", "--text", "a [[2]]")

@@ -71,17 +71,17 @@ static void expect_refused(const char *page, const pal_infill_options *o, pal_st
     if (!strstr(err.text, word)) fail_msg("\"%s\" without \"%s\"", err.text, word);
 }
 
-static void blanks_need_exact_lengths(void **state)
+static void free_lengths_need_an_end_and_a_sampler_that_draws_it(void **state)
 {
     (void)state;
-    const pal_infill_options o = pal_infill_defaults();
-    expect_refused("the [[2]] dog [[?]]", &o, PAL_E_UNSUPPORTED, "exact lengths");
-    expect_refused("the [[2-3]] dog", &o, PAL_E_UNSUPPORTED, "exact lengths");
-    attached ended = attach_to(base, &(adapter_spec){.empty = true});
-    model = ended.model;
-    expect_refused("the [[2-3]] dog", &o, PAL_E_UNSUPPORTED, "exact lengths");
-    model = with.model;
-    close_attachment(&ended);
+    pal_infill_options o = pal_infill_defaults();
+    expect_refused("the [[2]] dog [[?]]", &o, PAL_E_UNSUPPORTED, "palimpsest.empty_token_id is absent");
+    expect_refused("the [[2-3]] dog", &o, PAL_E_UNSUPPORTED, "or choose a token with empty-token");
+    o.empty_token = pal_model_info(model)->vocabulary;
+    expect_refused("the [[2-3]] dog", &o, PAL_E_OPTION, "outside the vocabulary");
+    o.empty_token = 5;
+    o.sampler = PAL_MARGIN;
+    expect_refused("the [[2-3]] dog", &o, PAL_E_OPTION, "only ascending");
 }
 
 /* Without a mask token a model needs an adapter; without an adapter a causal model fills nothing. */
@@ -208,7 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_model_says_what_it_can_do),
         cmocka_unit_test(steps_are_those_of_a_network_that_starts_again),
-        cmocka_unit_test(blanks_need_exact_lengths),
+        cmocka_unit_test(free_lengths_need_an_end_and_a_sampler_that_draws_it),
         cmocka_unit_test(other_models_are_refused_as_before),
         cmocka_unit_test(the_context_is_one_token_shorter),
         cmocka_unit_test(pins_and_rewinds_give_what_a_new_session_gives),

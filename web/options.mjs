@@ -130,11 +130,10 @@ ${rows.filter(limitsOf).map((row) => `  ${row.name}: ${limitsOf(row)},`).join('\
 } as const;
 `;
   });
-  const usual = tables().INFILL.find(({ name }) => name === 'sampler').standard;
   return `/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers/samplers.c, which are the places to change it. */
 import type { ImageSampler, ScoreMethod } from './types.ts';
 
-${all.join('\n')}${samplersText(usual)}`;
+${all.join('\n')}${samplersText()}`;
 }
 
 /** Left alone where nothing has changed, for who watches files. */

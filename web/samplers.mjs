@@ -11,7 +11,7 @@ const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase
 export function samplers() {
   const header = readFileSync(join(source, 'palimpsest.h'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
   const table = readFileSync(join(source, 'text/samplers/samplers.c'), 'utf8');
-  const members = header.match(/typedef enum \{([^}]*)PAL_SAMPLERS\s*\} pal_sampler;/)?.[1]?.match(/PAL_\w+/g) ?? [];
+  const members = header.match(/typedef enum \{([^}]*)PAL_SAMPLERS\b[^}]*\} pal_sampler;/)?.[1]?.match(/PAL_\w+/g) ?? [];
   const known = header.match(/typedef struct \{([^}]*)\} pal_sampler_properties;/)?.[1]?.match(/\w+(?=;)/g) ?? [];
   const rows = members.map((member) => {
     const [, name, is] = table.match(new RegExp(`\\[${member}\\] = \\{\\.name = "([^"]+)",\\s*\\.is = \\{([^}]*)\\}`)) ?? [];
@@ -27,8 +27,7 @@ export function samplers() {
 const rowOf = ({ name, exact, reopens, takes }) =>
   `  '${name}': { exact: ${exact}, reopens: ${reopens}, takes: [${takes.map((option) => `'${option}'`).join(', ')}] },`;
 
-/** @param {string} usual the name of the default */
-export const samplersText = (usual) => `
+export const samplersText = () => `
 export type Sampler = ${samplers().map(({ name }) => `'${name}'`).join(' | ')};
 
 /** What each promises, in the engine's order.
@@ -36,10 +35,6 @@ export type Sampler = ${samplers().map(({ name }) => `'${name}'`).join(' | ')};
 export const SAMPLERS: Readonly<Record<Sampler, SamplerProperties>> = {
 ${samplers().map(rowOf).join('\n')}
 };
-
-/** The one that is taken where none is asked for.
- *  @internal */
-export const USUAL_SAMPLER: Sampler = '${usual}';
 
 export interface SamplerProperties {
   /** Where the network's conditional probabilities are the true ones, so are those of the fills. */

@@ -86,6 +86,7 @@ static void put_blank(writer *w, int32_t count)
 static size_t token_text(const pal_session *s, const pal_fill_place *place, char text[LONGEST_PIECE])
 {
     int32_t id = s->fill.tokens[place->at];
+    if (id == s->classes.empty) return 0; /* a token of any type */
     size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
     bool drop =
         place->index == 0 && s->fill.blank[place->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);

@@ -27,7 +27,23 @@ const pal_sampler_properties *pal_sampler_about(pal_sampler sampler)
     return row ? &row->is : NULL;
 }
 
+pal_sampler pal_default_sampler(const pal_model *model)
+{
+    return pal_sampler_of(&model->classes);
+}
+
 /* ---- making a session ------------------------------------------------------------------------------- */
+
+static pal_status check_empty(const pal_model *m, const pal_infill_options *o, pal_error *err)
+{
+    if (o->empty_token < 0) return PAL_OK;
+    if (!m->classes.ends)
+        return pal_fail(err, PAL_E_OPTION, "empty-token is for models of query rows: this model has an end of its own",
+                        SIZE_MAX);
+    if (o->empty_token >= m->classes.vocab)
+        return pal_fail(err, PAL_E_OPTION, "the token of empty-token is outside the vocabulary", SIZE_MAX);
+    return PAL_OK;
+}
 
 static pal_status check(const pal_model *m, const pal_infill_options *o, pal_error *err)
 {
@@ -39,6 +55,7 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
                         "infilling needs a diffusion model (architecture llada)",
                         SIZE_MAX);
     s = pal_fill_check(o, &m->classes, err);
+    if (!s) s = check_empty(m, o, err);
     if (!s && !m->attached && m->classes.mask < 0)
         s = pal_fail(err, PAL_E_OPTION, "the model has no mask token: it cannot fill blanks", SIZE_MAX);
     return s;
@@ -105,11 +122,11 @@ static void start_fill(pal_session *s)
 {
     pal_fill *f = &s->fill;
     f->predictor = pal_page_runner_start(&s->runner, s->model);
-    f->classes = &s->model->classes;
+    f->classes = &s->classes;
     f->options = s->options;
     f->n = s->layout.shown;
     f->tokens = s->layout.tokens + s->layout.shown_from;
-    f->drops_empty = s->model->classes.empty >= 0;
+    f->drops_empty = s->classes.empty >= 0 && !s->classes.ends;
     f->blanks = (int32_t)s->page.blanks;
     f->places = s->layout.places;
     f->blank = s->layout.blank;
@@ -119,11 +136,22 @@ static void start_fill(pal_session *s)
 
 static pal_status check_lengths(const pal_session *s, pal_error *err)
 {
-    for (size_t i = 0; s->model->classes.empty < 0 && i < s->page.count; i++)
-        if (s->page.segments[i].blank && s->page.segments[i].min < s->page.segments[i].max)
-            return pal_fail(err, PAL_E_UNSUPPORTED,
-                            "the model has no <empty> token: its blanks need exact lengths, such as [[5]]",
-                            s->page.segments[i].offset);
+    const pal_classes *c = &s->classes;
+    const pal_segment *free = NULL; /* a blank of free length */
+    for (size_t i = s->page.count; i > 0; i--)
+        if (s->page.segments[i - 1].blank && s->page.segments[i - 1].min < s->page.segments[i - 1].max)
+            free = &s->page.segments[i - 1];
+    if (free && c->empty < 0)
+        return pal_fail(err, PAL_E_UNSUPPORTED,
+                        c->ends ? "the model names no token that ends a blank (palimpsest.empty_token_id is absent): "
+                                  "give blanks exact lengths, such as [[5]], or choose a token with empty-token"
+                                : "the model has no <empty> token: its blanks need exact lengths, such as [[5]]",
+                        free->offset);
+    if (free && c->ends && !pal_sampler_row_for(&s->options, c)->from_left)
+        return pal_fail(err, PAL_E_OPTION,
+                        "with this sampler blanks of this model need exact lengths, such as [[5]]: only ascending and "
+                        "ascending-random can choose lengths",
+                        SIZE_MAX);
     return PAL_OK;
 }
 
@@ -143,6 +171,8 @@ pal_status pal_session_place(pal_session **out, const pal_model *m, const char *
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     s->model = m;
     s->options = *o;
+    s->classes = m->classes;
+    if (o->empty_token >= 0) s->classes.empty = o->empty_token;
     s->options.pins = NULL;
     read_page(&s->page, m, text, text_bytes, o, NULL);
     status = check_lengths(s, err);
@@ -185,7 +215,7 @@ static void unpin(pal_session *s, int32_t place)
 /* Whether a pin makes whole UTF-8 characters impossible in a blank with byte tokens. */
 static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32_t index, int32_t id)
 {
-    const pal_classes *c = &s->model->classes;
+    const pal_classes *c = &s->classes;
     pal_support support;
     if (!s->options.byte_pieces) return (c->of[id] & PAL_CLASS_BYTE) != 0;
     pal_support_of_pin(&support, &s->fill, blank->place + index);
@@ -194,7 +224,7 @@ static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32
 
 static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_t index, int32_t id, pal_error *err)
 {
-    const pal_classes *c = &s->model->classes;
+    const pal_classes *c = &s->classes;
     bool empty = id == c->empty;
     if (id >= c->vocab) return pal_fail(err, PAL_E_OPTION, "the pinned token is outside the vocabulary", SIZE_MAX);
     if (!empty && (c->of[id] & PAL_CLASS_NO_FILL))
@@ -221,6 +251,16 @@ static pal_status check_pin(const pal_session *s, const pal_blank *blank, int32_
     return PAL_OK;
 }
 
+/* If the network ends blanks, an end that was drawn at or before a pinned word is no end of this fill: the places behind
+ * the word are drawn again. */
+static void reopen_behind(pal_session *s, const pal_blank *blank, int32_t index, int32_t id)
+{
+    pal_fill_place *place = &s->fill.place[blank->place];
+    if (!s->classes.ends || id == s->classes.empty || !pal_session_holds_empty(s, &place[index])) return;
+    for (int32_t i = index + 1; i < blank->max; i++)
+        if (!place[i].pinned) unpin(s, blank->place + i);
+}
+
 pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t id, pal_error *err)
 {
     if (blank < 0 || blank >= s->fill.blanks || index < 0 || index >= s->fill.blank[blank].max)
@@ -236,8 +276,9 @@ pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t
     pal_status status = check_pin(s, where, index, id, err);
     if (status) return status;
     for (int32_t i = 0; i < index; i++) /* a word cannot follow <empty>: places before it that hold <empty> reopen */
-        if (id != s->model->classes.empty && pal_session_holds_empty(s, &place[i])) unpin(s, where->place + i);
-    const int32_t end = id == s->model->classes.empty ? where->max : index + 1; /* only <empty> can follow <empty> */
+        if (id != s->classes.empty && pal_session_holds_empty(s, &place[i])) unpin(s, where->place + i);
+    reopen_behind(s, where, index, id);
+    const int32_t end = id == s->classes.empty ? where->max : index + 1; /* only <empty> can follow <empty> */
     for (int32_t i = index; i < end; i++) pal_fill_pin(&s->fill, where->place + i, id);
     return PAL_OK;
 }

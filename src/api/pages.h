@@ -10,6 +10,7 @@
 struct pal_session {
     const pal_model *model;
     pal_infill_options options;
+    pal_classes classes; /* of the model, with the <empty> of the options */
     pal_page page;
     pal_layout layout;
     pal_layout_scratch scratch;
@@ -26,7 +27,7 @@ pal_status pal_session_place(pal_session **out, const pal_model *model, const ch
 
 static inline bool pal_session_holds_empty(const pal_session *s, const pal_fill_place *place)
 {
-    return place->step >= 0 && s->fill.tokens[place->at] == s->model->classes.empty;
+    return place->step >= 0 && s->fill.tokens[place->at] == s->classes.empty;
 }
 
 #endif

@@ -413,6 +413,7 @@ int command_infill(int argc, char **argv)
     if (model && code < 0) {
         stop_on_interrupt();
         r->fill.seed = seed_or_drawn(r->fill.seed, seeded);
+        if (r->fill.sampler == PAL_SAMPLER_OF_MODEL) r->fill.sampler = pal_default_sampler(model);
         code = (r->pages ? run_pages : run_all)(r, model, &page, &err);
         if (code == EXIT_BAD && err.text) code = report(err.status == PAL_E_TEXT ? "the page" : "infill", &err);
     }

@@ -40,7 +40,7 @@
 /* pal_infill_options */
 #define PAL_INFILL_ROWS(X) \
     X(BOTH, "seed", seed, SEED, ANY, SAID(0, "chosen at random and reported"), "", "random seed") \
-    X(BOTH, "sampler", sampler, CHOICE, NAMED(PAL_SAMPLERS, pal_sampler_name), SAID(PAL_MARGIN, "margin"), "", \
+    X(BOTH, "sampler", sampler, CHOICE, NAMED(PAL_SAMPLERS, pal_sampler_name), SAID(PAL_SAMPLER_OF_MODEL, "ascending for models of query rows, otherwise margin"), "", \
       "the order in which places are filled") \
     X(LIBRARY, "draft", draft, COUNT, ANY, IS(0), "", "another draft of the same seed is another text") \
     PAL_SAMPLING_ROWS(X, 0.6) \
@@ -57,6 +57,8 @@
       "instead of threshold: fill places of low entropy; without the largest, their entropies sum to at most this") \
     X(BOTH, "remask", remask, NUMBER, BETWEEN(0, 1), SAID(-1, "0.04"), "", \
       "probability that a filled place is masked again in a step") \
+    X(BOTH, "empty-token", empty_token, INT, FROM(0), SAID(-1, "the one that the model names"), "", \
+      "models of query rows: the token that ends a blank of chosen length") \
     X(LIBRARY, "free-min", free_min, INT, FROM(1), IS(1), "", "shortest length of [[?]], in tokens") \
     X(LIBRARY, "free-max", free_max, INT, FROM(1), IS(16), "", "longest length of [[?]], in tokens")
 

@@ -127,6 +127,7 @@ static pal_status check_vocabulary(pal_model *m, const pal_model *base)
         return refuse(m, PAL_E_FORMAT, start, "the adapter needs a token of the vocabulary as the start of a text");
     if (!token_id(m, empty, &m->attached->empty))
         return refuse(m, PAL_E_FORMAT, empty, "the token that ends a blank is not in the vocabulary");
+    m->classes.empty = m->attached->empty;
     return PAL_OK;
 }
 
@@ -194,7 +195,7 @@ static void describe(pal_model *m, const pal_model *base)
     pal_fail(&m->stored_error, PAL_E_UNSUPPORTED, "a model with an adapter cannot be converted: convert its base",
              SIZE_MAX);
     m->info.can_infill = !m->net_error.status;
-    m->info.free_length = false;
+    m->info.free_length = m->info.can_infill && m->classes.empty >= 0;
     if (!m->net_error.status) return;
     m->pair_error = m->net_error;
     m->info.can_score = m->info.can_generate = false;
@@ -217,7 +218,8 @@ pal_status pal_attached_open(pal_model *m, const pal_model *base, pal_gguf *g, p
     m->gguf = base->gguf;
     m->vocab = base->vocab;
     m->classes = base->classes;
-    m->classes.mask = m->classes.empty = -1; /* the runner reads ranks; blanks have exact lengths */
+    m->classes.mask = m->classes.empty = -1; /* the runner reads ranks */
+    m->classes.ends = true;
     m->kernels = base->kernels;
     if (fit(m, base) == PAL_E_MEMORY) return pal_fail(err, PAL_E_MEMORY, m->net_error.text, SIZE_MAX);
     describe(m, base);

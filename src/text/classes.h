@@ -15,8 +15,10 @@ enum {                         /* bits of one token */
 typedef struct {
     int32_t vocab;
     int32_t mask, empty; /* -1: not in the vocabulary */
-    uint8_t *of;         /* [vocab] */
-    uint8_t *byte;       /* [vocab] the byte of a byte piece */
+    bool ends;     /* <empty> ends a blank: it is drawn at the leftmost open place, and that place and those behind
+                            it stay unknown to the network.  Otherwise every place behind the end holds <empty> */
+    uint8_t *of;   /* [vocab] */
+    uint8_t *byte; /* [vocab] the byte of a byte piece */
 } pal_classes;
 
 /* Fills the table; the caller provides the arrays `of` and `byte`, [vocab] each. */

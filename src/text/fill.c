@@ -45,19 +45,26 @@ static double addressed(void *context, const pal_fill *f, pal_purpose purpose, i
     return pal_uniform(f->options.seed, purpose, f->options.draft, (uint32_t)f->step, position);
 }
 
+/* Whether the token closes its place: the network is then never shown anything there. */
+static bool is_end(const pal_fill *f, int32_t id)
+{
+    return f->classes->ends && id == f->classes->empty;
+}
+
 void pal_fill_start(pal_fill *f)
 {
     relax_borders(f);
     f->uniform = addressed;
     f->uniform_context = NULL;
     f->forced = NULL;
-    f->sampler = pal_sampler_row_of(f->options.sampler);
+    f->sampler = pal_sampler_row_for(&f->options, f->classes);
     f->open = 0;
     f->step = f->evaluations = 0;
     f->tokens_changed = f->order_changed = true;
     for (int32_t i = 0; i < f->places; i++) {
-        f->place[i].rank = f->place[i].pinned ? 0 : PAL_RANK_UNKNOWN;
-        if (f->place[i].pinned) continue;
+        const bool given = f->place[i].pinned;
+        f->place[i].rank = given && !is_end(f, f->tokens[f->place[i].at]) ? 0 : PAL_RANK_UNKNOWN;
+        if (given) continue;
         f->tokens[f->place[i].at] = f->classes->mask;
         f->place[i].step = -1;
         f->open++;
@@ -94,7 +101,7 @@ static void collect_shown(pal_fill *f)
         const int32_t rank = in_blank ? query_rank(f, place, &pins) : 0;
         if (in_blank) f->place[place++].shown_at = f->shown_n;
         if (!shown) continue;
-        f->shown[f->shown_n] = f->tokens[i];
+        f->shown[f->shown_n] = rank == PAL_RANK_UNKNOWN ? f->classes->mask : f->tokens[i];
         f->shown_rank[f->shown_n++] = rank;
     }
 }
@@ -130,6 +137,13 @@ void pal_fill_answered(pal_fill *f)
     for (int32_t i = 0; i < f->places; i++) f->place[i].answered = f->place[i].asked;
 }
 
+int32_t pal_fill_leftmost(const pal_fill *f, const pal_blank *blank)
+{
+    for (int32_t place = blank->place; place < blank->place + blank->max; place++)
+        if (pal_fill_is_open(f, place)) return place;
+    return -1;
+}
+
 void pal_fill_ask(pal_fill *f, int32_t place)
 {
     PAL_ASSERT(pal_fill_is_open(f, place));
@@ -157,10 +171,11 @@ static void reveal(pal_fill *f, int32_t place, int32_t id, double probability)
     pal_fill_place *s = &f->place[place];
     f->tokens[s->at] = id;
     s->step = f->step;
-    s->rank = f->next_rank;
     s->drawn = true;
     s->probability = (float)probability;
     f->open--;
+    if (is_end(f, id)) return; /* the place stays unknown to the network: nothing that it reads has changed */
+    s->rank = f->next_rank;
     f->tokens_changed = f->order_changed = true;
 }
 
@@ -191,10 +206,12 @@ void pal_fill_pin(pal_fill *f, int32_t place, int32_t id)
     const bool hides = id == f->classes->empty && !s->pinned; /* a place pinned as <empty> may be hidden from now on */
     if (s->step < 0) f->open--;
     if (f->tokens[s->at] != id || hides) f->tokens_changed = true;
-    if (s->rank != 0) f->order_changed = true;
+    const int32_t rank = is_end(f, id) ? PAL_RANK_UNKNOWN : 0;
+    if (s->rank != rank) f->order_changed = true;
     f->tokens[s->at] = id;
     s->pinned = true;
-    s->step = s->rank = 0;
+    s->step = 0;
+    s->rank = rank;
     s->probability = 1.0f;
     s->alternatives = 0;
 }
@@ -415,9 +432,9 @@ static bool has_all_bytes(const pal_classes *c)
 }
 
 /* Rules that depend on the sampler or on several options. */
-static pal_status check_samplers(const pal_infill_options *o, pal_error *err)
+static pal_status check_samplers(const pal_infill_options *o, const pal_classes *c, pal_error *err)
 {
-    const pal_sampler_properties *takes = &pal_sampler_row_of(o->sampler)->is;
+    const pal_sampler_properties *takes = &pal_sampler_row_for(o, c)->is;
     const pal_rule rules[] = {
         {!o->steps || takes->steps, "this sampler does not use the option steps"},
         {!(o->threshold > 0.0) || takes->threshold, "this sampler does not use the option threshold"},
@@ -431,7 +448,7 @@ static pal_status check_samplers(const pal_infill_options *o, pal_error *err)
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err)
 {
     pal_status s = pal_options_check(&pal_infill_table, o, err);
-    if (!s) s = check_samplers(o, err);
+    if (!s) s = check_samplers(o, c, err);
     if (s) return s;
     const pal_rule rules[] = {
         {o->free_min <= o->free_max, "the shortest length of [[?]] must not be above the longest"},

@@ -30,9 +30,11 @@ typedef struct {
     int32_t at;       /* index in tokens */
     int32_t shown_at; /* index in `shown` at the last evaluation */
     int32_t blank, index;
-    int32_t step;       /* step that revealed it; -1: open; 0: pinned */
-    int32_t rank;       /* order in which it became known; 0: pinned; differs from step, since a step can be repeated */
-    bool pinned, drawn; /* drawn: in the current step */
+    int32_t step;         /* step that revealed it; -1: open; 0: pinned */
+    int32_t rank;         /* order in which it became known; 0: pinned; differs from step, since a step can be repeated.
+                             A closed place, one at or behind the <empty> that ends its blank (pal_classes.ends), has
+                             PAL_RANK_UNKNOWN */
+    bool pinned, drawn;   /* drawn: in the current step */
     bool asked, answered; /* the current step needs its logits; the last evaluation computed them */
     float probability;
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];
@@ -104,13 +106,16 @@ bool pal_fill_sampler_step(pal_fill *f);
 const pal_query *pal_fill_query(pal_fill *f);
 void pal_fill_answered(pal_fill *f);
 
-/* Pins a place: its token is kept as given text. */
+/* Pins a place: its token is kept as given text.  If blanks end at <empty>, a pinned <empty> is not shown. */
 void pal_fill_pin(pal_fill *f, int32_t place, int32_t id);
 
 static inline bool pal_fill_is_open(const pal_fill *f, int32_t place)
 {
     return f->place[place].step < 0;
 }
+
+/* The leftmost open place of a blank; -1: none. */
+int32_t pal_fill_leftmost(const pal_fill *f, const pal_blank *blank);
 
 /* ---- for samplers: samplers/samplers.h says when ---- */
 

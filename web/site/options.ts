@@ -4,8 +4,11 @@ import { INFILL_RANGES as RANGES } from '../src/options.ts';
 import { byId, make } from './dom.ts';
 import { Form, type Field, type Switch } from './form.ts';
 
+const USUAL = 'default';
+
 /** Texts of the samplers, in the order of the menu; samplers without a line here come last. */
-const ABOUT: Partial<Record<Sampler, string>> = {
+const ABOUT: Partial<Record<Sampler | typeof USUAL, string>> = {
+  [USUAL]: 'what suits the model: ascending for General English and others that fill from the left, otherwise margin',
   margin: 'writes first where the first choice is furthest ahead of the second',
   'first-hitting': 'writes at random places: exactly the distribution of the model, the reference',
   entropy: 'writes first where the model is least uncertain (lowest entropy)',
@@ -13,10 +16,12 @@ const ABOUT: Partial<Record<Sampler, string>> = {
   ancestral: 'goes through a number of time steps; nearly exact if there are many',
   parallel: 'writes several words at once where the model is confident: fewer evaluations, approximate',
   remask: 'can remove words that it wrote and write them again',
+  ascending: 'fills each blank from its left, first the blank whose next word is most certain',
+  'ascending-random': 'fills each blank from its left, the next word always in a blank chosen at random',
 };
-const MENU = [...new Set([...(Object.keys(ABOUT) as Sampler[]), ...samplers])];
+const MENU = [...new Set([...(Object.keys(ABOUT) as (Sampler | typeof USUAL)[]), ...samplers])];
 const TIMED = samplers.filter((name) => samplerProperties[name].takes.includes('steps'));
-const isTimed = (name: Sampler) => TIMED.includes(name);
+const isTimed = (name: Sampler | typeof USUAL) => TIMED.some((timed) => timed === name);
 
 type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'steps' | 'freeMin' | 'freeMax';
 
@@ -67,7 +72,7 @@ export class Options {
 
   private check(): boolean[] {
     const { form } = this;
-    const sampler = form.input('sampler').value as Sampler;
+    const sampler = form.input('sampler').value as Sampler | typeof USUAL;
     this.about.textContent = ABOUT[sampler] ?? '';
     form.input('steps').disabled = !isTimed(sampler);
     return form.value('freeMin') > form.value('freeMax') ? [form.say('freeMax', 'must not be less than the first')] : [];
@@ -77,11 +82,11 @@ export class Options {
   read(): InfillOptions | null {
     const { form } = this;
     if (!form.ready()) return null;
-    const sampler = form.input('sampler').value as Sampler;
+    const sampler = form.input('sampler').value as Sampler | typeof USUAL;
     const numbers = FIELDS.filter(({ key }) => key !== 'drafts' && (key !== 'steps' || isTimed(sampler)));
     const seed = form.seedValue();
     return {
-      sampler,
+      ...(sampler !== USUAL && { sampler }),
       ...Object.fromEntries(numbers.map(({ key }) => [key, form.value(key)])),
       ...form.flags(),
       ...(typeof seed === 'bigint' && { seed }),

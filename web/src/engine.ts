@@ -213,6 +213,11 @@ export class Engine {
     return this.numbers(MODEL_NUMBERS, (at) => this.fn('pw_model_numbers')(model, at));
   }
 
+  /** The number of the sampler that fills pages if none is given. */
+  defaultSampler(model: Pointer): number {
+    return this.fn('pal_default_sampler')(model);
+  }
+
   modelTexts(model: Pointer): Record<(typeof MODEL_TEXTS)[number], string | null> {
     const texts = MODEL_TEXTS.map((name, i) => [name, this.cString(this.fn('pw_model_text')(model, i))]);
     return Object.fromEntries(texts);

@@ -2,11 +2,11 @@
 import { take } from './check.ts';
 import type { Connection } from './connection.ts';
 import { numbersOf } from './numbers.ts';
-import { INFILL, SAMPLERS, USUAL_SAMPLER } from './options.ts';
+import { INFILL, SAMPLERS } from './options.ts';
 import type { Calls, FillDone, PageMessage } from './protocol.ts';
 import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
-import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken } from './types.ts';
+import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken, Sampler } from './types.ts';
 
 const NUMBERS = { ...INFILL, sampler: Object.keys(SAMPLERS) };
 const OPTIONS = { ...NUMBERS, pins: 'pins', signal: 'signal' } as const;
@@ -51,7 +51,8 @@ export function infill(connect: () => Promise<Connection>, text: string, given?:
     listen(options.signal);
     const assembly = new Assembly();
     const connection = await connect();
-    const done = await connection.call<FillDone>(call, { page: (message) => push(assembly.next(message)) }, stop);
-    return { ...assembly.page!, ...done, sampler: options.sampler ?? USUAL_SAMPLER, seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
+    const { usual, ...done } = await connection.call<FillDone>(call, { page: (message) => push(assembly.next(message)) }, stop);
+    const sampler = options.sampler ?? (Object.keys(SAMPLERS)[usual] as Sampler);
+    return { ...assembly.page!, ...done, sampler, seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
   });
 }

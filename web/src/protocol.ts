@@ -46,6 +46,8 @@ export interface PageMessage {
 }
 
 export interface FillDone {
+  /** The number of the model's default sampler. */
+  usual: number;
   seconds: number;
   isa: string;
 }

@@ -166,7 +166,7 @@ function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): T
       seconds += (performance.now() - began) / 1000;
       reply({ id, page: pages.next() });
       if (status === MORE) return null;
-      return { seconds, isa } satisfies FillDone;
+      return { usual: on.defaultSampler(filler), seconds, isa } satisfies FillDone;
     },
     end: () => on.fillEnd(fill),
   };

@@ -15,7 +15,7 @@ bool pal_first_hitting_ask(pal_fill *f)
     for (;; place++)
         if (pal_fill_is_open(f, place) && skip-- == 0) break;
     f->chosen[0] = place;
-    pal_fill_ask_open(f);
+    pal_fill_ask(f, place);
     return true;
 }
 

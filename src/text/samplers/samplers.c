@@ -1,8 +1,9 @@
 /* samplers.c - the table of samplers for pages. */
 #include "samplers.h"
 
-pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask;
-pal_step_fn pal_first_hitting_step, pal_adaptive_step, pal_ancestral_step, pal_parallel_step, pal_remask_step;
+pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask, pal_ascending_ask, pal_ascending_random_ask;
+pal_step_fn pal_first_hitting_step, pal_adaptive_step, pal_ancestral_step, pal_parallel_step, pal_remask_step,
+    pal_ascending_step, pal_ascending_random_step;
 
 static const pal_sampler_row rows[PAL_SAMPLERS] = {
     [PAL_FIRST_HITTING] = {.name = "first-hitting",
@@ -36,6 +37,17 @@ static const pal_sampler_row rows[PAL_SAMPLERS] = {
                     .is = {.reopens = true, .steps = true, .remask = true},
                     .ask = pal_remask_ask,
                     .step = pal_remask_step},
+    [PAL_ASCENDING] = {.name = "ascending",
+                       .is = {.exact = true},
+                       .from_left = true,
+                       .ask = pal_ascending_ask,
+                       .step = pal_ascending_step,
+                       .measure = pal_measure_confidence},
+    [PAL_ASCENDING_RANDOM] = {.name = "ascending-random",
+                              .is = {.exact = true},
+                              .from_left = true,
+                              .ask = pal_ascending_random_ask,
+                              .step = pal_ascending_random_step},
 };
 
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler)

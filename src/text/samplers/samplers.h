@@ -26,6 +26,7 @@ struct pal_sampler_row {
     const char *name;
     pal_sampler_properties is; /* public properties */
     pal_lengths lengths;
+    bool from_left; /* fills each blank from its left, so it can draw where a blank ends (pal_classes.ends) */
     pal_ask_fn *ask; /* NULL: every step requests all open places */
     pal_step_fn *step;
     pal_measure_fn *measure; /* the score, for samplers that reveal where it is highest; otherwise NULL */
@@ -33,5 +34,17 @@ struct pal_sampler_row {
 
 /* Returns NULL for an unknown sampler. */
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler);
+
+/* What PAL_SAMPLER_OF_MODEL stands for. */
+static inline pal_sampler pal_sampler_of(const pal_classes *c)
+{
+    return c->ends ? PAL_ASCENDING : PAL_MARGIN;
+}
+
+/* The row of the sampler that the options name; they must have passed pal_fill_check. */
+static inline const pal_sampler_row *pal_sampler_row_for(const pal_infill_options *o, const pal_classes *c)
+{
+    return pal_sampler_row_of(o->sampler == PAL_SAMPLER_OF_MODEL ? pal_sampler_of(c) : o->sampler);
+}
 
 #endif
