@@ -150,7 +150,7 @@ static void the_distribution_is_the_product_and_sums_to_1(void **state)
 static void draws_follow_the_enumeration(void **state)
 {
     (void)state;
-    enum { DRAWS = 4000 };
+    enum { DRAWS = 1500 };
     for (size_t i = 0; i < COUNT(specs) * COUNT(both); i++) {
         const page_spec *s = &specs[i % COUNT(specs)];
         static int32_t drawn[TABLE_PAGES];
