@@ -26,7 +26,7 @@ struct pal_sampler_row {
     const char *name;
     pal_sampler_properties is; /* public properties */
     pal_lengths lengths;
-    bool from_left; /* fills each blank from its left, so it can draw where a blank ends (pal_classes.ends) */
+    bool from_left;  /* fills each blank from its left, so it can draw where a blank ends (pal_classes.ends) */
     pal_ask_fn *ask; /* NULL: every step requests all open places */
     pal_step_fn *step;
     pal_measure_fn *measure; /* the score, for samplers that reveal where it is highest; otherwise NULL */
