@@ -12,8 +12,8 @@
 
 enum { UNKNOWN = -1 };
 
-/* A page, and the test's own record of when its places became known: 0 for the beginning, then the number of the step;
- * places of the same step have the same time. */
+/* A page, and the test's own record of when its places became known: 0 for the beginning, then the pins from left to
+ * right, then the number of the step; places of the same step have the same time. */
 typedef struct {
     lent lent;
     pal_predictor inner;
@@ -71,7 +71,7 @@ static void watch(watched *w, const char *page, const pal_infill_options *o)
     for (int32_t i = 0; i < f->places; i++) w->since[i] = UNKNOWN;
 }
 
-/* Places that just became known get the given time. */
+/* Places that just became known get the given time; pins come before all of them. */
 static void look(watched *w, int32_t time)
 {
     const pal_fill *f = &w->lent.session->fill;
@@ -79,9 +79,9 @@ static void look(watched *w, int32_t time)
         if (pal_fill_is_open(f, i))
             w->since[i] = UNKNOWN;
         else if (f->place[i].pinned)
-            w->since[i] = 0;
+            w->since[i] = 1 + i;
         else if (w->since[i] == UNKNOWN)
-            w->since[i] = time;
+            w->since[i] = MAX_PLACES + time;
     }
 }
 
