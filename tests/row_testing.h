@@ -5,6 +5,7 @@
 
 #include "model_testing.h"
 #include "adapter_file.h"
+#include "network/row_runner.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -29,18 +30,11 @@ static inline void lay_out(runner *t, pal_kv_type kv, pal_arena *arena)
     pal_row_runner_layout(&t->r, t->a.model, N, N, kv, arena);
 }
 
-static inline runner *start(const char *name, const adapter_spec *o, const char *isa, pal_kv_type kv)
+/* For a runner whose models are open. */
+static inline runner *start_opened(runner *t, const char *isa, pal_kv_type kv)
 {
-    runner *t = calloc(1, sizeof *t);
-    assert_non_null(t);
-    char path[1024];
-    pal_error err;
     pal_arena arena = {0};
     size_t bytes;
-    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
-    if (pal_model_open_file(&t->base, path, 0, &err)) fail_msg("%s: %s", path, err.text);
-    t->a = attach_to(t->base, o);
-    if (t->a.status || pal_model_info(t->a.model)->why_not) fail_msg("%s does not fit", name);
     if (isa) assert_int_equal(pal_model_use_isa(t->a.model, isa, NULL), PAL_OK);
     lay_out(t, kv, &arena);
     assert_true(pal_arena_bytes(&arena, &bytes));
@@ -52,6 +46,19 @@ static inline runner *start(const char *name, const adapter_spec *o, const char 
     t->p = pal_row_runner_start(&t->r);
     t->vocab = (size_t)t->a.model->shape.vocab;
     return t;
+}
+
+static inline runner *start(const char *name, const adapter_spec *o, const char *isa, pal_kv_type kv)
+{
+    runner *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    char path[1024];
+    pal_error err;
+    snprintf(path, sizeof path, "%s/%s", PAL_SOURCE_DIR, name);
+    if (pal_model_open_file(&t->base, path, 0, &err)) fail_msg("%s: %s", path, err.text);
+    t->a = attach_to(t->base, o);
+    if (t->a.status || pal_model_info(t->a.model)->why_not) fail_msg("%s does not fit", name);
+    return start_opened(t, isa, kv);
 }
 
 static inline void end(runner *t)
@@ -97,6 +104,36 @@ static inline float *ask(runner *t, const page *p, const int *at, int count)
     t->p.evaluate(t->p.context, &(pal_query){p->n, p->token, p->rank, 0.0, count, at});
     assert_true(t->p.logits(t->p.context, at, count, out));
     return out;
+}
+
+/* ---- the causal model ------------------------------------------------------------------------------- */
+
+/* The logits after the start token and the first `known` tokens, by the base alone; free them. */
+static inline float *causal(const runner *t, const page *p, int known)
+{
+    const pal_sequence_options o = {.batch = 5, .kv = t->r.cache.type};
+    const int32_t first = 1;
+    size_t bytes;
+    pal_sequence *s;
+    assert_int_equal(pal_sequence_bytes(t->base, &o, &bytes, NULL), PAL_OK);
+    void *block = malloc(bytes);
+    float *out = malloc(t->vocab * sizeof *out);
+    assert_true(block && out);
+    assert_int_equal(pal_sequence_init(&s, t->base, &o, block, bytes, NULL), PAL_OK);
+    assert_int_equal(pal_sequence_append(s, &first, 1, NULL), PAL_OK);
+    if (known) assert_int_equal(pal_sequence_append(s, p->token, known, NULL), PAL_OK);
+    assert_int_equal(pal_sequence_logits(s, out, NULL), PAL_OK);
+    free(block);
+    return out;
+}
+
+/* The first `known` tokens are known: the first `given` of them from the start, the others one after another. */
+static inline page from_the_left(const runner *t, uint32_t run, int known, int given)
+{
+    page p = some_page(t, run);
+    p.n = N;
+    for (int i = 0; i < N; i++) p.rank[i] = i < given ? 0 : i < known ? i - given + 1 : PAL_RANK_UNKNOWN;
+    return p;
 }
 
 #endif

@@ -92,8 +92,8 @@ static void adapters_are_attached_by_name(void **state)
         if (a.status) fail_msg("%s", a.err.text);
         if (pal_model_info(a.model)->why_not) fail_msg("%s", pal_model_info(a.model)->why_not);
         assert_null(pal_adapter_note(a.model));
-        assert_int_equal(a.model->attached->start, 1);
-        assert_int_equal(a.model->attached->empty, specs[i].empty ? 0 : -1);
+        assert_int_equal(a.model->rows.start, 1);
+        assert_int_equal(a.model->rows.empty, specs[i].empty ? 0 : -1);
         expect_attached(a.model, base, &specs[i]);
         const float rank = specs[i].rank ? (float)specs[i].rank : 32.0f;
         const float alpha = specs[i].alpha > 0.0f ? specs[i].alpha : 32.0f;

@@ -202,33 +202,6 @@ static void a_query_row_is_alone(void **state)
 
 /* ---- the causal model ------------------------------------------------------------------------------- */
 
-static float *causal(const runner *t, const page *p, int known)
-{
-    const pal_sequence_options o = {.batch = 5, .kv = t->r.cache.type};
-    const int32_t first = 1;
-    size_t bytes;
-    pal_sequence *s;
-    assert_int_equal(pal_sequence_bytes(t->base, &o, &bytes, NULL), PAL_OK);
-    void *block = malloc(bytes);
-    float *out = malloc(t->vocab * sizeof *out);
-    assert_true(block && out);
-    assert_int_equal(pal_sequence_init(&s, t->base, &o, block, bytes, NULL), PAL_OK);
-    assert_int_equal(pal_sequence_append(s, &first, 1, NULL), PAL_OK);
-    if (known) assert_int_equal(pal_sequence_append(s, p->token, known, NULL), PAL_OK);
-    assert_int_equal(pal_sequence_logits(s, out, NULL), PAL_OK);
-    free(block);
-    return out;
-}
-
-/* The first `known` tokens are known: the first `given` of them from the start, the others one after another. */
-static page from_the_left(const runner *t, uint32_t run, int known, int given)
-{
-    page p = some_page(t, run);
-    p.n = N;
-    for (int i = 0; i < N; i++) p.rank[i] = i < given ? 0 : i < known ? i - given + 1 : PAL_RANK_UNKNOWN;
-    return p;
-}
-
 static void without_a_change_rows_are_causal(void **state)
 {
     (void)state;

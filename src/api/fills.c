@@ -280,7 +280,7 @@ static pal_status read_from_left(pal_fills *j, const pal_fills_options *o, pal_e
     pal_arena arena = {0};
     size_t bytes;
     pal_status s = check_left(j, o, err);
-    const int32_t start = m->attached ? m->attached->start : pal_vocab_special(m->vocab)->bos;
+    const int32_t start = m->rows.used ? m->rows.start : pal_vocab_special(m->vocab)->bos;
     if (!s && start < 0) s = pal_fail(err, PAL_E_UNSUPPORTED, "the model has no BOS token to start from", SIZE_MAX);
     if (s) return s;
     pal_runner_layout(&j->left, m, f->n + 1, &arena);

@@ -141,8 +141,8 @@ static void describe_abilities(pal_model *m)
     const bool ready = !m->pair_error.status;
     m->info.can_tokenize = m->vocab != NULL;
     m->info.can_score = ready && special && (m->shape.causal ? special->bos >= 0 : special->mask >= 0);
-    m->info.can_infill = ready && special && !m->shape.causal && special->mask >= 0;
-    m->info.free_length = m->info.can_infill && special->empty >= 0;
+    m->info.can_infill = ready && (m->rows.used || (special && !m->shape.causal && special->mask >= 0));
+    m->info.free_length = m->info.can_infill && m->classes.empty >= 0;
     m->info.can_generate = ready && m->shape.causal;
     m->info.can_image = m->picture != NULL;
     m->info.why_not = why_not(m);

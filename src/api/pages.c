@@ -51,12 +51,12 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
     if (s) return s;
     if (!pal_page_fills(m))
         return pal_fail(err, PAL_E_UNSUPPORTED,
-                        "the model reads from left to right and cannot fill blanks: "
-                        "infilling needs a diffusion model (architecture llada)",
+                        "the model reads from left to right and cannot fill blanks: use a model that can, or an "
+                        "adapter made for this model (pal_model_attach, --adapter FILE)",
                         SIZE_MAX);
     s = pal_fill_check(o, &m->classes, err);
     if (!s) s = check_empty(m, o, err);
-    if (!s && !m->attached && m->classes.mask < 0)
+    if (!s && !m->rows.used && m->classes.mask < 0)
         s = pal_fail(err, PAL_E_OPTION, "the model has no mask token: it cannot fill blanks", SIZE_MAX);
     return s;
 }

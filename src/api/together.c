@@ -81,7 +81,7 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
     const int32_t max_tokens = tokens_of(model, sessions, count);
     if (max_tokens == 0) return PAL_OK;
     if (max_tokens < 0) return pal_fail(err, PAL_E_OPTION, "a session belongs to another model", SIZE_MAX);
-    if (model->attached) return PAL_OK; /* a step evaluates few rows, and its session keeps the others */
+    if (model->rows.used) return PAL_OK; /* a step evaluates few rows, and its session keeps the others */
     pal_status status = pal_together_bytes(model, max_tokens, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)

@@ -49,7 +49,7 @@ static bool add_pin(void *target, const char *value)
 }
 
 static const option page_options[] = {
-    MODEL_OPTION(request, model, "GGUF, a diffusion model, or a causal model with an adapter"),
+    MODEL_OPTION(request, model, "GGUF, a model that fills blanks, or a causal model with an adapter"),
     TEXT_OPTION(request, "adapter", adapter, "F", "GGUF, an adapter that lets the causal model fill blanks"),
     TEXT_OPTION(request, "text", text, "T", "the page"),
     TEXT_OPTION(request, "file", file, "F", "read the page from a file, or - for standard input"),

@@ -72,7 +72,11 @@ static void put_plain(const pal_model *model)
 {
     const pal_info *i = pal_model_info(model);
     put_line("name", i->name, "");
-    put_line("architecture", i->architecture, i->can_image ? ", pictures" : i->causal ? ", causal" : ", bidirectional");
+    put_line("architecture", i->architecture,
+             i->can_image    ? ", pictures"
+             : !i->causal    ? ", bidirectional"
+             : i->can_infill ? ", causal, fills blanks by query rows"
+                             : ", causal");
     put_line("license", i->license, "");
     printf("file          %" PRIu64 " bytes, %zu values, %zu tensors, weights %s\n", i->file_bytes, i->values,
            i->tensors, *i->weights ? i->weights : "none");

@@ -65,12 +65,7 @@ static void hash_vectors(const pal_gguf *g, char hex[2 * PAL_SHA256_BYTES])
 
 static pal_status refuse(pal_model *m, pal_status status, const char *key, const char *text)
 {
-    const pal_gguf *g = m->attached->gguf;
-    const pal_gguf_value *v = pal_gguf_find(g, key);
-    char value[80] = "absent";
-    if (v) pal_gguf_describe(v, value, sizeof value);
-    pal_say(m->kind_text, sizeof m->kind_text, "%s (%s is %s)", text, key, value);
-    return pal_fail(&m->net_error, status, m->kind_text, v ? pal_gguf_value_offset(g, v) : SIZE_MAX);
+    return pal_model_refuse(m, m->attached->gguf, status, key, text);
 }
 
 static bool is(const pal_model *m, const char *key, const char *wanted)
@@ -97,38 +92,19 @@ static pal_status check_kind(pal_model *m, const pal_model *base)
     if (!pal_gguf_find(g, "palimpsest.rows"))
         return refuse(m, PAL_E_UNSUPPORTED, "palimpsest.rows",
                       "adapters for all rows are not supported: merge the adapter into its base");
-    if (!is(m, "palimpsest.rows", "left"))
-        return refuse(m, PAL_E_UNSUPPORTED, "palimpsest.rows", "only rows of the kind \"left\" are supported");
     if (pal_gguf_find(g, invocation))
         return refuse(m, PAL_E_UNSUPPORTED, invocation, "adapters that tokens switch on are not supported");
     return PAL_OK;
 }
 
-/* Reads the id of a token; an absent key is -1. */
-static bool token_id(const pal_model *m, const char *key, int32_t *out)
-{
-    uint32_t id;
-    *out = -1;
-    if (!pal_gguf_find(m->attached->gguf, key)) return true;
-    if (!pal_gguf_get_u32(m->attached->gguf, key, &id) || id >= (uint32_t)pal_vocab_size(m->vocab)) return false;
-    *out = (int32_t)id;
-    return true;
-}
-
 static pal_status check_vocabulary(pal_model *m, const pal_model *base)
 {
-    static const char tokens[] = "palimpsest.base_tokens", start[] = "palimpsest.start_token_id",
-                      empty[] = "palimpsest.empty_token_id";
+    static const char tokens[] = "palimpsest.base_tokens";
     char hex[2 * PAL_SHA256_BYTES];
     hash_tokens(base->gguf, hex);
     if (!has_hash(m, tokens, hex))
         return refuse(m, PAL_E_UNSUPPORTED, tokens, "the adapter was made for another vocabulary");
-    if (!token_id(m, start, &m->attached->start) || m->attached->start < 0)
-        return refuse(m, PAL_E_FORMAT, start, "the adapter needs a token of the vocabulary as the start of a text");
-    if (!token_id(m, empty, &m->attached->empty))
-        return refuse(m, PAL_E_FORMAT, empty, "the token that ends a blank is not in the vocabulary");
-    m->classes.empty = m->attached->empty;
-    return PAL_OK;
+    return pal_page_rows_read(m, m->attached->gguf);
 }
 
 static pal_status bind_adapters(pal_model *m, const pal_model *base)
@@ -202,8 +178,6 @@ static void describe(pal_model *m, const pal_model *base)
     m->info.why_not = m->net_error.text;
 }
 
-static const pal_row_functions row_functions = {pal_row_runner_layout, pal_row_runner_start};
-
 pal_status pal_attached_open(pal_model *m, const pal_model *base, pal_gguf *g, pal_error *err)
 {
     pal_attached *a = calloc(1, sizeof *a);
@@ -211,15 +185,13 @@ pal_status pal_attached_open(pal_model *m, const pal_model *base, pal_gguf *g, p
         pal_gguf_close(g);
         return pal_fail(err, PAL_E_MEMORY, "not enough memory for the adapter", SIZE_MAX);
     }
-    *a = (pal_attached){.kind = *base->kind, .rows = &row_functions, .gguf = g};
+    *a = (pal_attached){.kind = *base->kind, .gguf = g};
     a->kind.class = &attached_class;
     m->attached = a;
     m->kind = &a->kind;
     m->gguf = base->gguf;
     m->vocab = base->vocab;
     m->classes = base->classes;
-    m->classes.mask = m->classes.empty = -1; /* the runner reads ranks */
-    m->classes.ends = true;
     m->kernels = base->kernels;
     if (fit(m, base) == PAL_E_MEMORY) return pal_fail(err, PAL_E_MEMORY, m->net_error.text, SIZE_MAX);
     describe(m, base);

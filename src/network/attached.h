@@ -5,16 +5,13 @@
 #define PAL_ATTACHED_H
 
 #include "kinds.h"
-#include "row_runner.h"
 #include "../arch/adapter.h"
 
 struct pal_attached {
-    pal_network_kind kind;         /* the kind of the base, with a class of its own */
-    const pal_row_functions *rows; /* evaluate its pages */
-    pal_gguf *gguf;                /* of the adapter file, owned */
+    pal_network_kind kind; /* the kind of the base, with a class of its own */
+    pal_gguf *gguf;        /* of the adapter file, owned */
     pal_adapters adapters;
-    int32_t start, empty; /* tokens: what stands at place 0 of every text; what ends a blank, -1: none */
-    const char *note;     /* NULL, or what may be wrong */
+    const char *note; /* NULL, or what may be wrong */
 };
 
 /* PAL_OK if adapters can be attached to the model; otherwise the reason in *err. */

@@ -59,6 +59,13 @@ pal_status pal_model_is_adapter(pal_model *m, pal_error *why);
 /* Adds the name and value of the key at fault to the message of m->vocab_error. */
 void pal_model_name_value(pal_model *m);
 
+/* Sets m->net_error to `text` with the name and value of a key of g. */
+pal_status pal_model_refuse(pal_model *m, const pal_gguf *g, pal_status status, const char *key, const char *text);
+
+/* Sets m->rows from the keys of g, the file of the model or its adapter, and m->classes for pages of such models.  The
+ * vocabulary must be open.  If a key is wrong, sets m->net_error and returns its status. */
+pal_status pal_page_rows_read(pal_model *m, const pal_gguf *g);
+
 /* Sets m->info, m->pair_error and m->stored_error after the file is open. */
 void pal_model_describe(pal_model *m, size_t bytes);
 

@@ -17,6 +17,13 @@ typedef struct {
     bool causal;
 } pal_network_shape;
 
+/* How a model fills pages with content rows and query rows (row_runner.h). */
+typedef struct {
+    bool used;            /* whether it does; otherwise the other fields mean nothing */
+    int32_t start, empty; /* tokens: what is at place 0 of every page; what ends a blank, -1: none */
+    int32_t unknown;      /* the token that query rows read in place of an unknown one; -1: a vector of the network */
+} pal_page_rows;
+
 struct pal_model {
     pal_file file; /* mapped by pal_model_open_file; size 0 if the image is the caller's */
     pal_gguf *gguf;
@@ -27,6 +34,7 @@ struct pal_model {
     const pal_matrices *matrices; /* of the network; NULL: no network is bound */
     pal_network_shape shape;      /* of a network of tokens */
     pal_picture_model *picture;   /* other data of a network of pictures, owned; NULL: draws no pictures */
+    pal_page_rows rows;           /* of a model with an adapter, or a network that was trained for it */
     pal_attached *attached;       /* the adapter, owned; NULL: none.  The fields gguf to classes are then the base's */
     bool as_stored;               /* weights are not rearranged into panels: nothing can be evaluated */
     pal_error vocab_error, net_error;

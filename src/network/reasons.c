@@ -52,3 +52,12 @@ void pal_model_name_value(pal_model *m)
     pal_say(m->vocab_text, sizeof m->vocab_text, "%s (%s is %s)", why->text, key, value);
     why->text = m->vocab_text;
 }
+
+pal_status pal_model_refuse(pal_model *m, const pal_gguf *g, pal_status status, const char *key, const char *text)
+{
+    const pal_gguf_value *v = pal_gguf_find(g, key);
+    char value[80] = "absent";
+    if (v) pal_gguf_describe(v, value, sizeof value);
+    pal_say(m->kind_text, sizeof m->kind_text, "%s (%s is %s)", text, key, value);
+    return pal_fail(&m->net_error, status, m->kind_text, v ? pal_gguf_value_offset(g, v) : SIZE_MAX);
+}

@@ -1,6 +1,5 @@
 /* row_runner.c - evaluates content rows and query rows in one pass, and keeps the content rows. */
 #include "row_runner.h"
-#include "attached.h"
 
 #include <string.h>
 
@@ -46,7 +45,7 @@ static int list_stale(pal_row_runner *r, const pal_query *q)
     for (int i = 0; i < r->places; i++) {
         const bool inside = i > 0 && i <= q->n;
         const int32_t rank = i == 0 ? 0 : inside ? q->rank[i - 1] : PAL_RANK_UNKNOWN;
-        const int32_t token = inside ? q->tokens[i - 1] : r->model->attached->start;
+        const int32_t token = inside ? q->tokens[i - 1] : r->model->rows.start;
         const bool known = rank != PAL_RANK_UNKNOWN;
         const bool same = r->rank[i] == rank && (!known || r->token[i] == token);
         if (same && (!known || (lowest >= rank && (lowest || rank)))) continue;
@@ -94,7 +93,7 @@ static int add_query_rows(pal_row_runner *r, const pal_query *q, int rows)
     for (int i = 0; i < q->count; i++, rows++) {
         const int at = q->at[i];
         PAL_ASSERT(at >= 0 && at < q->n && i < r->places && rows < r->places + r->max_drawn && q->rank[at] > 0);
-        r->row_token[rows] = r->rank[at] < q->rank[at] ? r->token[at] : -1;
+        r->row_token[rows] = r->rank[at] < q->rank[at] ? r->token[at] : r->model->rows.unknown;
         r->row_place[rows] = at;
         r->seen[rows] = (pal_seen){.below = q->n + 1, .set = set_below(r, q->rank[at]), .own = at};
         r->wanted[i] = rows;

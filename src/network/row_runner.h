@@ -1,7 +1,7 @@
 /* row_runner.h - fills pages with a network of content rows and query rows, behind the predictor of text/ (internal).
  *
- * Every known token has a content row: its keys and values, computed once with the plain weights of the base.  A
- * prediction is a query row with the adapter, which leaves nothing in the cache.  The runner puts the start token of the
+ * Every known token has a content row: its keys and values, computed once with the plain weights of the network.  A
+ * prediction is a query row, with the adapter if there is one, which leaves nothing in the cache.  The runner puts the start token of the
  * model at place 0, so token i of a query is at place i + 1.
  *
  *   content row at place i   sees itself, and the content rows j < i that became known before it, or that are given as
@@ -9,7 +9,8 @@
  *   query row for place p    stands at p - 1 and sees the content rows of all places that were known before p, except
  *                            p - 1, and itself.  If p is unknown, these are all known places; if it is known, those
  *                            with rank(j) < rank(p).  It reads the token at p - 1 if that was known before p,
- *                            otherwise the mask vector.
+ *                            otherwise the mask vector: a tensor of
+ *                            the adapter, or the embedding of the mask token of a network without adapter.
  *
  * Unknown places have no content row and may be anywhere; the places after them keep their positions.  If all drawn
  * tokens are known, one evaluation of their query rows gives the probabilities under which they were drawn, one at a
@@ -24,7 +25,7 @@
 #include "text_runner.h"
 
 typedef struct {
-    const pal_model *model; /* with an adapter */
+    const pal_model *model; /* with m->rows.used */
     pal_compute compute;
     pal_activations activations;
     pal_cache cache; /* of all layers: the content rows */
@@ -33,7 +34,7 @@ typedef struct {
     int computed;          /* content rows that the last evaluation computed */
     int32_t *token, *rank; /* [places], of the content rows in the cache; rank PAL_RANK_UNKNOWN: none */
     /* The rows of an evaluation: content rows, then query rows. */
-    int32_t *row_token; /* [places + max_drawn], -1: the mask vector */
+    int32_t *row_token; /* [places + max_drawn]; model->rows.unknown: the mask vector */
     int *row_place;     /* [places + max_drawn] */
     pal_seen *seen;     /* [places + max_drawn] */
     int *wanted;        /* [places], the query rows */
@@ -46,20 +47,11 @@ typedef struct {
 
 /* For sequences of up to `max_tokens` tokens, at most `max_drawn` of which have ranks above 0.  max_tokens must be below
  * the model's context. */
-typedef void pal_row_layout_fn(pal_row_runner *r, const pal_model *m, int32_t max_tokens, int32_t max_drawn,
-                               pal_kv_type kv, pal_arena *arena);
+void pal_row_runner_layout(pal_row_runner *r, const pal_model *m, int32_t max_tokens, int32_t max_drawn, pal_kv_type kv,
+                           pal_arena *arena);
 
 /* The predictor of a runner that was just placed; the runner must not be moved afterwards.  Queries may ask only for
  * unknown tokens and for tokens with ranks above 0, each once. */
-typedef pal_predictor pal_row_start_fn(pal_row_runner *r);
-
-pal_row_layout_fn pal_row_runner_layout;
-pal_row_start_fn pal_row_runner_start;
-
-/* The two functions, for pal_attached: programs that attach nothing do not contain them. */
-typedef struct {
-    pal_row_layout_fn *layout;
-    pal_row_start_fn *start;
-} pal_row_functions;
+pal_predictor pal_row_runner_start(pal_row_runner *r);
 
 #endif

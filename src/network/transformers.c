@@ -63,6 +63,34 @@ static pal_status bind_transformer(pal_model *m)
     return PAL_OK;
 }
 
+static pal_status check_rows(pal_model *m)
+{
+    static const char rows[] = "palimpsest.rows";
+    pal_status s = pal_model_contradicts(m, "palimpsest.", &m->net_error);
+    if (s || (s = pal_page_rows_read(m, m->gguf))) return s;
+    m->rows.unknown = pal_vocab_special(m->vocab)->mask;
+    if (m->kind->of != &pal_architecture_llama || !m->shape.causal)
+        return pal_model_refuse(m, m->gguf, PAL_E_UNSUPPORTED, rows,
+                                "query rows need causal attention and the architecture llama, qwen2 or qwen3");
+    if (m->rows.unknown < 0)
+        return pal_model_refuse(m, m->gguf, PAL_E_FORMAT, rows, "query rows need a mask token in the vocabulary");
+    if (m->shape.context < 2)
+        return pal_model_refuse(m, m->gguf, PAL_E_UNSUPPORTED, rows, "query rows need a context of at least 2 tokens");
+    return PAL_OK;
+}
+
+/* A network that was trained to fill pages by query rows, with the weights that it continues texts with. */
+static pal_status find_rows(pal_model *m)
+{
+    if (!pal_gguf_find(m->gguf, "palimpsest.rows") || !m->vocab) return PAL_OK;
+    pal_status s = check_rows(m);
+    if (!s) return PAL_OK;
+    m->rows.used = false;
+    m->shape = (pal_network_shape){0};
+    m->matrices = NULL;
+    return s;
+}
+
 static pal_status bind_network(pal_model *m)
 {
     const pal_error *trouble = pal_gguf_trouble(m->gguf);
@@ -78,7 +106,9 @@ static pal_status bind_network(pal_model *m)
         return pal_fail(&m->net_error, PAL_E_UNSUPPORTED,
                         m->vocab ? "the file holds only a vocabulary, no network" : "the file holds no network",
                         SIZE_MAX);
-    return m->kind->of ? bind_transformer(m) : unknown_architecture(m);
+    if (!m->kind->of) return unknown_architecture(m);
+    s = bind_transformer(m);
+    return s ? s : find_rows(m);
 }
 
 /* If the network cannot be used because the file is a part of a split model or an adapter, reports that instead. */
