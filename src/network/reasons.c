@@ -34,8 +34,10 @@ pal_status pal_model_is_adapter(pal_model *m, pal_error *why)
     if (pal_str_is(type, "model") || pal_str_is(type, "vocab")) return PAL_OK;
     pal_gguf_printable(type, name, sizeof name);
     if (pal_str_is(type, "adapter"))
-        return pal_fail(why, PAL_E_UNSUPPORTED,
-                        "the file is an adapter (general.type): open its base, and attach the adapter to it", SIZE_MAX);
+        return pal_fail(
+            why, PAL_E_UNSUPPORTED,
+            "the file is an adapter (general.type): open its base, and attach the adapter to it (--adapter FILE)",
+            SIZE_MAX);
     pal_say(m->part_text, sizeof m->part_text,
             "the file is not a model but an addition to one (general.type is \"%s\"): use the model file itself", name);
     return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
