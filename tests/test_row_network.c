@@ -19,6 +19,12 @@ static void put_rows(image *m)
     image_key_u32(m, "palimpsest.start_token_id", 1);
 }
 
+static void put_rows_and_end(image *m)
+{
+    put_rows(m);
+    image_key_u32(m, "palimpsest.empty_token_id", 2);
+}
+
 /* The file of `name` with the keys of `put`, and the file itself as its base. */
 static runner *open_network(const char *name, void (*put)(image *m))
 {
@@ -120,14 +126,14 @@ static void query_rows_read_the_mask_token(void **state)
 
 /* ---- pages ------------------------------------------------------------------------------------------ */
 
-static size_t filled(const pal_model *m, const pal_infill_options *o, char *text, size_t capacity)
+static size_t filled(const pal_model *m, const char *with, const pal_infill_options *o, char *text, size_t capacity)
 {
     size_t bytes;
     pal_session *s;
-    assert_int_equal(pal_session_bytes(m, BLANKS, strlen(BLANKS), o, &bytes, NULL), PAL_OK);
+    assert_int_equal(pal_session_bytes(m, with, strlen(with), o, &bytes, NULL), PAL_OK);
     void *block = malloc(bytes);
     assert_non_null(block);
-    assert_int_equal(pal_session_init(&s, m, BLANKS, strlen(BLANKS), o, block, bytes, NULL), PAL_OK);
+    assert_int_equal(pal_session_init(&s, m, with, strlen(with), o, block, bytes, NULL), PAL_OK);
     while (pal_step(s, NULL) == PAL_MORE) {
     }
     assert_int_equal(pal_session_progress(s).open, 0);
@@ -149,9 +155,28 @@ static void pages_are_those_of_an_adapter_without_a_change(void **state)
         pal_infill_options o = pal_infill_defaults();
         o.seed = seed;
         o.sampler = seed % 2 ? PAL_MARGIN : PAL_FIRST_HITTING;
-        const size_t size = filled(t->a.model, &o, a, sizeof a);
-        assert_int_equal(filled(like.model, &o, b, sizeof b), size);
+        const size_t size = filled(t->a.model, BLANKS, &o, a, sizeof a);
+        assert_int_equal(filled(like.model, BLANKS, &o, b, sizeof b), size);
         assert_memory_equal(a, b, size);
+    }
+    close_attachment(&like);
+    close_network(t);
+}
+
+static void blanks_of_free_length_are_ended_by_the_token_of_the_file(void **state)
+{
+    (void)state;
+    runner *t = open_network(TINY, put_rows_and_end);
+    attached like = attach_to(t->base, &(adapter_spec){.no_change = true});
+    char text[1024], same[1024];
+    pal_infill_options o = pal_infill_defaults();
+    assert_true(pal_model_info(t->a.model)->free_length && !pal_model_info(like.model)->free_length);
+    o.sampler = pal_default_sampler(t->a.model);
+    for (o.seed = 0; o.seed < 5; o.seed++) {
+        const size_t size = filled(t->a.model, "the [[?]] dog [[2-5]].", &o, text, sizeof text);
+        assert_true(size > 8 && size < sizeof text);
+        assert_int_equal(filled(t->a.model, "the [[?]] dog [[2-5]].", &o, same, sizeof same), size);
+        assert_memory_equal(text, same, size);
     }
     close_attachment(&like);
     close_network(t);
@@ -166,8 +191,8 @@ static void such_a_network_can_be_a_base(void **state)
     char x[1024], y[1024];
     pal_infill_options o = pal_infill_defaults();
     o.sampler = PAL_MARGIN;
-    const size_t size = filled(a.model, &o, x, sizeof x);
-    assert_int_equal(filled(b.model, &o, y, sizeof y), size);
+    const size_t size = filled(a.model, BLANKS, &o, x, sizeof x);
+    assert_int_equal(filled(b.model, BLANKS, &o, y, sizeof y), size);
     assert_memory_equal(x, y, size);
     close_attachment(&a);
     close_attachment(&b);
@@ -244,6 +269,7 @@ int main(void)
         cmocka_unit_test(query_rows_after_known_text_are_causal),
         cmocka_unit_test(query_rows_read_the_mask_token),
         cmocka_unit_test(pages_are_those_of_an_adapter_without_a_change),
+        cmocka_unit_test(blanks_of_free_length_are_ended_by_the_token_of_the_file),
         cmocka_unit_test(such_a_network_can_be_a_base),
         cmocka_unit_test(wrong_files_are_named),
     };
