@@ -162,6 +162,117 @@ static void ends_of_blanks_count(void **state)
     assert_true(seen > 3);
 }
 
+/* ---- ends of blanks that a network of query rows draws ------------------------------------------------ */
+
+#define FREE_PAGE "[[?]] upon a time the [[2-5]] was [[3]] and the dog ran.[[1-4]]"
+
+/* A token that is probable in the second place of a blank, so that blanks end often. */
+static int32_t usual_token(void)
+{
+    const pal_infill_options o = options_of(PAL_ASCENDING, 1);
+    pal_place place[4];
+    lent l = start("the [[4]] dog", &o);
+    finish(&l);
+    pal_session_tokens(l.session, place, 4);
+    const int32_t id = place[1].alternative_id[0];
+    end(&l);
+    return id;
+}
+
+/* An evaluation answers up to the next end. */
+static uint64_t segments(const filled *r)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < r->drawn; i++)
+        count += i + 1 == r->drawn || (size_t)r->order[i].index == r->fills[r->order[i].blank].count;
+    return count;
+}
+
+/* Regression: the ranks of an evaluation of several places begin after those of the query, not at the next step. */
+static void drawn_ends_count(void **state)
+{
+    (void)state;
+    attached ended = attach_to(base, &(adapter_spec){.rank = 4, .empty = true});
+    model = ended.model;
+    const int32_t empty = usual_token();
+    size_t shorter = 0;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        pal_infill_options o = options_of(seed % 2 ? PAL_ASCENDING : PAL_ASCENDING_RANDOM, seed);
+        filled r;
+        o.empty_token = empty;
+        fill_page(FREE_PAGE, &o, &r);
+        shorter += r.drawn < 28;
+        pal_fills_options how = {.order = r.order, .order_count = r.drawn, .orders = 4};
+        const pal_fills_result in_order = score(FREE_PAGE, &o, &r, &how);
+        assert_true(fabs(in_order.nats - r.nats) < 1e-5 * r.nats);
+        assert_int_equal(in_order.evaluations, segments(&r));
+        how.order = NULL;
+        const pal_fills_result replayed = score(FREE_PAGE, &o, &r, &how);
+        assert_int_equal(replayed.bound, o.sampler == PAL_ASCENDING_RANDOM);
+        if (!replayed.bound) assert_true(fabs(replayed.nats - r.nats) < 1e-5 * r.nats);
+    }
+    assert_true(shorter > 2);
+    close_attachment(&ended);
+}
+
+/* One blank has one order: also with a random sampler the result is exact, and takes one evaluation. */
+static void one_blank_has_one_order(void **state)
+{
+    (void)state;
+    static const pal_sampler samplers[] = {PAL_SAMPLER_OF_MODEL, PAL_ASCENDING, PAL_ASCENDING_RANDOM};
+    attached ended = attach_to(base, &(adapter_spec){.rank = 4, .empty = true});
+    model = ended.model;
+    const int32_t empty = usual_token();
+    const pal_fills_options how = pal_fills_defaults();
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        pal_infill_options o = options_of(samplers[seed % 3], seed);
+        filled r;
+        o.empty_token = empty;
+        fill_page("the [[?]] dog", &o, &r);
+        const pal_fills_result result = score("the [[?]] dog", &o, &r, &how);
+        assert_true(!result.bound && result.evaluations == 1);
+        assert_true(fabs(result.nats - r.nats) < 1e-5 * r.nats);
+    }
+    close_attachment(&ended);
+}
+
+/* What a fill of the page "the[[1-2]] dog" adds at index `at`: the probability of its token there, or of its end; 0 if it
+ * cannot have it. */
+static double probability_at(const pal_infill_options *o, const int32_t *ids, size_t count, size_t at)
+{
+    const pal_fills_options how = pal_fills_defaults();
+    const pal_given_fill fill = {ids, count, NULL, 0};
+    pal_fill_nats places[2];
+    pal_fills *job;
+    pal_status s;
+    if (pal_fills_start(&job, model, "the[[1-2]] dog", 14, o, &fill, 1, &how, NULL)) return 0.0;
+    while ((s = pal_fills_step(job, NULL)) == PAL_MORE) continue;
+    assert_int_equal(pal_fills_places(job, places, 2), 2);
+    assert_int_equal(places[1].id, count == 1 ? -1 : ids[1]);
+    pal_fills_end(job);
+    return s ? 0.0 : exp(-places[at].nats);
+}
+
+/* The probabilities of all tokens, and of the end of the blank, add up to one at each place. */
+static void all_lengths_together_have_probability_one(void **state)
+{
+    (void)state;
+    attached ended = attach_to(base, &(adapter_spec){.rank = 4, .empty = true});
+    model = ended.model;
+    pal_infill_options o = options_of(PAL_ASCENDING, 0);
+    o.borders = false;
+    o.empty_token = usual_token();
+    const int32_t the = piece_id(base, "\xE2\x96\x81the");
+    double first = 0.0, second = probability_at(&o, &the, 1, 1);
+    for (int32_t id = 0; id < pal_model_info(model)->vocabulary; id++) {
+        first += probability_at(&o, &id, 1, 0);
+        second += probability_at(&o, (int32_t[]){the, id}, 2, 1);
+    }
+    assert_true(fabs(first - 1.0) < 1e-9);
+    assert_true(fabs(second - 1.0) < 1e-9);
+    close_attachment(&ended);
+}
+
 /* With one evaluation for all places or one for each the result has the same bits. */
 static void places_are_listed_with_their_nats(void **state)
 {
@@ -362,6 +473,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fill_is_as_likely_as_its_session_reported),
         cmocka_unit_test(ends_of_blanks_count),
+        cmocka_unit_test(drawn_ends_count),
+        cmocka_unit_test(one_blank_has_one_order),
+        cmocka_unit_test(all_lengths_together_have_probability_one),
         cmocka_unit_test(places_are_listed_with_their_nats),
         cmocka_unit_test(a_random_order_gives_a_bound),
         cmocka_unit_test(all_tokens_together_have_probability_one),

@@ -157,11 +157,17 @@ static void order_from_left(pal_fills *j)
         if (is_drawn(j, i)) j->order[j->order_count++] = i;
 }
 
-/* Samplers whose order depends on no probability have a random one; with one place to choose there is only one. */
+/* Whether the sampler never has two places to choose from. */
+static bool has_one_order(const pal_fills *j)
+{
+    const pal_fill *f = &j->session->fill;
+    return f->sampler->from_left ? f->blanks <= 1 : j->places <= 1;
+}
+
+/* Samplers whose order depends on no probability have a random one. */
 static bool is_random(const pal_fills *j)
 {
-    const pal_sampler_row *row = j->session->fill.sampler;
-    return !row->measure && j->places > 1;
+    return !j->session->fill.sampler->measure && !has_one_order(j);
 }
 
 static pal_status check_sampler(const pal_fills *j, pal_error *err)
@@ -195,10 +201,16 @@ static pal_status choose_order(pal_fills *j, const pal_fills_options *o, pal_err
         pal_forced_in_order(f);
         return PAL_OK;
     }
-    if (is_random(j)) j->orders = o->orders;
-    if (j->orders < 1 || (is_random(j) && j->orders < 2))
-        return pal_fail(err, PAL_E_OPTION, "orders must be at least 2", SIZE_MAX);
-    return check_sampler(j, err);
+    pal_status s = check_sampler(j, err);
+    if (s) return s;
+    if (is_random(j)) {
+        if (o->orders < 2) return pal_fail(err, PAL_E_OPTION, "orders must be at least 2", SIZE_MAX);
+        j->orders = o->orders;
+    } else if (has_one_order(j)) {
+        order_from_left(j);
+        pal_forced_in_order(f);
+    }
+    return PAL_OK;
 }
 
 /* ---- several places in one evaluation --------------------------------------------------------------- */
@@ -209,11 +221,14 @@ static void evaluate_several(void *context, const pal_query *q)
 {
     pal_fills *j = context;
     const pal_fill *f = &j->session->fill;
-    int32_t from = 0, rank = f->next_rank;
+    int32_t from = 0, rank = 0;
     while (f->place[j->order[from]].at != q->at[0]) from++;
     if (from < j->answered) return;
-    memcpy(j->page, q->tokens, (size_t)q->n * sizeof *j->page);
-    memcpy(j->rank, q->rank, (size_t)q->n * sizeof *j->rank);
+    for (int32_t i = 0; i < q->n; i++) {
+        j->page[i] = q->tokens[i];
+        j->rank[i] = q->rank[i];
+        if (q->rank[i] != PAL_RANK_UNKNOWN && q->rank[i] > rank) rank = q->rank[i];
+    }
     j->answered = from;
     for (bool end = false; !end && j->answered < j->order_count; j->answered++) {
         const int32_t place = j->order[j->answered], at = f->place[place].at;
@@ -221,7 +236,7 @@ static void evaluate_several(void *context, const pal_query *q)
         end = j->token[place] == f->classes->empty;
         if (end) continue;
         j->page[at] = j->token[place];
-        j->rank[at] = rank++;
+        j->rank[at] = ++rank;
     }
     j->network.evaluate(j->network.context, &(pal_query){.n = q->n,
                                                          .tokens = j->page,
