@@ -217,7 +217,7 @@ static bool cuts_a_character(const pal_session *s, const pal_blank *blank, int32
 {
     const pal_classes *c = &s->classes;
     pal_support support;
-    if (!s->options.byte_pieces) return (c->of[id] & PAL_CLASS_BYTE) != 0;
+    if (!s->options.byte_pieces && !c->moves) return (c->of[id] & PAL_CLASS_BYTE) != 0;
     pal_support_of_pin(&support, &s->fill, blank->place + index);
     return c->of[id] & PAL_CLASS_BYTE ? !support.byte[c->byte[id]] : !support.whole;
 }

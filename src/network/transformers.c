@@ -24,7 +24,8 @@ static pal_status open_vocabulary(pal_model *m, pal_error *err)
     size_t size = (size_t)pal_vocab_size(m->vocab);
     m->classes.of = malloc(size);
     m->classes.byte = malloc(size);
-    if (!m->classes.of || !m->classes.byte)
+    if (pal_vocab_is_byte_level(m->vocab)) m->classes.moves = calloc(PAL_MOVES, sizeof *m->classes.moves);
+    if (!m->classes.of || !m->classes.byte || (pal_vocab_is_byte_level(m->vocab) && !m->classes.moves))
         return pal_fail(err, PAL_E_MEMORY, "not enough memory for the vocabulary", SIZE_MAX);
     pal_classes_fill(&m->classes, m->vocab);
     return PAL_OK;
@@ -146,6 +147,7 @@ static void close_text(pal_model *m)
     free(m->network);
     free(m->classes.of);
     free(m->classes.byte);
+    free(m->classes.moves);
     if (m->vocab) pal_vocab_close(m->vocab);
 }
 

@@ -1,6 +1,35 @@
 /* classes.c - fills the table of token classes from a vocabulary. */
 #include "classes.h"
 
+#include <string.h>
+
+enum { LONGEST_PIECE = 1024 }; /* bytes; pal_vocab_open refuses longer ones */
+
+/* The index of these transitions in c->moves, where they are added if they are new. */
+static int move_of(pal_classes *c, int *count, const uint8_t to[PAL_UTF8_STATES])
+{
+    int i = 0;
+    while (i < *count && memcmp(c->moves[i], to, PAL_UTF8_STATES) != 0) i++;
+    PAL_ASSERT(i < PAL_MOVES);
+    if (i == *count) memcpy(c->moves[(*count)++], to, PAL_UTF8_STATES);
+    return i;
+}
+
+/* In a byte-level vocabulary a piece can begin and end inside a character: notes what it does. */
+static void find_parts(pal_classes *c, const pal_vocab *v)
+{
+    int count = 0;
+    for (int32_t id = 0; id < c->vocab; id++) {
+        char text[LONGEST_PIECE];
+        uint8_t to[PAL_UTF8_STATES];
+        const size_t bytes = pal_vocab_decode_one(v, id, true, text, sizeof text);
+        for (int state = 0; state < PAL_UTF8_STATES; state++) to[state] = (uint8_t)pal_utf8_run(state, text, bytes);
+        const bool whole = !bytes || to[PAL_UTF8_BOUNDARY] == PAL_UTF8_BOUNDARY;
+        c->of[id] = (uint8_t)(whole ? c->of[id] & ~PAL_CLASS_BYTE : c->of[id] | PAL_CLASS_BYTE);
+        c->byte[id] = (uint8_t)(whole ? 0 : move_of(c, &count, to));
+    }
+}
+
 void pal_classes_fill(pal_classes *c, const pal_vocab *v)
 {
     const pal_special *special = pal_vocab_special(v);
@@ -20,4 +49,5 @@ void pal_classes_fill(pal_classes *c, const pal_vocab *v)
         c->of[id] = (uint8_t)flags;
         c->byte[id] = (uint8_t)(type == PAL_PIECE_BYTE ? pal_vocab_byte(v, id) : 0);
     }
+    if (c->moves) find_parts(c, v);
 }

@@ -3,13 +3,14 @@
 #define PAL_CLASSES_H
 
 #include "../token/token.h"
+#include "utf8.h"
 
 enum {                         /* bits of one token */
        PAL_CLASS_LEFT_OUT = 1, /* not in the diffusion softmax: mask and control pieces, except <empty> */
        PAL_CLASS_NO_FILL = 2,  /* never drawn for a blank: control, unknown, mask, unused pieces; <empty> has its own
                                   rule */
-       PAL_CLASS_BYTE = 4,
-       PAL_CLASS_WORD = 8 /* begins a word: starts with the space mark */
+       PAL_CLASS_BYTE = 4,     /* a byte piece or, in a byte-level vocabulary, a piece that is not whole characters */
+       PAL_CLASS_WORD = 8      /* begins a word: starts with the space mark */
 };
 
 typedef struct {
@@ -18,10 +19,22 @@ typedef struct {
     bool ends;     /* <empty> ends a blank: it is drawn at the leftmost open place, and that place and those behind
                             it stay unknown to the network.  Otherwise every place behind the end holds <empty> */
     uint8_t *of;   /* [vocab] */
-    uint8_t *byte; /* [vocab] the byte of a byte piece */
+    uint8_t *byte; /* [vocab] the kind of a piece of class PAL_CLASS_BYTE: its byte or, with `moves`, the index of
+                            its transitions there */
+    uint8_t (*moves)[PAL_UTF8_STATES]; /* [PAL_MOVES] of a byte-level vocabulary, NULL for others: the states after such
+                                          a piece, from each state of utf8.h */
 } pal_classes;
 
-/* Fills the table; the caller provides the arrays `of` and `byte`, [vocab] each. */
+enum { PAL_MOVES = 256 }; /* more than there can be: pieces of bytes have fewer than 100 different effects */
+
+/* Fills the table; the caller provides the arrays `of` and `byte`, [vocab] each, and `moves`, all zeros, or NULL if the
+ * vocabulary is not byte-level. */
 void pal_classes_fill(pal_classes *c, const pal_vocab *v);
+
+/* The state after a piece of this kind. */
+static inline int pal_classes_move(const pal_classes *c, uint8_t kind, int state)
+{
+    return c->moves ? c->moves[kind][state] : pal_utf8_next(state, kind);
+}
 
 #endif

@@ -452,7 +452,7 @@ pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal
     if (s) return s;
     const pal_rule rules[] = {
         {o->free_min <= o->free_max, "the shortest length of [[?]] must not be above the longest"},
-        {!o->byte_pieces || has_all_bytes(c), "byte-pieces needs a vocabulary with all 256 byte pieces"},
+        {!o->byte_pieces || c->moves || has_all_bytes(c), "byte-pieces needs a vocabulary with all 256 byte pieces"},
         {can_fill(c), "the vocabulary has no token that can fill a blank"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);

@@ -72,7 +72,10 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
     const pal_segment *segment = &b->page->segments[index];
     pal_layout *l = b->l;
     int32_t number = (int32_t)(l->places ? l->place[l->places - 1].blank + 1 : 0);
-    bool page_start = index == 0 && pal_vocab_special(b->v)->add_space_prefix;
+    /* Byte-level vocabularies have no dummy space, but words in most places have the mark. */
+    const bool marked =
+        pal_vocab_special(b->v)->add_space_prefix || (b->options->borders && pal_vocab_is_byte_level(b->v));
+    const bool page_start = index == 0 && marked;
     pal_blank *blank = &l->blank[number];
     *blank = (pal_blank){.min = segment->min, .max = segment->max, .place = l->places};
     blank->first = b->options->borders && (dropped_space || page_start) ? PAL_FIRST_WORD

@@ -1,53 +1,32 @@
 /* support.c - computes the tokens a place may have: class, border, length and UTF-8 rules. */
 #include "support.h"
+#include "utf8.h"
 
-/* ---- whole UTF-8 characters: a finite automaton over bytes ------------------------------------------ */
+/* ---- whole UTF-8 characters: an automaton over pieces that are not whole characters -------------------- */
 
-/* A state is what must follow: BOUNDARY nothing, the others are named by the missing bytes. The transitions are those
- * of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences". */
-enum { BOUNDARY, ONE, TWO, THREE, AFTER_E0, AFTER_ED, AFTER_F0, AFTER_F4, STATES, DEAD };
+enum { BOUNDARY = PAL_UTF8_BOUNDARY, STATES = PAL_UTF8_STATES, DEAD = PAL_UTF8_DEAD };
 
-static int start_state(uint8_t b)
-{
-    if (b < 0x80) return BOUNDARY;
-    if (b >= 0xc2 && b <= 0xdf) return ONE;
-    if (b == 0xe0) return AFTER_E0;
-    if (b == 0xed) return AFTER_ED;
-    if (b >= 0xe1 && b <= 0xef) return TWO;
-    if (b == 0xf0) return AFTER_F0;
-    if (b >= 0xf1 && b <= 0xf3) return THREE;
-    return b == 0xf4 ? AFTER_F4 : DEAD;
-}
-
-static int next_state(int state, uint8_t b)
-{
-    static const struct {
-        uint8_t low, high, to;
-    } step[STATES] = {
-        [ONE] = {0x80, 0xbf, BOUNDARY}, [TWO] = {0x80, 0xbf, ONE},      [THREE] = {0x80, 0xbf, TWO},
-        [AFTER_E0] = {0xa0, 0xbf, ONE}, [AFTER_ED] = {0x80, 0x9f, ONE}, [AFTER_F0] = {0x90, 0xbf, TWO},
-        [AFTER_F4] = {0x80, 0x8f, TWO},
-    };
-    if (state == BOUNDARY) return start_state(b);
-    return b >= step[state].low && b <= step[state].high ? step[state].to : DEAD;
-}
-
-/* Transitions of an open place: the byte pieces of the vocabulary, and the states they reach from each state. Sets of
- * states are bit masks. */
+/* Transitions of an open place: the kinds of such pieces in the vocabulary (pal_classes.byte), and the states that they
+ * reach from each state. Sets of states are bit masks. The second of each is for pieces that begin a word. */
 typedef struct {
-    bool held[256];
-    unsigned reach[STATES];
+    bool held[2][256];
+    unsigned reach[2][STATES];
 } byte_moves;
 
 static void find_moves(byte_moves *m, const pal_classes *c)
 {
     *m = (byte_moves){0};
-    for (int32_t id = 0; id < c->vocab; id++)
-        if ((c->of[id] & PAL_CLASS_BYTE) && !(c->of[id] & PAL_CLASS_NO_FILL)) m->held[c->byte[id]] = true;
+    for (int32_t id = 0; id < c->vocab; id++) {
+        if (!(c->of[id] & PAL_CLASS_BYTE) || c->of[id] & PAL_CLASS_NO_FILL || id == c->empty) continue;
+        m->held[0][c->byte[id]] = true;
+        if (c->of[id] & PAL_CLASS_WORD) m->held[1][c->byte[id]] = true;
+    }
     for (int state = 0; state < STATES; state++)
         for (int b = 0; b < 256; b++) {
-            int to = m->held[b] ? next_state(state, (uint8_t)b) : DEAD;
-            if (to != DEAD) m->reach[state] |= 1u << to;
+            const int to = m->held[0][b] ? pal_classes_move(c, (uint8_t)b, state) : DEAD;
+            if (to == DEAD) continue;
+            m->reach[0][state] |= 1u << to;
+            if (m->held[1][b]) m->reach[1][state] |= 1u << to;
         }
 }
 
@@ -56,18 +35,18 @@ static bool must_be_word(const pal_fill *f, const pal_fill_place *place)
     return place->index == 0 && f->blank[place->blank].first == PAL_FIRST_WORD;
 }
 
-/* States after the place's token. An open place may hold any non-byte token, and a byte piece unless it must begin a
- * word. */
+/* States after the place's token. An open place may hold any piece of whole characters, and the others, unless it must
+ * begin a word. */
 static unsigned forward(const pal_fill *f, const byte_moves *m, const pal_fill_place *place, bool open, unsigned set)
 {
-    int32_t id = f->tokens[place->at];
-    bool byte = !open && (f->classes->of[id] & PAL_CLASS_BYTE);
+    const int32_t id = f->tokens[place->at];
+    const bool byte = !open && id != f->classes->empty && (f->classes->of[id] & PAL_CLASS_BYTE);
     unsigned out = byte ? 0 : set & 1u << BOUNDARY;
     for (int state = 0; state < STATES; state++) {
         if (!(set >> state & 1)) continue;
-        int to = byte ? next_state(state, f->classes->byte[id]) : DEAD;
+        int to = byte ? pal_classes_move(f->classes, f->classes->byte[id], state) : DEAD;
         if (to != DEAD) out |= 1u << to;
-        if (open && !must_be_word(f, place)) out |= m->reach[state];
+        if (open) out |= m->reach[must_be_word(f, place)][state];
     }
     return out;
 }
@@ -102,10 +81,10 @@ static void utf8_rule(pal_support *s, const pal_fill *f, const pal_blank *blank,
     for (int b = 0; b < 256; b++) {
         s->byte[b] = false;
         for (int state = 0; state < STATES; state++) {
-            int to = before >> state & 1 ? next_state(state, (uint8_t)b) : DEAD;
+            const int to = before >> state & 1 ? pal_classes_move(f->classes, (uint8_t)b, state) : DEAD;
             if (to != DEAD && (after >> to & 1)) s->byte[b] = true;
         }
-        any = any || (s->byte[b] && moves.held[b] && !s->word);
+        any = any || (s->byte[b] && moves.held[s->word][b]);
     }
     s->whole = before & after & 1u << BOUNDARY;
     if (!s->whole && !any) s->whole = true; /* the pins fit no UTF-8 character: the rule cannot be kept */
@@ -142,7 +121,7 @@ void pal_support_of(pal_support *s, const pal_fill *f, int32_t place)
     s->forbidden = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     if (first && blank->first == PAL_FIRST_INSIDE) s->forbidden |= PAL_CLASS_WORD;
     s->word = first && blank->first == PAL_FIRST_WORD;
-    s->bytes = f->options.byte_pieces;
+    s->bytes = f->options.byte_pieces || f->classes->moves;
     s->whole = true;
     s->empty = empty_allowed(f, blank, index);
     if (s->empty && behind_empty(f, blank, index))

@@ -12,8 +12,8 @@ typedef struct {
     uint8_t forbidden; /* classes that are not allowed */
     bool word;         /* the token must begin a word */
     bool empty;        /* <empty> is allowed */
-    bool bytes;        /* byte pieces in `byte` are allowed */
-    bool whole;        /* tokens other than byte pieces are allowed */
+    bool bytes;        /* pieces of class PAL_CLASS_BYTE are allowed, of the kinds in `byte` (pal_classes.byte) */
+    bool whole;        /* other pieces are allowed */
     bool byte[256];
 } pal_support;
 
@@ -28,7 +28,7 @@ static inline bool pal_support_has(const pal_support *s, const pal_classes *c, i
     if (id == c->empty) return s->empty;
     uint8_t of = c->of[id];
     if (of & s->forbidden) return false;
-    if (of & PAL_CLASS_BYTE) return s->bytes && s->byte[c->byte[id]] && !s->word;
+    if (of & PAL_CLASS_BYTE) return s->bytes && s->byte[c->byte[id]] && (!s->word || (of & PAL_CLASS_WORD));
     return s->whole && (!s->word || (of & PAL_CLASS_WORD));
 }
 

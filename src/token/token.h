@@ -34,6 +34,7 @@ pal_status pal_vocab_open(pal_vocab **out, const pal_gguf *g, pal_error *err);
 void pal_vocab_close(pal_vocab *v); /* NULL is allowed */
 
 int32_t pal_vocab_size(const pal_vocab *v);
+bool pal_vocab_is_byte_level(const pal_vocab *v); /* pieces are bytes, and can begin and end inside a character */
 pal_str pal_vocab_piece(const pal_vocab *v, int32_t id); /* as in the file: U+2581 or U+0120 for a space */
 pal_piece_type pal_vocab_type(const pal_vocab *v, int32_t id);
 int pal_vocab_byte(const pal_vocab *v, int32_t id);         /* the byte of a byte piece, otherwise -1 */

@@ -227,6 +227,11 @@ int32_t pal_vocab_size(const pal_vocab *v)
     return v->size;
 }
 
+bool pal_vocab_is_byte_level(const pal_vocab *v)
+{
+    return v->rule != NULL;
+}
+
 const pal_special *pal_vocab_special(const pal_vocab *v)
 {
     return &v->special;
