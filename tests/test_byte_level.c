@@ -258,7 +258,7 @@ static void borders_are_those_of_words_with_marks(void **state)
         assert_int_equal(pal_page_read(&page, cases[i / 2].page, bytes, &rules, NULL), PAL_OK);
         pal_layout_arrays(&l, &scratch, &page, b.vocab.vocab, &arena);
         assert_true(arena.used <= sizeof block);
-        assert_int_equal(pal_layout_build(&l, &scratch, &page, b.vocab.vocab, &o, 64, NULL), PAL_OK);
+        assert_int_equal(pal_layout_build(&l, &scratch, &page, b.vocab.vocab, true, &o, 64, NULL), PAL_OK);
         assert_int_equal(l.blank[0].first, borders ? cases[i / 2].first : PAL_FIRST_FREE);
         assert_int_equal(l.blank[0].drop_space, borders && cases[i / 2].drop);
         if (borders) assert_int_equal(l.place[0].at, cases[i / 2].given);

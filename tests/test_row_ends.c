@@ -242,6 +242,49 @@ static void both_samplers_report_the_same_probabilities_in_one_blank(void **stat
     end(&b);
 }
 
+/* ---- what the model sees ------------------------------------------------------------------------------- */
+
+static void as_written(image *m)
+{
+    image_key_bool(m, "palimpsest.normalise", false);
+}
+
+static void not_a_flag(image *m)
+{
+    image_key_u32(m, "palimpsest.normalise", 1);
+}
+
+/* Quotes and dashes are normalised unless the adapter says otherwise; the text of the page never changes. */
+static void the_file_decides_about_quotes_and_dashes(void **state)
+{
+    (void)state;
+    static const char page[] = "the \xE2\x80\x9C dog \xE2\x80\x94 [[1]] ran\r\n", plain[] = "the \" dog - [[1]] ran\n";
+    const pal_infill_options o = wild(PAL_ASCENDING, 1);
+    attached written = attach_to(base, &(adapter_spec){.rank = 4, .put = as_written});
+    for (int k = 0; k < 2; k++) {
+        model = k ? written.model : with.model;
+        char text[MAX_TEXT];
+        lent l = start(page, &o), other = start(plain, &o);
+        const int32_t n = pal_session_progress(l.session).tokens;
+        const bool same =
+            n == pal_session_progress(other.session).tokens &&
+            memcmp(l.session->layout.tokens, other.session->layout.tokens, (size_t)n * sizeof(int32_t)) == 0;
+        assert_int_equal(same, k == 0);
+        finish(&l);
+        text_of(&l, text);
+        assert_memory_equal(text, page, strlen("the \xE2\x80\x9C dog \xE2\x80\x94 "));
+        assert_string_equal(text + strlen(text) - 6, " ran\r\n");
+        end(&l);
+        end(&other);
+    }
+    model = with.model;
+    close_attachment(&written);
+    attached wrong = attach_to(base, &(adapter_spec){.rank = 4, .put = not_a_flag});
+    assert_false(pal_model_info(wrong.model)->can_infill);
+    assert_non_null(strstr(pal_model_info(wrong.model)->why_not, "palimpsest.normalise is 1"));
+    close_attachment(&wrong);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_pinned_word_lifts_the_end),
         cmocka_unit_test(a_pinned_end_ends_and_can_be_lifted),
         cmocka_unit_test(rewinds_give_the_same_text_again),
+        cmocka_unit_test(the_file_decides_about_quotes_and_dashes),
         cmocka_unit_test(both_samplers_report_the_same_probabilities_in_one_blank),
     };
     return cmocka_run_group_tests(tests, open_both, close_both);

@@ -83,7 +83,8 @@ static size_t tokenize(const pal_fills *j, const pal_blank *blank, const char *t
     size_t count = SIZE_MAX;
     if (view && scratch) {
         view[0] = ' ';
-        const size_t length = pal_normalise(text, bytes, view + blank->drop_space) + blank->drop_space;
+        const size_t length =
+            pal_text_view(j->model->as_written, text, bytes, view + blank->drop_space) + blank->drop_space;
         count = pal_vocab_encode(v, view, bytes ? length : 0, 0, ids, (size_t)blank->max, scratch);
     }
     free(scratch);

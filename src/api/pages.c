@@ -176,7 +176,9 @@ pal_status pal_session_place(pal_session **out, const pal_model *m, const char *
     s->options.pins = NULL;
     read_page(&s->page, m, text, text_bytes, o, NULL);
     status = check_lengths(s, err);
-    if (!status) status = pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, o, pal_page_context(m), err);
+    if (!status)
+        status =
+            pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, m->as_written, o, pal_page_context(m), err);
     if (!status) {
         start_fill(s);
         status = pin_all(s, o, err);

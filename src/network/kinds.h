@@ -66,6 +66,9 @@ pal_status pal_model_refuse(pal_model *m, const pal_gguf *g, pal_status status, 
  * vocabulary must be open.  If a key is wrong, sets m->net_error and returns its status. */
 pal_status pal_page_rows_read(pal_model *m, const pal_gguf *g);
 
+/* Sets m->as_written from palimpsest.normalise of g, if it has the key; otherwise leaves it. */
+pal_status pal_page_view_read(pal_model *m, const pal_gguf *g);
+
 /* Sets m->info, m->pair_error and m->stored_error after the file is open. */
 void pal_model_describe(pal_model *m, size_t bytes);
 

@@ -36,6 +36,7 @@ struct pal_model {
     pal_picture_model *picture;   /* other data of a network of pictures, owned; NULL: draws no pictures */
     pal_page_rows rows;           /* of a model with an adapter, or a network that was trained for it */
     pal_attached *attached;       /* the adapter, owned; NULL: none.  The fields gguf to classes are then the base's */
+    bool as_written;              /* pages are shown to the network without normalising quotes and dashes */
     bool as_stored;               /* weights are not rearranged into panels: nothing can be evaluated */
     pal_error vocab_error, net_error;
     pal_error pair_error;   /* why network and vocabulary cannot be used together, or PAL_OK */

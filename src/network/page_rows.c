@@ -25,9 +25,20 @@ pal_status pal_page_rows_read(pal_model *m, const pal_gguf *g)
                                 "filling blanks needs a token of the vocabulary as the start of a text");
     if (!token_id(m, g, empty, &m->rows.empty))
         return pal_model_refuse(m, g, PAL_E_FORMAT, empty, "the token that ends a blank is not in the vocabulary");
+    if (pal_page_view_read(m, g)) return m->net_error.status;
     m->rows.used = true;
     m->classes.mask = -1; /* the runner reads ranks */
     m->classes.empty = m->rows.empty;
     m->classes.ends = true;
+    return PAL_OK;
+}
+
+pal_status pal_page_view_read(pal_model *m, const pal_gguf *g)
+{
+    static const char key[] = "palimpsest.normalise";
+    bool normalise = !m->as_written;
+    if (pal_gguf_find(g, key) && !pal_gguf_get_bool(g, key, &normalise))
+        return pal_model_refuse(m, g, PAL_E_FORMAT, key, "whether quotes and dashes are normalised is true or false");
+    m->as_written = !normalise;
     return PAL_OK;
 }

@@ -109,6 +109,7 @@ static pal_status bind_network(pal_model *m)
                         SIZE_MAX);
     if (!m->kind->of) return unknown_architecture(m);
     s = bind_transformer(m);
+    if (!s) s = pal_page_view_read(m, m->gguf);
     return s ? s : find_rows(m);
 }
 

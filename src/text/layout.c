@@ -7,6 +7,7 @@ typedef struct {
     const pal_layout_scratch *s;
     const pal_page *page;
     const pal_vocab *v;
+    bool as_written;
     const pal_infill_options *options;
     int32_t context;
     size_t too_long; /* byte of the page where it exceeds the context, or SIZE_MAX */
@@ -49,14 +50,15 @@ static void note_given(builder *b, size_t index, int32_t first)
     const pal_segment *segment = &b->page->segments[index];
     size_t fits = b->context > first ? (size_t)(b->context - first) : 0;
     size_t view = pal_vocab_decode(b->v, b->l->tokens + first, fits, index == 0, false, NULL, 0);
-    b->too_long = segment->offset + pal_normal_origin(b->page->text + segment->from, segment->bytes, view);
+    if (!b->as_written) view = pal_normal_origin(b->page->text + segment->from, segment->bytes, view);
+    b->too_long = segment->offset + view;
 }
 
 static void add_given(builder *b, size_t index, bool *dropped_space, bool *after_letter)
 {
     const pal_segment *segment = &b->page->segments[index];
     pal_layout *l = b->l;
-    size_t bytes = pal_normalise(b->page->text + segment->from, segment->bytes, b->s->view);
+    size_t bytes = pal_text_view(b->as_written, b->page->text + segment->from, segment->bytes, b->s->view);
     bool blank_follows = index + 1 < b->page->count;
     *dropped_space = b->options->borders && blank_follows && bytes && b->s->view[bytes - 1] == ' ';
     *after_letter = b->options->borders && blank_follows && ends_in_letter(b->s->view, bytes);
@@ -128,10 +130,17 @@ static pal_status choose_window(const builder *b, pal_error *err)
 }
 
 pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
-                            const pal_infill_options *options, int32_t context, pal_error *err)
+                            bool as_written, const pal_infill_options *options, int32_t context, pal_error *err)
 {
     const pal_special *special = pal_vocab_special(v);
-    builder b = {.l = l, .s = s, .page = page, .v = v, .options = options, .context = context, .too_long = SIZE_MAX};
+    builder b = {.l = l,
+                 .s = s,
+                 .page = page,
+                 .v = v,
+                 .as_written = as_written,
+                 .options = options,
+                 .context = context,
+                 .too_long = SIZE_MAX};
     bool dropped_space = false, after_letter = false;
     l->total = l->places = 0;
     if (options->document && special->bos >= 0) l->tokens[l->total++] = special->bos;

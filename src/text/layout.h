@@ -25,9 +25,9 @@ typedef struct {
 void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
                        pal_arena *arena);
 
-/* PAL_E_CONTEXT: the page is longer than `context` tokens and options->window is off, or the blanks and the text
+/* as_written: given text is not normalised.  PAL_E_CONTEXT: the page is longer than `context` tokens and options->window is off, or the blanks and the text
  * between them are longer. */
 pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
-                            const pal_infill_options *options, int32_t context, pal_error *err);
+                            bool as_written, const pal_infill_options *options, int32_t context, pal_error *err);
 
 #endif

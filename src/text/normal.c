@@ -56,3 +56,10 @@ size_t pal_normal_origin(const char *text, size_t bytes, size_t view)
     }
     return at;
 }
+
+size_t pal_text_view(bool as_written, const char *text, size_t bytes, char *out)
+{
+    if (!as_written) return pal_normalise(text, bytes, out);
+    if (bytes) memcpy(out, text, bytes);
+    return bytes;
+}

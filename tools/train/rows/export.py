@@ -119,6 +119,7 @@ def write_adapter(path, trained, base, args):
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", trained["alpha"])
+    writer.add_bool("palimpsest.normalise", False)      # the base and the adapter are trained on text as it is written
     for key, value in (("name", base.name), ("sha256", base.sha256()), ("tokens", tokens), ("vectors", vectors)):
         writer.add_string(f"palimpsest.base_{key}", value)
     return writer, adapter_tensors(trained, base, args.checkpoint)
