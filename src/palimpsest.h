@@ -242,7 +242,9 @@ pal_status pal_step(pal_session *session, pal_error *err);
  * same bits as without this call.  pal_together_bytes computes the size of the block; tokens is the sum of the
  * sessions' pal_progress.shown.  Errors, which change nothing:
  * PAL_E_OPTION: a session has another model; PAL_E_MEMORY: the block is too small; PAL_E_FORMAT: the network produced
- * NaN or infinity.  For a model with an adapter it evaluates nothing: each pal_step then evaluates its own rows. */
+ * NaN or infinity.  Sessions that fill by query rows keep rows of known tokens.  A session that has none yet copies those
+ * of an earlier session of the list with the same given text, and a session whose rows do not fit into the block is
+ * evaluated by itself. */
 pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err);
 pal_status pal_evaluate_together(const pal_model *model, pal_session *const *sessions, int32_t count, void *block,
                                  size_t bytes, pal_error *err);

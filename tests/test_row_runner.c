@@ -94,8 +94,10 @@ static float *ask_plainly(const runner *t, const page *p, const int *at, int cou
         r->wanted[i] = kept + i;
         every[i] = i;
     }
-    pal_transformer_forward_rows(net, &compute, &w.a, &w.cache,
-                                 &(pal_rows){kept + count, kept, r->token, r->place, r->seen}, r->wanted, count);
+    pal_transformer_forward_rows(
+        net, &compute, &w.a, &w.cache,
+        &(pal_rows){.n = kept + count, .kept = kept, .token = r->token, .place = r->place, .seen = r->seen}, r->wanted,
+        count);
     pal_transformer_logits(net, &compute, &w.a, every, count, out);
     pal_arena_return(&arena);
     free(block);

@@ -1,5 +1,6 @@
 /* together.c - evaluates several pages of a model in one batch, which loads the weights only once for all of them. */
 #include "pages.h"
+#include "../network/row_batch.h"
 
 #include <string.h>
 
@@ -10,7 +11,7 @@ typedef struct {
     int *rows;       /* [max_tokens] */
     pal_activations activations;
     pal_cache cache;
-} workplace;
+} workplace; /* for models without query rows */
 
 static void lay_out(workplace *w, const pal_model *m, int32_t max_tokens, pal_arena *arena)
 {
@@ -25,13 +26,19 @@ static void lay_out(workplace *w, const pal_model *m, int32_t max_tokens, pal_ar
 
 pal_status pal_together_bytes(const pal_model *model, int32_t tokens, size_t *bytes, pal_error *err)
 {
-    workplace measured;
+    union {
+        workplace w;
+        pal_row_batch b;
+    } measured;
     pal_arena arena = {0};
     pal_status s = pal_model_ready(model, err);
     if (s) return s;
     if (tokens < 1 || tokens > INT32_MAX / 2)
         return pal_fail(err, PAL_E_OPTION, "the number of tokens is out of range", SIZE_MAX);
-    lay_out(&measured, model, tokens, &arena);
+    if (model->rows.used)
+        pal_row_batch_layout(&measured.b, model, tokens, &arena);
+    else
+        lay_out(&measured.w, model, tokens, &arena);
     if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "not enough memory for so many tokens at once", SIZE_MAX);
     return PAL_OK;
@@ -72,37 +79,83 @@ static void hand_out(pal_session *const *sessions, int32_t count, const float *x
     }
 }
 
+static bool evaluate_sequences(const pal_model *model, pal_session *const *sessions, int32_t count, workplace *w)
+{
+    int sequences = 0, rows = 0, n = 0;
+    pal_activations_borrow(&w->activations, longest(sessions, count), &w->cache);
+    for (int32_t i = 0; i < count; i++) {
+        const pal_query *q = &sessions[i]->fill.query;
+        if (!q->count) continue;
+        const int some = pal_runner_rows(&sessions[i]->runner.text, q);
+        for (int r = 0; r < some; r++) w->rows[rows++] = n + sessions[i]->runner.text.rows[r];
+        memcpy(w->tokens + n, q->tokens, (size_t)q->n * sizeof *w->tokens);
+        w->lengths[sequences++] = (int)q->n;
+        n += (int)q->n;
+    }
+    pal_transformer_forward_batch(pal_model_transformer(model), &w->compute, &w->activations, &w->cache, w->tokens,
+                                  w->lengths, sequences, w->rows, rows);
+    if (!pal_all_finite(w->activations.x, (size_t)rows * (size_t)model->shape.width)) return false;
+    hand_out(sessions, count, w->activations.x, (size_t)model->shape.width);
+    return true;
+}
+
+/* ---- query rows ------------------------------------------------------------------------------------- */
+
+/* The first session of a page computes its given text alone; the others copy these rows. */
+static void adopt_rows(pal_session *const *sessions, int32_t at)
+{
+    pal_row_runner *r = &sessions[at]->runner.rows;
+    for (int32_t i = 0; i < at && pal_row_runner_is_new(r); i++)
+        if (sessions[i]->fill.places) pal_row_runner_adopt(r, &sessions[i]->runner.rows, &sessions[at]->fill.query);
+}
+
+static bool run_alone(pal_row_runner *r)
+{
+    pal_row_runner_run(r);
+    return pal_all_finite(r->activations.x, (size_t)r->asked * (size_t)r->model->shape.width);
+}
+
+static bool evaluate_rows(pal_session *const *sessions, int32_t count, pal_row_batch *b)
+{
+    bool finite = true;
+    for (int32_t i = 0; finite && i < count; i++) {
+        pal_row_runner *r = &sessions[i]->runner.rows;
+        if (!sessions[i]->fill.query.count) continue;
+        adopt_rows(sessions, i);
+        const bool alone = pal_row_runner_is_new(r);
+        pal_row_runner_prepare(r, &sessions[i]->fill.query);
+        if (alone || !pal_row_batch_add(b, r)) finite = run_alone(r);
+    }
+    if (!finite || !pal_row_batch_run(b)) return false;
+    for (int32_t i = 0; i < count; i++)
+        if (sessions[i]->fill.query.count) pal_fill_answered(&sessions[i]->fill);
+    return true;
+}
+
+/* ---- one evaluation --------------------------------------------------------------------------------- */
+
 pal_status pal_evaluate_together(const pal_model *model, pal_session *const *sessions, int32_t count, void *block,
                                  size_t bytes, pal_error *err)
 {
     workplace w;
+    pal_row_batch b;
     size_t needed;
-    int sequences = 0, rows = 0, n = 0;
+    bool finite;
     const int32_t max_tokens = tokens_of(model, sessions, count);
     if (max_tokens == 0) return PAL_OK;
     if (max_tokens < 0) return pal_fail(err, PAL_E_OPTION, "a session belongs to another model", SIZE_MAX);
-    if (model->rows.used) return PAL_OK; /* a step evaluates few rows, and its session keeps the others */
     pal_status status = pal_together_bytes(model, max_tokens, &needed, err);
     if (status) return status;
     if (!block || bytes < needed)
         return pal_fail(err, PAL_E_MEMORY, "the memory block is too small for these sessions", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
-    lay_out(&w, model, max_tokens, &arena);
-    PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
-    pal_activations_borrow(&w.activations, longest(sessions, count), &w.cache);
-    for (int32_t i = 0; i < count; i++) {
-        const pal_query *q = &sessions[i]->fill.query;
-        if (!q->count) continue;
-        const int some = pal_runner_rows(&sessions[i]->runner.text, q);
-        for (int r = 0; r < some; r++) w.rows[rows++] = n + sessions[i]->runner.text.rows[r];
-        memcpy(w.tokens + n, q->tokens, (size_t)q->n * sizeof *w.tokens);
-        w.lengths[sequences++] = (int)q->n;
-        n += (int)q->n;
+    if (model->rows.used) {
+        pal_row_batch_layout(&b, model, max_tokens, &arena);
+        finite = evaluate_rows(sessions, count, &b);
+    } else {
+        lay_out(&w, model, max_tokens, &arena);
+        finite = evaluate_sequences(model, sessions, count, &w);
     }
-    pal_transformer_forward_batch(pal_model_transformer(model), &w.compute, &w.activations, &w.cache, w.tokens,
-                                  w.lengths, sequences, w.rows, rows);
-    const bool finite = pal_all_finite(w.activations.x, (size_t)rows * (size_t)model->shape.width);
-    if (finite) hand_out(sessions, count, w.activations.x, (size_t)model->shape.width);
     pal_arena_return(&arena); /* the block is scratch memory */
     return finite ? PAL_OK : pal_fail_not_finite(err);
 }

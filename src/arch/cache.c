@@ -63,6 +63,28 @@ void pal_cache_clear(pal_cache *c)
     if (c->type == PAL_KV_Q8_0) memset(c->kept_k.scale, 0, layers * layer_scales(c) * sizeof *c->kept_k.scale);
 }
 
+static void copy_kept(const pal_kept *to, const pal_kept *from, size_t bytes, size_t scales)
+{
+    memcpy(to->data, from->data, bytes);
+    if (scales) memcpy(to->scale, from->scale, scales * sizeof *to->scale);
+}
+
+/* Of smaller types the f32 buffer holds nothing that lasts. */
+void pal_cache_copy(pal_cache *c, const pal_cache *from)
+{
+    const size_t layers = (size_t)c->shape.layers, numbers = layers * layer_size(c);
+    PAL_ASSERT(c->type == from->type && c->capacity == from->capacity && c->shape.layers == from->shape.layers);
+    if (c->type == PAL_KV_F32) {
+        memcpy(c->k, from->k, numbers * sizeof *c->k);
+        memcpy(c->v, from->v, numbers * sizeof *c->v);
+        return;
+    }
+    const size_t bytes = numbers * element_bytes(c->type);
+    const size_t scales = c->type == PAL_KV_Q8_0 ? layers * layer_scales(c) : 0;
+    copy_kept(&c->kept_k, &from->kept_k, bytes, scales);
+    copy_kept(&c->kept_v, &from->kept_v, bytes, scales);
+}
+
 /* ---- rounding --------------------------------------------------------------------------------------- */
 
 /* Adding 1.5 * 2^23 rounds to even and leaves the integer in the low byte; |x| < 2^22.  For NaN the byte is

@@ -41,43 +41,64 @@ void pal_pass_gather(const pal_pass *p, pal_input *h)
 /* The rows of one sequence: from .. from + n of the pass, the first `kept` of which are kept; their queries are row ..
  * row + count. */
 typedef struct {
+    pal_cache *cache;
     int from, n, kept, row, count;
 } part_rows;
 
-/* The first cache place that no row of the part sees; *own: whether a row uses its own key. */
-static int reach_of(const pal_seen *seen, int count, bool *own)
+/* Goes on to sequence i, from the one before it; r is all zeros before the first. */
+static bool next_part(const pal_pass *p, int i, part_rows *r)
+{
+    if (i == p->sequences) return false;
+    r->from += r->n;
+    r->row += r->count;
+    r->cache = p->parts ? p->parts[i].cache : p->cache;
+    r->n = p->parts ? p->parts[i].n : p->lengths[i];
+    r->kept = p->parts ? (p->parts[i].kept ? r->n : 0) : p->sequences > 1 ? r->n : p->kept;
+    for (r->count = 0; r->row + r->count < p->count && p->rows[r->row + r->count] < r->from + r->n;) r->count++;
+    return true;
+}
+
+static void put_part(const pal_pass *p, int layer, const part_rows *r)
+{
+    const pal_activations *a = p->a;
+    const size_t from = (size_t)r->from * (size_t)p->net->kv_heads * (size_t)p->net->head_dim;
+    pal_cache_put(r->cache, layer, a->k + from, a->v + from, a->place + r->from, r->kept);
+}
+
+/* If rows use their own keys and values: k, v := those of rows p->rows [count, kv_heads * head_dim], as stored. */
+static void gather_own(const pal_pass *p)
+{
+    const int width = p->net->kv_heads * p->net->head_dim;
+    bool own = false;
+    for (int i = 0; i < p->count; i++) own = own || p->a->seen[i].own >= 0;
+    if (!own) return;
+    gather(p->a->k, p->rows, p->count, width);
+    gather(p->a->v, p->rows, p->count, width);
+    pal_cache_round(p->parts ? p->parts[0].cache : p->cache, p->a->k, p->a->v, p->count);
+}
+
+/* The first cache place that no row of the part sees. */
+static int reach_of(const pal_seen *seen, int count)
 {
     int reach = 0;
-    *own = false;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         if (seen[i].below > reach) reach = seen[i].below;
-        *own = *own || seen[i].own >= 0;
-    }
     return reach;
 }
 
 static void attend_part(const pal_pass *p, int layer, const part_rows *r)
 {
     const pal_transformer *net = p->net;
-    pal_activations *a = p->a;
+    const pal_activations *a = p->a;
     const size_t q_dim = (size_t)net->heads * (size_t)net->head_dim, at = (size_t)r->row * q_dim;
-    const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim, from = (size_t)r->from * kv_dim;
-    bool own;
-    const int reach = reach_of(a->seen + r->row, r->count, &own);
-    pal_cache_put(p->cache, layer, a->k + from, a->v + from, a->place + r->from, r->kept);
-    if (own) { /* k, v [count, kv_heads * head_dim] of the rows p->rows */
-        PAL_ASSERT(p->sequences == 1);
-        gather(a->k, p->rows, p->count, net->kv_heads * net->head_dim);
-        gather(a->v, p->rows, p->count, net->kv_heads * net->head_dim);
-        pal_cache_round(p->cache, a->k, a->v, p->count);
-    }
-    const pal_cache_rows kept = pal_cache_layer(p->cache, p->compute, layer, reach);
+    const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim, own = (size_t)r->row * kv_dim;
+    const pal_cache_rows kept = pal_cache_layer(r->cache, p->compute, layer, reach_of(a->seen + r->row, r->count));
     p->compute->kernels->attention(&(pal_attention){.y = a->attended + at,
                                                     .q = a->q + at,
                                                     .k = kept.k,
                                                     .v = kept.v,
-                                                    .own_k = a->k,
-                                                    .own_v = a->v,
+                                                    .own_k = a->k + own,
+                                                    .own_v = a->v + own,
                                                     .scores = a->scores,
                                                     .seen = a->seen + r->row,
                                                     .y_stride = q_dim,
@@ -90,17 +111,20 @@ static void attend_part(const pal_pass *p, int layer, const part_rows *r)
                                                     .heads = net->heads,
                                                     .kv_heads = net->kv_heads,
                                                     .head_dim = net->head_dim,
-                                                    .capacity = p->cache->capacity,
+                                                    .capacity = pal_activations_places(a),
                                                     .scale = pal_rsqrtf((float)net->head_dim)});
 }
 
+/* Sequences that share a cache use it one after the other, and none of their rows has a key of its own. */
 void pal_pass_attend(const pal_pass *p, int layer)
 {
+    const bool shared = !p->parts && p->sequences > 1;
     part_rows r = {0};
-    for (int sequence = 0; sequence < p->sequences; sequence++, r.from += r.n, r.row += r.count) {
-        r.n = p->lengths[sequence];
-        r.kept = p->sequences > 1 ? r.n : p->kept;
-        for (r.count = 0; r.row + r.count < p->count && p->rows[r.row + r.count] < r.from + r.n;) r.count++;
+    for (int i = 0; !shared && next_part(p, i, &r); i++) put_part(p, layer, &r);
+    if (!shared) gather_own(p);
+    r = (part_rows){0};
+    for (int i = 0; next_part(p, i, &r); i++) {
+        if (shared) put_part(p, layer, &r);
         if (r.count) attend_part(p, layer, &r);
     }
 }

@@ -15,6 +15,7 @@ typedef struct {
     int count;          /* number of `rows`: n, except in the last layer */
     const int *lengths; /* [sequences], rows of each sequence; sequences do not see each other */
     int sequences;
+    const pal_row_part *parts; /* [sequences], instead of cache and lengths, if they have caches of their own */
 } pal_pass;
 
 /* Stores the embeddings of tokens [n] in a->x [n, dim]; -1 is net->unknown. */

@@ -80,7 +80,12 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
     for (int i = 0; i < a->max_tokens; i++) a->every[i] = i;
     a->cosine = from->cosine;
     a->sine = from->sine;
-    pal_cache_clear(c);
+    if (c) pal_cache_clear(c);
+}
+
+int pal_activations_places(const pal_activations *a)
+{
+    return (int)round_up(a->positions);
 }
 
 /* All rows go through all layers except the last, which computes only the wanted rows. */
@@ -88,7 +93,6 @@ static void run_layers(pal_pass *p, const int32_t *tokens, const int *wanted, in
 {
     pal_seen *seen = p->a->seen;
     PAL_ASSERT(p->n > 0 && p->n <= p->a->max_tokens && count > 0 && count <= p->n);
-    PAL_ASSERT((size_t)p->cache->capacity <= round_up(p->a->positions)); /* the capacity of a->scores */
     p->rows = p->a->every;
     p->count = p->n;
     p->net->architecture->embed(p, tokens);
@@ -120,6 +124,22 @@ void pal_transformer_forward(const pal_transformer *net, const pal_compute *comp
     run_layers(&p, tokens, wanted, count);
 }
 
+/* Copies places and sets of rows from .. to, which have the cache c. */
+static void set_rows(pal_activations *a, const pal_cache *c, const pal_rows *rows, int from, int to)
+{
+    PAL_ASSERT(from >= 0 && to <= rows->n);
+    (void)c; /* in builds without assertions */
+    for (int i = from; i < to; i++) {
+        const pal_seen *seen = &rows->seen[i];
+        const int place = rows->place[i];
+        PAL_ASSERT(place >= 0 && place < a->positions && place < c->capacity);
+        PAL_ASSERT(seen->below <= c->capacity && seen->below <= pal_activations_places(a));
+        PAL_ASSERT(seen->own == place || (seen->own == -1 && seen->below > 0));
+        a->place[i] = place;
+        a->seen[i] = *seen;
+    }
+}
+
 void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
                                   pal_cache *c, const pal_rows *rows, const int *wanted, int count)
 {
@@ -127,14 +147,13 @@ void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute 
     pal_pass p = {
         .net = net, .compute = compute, .a = a, .cache = c, .n = n, .kept = rows->kept, .lengths = &n, .sequences = 1};
     PAL_ASSERT(n <= a->max_tokens && rows->kept >= 0 && rows->kept <= n);
-    for (int i = 0; i < n; i++) {
-        const pal_seen *seen = &rows->seen[i];
-        const int place = rows->place[i];
-        PAL_ASSERT(place >= 0 && place < a->positions && place < c->capacity && seen->below <= c->capacity);
-        PAL_ASSERT(seen->own == place || (seen->own == -1 && seen->below > 0));
-        a->place[i] = place;
-        a->seen[i] = *seen;
-    }
+    if (rows->parts) {
+        p.parts = rows->parts;
+        p.sequences = rows->part_count;
+        for (int i = 0, at = 0; i < p.sequences; at += p.parts[i++].n)
+            set_rows(a, p.parts[i].cache, rows, at, at + p.parts[i].n);
+    } else
+        set_rows(a, c, rows, 0, n);
     run_layers(&p, rows->token, wanted, count);
 }
 

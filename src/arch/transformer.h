@@ -95,8 +95,11 @@ void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_a
 /* Fills the rotary table of placed activations and clears a placed cache; once, before the first forward pass. */
 void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c);
 
+/* The number of places that the scratch memory for scores is for. */
+int pal_activations_places(const pal_activations *a);
+
 /* The same, but shares the rotary table of `from`, which must be prepared, must have at least as many positions as any
- * sequence that will be evaluated, and must stay valid. */
+ * sequence that will be evaluated, and must stay valid.  c can be NULL: there is no cache to clear. */
 void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal_cache *c);
 
 /* Evaluates tokens[n], n <= a->max_tokens, at places first .. first + n - 1 < c->capacity; every id must be below
@@ -106,19 +109,28 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
 void pal_transformer_forward(const pal_transformer *net, const pal_compute *compute, pal_activations *a, pal_cache *c,
                              const int32_t *tokens, int n, int first, const int *wanted, int count);
 
+/* Consecutive rows that have a cache of their own. */
+typedef struct {
+    pal_cache *cache;
+    int n;
+    bool kept; /* whether the rows are kept in the cache; all such parts come before the others */
+} pal_row_part;
+
 /* The rows of an evaluation: each is a token at a place, and sees a set of places. */
 typedef struct {
     int n, kept; /* the first `kept` rows store their keys and values in the cache before any row attends; adapters, if
                   * attached, apply only to the other rows, and only in the layers */
     const int32_t *token; /* [n], each below vocab, or -1 if the network has net->unknown */
     const int *place; /* [n], each below positions and capacity: gives the rotation; those of kept rows must differ */
-    const pal_seen
-        *seen; /* [n]; `own` is -1 or the row's place: then the row sees its own key and value there instead of
-                           * the cache's.  A row that is not kept does not see itself otherwise */
+    const pal_seen *seen; /* [n]; `own` is -1 or the row's place: then the row sees its own key and value there instead
+                           * of the cache's.  A row that is not kept does not see itself otherwise */
+    const pal_row_part *parts; /* [part_count], NULL: all rows have one cache.  A row sees places of its own cache; the
+                                * caches must have one type */
+    int part_count;
 } pal_rows;
 
 /* Evaluates rows in any order and at any places.  A row's bits depend only on what it sees, not on the other rows or on
- * when it is computed.  `wanted` is as in pal_transformer_forward. */
+ * when it is computed.  `wanted` is as in pal_transformer_forward.  With rows->parts, c is not used. */
 void pal_transformer_forward_rows(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
                                   pal_cache *c, const pal_rows *rows, const int *wanted, int count);
 

@@ -102,17 +102,40 @@ static int add_query_rows(pal_row_runner *r, const pal_query *q, int rows)
     return rows;
 }
 
+void pal_row_runner_prepare(pal_row_runner *r, const pal_query *q)
+{
+    PAL_ASSERT(q->n > 0 && q->n < r->places);
+    r->computed = list_stale(r, q);
+    r->set_count = 0;
+    make_content_rows(r, r->computed);
+    r->rows = add_query_rows(r, q, r->computed);
+    r->asked = q->count;
+}
+
+void pal_row_runner_run(pal_row_runner *r)
+{
+    const pal_rows rows = {
+        .n = r->rows, .kept = r->computed, .token = r->row_token, .place = r->row_place, .seen = r->seen};
+    pal_transformer_forward_rows(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, &rows,
+                                 r->wanted, r->asked);
+}
+
 static void evaluate(void *context, const pal_query *q)
 {
     pal_row_runner *r = context;
-    PAL_ASSERT(q->n > 0 && q->n < r->places);
-    const int kept = r->computed = list_stale(r, q);
-    r->set_count = 0;
-    make_content_rows(r, kept);
-    const pal_rows rows = {
-        .n = add_query_rows(r, q, kept), .kept = kept, .token = r->row_token, .place = r->row_place, .seen = r->seen};
-    pal_transformer_forward_rows(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, &rows,
-                                 r->wanted, q->count);
+    pal_row_runner_prepare(r, q);
+    pal_row_runner_run(r);
+}
+
+bool pal_row_runner_adopt(pal_row_runner *r, const pal_row_runner *from, const pal_query *q)
+{
+    if (pal_row_runner_is_new(from) || r->places != from->places || r->cache.type != from->cache.type) return false;
+    for (int32_t i = 0; i < q->n; i++)
+        if (q->rank[i] == 0 && (from->rank[i + 1] != 0 || from->token[i + 1] != q->tokens[i])) return false;
+    pal_cache_copy(&r->cache, &from->cache);
+    memcpy(r->token, from->token, (size_t)r->places * sizeof *r->token);
+    memcpy(r->rank, from->rank, (size_t)r->places * sizeof *r->rank);
+    return true;
 }
 
 static bool logits(void *context, const int *at, int count, float *out)

@@ -31,8 +31,8 @@ typedef struct {
     pal_cache cache; /* of all layers: the content rows */
     int places;      /* max_tokens + 1 */
     int max_drawn;
-    int computed;          /* content rows that the last evaluation computed */
-    int32_t *token, *rank; /* [places], of the content rows in the cache; rank PAL_RANK_UNKNOWN: none */
+    int rows, computed, asked; /* of the last evaluation: all rows, the content rows at their front, the query rows */
+    int32_t *token, *rank;     /* [places], of the content rows in the cache; rank PAL_RANK_UNKNOWN: none */
     /* The rows of an evaluation: content rows, then query rows. */
     int32_t *row_token; /* [places + max_drawn]; model->rows.unknown: the mask vector */
     int *row_place;     /* [places + max_drawn] */
@@ -53,5 +53,21 @@ void pal_row_runner_layout(pal_row_runner *r, const pal_model *m, int32_t max_to
 /* The predictor of a runner that was just placed; the runner must not be moved afterwards.  Queries may ask only for
  * unknown tokens and for tokens with ranks above 0, each once. */
 pal_predictor pal_row_runner_start(pal_row_runner *r);
+
+/* The parts of an evaluation, for callers that evaluate the rows in another way (row_batch.h).  pal_row_runner_prepare
+ * lists the rows of q, and assumes that all of them will be evaluated before the next query.  pal_row_runner_run
+ * evaluates them. */
+void pal_row_runner_prepare(pal_row_runner *r, const pal_query *q);
+void pal_row_runner_run(pal_row_runner *r);
+
+/* Makes r, which has evaluated nothing, keep the content rows of another runner.  Returns false, and does nothing, if
+ * that is not possible or would be of no use for q: the other runner has another size or none of the given tokens. */
+bool pal_row_runner_adopt(pal_row_runner *r, const pal_row_runner *from, const pal_query *q);
+
+/* Whether r has evaluated nothing. */
+static inline bool pal_row_runner_is_new(const pal_row_runner *r)
+{
+    return r->rank[0] == PAL_RANK_UNKNOWN;
+}
 
 #endif

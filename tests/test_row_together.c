@@ -1,0 +1,213 @@
+/* test_row_together.c - several pages of a model with query rows in one pass: each step has the bits of the page alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "session_testing.h"
+#include "adapter_file.h"
+#include "api/pages.h"
+
+enum { DRAFTS = 5 };
+
+static const char *const pages[] = {"the [[3]] dog", "[[4]]", "Once upon a [[5]] time [[2]] the end. [[1]]",
+                                    "a [[9]] b [[7]] c", "she said [[2]] and the cat ran to the [[6]]."};
+
+static pal_model *base;
+static attached with;
+
+static int open_both(void **state)
+{
+    (void)state;
+    base = open_test_model("tiny-ar");
+    with = attach_to(base, &(adapter_spec){.rank = 4});
+    model = with.model;
+    return with.status;
+}
+
+static int close_both(void **state)
+{
+    (void)state;
+    close_attachment(&with);
+    pal_model_close(base);
+    return 0;
+}
+
+static void *scratch_for(pal_session *const *sessions, int32_t count, size_t *bytes)
+{
+    int32_t tokens = 0;
+    for (int32_t i = 0; i < count; i++) tokens += pal_session_progress(sessions[i]).shown;
+    assert_int_equal(pal_together_bytes(model, tokens, bytes, NULL), PAL_OK);
+    void *block = malloc(*bytes);
+    assert_non_null(block);
+    return memset(block, 0xff, *bytes);
+}
+
+static void expect_same_state(const lent *a, const lent *b)
+{
+    static char x[MAX_TEXT], y[MAX_TEXT];
+    pal_place p[MAX_PLACES], q[MAX_PLACES];
+    text_of(a, x);
+    text_of(b, y);
+    assert_string_equal(x, y);
+    memset(p, 0, sizeof p);
+    memset(q, 0, sizeof q);
+    pal_session_tokens(a->session, p, MAX_PLACES);
+    pal_session_tokens(b->session, q, MAX_PLACES);
+    assert_memory_equal(p, q, sizeof p);
+}
+
+/* The rows of the last evaluation of a session that was not the first of a pass: content rows of given text are copied,
+ * if another draft has them. */
+static int content_rows(const lent *l)
+{
+    return l->session->runner.rows.computed;
+}
+
+static lent started(int run, int i)
+{
+    pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), 7);
+    if (pal_sampler_about(o.sampler)->steps) o.steps = 12;
+    o.draft = (uint32_t)i;
+    return start(pages[run < 2 * PAL_SAMPLERS ? run % 5 : (run + i) % 5], &o); /* or pages of all lengths */
+}
+
+static void run_together(const lent *batch, const lent *alone, int32_t count, void *block, size_t bytes)
+{
+    pal_session *sessions[DRAFTS];
+    pal_error err = {0};
+    bool more = true;
+    for (int32_t i = 0; i < count; i++) sessions[i] = batch[i].session;
+    for (int steps = 0; more && steps < 400; steps++) {
+        int32_t before[DRAFTS];
+        more = false;
+        if (pal_evaluate_together(model, sessions, count, block, bytes, &err)) fail_msg("%s", err.text);
+        for (int32_t i = 0; i < count; i++) before[i] = pal_session_progress(sessions[i]).evaluations;
+        for (int32_t i = 0; i < count; i++) {
+            const pal_status s = pal_step(sessions[i], NULL), t = pal_step(alone[i].session, NULL);
+            assert_int_equal(s, t);
+            more = more || s == PAL_MORE;
+            assert_int_equal(pal_session_progress(sessions[i]).evaluations, before[i]); /* it was done before */
+            assert_int_equal(before[i], pal_session_progress(alone[i].session).evaluations);
+            expect_same_state(&batch[i], &alone[i]);
+        }
+    }
+}
+
+static void drafts_together_equal_drafts_alone(void **state)
+{
+    (void)state;
+    for (int run = 0; run < 3 * PAL_SAMPLERS; run++) {
+        lent batch[DRAFTS], alone[DRAFTS];
+        pal_session *sessions[DRAFTS];
+        const int32_t count = 1 + run % DRAFTS;
+        size_t bytes;
+        for (int32_t i = 0; i < count; i++) {
+            batch[i] = started(run, i);
+            alone[i] = started(run, i);
+            sessions[i] = batch[i].session;
+        }
+        void *block = scratch_for(sessions, count, &bytes);
+        run_together(batch, alone, count, block, bytes);
+        free(block);
+        for (int32_t i = 0; i < count; i++) {
+            end(&batch[i]);
+            end(&alone[i]);
+        }
+    }
+}
+
+/* The given text of a page is computed once for all its drafts, and each step of a draft computes its own new token. */
+static void given_rows_are_computed_once(void **state)
+{
+    (void)state;
+    lent l[DRAFTS];
+    pal_session *sessions[DRAFTS];
+    size_t bytes;
+    pal_infill_options o = options_of(PAL_MARGIN, 3);
+    for (int i = 0; i < DRAFTS; i++) {
+        o.draft = (uint32_t)i;
+        l[i] = start(pages[4], &o);
+        sessions[i] = l[i].session;
+    }
+    void *block = scratch_for(sessions, DRAFTS, &bytes);
+    assert_int_equal(pal_evaluate_together(model, sessions, DRAFTS, block, bytes, NULL), PAL_OK);
+    assert_true(content_rows(&l[0]) > 5);
+    for (int i = 1; i < DRAFTS; i++) assert_int_equal(content_rows(&l[i]), 0);
+    for (int i = 0; i < DRAFTS; i++) assert_int_equal(pal_step(sessions[i], NULL), PAL_MORE);
+    assert_int_equal(pal_evaluate_together(model, sessions, DRAFTS, block, bytes, NULL), PAL_OK);
+    for (int i = 0; i < DRAFTS; i++) assert_int_equal(content_rows(&l[i]), 1);
+    free(block);
+    for (int i = 0; i < DRAFTS; i++) end(&l[i]);
+}
+
+/* A draft that joins later takes the rows of a page that is already being filled, with pins of its own. */
+static void a_draft_that_joins_later_equals_one_alone(void **state)
+{
+    (void)state;
+    const int32_t id = piece_id(base, "\xE2\x96\x81"
+                                      "dog");
+    pal_infill_options o = options_of(PAL_FIRST_HITTING, 3);
+    lent first = start(pages[4], &o);
+    for (int i = 0; i < 4; i++) pal_step(first.session, NULL);
+    o.draft = 1;
+    o.pins = &(pal_pin){.blank = 1, .index = 2, .id = id};
+    o.pin_count = 1;
+    lent second = start(pages[4], &o), alone = start(pages[4], &o);
+    pal_session *sessions[] = {first.session, second.session};
+    size_t bytes;
+    void *block = scratch_for(sessions, 2, &bytes);
+    for (bool more = true; more;) {
+        assert_int_equal(pal_evaluate_together(model, sessions, 2, block, bytes, NULL), PAL_OK);
+        pal_step(first.session, NULL);
+        more = pal_step(second.session, NULL) == PAL_MORE;
+        pal_step(alone.session, NULL);
+        expect_same_state(&second, &alone);
+    }
+    free(block);
+    end(&first);
+    end(&second);
+    end(&alone);
+}
+
+static void a_network_without_numbers_changes_nothing(void **state)
+{
+    (void)state;
+    char before[MAX_TEXT], after[MAX_TEXT];
+    const pal_infill_options o = options_of(PAL_MARGIN, 5);
+    float *mask = (float *)(uintptr_t)model->attached->adapters.mask, kept = mask[0];
+    pal_error err;
+    size_t bytes;
+    lent a = start(pages[3], &o), b = start(pages[3], &o);
+    pal_session *sessions[] = {a.session, b.session};
+    void *block = scratch_for(sessions, 2, &bytes);
+    assert_int_equal(pal_evaluate_together(model, sessions, 2, block, bytes, NULL), PAL_OK);
+    for (int i = 0; i < 2; i++) pal_step(sessions[i], NULL);
+    text_of(&a, before);
+    mask[0] = 1e30f * 1e30f;
+    assert_int_equal(pal_evaluate_together(model, sessions, 2, block, bytes, &err), PAL_E_FORMAT);
+    assert_int_equal(pal_session_progress(a.session).evaluations, 1);
+    text_of(&a, after);
+    assert_string_equal(before, after);
+    mask[0] = kept;
+    finish(&a);
+    text_of(&a, after);
+    fill(pages[3], &o, before);
+    assert_string_equal(before, after);
+    free(block);
+    end(&a);
+    end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drafts_together_equal_drafts_alone),
+        cmocka_unit_test(given_rows_are_computed_once),
+        cmocka_unit_test(a_draft_that_joins_later_equals_one_alone),
+        cmocka_unit_test(a_network_without_numbers_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, open_both, close_both);
+}
