@@ -7,13 +7,19 @@
  *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
  *
  * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet.
+ *   --with FILE  general English: FILE is SmolLM2-135M-Instruct (tools/models get smollm2); it is put into build/site with
+ *                models/smol-infill.gguf, licence and notice, and the page offers it
+ *   --first      the page opens with it
+ *   --library    only build/web
+ *
  * PALIMPSEST_BUILD names another folder than build. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { build } from 'vite';
 import { architectures } from './architectures.mjs';
 import { writeOptions } from './options.mjs';
@@ -35,6 +41,7 @@ const engines = [
       ]
     : []),
 ];
+const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' } } });
 const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
 
 /** A hash of everything that goes into the build. */
@@ -148,6 +155,22 @@ async function shippedModels() {
   return models;
 }
 
+/** Puts general English into the site: two files, licence and notice.  Returns what the page reads from #carried. */
+async function generalEnglish(model) {
+  const adapter = join(root, 'models/smol-infill.gguf');
+  if (!existsSync(adapter)) throw new Error('models/smol-infill.gguf is absent: without it SmolLM2 cannot fill blanks');
+  for (const text of ['smollm2-LICENSE.txt', 'smollm2-NOTICE.txt']) await cp(join(root, 'models', text), join(site, 'models', text));
+  const [base, added] = [await carry(model), await carry(adapter)];
+  return { ...(given.first && { first: true }), model: base, adapter: added };
+}
+
+async function carry(path) {
+  const data = await readFile(path);
+  const file = `models/${basename(path)}`;
+  await writeFile(join(site, file), data);
+  return { file, bytes: data.length, sha256: createHash('sha256').update(data).digest('hex') };
+}
+
 async function page() {
   const models = await shippedModels();
   await build({
@@ -166,6 +189,12 @@ async function page() {
       const file = `models/${model.name}.${beside}`; // what a picture is compared with
       if (existsSync(join(root, file))) await cp(join(root, file), join(site, file));
     }
+  }
+  if (given.with) {
+    const index = await readFile(join(site, 'index.html'), 'utf8');
+    const [before, after] = index.split(/(?<=id="carried" type="application\/json">)\{\}/);
+    if (after === undefined) throw new Error('index.html has no empty #carried');
+    await writeFile(join(site, 'index.html'), before + JSON.stringify(await generalEnglish(given.with)) + after);
   }
   await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });
   const kept = await precached();
@@ -191,4 +220,4 @@ async function precached() {
 }
 
 await library();
-if (!process.argv.includes('--library')) await page();
+if (!given.library) await page();

@@ -2,6 +2,7 @@
 /* Every scenario, in the order in which they are played; the same in both browsers. */
 import * as access from './scenarios/access.mjs';
 import * as continuing from './scenarios/continue.mjs';
+import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as keeping from './scenarios/keeping.mjs';
 import * as loading from './scenarios/loading.mjs';
@@ -13,4 +14,4 @@ import * as policies from './scenarios/policies.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, english, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access].flatMap((group) => Object.entries(group.scenarios));

@@ -11,3 +11,13 @@ export const BEGINNINGS: readonly string[] = [
   'Lily and Ben went to the park with their mom. They saw a big',
   'The moon said to the little star,',
 ];
+
+/** The same for general English. */
+export const ENGLISH_BEGINNINGS: readonly string[] = [
+  'Dear Ms Miller, thank you for your letter of last week. I am writing because',
+  'To make a good tomato soup, first',
+  'The city council announced on Monday that',
+  'A compass is an instrument that',
+  '"Good morning, how can I help you?" asked the shop assistant.',
+  'Before you paint a wall,',
+];

@@ -7,11 +7,19 @@ export interface Offer {
   name: string;
   source: Source;
   sha256?: string;
+  adapter?: { source: Source; sha256: string };
+  /** The files, to show progress over all of them. */
+  parts?: readonly { bytes: number }[];
+  /** Capacity for continued texts in tokens. */
+  room?: number;
 }
+
+/** Progress over all files of an offer. */
+export type Progress = Omit<LoadProgress, 'part'>;
 
 export interface Loading {
   offer: Offer;
-  progress: LoadProgress | null;
+  progress: Progress | null;
   cancel: () => void;
 }
 
@@ -71,11 +79,11 @@ export class Engine {
     this.failure = null;
     this.changed();
     try {
-      const model = await fetchModel(offer, controller.signal, (progress) => {
+      const model = await this.fetch(offer, controller.signal, (progress) => {
         loading.progress = progress;
         if (this.loading === loading) this.changed();
       });
-      if (this.loading !== loading) return model.dispose();
+      if (this.loading !== loading) return this.release(model);
       this.place(model, offer);
     } catch (error) {
       if (this.loading === loading && !isAbort(error)) this.failure = { offer, error };
@@ -83,6 +91,31 @@ export class Engine {
     if (this.loading !== loading) return;
     this.loading = null;
     this.changed();
+  }
+
+  /** Name of the last requested model. */
+  get wanted(): string | undefined {
+    return this.last?.name;
+  }
+
+  /** The model of another engine if it has the same one or is loading it; otherwise a new one. */
+  private async fetch(offer: Offer, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Model> {
+    const twin = this.others.find((engine) => (engine.loading?.offer ?? engine.last)?.name === offer.name && (engine.loading || engine.model));
+    if (!twin) return fetchModel(offer, signal, onProgress);
+    const stop = twin.onChange(() => twin.loading?.progress && onProgress(twin.loading.progress));
+    const cancel = (): void => twin.loading?.cancel();
+    signal.addEventListener('abort', cancel);
+    try {
+      return await twin.ready(signal, true);
+    } finally {
+      stop();
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** Frees a model that no engine uses. */
+  private release(model: Model | null): void {
+    if (model && model !== this.model && this.others.every((engine) => engine.model !== model)) model.dispose();
   }
 
   /** Uses the model here or in another engine, or refuses it. */
@@ -95,13 +128,14 @@ export class Engine {
       other.take(model, offer.name);
       return other.changed();
     }
-    model.dispose();
+    this.release(model);
     throw new PalimpsestError('unsupported', why);
   }
 
   private take(model: Model, name: string): void {
-    this.model?.dispose();
+    const before = this.model;
     this.model = model;
+    this.release(before);
     this.name = name;
     this.failure = null;
   }
@@ -135,7 +169,15 @@ export class Engine {
   }
 }
 
-function fetchModel({ source, sha256 }: Offer, signal: AbortSignal, onProgress: (progress: LoadProgress) => void): Promise<Model> {
-  // Worker and engine are beside index.html, not beside the bundled code.
-  return load(source, { signal, onProgress, base: new URL('.', location.href), ...(sha256 && { sha256 }) });
+function fetchModel({ source, sha256, adapter, parts = [], room }: Offer, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Model> {
+  const whole = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const before = (part: LoadProgress['part']): number => (part === 'adapter' ? (parts[0]?.bytes ?? 0) : 0);
+  return load(source, {
+    signal,
+    onProgress: ({ part, phase, loaded, total }) => onProgress({ phase, loaded: before(part) + loaded, total: whole || total }),
+    base: new URL('.', location.href), // worker and engine are beside index.html, not beside the bundled code
+    ...(sha256 && { sha256 }),
+    ...(adapter && { adapter: adapter.source, adapterSha256: adapter.sha256 }),
+    ...(room && { room }),
+  });
 }

@@ -37,7 +37,7 @@ export function explain(error: unknown, advice = ADVICE): Complaint {
 }
 
 function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  const begun = /^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1); // an address stays as it is
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 

@@ -9,6 +9,7 @@
  *    data-part="picture-progress" "picture-error" "gallery" "picture-replay" "picture-statistics" "chosen"
  *    data-part="comparing"        the samplers to compare    data-part="pad"          where a part is marked
  *    data-part="page"             the page, given text and words; words have role button and data-token
+ *    data-part="model-choice-text" "model-choice-continue"   the choice of the model; -error-text, -error-continue: its errors
  *    data-part="progress"         the model's state in Text; data-part="model-progress" in Models
  *    data-part="text-error"       an error or hint about the text, beside it
  *    data-part="error"            any other error of a fill
@@ -23,6 +24,7 @@ import { continues, draws, Engine, fills } from './engine.ts';
 import { lastSet } from './pictures/sets.ts';
 import { startRouter, type View } from './router.ts';
 import { ContinueView } from './views/continue.ts';
+import { TextModels } from './text-models.ts';
 import { ModelsView, offerOf } from './views/models.ts';
 import { PicturesView } from './views/pictures.ts';
 import { TextView } from './views/text.ts';
@@ -30,19 +32,20 @@ import { TextView } from './views/text.ts';
 const engines = { text: new Engine(fills), continue: new Engine(continues), pictures: new Engine(draws) };
 const all = Object.values(engines);
 for (const engine of all) engine.others = all.filter((other) => other !== engine);
+const textModels = new TextModels(engines);
 
 /** The model of a view is loaded when the view is first shown; that of Text also for Models, which describes it.  Pictures
  *  has several models and loads the chosen one. */
 function loadFor(view: View): void {
-  const wanted = view === 'models' ? 'text' : view;
-  const shipped = wanted === 'pictures' ? lastSet() : __MODELS__.find((model) => model.view === wanted);
-  if (shipped) engines[wanted].begin(offerOf(shipped));
+  if (view !== 'pictures') return void textModels.enter(view === 'models' ? 'text' : view);
+  const shipped = lastSet();
+  if (shipped) engines.pictures.begin(offerOf(shipped));
 }
 
 /** The shown view is built at once, so that it appears as early as possible; the others are built after it has been drawn. */
 const build: Record<View, () => void> = {
-  text: () => new TextView(engines.text),
-  continue: () => new ContinueView(engines.continue),
+  text: () => new TextView(engines.text, textModels),
+  continue: () => new ContinueView(engines.continue, textModels),
   pictures: () => new PicturesView(engines.pictures),
   models: () => (models = new ModelsView(engines)),
 };

@@ -2,7 +2,7 @@
 import { PalimpsestError, type Surprise } from 'palimpsest';
 import { Alternatives } from '../alternatives.ts';
 import { announce, announceNow } from '../announce.ts';
-import { BEGINNINGS } from '../beginnings.ts';
+import { BEGINNINGS, ENGLISH_BEGINNINGS } from '../beginnings.ts';
 import { Continuation, promptOf } from '../continuation.ts';
 import { byId, calm, make, setText } from '../dom.ts';
 import type { Engine } from '../engine.ts';
@@ -13,9 +13,11 @@ import { counted, countWords, percent, seconds } from '../format.ts';
 import { History } from '../history.ts';
 import { recall, remember } from '../storage.ts';
 import { EXPECTED } from '../surprise.ts';
+import type { TextModels } from '../text-models.ts';
 import { copyText, replaceAll } from '../textbox.ts';
 import { WritingForm, type WritingOptions } from '../writing-options.ts';
 import { Continued } from './continued.ts';
+import { ModelChoice, suitExample } from './model-choice.ts';
 import { Status } from './status.ts';
 import { listenToWords } from './words.ts';
 
@@ -43,7 +45,7 @@ export class ContinueView {
   private cursor: number;
   private frame = 0;
 
-  constructor(private readonly engine: Engine) {
+  constructor(private readonly engine: Engine, private readonly models: TextModels) {
     const kept = recall('prompt');
     if (typeof kept === 'string') this.box.value = kept;
     this.cursor = this.box.value.length;
@@ -58,7 +60,10 @@ export class ContinueView {
       byId('continue-popover'),
     );
     listenToWords(byId('sheet'), this.page.reading, this.alternatives);
+    new ModelChoice(byId('model-choice-continue'), 'continue', models);
     new Status(byId('writer'), engine, false);
+    engine.onChange(() => this.suit());
+    this.suit();
     this.listen();
     this.draw();
   }
@@ -67,7 +72,7 @@ export class ContinueView {
     const clicks: Record<string, () => void> = {
       continue: () => (this.running ? this.stop() : void this.go()),
       'show-surprise': () => (this.surprise ? this.hideSurprise() : void this.showSurprise()),
-      beginning: () => this.replaceText(another(this.box.value, BEGINNINGS)),
+      beginning: () => this.replaceText(another(this.box.value, this.beginnings[0])),
       retry: () => void this.retry(),
       'undo-writing': () => this.restore(this.history.undo(this.snapshot()), 'Undone'),
       'redo-writing': () => this.restore(this.history.redo(this.snapshot()), 'Done again'),
@@ -113,6 +118,18 @@ export class ContinueView {
     if (document.activeElement !== this.box || this.box.selectionEnd === this.cursor) return;
     this.cursor = this.box.selectionEnd;
     if (!this.continuation && !this.surprise) this.later();
+  }
+
+  /** The beginnings of the model in use, and those of the other one. */
+  private get beginnings(): [mine: readonly string[], others: readonly string[]] {
+    return this.models.inUse('continue') === 'english' ? [ENGLISH_BEGINNINGS, BEGINNINGS] : [BEGINNINGS, ENGLISH_BEGINNINGS];
+  }
+
+  private suit(): void {
+    if (this.running || this.continuation || this.surprise || !suitExample(this.box, ...this.beginnings)) return;
+    this.cursor = this.box.value.length;
+    this.box.setSelectionRange(this.cursor, this.cursor);
+    this.draw();
   }
 
   private replaceText(text: string, cursor = text.length): void {

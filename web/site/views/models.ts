@@ -5,6 +5,7 @@ import { byId, make } from '../dom.ts';
 import type { Engine, Engines, Offer } from '../engine.ts';
 import { complain, explain, remedies, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
+import { bytesOf, ENGLISH } from '../text-models.ts';
 import { copyText } from '../textbox.ts';
 import { OwnModel } from './own.ts';
 import { Status } from './status.ts';
@@ -22,6 +23,7 @@ export class ModelsView {
 
   constructor(private readonly engines: Engines) {
     new OwnModel(engines);
+    byId('credit-english').hidden = !ENGLISH;
     byId('version').textContent = `Version ${__VERSION__}, build ${__BUILD__}.`;
     for (const [view, engine] of this.all) {
       new Status(byId(`model-progress-${view}`), engine, true);
@@ -81,33 +83,43 @@ export class ModelsView {
 
   private drawShipped(): void {
     byId('shipped').replaceChildren(
-      ...__MODELS__.map((shipped) => {
-        const engine = this.engines[shipped.view];
-        const kept = this.kept.some((copy) => copy.sha256 === shipped.sha256);
-        const inUse = engine.model?.info.sha256 === shipped.sha256;
-        const coming = engine.loading?.offer.name === shipped.name;
-        const state = [megabytes(shipped.bytes), PURPOSES[shipped.view], inUse ? 'in use' : coming ? 'on its way' : '', kept ? 'kept on this device' : 'not kept'];
-        const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${shipped.name}`, click: () => void engine.open(offerOf(shipped)) }, 'Load');
-        return make('li', {}, row(shipped.name, state), ...(inUse || coming ? [] : [load]));
-      }),
+      ...__MODELS__.map((shipped) => this.shippedRow(this.engines[shipped.view], offerOf(shipped), [shipped], PURPOSES[shipped.view])),
+      ...(ENGLISH ? [this.shippedRow(this.engines.text, ENGLISH, ENGLISH.parts, 'fills blanks and continues texts')] : []),
     );
   }
 
+  private shippedRow(engine: Engine, offer: Offer, parts: readonly { bytes: number; sha256: string }[], purpose: string): HTMLElement {
+    const { name } = offer;
+    const kept = parts.every((part) => this.kept.some((copy) => copy.sha256 === part.sha256));
+    const inUse = this.all.some(([, one]) => one.model?.info.sha256 === offer.sha256);
+    const coming = this.all.some(([, one]) => one.loading?.offer.name === name);
+    const state = [megabytes(bytesOf(parts)), purpose, inUse ? 'in use' : coming ? 'on its way' : '', kept ? 'kept on this device' : 'not kept'];
+    const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${name}`, click: () => void engine.open(offer) }, 'Load');
+    return make('li', {}, row(name, state), ...(inUse || coming ? [] : [load]));
+  }
+
   private drawKept(): void {
-    const rows = this.kept.map((copy) => {
+    const isEnglish = ({ sha256 }: KeptModel): boolean => ENGLISH?.parts.some((part) => part.sha256 === sha256) ?? false;
+    const rows = this.kept.filter((copy) => !isEnglish(copy)).map((copy) => {
       const shipped = __MODELS__.find((model) => model.sha256 === copy.sha256);
-      const name = shipped?.name ?? fileName(copy);
-      const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(copy, name) }, 'Delete');
-      return make('li', {}, row(name, [megabytes(copy.bytes), copy.sha256.slice(0, 12)]), remove);
+      return this.keptRow(shipped?.name ?? fileName(copy), [copy]);
     });
+    const english = this.kept.filter(isEnglish);
+    if (ENGLISH && english.length) rows.push(this.keptRow(ENGLISH.name, english));
     byId('kept').replaceChildren(...rows);
   }
 
-  private async remove(copy: KeptModel, name: string): Promise<void> {
+  /** Files that are deleted together. */
+  private keptRow(name: string, copies: readonly KeptModel[]): HTMLElement {
+    const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(copies, name) }, 'Delete');
+    return make('li', {}, row(name, [megabytes(bytesOf(copies)), copies.map(({ sha256 }) => sha256.slice(0, 12)).join(' and ')]), remove);
+  }
+
+  private async remove(copies: readonly KeptModel[], name: string): Promise<void> {
     const place = byId('kept-error');
     settle(place);
     try {
-      await cache.remove(copy.sha256);
+      for (const { sha256 } of copies) await cache.remove(sha256);
       announce(`${name} is deleted from this device`);
     } catch (error) {
       complain(place, { ...explain(error), title: 'It could not be deleted.' });
@@ -131,11 +143,14 @@ function textFacts(info: ModelInfo): [string, string][] {
     ['Network', `${info.architecture}, ${info.layers} layers of width ${info.width}, ${info.heads} heads`],
     ['Vocabulary', `${info.vocabulary.toLocaleString('en')} tokens`],
     ['Longest text', `${info.context.toLocaleString('en')} tokens`],
+    ...(info.canGenerate && info.canInfill ? [BLANKS(info)] : []),
     info.canGenerate
       ? ['Continues', `up to ${info.room.toLocaleString('en')} tokens; this needs ${megabytes(info.roomBytes)} more memory`]
-      : ['Blanks', info.freeLength ? 'of fixed or free length' : 'of fixed length only: write [[4]], not [[?]]'],
+      : BLANKS(info),
   ];
 }
+
+const BLANKS = ({ freeLength }: ModelInfo): [string, string] => ['Blanks', freeLength ? 'of fixed or free length' : 'of fixed length only: write [[4]], not [[?]]'];
 
 function pictureFacts({ width, height, channels, labels, samplers, schedule, scheduleSteps }: ImageInfo): [string, string][] {
   return [
@@ -150,10 +165,10 @@ function pictureFacts({ width, height, channels, labels, samplers, schedule, sch
 function facts(name: string, info: ModelInfo, kept: boolean): HTMLElement {
   const millions = `${(info.parameters / 1e6).toFixed(1)} million`;
   const rows: [string, string][] = [
-    ['Name', info.name || name],
+    ['Name', info.adapter ? `${name} (${info.name})` : info.name || name],
     ['Weights', `${millions}, most of them ${info.weights}`],
     ...(info.image ? pictureFacts(info.image) : textFacts(info)),
-    ['File', megabytes(info.fileBytes)],
+    ['File', `${megabytes(info.fileBytes)}${info.adapter ? `, and an adapter of ${megabytes(info.adapter.fileBytes)}` : ''}`],
     ['Memory', `${megabytes(info.memoryBytes)} now, ${info.isa}, ${info.threads} ${info.threads === 1 ? 'thread' : 'threads'}`],
     ['Licence', info.license || 'not in the file'],
     ['Kept', kept ? 'yes, for the next visit without a network' : `no${info.keptWhyNot ? `: ${info.keptWhyNot}` : ''}`],

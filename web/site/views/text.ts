@@ -6,13 +6,15 @@ import { nothingToFill } from '../blanks.ts';
 import { byId, calm, make } from '../dom.ts';
 import type { Engine } from '../engine.ts';
 import { complain, explain, isAbort, remedies, settle } from '../errors.ts';
-import { another } from '../examples.ts';
+import { another, ENGLISH_EXAMPLES, EXAMPLES } from '../examples.ts';
 import { asItIs, type Chosen, type Draft, type Fill, newFill, NO_PINS, type Pins, type Place, placeKey, placesOf, run, textOf } from '../fill.ts';
 import { History } from '../history.ts';
 import { Options } from '../options.ts';
 import { Replay } from '../replay.ts';
 import { recall, remember } from '../storage.ts';
+import type { TextModels } from '../text-models.ts';
 import { copyText, insert, pointAt, replaceAll } from '../textbox.ts';
+import { ModelChoice, suitExample } from './model-choice.ts';
 import { Sheet } from './sheet.ts';
 import { listenToWords } from './words.ts';
 import { summary } from './statistics.ts';
@@ -44,7 +46,7 @@ export class TextView {
   private running: AbortController | null = null;
   private frame = 0;
 
-  constructor(private readonly engine: Engine) {
+  constructor(private readonly engine: Engine, private readonly models: TextModels) {
     const kept = recall('text');
     if (typeof kept === 'string') this.box.value = kept;
     this.alternatives = new Alternatives({
@@ -54,7 +56,10 @@ export class TextView {
       wordOf: (place) => this.sheet.reading.word(place.token),
     });
     listenToWords(byId('page'), this.sheet.reading, this.alternatives);
+    new ModelChoice(byId('model-choice-text'), 'text', models);
     new Status(byId('engine'), engine, false);
+    engine.onChange(() => this.suit());
+    this.suit();
     this.listen();
     this.draw();
   }
@@ -64,7 +69,7 @@ export class TextView {
       fill: () => (this.running ? this.stop() : void this.fill(this.box.value, NO_PINS)),
       again: () => void this.fill(this.fillShown?.text ?? this.box.value, this.pins, true),
       insert: () => this.insertBlank(),
-      example: () => this.replaceText(another(this.box.value)),
+      example: () => this.replaceText(another(this.box.value, this.examples[0])),
       undo: () => this.restore(this.history.undo(this.snapshot()), 'Undone'),
       redo: () => this.restore(this.history.redo(this.snapshot()), 'Done again'),
       copy: () => void this.copy(),
@@ -106,7 +111,18 @@ export class TextView {
   }
 
   private insertBlank(): void {
-    insert(this.box, '[[?]]');
+    const { model } = this.engine;
+    insert(this.box, model && !model.info.freeLength ? '[[4]]' : '[[?]]');
+  }
+
+  /** The examples of the model in use, and those of the other one. */
+  private get examples(): [mine: readonly string[], others: readonly string[]] {
+    return this.models.inUse('text') === 'english' ? [ENGLISH_EXAMPLES, EXAMPLES] : [EXAMPLES, ENGLISH_EXAMPLES];
+  }
+
+  private suit(): void {
+    if (this.running || this.fillShown || !suitExample(this.box, ...this.examples)) return;
+    this.draw();
   }
 
   /** Replaces the text in the box, as one step of the history. */
