@@ -208,7 +208,9 @@ typedef struct {
     double repetition_penalty;  /* 1: off; makes tokens that are on the page already less probable */
     bool borders;               /* true: the border rules of ARCHITECTURE.md; false: the model's exact probabilities */
     bool document;              /* false; true: the page is a whole document (the model sees BOS and EOS) */
-    bool window;                /* false; true: the page may be longer than the context: the model then sees a part */
+    bool window;                /* true: a long page is filled in parts (windows); false: a page that is longer than the
+                                   context is an error, others are filled as a whole */
+    int32_t window_length;      /* 0: default; tokens in a window (default 512), at least 256; at most the context */
     bool byte_pieces;           /* false; true: fills may contain byte tokens, in whole UTF-8 characters */
     int32_t steps;              /* 0: default; number of time steps, for samplers that take it (default 64) */
     double threshold;           /* 0: default; PAL_PARALLEL reveals tokens more probable than this (default 0.9) */
@@ -222,6 +224,12 @@ typedef struct {
     size_t pin_count;           /* 0 */
 } pal_infill_options;
 pal_infill_options pal_infill_defaults(void);
+
+/* Long pages.  A page that has more tokens than a window is filled in windows: parts of the page, chosen around its
+ * blanks.  Every blank is filled in one of them, in which at least 64 tokens stand between the blank and each edge that
+ * is not the start or end of the page (if the context is below 256: a quarter of it).  Windows can overlap.  They are
+ * filled in order; a window shows the words that are known by then as given text.  Probabilities are those in the
+ * windows.  Steps are counted through all windows; samplers with time steps make all of them in every window. */
 
 /* Computes the size of the block that a session on the page text[text_bytes] needs.  Parses the page, and so reports
  * the errors in it. */
@@ -281,11 +289,12 @@ size_t pal_session_tokens(const pal_session *session, pal_place *out, size_t cap
 size_t pal_session_reading(const pal_session *session, char *text, size_t capacity, pal_place *places, size_t count);
 
 typedef struct {
-    int32_t step, steps;   /* steps done; number of time steps, or 0 if the sampler has none */
+    int32_t step, steps;   /* steps done; number of time steps of all windows, or 0 if the sampler has none */
     int32_t evaluations;   /* of the network, since the session was made */
     int32_t open, places;  /* places that are open; all places */
-    int32_t shown, tokens; /* tokens that the network sees; tokens of the whole page */
-    bool windowed;         /* there are blanks and shown < tokens: the model sees a part of the page */
+    int32_t shown, tokens; /* tokens that the network sees at once, at most; tokens of the whole page */
+    int32_t windows;       /* number of windows in which the blanks are filled */
+    bool windowed;         /* there are blanks and shown < tokens: the probabilities are those in the windows */
 } pal_progress;
 pal_progress pal_session_progress(const pal_session *session);
 

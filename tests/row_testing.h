@@ -101,7 +101,7 @@ static inline float *ask(runner *t, const page *p, const int *at, int count)
 {
     float *out = malloc((size_t)count * t->vocab * sizeof *out);
     assert_non_null(out);
-    t->p.evaluate(t->p.context, &(pal_query){p->n, p->token, p->rank, 0.0, count, at});
+    t->p.evaluate(t->p.context, &(pal_query){p->n, p->token, p->rank, 0.0, count, at, NULL});
     assert_true(t->p.logits(t->p.context, at, count, out));
     return out;
 }

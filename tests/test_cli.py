@@ -109,7 +109,7 @@ class Infill(CommandTest):
         page.write_bytes(given[0] + b"[[2]]" + given[1] + b"[[1-3]]")
         data = page.read_bytes()
         for arguments, stdin in ((("--file", page), b""), (("-",), data), (("--file", "-"), data)):
-            out = self.good("infill", "-m", INFILL, "--seed", 3, "--window", *arguments, stdin=stdin)
+            out = self.good("infill", "-m", INFILL, "--seed", 3, *arguments, stdin=stdin)
             self.assertTrue(out.startswith(given[0]) and given[1] in out[len(given[0]):] and out.endswith(b"\n"))
 
     def test_pages_of_a_file_are_filled_one_by_one(self):
@@ -159,10 +159,10 @@ class Infill(CommandTest):
     def test_page_mistakes_name_their_byte(self):
         for page, byte in (("ab [[", 3), ("[[5", 0), ("x [[]]", 2), ("x [[0]]", 2), ("x [[9-3]]", 2),
                            ("x [[ 5]]", 2), ("\u00e9[[999]]", 2), ("[[60]] [[60]]", 7), ("z" * 200 + "[[1]]", 95)):
-            self.bad(1, f"(byte {byte})", "infill", "-m", INFILL, "--text", page, "--seed", 1)
+            self.bad(1, f"(byte {byte})", "infill", "-m", INFILL, "--text", page, "--seed", 1, "--window", "off")
 
     def test_window_says_what_the_model_sees(self):
-        code, out, err = run("infill", "-m", INFILL, "--text", "z" * 200 + "[[1]]", "--seed", 1, "--window")
+        code, out, err = run("infill", "-m", INFILL, "--text", "z" * 200 + "[[1]]", "--seed", 1)
         self.assertEqual(code, 0)
         self.assertIn("sees 96 of the page's 202 tokens", err)
         self.assertTrue(out.startswith(b"z" * 200))

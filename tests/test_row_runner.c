@@ -256,7 +256,7 @@ static bool is_finite(runner *t, const page *p)
     const int count = unknown_places(p, at);
     float *out = malloc((size_t)count * t->vocab * sizeof *out);
     assert_non_null(out);
-    t->p.evaluate(t->p.context, &(pal_query){p->n, p->token, p->rank, 0.0, count, at});
+    t->p.evaluate(t->p.context, &(pal_query){p->n, p->token, p->rank, 0.0, count, at, NULL});
     const bool finite = t->p.logits(t->p.context, at, count, out);
     free(out);
     return finite;

@@ -104,11 +104,12 @@ size_t pw_fill_text(const pw_fill *f, char *text, size_t capacity)
     return pal_session_text(f->session, text, capacity);
 }
 
-enum { PROGRESS = 8 };
+enum { PROGRESS = 9 };
 void pw_fill_progress(const pw_fill *f, int32_t out[PROGRESS])
 {
     pal_progress p = pal_session_progress(f->session);
-    const int32_t words[PROGRESS] = {p.step, p.steps, p.evaluations, p.open, p.places, p.shown, p.tokens, p.windowed};
+    const int32_t words[PROGRESS] = {p.step,  p.steps,  p.evaluations, p.open,   p.places,
+                                     p.shown, p.tokens, p.windowed,    p.windows};
     memcpy(out, words, sizeof words);
 }
 

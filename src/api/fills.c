@@ -45,6 +45,7 @@ static pal_status make_session(pal_fills *j, const char *page, size_t page_bytes
     o.pins = NULL;
     o.pin_count = 0;
     o.repetition_penalty = 1.0; /* probabilities are those before it */
+    o.window = false;
     pal_status s = left_only ? pal_model_ready(j->model, err) : PAL_OK;
     if (!s && left_only) s = pal_fill_check(&o, &j->model->classes, err);
     if (!s) s = (left_only ? pal_session_measure : pal_session_bytes)(j->model, page, page_bytes, &o, &bytes, err);

@@ -39,7 +39,7 @@ static void evaluate(workplace *w, const pal_predictor *p, const int32_t *tokens
         w->rank[i] = masked ? PAL_RANK_UNKNOWN : 0;
         masks += masked;
     }
-    p->evaluate(p->context, &(pal_query){n, tokens, w->rank, masks / (double)n, count, at});
+    p->evaluate(p->context, &(pal_query){n, tokens, w->rank, masks / (double)n, count, at, NULL});
 }
 
 pal_status pal_logits(const pal_model *m, const int32_t *tokens, int32_t n, const int32_t *at, int32_t count,

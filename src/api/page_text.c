@@ -83,13 +83,13 @@ static void put_blank(writer *w, int32_t count)
 }
 
 /* The text of a revealed place, without its leading space if that is given text or at the start of the page. */
-static size_t token_text(const pal_session *s, const pal_fill_place *place, char text[LONGEST_PIECE])
+static size_t token_text(const pal_session *s, const pal_blank *blank, const pal_fill_place *place,
+                         char text[LONGEST_PIECE])
 {
-    int32_t id = s->fill.tokens[place->at];
+    int32_t id = s->layout.tokens[place->at];
     if (id == s->classes.empty) return 0; /* a token of any type */
     size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
-    bool drop =
-        place->index == 0 && s->fill.blank[place->blank].drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
+    bool drop = place->index == 0 && blank->drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
     if (drop && bytes) memmove(text, text + 1, --bytes);
     return bytes;
 }
@@ -101,20 +101,21 @@ static void put_open(writer *w, int32_t *open)
     *open = 0;
 }
 
-/* Writes the places from .. end - 1 of a blank.  Sets the positions of places[i] for i below `count`. */
-static void put_places(writer *w, const pal_session *s, int32_t from, int32_t end, size_t count)
+/* Writes the places of a blank, the first of which is place number `from`.  Sets the positions of places[i] for i below
+ * `count`. */
+static void put_places(writer *w, const pal_session *s, const pal_blank *blank, int32_t from, size_t count)
 {
     char text[LONGEST_PIECE];
     int32_t open = 0;
-    for (int32_t place = from; place < end; place++) {
-        const bool is_open = pal_fill_is_open(&s->fill, place);
+    for (int32_t place = from; place < from + blank->max; place++) {
+        const bool is_open = s->layout.place[place].step < 0;
         if (!is_open) put_open(w, &open);
         pal_place *entry = (size_t)place < count ? &w->places[w->known++] : NULL;
         if (entry) entry->offset = w->length;
         if (is_open)
             open++;
         else
-            put_text(w, text, token_text(s, &s->fill.place[place], text));
+            put_text(w, text, token_text(s, blank, &s->layout.place[place], text));
         if (entry) entry->bytes = is_open ? 0 : w->length - entry->offset;
     }
     put_open(w, &open);
@@ -123,11 +124,12 @@ static void put_places(writer *w, const pal_session *s, int32_t from, int32_t en
 static size_t render(const pal_session *s, bool notation, char *out, size_t capacity, pal_place *places, size_t count)
 {
     writer w = {.out = out, .capacity = capacity, .notation = notation, .places = places};
+    const pal_blank *blank = s->layout.blank;
     int32_t place = 0;
     for (size_t i = 0; i < s->page.count; i++) {
         const pal_segment *segment = &s->page.segments[i];
         if (segment->blank) {
-            put_places(&w, s, place, place + segment->max, places ? count : 0);
+            put_places(&w, s, blank++, place, places ? count : 0);
             place += segment->max;
         } else
             put_text(&w, s->page.text + segment->from, segment->bytes);
@@ -137,7 +139,7 @@ static size_t render(const pal_session *s, bool notation, char *out, size_t capa
 
 size_t pal_session_text(const pal_session *s, char *text, size_t capacity)
 {
-    return render(s, s->fill.open > 0, text, capacity, NULL, 0);
+    return render(s, pal_session_open(s) > 0, text, capacity, NULL, 0);
 }
 
 size_t pal_session_reading(const pal_session *s, char *text, size_t capacity, pal_place *places, size_t count)
@@ -147,21 +149,23 @@ size_t pal_session_reading(const pal_session *s, char *text, size_t capacity, pa
 
 size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
 {
-    size_t count = (size_t)s->fill.places;
+    size_t count = (size_t)s->layout.places;
+    int32_t blank = -1;
     for (size_t i = 0; i < count && i < capacity; i++) {
-        const pal_fill_place *place = &s->fill.place[i];
-        out[i] = (pal_place){.blank = place->blank,
+        const pal_fill_place *place = &s->layout.place[i];
+        if (place->index == 0) blank++;
+        out[i] = (pal_place){.blank = blank,
                              .index = place->index,
                              .step = place->step,
-                             .id = place->step < 0 ? -1 : s->fill.tokens[place->at],
+                             .id = place->step < 0 ? -1 : s->layout.tokens[place->at],
                              .empty = pal_session_holds_empty(s, place),
-                             .space_given = place->index == 0 && s->fill.blank[place->blank].drop_space};
+                             .space_given = place->index == 0 && s->layout.blank[blank].drop_space};
         if (place->step < 0) continue;
         out[i].probability = place->probability;
         out[i].alternatives = place->alternatives;
         memcpy(out[i].alternative_id, place->alternative_id, sizeof place->alternative_id);
         memcpy(out[i].alternative_probability, place->alternative_probability, sizeof place->alternative_probability);
     }
-    render(s, s->fill.open > 0, NULL, 0, out, capacity);
+    render(s, pal_session_open(s) > 0, NULL, 0, out, capacity);
     return count;
 }

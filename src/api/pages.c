@@ -2,6 +2,7 @@
 #include "pages.h"
 #include "../text/samplers/samplers.h"
 #include "../text/support.h"
+#include "../text/windows.h"
 
 #include <string.h>
 
@@ -65,25 +66,31 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
 static pal_status read_page(pal_page *page, const pal_model *m, const char *text, size_t bytes,
                             const pal_infill_options *o, pal_error *err)
 {
-    const pal_page_rules rules = {.longest = pal_page_context(m), .free_min = o->free_min, .free_max = o->free_max};
+    const pal_page_rules rules = {.longest = pal_page_context(m),
+                                  .together = o->window ? INT32_MAX / 16 : 0,
+                                  .free_min = o->free_min,
+                                  .free_max = o->free_max};
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
 }
 
 /* If the arena has no block, only measures, using the caller's *s.  Otherwise places the session first in the block,
  * and its arrays after it.  `page` must be counted already. */
-static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *page, pal_arena *arena)
+static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *page, const pal_infill_options *o,
+                            pal_arena *arena)
 {
     pal_session *placed = pal_take(arena, 1, sizeof *placed);
     if (placed) s = placed;
     size_t tokens = page->bytes + page->count + (size_t)page->places + 2;
-    int32_t shown = tokens < (size_t)pal_page_context(m) ? (int32_t)tokens : pal_page_context(m);
+    const int32_t longest = pal_window_longest(page, o, pal_page_context(m));
+    const int32_t shown = tokens < (size_t)longest ? (int32_t)tokens : longest;
+    const int32_t places = page->places < shown ? (int32_t)page->places : shown; /* of one window */
     s->page = *page;
     s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
     s->page.text = pal_take(arena, page->bytes, 1);
     pal_layout_arrays(&s->layout, &s->scratch, page, m->vocab, arena);
-    pal_fill_layout(&s->fill, m->shape.vocab, shown, (int32_t)page->places, arena);
-    pal_page_runner_layout(&s->runner, m, shown, (int32_t)page->places, arena);
+    pal_fill_layout(&s->fill, m->shape.vocab, shown, places, arena);
+    pal_page_runner_layout(&s->runner, m, shown, places, arena);
     return s;
 }
 
@@ -95,7 +102,7 @@ pal_status pal_session_measure(const pal_model *m, const char *text, size_t text
     pal_arena arena = {0};
     pal_status s = read_page(&page, m, text, text_bytes, o, err);
     if (s) return s;
-    lay_out(&measured, m, &page, &arena);
+    lay_out(&measured, m, &page, o, &arena);
     if (!pal_arena_bytes(&arena, bytes))
         return pal_fail(err, PAL_E_MEMORY, "the page needs more memory than can be addressed: use a shorter page",
                         SIZE_MAX);
@@ -124,14 +131,17 @@ static void start_fill(pal_session *s)
     f->predictor = pal_page_runner_start(&s->runner, s->model);
     f->classes = &s->classes;
     f->options = s->options;
-    f->n = s->layout.shown;
-    f->tokens = s->layout.tokens + s->layout.shown_from;
+    f->tokens = s->layout.tokens;
+    f->from = f->before = f->after = 0;
     f->drops_empty = s->classes.empty >= 0 && !s->classes.ends;
     f->blanks = (int32_t)s->page.blanks;
     f->places = s->layout.places;
     f->blank = s->layout.blank;
     f->place = s->layout.place;
-    pal_fill_start(f);
+    pal_fill_start(f); /* of the whole page */
+    for (int32_t i = 0; i < s->layout.windows; i++) s->layout.window[i].open = s->layout.window[i].places;
+    s->window = 0;
+    pal_session_enter(s, 0);
 }
 
 static pal_status check_lengths(const pal_session *s, pal_error *err)
@@ -167,7 +177,7 @@ pal_status pal_session_place(pal_session **out, const pal_model *m, const char *
         return pal_fail(err, PAL_E_MEMORY, "the memory block for the session is too small", SIZE_MAX);
     pal_arena arena = pal_arena_in(block);
     read_page(&page, m, text, text_bytes, o, NULL);
-    pal_session *s = lay_out(&unplaced, m, &page, &arena);
+    pal_session *s = lay_out(&unplaced, m, &page, o, &arena);
     PAL_ASSERT(arena.used + PAL_ARENA_SLACK == needed);
     s->model = m;
     s->options = *o;
@@ -199,7 +209,9 @@ pal_status pal_session_init(pal_session **out, const pal_model *m, const char *t
 
 pal_status pal_step(pal_session *s, pal_error *err)
 {
-    return pal_fill_step(&s->fill, err);
+    const pal_status status = pal_fill_step(&s->fill, err);
+    if (status < 0) return status;
+    return pal_session_go_on(s) ? PAL_MORE : PAL_OK;
 }
 
 /* ---- pins and rewinds ------------------------------------------------------------------------------- */
@@ -210,7 +222,7 @@ static void unpin(pal_session *s, int32_t place)
     if (s->fill.place[place].step < 0) return;
     pal_fill_mask(&s->fill, place);
     /* A sampler that reopens places ends with its last time step, so a place opened later needs that step again. */
-    int32_t last = pal_fill_steps(&s->fill);
+    int32_t last = s->fill.first_step + pal_fill_steps(&s->fill);
     if (s->fill.sampler->is.reopens && s->fill.step >= last) s->fill.step = last - 1;
 }
 
@@ -263,11 +275,9 @@ static void reopen_behind(pal_session *s, const pal_blank *blank, int32_t index,
         if (!place[i].pinned) unpin(s, blank->place + i);
 }
 
-pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t id, pal_error *err)
+/* Pins in a blank of the current window. */
+static pal_status pin_here(pal_session *s, const pal_blank *where, int32_t index, int32_t id, pal_error *err)
 {
-    if (blank < 0 || blank >= s->fill.blanks || index < 0 || index >= s->fill.blank[blank].max)
-        return pal_fail(err, PAL_E_OPTION, "no such blank, or no such place in it", SIZE_MAX);
-    const pal_blank *where = &s->fill.blank[blank];
     pal_fill_place *place = &s->fill.place[where->place];
     if (id < 0) {
         bool tail = pal_session_holds_empty(s, &place[index]); /* <empty> was pinned up to the end of the blank */
@@ -285,14 +295,29 @@ pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t
     return PAL_OK;
 }
 
+pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t id, pal_error *err)
+{
+    if (blank < 0 || (size_t)blank >= s->page.blanks || index < 0 || index >= s->layout.blank[blank].max)
+        return pal_fail(err, PAL_E_OPTION, "no such blank, or no such place in it", SIZE_MAX);
+    const pal_fill fill = s->fill;
+    const int32_t before = s->window, window = pal_session_window_of(s, blank);
+    if (window != before) pal_session_enter(s, window);
+    const pal_status status = pin_here(s, &s->layout.blank[blank], index, id, err);
+    if (status) {
+        s->fill = fill;
+        s->window = before;
+    } else
+        pal_session_go_on(s);
+    return status;
+}
+
 pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
 {
     if (step < 0) return pal_fail(err, PAL_E_OPTION, "the step to go back to must not be negative", SIZE_MAX);
     if (step > 0 && s->fill.sampler->is.reopens)
         return pal_fail(err, PAL_E_OPTION, "with this sampler only a rewind to step 0 is possible", SIZE_MAX);
-    for (int32_t i = 0; i < s->fill.places; i++)
-        if (!s->fill.place[i].pinned && s->fill.place[i].step > step) pal_fill_mask(&s->fill, i);
-    if (s->fill.step > step) s->fill.step = step;
+    pal_session_open_after(s, step);
+    pal_session_go_on(s);
     return PAL_OK;
 }
 
@@ -312,11 +337,12 @@ size_t pal_session_blanks(const pal_session *s)
 pal_progress pal_session_progress(const pal_session *s)
 {
     return (pal_progress){.step = s->fill.step,
-                          .steps = s->fill.sampler->is.steps ? pal_fill_steps(&s->fill) : 0,
+                          .steps = s->fill.sampler->is.steps ? pal_fill_steps(&s->fill) * s->layout.windows : 0,
                           .evaluations = s->fill.evaluations,
-                          .open = s->fill.open,
-                          .places = s->fill.places,
-                          .shown = s->layout.shown,
+                          .open = pal_session_open(s),
+                          .places = s->layout.places,
+                          .shown = s->layout.longest,
                           .tokens = s->layout.total,
-                          .windowed = s->fill.places && s->layout.shown < s->layout.total};
+                          .windows = s->layout.windows,
+                          .windowed = s->layout.places && s->layout.longest < s->layout.total};
 }

@@ -1,4 +1,4 @@
-/* pages.h - the fields of a pal_session (internal: for pages.c, page_text.c and together.c). */
+/* pages.h - the fields of a pal_session (internal: for pages.c, page_windows.c, page_text.c and together.c). */
 #ifndef PAL_SESSION_H
 #define PAL_SESSION_H
 
@@ -14,7 +14,8 @@ struct pal_session {
     pal_page page;
     pal_layout layout;
     pal_layout_scratch scratch;
-    pal_fill fill;
+    pal_fill fill;  /* of the current window */
+    int32_t window; /* its number */
     pal_page_runner runner;
 };
 
@@ -27,7 +28,21 @@ pal_status pal_session_place(pal_session **out, const pal_model *model, const ch
 
 static inline bool pal_session_holds_empty(const pal_session *s, const pal_fill_place *place)
 {
-    return place->step >= 0 && s->fill.tokens[place->at] == s->classes.empty;
+    return place->step >= 0 && s->layout.tokens[place->at] == s->classes.empty;
 }
+
+/* ---- page_windows.c ---- */
+
+/* Makes a window the current one, with the state that it was left with. */
+void pal_session_enter(pal_session *s, int32_t window);
+
+/* Makes the first window that is not finished the current one, if there is any; returns whether there is. */
+bool pal_session_go_on(pal_session *s);
+
+int32_t pal_session_window_of(const pal_session *s, int32_t blank);
+int32_t pal_session_open(const pal_session *s); /* open places of all windows */
+
+/* Opens the places revealed after `step` that are not pinned, in all windows. */
+void pal_session_open_after(pal_session *s, int32_t step);
 
 #endif

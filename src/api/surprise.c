@@ -113,7 +113,7 @@ static void read_window(pal_surprising *j, size_t begin, int32_t length)
 {
     memcpy(j->window + j->given, j->tokens + begin, (size_t)(length - j->given) * sizeof *j->window);
     j->predictor.evaluate(j->predictor.context,
-                          &(pal_query){length, j->window, j->position, 0.0, length - 1, j->position});
+                          &(pal_query){length, j->window, j->position, 0.0, length - 1, j->position, NULL});
     j->evaluations++;
 }
 

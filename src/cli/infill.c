@@ -171,6 +171,7 @@ static void put_json(draft *d, int32_t number)
     json_int(&d->out, "evaluations", p.evaluations - d->evaluations_before);
     json_int(&d->out, "shown_tokens", p.shown);
     json_int(&d->out, "page_tokens", p.tokens);
+    if (p.windows > 1) json_int(&d->out, "windows", p.windows); /* the probabilities are those in the windows */
     json_run(&d->out, d->model, d->r->model, d->start);
     json_text(&d->out, "text", d->text, d->text_bytes);
     if (places) {
@@ -207,7 +208,10 @@ static void show_progress(const draft *d)
 static void say_if_windowed(const pal_session *session)
 {
     pal_progress p = pal_session_progress(session);
-    if (p.windowed) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
+    if (p.windowed && p.windows == 1) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
+    if (p.windowed && p.windows > 1)
+        fprintf(stderr, "the page has %d tokens and is filled in %d windows of up to %d\n", p.tokens, p.windows,
+                p.shown);
 }
 
 static int put_draft(draft *d, int32_t number)

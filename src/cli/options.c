@@ -261,7 +261,11 @@ static int parse_option(const option_set *set, int argc, char **argv, int *at)
         store(f.option, f.group->target, "on");
         return -1;
     }
-    if (!equals && *at + 1 < argc) value = argv[++*at];
+    const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
+    if (!equals && is_switch(f.option) && (!next || next[0] == '-'))
+        value = "on"; /* a switch without a value */
+    else if (!equals && next)
+        value = argv[++*at];
     if (!value) return usage_error(set->command, "missing value after", argument);
     return store(f.option, f.group->target, value) ? -1 : bad_value(set, f.option, argument, value);
 }

@@ -47,7 +47,10 @@
     X(BOTH, "borders", borders, FLAG, ANY, IS(1), "", \
       "rules for the first token of a blank; without them the model's exact distribution") \
     X(BOTH, "document", document, FLAG, ANY, IS(0), "", "the page is a whole document, with a beginning and an end") \
-    X(BOTH, "window", window, FLAG, ANY, IS(0), "", "if the page is longer than the model's context, show the model a part of it") \
+    X(BOTH, "window", window, FLAG, ANY, IS(1), "", \
+      "fill a long page in windows around its blanks; without them a page longer than the context is refused") \
+    X(BOTH, "window-length", window_length, INT, FROM(256), SAID(0, "512"), "", \
+      "number of tokens in a window, at most the model's context") \
     X(BOTH, "byte-pieces", byte_pieces, FLAG, ANY, IS(0), "", "allow characters that the vocabulary can only spell byte by byte") \
     X(BOTH, "steps", steps, INT, BETWEEN(1, 1048576), SAID(0, "64"), "", \
       "number of time steps, for samplers that use time steps") \

@@ -45,7 +45,7 @@ static int list_stale(pal_row_runner *r, const pal_query *q)
     for (int i = 0; i < r->places; i++) {
         const bool inside = i > 0 && i <= q->n;
         const int32_t rank = i == 0 ? 0 : inside ? q->rank[i - 1] : PAL_RANK_UNKNOWN;
-        const int32_t token = inside ? q->tokens[i - 1] : r->model->rows.start;
+        const int32_t token = inside ? q->tokens[i - 1] : q->before ? *q->before : r->model->rows.start;
         const bool known = rank != PAL_RANK_UNKNOWN;
         const bool same = r->rank[i] == rank && (!known || r->token[i] == token);
         if (same && (!known || (lowest >= rank && (lowest || rank)))) continue;

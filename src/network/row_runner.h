@@ -4,6 +4,8 @@
  * prediction is a query row, with the adapter if there is one, which leaves nothing in the cache.  The runner puts the start token of the
  * model at place 0, so token i of a query is at place i + 1.
  *
+ * Place 0 has the start token, or the token before the sequence if that is a part of a text (pal_query.before).
+ *
  *   content row at place i   sees itself, and the content rows j < i that became known before it, or that are given as
  *                            it is: rank(j) < rank(i), or both are 0.  It does not see tokens of its own rank.
  *   query row for place p    stands at p - 1 and sees the content rows of all places that were known before p, except

@@ -41,7 +41,7 @@ static void relax_borders(pal_fill *f)
 static double addressed(void *context, const pal_fill *f, pal_purpose purpose, int32_t place)
 {
     (void)context;
-    uint32_t position = place < 0 ? 0 : (uint32_t)f->place[place].at;
+    uint32_t position = place < 0 ? 0 : (uint32_t)(f->place[place].at - f->from);
     return pal_uniform(f->options.seed, purpose, f->options.draft, (uint32_t)f->step, position);
 }
 
@@ -49,6 +49,13 @@ static double addressed(void *context, const pal_fill *f, pal_purpose purpose, i
 static bool is_end(const pal_fill *f, int32_t id)
 {
     return f->classes->ends && id == f->classes->empty;
+}
+
+void pal_fill_move(pal_fill *f)
+{
+    f->tokens_changed = f->order_changed = true;
+    f->open = 0;
+    for (int32_t i = 0; i < f->places; i++) f->open += pal_fill_is_open(f, i);
 }
 
 void pal_fill_start(pal_fill *f)
@@ -59,7 +66,7 @@ void pal_fill_start(pal_fill *f)
     f->forced = NULL;
     f->sampler = pal_sampler_row_for(&f->options, f->classes);
     f->open = 0;
-    f->step = f->evaluations = 0;
+    f->step = f->first_step = f->evaluations = 0;
     f->tokens_changed = f->order_changed = true;
     for (int32_t i = 0; i < f->places; i++) {
         const bool given = f->place[i].pinned;
@@ -76,16 +83,18 @@ void pal_fill_start(pal_fill *f)
 static bool is_shown(const pal_fill *f, int32_t place)
 {
     const pal_fill_place *s = &f->place[place];
+    const bool own = place >= 0 && place < f->places;
     return !f->drops_empty || f->tokens[s->at] != f->classes->empty ||
-           !pal_length_needs_no_empty(f, &f->blank[s->blank]);
+           (own && !pal_length_needs_no_empty(f, &f->blank[s->blank]));
 }
 
 /* The rank of a known place of a blank for the network.  Pins, which have rank 0 here, come before all drawn places,
- * from left to right.  Drawn places keep their ranks when a place is pinned. */
+ * from left to right.  Drawn places keep their ranks when a place is pinned.  Words of other parts are given text. */
 static int32_t query_rank(const pal_fill *f, int32_t place, int32_t *pins)
 {
     const int32_t rank = f->place[place].rank;
     if (rank == PAL_RANK_UNKNOWN) return rank;
+    if (place < 0 || place >= f->places) return 0;
     return rank ? f->places + rank : ++*pins;
 }
 
@@ -93,10 +102,10 @@ static int32_t query_rank(const pal_fill *f, int32_t place, int32_t *pins)
  * to be <empty> add no information compared with fewer places, and separate the words from the text after them. */
 static void collect_shown(pal_fill *f)
 {
-    int32_t place = 0, pins = 0;
+    int32_t place = -f->before, pins = 0;
     f->shown_n = 0;
-    for (int32_t i = 0; i < f->n; i++) {
-        bool in_blank = place < f->places && f->place[place].at == i;
+    for (int32_t i = f->from; i < f->from + f->n; i++) {
+        bool in_blank = place < f->places + f->after && f->place[place].at == i;
         bool shown = !in_blank || is_shown(f, place);
         const int32_t rank = in_blank ? query_rank(f, place, &pins) : 0;
         if (in_blank) f->place[place++].shown_at = f->shown_n;
@@ -116,6 +125,13 @@ static bool is_answered(const pal_fill *f)
     return true;
 }
 
+/* The token before the part that the network sees; NULL: there is none, or it is not known. */
+static const int32_t *token_before(const pal_fill *f)
+{
+    const int32_t *before = f->from > 0 ? &f->tokens[f->from - 1] : NULL;
+    return before && *before != f->classes->mask && *before != f->classes->empty ? before : NULL;
+}
+
 /* f->query := the query of the current step. False: it requests nothing, or everything is already answered. */
 static bool form_query(pal_fill *f)
 {
@@ -125,7 +141,7 @@ static bool form_query(pal_fill *f)
     collect_shown(f);
     for (int32_t i = 0; i < f->places; i++)
         if (f->place[i].asked) f->asked[count++] = (int)f->place[i].shown_at;
-    f->query = (pal_query){f->shown_n, f->shown, f->shown_rank, f->time, count, f->asked};
+    f->query = (pal_query){f->shown_n, f->shown, f->shown_rank, f->time, count, f->asked, token_before(f)};
     return count > 0;
 }
 
@@ -283,7 +299,7 @@ void pal_fill_end_at(pal_fill *f, int32_t place)
  * every token of the page. */
 static void draw_word(pal_fill *f, int32_t place, double u, double end)
 {
-    const pal_choose_context page = {.tokens = f->tokens, .count = (size_t)f->n, .given = true};
+    const pal_choose_context page = {.tokens = f->tokens + f->from, .count = (size_t)f->n, .given = true};
     pal_choose_options how = pal_choose_defaults();
     how.temperature = f->options.temperature;
     how.top_k = f->options.top_k;
@@ -339,14 +355,14 @@ void pal_fill_draw(pal_fill *f, int32_t place)
 /* A sampler that can mask again continues to its last time step, since a full page may be opened again before that. */
 static bool finished(const pal_fill *f)
 {
-    return !f->open && (!f->sampler->is.reopens || f->step >= pal_fill_steps(f));
+    return !f->open && (!f->sampler->is.reopens || pal_fill_time_step(f) >= pal_fill_steps(f));
 }
 
 /* The time at the start of a step: from the grid of time steps if the sampler has them (places opened after the last
  * step repeat it), otherwise the share of places that are open. */
 static double time_of_step(const pal_fill *f)
 {
-    const int32_t steps = pal_fill_steps(f), left = steps - f->step + 1;
+    const int32_t steps = pal_fill_steps(f), left = steps - pal_fill_time_step(f) + 1;
     if (f->sampler->is.steps) return (left > 1 ? left : 1) / (double)steps;
     return f->open / (double)f->places;
 }

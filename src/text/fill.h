@@ -56,7 +56,11 @@ struct pal_fill {
     const pal_classes *classes;
     pal_infill_options options; /* checked */
     const pal_sampler_row *sampler;
-    int32_t n, *tokens;      /* [n] */
+    /* The page, and the part of it that the network sees now: tokens[from] to tokens[from + n - 1].  Blanks and places
+     * are those that are filled in this part.  If the page is filled part by part, the part may also have places of
+     * others: place[-before .. -1] and place[places .. places + after - 1].  What is known there counts as given. */
+    int32_t *tokens, from, n;
+    int32_t before, after;
     pal_query query;         /* built from the next fields; count 0: no evaluation is needed */
     int32_t shown_n, *shown; /* [n], the tokens that the network sees */
     int32_t *shown_rank;     /* [n] */
@@ -67,6 +71,7 @@ struct pal_fill {
     pal_fill_place *place; /* [places], in order of position */
     int32_t open;          /* number of places not yet revealed */
     int32_t step, evaluations;
+    int32_t first_step;                 /* the step after which this part was begun: its time steps count from there */
     int32_t next_rank;                  /* rank of the places that the current step reveals */
     double time;                        /* of the current step's query; the sampler's `ask` may change it */
     double evaluated_time;              /* of the last evaluation */
@@ -90,6 +95,10 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t pla
 
 /* Prepares the first step: masks every place that is not pinned. */
 void pal_fill_start(pal_fill *f);
+
+/* After the caller has set the part and what is in it, from `tokens` to `first_step`: goes on there with the state of
+ * these blanks and places, which pal_fill_start must have prepared. */
+void pal_fill_move(pal_fill *f);
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err);
 
 /* Takes steps of the sampler (pal_fill_sampler_step) until one of them changes a place: at most one evaluation.
@@ -145,5 +154,11 @@ void pal_fill_draw_from_probs(pal_fill *f, int32_t place); /* draws from f->prob
 void pal_fill_mask(pal_fill *f, int32_t place); /* opens a revealed place again */
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t place);
 int32_t pal_fill_steps(const pal_fill *f); /* number of time steps, for samplers that have them */
+
+/* The number of the current time step among those of this part of the page, from 1. */
+static inline int32_t pal_fill_time_step(const pal_fill *f)
+{
+    return f->step - f->first_step;
+}
 
 #endif

@@ -1,6 +1,7 @@
-/* layout.c - encodes a page as tokens, applies the border rules and chooses the window. */
+/* layout.c - encodes a page as tokens and applies the border rules. */
 #include "layout.h"
 #include "normal.h"
+#include "windows.h"
 
 typedef struct {
     pal_layout *l;
@@ -18,6 +19,7 @@ void pal_layout_arrays(pal_layout *l, pal_layout_scratch *s, const pal_page *pag
     /* A given segment has at most bytes + 1 tokens; BOS and EOS are two more. */
     size_t max = page->bytes + page->count + (size_t)page->places + 2;
     l->tokens = pal_take(arena, max, sizeof *l->tokens);
+    l->window = pal_take(arena, page->blanks + 1, sizeof *l->window);
     l->blank = pal_take(arena, page->blanks, sizeof *l->blank);
     l->place = pal_take(arena, (size_t)page->places, sizeof *l->place);
     s->view = pal_take(arena, page->bytes, 1);
@@ -91,42 +93,27 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
     if (l->total > b->context && b->too_long == SIZE_MAX) b->too_long = segment->offset;
 }
 
-/* Returns the byte offset of the first blank that extends beyond token `end`. */
-static size_t blank_beyond(const builder *b, int32_t end)
+/* The byte offset of a blank. */
+static size_t offset_of_blank(const pal_page *page, int32_t blank)
 {
-    const pal_blank *blank = b->l->blank;
-    for (size_t i = 0; i < b->page->count; i++) {
-        if (!b->page->segments[i].blank) continue;
-        if (b->l->place[blank->place].at + blank->max > end) return b->page->segments[i].offset;
-        blank++;
-    }
+    for (size_t i = 0; i < page->count; i++)
+        if (page->segments[i].blank && blank-- == 0) return page->segments[i].offset;
     return SIZE_MAX;
 }
 
-/* Chooses the window of a long page: all blanks, and as much text on both sides as fits. It never exceeds the context,
- * because the buffers have that capacity; a page without blanks may be longer, but is never evaluated. */
-static pal_status choose_window(const builder *b, pal_error *err)
+static pal_status choose_windows(const builder *b, pal_error *err)
 {
     pal_layout *l = b->l;
-    int32_t context = b->context;
-    l->shown_from = 0;
-    l->shown = l->total < context ? l->total : context;
-    if (l->total <= context || !l->places) return PAL_OK;
-    if (!b->options->window)
+    if (!b->options->window && l->total > b->context && l->places)
         return pal_fail(
             err, PAL_E_CONTEXT,
-            "the page has more tokens than the model's context (with the option window the model sees a part of it)",
+            "the page has more tokens than the model's context (with the option window it is filled in parts)",
             b->too_long);
-    int32_t first = l->place[0].at, last = l->place[l->places - 1].at, spare = context - (last - first + 1);
-    if (spare < 0)
-        return pal_fail(err, PAL_E_CONTEXT, "the blanks and the text between them are longer than the model's context",
-                        blank_beyond(b, first + context));
-    int32_t from = first - spare / 2;
-    if (from > l->total - context) from = l->total - context;
-    if (from < 0) from = 0;
-    l->shown_from = from;
-    for (int32_t i = 0; i < l->places; i++) l->place[i].at -= from;
-    return PAL_OK;
+    const int32_t blank = pal_windows_choose(l, b->options, b->context);
+    if (blank < 0) return PAL_OK;
+    return pal_fail(err, PAL_E_CONTEXT,
+                    "the blank is too long for this page: the model's context cannot hold it and some text around it",
+                    offset_of_blank(b->page, blank));
 }
 
 pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pal_page *page, const pal_vocab *v,
@@ -153,5 +140,5 @@ pal_status pal_layout_build(pal_layout *l, const pal_layout_scratch *s, const pa
         dropped_space = after_letter = false;
     }
     if (options->document && special->eos >= 0) l->tokens[l->total++] = special->eos;
-    return choose_window(&b, err);
+    return choose_windows(&b, err);
 }

@@ -104,7 +104,7 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
     reader r = {.source = source, .bytes = bytes, .rules = rules, .err = err};
     bool open = false; /* the last segment is given text and may grow */
     page->count = page->blanks = page->bytes = 0;
-    page->places = 0;
+    page->places = page->longest = 0;
     while (r.at < bytes) {
         size_t backslashes = run_of(&r, r.at, '\\'), run = r.at + backslashes, brackets = run_of(&r, run, '[');
         if (brackets < 2) {
@@ -129,8 +129,11 @@ pal_status pal_page_read(pal_page *page, const char *source, size_t bytes, const
         page->count++;
         page->blanks++;
         page->places += blank.max;
-        if (page->places > rules->longest)
-            return pal_fail(err, PAL_E_CONTEXT, "the blanks alone have more tokens than the model's context",
+        if (blank.max > page->longest) page->longest = blank.max;
+        if (page->places > (rules->together ? rules->together : rules->longest))
+            return pal_fail(err, PAL_E_CONTEXT,
+                            rules->together ? "the blanks have too many tokens together: use a shorter page"
+                                            : "the blanks alone have more tokens than the model's context",
                             blank.offset);
         open = false;
     }

@@ -19,6 +19,8 @@ typedef struct {
     double time;           /* 0 to 1: the share of tokens that noise has replaced (1 - alpha) */
     int count;             /* at least 1 */
     const int *at;         /* [count], the positions whose logits may be read, in any order; others are not computed */
+    const int32_t *before; /* the token before the sequence if that is a part of a text; NULL: it starts a text, or the
+                              token is not known */
 } pal_query;
 
 /* What the logits at a position depend on.  If the predictor reads the order (reads_order): on all known tokens if the

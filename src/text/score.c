@@ -20,7 +20,7 @@ void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t max_tokens, pal_are
 static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift, double time)
 {
     for (int32_t i = 0; i < count; i++) s->asked[i] = (int)(s->order[i] + shift);
-    s->predictor.evaluate(s->predictor.context, &(pal_query){n, tokens, s->rank, time, (int)count, s->asked});
+    s->predictor.evaluate(s->predictor.context, &(pal_query){n, tokens, s->rank, time, (int)count, s->asked, NULL});
     s->evaluations++;
 }
 

@@ -30,7 +30,7 @@ test('half a character is refused, wherever text is taken', async (t) => {
 
 test('a text longer than the context is refused without a window', async (t) => {
   const model = await open(t);
-  const error = await fails(model.infill(`${'z'.repeat(200)}[[1]]`).result(), 'context', null).catch((/** @type {Error} */ e) => e);
+  const error = await fails(model.infill(`${'z'.repeat(200)}[[1]]`, { window: false }).result(), 'context', null).catch((/** @type {Error} */ e) => e);
   assert.match(error.message, /./);
 });
 
@@ -39,7 +39,7 @@ test('options out of range are refused, each with a sentence, and change nothing
   const wrong = [
     { seed: -1 }, { seed: 1.5 }, { seed: 2 ** 53 }, { seed: 2n ** 64n }, { seed: '7' }, { seed: NaN }, { draft: -1 }, { draft: 0.5 }, { temperature: -1 },
     { temperature: 101 }, { temperature: NaN }, { temperature: '1' }, { topK: -1 }, { topK: 1.5 }, { topP: -0.1 }, { topP: 2 }, { minP: -0.1 }, { minP: 2 },
-    { repetitionPenalty: 0 }, { borders: 1 }, { document: 'yes' }, { window: null }, { sampler: 'best' }, { sampler: 'Margin' }, { steps: 8 },
+    { repetitionPenalty: 0 }, { borders: 1 }, { document: 'yes' }, { window: null }, { windowLength: 255 }, { sampler: 'best' }, { sampler: 'Margin' }, { steps: 8 },
     { threshold: 0.5 }, { remask: 0.5 }, { entropyBound: 1 }, { sampler: 'parallel', threshold: 0.5, entropyBound: 1 },
     { sampler: 'remask', remask: 2 }, { sampler: 'ancestral', steps: 1 << 21 }, { freeMin: 8, freeMax: 3 }, { freeMin: 0 }, { colour: 'red' },
     { pins: [{ blank: 9, index: 0, id: 300 }] }, { pins: [{ blank: 0, index: 2, id: 300 }] }, { pins: [{ blank: 0, index: 0, id: 0 }] },

@@ -40,7 +40,6 @@ const FIELDS: readonly Field<Key>[] = [
 const SWITCHES = [
   ['borders', 'Border rules', 'words begin and end where the given text allows it', true],
   ['document', 'A whole document', 'the page is a whole text, with its beginning and end', false],
-  ['window', 'Show the model a part', 'if the text is longer than the model’s context', false],
 ] as const satisfies readonly Switch<string>[];
 type Flag = (typeof SWITCHES)[number][0];
 

@@ -34,7 +34,7 @@ const SCORE_FIGURES = [
 
 export interface FillProgress {
   step: number; steps: number; evaluations: number; open: number;
-  places: number; shown: number; total: number; windowed: boolean;
+  places: number; shown: number; total: number; windowed: boolean; windows: number;
 }
 
 /** A page for display: the places, the given text before each place and, last, the given text after all of them. */
@@ -293,10 +293,10 @@ export class Engine {
   }
 
   fillProgress(fill: Pointer): FillProgress {
-    const at = this.room(32);
+    const at = this.room(36);
     this.fn('pw_fill_progress')(fill, at);
-    const [step, steps, evaluations, open, places, shown, total, windowed] = new Int32Array(this.#memory.buffer, at, 8);
-    return { step, steps, evaluations, open, places, shown, total, windowed: windowed !== 0 } as FillProgress;
+    const [step, steps, evaluations, open, places, shown, total, windowed, windows] = new Int32Array(this.#memory.buffer, at, 9);
+    return { step, steps, evaluations, open, places, shown, total, windowed: windowed !== 0, windows } as FillProgress;
   }
 
   fillReading(fill: Pointer, places: number, piece: (id: number) => string): Reading {

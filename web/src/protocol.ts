@@ -43,6 +43,7 @@ export interface PageMessage {
   shown: number;
   total: number;
   windowed: boolean;
+  windows: number;
 }
 
 export interface FillDone {

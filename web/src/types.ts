@@ -190,11 +190,12 @@ export interface Page {
   evaluations: number;
   open: number;
   done: boolean;
-  /** Number of tokens that the network sees (`shown`), and of tokens in the page (`total`).  `windowed`: the network sees
-   *  only a part of the page. */
+  /** Number of tokens that the network sees at once, at most (`shown`), and of tokens in the page (`total`).  `windowed`:
+   *  the page is longer, so the probabilities are those in its `windows`, the parts in which it is filled. */
   shown: number;
   total: number;
   windowed: boolean;
+  windows: number;
 }
 
 export interface InfillResult extends Page {

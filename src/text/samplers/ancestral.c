@@ -11,7 +11,7 @@ pal_step_fn pal_ancestral_step;
 
 bool pal_ancestral_ask(pal_fill *f)
 {
-    int32_t left = pal_fill_steps(f) - f->step + 1;
+    int32_t left = pal_fill_steps(f) - pal_fill_time_step(f) + 1;
     f->chosen_count = 0;
     for (int32_t place = 0; place < f->places; place++)
         if (pal_fill_is_open(f, place) && pal_fill_uniform(f, PAL_DRAW_REVEAL, place) * left < 1.0)

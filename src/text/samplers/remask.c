@@ -31,7 +31,7 @@ static rates rates_at(const pal_fill *f, int32_t steps, int32_t step)
 /* f->chosen holds a place to be revealed as its index, and a place to be masked as ~index. */
 bool pal_remask_ask(pal_fill *f)
 {
-    const rates r = rates_at(f, pal_fill_steps(f), f->step - 1);
+    const rates r = rates_at(f, pal_fill_steps(f), pal_fill_time_step(f) - 1);
     bool reveals = false;
     f->chosen_count = 0;
     for (int32_t place = 0; place < f->places; place++) {

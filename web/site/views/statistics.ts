@@ -29,8 +29,8 @@ export function statistics(result: InfillResult, reuse: (seed: number | bigint) 
   const nodes: Node[] = facts.filter(Boolean).map((fact) => make('span', { class: 'fact' }, fact));
   nodes.push(make('button', { type: 'button', class: 'quiet', click: () => reuse(result.seed) }, 'Use this seed again'));
   if (result.windowed) {
-    const { shown, total } = result;
-    nodes.push(make('p', {}, `The text is longer than the model’s context: it saw ${shown} of ${total} tokens, those around the blanks.`));
+    const { shown, total, windows } = result;
+    nodes.push(make('p', {}, `The text has ${total} tokens. It was filled in ${counted(windows, 'window')} of up to ${shown} tokens around the blanks.`));
   }
   return nodes;
 }
