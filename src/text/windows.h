@@ -10,7 +10,7 @@
 #include "layout.h"
 
 enum {
-    PAL_WINDOW_DEFAULT = 512, /* tokens; measured in docs/quality.md */
+    PAL_WINDOW_DEFAULT = 512, /* tokens; measured in docs/long-texts.md */
     PAL_WINDOW_MARGIN = 64
 };
 
