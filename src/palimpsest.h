@@ -639,6 +639,10 @@ typedef struct pal_fills pal_fills;
 pal_status pal_fills_start(pal_fills **out, const pal_model *model, const char *page, size_t page_bytes,
                            const pal_infill_options *infill, const pal_given_fill *fills, size_t count,
                            const pal_fills_options *options, pal_error *err);
+/* Starts again with other fills, or another order, of the same page.  What the network computed of the given text is kept.
+ * After an error only this function and pal_fills_end may be called.  Not with left_only. */
+pal_status pal_fills_again(pal_fills *job, const pal_given_fill *fills, size_t count, const pal_fills_options *options,
+                           pal_error *err);
 /* PAL_MORE or PAL_OK.  PAL_E_FORMAT as in pal_step; PAL_E_OPTION: a session never draws this token there, because it is a
  * control token, or by the rules for borders and bytes (offset: number of the blank). */
 pal_status pal_fills_step(pal_fills *job, pal_error *err);

@@ -301,6 +301,36 @@ static void places_are_listed_with_their_nats(void **state)
     }
 }
 
+/* A job that starts again has the bits of a new one, and computes the given text only once. */
+static void a_job_can_start_again(void **state)
+{
+    (void)state;
+    pal_model *models[] = {diffusion, with.model};
+    for (size_t m = 0; m < COUNT(models); m++) {
+        model = models[m];
+        static filled r[2];
+        const pal_infill_options o = options_of(PAL_FIRST_HITTING, 7), other = options_of(PAL_FIRST_HITTING, 8);
+        pal_fills *job;
+        fill_page(PAGE, &o, &r[0]);
+        fill_page(PAGE, &other, &r[1]);
+        pal_fills_options how = {.orders = 2, .order = r[0].order, .order_count = r[0].drawn};
+        assert_int_equal(pal_fills_start(&job, model, PAGE, strlen(PAGE), &o, r[0].fills, r[0].blanks, &how, NULL), 0);
+        while (pal_fills_step(job, NULL) == PAL_MORE) continue;
+        assert_int_equal(pal_fills_again(job, r[0].fills, 1, &how, NULL), PAL_E_OPTION);
+        for (int which = 0; which < 4; which++) {
+            const filled *now = &r[which % 2];
+            how.order = which < 2 ? now->order : NULL;
+            how.order_count = now->drawn;
+            assert_int_equal(pal_fills_again(job, now->fills, now->blanks, &how, NULL), PAL_OK);
+            while (pal_fills_step(job, NULL) == PAL_MORE) continue;
+            const pal_fills_result again = pal_fills_result_of(job), alone = score(PAGE, &o, now, &how);
+            assert_memory_equal(&again.nats, &alone.nats, sizeof again.nats);
+            assert_int_equal(again.evaluations, alone.evaluations);
+        }
+        pal_fills_end(job);
+    }
+}
+
 static void a_random_order_gives_a_bound(void **state)
 {
     (void)state;
@@ -477,6 +507,7 @@ int main(void)
         cmocka_unit_test(one_blank_has_one_order),
         cmocka_unit_test(all_lengths_together_have_probability_one),
         cmocka_unit_test(places_are_listed_with_their_nats),
+        cmocka_unit_test(a_job_can_start_again),
         cmocka_unit_test(a_random_order_gives_a_bound),
         cmocka_unit_test(all_tokens_together_have_probability_one),
         cmocka_unit_test(left_only_is_what_a_causal_model_says),

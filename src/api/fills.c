@@ -19,13 +19,16 @@ struct pal_fills {
     double *nats;   /* [places] of this replay */
     double *sum;    /* [places] of all replays */
     pal_forced forced;
-    int32_t orders, done;  /* replays wanted, finished */
-    double total, squares; /* of the replays' nats */
-    pal_predictor network; /* in an order known beforehand: evaluates several places at once */
-    int32_t order_count;   /* of places in `order`; 0: the order is not known beforehand */
-    int32_t answered;      /* index in `order` behind the places that the last evaluation answers */
-    int32_t *page, *rank;  /* [1 + shown] for evaluations of several places */
-    pal_runner left;       /* with left_only */
+    int32_t orders, done;           /* replays wanted, finished */
+    double total, squares;          /* of the replays' nats */
+    const pal_sampler_row *sampler; /* of the session */
+    uint32_t draft;                 /* of the session: of the first random order */
+    pal_predictor network;          /* of the session */
+    int32_t order_count;            /* of places in `order`; 0: the order is not known beforehand */
+    bool several;                   /* several places are evaluated at once: this needs such an order */
+    int32_t answered;               /* index in `order` behind the places that the last evaluation answers */
+    int32_t *page, *rank;           /* [1 + shown] for evaluations of several places */
+    pal_runner left;                /* with left_only */
     void *left_block;
     pal_fills_result result;
 };
@@ -58,6 +61,9 @@ static pal_status make_session(pal_fills *j, const char *page, size_t page_bytes
 static pal_status allocate(pal_fills *j, pal_error *err)
 {
     j->places = j->session->fill.places;
+    j->sampler = j->session->fill.sampler;
+    j->network = j->session->fill.predictor;
+    j->draft = j->session->options.draft;
     const size_t n = (size_t)j->places + 1;
     j->token = malloc(n * sizeof *j->token);
     j->order = malloc(n * sizeof *j->order);
@@ -259,8 +265,8 @@ static bool logits_of_several(void *context, const int *at, int count, float *lo
 static void ask_for_several(pal_fills *j)
 {
     pal_fill *f = &j->session->fill;
-    if (!j->order_count || !f->predictor.reads_order) return;
-    j->network = f->predictor;
+    j->several = j->order_count && f->predictor.reads_order;
+    if (!j->several) return;
     f->predictor.context = j;
     f->predictor.evaluate = evaluate_several;
     f->predictor.logits = logits_of_several;
@@ -368,23 +374,29 @@ pal_status pal_fills_step(pal_fills *j, pal_error *err)
     const int32_t before = j->session->fill.evaluations;
     pal_status s = pal_step(j->session, err);
     if (s < 0) return s;
-    if (!j->left_block && !j->network.evaluate)
-        j->result.evaluations += (uint64_t)(j->session->fill.evaluations - before);
+    if (!j->left_block && !j->several) j->result.evaluations += (uint64_t)(j->session->fill.evaluations - before);
     return s == PAL_MORE ? s : end_replay(j, err);
 }
 
 /* ---- functions of palimpsest.h ---------------------------------------------------------------------- */
 
-static pal_status start(pal_fills *j, const pal_given_fill *fills, size_t count, const pal_fills_options *o,
-                        pal_error *err)
+/* Everything but the session and the memory. */
+static pal_status prepare(pal_fills *j, const pal_given_fill *fills, size_t count, const pal_fills_options *o,
+                          pal_error *err)
 {
-    pal_status s = allocate(j, err);
-    if (!s && count != (size_t)j->session->fill.blanks)
+    pal_status s = PAL_OK;
+    j->result = (pal_fills_result){.nats = (double)NAN};
+    j->order_count = j->answered = j->done = 0;
+    j->total = j->squares = 0.0;
+    memset(j->nats, 0, (size_t)j->places * sizeof *j->nats);
+    memset(j->sum, 0, (size_t)j->places * sizeof *j->sum);
+    if (count != (size_t)j->session->fill.blanks)
         s = pal_fail(err, PAL_E_OPTION, "the page must have as many blanks as there are fills", SIZE_MAX);
     for (size_t i = 0; !s && i < count; i++) s = take_fill(j, i, &fills[i], err);
     if (!s) s = choose_order(j, o, err);
     if (!s && o->left_only) s = read_from_left(j, o, err);
     if (!s && !o->left_only) ask_for_several(j);
+    j->result.evaluations = o->left_only && j->places;
     return s;
 }
 
@@ -395,16 +407,27 @@ pal_status pal_fills_start(pal_fills **out, const pal_model *model, const char *
     pal_fills *j = calloc(1, sizeof *j);
     if (!j) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the score", SIZE_MAX);
     j->model = model;
-    j->result.nats = (double)NAN;
     pal_status s = make_session(j, page, page_bytes, infill, options->left_only, err);
-    if (!s) s = start(j, fills, count, options, err);
-    if (s) {
+    if (!s) s = allocate(j, err);
+    if (!s) s = prepare(j, fills, count, options, err);
+    if (s)
         pal_fills_end(j);
-        return s;
-    }
-    j->result.evaluations = options->left_only && j->places;
-    *out = j;
-    return PAL_OK;
+    else
+        *out = j;
+    return s;
+}
+
+pal_status pal_fills_again(pal_fills *j, const pal_given_fill *fills, size_t count, const pal_fills_options *options,
+                           pal_error *err)
+{
+    pal_fill *f = &j->session->fill;
+    if (options->left_only || j->left_block)
+        return pal_fail(err, PAL_E_OPTION, "with left-only every score is a new start", SIZE_MAX);
+    f->sampler = j->sampler;
+    f->predictor = j->network;
+    pal_session_reseed(j->session, j->session->options.seed, j->draft);
+    pal_status s = pal_session_rewind(j->session, 0, err);
+    return s ? s : prepare(j, fills, count, options, err);
 }
 
 pal_fills_result pal_fills_result_of(const pal_fills *j)

@@ -231,31 +231,56 @@ static int fail_at(size_t line, const pal_error *err)
     return EXIT_BAD;
 }
 
-static int score_line(const fills_request *r, size_t line, const fills_line *l, fills_totals *totals)
+/* The job of the lines so far, which is kept while they have the same page. */
+typedef struct {
+    pal_fills *job;
+    bytes page;
+    double nats; /* sums over all lines */
+    int64_t tokens, lines;
+} fills_run;
+
+static void run_free(fills_run *run)
+{
+    pal_fills_end(run->job);
+    free(run->page.data);
+}
+
+/* Starts the score of a line; takes the page of the line. */
+static pal_status start_line(const fills_request *r, fills_run *run, fills_line *l, pal_error *err)
 {
     pal_fills_options o = r->options;
-    pal_fills *job = NULL;
-    pal_error err;
-    const double start = seconds_now();
     o.order = l->order;
     o.order_count = l->order_count;
-    if (pal_fills_start(&job, r->model, l->page.data, l->page.size, &r->infill, l->fills, l->count, &o, &err))
-        return fail_at(line, &err);
+    if (run->job && !o.left_only && run->page.size == l->page.size &&
+        memcmp(run->page.data, l->page.data, l->page.size) == 0)
+        return pal_fills_again(run->job, l->fills, l->count, &o, err);
+    pal_fills_end(run->job);
+    run->job = NULL;
+    free(run->page.data);
+    run->page = l->page;
+    l->page = (bytes){0};
+    return pal_fills_start(&run->job, r->model, run->page.data, run->page.size, &r->infill, l->fills, l->count, &o,
+                           err);
+}
+
+static int score_line(const fills_request *r, size_t line, fills_line *l, fills_run *run)
+{
+    pal_error err;
+    const double start = seconds_now();
+    if (start_line(r, run, l, &err)) return fail_at(line, &err);
     pal_status s = PAL_MORE;
-    while (s == PAL_MORE && !stop_requested()) s = pal_fills_step(job, &err);
-    int code = s == PAL_OK ? EXIT_GOOD : s == PAL_MORE ? EXIT_STOPPED : fail_at(line, &err);
-    if (code == EXIT_GOOD) {
-        const pal_fills_result result = pal_fills_result_of(job);
-        totals->nats += result.nats;
-        totals->tokens += result.tokens;
-        totals->lines++;
-        if (!r->json)
-            put_plain(line, &result);
-        else if (!put_json(r, line, job, start))
-            code = no_memory("score", "the result");
-    }
-    pal_fills_end(job);
-    return code;
+    while (s == PAL_MORE && !stop_requested()) s = pal_fills_step(run->job, &err);
+    if (s < 0) return fail_at(line, &err);
+    if (s == PAL_MORE) return EXIT_STOPPED;
+    const pal_fills_result result = pal_fills_result_of(run->job);
+    run->nats += result.nats;
+    run->tokens += result.tokens;
+    run->lines++;
+    if (!r->json)
+        put_plain(line, &result);
+    else if (!put_json(r, line, run->job, start))
+        return no_memory("score", "the result");
+    return EXIT_GOOD;
 }
 
 /* The next line that is not empty. */
@@ -277,13 +302,13 @@ int score_fills(const fills_request *r, const bytes *input)
 {
     size_t at = 0, line = 0;
     json_reader reader;
-    fills_totals totals = {0};
+    fills_run run = {0};
     int code = -1; /* no line so far */
     while (code <= EXIT_GOOD && next_line(input, &at, &line, &reader)) {
         fills_line l = {0};
         const char *from = reader.at;
         if (read_line(&reader, &l))
-            code = score_line(r, line, &l, &totals);
+            code = score_line(r, line, &l, &run);
         else {
             fprintf(stderr, "palimpsest: fills, line %zu: %s (character %zu)\n", line, reader.wrong,
                     (size_t)(reader.at - from) + 1);
@@ -291,12 +316,13 @@ int score_fills(const fills_request *r, const bytes *input)
         }
         line_free(&l);
     }
+    run_free(&run);
     if (code < 0) {
         fputs("palimpsest: fills: there is no line to score\n", stderr);
         return EXIT_BAD;
     }
-    if (!r->json && totals.lines > 1)
-        printf("all: %.4f nats, %.4f nats per token, %lld tokens, %lld lines\n", totals.nats,
-               per_token(totals.nats, totals.tokens), (long long)totals.tokens, (long long)totals.lines);
+    if (!r->json && run.lines > 1)
+        printf("all: %.4f nats, %.4f nats per token, %lld tokens, %lld lines\n", run.nats,
+               per_token(run.nats, run.tokens), (long long)run.tokens, (long long)run.lines);
     return code;
 }

@@ -12,11 +12,6 @@ typedef struct {
     pal_fills_options options;
 } fills_request;
 
-typedef struct {
-    double nats;
-    int64_t tokens, lines;
-} fills_totals;
-
 /* Scores each line of the input and prints the results.  Returns the exit code; prints errors with the line number. */
 int score_fills(const fills_request *r, const bytes *input);
 

@@ -21,7 +21,7 @@ import tempfile
 import compare_samplers
 import compare_types
 import held_out
-import measure
+import measure_pair
 from manifest import update_manifest
 
 PAGES = ("Once upon a time there was a [[?]] who lived in [[4]].",
@@ -67,12 +67,12 @@ def samples(args):
 
 
 def measures(args, causal):
-    """The results of measure.py and similar tools; those of the pair are in the diffusion model's card."""
+    """The results of measure_pair.py and similar tools; those of the pair are in the diffusion model's card."""
     models = {"infill": args.infill, "ar": args.ar}
     parts = [("Fewer bits", compare_types.section(args.measures, args.name))]
     if not causal:
         parts += [("Samplers and temperatures", compare_samplers.section(args.measures, **models)),
-                  ("What a user sees", measure.section(args.measures, **models))]
+                  ("What a user sees", measure_pair.section(args.measures, **models))]
     return "".join(f"\n## {title}\n\n{text}\n" for title, text in parts if text)
 
 
@@ -83,7 +83,7 @@ def main():
     for name in ("run", "model", "f16", "data", "text", "about", "commands"):
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--samples", type=pathlib.Path, help="output of sample.py, for causal models")
-    p.add_argument("--measures", type=pathlib.Path, help="folder of measure.py, compare_samplers.py, compare_types.py")
+    p.add_argument("--measures", type=pathlib.Path, help="folder of measure_pair.py, compare_samplers.py, compare_types.py")
     for name in ("infill", "ar"):
         p.add_argument(f"--{name}", type=pathlib.Path, default=pathlib.Path(f"models/tales-{name}.gguf"),
                        help="model of the measured pair")

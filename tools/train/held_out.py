@@ -1,4 +1,4 @@
-"""Makes pages with one blank from the validation texts, for measure.py and compare_samplers.py.
+"""Makes pages with one blank from the validation texts, for measure_pair.py and compare_samplers.py.
 
 A paragraph is a line of 20 to 50 words.  Everything is drawn from a generator with a fixed seed, so that every
 model and option gets the same pages."""

@@ -1,218 +1,155 @@
 #!/usr/bin/env python3
-"""Measures what users notice of a pair of models: single words guessed, lengths chosen, memorised sentences.
+"""Measures how well the text models fill blanks, on held-out texts, beside the models that see the left side only.
 
-usage: measure.py cloze|lengths|memorised|show --data build/data --text TEXT_DIR --out build/measures
-                  --palimpsest build/release/palimpsest --infill models/tales-infill.gguf --ar models/tales-ar.gguf
-                  [--count 1000]
+usage: measure.py --texts TEXT_DIR --out OUT [--smollm2 BASE.gguf --adapter ADAPTER.gguf] [--tales MODEL.gguf]
+                  [--only PART ...] [--quick] [--minutes M] [--show]
 
-cloze      words of the validation texts, one hidden at a time, its number of tokens given, filled greedily: the
-           share guessed right by the diffusion model, which sees both sides, and by the causal model, which is
-           given what stands before.
-lengths    spans of 1 to 12 tokens, filled as [[?]]: the lengths chosen against the true ones.
-memorised  pages and texts drawn from nothing: the share of their windows of 20 tokens that stand in the training text.
-show       prints what was measured so far, as it stands in the card (Markdown).
-Figures go to OUT/WHAT.json.  Everything is run by the engine but the causal model's words, which PyTorch guesses.
+TEXT_DIR has NAME.valid.txt (plain or .xz), or NAME.train.txt of which every twentieth document is held out. PART is the
+beginning of a key, such as nats, words/tales or nats/smollm2/everyday/128. Parts are
+
+nats      nats per token of true blanks of 1, 4, 12 tokens and a sentence, from the left and in random order, beside the base
+words     single words, their number of tokens given
+lengths   chosen lengths of [[?]] against true ones
+judged    nats of filled pages beyond true pages, for SmolLM2; the base's 16 continuations reranked; repeats
+
+Each part goes on until its standard error is small enough (nats: 0.03 nats for 12 tokens and sentences, 0.06 for 1 and 4,
+at least 500 windows); --quick makes about a fifth, with the errors that this gives. Everything is saved in
+OUT/quality.json after each batch and goes on from there; other model files start again. The tables go to OUT/quality.md.
+--show only prints them. One core is used. All probabilities are computed by the command, none by PyTorch.
 """
 import argparse
+import json
 import pathlib
+import time
 
-import numpy as np
-import torch
+from measures import parts, tables, texts
 
-import engine
-import held_out
-from checkpoint import load_weights
-from model import Network, Shape
-from windows import BOS, EMPTY, EOS, MASK, Corpus
-
-LENGTHS = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 6), (7, 8), (9, 12), (13, 16)]
-LENGTH_SAMPLERS = ("margin", "first-hitting")
-WINDOW = 20                      # tokens
-DRAWN = 32                       # tokens of a page drawn from nothing
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TEXTS = {"smollm2": ("everyday", "tinystories", "reference", "classic"), "tales": ("tinystories", "classic", "storybooks")}
+SIZES = {"smollm2": (128, 512), "tales": (128,)}
+KINDS = ("4", "12", "1", "sentence")
+WORDS = {"smollm2": ("everyday", "tinystories"), "tales": ("tinystories", "classic")}
+JUDGED = {"smollm2": ("everyday",), "tales": ("tinystories",)}
 
 
-# ---- single words
-
-class Causal:
-    """The causal twin, token by token, without a cache: words are short."""
-
-    def __init__(self, path, corpus):
-        import gguf
-        fields = gguf.GGUFReader(path).fields
-        value = lambda key: int(fields[f"llama.{key}"].contents())
-        shape = Shape(vocab=corpus.size, dim=value("embedding_length"), layers=value("block_count"),
-                      heads=value("attention.head_count"), kv_heads=value("attention.head_count_kv"),
-                      hidden=value("feed_forward_length"), context=value("context_length"))
-        self.network = Network(shape, 0.0)
-        load_weights(self.network, path)
-        self.network.eval()
-        self.never = [BOS, EOS, MASK, EMPTY]
-        self.corpus = corpus
-
-    @torch.no_grad()
-    def guess(self, before, count):
-        """The greedy `count` tokens one after the other; the first begins a word, as the border rules require."""
-        ids = [BOS] + self.corpus.vocab.encode(before.rstrip(" "))
-        start = len(ids)
-        for i in range(count):
-            x = torch.tensor(ids[-self.network.shape.context:])
-            logits = self.network.logits(self.network(x, [len(x)], causal=True)[-1:])[0].float()
-            logits[self.never] = -torch.inf
-            if i == 0:
-                logits[torch.from_numpy(~self.corpus.begins_word)] = -torch.inf
-            ids.append(int(logits.argmax()))
-        return self.corpus.text(ids[start:]).strip(" ")
+def networks(a):
+    made = []
+    if a.smollm2:
+        model = ["-m", str(a.smollm2), "--adapter", str(a.adapter)]
+        made.append(parts.Network("smollm2", model, model, []))      # the base with the start token of the adapter
+    if a.tales:
+        made.append(parts.Network("tales", ["-m", str(a.tales)], ["-m", str(a.tales_base)], ["--byte-pieces"]))
+    return made
 
 
-def cloze(a, corpus):
-    causal, results = Causal(a.ar, corpus), {}
-    for name in corpus.names:
-        pages = held_out.words(corpus, a.text, name, a.count)
-        both = engine.fill(a.palimpsest, a.infill, [p.blank(p.tokens) for p in pages], 0, "--temperature", 0)
-        right = [f["text"] == p.whole for f, p in zip(both, pages)]
-        left = [causal.guess(p.before, p.tokens) == p.hidden for p in pages]
-        results[name] = {"words": len(pages), "both_sides": float(np.mean(right)), "left_side": float(np.mean(left)),
-                         "single_tokens": float(np.mean([p.tokens == 1 for p in pages]))}
-    return engine.save(a.out, "cloze", {"sources": results}, infill=a.infill, ar=a.ar)
+class Texts:
+    """Texts and tokenizers, opened when they are needed."""
+
+    def __init__(self, a):
+        self.a, self.texts, self.tokenizers = a, {}, {}
+
+    def tokenizer(self, model):
+        return self.tokenizers.setdefault(model, None) or self.tokenizers.update(
+            {model: texts.Tokenizer(str(self.a.palimpsest), model)}) or self.tokenizers[model]
+
+    def text(self, network, name):
+        key = network.model[1], name
+        if key not in self.texts:
+            self.texts[key] = texts.Text(self.tokenizer(network.model[1]), texts.held_out(self.a.texts, name))
+        return self.texts[key]
 
 
-def show_cloze(r):
-    rows = [f"| {name} | {s['words']:,} | {s['both_sides']:.1%} | {s['left_side']:.1%} |"
-            for name, s in r["sources"].items()]
-    worst = max(((s["both_sides"] * (1 - s["both_sides"]) / s["words"]) ** 0.5 for s in r["sources"].values()))
-    return ("Single words of held-out paragraphs are hidden, one at a time, and filled greedily with the true number of "
-            "tokens (`tools/train/measure.py cloze`). The table has the fraction that is exactly right; standard errors "
-            f"are up to {100 * worst:.1f} points.\n\n"
-            "| source | words | tales-infill, both sides | tales-ar, left side |\n|---|---|---|---|\n" +
-            "\n".join(rows))
+class Late:
+    """A text that is read at its first use."""
+
+    def __init__(self, read):
+        self.read, self.value = read, None
+
+    def __getattr__(self, name):
+        if self.value is None:
+            self.value = self.read()
+        return getattr(self.value, name)
 
 
-# ---- lengths
-
-def lengths(a, corpus):
-    share = -(-a.count // len(corpus.names))
-    pages = [p for name in corpus.names for p in held_out.spans(corpus, a.text, name, share)]
-    true, results = np.array([p.tokens for p in pages]), {}
-    for sampler in LENGTH_SAMPLERS:
-        fills = engine.fill(a.palimpsest, a.infill, [p.blank("?") for p in pages], 0, "--sampler", sampler)
-        chosen = np.array([len(engine.filled(f)) for f in fills])
-        texts = [f["text"][len(p.before):len(f["text"]) - len(p.after)] for f, p in zip(fills, pages)]
-        results[sampler] = {"lengths": chosen.tolist(), "correlation": float(np.corrcoef(chosen, true)[0, 1]),
-                            "near": float(np.mean(abs(chosen - true) <= 2)),
-                            "wordless": float(np.mean([not any(c.isalnum() for c in text) for text in texts]))}
-        record = engine.save(a.out, "lengths", {"true": true.tolist(), "samplers": results}, infill=a.infill)
-    return record
-
-
-def length_row(title, values):
-    values = np.array(values)
-    shares = " | ".join(f"{np.mean((values >= low) & (values <= high)):.1%}" for low, high in LENGTHS)
-    return f"| {title} | {shares} | {values.mean():.2f} |"
+def all_parts(a, opened):
+    made, judge = [], None
+    nets = networks(a)
+    for network in nets:
+        late = lambda name, network=network: Late(lambda: opened.text(network, name))
+        made += [parts.Nats(network, name, late(name), size, kind, a.quick)
+                 for size in SIZES[network.name] for name in TEXTS[network.name] for kind in KINDS]
+        made += [parts.Words(network, name, late(name), a.quick) for name in WORDS[network.name]]
+        made += [parts.Lengths(network, name, late(name), a.quick) for name in WORDS[network.name]]
+        if a.smollm2:
+            own = Late(lambda network=network: opened.tokenizer(network.model[1]))
+            judge = parts.Judge(nets[0].base, Late(lambda: opened.tokenizer(str(a.smollm2))), own)
+            made += [parts.Judged(network, name, late(name), n, judge, a.quick) for name in JUDGED[network.name]
+                     for n in (4, 12)]
+    return [p for p in made if not a.only or any(p.key.startswith(only) for only in a.only)]
 
 
-def show_lengths(r):
-    true = np.array(r["true"])
-    titles = " | ".join(str(low) if low == high else f"{low}-{high}" for low, high in LENGTHS)
-    rows = [length_row("true", true)] + [length_row(name, s["lengths"]) for name, s in r["samplers"].items()]
-    means = [f"| {name} | " + " | ".join(f"{np.array(s['lengths'])[(true >= low) & (true <= high)].mean():.1f}"
-                                         for low, high in LENGTHS[:-1]) +
-             f" | {s['correlation']:.2f} | {s['near']:.1%} | {s['wordless']:.1%} |"
-             for name, s in r["samplers"].items()]
-    return (f"Free lengths (`tools/train/measure.py lengths`): {len(true):,} spans of whole words, 1 to 12 tokens, "
-            "each length equally often, are replaced by `[[?]]` (1 to 16) and filled with the default options except the "
-            "sampler. The table has the fraction of each length in tokens, and the mean.\n\n"
-            f"| | {titles} | mean |\n|---|{'---|' * (len(LENGTHS) + 1)}\n" + "\n".join(rows) +
-            "\n\nFor each true length, the mean of the chosen lengths; then their correlation with the true lengths, the "
-            "fraction of fills within two tokens of the true length, and the fraction without a letter or digit:\n\n"
-            f"| | {titles.rsplit(' | ', 1)[0]} | correlation | within 2 | no word |\n"
-            f"|---|{'---|' * (len(LENGTHS) + 2)}\n" + "\n".join(means))
+# ---- the run
+
+def load(path, key, hashes):
+    """The record of a part, empty if there is none or other model files were measured."""
+    results = json.loads(path.read_text()) if path.exists() else {}
+    record = results.get(key)
+    if record and record["models"] == hashes:
+        return results, record
+    return results, {"models": hashes, "next": 0, "seconds": 0.0, "items": [], "figures": None}
 
 
-# ---- learnt by heart
-
-def window_hashes(ids, values=np.random.default_rng(3).integers(0, 1 << 64, (WINDOW, 1 << 16), np.uint64)):
-    """One uint64 for each window of WINDOW tokens (ids below 2^16): the sum of a random number for each token at each
-    place, equal for equal windows, and for two others with a chance of 2^-64."""
-    count = max(0, len(ids) - WINDOW + 1)
-    total = np.zeros(count, np.uint64)
-    for i in range(WINDOW if count else 0):
-        total += values[i][ids[i:count + i]]
-    return total
+def save(out, results):
+    out.mkdir(parents=True, exist_ok=True)
+    new = out / "quality.json.new"
+    new.write_text(json.dumps(results) + "\n")
+    new.rename(out / "quality.json")
+    (out / "quality.md").write_text(tables.all_tables(results))
 
 
-def known_windows(corpus):
-    """Sorted hashes of all windows of the training text, each document by itself."""
-    every = []
-    for name in corpus.names:
-        tokens, bounds = corpus.train[name]["tokens"].astype(np.int64), corpus.train[name]["documents"]
-        hashes = window_hashes(tokens)
-        starts = np.arange(len(hashes))
-        ends = bounds[np.searchsorted(bounds, starts, "right")]
-        every.append(hashes[starts + WINDOW <= ends])
-    return np.unique(np.concatenate(every))
-
-
-def share_known(known, texts, corpus):
-    """(windows of all texts, share of them that are known, share of texts that have one)."""
-    hashes = [window_hashes(np.array(corpus.vocab.encode(text), np.int64)) for text in texts]
-    found = [known[np.minimum(np.searchsorted(known, h), len(known) - 1)] == h for h in hashes]
-    return {"texts": len(texts), "windows": int(sum(map(len, found))), "share": float(np.mean(np.concatenate(found))),
-            "texts_with_one": float(np.mean([f.any() for f in found]))}
-
-
-def memorised(a, corpus):
-    known = known_windows(corpus)
-    drawn = ("--seed", 1, "--drafts", a.count, "--temperature", 1)
-    pages = engine.run(a.palimpsest, "infill", "-m", a.infill, "--text", f"[[{DRAWN}]]", "--borders", "off",
-                       "--sampler", "first-hitting", *drawn)
-    texts = engine.run(a.palimpsest, "generate", "-m", a.ar, "--prompt", "", "--max-tokens", DRAWN, *drawn)
-    rng, held = np.random.default_rng(4), []
-    for name in corpus.names:
-        tokens = corpus.valid[name]["tokens"]
-        starts = rng.integers(0, len(tokens) - DRAWN, round(a.count * corpus.share[corpus.names.index(name)]))
-        held += [corpus.text(tokens[at:at + DRAWN].tolist()) for at in starts]
-    results = {"tales-infill": share_known(known, [p["text"] for p in pages], corpus),
-               "tales-ar": share_known(known, [t["text"] for t in texts], corpus),
-               "held-out text": share_known(known, held, corpus)}
-    return engine.save(a.out, "memorised", {"results": results}, infill=a.infill, ar=a.ar)
-
-
-def show_memorised(r):
-    rows = [f"| {name} | {s['texts']:,} | {s['windows']:,} | {s['share']:.2%} | {s['texts_with_one']:.1%} |"
-            for name, s in r["results"].items()]
-    return (f"Memorised text (`tools/train/measure.py memorised`): texts of {DRAWN} tokens are drawn without a prompt from "
-            "each model's unchanged probabilities (first-hitting without border rules; generate; temperature 1) and cut into "
-            f"windows of {WINDOW} tokens. For comparison the same is done with as many pieces of the validation texts, in "
-            "the mixture of the training."
-            "\n\n| | texts | windows | windows that occur in the training text | texts with one |\n"
-            "|---|---|---|---|---|\n" + "\n".join(rows))
-
-
-SHOW = {"cloze": show_cloze, "lengths": show_lengths, "memorised": show_memorised}
-
-
-def section(folder, **models):
-    """The part of a card with the results for these model files."""
-    found = [show(record) for what, show in SHOW.items() if (record := engine.load(folder, what, **models))]
-    return "\n\n".join(found)
+def go_on(a, part, command, hashes):
+    """One batch of a part; returns whether it needs another one."""
+    results, record = load(a.out / "quality.json", part.key, hashes)
+    if record["items"] and part.done(record["items"]):
+        return False
+    began, first = time.monotonic(), record["next"]
+    record["items"] += part.run(command, list(range(first, first + part.items_a_time)))
+    record["next"] = first + part.items_a_time
+    record["seconds"] += time.monotonic() - began
+    if len(record["items"]) > 1:
+        record["figures"] = part.figures(record["items"])
+    save(a.out, {**results, part.key: record})
+    figures = " ".join(f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
+                       for name, value in (record["figures"] or {}).items())
+    print(f"{part.key}: {figures} ({record['seconds']:.0f} s)", flush=True)
+    return not part.done(record["items"]) if record["items"] else True
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", choices=(*SHOW, "show"))
+    p.add_argument("--texts", type=pathlib.Path)
     p.add_argument("--out", type=pathlib.Path, required=True)
-    for name in ("data", "text", "palimpsest", "infill", "ar"):
-        p.add_argument(f"--{name}", type=pathlib.Path)
-    p.add_argument("--count", type=int, default=1000)
+    p.add_argument("--palimpsest", type=pathlib.Path, default=ROOT / "build/release/palimpsest")
+    p.add_argument("--smollm2", type=pathlib.Path, help="the base; without it only tales is measured, and nothing judged")
+    p.add_argument("--adapter", type=pathlib.Path, default=ROOT / "models/smol-infill.gguf")
+    p.add_argument("--tales", type=pathlib.Path)
+    p.add_argument("--tales-base", type=pathlib.Path, default=ROOT / "models/tales-ar.gguf")
+    p.add_argument("--only", nargs="+", default=[])
+    p.add_argument("--quick", action="store_true")
+    p.add_argument("--minutes", type=float, default=float("inf"), help="stop after the batch in which these are over")
+    p.add_argument("--show", action="store_true")
     a = p.parse_args()
-    if a.what == "show":
-        print(section(a.out))
+    if a.show:
+        print(tables.all_tables(json.loads((a.out / "quality.json").read_text())))
         return
-    missing = [name for name in ("data", "text", "palimpsest", "infill", "ar") if getattr(a, name) is None]
-    if missing:
-        p.error(f"{a.what} needs --{' and --'.join(missing)}")
-    work = {"cloze": cloze, "lengths": lengths, "memorised": memorised}[a.what]
-    print(SHOW[a.what](work(a, Corpus(a.data))))
+    if not a.texts or not (a.smollm2 or a.tales):
+        p.error("needs --texts, and --smollm2 or --tales")
+    command, end = parts.Command(str(a.palimpsest)), time.monotonic() + 60 * a.minutes
+    open_parts = [(part, part.network.hashes()) for part in all_parts(a, Texts(a))]
+    while open_parts and time.monotonic() < end:     # in turn, so that a run that is stopped has something of each
+        for pair in list(open_parts):
+            if time.monotonic() < end and not go_on(a, pair[0], command, pair[1]):
+                open_parts.remove(pair)
 
 
 if __name__ == "__main__":

@@ -69,16 +69,18 @@ export async function doubts(offer: { parts: readonly { bytes: number }[] }): Pr
 
 /** Which of the two models Text and Continue use. */
 export class TextModels {
-  /** At first that of the last visit. */
-  private chosen: Id = ENGLISH && (recall('text-model') ?? (carried.first ? 'english' : 'stories')) === 'english' ? 'english' : 'stories';
+  private chosen: Id = 'stories';
+  private readonly begun: Promise<void>;
 
   constructor(readonly engines: Engines) {
+    this.begun = this.begin();
     for (const view of ['text', 'continue'] as const) engines[view].onChange(() => this.note(view));
   }
 
   /** General English is downloaded only when the visitor asks for it, or if the site opens with it. */
-  private async unasked(stories: Offer): Promise<Offer> {
-    return ENGLISH && (carried.first || (await isKept(ENGLISH))) ? ENGLISH : stories;
+  private async begin(): Promise<void> {
+    const last = recall('text-model') ?? (carried.first ? 'english' : 'stories');
+    if (ENGLISH && last === 'english' && (carried.first || (await isKept(ENGLISH)))) this.chosen = 'english';
   }
 
   offer(view: Writing, id: Id): Offer | null {
@@ -104,13 +106,11 @@ export class TextModels {
   }
 
   /** Loads the model of a view that is shown, unless it has one of the user's own. */
-  enter(view: Writing): void {
+  async enter(view: Writing): Promise<void> {
+    await this.begun;
     const engine = this.engines[view];
-    const stories = this.offer(view, 'stories');
-    const offer = this.offer(view, this.chosen) ?? stories;
-    if (!offer || (engine.wanted && (!this.idOf(view, engine.wanted) || engine.wanted === offer.name))) return;
-    const loaded = Object.values(this.engines).some(({ model, name }) => model && name === offer.name);
-    void engine.open(offer, offer === ENGLISH && stories && !loaded ? this.unasked(stories) : undefined);
+    const offer = this.offer(view, this.chosen) ?? this.offer(view, 'stories');
+    if (offer && (!engine.wanted || (this.idOf(view, engine.wanted) && engine.wanted !== offer.name))) void engine.open(offer);
   }
 
   choose(view: Writing, id: Id): void {
