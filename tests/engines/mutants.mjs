@@ -8,7 +8,7 @@
  * it is masked off).  Functions that only move bytes have mutants of their integers instead.  A changed address or
  * count may have no effect or leave the memory, so not all of these must be found. */
 import { readdir, readFile } from 'node:fs/promises';
-import { functions, instructions } from './wasm.mjs';
+import { functions, instructions } from '../../tools/lib/wasm.mjs';
 
 /** The choice of kernels, the check itself, and functions that no model runs in a page: they have no arithmetic. */
 const NOT_KERNELS = ['kernels.c', 'kernels.h', 'self_check.c', 'self_check.h', 'self_check_pictures.c'];

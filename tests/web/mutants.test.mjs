@@ -13,7 +13,7 @@ import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { kernelNames, mutantsOf, withMutant } from '../engines/mutants.mjs';
-import { sections } from '../engines/wasm.mjs';
+import { sections } from '../../tools/lib/wasm.mjs';
 
 const MOST = Number(process.env.MUTANTS ?? 4);
 const HANGS = 10_000;

@@ -1,6 +1,6 @@
 // @ts-check
 /* Just enough of WebAssembly's binary format to change single instructions: sections, names of functions, and the
- * places of opcodes and constants in a function's code. */
+ * places of opcodes and constants in a function's code (tests/engines/mutants.mjs, tools/cmake/locals.mjs). */
 
 /** A reader of the variable-length integers in which everything is written. */
 export class Reader {
@@ -66,22 +66,28 @@ function importedFunctions(/** @type {Uint8Array} */ bytes) {
   return WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(({ kind }) => kind === 'function').length;
 }
 
+/** Where the code of each function lies, without its locals.
+ *  @param {Uint8Array} bytes @returns {{ begin: number, end: number }[]} */
+export function bodies(bytes) {
+  const code = sections(bytes).find(({ id }) => id === 10);
+  const r = new Reader(bytes, code?.begin);
+  const found = [];
+  for (let left = r.leb(); left > 0; left--) {
+    const length = r.leb();
+    const end = r.at + length;
+    for (let locals = r.leb(); locals > 0; locals--) r.skip(2);
+    found.push({ begin: r.at, end });
+    r.at = end;
+  }
+  return found;
+}
+
 /** Functions with names and where their code lies.
  *  @param {Uint8Array} bytes @returns {{ name: string, begin: number, end: number }[]} */
 export function functions(bytes) {
   const names = namesOf(bytes);
-  const code = sections(bytes).find(({ id }) => id === 10);
-  const r = new Reader(bytes, code?.begin);
   const first = importedFunctions(bytes);
-  const found = [];
-  for (let count = r.leb(), i = 0; i < count; i++) {
-    const length = r.leb();
-    const end = r.at + length;
-    for (let locals = r.leb(); locals > 0; locals--) r.skip(2);
-    found.push({ name: names.get(first + i) ?? `function ${first + i}`, begin: r.at, end });
-    r.at = end;
-  }
-  return found;
+  return bodies(bytes).map((body, i) => ({ name: names.get(first + i) ?? `function ${first + i}`, ...body }));
 }
 
 const between = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => x >= low && x <= high;
