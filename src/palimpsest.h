@@ -58,8 +58,9 @@ typedef struct {
     size_t offset;
 } pal_error;
 
-typedef struct pal_model pal_model;     /* an opened file, read-only */
-typedef struct pal_session pal_session; /* one draft of one page that is being filled */
+typedef struct pal_model pal_model;       /* an opened file, read-only */
+typedef struct pal_session pal_session;   /* one draft of one page that is being filled */
+typedef struct pal_sequence pal_sequence; /* the tokens that a causal model has read, and their key-value cache */
 
 /* ---- models ---------------------------------------------------------------------------------------- */
 
@@ -310,6 +311,15 @@ pal_status pal_session_rewind(pal_session *session, int32_t step, pal_error *err
 /* Sets another seed and draft for the following steps. */
 void pal_session_reseed(pal_session *session, uint64_t seed, uint32_t draft);
 
+/* For models that fill by query rows (pal_info.causal and can_infill): a new session takes over the keys and values of
+ * given text that another session of the model, or a sequence of the model or its base, has computed, so that its first
+ * step is short.  Both texts must begin with the same tokens, and with the model's start token (place 0 of every page).
+ * What follows the first difference is computed; for a sequence that is everything from the first blank on.  Returns how
+ * many tokens of the page need not be computed: 0 if there is nothing in common, the session has made a step, or a
+ * sequence keeps keys and values in another type than F32.  The results do not change by one bit. */
+int32_t pal_session_reuse(pal_session *session, const pal_session *from);
+int32_t pal_session_reuse_sequence(pal_session *session, const pal_sequence *from);
+
 /* ---- logits ---------------------------------------------------------------------------------------- */
 
 /* Computes logits[count, vocabulary] of the network at the positions at[count] of tokens[n]; n is at most the context.
@@ -319,8 +329,6 @@ pal_status pal_logits(const pal_model *model, const int32_t *tokens, int32_t n, 
                       float *logits, pal_error *err);
 
 /* ---- sequences: causal models, token by token ------------------------------------------------------- */
-
-typedef struct pal_sequence pal_sequence; /* the tokens that a causal model has read, and their key-value cache */
 
 /* The type of the key-value cache.  With one type, logits are bit-identical however the tokens are split into calls and
  * after any rewind, because attention always reads the rounded values.  F32 gives the same logits as pal_logits. */

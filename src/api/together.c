@@ -102,11 +102,9 @@ static bool evaluate_sequences(const pal_model *model, pal_session *const *sessi
 /* ---- query rows ------------------------------------------------------------------------------------- */
 
 /* The first session of a page computes its given text alone; the others copy these rows. */
-static void adopt_rows(pal_session *const *sessions, int32_t at)
+static void reuse_rows(pal_session *const *sessions, int32_t at)
 {
-    pal_row_runner *r = &sessions[at]->runner.rows;
-    for (int32_t i = 0; i < at && pal_row_runner_is_new(r); i++)
-        if (sessions[i]->fill.places) pal_row_runner_adopt(r, &sessions[i]->runner.rows, &sessions[at]->fill.query);
+    for (int32_t i = 0; i < at && !pal_session_reuse(sessions[at], sessions[i]);) i++;
 }
 
 static bool run_alone(pal_row_runner *r)
@@ -121,12 +119,16 @@ static bool evaluate_rows(pal_session *const *sessions, int32_t count, pal_row_b
     for (int32_t i = 0; finite && i < count; i++) {
         pal_row_runner *r = &sessions[i]->runner.rows;
         if (!sessions[i]->fill.query.count) continue;
-        adopt_rows(sessions, i);
+        reuse_rows(sessions, i);
         const bool alone = pal_row_runner_is_new(r);
         pal_row_runner_prepare(r, &sessions[i]->fill.query);
         if (alone || !pal_row_batch_add(b, r)) finite = run_alone(r);
     }
-    if (!finite || !pal_row_batch_run(b)) return false;
+    if (finite && b->count == 1)
+        finite = run_alone(b->runner[0]);
+    else if (finite)
+        finite = pal_row_batch_run(b);
+    if (!finite) return false;
     for (int32_t i = 0; i < count; i++)
         if (sessions[i]->fill.query.count) pal_fill_answered(&sessions[i]->fill);
     return true;

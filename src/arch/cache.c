@@ -63,28 +63,6 @@ void pal_cache_clear(pal_cache *c)
     if (c->type == PAL_KV_Q8_0) memset(c->kept_k.scale, 0, layers * layer_scales(c) * sizeof *c->kept_k.scale);
 }
 
-static void copy_kept(const pal_kept *to, const pal_kept *from, size_t bytes, size_t scales)
-{
-    memcpy(to->data, from->data, bytes);
-    if (scales) memcpy(to->scale, from->scale, scales * sizeof *to->scale);
-}
-
-/* Of smaller types the f32 buffer holds nothing that lasts. */
-void pal_cache_copy(pal_cache *c, const pal_cache *from)
-{
-    const size_t layers = (size_t)c->shape.layers, numbers = layers * layer_size(c);
-    PAL_ASSERT(c->type == from->type && c->capacity == from->capacity && c->shape.layers == from->shape.layers);
-    if (c->type == PAL_KV_F32) {
-        memcpy(c->k, from->k, numbers * sizeof *c->k);
-        memcpy(c->v, from->v, numbers * sizeof *c->v);
-        return;
-    }
-    const size_t bytes = numbers * element_bytes(c->type);
-    const size_t scales = c->type == PAL_KV_Q8_0 ? layers * layer_scales(c) : 0;
-    copy_kept(&c->kept_k, &from->kept_k, bytes, scales);
-    copy_kept(&c->kept_v, &from->kept_v, bytes, scales);
-}
-
 /* ---- rounding --------------------------------------------------------------------------------------- */
 
 /* Adding 1.5 * 2^23 rounds to even and leaves the integer in the low byte; |x| < 2^22.  For NaN the byte is
@@ -253,6 +231,51 @@ pal_cache_rows pal_cache_layer(const pal_cache *c, const pal_compute *compute, i
                             .k_stride = (size_t)c->capacity * (size_t)c->shape.head_dim,
                             .v_stride = kv_dim(c),
                             .v_head = (size_t)c->shape.head_dim};
+}
+
+/* ---- copying ---------------------------------------------------------------------------------------- */
+
+/* Copies the keys of the first places of a layer, in whole panels, with `bytes` per place and head. */
+static void copy_panels(const pal_cache *c, char *to, const pal_cache *of, const char *from, size_t bytes, int places)
+{
+    for (size_t head = 0; head < (size_t)c->shape.kv_heads; head++)
+        memcpy(to + head * (size_t)c->capacity * bytes, from + head * (size_t)of->capacity * bytes,
+               round_up(places) * bytes);
+}
+
+static void copy_f32(const pal_cache *c, const pal_cache *from, int places)
+{
+    const size_t layers = (size_t)c->shape.layers, head = (size_t)c->shape.head_dim * sizeof(float);
+    for (size_t layer = 0; layer < layers; layer++) {
+        const size_t to = layer * layer_size(c), at = layer * layer_size(from);
+        copy_panels(c, (char *)(c->k + to), from, (const char *)(from->k + at), head, places);
+        memcpy(c->v + to, from->v + at, (size_t)places * kv_dim(c) * sizeof *c->v);
+    }
+}
+
+static void copy_kept(const pal_cache *c, const pal_cache *from, int places)
+{
+    const size_t number = element_bytes(c->type), head = (size_t)c->shape.head_dim * number;
+    const size_t scale = (size_t)c->blocks * sizeof(uint16_t), rows = (size_t)places * (size_t)c->shape.kv_heads;
+    for (size_t layer = 0; layer < (size_t)c->shape.layers; layer++) {
+        const size_t to = layer * layer_size(c) * number, at = layer * layer_size(from) * number;
+        copy_panels(c, (char *)c->kept_k.data + to, from, (const char *)from->kept_k.data + at, head, places);
+        memcpy((char *)c->kept_v.data + to, (const char *)from->kept_v.data + at, rows * head);
+        if (c->type != PAL_KV_Q8_0) continue;
+        uint16_t *k = c->kept_k.scale + layer * layer_scales(c), *v = c->kept_v.scale + layer * layer_scales(c);
+        copy_panels(c, (char *)k, from, (const char *)(from->kept_k.scale + layer * layer_scales(from)), scale, places);
+        memcpy(v, from->kept_v.scale + layer * layer_scales(from), rows * scale);
+    }
+}
+
+void pal_cache_copy(pal_cache *c, const pal_cache *from, int places)
+{
+    PAL_ASSERT(c->type == from->type && places <= c->capacity && places <= from->capacity);
+    PAL_ASSERT(c->shape.layers == from->shape.layers && kv_dim(c) == kv_dim(from));
+    if (c->type == PAL_KV_F32)
+        copy_f32(c, from, places);
+    else
+        copy_kept(c, from, places);
 }
 
 /* ---- as bytes --------------------------------------------------------------------------------------- */

@@ -49,8 +49,8 @@ void pal_cache_layout(pal_cache *c, const pal_cache_shape *shape, int capacity, 
                       pal_arena *arena);
 void pal_cache_clear(pal_cache *c); /* call once, before the first use */
 
-/* Makes c hold what `from` holds, which must have the same shape, type and capacity and keep all layers. */
-void pal_cache_copy(pal_cache *c, const pal_cache *from);
+/* Copies the keys and values of places 0 .. places - 1 from a cache of the same shape and type.  Both keep all layers. */
+void pal_cache_copy(pal_cache *c, const pal_cache *from, int places);
 
 /* Stores keys and values k, v [n, kv_heads * head_dim] of a layer at place[n], each below the capacity. */
 void pal_cache_put(const pal_cache *c, int layer, const float *k, const float *v, const int *place, int n);

@@ -127,15 +127,16 @@ static void evaluate(void *context, const pal_query *q)
     pal_row_runner_run(r);
 }
 
-bool pal_row_runner_adopt(pal_row_runner *r, const pal_row_runner *from, const pal_query *q)
+void pal_row_runner_adopt(pal_row_runner *r, const pal_content_rows *from, int places)
 {
-    if (pal_row_runner_is_new(from) || r->places != from->places || r->cache.type != from->cache.type) return false;
-    for (int32_t i = 0; i < q->n; i++)
-        if (q->rank[i] == 0 && (from->rank[i + 1] != 0 || from->token[i + 1] != q->tokens[i])) return false;
-    pal_cache_copy(&r->cache, &from->cache);
-    memcpy(r->token, from->token, (size_t)r->places * sizeof *r->token);
-    memcpy(r->rank, from->rank, (size_t)r->places * sizeof *r->rank);
-    return true;
+    PAL_ASSERT(places <= r->places && places <= from->places);
+    if (r->cache.type != from->cache->type) return;
+    pal_cache_copy(&r->cache, from->cache, places);
+    for (int i = 0; i < places; i++) {
+        if (from->rank && from->rank[i] != 0) continue;
+        r->token[i] = from->token[i];
+        r->rank[i] = 0;
+    }
 }
 
 static bool logits(void *context, const int *at, int count, float *out)

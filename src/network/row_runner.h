@@ -62,9 +62,22 @@ pal_predictor pal_row_runner_start(pal_row_runner *r);
 void pal_row_runner_prepare(pal_row_runner *r, const pal_query *q);
 void pal_row_runner_run(pal_row_runner *r);
 
-/* Makes r, which has evaluated nothing, keep the content rows of another runner.  Returns false, and does nothing, if
- * that is not possible or would be of no use for q: the other runner has another size or none of the given tokens. */
-bool pal_row_runner_adopt(pal_row_runner *r, const pal_row_runner *from, const pal_query *q);
+/* Content rows by place, of a runner or of a sequence that read text from left to right. */
+typedef struct {
+    const pal_cache *cache;
+    const int32_t *token, *rank; /* [places]; rank NULL: all are given */
+    int places;
+} pal_content_rows;
+
+static inline pal_content_rows pal_row_runner_content(const pal_row_runner *r)
+{
+    return (pal_content_rows){&r->cache, r->token, r->rank, r->places};
+}
+
+/* Makes r, which has evaluated nothing, keep the rows of given tokens at the first places; the tokens there must be
+ * those of the texts that r will evaluate, otherwise the rows are of no use.  Nothing happens if the caches differ in
+ * type. */
+void pal_row_runner_adopt(pal_row_runner *r, const pal_content_rows *from, int places);
 
 /* Whether r has evaluated nothing. */
 static inline bool pal_row_runner_is_new(const pal_row_runner *r)
