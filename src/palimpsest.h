@@ -551,6 +551,34 @@ size_t pal_generator_save(const pal_generator *generator, void *out, size_t capa
  * not match the generator's grammar.  Sets seed and draft to the saved ones; all other options stay unchanged. */
 pal_status pal_generator_restore(pal_generator *generator, const void *data, size_t bytes, pal_error *err);
 
+/* ---- conversations ----------------------------------------------------------------------------------- */
+
+/* One message of a conversation.  role is "system", "user" or "assistant". */
+typedef struct {
+    const char *role;
+    const char *content; /* [bytes], UTF-8 */
+    size_t bytes;
+} pal_message;
+
+/* The format of conversations in the model's file (tokenizer.chat_template, a program in the language Jinja), not
+ * terminated, and its length; NULL if there is none. */
+const char *pal_chat_template(const pal_model *model, size_t *bytes);
+
+/* The family of that template, recognised by its text: "ChatML", "Llama 3", "Gemma" or "Mistral".  NULL: it is another
+ * one, which *err names if it is known, or the file has none. */
+const char *pal_chat_format_name(const pal_model *model, pal_error *err);
+
+/* Makes the tokens of a prompt for pal_generator_prompt_tokens: BOS if the template writes it or the model wants it,
+ * the messages in the format of the template, and the start of the assistant's answer.  The answer ends at one of
+ * pal_text_ends.  The template's control tokens are tokens; contents are plain text, so that "<|im_end|>" in a message
+ * ends nothing.  A system message where the template has no place for one is put before the first message of the user.
+ * Writes up to `capacity` ids and sets *count to the number of all tokens; if *count exceeds capacity, the rest was not
+ * written.  A conversation that begins with the messages of another one mostly begins with its tokens too, which a
+ * sequence then does not evaluate again.  Allocates scratch memory and frees it.  PAL_E_UNSUPPORTED: no template, or
+ * another one; PAL_E_OPTION: the template does not allow these roles in this order (offset: index of the message). */
+pal_status pal_chat_tokens(const pal_model *model, const pal_message *messages, size_t message_count, int32_t *ids,
+                           size_t capacity, size_t *count, pal_error *err);
+
 /* ---- scores ---------------------------------------------------------------------------------------- */
 
 typedef enum {

@@ -1,5 +1,5 @@
 /* generate.c - palimpsest generate: continues a text with a causal model. */
-#include "cli.h"
+#include "generate.h"
 #include "../core/core.h"
 
 #include <errno.h>
@@ -8,33 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_STOPS = 64, MAX_BIASES = 1024, LONGEST_UNASKED = 4096 };
-
-typedef struct {
-    const char *model, *isa, *prompt, *file, *dash, *grammar, *session;
-    pal_generate_options options;
-    pal_sequence_options sequence;
-    bool seeded, json, special, interactive; /* seeded: a seed was given */
-    int32_t drafts;
-    pal_stop_string stops[MAX_STOPS];
-    pal_logit_bias biases[MAX_BIASES];
-} request;
-
-/* A text being generated, and its results so far. */
-typedef struct {
-    const request *r;
-    uint64_t seed; /* given, otherwise chosen at random */
-    const pal_model *model;
-    pal_sequence *sequence;
-    pal_generator *generator;
-    bytes prompt;
-    bool prompt_shown;
-    bytes text; /* what was generated so far */
-    size_t text_capacity;
-    pal_generated *tokens;
-    size_t token_count, token_capacity;
-    double start, first_token, end; /* seconds_now(); first_token 0: none yet */
-} job;
+enum { LONGEST_UNASKED = 4096 };
 
 /* ---- options that need more than a number ---- */
 
@@ -76,6 +50,11 @@ static const option text_options[] = {
                 "continue the session saved in this file, if it exists, and save it afterwards"),
     FLAG_OPTION(request, "interactive", interactive,
                 "read a line, continue it, repeat (default on a terminal when no prompt is given)"),
+    TEXT_OPTION(request, "messages", messages, "FILE",
+                "answer a conversation: a JSON array of {\"role\", \"content\"}; - for standard input"),
+    FLAG_OPTION(request, "chat", chat,
+                "read a message per line, answer it, repeat; with --messages the conversation is kept in that file"),
+    TEXT_OPTION(request, "system", system, "TEXT", "the system message of a conversation that has none"),
     FLAG_OPTION(request, "json", json, "print one JSON object per continuation"),
     ISA_OPTION(request, isa),
 };
@@ -84,8 +63,9 @@ static int parse(request *r, int argc, char **argv)
 {
     option_group groups[] = {OPTION_GROUP(text_options, r), generate_group(&r->options), sequence_group(&r->sequence)};
     const option_set set = {"generate",
-                            "-m MODEL (--prompt P | --file F | -) [options]",
-                            "Continues a text, and prints the prompt and its continuation.",
+                            "-m MODEL (--prompt P | --file F | - | --messages FILE | --chat) [options]",
+                            "Continues a text, and prints the prompt and its continuation; or answers in a "
+                            "conversation.",
                             groups,
                             sizeof groups / sizeof *groups,
                             &r->dash};
@@ -95,6 +75,8 @@ static int parse(request *r, int argc, char **argv)
     const int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
     if (r->drafts > 1 && r->session) return usage_error("generate", "--session works with one draft only", NULL);
+    const int usage = chat_usage(r);
+    if (usage >= 0) return usage;
     r->seeded = option_given(&groups[1], "seed");
     r->options.stop = r->stops;
     r->options.logit_bias = r->biases;
@@ -150,8 +132,7 @@ static void show_reading(const job *j, bool done)
         fprintf(stderr, "\rreading the prompt, %d tokens to go ", p.unread);
 }
 
-/* Generates until the text is finished, or until Ctrl-C (PAL_MORE). */
-static pal_status run_text(job *j, pal_error *err)
+pal_status run_text(job *j, pal_error *err)
 {
     pal_status s = PAL_MORE;
     j->start = seconds_now();
@@ -250,8 +231,7 @@ static void put_json(const job *j)
 
 /* ---- one text, drafts, lines ---- */
 
-/* Prints what was generated, also after an error or Ctrl-C; returns the exit code. */
-static int finish_text(job *j, pal_status s, const pal_error *err)
+int finish_text(job *j, pal_status s, const pal_error *err)
 {
     if (s >= 0 && j->r->json) put_json(j);
     if ((s >= 0 || j->prompt_shown) && !j->r->json) {
@@ -265,15 +245,22 @@ static int finish_text(job *j, pal_status s, const pal_error *err)
     return s == PAL_MORE ? EXIT_STOPPED : EXIT_GOOD;
 }
 
+/* Starts the text with the prompt, or the answer to the conversation. */
+static pal_status begin_prompt(job *j, pal_error *err)
+{
+    if (j->r->messages) return chat_prompt(j, err);
+    return pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, j->r->special ? PAL_TOKENIZE_SPECIAL : 0,
+                                err);
+}
+
 static int run_drafts(job *j, pal_error *err)
 {
-    const unsigned flags = j->r->special ? PAL_TOKENIZE_SPECIAL : 0;
     int code = EXIT_GOOD;
     for (int32_t number = 0; number < j->r->drafts && code == EXIT_GOOD; number++) {
         pal_status s = PAL_OK;
         if (number) {
             pal_generator_reseed(j->generator, j->seed, (uint32_t)number);
-            s = pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, flags, err);
+            s = begin_prompt(j, err);
             if (!j->r->json) fputs("---\n", stdout);
         }
         if (!s) s = run_text(j, err);
@@ -327,8 +314,7 @@ static pal_status go_on_with(job *j, const char *text, size_t size, pal_error *e
     return s;
 }
 
-/* Reads a line, without its line break; false: end of input. */
-static bool read_line(bytes *line, size_t *capacity)
+bool read_line(bytes *line, size_t *capacity)
 {
     int c;
     line->size = 0;
@@ -411,9 +397,7 @@ static pal_status set_out(job *j, bool has_prompt, bool *begun, pal_error *err)
         pal_generator_reseed(j->generator, j->seed, 0);
     }
     if (*begun && j->prompt.size) return go_on_with(j, j->prompt.data, j->prompt.size, err);
-    if (has_prompt && !*begun)
-        return pal_generator_prompt(j->generator, j->prompt.data, j->prompt.size, r->special ? PAL_TOKENIZE_SPECIAL : 0,
-                                    err);
+    if (has_prompt && !*begun) return begin_prompt(j, err);
     const int32_t generated = pal_generator_progress(j->generator).generated, max = r->options.max_tokens;
     if (*begun) pal_generator_limit(j->generator, max < 0 || max > INT32_MAX - generated ? -1 : generated + max);
     return PAL_OK;
@@ -427,6 +411,7 @@ static int run_job(job *j, bool has_prompt, pal_error *err)
         report(begun || !r->session ? "generate" : r->session, err);
         return EXIT_BAD;
     }
+    if (r->chat) return chat_run(j, err);
     stop_on_interrupt();
     int code = has_prompt || (begun && !r->interactive) ? run_drafts(j, err) : EXIT_GOOD;
     if (code == EXIT_GOOD && r->interactive) code = run_lines(j, begun || has_prompt, err);
@@ -500,7 +485,8 @@ int command_generate(int argc, char **argv)
     pal_model *model = code < 0 ? model_of("generate", r->model, 0, r->isa, &code) : NULL;
     if (model) {
         j.model = model;
-        code = read_prompt(r, &j.prompt, &has_prompt);
+        has_prompt = r->messages && !r->chat;
+        code = r->messages || r->chat ? chat_start(&j) : read_prompt(r, &j.prompt, &has_prompt);
         if (code < 0) code = open_grammar(r, &grammar);
         if (code < 0) code = make_generator(&j, &sequence, &generator, &err);
         if (code < 0) code = run_job(&j, has_prompt, &err);
@@ -509,6 +495,7 @@ int command_generate(int argc, char **argv)
     pal_grammar_close(grammar);
     free(generator);
     free(sequence);
+    messages_free(&j.talk);
     free(j.prompt.data);
     free(j.text.data);
     free(j.tokens);

@@ -1,5 +1,5 @@
 /* tokens.c - palimpsest tokenize and detokenize: convert text to token ids and back. */
-#include "cli.h"
+#include "messages.h"
 #include "../core/core.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static void put_json(const pal_model *model, const char *path, const int32_t *id
 
 /* For both commands.  only_ids is the flag --ids of tokenize, ids the text after --ids of detokenize. */
 typedef struct {
-    const char *model, *text, *file, *dash, *ids;
+    const char *model, *text, *file, *dash, *ids, *messages;
     bool only_ids, special, inside, json;
 } request;
 
@@ -58,6 +58,7 @@ static const option tokenize_options[] = {
     MODEL_OPTION(request, model, "GGUF; a vocabulary is enough"),
     TEXT_OPTION(request, "text", text, "T", "the text"),
     TEXT_OPTION(request, "file", file, "F", "read the text from a file"),
+    TEXT_OPTION(request, "messages", messages, "F", "the prompt of a conversation, as in generate"),
     FLAG_OPTION(request, "ids", only_ids, "print only the ids, on one line"),
     FLAG_OPTION(request, "special", special, "match control tokens such as <mask> in the text"),
     FLAG_OPTION(request, "inside", inside, "the text continues other text: add no space before it"),
@@ -68,7 +69,7 @@ static int parse_tokenize(request *r, int argc, char **argv)
 {
     option_group group = OPTION_GROUP(tokenize_options, r);
     const option_set set = {"tokenize",
-                            "-m MODEL (--text T | --file F | -) [options]",
+                            "-m MODEL (--text T | --file F | - | --messages F) [options]",
                             "Splits text into tokens.  BOS and EOS are not added.",
                             &group,
                             1,
@@ -82,6 +83,14 @@ static void put_ids(const int32_t *ids, size_t count)
     fputc('\n', stdout);
 }
 
+static void put_tokens(const request *r, const pal_model *model, const int32_t *ids, size_t count, double start)
+{
+    if (r->json)
+        put_json(model, r->model, ids, count, start);
+    else
+        (r->only_ids ? put_ids(ids, count) : put_pieces(model, ids, count));
+}
+
 static int tokenize(const request *r, const pal_model *model, const bytes *input, double start)
 {
     size_t count;
@@ -91,11 +100,29 @@ static int tokenize(const request *r, const pal_model *model, const bytes *input
     int code = EXIT_GOOD;
     if (pal_tokenize(model, input->data, input->size, flags_of(r), ids, input->size + 1, &count, &err))
         code = report("tokenize", &err);
-    else if (r->json)
-        put_json(model, r->model, ids, count, start);
     else
-        (r->only_ids ? put_ids(ids, count) : put_pieces(model, ids, count));
+        put_tokens(r, model, ids, count, start);
     free(ids);
+    return code;
+}
+
+static int tokenize_messages(const request *r, const pal_model *model, double start)
+{
+    messages talk;
+    size_t count;
+    int32_t *ids;
+    pal_error err;
+    int code = EXIT_GOOD;
+    if (r->text || r->file || r->dash || r->special || r->inside)
+        return usage_error("tokenize", "--messages cannot be used with --text, --file, -, --special and --inside",
+                           NULL);
+    if (!messages_read(&talk, r->messages)) return EXIT_BAD;
+    if (messages_tokens(&talk, model, &ids, &count, &err))
+        code = messages_report("tokenize", model, &err);
+    else
+        put_tokens(r, model, ids, count, start);
+    free(ids);
+    messages_free(&talk);
     return code;
 }
 
@@ -108,7 +135,7 @@ int command_tokenize(int argc, char **argv)
     if (code >= 0) return code;
     pal_model *model = model_of("tokenize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
     if (!model) return code;
-    code = input_read("tokenize", r.text, r.file, r.dash, &input);
+    code = r.messages ? tokenize_messages(&r, model, start) : input_read("tokenize", r.text, r.file, r.dash, &input);
     if (code < 0) code = tokenize(&r, model, &input, start);
     pal_model_close(model);
     free(input.data);
