@@ -6,7 +6,7 @@
  *
  * There are two engines, so that a page downloads only what it uses: one for texts (pages.c, generate.c) and one for
  * pictures (pictures.c).  Each lists its networks and checks its own kernels; this file is in both.  A module is
- * single-threaded and has no state of its own. */
+ * single-threaded and has no state of its own but its memory (allocator.c). */
 #include "palimpsest.h"
 #include "core/sha256.h"
 #include "memory.h"
@@ -14,22 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FROM_SYSTEM = 1 << 30 }; /* bytes that one malloc can still allocate: it refuses 2 GiB and more */
-
-/* Makes malloc take this much memory from the system.  After the free, it is at the end of malloc's memory, and the
- * next block can start in it. */
-static void reserve(size_t bytes)
-{
-    void *volatile taken = malloc(bytes);
-    free(taken);
-}
-
 /* Allocates a 64-byte aligned block for a model's image or other data from JavaScript; NULL if memory cannot grow. */
 void *pw_alloc(size_t bytes)
 {
-    if (bytes > SIZE_MAX - 63) return NULL;
-    if (bytes > FROM_SYSTEM) reserve(bytes / 2);
-    return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    return aligned_alloc(64, bytes);
 }
 
 /* Resizes the block p of pw_alloc and keeps its contents.  If memory cannot grow, frees the block and returns NULL.
@@ -37,13 +25,11 @@ void *pw_alloc(size_t bytes)
  * copy. */
 void *pw_resize(void *p, size_t old_bytes, size_t bytes)
 {
-    if (bytes > old_bytes) reserve(bytes - old_bytes);
-    void *moved = realloc(p, bytes);
-    if (moved && (uintptr_t)moved % 64 == 0) return moved;
-    void *aligned = moved ? pw_alloc(bytes) : NULL;
-    if (aligned) memcpy(aligned, moved, old_bytes < bytes ? old_bytes : bytes);
-    free(moved ? moved : p);
-    return aligned;
+    if (pw_resize_in_place(p, bytes)) return p;
+    void *moved = pw_alloc(bytes);
+    if (moved) memcpy(moved, p, old_bytes < bytes ? old_bytes : bytes);
+    free(p);
+    return moved;
 }
 
 void pw_free(void *p)

@@ -109,6 +109,7 @@ static void finish_scores(const attention_rows *a, int r, int panel, int at)
         for (int d = 0; d < a->head_dim; d++) sum += a->q[r][d] * a->own_k[r][d];
         score[s->own % PAL_PANEL] = sum * a->scale;
     }
+    if (bits == 0xff && !a->bias[r]) return;
     for (int j = 0; j < PAL_PANEL; j++)
         if (!(bits >> j & 1))
             score[j] = -INFINITY;

@@ -72,13 +72,21 @@ PAL_AVX2 static inline void pal_transpose_avx2(__m256 row[8])
 }
 
 #endif
+
+/* For WebAssembly the compiler unrolls no other loops (CMakeLists.txt), because unrolled code is long.  PAL_UNROLL is
+ * for loops over small arrays, which are kept in registers only if the loop is unrolled, and for shifts that are faster
+ * if their count is a constant.  PAL_ROLLED is for loops over columns: if they were unrolled, the compiler would reorder
+ * the additions and run out of registers. */
+#if defined(__wasm__)
+#define PAL_UNROLL _Pragma("clang loop unroll(full)")
+#define PAL_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define PAL_UNROLL
+#endif
+
 #if defined(PAL_HAVE_SIMD128)
 
 #define PAL_INLINE __attribute__((always_inline)) static inline
-/* PAL_UNROLL is for loops over small arrays, which are kept in registers only if the loop is unrolled.  PAL_ROLLED is
- * for loops over columns: if they were unrolled, the compiler would reorder the additions and run out of registers. */
-#define PAL_UNROLL _Pragma("clang loop unroll(full)")
-#define PAL_ROLLED _Pragma("clang loop unroll(disable)")
 
 /* pal_sum_lanes for two registers, lanes 0..3 and 4..7. */
 static inline float pal_sum_lanes_simd128(v128_t low, v128_t high)

@@ -91,7 +91,7 @@ PAL_INLINE void span_rows(const pal_product *p, const float_span *s, int i, cons
     v128_t sum[PAL_TILE_ROWS][2];
     const float *x[PAL_TILE_ROWS];
     pal_load_sums_simd128(sum, p, i, s->row, count, s->first == 0);
-    for (int k = 0; k < count; k++) x[k] = p->x + (size_t)(i + k) * (size_t)p->cols + s->first;
+    PAL_UNROLL for (int k = 0; k < count; k++) x[k] = p->x + (size_t)(i + k) * (size_t)p->cols + s->first;
     const uint16_t *w16 = s->w;
     const float *w32 = s->w;
     for (int c = 0; c < s->cols; c++, w16 += PAL_PANEL, w32 += PAL_PANEL) {

@@ -64,6 +64,12 @@ PAL_EIGHT_INLINE pal_f32x8 pal_f32_of_ints(pal_u32x8 word)
     return __builtin_convertvector((pal_i32x8)word, pal_f32x8);
 }
 
+/* Converts the upper bytes, which are signed. */
+PAL_EIGHT_INLINE pal_f32x8 pal_f32_of_signed_bytes(pal_u32x8 word)
+{
+    return __builtin_convertvector((pal_i32x8)word >> 24, pal_f32x8);
+}
+
 /* The f16 scales that precede the words. */
 PAL_EIGHT_INLINE pal_f32x8 pal_scales_before(const unsigned char *panel)
 {
@@ -72,15 +78,29 @@ PAL_EIGHT_INLINE pal_f32x8 pal_scales_before(const unsigned char *panel)
     return pal_f32_of_halves(__builtin_convertvector(halves, pal_u32x8));
 }
 
-PAL_EIGHT_INLINE pal_u32x8 pal_nibbles(pal_u32x8 word, bool high)
+/* Splits nibbles: the low ones of every byte, and the high ones. */
+PAL_EIGHT_INLINE void pal_split_nibbles(pal_u32x8 *low, pal_u32x8 *high, pal_u32x8 word)
 {
-    return (high ? word >> 4 : word) & 0x0f0f0f0fu;
+    *low = word & 0x0f0f0f0fu;
+    *high = word >> 4 & 0x0f0f0f0fu;
 }
 
 /* Moves bit `bit` of every byte to bit 4. */
 PAL_EIGHT_INLINE pal_u32x8 pal_fifth_bits(pal_u32x8 word, int bit)
 {
     return (word >> bit & 0x01010101u) << 4;
+}
+
+/* A part of five bits each: four words of nibbles, and the fifth bits. */
+PAL_EIGHT_INLINE void pal_unpack_fives(pal_u32x8 q[PAL_BLOCK_GROUPS], const unsigned char *words, pal_u32x8 fifth)
+{
+    PAL_UNROLL for (int g = 0; g < 4; g++)
+    {
+        pal_u32x8 low, high;
+        pal_split_nibbles(&low, &high, pal_word_at(words, g));
+        q[g] = low | pal_fifth_bits(fifth, g);
+        q[g + 4] = high | pal_fifth_bits(fifth, g + 4);
+    }
 }
 
 /* ---- blocks of 32 ------------------------------------------------------- */
@@ -90,7 +110,8 @@ PAL_EIGHT void pal_unpack_part_q4_1(pal_part_tile *t, int part, const unsigned c
     const pal_u32x8 both = pal_word_at(words, 0);
     t->scale[part][0] = pal_f32_of_halves(both);
     t->minimum[part] = pal_f32_of_halves(both >> 16);
-    for (int g = 0; g < PAL_BLOCK_GROUPS; g++) t->q[part][g] = pal_nibbles(pal_word_at(words, 1 + g % 4), g >= 4);
+    PAL_UNROLL for (int g = 0; g < 4; g++)
+        pal_split_nibbles(&t->q[part][g], &t->q[part][g + 4], pal_word_at(words, 1 + g));
 }
 
 PAL_EIGHT void pal_unpack_part_q5_0(pal_part_tile *t, int part, const unsigned char *panel)
@@ -98,8 +119,7 @@ PAL_EIGHT void pal_unpack_part_q5_0(pal_part_tile *t, int part, const unsigned c
     const unsigned char *words = panel + PAL_SCALES_BYTES;
     const pal_u32x8 fifth = pal_word_at(words, 0);
     t->scale[part][0] = pal_scales_before(panel);
-    for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
-        t->q[part][g] = pal_nibbles(pal_word_at(words, 1 + g % 4), g >= 4) | pal_fifth_bits(fifth, g);
+    pal_unpack_fives(t->q[part], words + sizeof fifth, fifth);
 }
 
 PAL_EIGHT void pal_unpack_part_q5_1(pal_part_tile *t, int part, const unsigned char *words)
@@ -107,8 +127,7 @@ PAL_EIGHT void pal_unpack_part_q5_1(pal_part_tile *t, int part, const unsigned c
     const pal_u32x8 both = pal_word_at(words, 0), fifth = pal_word_at(words, 1);
     t->scale[part][0] = pal_f32_of_halves(both);
     t->minimum[part] = pal_f32_of_halves(both >> 16);
-    for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
-        t->q[part][g] = pal_nibbles(pal_word_at(words, 2 + g % 4), g >= 4) | pal_fifth_bits(fifth, g);
+    pal_unpack_fives(t->q[part], words + 2 * sizeof fifth, fifth);
 }
 
 /* ---- blocks of 256 ------------------------------------------------------ */
@@ -119,7 +138,8 @@ PAL_EIGHT_INLINE void pal_unpack_scales(pal_part_tile *t, int part, const unsign
     const pal_u32x8 both = pal_word_at(words, 0), low = pal_word_at(words, 1), middle = pal_word_at(words, 2),
                     high = pal_word_at(words, 3);
     const pal_f32x8 scale = pal_f32_of_halves(both), minimum = -pal_f32_of_halves(both >> 16);
-    for (int i = 0; i < 4; i++) {
+    PAL_UNROLL for (int i = 0; i < 4; i++)
+    {
         const int at = 8 * i;
         t->scale[part + i][0] = scale * pal_f32_of_ints(low >> at & 63u);
         t->minimum[part + i] = minimum * pal_f32_of_ints(middle >> at & 63u);
@@ -131,36 +151,50 @@ PAL_EIGHT_INLINE void pal_unpack_scales(pal_part_tile *t, int part, const unsign
 PAL_EIGHT void pal_unpack_part_q4_k(pal_part_tile *t, int part, const unsigned char *words)
 {
     pal_unpack_scales(t, part, words);
-    for (int i = 0; i < 8; i++)
-        for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
-            t->q[part + i][g] = pal_nibbles(pal_word_at(words, 4 + i / 2 * PAL_BLOCK_GROUPS + g), i % 2);
+    for (int i = 0; i < 8; i += 2)
+        PAL_UNROLL for (int g = 0; g < PAL_BLOCK_GROUPS; g++) pal_split_nibbles(
+            &t->q[part + i][g], &t->q[part + i + 1][g], pal_word_at(words, 4 + i / 2 * PAL_BLOCK_GROUPS + g));
 }
 
 PAL_EIGHT void pal_unpack_part_q5_k(pal_part_tile *t, int part, const unsigned char *words)
 {
     pal_unpack_scales(t, part, words);
-    for (int i = 0; i < 8; i++)
-        for (int g = 0; g < PAL_BLOCK_GROUPS; g++) {
-            const pal_u32x8 fifth = pal_fifth_bits(pal_word_at(words, 4 + g), i);
-            t->q[part + i][g] = pal_nibbles(pal_word_at(words, 12 + i / 2 * PAL_BLOCK_GROUPS + g), i % 2) | fifth;
-        }
+    PAL_UNROLL for (int i = 0; i < 8; i += 2) for (int g = 0; g < PAL_BLOCK_GROUPS; g++)
+    {
+        const pal_u32x8 fifth = pal_word_at(words, 4 + g);
+        pal_u32x8 low, high;
+        pal_split_nibbles(&low, &high, pal_word_at(words, 12 + i / 2 * PAL_BLOCK_GROUPS + g));
+        t->q[part + i][g] = low | pal_fifth_bits(fifth, i);
+        t->q[part + i + 1][g] = high | pal_fifth_bits(fifth, i + 1);
+    }
+}
+
+/* A value of six bits: a nibble, and pair `at` of the upper bits; minus 32. */
+PAL_EIGHT_INLINE pal_u32x8 pal_six_bits(pal_u32x8 nibbles, pal_u32x8 upper, int at)
+{
+    return (pal_u32x8)((pal_u8x32)(nibbles | (upper >> 2 * at & 0x03030303u) << 4) - 32);
 }
 
 PAL_EIGHT void pal_unpack_part_q6_k(pal_part_tile *t, int part, const unsigned char *panel)
 {
     const unsigned char *words = panel + PAL_SCALES_BYTES;
     const pal_f32x8 scale = pal_scales_before(panel);
-    for (int i = 0; i < 8; i++) {
-        const int half = i / 4, quarter = i % 4;
-        const pal_u32x8 two = pal_word_at(words, 48 + i / 2) >> i % 2 * 16;
-        t->scale[part + i][0] = scale * pal_f32_of_ints((pal_u32x8)((pal_i32x8)(two << 24) >> 24));
-        t->scale[part + i][1] = scale * pal_f32_of_ints((pal_u32x8)((pal_i32x8)(two << 16) >> 24));
+    for (int i = 0; i < 4; i++) {
+        const pal_u32x8 four = pal_word_at(words, 48 + i);
+        t->scale[part + 2 * i][0] = scale * pal_f32_of_signed_bytes(four << 24);
+        t->scale[part + 2 * i][1] = scale * pal_f32_of_signed_bytes(four << 16);
+        t->scale[part + 2 * i + 1][0] = scale * pal_f32_of_signed_bytes(four << 8);
+        t->scale[part + 2 * i + 1][1] = scale * pal_f32_of_signed_bytes(four);
+    }
+    PAL_UNROLL for (int i = 0; i < 4; i++) /* parts 0 and 2, 1 and 3, 4 and 6, 5 and 7 share nibbles */
+    {
+        const int half = i / 2, at = i % 2;
         for (int g = 0; g < PAL_BLOCK_GROUPS; g++) {
-            const pal_u32x8 high = (pal_word_at(words, 32 + half * PAL_BLOCK_GROUPS + g) >> 2 * quarter & 0x03030303u)
-                                   << 4;
-            const pal_u32x8 q =
-                pal_nibbles(pal_word_at(words, half * 16 + quarter % 2 * PAL_BLOCK_GROUPS + g), quarter / 2) | high;
-            t->q[part + i][g] = (pal_u32x8)((pal_u8x32)q - 32);
+            const pal_u32x8 upper = pal_word_at(words, 32 + half * PAL_BLOCK_GROUPS + g);
+            pal_u32x8 low, high;
+            pal_split_nibbles(&low, &high, pal_word_at(words, i * PAL_BLOCK_GROUPS + g));
+            t->q[part + 4 * half + at][g] = pal_six_bits(low, upper, at);
+            t->q[part + 4 * half + at + 2][g] = pal_six_bits(high, upper, at + 2);
         }
     }
 }

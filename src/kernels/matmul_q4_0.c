@@ -20,7 +20,7 @@ static int32_t dot_row(const unsigned char *block, const int8_t *x)
 }
 
 /* Adds the dots of a panel's block, for eight rows side by side. */
-static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
+PAL_REFERENCE static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
 {
     const unsigned char *q = block + PAL_SCALES_BYTES;
     for (int g = 0; g < PAL_BLOCK / 2; g += 4)
@@ -29,7 +29,7 @@ static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const 
                 dot[r] += ((q[c] & 15) - 8) * x[g + c] + ((q[c] >> 4) - 8) * x[g + c + PAL_BLOCK / 2];
 }
 
-static void multiply_panel(const pal_product *p, const unsigned char *block, int row, int i)
+PAL_REFERENCE static void multiply_panel(const pal_product *p, const unsigned char *block, int row, int i)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
@@ -45,7 +45,7 @@ static void multiply_panel(const pal_product *p, const unsigned char *block, int
 }
 
 /* Computes the rows after the last panel, which are stored as in the file. */
-static void multiply_rest(const pal_product *p)
+PAL_REFERENCE static void multiply_rest(const pal_product *p)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     for (int i = 0; i < p->n; i++)
@@ -90,13 +90,14 @@ static void widen(pal_weight_tile *t, int panel, const unsigned char *from, int 
         pal_load_f16_simd128(scale, from);
         wasm_v128_store(t->scale[panel][b], scale[0]);
         wasm_v128_store(t->scale[panel][b] + 4, scale[1]);
-        for (int pair = 0; pair < PAL_TILE_PAIRS / 2; pair += 2)
-            for (int half = 0; half < 8; half += 4, q += 16) {
-                v128_t w[4];
-                split_nibbles(w, wasm_v128_load(q));
-                PAL_UNROLL for (int j = 0; j < 4; j++) wasm_v128_store(
-                    t->q[panel][b][pair + j % 2 + j / 2 * (PAL_TILE_PAIRS / 2)][half], wasm_i16x8_sub(w[j], offset));
-            }
+        PAL_UNROLL for (int pair = 0; pair < PAL_TILE_PAIRS / 2; pair += 2)
+            PAL_UNROLL for (int half = 0; half < 8; half += 4, q += 16)
+        {
+            v128_t w[4];
+            split_nibbles(w, wasm_v128_load(q));
+            PAL_UNROLL for (int j = 0; j < 4; j++) wasm_v128_store(
+                t->q[panel][b][pair + j % 2 + j / 2 * (PAL_TILE_PAIRS / 2)][half], wasm_i16x8_sub(w[j], offset));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ enum { BIAS_SHIFT = 4 };
 /* ---- reference ---------------------------------------------------------- */
 
 /* |dot| <= 32 * 128 * 127 = 520192: exact as int32 and as float. */
-static int32_t dot_row(const unsigned char *block, const int8_t *x)
+PAL_REFERENCE static int32_t dot_row(const unsigned char *block, const int8_t *x)
 {
     int32_t dot = 0;
     for (int i = 0; i < PAL_BLOCK; i++) dot += (int8_t)block[PAL_SCALE_BYTES + i] * x[i];
@@ -18,7 +18,7 @@ static int32_t dot_row(const unsigned char *block, const int8_t *x)
 }
 
 /* Adds the dots of a panel's block, for eight rows side by side. */
-static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
+PAL_REFERENCE static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const int8_t *x)
 {
     const unsigned char *q = block + PAL_SCALES_BYTES;
     for (int g = 0; g < PAL_BLOCK; g += 4)
@@ -26,7 +26,7 @@ static void dot_panel(int32_t dot[PAL_PANEL], const unsigned char *block, const 
             for (int c = 0; c < 4; c++) dot[r] += (q[c] - 128) * x[g + c];
 }
 
-static void multiply_panel(const pal_product *p, const unsigned char *block, int row, int i)
+PAL_REFERENCE static void multiply_panel(const pal_product *p, const unsigned char *block, int row, int i)
 {
     const size_t blocks = (size_t)p->cols / PAL_BLOCK;
     const int8_t *x = p->xq->q + (size_t)i * (size_t)p->cols;
@@ -79,14 +79,15 @@ static void widen(pal_weight_tile *t, int panel, const unsigned char *from, int 
         pal_load_f16_simd128(scale, from);
         wasm_v128_store(t->scale[panel][b], scale[0]);
         wasm_v128_store(t->scale[panel][b] + 4, scale[1]);
-        for (int pair = 0; pair < PAL_TILE_PAIRS; pair += 2)
-            for (int half = 0; half < 8; half += 4, q += 16) {
-                v128_t w = wasm_v128_load(q);
-                v128_t even = wasm_i16x8_sub(wasm_v128_and(w, low_byte), offset);
-                v128_t odd = wasm_i16x8_sub(wasm_u16x8_shr(w, 8), offset);
-                wasm_v128_store(t->q[panel][b][pair][half], even);
-                wasm_v128_store(t->q[panel][b][pair + 1][half], odd);
-            }
+        PAL_UNROLL for (int pair = 0; pair < PAL_TILE_PAIRS; pair += 2)
+            PAL_UNROLL for (int half = 0; half < 8; half += 4, q += 16)
+        {
+            v128_t w = wasm_v128_load(q);
+            v128_t even = wasm_i16x8_sub(wasm_v128_and(w, low_byte), offset);
+            v128_t odd = wasm_i16x8_sub(wasm_u16x8_shr(w, 8), offset);
+            wasm_v128_store(t->q[panel][b][pair][half], even);
+            wasm_v128_store(t->q[panel][b][pair + 1][half], odd);
+        }
     }
 }
 
@@ -181,7 +182,8 @@ static inline void fill_narrow(narrow_tile *t, const pal_product *p, int i, int 
             pal_transpose_simd128(row);
             PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++) wasm_v128_store(t->q[b][g + k], row[k]);
         }
-        for (size_t k = 0; k < PAL_TILE_ROWS; k++) {
+        PAL_UNROLL for (size_t k = 0; k < PAL_TILE_ROWS; k++)
+        {
             t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
             t->bias[b][k] = p->xq->bias[at + k * stride + (size_t)b];
         }

@@ -81,7 +81,8 @@ static inline void pal_fill_activation_tile(pal_activation_tile *t, const pal_pr
             pal_transpose_simd128(row);
             PAL_UNROLL for (int k = 0; k < PAL_TILE_ROWS; k++) wasm_v128_store(t->q[b][pair + k], row[k]);
         }
-        for (size_t k = 0; k < PAL_TILE_ROWS; k++) t->scale[b][k] = p->xq->scale[at + k * stride + (size_t)b];
+        PAL_UNROLL for (size_t k = 0; k < PAL_TILE_ROWS; k++) t->scale[b][k] =
+            p->xq->scale[at + k * stride + (size_t)b];
     }
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { built, fails, load, modelPath, modelUrl, root } from './common.mjs';
+import { built, dice, fails, load, modelPath, modelUrl, root } from './common.mjs';
 
 const GIB = 2 ** 30;
 const RESERVED = 2.2e9;
@@ -180,6 +180,54 @@ for (const name of engines)
     assert.ok(moved !== first && moved % 64 === 0, 'with something behind it, it moves');
     assert.deepEqual([...new Uint8Array(engine.memory.buffer, moved, 4)], [1, 2, 3, 4]);
     assert.equal(engine.resize(moved, 500_000, 0xfff00000), 0);
+  });
+
+for (const name of engines)
+  test(`${name}: blocks keep their contents and overlap nothing, and freed memory is used again`, { timeout }, async (t) => {
+    const engine = await engineOf(name);
+    if (!engine) return t.skip(`Node ${process.version} has no relaxed SIMD`);
+    const all = () => new Uint8Array(engine.memory.buffer);
+    const whole = engine.alloc(14e6); // most of the memory that there is at first
+    engine.free(whole);
+    for (let seed = 1; seed <= 5; seed++) {
+      const below = dice(seed);
+      const size = () => [0, 1, below(100), below(5000), below(300_000), below(2_000_000)][below(6)] ?? 0;
+      /** @type {{ at: number, bytes: number, mark: number }[]} */
+      const blocks = [];
+      const fill = (/** @type {typeof blocks[0]} */ { at, bytes, mark }) => all().fill(mark, at, at + bytes);
+      const check = (/** @type {typeof blocks[0]} */ { at, mark }, /** @type {number} */ bytes) => {
+        for (const byte of all().subarray(at, at + bytes)) if (byte !== mark) assert.fail(`seed ${seed}: a block was written to`);
+      };
+      for (let i = 0; i < 600; i++) {
+        const one = blocks[below(blocks.length + 1)];
+        const bytes = size();
+        if (!one || blocks.length < 20) {
+          blocks.push({ at: engine.alloc(bytes), bytes, mark: 1 + below(255) });
+          fill(/** @type {typeof blocks[0]} */ (blocks.at(-1)));
+        } else if (below(2)) {
+          one.at = engine.resize(one.at, one.bytes, bytes);
+          check(one, Math.min(one.bytes, bytes));
+          one.bytes = bytes;
+          fill(one);
+        } else {
+          check(one, one.bytes);
+          engine.free(one.at);
+          blocks.splice(blocks.indexOf(one), 1);
+        }
+        for (const { at } of blocks) assert.ok(at && at % 64 === 0, `seed ${seed}: address ${at}`);
+      }
+      for (const one of blocks) {
+        check(one, one.bytes);
+        engine.free(one.at);
+      }
+      const had = engine.memory.buffer.byteLength;
+      assert.ok(had < 60e6, `seed ${seed}: ${had} bytes`);
+      assert.equal(engine.alloc(had - 2e6), whole, 'what was freed is one block again');
+      assert.equal(engine.memory.buffer.byteLength, had);
+      engine.free(whole);
+      engine.free(0);
+    }
+    assert.equal(engine.alloc(0xffffffc0), 0);
   });
 
 test('Regression: every function that gives a pointer or a size is one by the rule of exports.ts', async () => {

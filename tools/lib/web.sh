@@ -56,3 +56,15 @@ build_web() {
     ensure_new_node && install_packages web || return
     quietly build/web.log node web/build.mjs "$@"
 }
+
+# Fetches the model of general English and sets english_model, for build_web --with "$english_model".  If that is not
+# possible, sets small to the reason.
+fetch_english() {
+    small="models/smol-infill.gguf is not in this tree"
+    [ -f models/smol-infill.gguf ] || return
+    step "General English: SmolLM2-135M-Instruct"
+    small="SmolLM2-135M-Instruct could not be fetched. Try again with a network, or run tools/models get smollm2 --from FILE with a file that you have"
+    tools/models get smollm2 || return
+    english_model=$(tools/models path smollm2) || return
+    small=
+}

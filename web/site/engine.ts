@@ -68,8 +68,8 @@ export class Engine {
     for (const listener of [...this.listeners]) listener();
   }
 
-  /** Loads a model; the model in use stays until the new one is known to work. */
-  async open(offer: Offer): Promise<void> {
+  /** Loads a model; the model in use stays until the new one is known to work.  `instead`: decides what is loaded. */
+  async open(offer: Offer, instead?: Promise<Offer>): Promise<void> {
     if (this.missing) return;
     this.loading?.cancel();
     const controller = new AbortController();
@@ -79,6 +79,9 @@ export class Engine {
     this.failure = null;
     this.changed();
     try {
+      if (instead) offer = loading.offer = await instead;
+      if (this.loading !== loading) return;
+      this.last = offer;
       const model = await this.fetch(offer, controller.signal, (progress) => {
         loading.progress = progress;
         if (this.loading === loading) this.changed();

@@ -37,7 +37,7 @@ const textModels = new TextModels(engines);
 /** The model of a view is loaded when the view is first shown; that of Text also for Models, which describes it.  Pictures
  *  has several models and loads the chosen one. */
 function loadFor(view: View): void {
-  if (view !== 'pictures') return void textModels.enter(view === 'models' ? 'text' : view);
+  if (view !== 'pictures') return textModels.enter(view === 'models' ? 'text' : view);
   const shipped = lastSet();
   if (shipped) engines.pictures.begin(offerOf(shipped));
 }

@@ -69,18 +69,16 @@ export async function doubts(offer: { parts: readonly { bytes: number }[] }): Pr
 
 /** Which of the two models Text and Continue use. */
 export class TextModels {
-  private chosen: Id = 'stories';
-  private readonly begun: Promise<void>;
+  /** At first that of the last visit. */
+  private chosen: Id = ENGLISH && (recall('text-model') ?? (carried.first ? 'english' : 'stories')) === 'english' ? 'english' : 'stories';
 
   constructor(readonly engines: Engines) {
-    this.begun = this.begin();
     for (const view of ['text', 'continue'] as const) engines[view].onChange(() => this.note(view));
   }
 
   /** General English is downloaded only when the visitor asks for it, or if the site opens with it. */
-  private async begin(): Promise<void> {
-    const last = recall('text-model') ?? (carried.first ? 'english' : 'stories');
-    if (ENGLISH && last === 'english' && (carried.first || (await isKept(ENGLISH)))) this.chosen = 'english';
+  private async unasked(stories: Offer): Promise<Offer> {
+    return ENGLISH && (carried.first || (await isKept(ENGLISH))) ? ENGLISH : stories;
   }
 
   offer(view: Writing, id: Id): Offer | null {
@@ -106,11 +104,13 @@ export class TextModels {
   }
 
   /** Loads the model of a view that is shown, unless it has one of the user's own. */
-  async enter(view: Writing): Promise<void> {
-    await this.begun;
+  enter(view: Writing): void {
     const engine = this.engines[view];
-    const offer = this.offer(view, this.chosen) ?? this.offer(view, 'stories');
-    if (offer && (!engine.wanted || (this.idOf(view, engine.wanted) && engine.wanted !== offer.name))) void engine.open(offer);
+    const stories = this.offer(view, 'stories');
+    const offer = this.offer(view, this.chosen) ?? stories;
+    if (!offer || (engine.wanted && (!this.idOf(view, engine.wanted) || engine.wanted === offer.name))) return;
+    const loaded = Object.values(this.engines).some(({ model, name }) => model && name === offer.name);
+    void engine.open(offer, offer === ENGLISH && stories && !loaded ? this.unasked(stories) : undefined);
   }
 
   choose(view: Writing, id: Id): void {
