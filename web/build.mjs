@@ -2,8 +2,8 @@
 /* Builds the library into build/web and the page into build/site, from the engines palimpsest-web.wasm and
  * palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed.
  *
- *   build/web    palimpsest.js, palimpsest-worker.js and its part that draws, the engines, types: what the npm tarball
- *                holds
+ *   build/web    palimpsest.js, palimpsest-worker.js and its part that draws, the engines, all of them in inline.js, types
+ *                and source maps: what the npm tarball holds
  *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
  *
  * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet.
@@ -20,6 +20,7 @@ import { execFileSync } from 'node:child_process';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import { architectures } from './architectures.mjs';
 import { writeOptions } from './options.mjs';
@@ -89,18 +90,20 @@ const define = {
   __VERSION__: JSON.stringify(version),
   __RELAXED__: String(relaxed),
   __ARCHITECTURES__: JSON.stringify(kinds),
+  __HERE__: 'import.meta.url',
 };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
 
-/** The library's modules by the names they get.  The last is the worker's part of pictures, loaded where a model draws. */
+/** The library's files by the names they get.  The last is the worker's part of pictures, loaded where a model draws.  Those
+ *  of the worker are neither module nor not: bundlers, Node and blobs start them as either. */
 const modules = [
-  ['palimpsest.js', join(here, 'src/palimpsest.ts')],
-  ['palimpsest-worker.js', join(here, 'src/worker.ts')],
-  ['palimpsest-pictures.js', join(here, 'src/painter.ts')],
+  ['palimpsest.js', join(here, 'src/palimpsest.ts'), 'es'],
+  ['palimpsest-worker.js', join(here, 'src/worker.ts'), 'iife'],
+  ['palimpsest-pictures.js', join(here, 'src/painter-file.ts'), 'iife'],
 ];
 
-/** One self-contained ES module. */
-function module(entry, name, outDir, options = {}) {
+/** One self-contained script.  Its source map is beside it and not named in it: tools/package does that, for the tarball. */
+function module(entry, name, outDir, { format = 'es', ...options } = {}) {
   return build({
     ...shared,
     root: here,
@@ -110,7 +113,8 @@ function module(entry, name, outDir, options = {}) {
       target: 'es2022',
       outDir,
       emptyOutDir: false,
-      lib: { entry, formats: ['es'], fileName: () => name },
+      sourcemap: outDir === web && 'hidden',
+      lib: { entry, formats: [format], name: 'palimpsest', fileName: () => name },
       // Vite leaves the white space of libraries; the bundler's own minifier does not.
       rollupOptions: { external: [/^node:/], output: { minify: true } },
       minify: false,
@@ -121,8 +125,10 @@ function module(entry, name, outDir, options = {}) {
 async function library() {
   await rm(web, { recursive: true, force: true });
   await mkdir(web, { recursive: true });
-  for (const [name, entry] of modules) await module(entry, name, web);
+  for (const [name, entry, format] of modules) await module(entry, name, web, { format });
+  await plainLiterals(join(web, 'palimpsest.js'));
   for (const [name, file] of engines) await writeFile(join(web, name), await marked(file));
+  await module(join(here, 'src/inline.ts'), 'inline.js', web, { plugins: [await inside()] });
   execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json', '--outDir', web], {
     cwd: here,
     stdio: 'inherit',
@@ -130,14 +136,34 @@ async function library() {
   await publicTypes();
 }
 
+/** The minifier writes strings as templates, which not every bundler follows. */
+async function plainLiterals(file) {
+  const code = await readFile(file, 'utf8');
+  const plain = code.replace(/(new URL\()`(\.\/palimpsest[\w.-]+)`(,import\.meta\.url\))/g, "$1'$2'$3");
+  const found = plain.match(/new URL\('\.\/palimpsest[\w.-]+',import\.meta\.url\)/g)?.length;
+  if (found !== 7) throw new Error(`palimpsest.js names ${found} files of its own, not 7`);
+  await writeFile(file, plain);
+}
+
+/** The module palimpsest:parts of inline.js. */
+async function inside() {
+  const worker = `${await readFile(join(web, 'palimpsest-pictures.js'), 'utf8')};${await readFile(join(web, 'palimpsest-worker.js'), 'utf8')}`;
+  const packed = async (name) => gzipSync(await readFile(join(web, name)), { level: 9 }).toString('base64');
+  const parts = { worker, text: await packed('palimpsest.wasm'), pictures: await packed('palimpsest-pictures.wasm') };
+  const code = Object.entries(parts).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`).join('\n');
+  const id = '\0palimpsest:parts';
+  return { name: 'parts', resolveId: (name) => (id.endsWith(name) ? id : null), load: (name) => (name === id ? code : null) };
+}
+
 /** Keeps the declarations that palimpsest.d.ts stands on, and makes them name each other as a package must. */
 async function publicTypes() {
-  const kept = ['palimpsest.d.ts', 'types.d.ts', 'options.d.ts', 'errors.d.ts'];
+  const kept = ['palimpsest.d.ts', 'supported.d.ts', 'types.d.ts', 'options.d.ts', 'errors.d.ts'];
   for (const name of (await readdir(web)).filter((file) => file.endsWith('.d.ts'))) {
     const file = join(web, name);
     if (!kept.includes(name)) await rm(file);
     else await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/(from '\.\/\w+)\.ts'/g, "$1.js'"));
   }
+  await writeFile(join(web, 'inline.d.ts'), "export * from './palimpsest.js';\n");
 }
 
 /** The view that each model of the page is for, and that loads it. */

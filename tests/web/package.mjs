@@ -49,7 +49,7 @@ try {
   const files = readdirSync(join(project, 'node_modules/palimpsest'));
   assert.ok(!files.some((name) => name.endsWith('.gguf')), 'the tarball holds no model');
   const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]);
-  for (const name of ['palimpsest.js', 'palimpsest-worker.js', 'palimpsest-pictures.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
+  for (const name of ['palimpsest.js', 'inline.js', 'inline.d.ts', 'palimpsest-worker.js', 'palimpsest-pictures.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
     assert.ok(files.includes(name), `the tarball holds ${name}`);
   console.log(`installed: ${files.join(' ')}`);
 
@@ -85,9 +85,30 @@ try {
   assert.equal(run(process.execPath, 'draw.mjs').trim(), readFileSync(raw).toString('hex'));
   console.log('it draws the pictures of the command');
 
-  writeFileSync(join(project, 'typed.ts'), "import { load, type ImageFrame, type Model } from 'palimpsest';\nconst model: Model = await load('m.gguf');\nconst n: number = (await model.score('x')).bitsPerByte;\nconst frame: ImageFrame = await model.image({ label: 0 }).result();\nexport { frame, n };\n");
+  // A server imports the library to render a page, and must not need what only browsers have.
+  const forbid = `for (const name of ['window', 'document', 'self', 'location', 'navigator', 'localStorage', 'indexedDB', 'HTMLElement', 'customElements'])
+    Object.defineProperty(globalThis, name, { configurable: true, get() { throw new Error('reads ' + name); } });`;
+  for (const entry of ['palimpsest', 'palimpsest/inline'])
+    assert.equal(run(process.execPath, '--input-type=module', '-e', `${forbid} console.log(typeof (await import('${entry}')).load);`).trim(), 'function');
+  console.log('a server imports it without touching what browsers have');
+
+  for (const name of files.filter((file) => file.endsWith('.js'))) {
+    const code = readFileSync(join(project, 'node_modules/palimpsest', name), 'utf8');
+    assert.doesNotMatch(code, /(import\s*\(|from|import)\s*["'`]node:/, `${name} imports a module of Node`);
+    const map = JSON.parse(readFileSync(join(project, 'node_modules/palimpsest', /sourceMappingURL=(.+)\n$/.exec(code)[1]), 'utf8'));
+    assert.ok(map.sourcesContent.length > 0 && map.sourcesContent.every(Boolean), `the map of ${name} holds its sources`);
+  }
+  const made = JSON.parse(readFileSync(join(project, 'node_modules/palimpsest/package.json'), 'utf8'));
+  assert.ok(!('private' in made) && made.license === 'MIT' && made.description && made.keywords.length, JSON.stringify(made));
+  console.log('it imports nothing of Node, and its source maps hold the sources');
+
+  writeFileSync(join(project, 'typed.ts'), ['palimpsest', 'palimpsest/inline'].map((entry, i) => `import { load as load${i}, type ImageFrame as Frame${i}, type Model as Model${i} } from '${entry}';
+    const model${i}: Model${i} = await load${i}('m.gguf');
+    export const n${i}: number = (await model${i}.score('x')).bitsPerByte;
+    export const frame${i}: Frame${i} = await model${i}.image({ label: 0 }).result();`).join('\n'));
   const tsc = join(root, 'web/node_modules/typescript/bin/tsc');
-  run(process.execPath, tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,dom', 'typed.ts');
+  for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']])
+    run(process.execPath, tsc, '--noEmit', '--strict', '--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', 'es2022,dom', 'typed.ts');
   console.log('its types hold in another project');
 } finally {
   rmSync(project, { recursive: true, force: true });

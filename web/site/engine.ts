@@ -178,7 +178,8 @@ function fetchModel({ source, sha256, adapter, parts = [], room }: Offer, signal
   return load(source, {
     signal,
     onProgress: ({ part, phase, loaded, total }) => onProgress({ phase, loaded: before(part) + loaded, total: whole || total }),
-    base: new URL('.', location.href), // worker and engine are beside index.html, not beside the bundled code
+    // Worker and engine are beside index.html, not beside the bundled code; sw.ts finds those of this build by v.
+    base: new URL(`.?v=${__BUILD__}`, location.href),
     ...(sha256 && { sha256 }),
     ...(adapter && { adapter: adapter.source, adapterSha256: adapter.sha256 }),
     ...(room && { room }),

@@ -3,29 +3,20 @@
  *  four is downloaded. */
 import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
+import type { Files, Place } from './files.ts';
+import { fromNode } from './platform.ts';
 import { hasRelaxed } from './relaxed.ts';
-
-/** The folder of the library's files, and whether a build with relaxed SIMD may be used. */
-export interface Files {
-  base: string;
-  relaxed: boolean;
-}
 
 export type Kind = 'text' | 'pictures';
 
 export const kindOf = (architecture: string | null): Kind => __ARCHITECTURES__[architecture ?? '']?.engine ?? 'text';
 
-export function fileOf({ base }: Files, name: string): string {
-  return new URL(`${name}?v=${__BUILD__}`, base).href;
-}
-
 /** Returns the faster build if the browser has the instructions and they compute the right results; V8 11.3 (behind a
  *  flag) did not.  If anything fails, the other build is used. */
 export async function chooseEngine(files: Files, kind: Kind): Promise<Engine> {
   await allowed();
-  const name = kind === 'text' ? 'palimpsest' : 'palimpsest-pictures';
-  const relaxed = files.relaxed && hasRelaxed() && (await checked(fileOf(files, `${name}-relaxed.wasm`)));
-  return relaxed || Engine.create(await fetchEngine(fileOf(files, `${name}.wasm`)), __BUILD__);
+  const [plain, relaxed] = files[kind];
+  return (relaxed && hasRelaxed() && (await checked(relaxed))) || create(plain);
 }
 
 /** Throws if a Content-Security-Policy forbids WebAssembly: then even an empty module does not compile. */
@@ -40,19 +31,30 @@ async function allowed(): Promise<void> {
   }
 }
 
-async function checked(url: string): Promise<Engine | null> {
+async function checked(place: Place): Promise<Engine | null> {
   try {
-    const engine = await Engine.create(await fetchEngine(url), __BUILD__);
+    const engine = await create(place);
     return engine.fn('pw_self_check')() ? engine : null;
   } catch {
     return null;
   }
 }
 
-async function fetchEngine(url: string): Promise<Response | BufferSource> {
-  if (url.startsWith('file:')) return (await import('node:fs')).readFileSync((await import('node:url')).fileURLToPath(url));
+/** An engine of another build may be an old copy in the browser's cache: the server is asked once. */
+async function create(place: Place): Promise<Engine> {
   try {
-    return await fetch(url);
+    return await Engine.create(await fetchEngine(place), __BUILD__);
+  } catch (error) {
+    if (!(error instanceof PalimpsestError && error.code === 'version')) throw error;
+    return Engine.create(await fetchEngine(place, 'reload'), __BUILD__);
+  }
+}
+
+async function fetchEngine(url: Place, cache?: RequestCache): Promise<Response | BufferSource> {
+  if (typeof url !== 'string') return url;
+  if (url.startsWith('file:')) return fromNode('node:fs').readFileSync(new URL(url));
+  try {
+    return await fetch(url, { cache });
   } catch (error) {
     const name = new URL(url).pathname.split('/').at(-1);
     throw new PalimpsestError('network', `${name} could not be fetched: ${error instanceof Error ? error.message : error}`);

@@ -1,6 +1,7 @@
 /** The page's connection to a worker that holds a model, and the running calls. */
 import { PalimpsestError } from './errors.ts';
-import { FROM_DISK, startWorker, type WorkerLink } from './platform.ts';
+import type { Parts } from './files.ts';
+import { fromDisk, startWorker, type WorkerLink } from './platform.ts';
 import { fromMessage, type Calls, type FrameMessage, type PageMessage, type Reply, type Result } from './protocol.ts';
 import type { GeneratedPiece, ImageProgress, LoadProgress, Reading, ScoreProgress } from './types.ts';
 
@@ -36,20 +37,20 @@ export class Connection {
   }
 
   /** onDeath is called once if the worker crashes or is killed. */
-  static async open(worker: URL, onDeath: () => void, signal?: AbortSignal): Promise<Connection> {
+  static async open(parts: Parts, onDeath: () => void, signal?: AbortSignal): Promise<Connection> {
     const connection = new Connection(onDeath);
-    await connection.#start(worker, signal);
+    await connection.#start(parts, signal);
     return connection;
   }
 
-  async #start(worker: URL, signal?: AbortSignal): Promise<void> {
+  async #start(parts: Parts, signal?: AbortSignal): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
       this.#onReady = resolve;
       this.#pending.set(0, { resolve: () => resolve(), reject });
     });
     ready.catch(() => {}); // it may reject while the worker is still being created
     try {
-      this.#link = await startWorker(worker, { message: (reply) => this.#hear(reply), died: (why) => this.#die(why) });
+      this.#link = startWorker(parts, { message: (reply) => this.#hear(reply), died: (why) => this.#die(why) });
     } catch (error) {
       this.#die(error instanceof Error ? error.message : String(error));
     }
@@ -129,7 +130,7 @@ export class Connection {
     if (this.#dead) return;
     const starting = this.#pending.has(0);
     const error = starting
-      ? new PalimpsestError('environment', `the worker could not be started: ${why}${FROM_DISK && `; ${FROM_DISK}`}`)
+      ? new PalimpsestError('environment', `the worker could not be started: ${why}${fromDisk() && `; ${fromDisk()}`}`)
       : new PalimpsestError('crashed', `the worker crashed (${why}); the next call starts it again`);
     this.end(error);
     if (!starting) this.#onDeath();

@@ -5,6 +5,16 @@ declare const __VERSION__: string;
 declare const __RELAXED__: boolean;
 /** The kinds of networks by general.architecture, from src/network/kinds.h. */
 declare const __ARCHITECTURES__: Record<string, { causal: boolean; engine: 'text' | 'pictures' }>;
+/** `import.meta.url`, which Vite would otherwise evaluate in this build. */
+declare const __HERE__: string;
+/** Set by palimpsest-pictures.js. */
+declare var palimpsestPictures: { Painter: typeof import('./painter.ts').Painter; build: string } | undefined;
+/** For `palimpsest/inline`: the code of the worker, and the engines for texts and pictures, gzipped, as base64. */
+declare module 'palimpsest:parts' {
+  export const worker: string;
+  export const text: string;
+  export const pictures: string;
+}
 declare const WorkerGlobalScope: unknown;
 
 /** Types that TypeScript's DOM library has only for workers. */

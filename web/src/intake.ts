@@ -7,6 +7,7 @@ import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { Keeping } from './keeping.ts';
 import { megabytes } from './numbers.ts';
+import { fromNode } from './platform.ts';
 import { openFolder, type Writer } from './store.ts';
 import type { LoadProgress } from './types.ts';
 
@@ -105,9 +106,8 @@ function ofBytes(bytes: Uint8Array): Stream {
 /** Node only. */
 async function ofPath(url: string): Promise<Stream> {
   try {
-    const { openAsBlob, statSync } = await import('node:fs');
-    const { fileURLToPath } = await import('node:url');
-    const path = fileURLToPath(url);
+    const { openAsBlob, statSync }: typeof import('node:fs') = fromNode('node:fs');
+    const path = new URL(url);
     const found = statSync(path);
     if (!found.isFile()) throw new Error('it is not a file');
     refuseTooLarge(found.size); // openAsBlob counts in 32 bits

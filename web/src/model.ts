@@ -2,13 +2,15 @@
 import { check, take, told, type Table } from './check.ts';
 import { Connection } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
+import { partsIn, type Parts } from './files.ts';
 import { generate, sequence } from './generate.ts';
 import { image, imageLikelihood } from './image.ts';
 import { infill } from './infill.ts';
 import { numbersOf } from './numbers.ts';
 import { SCORE } from './options.ts';
-import { isNode } from './platform.ts';
+import { fromNode, isNode } from './platform.ts';
 import type { Calls, FileMessage } from './protocol.ts';
+import { supported } from './supported.ts';
 import { checkText, takeSeed } from './values.ts';
 import type {
   GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
@@ -23,27 +25,33 @@ const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence']
 const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
 
-export const takeLoad = (options?: LoadOptions): LoadOptions => take('load', options, LOAD);
+/** Loads a model with these parts of the library, unless the options name a folder of others. */
+export async function open(parts: Parts, source: Source, given?: LoadOptions): Promise<Model> {
+  const { ok, why } = supported();
+  if (!ok) throw new PalimpsestError('environment', why!);
+  const options: LoadOptions = take('load', given, LOAD);
+  return new LoadedModel(options.base === undefined ? parts : partsIn(toBase(options.base)), source, options).open(options);
+}
 
-export class LoadedModel implements Model {
-  readonly #load: Extract<Calls, { call: 'load' }>;
-  readonly #worker: URL;
+class LoadedModel implements Model {
+  readonly #load: Omit<Extract<Calls, { call: 'load' }>, 'files'>;
+  readonly #parts: Parts;
+  readonly #relaxed: boolean;
   #connection: Promise<Connection> | null = null;
   #live: Connection | null = null;
   #info: ModelInfo | null = null;
   #disposed = false;
   readonly sequence: Sequence;
 
-  constructor(source: Source, options: LoadOptions) {
-    const base = toBase(options.base);
+  constructor(parts: Parts, source: Source, options: LoadOptions) {
     // Not in the declaration: Node's detection of module syntax in a .js file fails on a private method used there.
     this.sequence = sequence(() => this.#connect());
-    this.#worker = new URL(`palimpsest-worker.js?v=${__BUILD__}`, base);
+    this.#parts = parts;
+    this.#relaxed = __RELAXED__ && !options.isa;
     this.#load = {
       call: 'load',
       file: toFile(source, options.sha256),
       adapter: options.adapter === undefined ? null : toFile(options.adapter, options.adapterSha256),
-      files: { base: new URL('.', base).href, relaxed: __RELAXED__ && !options.isa },
       cache: options.cache ?? true,
       lock: '',
       room: options.room ?? null,
@@ -69,10 +77,12 @@ export class LoadedModel implements Model {
 
   async #start(loading?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
     const died = () => (this.#connection = this.#live = null);
-    const connection = await Connection.open(new URL(this.#worker), died, signal);
+    const files = await this.#parts.files();
+    if (!this.#relaxed) for (const kind of ['text', 'pictures'] as const) files[kind] = [files[kind][0]];
+    const connection = await Connection.open(this.#parts, died, signal);
     this.#live = connection;
     try {
-      this.#info = await connection.call<ModelInfo>({ ...this.#load, lock: connection.lock }, { loading }, signal);
+      this.#info = await connection.call<ModelInfo>({ ...this.#load, files, lock: connection.lock }, { loading }, signal);
     } catch (error) {
       connection.end(error);
       throw error;
@@ -144,14 +154,14 @@ const here = (): string | undefined => globalThis.document?.baseURI ?? globalThi
 function addressOf(given: string | URL): string | null {
   try {
     if (isNode && typeof given === 'string' && !/^[a-z][a-z0-9+.-]+:/i.test(given))
-      return given && process.getBuiltinModule('node:url').pathToFileURL(given).href;
+      return given && fromNode('node:url').pathToFileURL(given).href;
     return new URL(given, here()).href;
   } catch {
     return null;
   }
 }
 
-function toBase(base: string | URL = import.meta.url): URL {
+function toBase(base: string | URL): URL {
   const url = addressOf(base);
   if (url === null) throw new PalimpsestError('option', `base must be a URL, not ${told(base)}`);
   return new URL(url);

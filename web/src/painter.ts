@@ -11,9 +11,6 @@ import { asSeed, drawSeed, takeSeed } from './values.ts';
 import type { ImageFrame, ImageInfo, ImageLikelihood, ImageSampler, Picture } from './types.ts';
 import type { Task } from './worker.ts';
 
-/** The build, which must be that of the worker. */
-export const build = __BUILD__;
-
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 type Tell = (message: Reply, transfer?: ArrayBuffer[]) => void;
 type Given = Readonly<Record<string, unknown>>;

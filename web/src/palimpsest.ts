@@ -8,16 +8,16 @@
  *  folder as this file: `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; for pictures `palimpsest-pictures.wasm`,
  *  `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's code for pictures. */
 import { take } from './check.ts';
-import { PalimpsestError } from './errors.ts';
+import { BESIDE } from './files.ts';
 import { IMAGE_SAMPLERS } from './image.ts';
-import { LoadedModel, takeLoad } from './model.ts';
+import { open } from './model.ts';
 import { SAMPLERS } from './options.ts';
-import { isNode } from './platform.ts';
 import * as store from './store.ts';
 import * as values from './values.ts';
 import type { Cache, EscapeOptions, ImageSampler, LoadOptions, Model, Sampler, SamplerProperties, Source } from './types.ts';
 
 export { PalimpsestError } from './errors.ts';
+export { supported } from './supported.ts';
 export type * from './types.ts';
 
 export const version: string = __VERSION__;
@@ -37,28 +37,11 @@ export function escape(text: string, options: EscapeOptions = {}): string {
   return values.escape(text, take('escape', options, { beforeBlank: 'flag' }).beforeBlank ?? false);
 }
 
-/** A module whose function has one SIMD instruction (i8x16.splat); browsers without SIMD do not validate it. */
-const SIMD_PROBE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
-]);
-
-/** Whether the engine can run here, and if not, why. */
-export function supported(): { ok: boolean; why: string | null } {
-  const no = (why: string) => ({ ok: false, why });
-  if (typeof WebAssembly === 'undefined') return no('This browser does not support WebAssembly, or it is switched off.');
-  if (!WebAssembly.validate(SIMD_PROBE)) return no('This browser does not support WebAssembly SIMD, which the engine needs.');
-  if (!isNode && typeof Worker === 'undefined') return no('This browser does not support workers.');
-  return { ok: true, why: null };
-}
-
 /** Loads a model and the engine for it.
  *
  *  A URL is downloaded once: a copy is kept on the device and found again by hash or by URL (by URL the server is asked
  *  whether its file has changed).  The copy is replaced only by a file that the engine could open.  Rejects with a
  *  PalimpsestError, or with signal.reason if aborted. */
 export async function load(source: Source, options?: LoadOptions): Promise<Model> {
-  const { ok, why } = supported();
-  if (!ok) throw new PalimpsestError('environment', why!);
-  const taken = takeLoad(options);
-  return new LoadedModel(source, taken).open(taken);
+  return open(BESIDE, source, options);
 }

@@ -1,4 +1,5 @@
 /** The differences between browsers and Node: how a worker is created, and how messages are sent. */
+import type { Parts } from './files.ts';
 import type { Reply, Request } from './protocol.ts';
 
 /** The page's side of a worker. */
@@ -21,44 +22,59 @@ export interface WorkerPort {
   onmessage: ((event: { data: Request }) => void) | null;
 }
 
-export const isNode = typeof process !== 'undefined' && !!process.versions?.node && typeof Worker === 'undefined';
+/** Node's process.  Through globalThis, because bundlers put an object of their own in the place of a bare `process`. */
+const { process } = globalThis;
+export const isNode = !!process?.versions?.node && typeof Worker === 'undefined';
+/** Modules of Node; by a call, because bundlers resolve every import of `node:` also for browsers. */
+export const fromNode = (name: string): any => process.getBuiltinModule(name);
 
-export async function startWorker(url: URL, listener: Listener): Promise<WorkerLink> {
-  if (isNode) return startNodeWorker(url, listener);
-  const forbidden = watchPolicy(url);
-  const worker = new Worker(url, { type: 'module', name: 'palimpsest' });
-  worker.addEventListener('message', forbidden.end, { once: true });
+export function startWorker(parts: Parts, listener: Listener): WorkerLink {
+  const file = parts.worker();
+  if (isNode) return startNodeWorker(file, listener);
+  const foreign = typeof file !== 'string' && /^http/.test(file.protocol) && file.origin !== location.origin;
+  // Browsers start no worker of another origin, but a module of this one can import it.
+  const code = typeof file === 'string' ? file : foreign ? `import ${JSON.stringify(file.href)}` : null;
+  const address = code === null ? String(file) : URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
+  const forbidden = watchPolicy(address);
+  const worker = code === null && parts.start ? parts.start() : new Worker(address, { type: 'module', name: 'palimpsest' });
+  const begun = () => (forbidden.end(), URL.revokeObjectURL(address));
+  worker.addEventListener('message', begun, { once: true });
   worker.onmessage = ({ data }) => listener.message(data);
   worker.onmessageerror = () => listener.died('a message from the worker could not be read');
   worker.onerror = async (event) => {
     event.preventDefault();
-    listener.died(event.message || (await forbidden.why()) || 'the worker file could not be loaded');
+    listener.died(event.message || (await forbidden.why()) || unloaded(foreign));
   };
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate(), hold: () => {} };
 }
 
+/** Why the worker could not be loaded, as far as browsers tell. */
+const unloaded = (foreign: boolean) =>
+  `palimpsest-worker.js could not be loaded; ${
+    foreign ? 'its server must send Access-Control-Allow-Origin' : 'if a bundler has left it behind, import palimpsest/inline instead'}`;
+
 /** Advice for a page that was opened from disk (browsers load no workers or engines from there); otherwise `''`. */
-export const FROM_DISK =
+export const fromDisk = () =>
   globalThis.location?.protocol === 'file:'
     ? 'the page was opened from disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
     : '';
 
 /** Waits for the reason why the page's policy forbids the worker.  A blocked worker fails without a reason; the reason comes
  *  as a separate event a moment later. */
-function watchPolicy(url: URL): { why(): Promise<string | null>; end(): void } {
+function watchPolicy(address: string): { why(): Promise<string | null>; end(): void } {
   let why: string | null = null;
   const hear = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
-    if (url.href.startsWith(blockedURI)) why = `the page's Content-Security-Policy forbids it: ${effectiveDirective} must allow ${url.origin}`;
+    if (address.startsWith(blockedURI)) why = `the page's Content-Security-Policy forbids it: ${effectiveDirective} must allow ${blockedURI === 'blob' ? 'blob:' : new URL(address).origin}`;
   };
   const end = () => globalThis.document?.removeEventListener('securitypolicyviolation', hear);
   globalThis.document?.addEventListener('securitypolicyviolation', hear);
   return { end, why: async () => (await new Promise((resolve) => setTimeout(resolve, 100)), end(), why) };
 }
 
-async function startNodeWorker(url: URL, listener: Listener): Promise<WorkerLink> {
-  const { Worker: NodeWorker } = await import('node:worker_threads');
-  url.search = '';
-  const worker = new NodeWorker(url);
+function startNodeWorker(file: URL | string, listener: Listener): WorkerLink {
+  const { Worker: NodeWorker }: typeof import('node:worker_threads') = fromNode('node:worker_threads');
+  if (typeof file !== 'string') file.search = '';
+  const worker = new NodeWorker(file, { eval: typeof file === 'string' });
   worker.on('message', listener.message);
   worker.on('error', (error) => listener.died(error instanceof Error ? error.message : String(error)));
   worker.on('exit', () => listener.died('it ended'));
@@ -66,11 +82,11 @@ async function startNodeWorker(url: URL, listener: Listener): Promise<WorkerLink
   return { post: (message) => worker.postMessage(message), end: () => void worker.terminate(), hold };
 }
 
-export async function workerPort(): Promise<WorkerPort> {
+export function workerPort(): WorkerPort {
   if (typeof WorkerGlobalScope !== 'undefined') return globalThis as unknown as WorkerPort;
-  const { parentPort } = await import('node:worker_threads');
+  const { parentPort }: typeof import('node:worker_threads') = fromNode('node:worker_threads');
   if (!parentPort) throw new Error('palimpsest-worker.js is started by palimpsest.js');
   const port: WorkerPort = { postMessage: (message, transfer) => parentPort.postMessage(message, transfer), onmessage: null };
-  parentPort.on('message', (data) => port.onmessage?.({ data }));
+  parentPort.on('message', (data: Request) => port.onmessage?.({ data }));
   return port;
 }

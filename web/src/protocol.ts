@@ -1,5 +1,5 @@
 /** The messages between page and worker.  Every call has an id, and its answers have the same id. */
-import type { Files } from './choose-engine.ts';
+import type { Files } from './files.ts';
 import { PalimpsestError } from './errors.ts';
 import type {
   ErrorCode, FinishReason, GeneratedPiece, ImageFrame, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageProgress, LoadProgress,

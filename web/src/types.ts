@@ -48,7 +48,8 @@ export interface LoadOptions {
   sha256?: string;
   /** Keep a copy of a downloaded file for the next visit (default true; files and bytes are never kept). */
   cache?: boolean;
-  /** Folder of `palimpsest-worker.js` and the other files of the engine (default: the folder of the module). */
+  /** Folder of `palimpsest-worker.js` and the other files of the engine, with or without a slash at its end (default:
+   *  where a bundler has put them, or the folder of the module).  What follows `?` is added to the address of each file. */
   base?: string | URL;
   /** `simd128`: do not use the build with relaxed SIMD (default: use it if the browser supports it). */
   isa?: 'simd128';

@@ -1,9 +1,10 @@
 /** The worker: one engine, one model, and its tasks, which take turns, one step each. */
-import { chooseEngine, fileOf, kindOf, type Files, type Kind } from './choose-engine.ts';
+import { chooseEngine, kindOf, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
+import type { Files } from './files.ts';
 import { attaching, closeIn, takeIn, type Engines, type Taken } from './intake.ts';
-import { FROM_DISK, workerPort } from './platform.ts';
+import { fromDisk, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FileMessage, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
@@ -25,7 +26,7 @@ const REPORT_MS = 100;
 const ROOM = 4096;
 const MAX_TOGETHER = 8; // with more, a step would take too long between two messages
 
-const port = await workerPort();
+const port = workerPort();
 const tasks = new Map<number, Task>();
 const loading = new Map<number, AbortController>();
 const pieces = new Map<number, string>();
@@ -45,8 +46,8 @@ function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
 // ---- calls
 
 async function load(id: number, { file, adapter, files, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
-  if (FROM_DISK) throw new PalimpsestError('environment', FROM_DISK);
-  holdLock(lock);
+  if (fromDisk()) throw new PalimpsestError('environment', fromDisk());
+  const held = holdLock(lock);
   const cancel = new AbortController();
   loading.set(id, cancel);
   try {
@@ -59,6 +60,7 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv }:
     const added = adapter && (await take(attaching(engine, model), 'adapter', adapter));
     if (added) filler = added.model;
     const image = kind === 'pictures' ? await preparePainter(engine, files) : null;
+    await held;
     return { ...describe(engine, file.name, taken), ...prepareWriter(engine, room, kv), image, adapter: added && describeAdapter(adapter.name, added) };
   } finally {
     loading.delete(id);
@@ -99,10 +101,12 @@ function prepareWriter(on: Engine, wanted: number | null, type: string | null): 
 /** The worker's code for pictures is fetched when a model that draws is loaded. */
 async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['image']> {
   if (!on.fn('pal_model_image')(model)) return null;
-  const part: Promise<typeof import('./painter.ts')> = import(/* @vite-ignore */ fileOf(files, 'palimpsest-pictures.js'));
-  const { Painter: Part, build } = await part.catch((error) => {
+  try {
+    if (files.painter) await import(/* webpackIgnore: true */ /* @vite-ignore */ files.painter);
+  } catch (error) {
     throw new PalimpsestError('network', `palimpsest-pictures.js could not be loaded: ${error}`);
-  });
+  }
+  const { Painter: Part, build } = globalThis.palimpsestPictures!;
   if (build !== __BUILD__) throw new PalimpsestError('version', `palimpsest-pictures.js is from build ${build}, the worker from ${__BUILD__}: reload the page`);
   painter = new Part(on, model, on.modelTexts(model).isa ?? '', reply);
   return painter.info;
@@ -126,9 +130,14 @@ function describeAdapter(source: string, { engine: on, bytes, sha256, kept, kept
   return { source, sha256, fileBytes: bytes, note: on.cString(on.fn('pal_adapter_note')(filler)), kept, keptWhyNot, updateWhyNot };
 }
 
-/** The worker holds this lock; when the page gets it, the worker has ended. */
-function holdLock(name: string): void {
-  void globalThis.navigator?.locks?.request(name, () => new Promise(() => {}));
+/** The worker holds this lock; when the page gets it, the worker has ended.  Resolves when it is held: only then may the
+ *  page ask for it. */
+function holdLock(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const { locks } = globalThis.navigator ?? {};
+    if (!locks) return resolve();
+    locks.request(name, () => (resolve(), new Promise(() => {}))).catch(() => resolve());
+  });
 }
 
 function ready(): Engine {

@@ -7,6 +7,7 @@ import { choose, complaint, fill, filled, MODEL, native, ready, root, site, TINY
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
+const BLANK = '<!DOCTYPE html><link rel="icon" href="data:,">';
 const TEXT = 'Tom saw a [[2]] and [[3]].';
 const progress = (/** @type {any} */ tab) => tab.text('[data-part=progress]');
 
@@ -230,7 +231,31 @@ async function picturesExample(/** @type {Kit} */ kit) {
   assert.deepEqual(engines, [0, 0], 'the engine of texts is not fetched');
 }
 
+/** In a worker: its locks take a while to be requested, as on a busy machine. */
+const LATE_LOCKS = `{
+  const request = navigator.locks.request.bind(navigator.locks);
+  navigator.locks.request = async (...words) => (await new Promise((done) => setTimeout(done, 1000)), request(...words));
+}`;
+
+// Regression: the page got the worker's lock before the worker, and took it for dead.
+async function lateLock(/** @type {Kit} */ kit) {
+  kit.server.extra['tiny.gguf'] = TINY;
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = LATE_LOCKS;
+  const tab = await kit.tab();
+  kit.server.routes['blank.html'] = (_, answer) => void answer.writeHead(200, { 'content-type': 'text/html' }).end(BLANK);
+  await tab.goto(`${kit.server.url}blank.html`);
+  const told = await tab.evaluate(async () => {
+    const { load } = await import(/** @type {any} */ (new URL('palimpsest.js', location.href).href));
+    const model = await load(new URL('tiny.gguf', location.href), { cache: false });
+    await new Promise((done) => setTimeout(done, 1500));
+    const run = model.infill('the [[2]]', { seed: 1 });
+    return run.result().then((/** @type {any} */ { done }) => done, (/** @type {Error} */ { message }) => message);
+  });
+  assert.equal(told, true);
+}
+
 export const scenarios = {
+  'Regression: a worker whose lock comes late is not taken for dead': lateLock,
   'the example without a bundler': plainExample,
   'the example that draws': picturesExample,
   'the page is usable while the model loads, and a fill waits for it': usableWhileLoading,
