@@ -45,9 +45,10 @@ void pw_fill_end(pw_fill *f)
     free(f);
 }
 
-/* options[] has the rows of pal_infill_table; pins[pin_count] has the memory layout of pal_pin: blank, index, id. */
+/* options[] has the rows of pal_infill_table; pins[pin_count] has the memory layout of pal_pin: blank, index, id.
+ * earlier: NULL, or a fill that the new one may copy rows from (pal_session_reuse). */
 pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_bytes, const double *options,
-                       const pal_pin *pins, size_t pin_count, pal_error *err)
+                       const pal_pin *pins, size_t pin_count, const pw_fill *earlier, pal_error *err)
 {
     size_t bytes;
     pal_infill_options o = pal_infill_defaults();
@@ -66,6 +67,7 @@ pw_fill *pw_fill_start(const pal_model *model, const char *text, size_t text_byt
         pw_fill_end(f);
         return NULL;
     }
+    if (earlier) pal_session_reuse(f->session, earlier->session);
     f->count = pal_session_tokens(f->session, NULL, 0);
     f->places = calloc(f->count + 1, sizeof *f->places);
     if (f->places) return f;

@@ -56,6 +56,28 @@ test('drafts and generation at the same time do not disturb each other', async (
   assert.deepEqual(together, alone);
 });
 
+// Rows of given text are copied from the fill before; a fresh model has nothing to copy.
+test('a page filled again gives what a fresh model gives, with other seeds, options, pins and drafts', async (t) => {
+  const model = await attached(t);
+  const first = await model.infill(PAGE, { seed: 1 }).result();
+  const { blank, index, id } = /** @type {any} */ (first.tokens[1]);
+  const other = PAGE.replace('dog', 'cat');
+  /** @type {[string, any][]} */
+  const fills = [
+    [PAGE, { seed: 2 }], [PAGE, { seed: 3, sampler: 'first-hitting', temperature: 1 }], [PAGE, { seed: 2, pins: [{ blank, index, id }] }],
+    [PAGE, { seed: 4, document: true }], [other, { seed: 2 }], [PAGE, { seed: 5, draft: 2 }], ['no blank', {}], [PAGE, { seed: 6 }],
+  ];
+  for (const [page, options] of fills) {
+    const fresh = await attached(t);
+    const [again, alone] = [await model.infill(page, options).result(), await fresh.infill(page, options).result()];
+    fresh.dispose();
+    assert.deepEqual([again.text, again.tokens, again.evaluations], [alone.text, alone.tokens, alone.evaluations], JSON.stringify([page, options]));
+  }
+  for await (const page of model.infill(PAGE, { seed: 7 })) if (page.step === 2) break; // one that is stopped is kept too
+  const fresh = await attached(t);
+  assert.deepEqual((await model.infill(PAGE, { seed: 8 }).result()).tokens, (await fresh.infill(PAGE, { seed: 8 }).result()).tokens);
+});
+
 test('the causal side is that of the base alone', async (t) => {
   const plain = await load(modelUrl('tiny-ar'));
   t.after(() => plain.dispose());

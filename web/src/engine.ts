@@ -204,11 +204,6 @@ export class Engine {
     return this.made(this.fn('pw_model_open')(image, length, this.error));
   }
 
-  /** A model of a base and an adapter, over the weights of the base. */
-  attachModel(base: Pointer, image: Pointer, length: number): Pointer {
-    return this.made(this.fn('pw_model_attach')(base, image, length, this.error));
-  }
-
   modelNumbers(model: Pointer): Record<(typeof MODEL_NUMBERS)[number], number> {
     return this.numbers(MODEL_NUMBERS, (at) => this.fn('pw_model_numbers')(model, at));
   }
@@ -263,11 +258,12 @@ export class Engine {
 
   // ---- pages
 
-  fillStart(model: Pointer, text: string, options: readonly number[], seed: bigint, pins: readonly Pin[]): Pointer {
+  /** `earlier`: a fill of the same model whose rows may be used again, or 0. */
+  fillStart(model: Pointer, text: string, options: readonly number[], seed: bigint, pins: readonly Pin[], earlier: Pointer): Pointer {
     return this.lendText(text, (at, length) =>
       this.lend(withSeed(options, seed), (given) =>
         this.lend(new Uint8Array(Int32Array.from(pins.flatMap((p) => [p.blank, p.index, p.id])).buffer), (pinned) =>
-          this.made(this.fn('pw_fill_start')(model, at, length, given, pinned, pins.length, this.error)),
+          this.made(this.fn('pw_fill_start')(model, at, length, given, pinned, pins.length, earlier, this.error)),
         ),
       ),
     );

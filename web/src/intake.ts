@@ -57,7 +57,7 @@ export function attaching(engine: Engine, base: number): Engines {
   return {
     choose: async () => engine,
     open(image) {
-      const model = engine.attachModel(base, image.at, image.bytes);
+      const model = engine.made(engine.fn('pw_model_attach')(base, image.at, image.bytes, engine.error));
       const { whyNot } = engine.modelTexts(model);
       if (whyNot === null) return { ...image, model, whyNot };
       engine.closeModel(model);

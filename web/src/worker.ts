@@ -34,6 +34,8 @@ let engine: Engine | null = null;
 let model = 0;
 let filler = 0; // the model that fills pages: with the adapter, if there is one
 let isa = '';
+/** The last fill of a model that keeps rows of given text: the next fill of the same page copies them. */
+let earlier = 0;
 let writer: Writer | null = null;
 let kind: Kind = 'text';
 let painter: Painter | null = null;
@@ -162,7 +164,15 @@ function piece(id: number): string {
 
 function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): Task {
   const on = ready();
-  const fill = on.fillStart(filler, text, options, seed, pins);
+  const start = () => on.fillStart(filler, text, options, seed, pins, earlier);
+  let fill: number;
+  try {
+    fill = start();
+  } catch (error) {
+    if (!earlier || (error as PalimpsestError).code !== 'memory') throw error;
+    keep(on, 0);
+    fill = start();
+  }
   const pages = new Pages(on, fill);
   let seconds = 0;
   reply({ id, page: pages.next() });
@@ -177,8 +187,17 @@ function startFill(id: number, { text, options, seed, pins }: Call<'infill'>): T
       if (status === MORE) return null;
       return { usual: on.defaultSampler(filler), seconds, isa } satisfies FillDone;
     },
-    end: () => on.fillEnd(fill),
+    end: () => keep(on, fill),
   };
+}
+
+/** Keeps an ended fill in place of the one before, if its model has a use for it. */
+function keep(on: Engine, fill: number): void {
+  const { canInfill, canGenerate } = on.modelNumbers(filler);
+  on.fillEnd(earlier);
+  earlier = 0;
+  if (canInfill && canGenerate) earlier = fill;
+  else on.fillEnd(fill);
 }
 
 /** Drafts of a page are evaluated as one batch: when one of them needs an evaluation, all that need one get it. */
