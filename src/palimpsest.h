@@ -665,7 +665,8 @@ pal_fills_options pal_fills_defaults(void);
 
 /* Computes how likely fills[count] are in the blanks of a page, one fill per blank: -ln of the product of the
  * probabilities with which a session with these infill options draws them, at temperature 1 and without truncation.
- * The order is that of the sampler, which must be exact, or the given one.  The result is exact, but with a random order
+ * The order is that of the sampler, which must be exact, or the given one.  Long pages are filled in windows, as by a
+ * session; a given order must then go through the windows in order.  The result is exact, but with a random order
  * it is an upper bound: the average over several orders.  infill->pins is not used.
  *
  * A step makes at most one evaluation of the network.  All arguments but the model are copied; pal_fills_start allocates
@@ -689,6 +690,7 @@ typedef struct {
     bool bound;            /* nats is an estimate of an upper bound */
     int32_t tokens;        /* of all fills, without the ends of blanks */
     int32_t orders;        /* number of orders averaged; 1 if exact */
+    int32_t windows;       /* number of windows: the probabilities are those in them */
     uint64_t evaluations;
 } pal_fills_result;
 pal_fills_result pal_fills_result_of(const pal_fills *job);

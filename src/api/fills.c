@@ -16,6 +16,7 @@ struct pal_fills {
     int32_t places;
     int32_t *token; /* [places] <empty> behind the end of a blank */
     int32_t *order; /* [places] */
+    int32_t *here;  /* [places] the part of `order` in the current window, counted from its first place */
     double *nats;   /* [places] of this replay */
     double *sum;    /* [places] of all replays */
     pal_forced forced;
@@ -26,8 +27,9 @@ struct pal_fills {
     pal_predictor network;          /* of the session */
     int32_t order_count;            /* of places in `order`; 0: the order is not known beforehand */
     bool several;                   /* several places are evaluated at once: this needs such an order */
-    int32_t answered;               /* index in `order` behind the places that the last evaluation answers */
-    int32_t *page, *rank;           /* [1 + shown] for evaluations of several places */
+    int32_t window;                 /* the window that `here` is for; -1: none yet */
+    int32_t here_count, answered;   /* answered: index in `here` behind the places that the last evaluation answers */
+    int32_t *page, *rank;           /* [1 + longest window] for evaluations of several places */
     pal_runner left;                /* with left_only */
     void *left_block;
     pal_fills_result result;
@@ -47,8 +49,8 @@ static pal_status make_session(pal_fills *j, const char *page, size_t page_bytes
     size_t bytes;
     o.pins = NULL;
     o.pin_count = 0;
-    o.repetition_penalty = 1.0; /* probabilities are those before it */
-    o.window = false;
+    o.repetition_penalty = 1.0;      /* probabilities are those before it */
+    if (left_only) o.window = false; /* a token is given all that stands before it */
     pal_status s = left_only ? pal_model_ready(j->model, err) : PAL_OK;
     if (!s && left_only) s = pal_fill_check(&o, &j->model->classes, err);
     if (!s) s = (left_only ? pal_session_measure : pal_session_bytes)(j->model, page, page_bytes, &o, &bytes, err);
@@ -60,20 +62,44 @@ static pal_status make_session(pal_fills *j, const char *page, size_t page_bytes
 
 static pal_status allocate(pal_fills *j, pal_error *err)
 {
-    j->places = j->session->fill.places;
+    j->places = j->session->layout.places;
     j->sampler = j->session->fill.sampler;
     j->network = j->session->fill.predictor;
     j->draft = j->session->options.draft;
-    const size_t n = (size_t)j->places + 1;
+    const size_t n = (size_t)j->places + 1, shown = (size_t)j->session->layout.longest + 1;
     j->token = malloc(n * sizeof *j->token);
     j->order = malloc(n * sizeof *j->order);
+    j->here = malloc(n * sizeof *j->here);
     j->nats = calloc(n, sizeof *j->nats);
     j->sum = calloc(n, sizeof *j->sum);
-    j->page = malloc(((size_t)j->session->fill.n + 1) * sizeof *j->page);
-    j->rank = calloc((size_t)j->session->fill.n + 1, sizeof *j->rank);
-    if (!j->token || !j->order || !j->nats || !j->sum || !j->page || !j->rank)
+    j->page = malloc(shown * sizeof *j->page);
+    j->rank = calloc(shown, sizeof *j->rank);
+    if (!j->token || !j->order || !j->here || !j->nats || !j->sum || !j->page || !j->rank)
         return pal_fail(err, PAL_E_MEMORY, "not enough memory for the fills", SIZE_MAX);
     return PAL_OK;
+}
+
+/* ---- windows ---------------------------------------------------------------------------------------- */
+
+/* The number of the first place of a blank, in the whole page. */
+static int32_t first_place(const pal_fills *j, int32_t blank)
+{
+    const pal_layout *l = &j->session->layout;
+    return l->window[pal_session_window_of(j->session, blank)].first_place + l->blank[blank].place;
+}
+
+/* The session counts blanks and places from those of its window: before each step its view of this job follows. */
+static void follow_window(pal_fills *j)
+{
+    const pal_window *w = &j->session->layout.window[j->session->window];
+    if (j->window == j->session->window) return;
+    j->window = j->session->window;
+    j->here_count = j->answered = 0;
+    for (int32_t i = 0; i < j->order_count; i++) {
+        const int32_t place = j->order[i] - w->first_place;
+        if (place >= 0 && place < w->places) j->here[j->here_count++] = place;
+    }
+    j->forced = (pal_forced){.token = j->token + w->first_place, .nats = j->nats + w->first_place, .order = j->here};
 }
 
 /* ---- the tokens of the fills ------------------------------------------------------------------------ */
@@ -110,8 +136,8 @@ static pal_status check_ids(const pal_classes *c, const int32_t *ids, size_t cou
 static pal_status take_fill(pal_fills *j, size_t number, const pal_given_fill *given, pal_error *err)
 {
     const pal_fill *f = &j->session->fill;
-    const pal_blank *blank = &f->blank[number];
-    int32_t *token = j->token + blank->place;
+    const pal_blank *blank = &j->session->layout.blank[number];
+    int32_t *token = j->token + first_place(j, (int32_t)number);
     size_t count = given->count;
     if (!given->ids) count = tokenize(j, blank, given->text, given->bytes, token);
     if (count == SIZE_MAX) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the fills", SIZE_MAX);
@@ -128,7 +154,7 @@ static pal_status take_fill(pal_fills *j, size_t number, const pal_given_fill *g
 static bool is_drawn(const pal_fills *j, int32_t place)
 {
     const int32_t empty = j->session->fill.classes->empty;
-    return empty < 0 || j->token[place] != empty || j->session->fill.place[place].index == 0 ||
+    return empty < 0 || j->token[place] != empty || j->session->layout.place[place].index == 0 ||
            j->token[place - 1] != empty;
 }
 
@@ -136,17 +162,21 @@ static bool is_drawn(const pal_fills *j, int32_t place)
 
 static pal_status take_order(pal_fills *j, const pal_fills_options *o, pal_error *err)
 {
-    const pal_fill *f = &j->session->fill;
-    int32_t missing = 0;
+    const pal_blank *blank = j->session->layout.blank;
+    int32_t missing = 0, window = 0;
     for (int32_t i = 0; i < j->places; i++) missing += is_drawn(j, i);
     for (size_t i = 0; i < o->order_count; i++) {
         const pal_drawn_place *at = &o->order[i];
-        if (at->blank < 0 || at->blank >= f->blanks || at->index < 0 || at->index >= f->blank[at->blank].max ||
-            !is_drawn(j, f->blank[at->blank].place + at->index))
+        if (at->blank < 0 || (size_t)at->blank >= j->session->page.blanks || at->index < 0 ||
+            at->index >= blank[at->blank].max || !is_drawn(j, first_place(j, at->blank) + at->index))
             return pal_fail(err, PAL_E_OPTION, "the order names a place that is not in the fills", i);
-        const int32_t place = f->blank[at->blank].place + at->index;
+        const int32_t place = first_place(j, at->blank) + at->index, before = window;
+        window = pal_session_window_of(j->session, at->blank);
+        if (window < before)
+            return pal_fail(err, PAL_E_OPTION,
+                            "the page is filled in windows, and the order goes back to a blank of an earlier one", i);
         if (j->sum[place] > 0.0) return pal_fail(err, PAL_E_OPTION, "the order names a place twice", i);
-        if (at->index && f->blank[at->blank].min < f->blank[at->blank].max && !(j->sum[place - 1] > 0.0))
+        if (at->index && blank[at->blank].min < blank[at->blank].max && !(j->sum[place - 1] > 0.0))
             return pal_fail(err, PAL_E_OPTION, "in a blank of chosen length the order must go from left to right", i);
         j->sum[place] = 1.0; /* marks it as named */
         j->order[j->order_count++] = place;
@@ -168,8 +198,10 @@ static void order_from_left(pal_fills *j)
 /* Whether the sampler never has two places to choose from. */
 static bool has_one_order(const pal_fills *j)
 {
-    const pal_fill *f = &j->session->fill;
-    return f->sampler->from_left ? f->blanks <= 1 : j->places <= 1;
+    const pal_layout *l = &j->session->layout;
+    for (int32_t i = 0; i < l->windows; i++)
+        if ((j->session->fill.sampler->from_left ? l->window[i].blanks : l->window[i].places) > 1) return false;
+    return true;
 }
 
 /* Samplers whose order depends on no probability have a random one. */
@@ -187,17 +219,18 @@ static pal_status check_sampler(const pal_fills *j, pal_error *err)
             "fills can only be scored with an exact sampler or in a given order: this sampler draws several "
             "places at once, or some again",
             SIZE_MAX);
-    for (int32_t i = 0; i < f->blanks && f->sampler->lengths == PAL_LENGTHS_AT_ONCE; i++)
-        if (f->blank[i].min < f->blank[i].max)
+    const pal_blank *blank = j->session->layout.blank;
+    for (size_t i = 0; i < j->session->page.blanks && f->sampler->lengths == PAL_LENGTHS_AT_ONCE; i++)
+        if (blank[i].min < blank[i].max)
             return pal_fail(err, PAL_E_OPTION,
-                            "with this sampler blanks of chosen length can only be scored in a given order", (size_t)i);
+                            "with this sampler blanks of chosen length can only be scored in a given order", i);
     return PAL_OK;
 }
 
 static pal_status choose_order(pal_fills *j, const pal_fills_options *o, pal_error *err)
 {
     pal_fill *f = &j->session->fill;
-    j->forced = (pal_forced){.token = j->token, .nats = j->nats, .order = j->order};
+    j->window = -1;
     f->forced = &j->forced;
     j->orders = 1;
     if (o->left_only || o->order) {
@@ -230,7 +263,7 @@ static void evaluate_several(void *context, const pal_query *q)
     pal_fills *j = context;
     const pal_fill *f = &j->session->fill;
     int32_t from = 0, rank = 0;
-    while (f->place[j->order[from]].at != q->at[0]) from++;
+    while (f->place[j->here[from]].at - f->from != q->at[0]) from++;
     if (from < j->answered) return;
     for (int32_t i = 0; i < q->n; i++) {
         j->page[i] = q->tokens[i];
@@ -238,12 +271,12 @@ static void evaluate_several(void *context, const pal_query *q)
         if (q->rank[i] != PAL_RANK_UNKNOWN && q->rank[i] > rank) rank = q->rank[i];
     }
     j->answered = from;
-    for (bool end = false; !end && j->answered < j->order_count; j->answered++) {
-        const int32_t place = j->order[j->answered], at = f->place[place].at;
+    for (bool end = false; !end && j->answered < j->here_count; j->answered++) {
+        const int32_t place = j->here[j->answered], at = f->place[place].at - f->from;
         f->asked[j->answered - from] = (int)at;
-        end = j->token[place] == f->classes->empty;
+        end = j->forced.token[place] == f->classes->empty;
         if (end) continue;
-        j->page[at] = j->token[place];
+        j->page[at] = j->forced.token[place];
         j->rank[at] = ++rank;
     }
     j->network.evaluate(j->network.context, &(pal_query){.n = q->n,
@@ -251,7 +284,8 @@ static void evaluate_several(void *context, const pal_query *q)
                                                          .rank = j->rank,
                                                          .time = q->time,
                                                          .count = (int)(j->answered - from),
-                                                         .at = f->asked});
+                                                         .at = f->asked,
+                                                         .before = q->before});
     j->result.evaluations++;
 }
 
@@ -327,6 +361,14 @@ static pal_status read_from_left(pal_fills *j, const pal_fills_options *o, pal_e
 
 /* ---- replays ---------------------------------------------------------------------------------------- */
 
+/* The number of the blank of a place. */
+static int32_t blank_of(const pal_fills *j, int32_t place)
+{
+    int32_t blank = -1;
+    for (int32_t i = 0; i <= place; i++) blank += j->session->layout.place[i].index == 0;
+    return blank;
+}
+
 static pal_status find_impossible(const pal_fills *j, pal_error *err)
 {
     for (int32_t i = 0; i < j->places; i++)
@@ -334,7 +376,7 @@ static pal_status find_impossible(const pal_fills *j, pal_error *err)
             return pal_fail(err, PAL_E_OPTION,
                             "a session never draws one of the tokens of this fill at its place: control tokens never, "
                             "others by the rules for borders and byte pieces",
-                            (size_t)j->session->fill.place[i].blank);
+                            (size_t)blank_of(j, i));
     return PAL_OK;
 }
 
@@ -372,6 +414,7 @@ pal_status pal_fills_step(pal_fills *j, pal_error *err)
 {
     if (j->done == j->orders) return PAL_OK;
     const int32_t before = j->session->fill.evaluations;
+    follow_window(j);
     pal_status s = pal_step(j->session, err);
     if (s < 0) return s;
     if (!j->left_block && !j->several) j->result.evaluations += (uint64_t)(j->session->fill.evaluations - before);
@@ -385,12 +428,12 @@ static pal_status prepare(pal_fills *j, const pal_given_fill *fills, size_t coun
                           pal_error *err)
 {
     pal_status s = PAL_OK;
-    j->result = (pal_fills_result){.nats = (double)NAN};
+    j->result = (pal_fills_result){.nats = (double)NAN, .windows = j->session->layout.windows};
     j->order_count = j->answered = j->done = 0;
     j->total = j->squares = 0.0;
     memset(j->nats, 0, (size_t)j->places * sizeof *j->nats);
     memset(j->sum, 0, (size_t)j->places * sizeof *j->sum);
-    if (count != (size_t)j->session->fill.blanks)
+    if (count != j->session->page.blanks)
         s = pal_fail(err, PAL_E_OPTION, "the page must have as many blanks as there are fills", SIZE_MAX);
     for (size_t i = 0; !s && i < count; i++) s = take_fill(j, i, &fills[i], err);
     if (!s) s = choose_order(j, o, err);
@@ -438,12 +481,13 @@ pal_fills_result pal_fills_result_of(const pal_fills *j)
 size_t pal_fills_places(const pal_fills *j, pal_fill_nats *out, size_t capacity)
 {
     size_t count = 0;
+    int32_t blank = -1;
     for (int32_t i = 0; i < j->places; i++) {
+        const pal_fill_place *place = &j->session->layout.place[i];
+        blank += place->index == 0;
         if (!is_drawn(j, i)) continue;
-        const pal_fill_place *place = &j->session->fill.place[i];
         const bool end = j->token[i] == j->session->fill.classes->empty;
-        if (count < capacity)
-            out[count] = (pal_fill_nats){place->blank, place->index, end ? -1 : j->token[i], j->sum[i]};
+        if (count < capacity) out[count] = (pal_fill_nats){blank, place->index, end ? -1 : j->token[i], j->sum[i]};
         count++;
     }
     return count;
@@ -456,6 +500,7 @@ void pal_fills_end(pal_fills *j)
     free(j->session_block);
     free(j->token);
     free(j->order);
+    free(j->here);
     free(j->nats);
     free(j->sum);
     free(j->page);

@@ -138,7 +138,8 @@ static const option text_options[] = {
 /* The options of infill that change what a session draws at temperature 1. */
 static size_t choose_rows(const option_group *all, option *out)
 {
-    static const char *const names[] = {"sampler", "borders", "document", "window", "byte-pieces", "empty-token"};
+    static const char *const names[] = {"sampler",       "borders",     "document",   "window",
+                                        "window-length", "byte-pieces", "empty-token"};
     size_t count = 0;
     for (size_t i = 0; i < all->count; i++)
         for (size_t n = 0; n < sizeof names / sizeof *names; n++)

@@ -212,6 +212,7 @@ static bool put_json(const fills_request *r, size_t line, const pal_fills *job, 
     json_number(&out, "standard_error", result.standard_error);
     json_int(&out, "orders", result.orders);
     json_int(&out, "evaluations", (int64_t)result.evaluations);
+    if (result.windows > 1) json_int(&out, "windows", result.windows);
     put_blanks(&out, places, count);
     put_places(&out, r->model, places, count);
     json_run(&out, r->model, r->model_path, start);
