@@ -165,6 +165,11 @@ static void put_far_empty(image *m)
 {
     image_key_u32(m, "palimpsest.empty_token_id", 100000);
 }
+static void put_name(image *m)
+{
+    image_key_str(m, "palimpsest.base_name", "Another Base 7B");
+}
+
 static void put_bad_alpha(image *m)
 {
     const uint32_t nan = 0x7fc00000;
@@ -206,6 +211,11 @@ static void what_does_not_fit_is_named(void **state)
         {{.put = put_far_empty}, "ends a blank", "100000"},
         {{.without = "palimpsest.base_tokens"}, "vocabulary", "absent"},
         {{.other_bytes = "palimpsest.base_tokens"}, "vocabulary", "palimpsest.base_tokens"},
+        {{.other_bytes = "palimpsest.base_tokens", .put = put_name},
+         "vocabulary, that of Another Base 7B",
+         "base_tokens"},
+        {{.wider = "palimpsest.mask"}, "does not fit the model", "palimpsest.mask"},
+        {{.higher = "blk.0.ffn_up.weight.lora_b"}, "does not fit the model", "blk.0.ffn_up.weight.lora_b"},
         {{.without = "palimpsest.mask"}, "missing", "palimpsest.mask"},
         {{.wider = "palimpsest.mask"}, "shape", "palimpsest.mask"},
         {{.without = "blk.0.attn_q.weight.lora_a"}, "missing", "blk.0.attn_q.weight.lora_a"},

@@ -97,13 +97,23 @@ static pal_status check_kind(pal_model *m, const pal_model *base)
     return PAL_OK;
 }
 
+/* Names the base that the adapter was made for, if the file does. */
+static pal_status other_base(pal_model *m, const char *key)
+{
+    pal_str base = {"", 0};
+    char name[64], text[PAL_WHY / 2];
+    pal_gguf_get_str(m->attached->gguf, "palimpsest.base_name", &base);
+    pal_gguf_printable(base, name, sizeof name);
+    pal_say(text, sizeof text, "the adapter was made for another vocabulary%s%s", base.size ? ", that of " : "", name);
+    return refuse(m, PAL_E_UNSUPPORTED, key, text);
+}
+
 static pal_status check_vocabulary(pal_model *m, const pal_model *base)
 {
     static const char tokens[] = "palimpsest.base_tokens";
     char hex[2 * PAL_SHA256_BYTES];
     hash_tokens(base->gguf, hex);
-    if (!has_hash(m, tokens, hex))
-        return refuse(m, PAL_E_UNSUPPORTED, tokens, "the adapter was made for another vocabulary");
+    if (!has_hash(m, tokens, hex)) return other_base(m, tokens);
     return pal_page_rows_read(m, m->attached->gguf);
 }
 
@@ -114,7 +124,10 @@ static pal_status bind_adapters(pal_model *m, const pal_model *base)
     m->network = net;
     if (!net) return pal_fail(&m->net_error, PAL_E_MEMORY, "not enough memory for the network", SIZE_MAX);
     pal_status s = pal_transformer_share(net, base->network, &m->net_error);
-    if (!s) s = pal_adapters_bind(&a->adapters, net, a->gguf, m->part_text, &m->net_error);
+    if (!s && (s = pal_adapters_bind(&a->adapters, net, a->gguf, m->part_text, &m->net_error)) && s != PAL_E_MEMORY) {
+        pal_say(m->kind_text, sizeof m->kind_text, "the adapter does not fit the model: %s", m->net_error.text);
+        m->net_error.text = m->kind_text;
+    }
     if (!s) s = pal_matrices_pack(&a->adapters.factors, &m->net_error);
     if (s) return s;
     char hex[2 * PAL_SHA256_BYTES];
