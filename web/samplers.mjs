@@ -28,6 +28,7 @@ const rowOf = ({ name, exact, reopens, takes }) =>
   `  '${name}': { exact: ${exact}, reopens: ${reopens}, takes: [${takes.map((option) => `'${option}'`).join(', ')}] },`;
 
 export const samplersText = () => `
+/** Names of the samplers that fill blanks. */
 export type Sampler = ${samplers().map(({ name }) => `'${name}'`).join(' | ')};
 
 /** What each promises, in the engine's order.
@@ -36,6 +37,7 @@ export const SAMPLERS: Readonly<Record<Sampler, SamplerProperties>> = {
 ${samplers().map(rowOf).join('\n')}
 };
 
+/** What a sampler promises, and which options it takes. */
 export interface SamplerProperties {
   /** Where the network's conditional probabilities are the true ones, so are those of the fills. */
   readonly exact: boolean;

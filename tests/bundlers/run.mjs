@@ -113,6 +113,14 @@ await test('a bundler that leaves the worker behind: the error says what to impo
 
 // ---- a second origin
 
+await test('a model of another origin that does not share it: the error says what its server must do', async () => {
+  others.excepted.add('tiny-infill.gguf');
+  const { code, message } = await build(LEAVES_BEHIND, 'palimpsest/inline');
+  others.excepted.clear();
+  assert.equal(code, 'network');
+  assert.match(message, /could not be fetched.*must allow other origins \(CORS\)/);
+});
+
 /** A page with one script, which imports the library from another origin. */
 async function fromElsewhere(/** @type {string} */ file) {
   const folder = await fresh('palimpsest');

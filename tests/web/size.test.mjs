@@ -57,10 +57,10 @@ test('each engine has what the other has not', async () => {
   for (const name of ['pw_image_start', 'pw_likelihood_start']) assert.deepEqual([text?.includes(name), pictures?.includes(name)], [false, true], name);
 });
 
-test('the library names no other origin and evaluates no text', async () => {
+test('the library names no other origin than that of hf: and evaluates no text', async () => {
   for (const name of [...LIBRARY, DRAWS]) {
     const code = await readFile(join(built, name), 'utf8');
-    assert.doesNotMatch(code, /https?:\/\//);
+    assert.doesNotMatch(code.replace('https://huggingface.co/', ''), /https?:\/\//);
     assert.doesNotMatch(code, /\beval\(|new Function\(/);
   }
 });
@@ -70,4 +70,16 @@ test('types are shipped for everything that is exported', async () => {
   for (const name of ['load', 'escape', 'supported', 'cache', 'samplers', 'imageSamplers', 'version', 'PalimpsestError'])
     assert.match(types, new RegExp(`\\b${name}\\b`));
   assert.match(types, /types(\.ts|\.js)?'/);
+});
+
+test('every public name has words of explanation for an editor', async () => {
+  const bare = [];
+  for (const file of ['palimpsest', 'types', 'options', 'errors']) {
+    const lines = (await readFile(join(built, `${file}.d.ts`), 'utf8')).split('\n');
+    lines.forEach((line, i) => {
+      const named = /^export (declare )?(type|interface|const|function|class) (\w+)|^    (readonly )?\w+\??[:(<]/.test(line);
+      if (named && !lines[i - 1]?.trim().endsWith('*/')) bare.push(`${file}: ${line.trim()}`);
+    });
+  }
+  assert.deepEqual(bare, []);
 });

@@ -39,6 +39,9 @@ export function isSame(now: Said, then: Said | undefined, bytes: number): boolea
   return lengths && !now.etag && !then.etag && !now.date && !then.date ? null : false;
 }
 
+/** Whether a page asks another origin; Node has none. */
+const isForeign = (url: string) => globalThis.location !== undefined && new URL(url).origin !== location.origin;
+
 /** Headers of a conditional request, which is answered by 304 if the file is the same.  Other origins would have to allow
  *  them, so for those only the headers of the answer are compared. */
 export function conditions(url: string, then: Said | undefined): Record<string, string> {
@@ -52,11 +55,11 @@ export async function ask(url: string, init: RequestInit, signal: AbortSignal, p
   const late = setTimeout(() => stop.abort(nothing(url, patience)), patience);
   signal.addEventListener('abort', () => stop.abort(signal.reason)); // also while the body arrives
   try {
-    return await fetch(url, { ...init, signal: stop.signal });
+    return await fetch(url, { ...init, ...(isForeign(url) && { referrerPolicy: 'no-referrer' }), signal: stop.signal });
   } catch (error) {
     signal.throwIfAborted();
     if (stop.signal.aborted) throw stop.signal.reason;
-    throw new PalimpsestError('network', `${url} could not be fetched: ${reason(error)}`);
+    throw new PalimpsestError('network', `${url} could not be fetched: ${reason(error)}${isForeign(url) ? '; its server must allow other origins (CORS)' : ''}`);
   } finally {
     clearTimeout(late);
   }

@@ -79,7 +79,7 @@ export function generate(connect: Connect, prompt: unknown, given?: GenerateOpti
     }
   }
   const save = async () => (await connect()).call<Uint8Array<ArrayBuffer>>({ call: 'save', serial, pieces: Math.min(seen, all.length) });
-  return { result: work.result, save, [Symbol.asyncIterator]: iterate };
+  return { result: work.result, then: work.then, save, [Symbol.asyncIterator]: iterate };
 }
 
 function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, draft: number): GenerateResult {

@@ -30,9 +30,25 @@ export async function open(parts: Parts, source: Source, given?: LoadOptions): P
   const { ok, why } = supported();
   if (!ok) throw new PalimpsestError('environment', why!);
   const options: LoadOptions = take('load', given, LOAD);
-  return new LoadedModel(options.base === undefined ? parts : partsIn(toBase(options.base)), source, options).open(options);
+  const base = options.base === undefined ? parts : partsIn(toBase(options.base));
+  if (options.adapter) options.adapter = await received(options.adapter);
+  return new LoadedModel(base, await received(source), options).open(options);
 }
 
+/** A file from an answer that the caller has fetched; all other sources as they are. */
+async function received(source: Source): Promise<Source> {
+  if (Object.prototype.toString.call(source) !== '[object Response]') return source;
+  const { ok, status, url, bodyUsed } = source as Response;
+  if (bodyUsed) throw new PalimpsestError('option', 'the Response has been read already');
+  if (!ok) throw new PalimpsestError('network', `the server answered ${status} for ${url}`);
+  try {
+    return new File([await (source as Response).blob()], url);
+  } catch (error) {
+    throw new PalimpsestError('network', `the download of ${url} was interrupted: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+interface LoadedModel extends Disposable {}
 class LoadedModel implements Model {
   readonly #load: Omit<Extract<Calls, { call: 'load' }>, 'files'>;
   readonly #parts: Parts;
@@ -92,7 +108,7 @@ class LoadedModel implements Model {
   }
 
   get info(): ModelInfo {
-    return { ...this.#info!, memoryBytes: this.#live?.memoryBytes || this.#info!.memoryBytes };
+    return { ...this.#info!, memoryBytes: this.#disposed ? 0 : this.#live?.memoryBytes || this.#info!.memoryBytes };
   }
 
   infill(text: string, options?: InfillOptions): Infill {
@@ -147,6 +163,18 @@ class LoadedModel implements Model {
   }
 }
 
+// Not every browser has it.
+if (Symbol.dispose) LoadedModel.prototype[Symbol.dispose] = LoadedModel.prototype.dispose;
+
+const HUB = /^hf:([^/@]+\/[^/@]+)\/([^@]+)(?:@(.+))?$/;
+
+/** The address of `hf:owner/name/file@revision`. */
+function hub(given: string): string {
+  const [, repository, file, revision = 'main'] = HUB.exec(given) ?? [];
+  if (!file) throw new PalimpsestError('option', `${told(given)} must be hf:owner/name/file.gguf, or hf:owner/name/file.gguf@revision`);
+  return `https://huggingface.co/${repository}/resolve/${encodeURIComponent(revision)}/${file}`;
+}
+
 /** The base of relative URLs in a browser. */
 const here = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
@@ -172,8 +200,8 @@ function toSource(source: Source): string | Blob | Uint8Array {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof source !== 'string' && !(source instanceof URL))
-    throw new PalimpsestError('option', `models and adapters are loaded from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob or bytes, not from ${told(source)}`);
-  const url = addressOf(source);
+    throw new PalimpsestError('option', `models and adapters are loaded from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob, a Response or bytes, not from ${told(source)}`);
+  const url = addressOf(String(source).startsWith('hf:') ? hub(String(source)) : source);
   if (!url) throw new PalimpsestError('option', `not a URL of a file: ${told(source)}`);
   return url;
 }

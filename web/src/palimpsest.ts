@@ -20,11 +20,15 @@ export { PalimpsestError } from './errors.ts';
 export { supported } from './supported.ts';
 export type * from './types.ts';
 
+/** Version of the library. */
 export const version: string = __VERSION__;
+/** Names of the samplers that fill blanks. */
 export const samplers: readonly Sampler[] = Object.keys(SAMPLERS) as Sampler[];
 /** For each sampler: whether it is exact, whether it masks places again, and which options it takes. */
 export const samplerProperties: Readonly<Record<Sampler, SamplerProperties>> = SAMPLERS;
+/** Names of the samplers that draw pictures. */
 export const imageSamplers: readonly ImageSampler[] = IMAGE_SAMPLERS;
+/** The copies of models on this device. */
 export const cache: Cache = store.cache;
 
 /** Escapes text so that no part of it is a blank or an escape: every `[[` gets a backslash, and backslashes before it are

@@ -1,6 +1,6 @@
 /** Work whose steps can be iterated and whose result can be awaited. */
 
-export interface Stream<Step, Result> extends AsyncIterable<Step> {
+export interface Stream<Step, Result> extends AsyncIterable<Step>, PromiseLike<Result> {
   result(): Promise<Result>;
 }
 
@@ -30,8 +30,10 @@ export function stream<Step, Result>(
     return (run = { queue, result });
   }
 
+  const result = () => begin().result;
   return {
-    result: () => begin().result,
+    result,
+    then: (...hear) => result().then(...hear),
     async *[Symbol.asyncIterator]() {
       const { queue, result } = begin();
       result.catch(() => {}); // the loop throws the error

@@ -1,12 +1,15 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The public types of the library, which become `palimpsest.d.ts`.  Options that are numbers, switches or names are in
  *  options.ts, which web/options.mjs writes. */
 import type { GenerateSettings, ImageSettings, InfillSettings, LikelihoodSettings, ScoreSettings, Sampler } from './options.ts';
 
 export type { Sampler, SamplerProperties } from './options.ts';
 
-/** Where a model comes from: a URL, in Node also the path of a file, a picked file, or its bytes. */
-export type Source = string | URL | Blob | ArrayBuffer | Uint8Array;
+/** Where a model comes from: a URL, in Node also the path of a file; `hf:owner/name/file.gguf`, a file of the Hugging Face hub,
+ *  with `@revision` behind it if another one than `main` is wanted; a picked file; an answer of fetch(); or bytes. */
+export type Source = string | URL | Blob | Response | ArrayBuffer | Uint8Array;
 
+/** What has failed. */
 export type ErrorCode =
   | 'format' // not a model file, or a damaged one
   | 'unsupported' // the file is valid but the engine does not support it, or the model does not support the call
@@ -21,6 +24,7 @@ export type ErrorCode =
   | 'crashed' // the worker crashed; the next call starts it again
   | 'disposed'; // dispose() was called
 
+/** How far a download, or the reading of a file, has come. */
 export interface LoadProgress {
   /** The file that is being loaded: the model first, then the adapter. */
   part: 'model' | 'adapter';
@@ -33,6 +37,7 @@ export interface LoadProgress {
   total: number | null;
 }
 
+/** Options of load(). */
 export interface LoadOptions {
   /** Stops the download; load() then rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -60,36 +65,52 @@ export interface LoadOptions {
   kv?: KeyValueType;
 }
 
+/** Options of escape(). */
 export interface EscapeOptions {
   /** A blank directly follows the text (default false). */
   beforeBlank?: boolean;
 }
 
+/** Types of the key-value cache. */
 export type KeyValueType = 'F32' | 'F16' | 'Q8_0';
 
+/** What is known of a loaded model. */
 export interface ModelInfo {
   /** `general.architecture`, such as `llada`. */
   architecture: string;
+  /** Name that the file gives. */
   name: string;
+  /** Licence that the file names. */
   license: string;
   /** The type of most weights, such as `Q8_0`. */
   weights: string;
+  /** Kind of tokenizer. */
   tokenizer: string;
   /** Instruction set of the kernels: `relaxed` or `simd128`. */
   isa: string;
+  /** Number of threads; 1. */
   threads: number;
+  /** Size of the file in bytes. */
   fileBytes: number;
+  /** Number of weights. */
   parameters: number;
+  /** Number of tokens in the vocabulary. */
   vocabulary: number;
   /** Longest page, in tokens. */
   context: number;
+  /** Size of the vectors between the layers. */
   width: number;
+  /** Number of layers. */
   layers: number;
+  /** Number of attention heads. */
   heads: number;
   /** Attention sees only earlier tokens. */
   causal: boolean;
+  /** Whether it has a vocabulary. */
   canTokenize: boolean;
+  /** Whether it can score texts. */
   canScore: boolean;
+  /** Whether it can fill blanks. */
   canInfill: boolean;
   /** The model is causal, so it can continue a text. */
   canGenerate: boolean;
@@ -105,6 +126,7 @@ export interface ModelInfo {
   adapter: AdapterInfo | null;
   /** Why the network or the tokenizer cannot be used, or null. */
   whyNot: string | null;
+  /** SHA-256 of the file, in hexadecimal digits. */
   sha256: string;
   /** Source of the model: a URL, the name of a file, or `''`. */
   source: string;
@@ -112,6 +134,7 @@ export interface ModelInfo {
   memoryBytes: number;
   /** Whether a copy is kept for the next visit, and if not, why. */
   kept: boolean;
+  /** Why no copy is kept. */
   keptWhyNot: string | null;
   /** Why the kept copy was used although the server could not be asked for a newer file, or had a file that could not be
    *  used; names the HTTP status if there was one.  Otherwise null. */
@@ -126,11 +149,15 @@ export interface AdapterInfo extends Pick<ModelInfo, 'source' | 'sha256' | 'file
 
 /** A token at a place of a blank that is kept instead of drawn: blank and place are counted from 0. */
 export interface Pin {
+  /** Number of the blank in the page, from 0. */
   blank: number;
+  /** Place within the blank, from 0. */
   index: number;
+  /** Id of the token. */
   id: number;
 }
 
+/** Options of Model.infill(). */
 export interface InfillOptions extends InfillSettings {
   /** Tokens that are kept instead of drawn. */
   pins?: readonly Pin[];
@@ -138,10 +165,13 @@ export interface InfillOptions extends InfillSettings {
   signal?: AbortSignal;
 }
 
+/** Another token for a place, with its probability. */
 export interface Alternative {
+  /** Id of the token. */
   id: number;
   /** As it would be in the text: with a space before it if it begins a word and the space is not given text. */
   text: string;
+  /** Its probability where it was drawn. */
   probability: number;
   /** With this alternative the blank ends here. */
   empty: boolean;
@@ -149,15 +179,19 @@ export interface Alternative {
 
 /** One place of a blank. */
 export interface PageToken {
+  /** Number of the blank in the page, from 0. */
   blank: number;
+  /** Place within the blank, from 0. */
   index: number;
   /** null while the place is open. */
   id: number | null;
   /** As in the page; `''` while the place is open or empty. */
   text: string;
+  /** Whether no token is here yet. */
   open: boolean;
   /** The place is after the end of a blank of free length. */
   empty: boolean;
+  /** Whether it is pinned. */
   pinned: boolean;
   /** Step in which it was revealed, from 1; 0 if pinned; null while open. */
   step: number | null;
@@ -171,6 +205,7 @@ export interface PageToken {
 
 /** A part of the displayed page: a piece of given text, or one place. */
 export interface PagePart {
+  /** The text. */
   text: string;
   /** Index into Page.tokens; absent for given text. */
   token?: number;
@@ -184,46 +219,64 @@ export interface Page {
   parts: PagePart[];
   /** All places of all blanks, in order. */
   tokens: PageToken[];
+  /** Steps so far. */
   step: number;
   /** Total number of time steps; null if the sampler has none. */
   steps: number | null;
   /** Evaluations of the network. */
   evaluations: number;
+  /** Number of places without a token. */
   open: number;
+  /** Whether all places have a token. */
   done: boolean;
   /** Number of tokens that the network sees at once, at most (`shown`), and of tokens in the page (`total`).  `windowed`:
    *  the page is longer, so the probabilities are those in its `windows`, the parts in which it is filled. */
   shown: number;
+  /** Number of places of the whole page. */
   total: number;
+  /** Whether the page is filled in windows. */
   windowed: boolean;
+  /** Number of windows. */
   windows: number;
 }
 
+/** A filled page, and how it was filled. */
 export interface InfillResult extends Page {
+  /** The seed, given or drawn: the same seed gives the same result. */
   seed: number | bigint;
+  /** Number of the draft. */
   draft: number;
+  /** The sampler that ran. */
   sampler: Sampler;
   /** Seconds of computing. */
   seconds: number;
+  /** Instruction set of the engine that ran. */
   isa: string;
+  /** Number of threads; 1. */
   threads: number;
 }
 
 /** A page being filled.  Iterate over it to get the page after every step, or await result().  Leaving the loop stops the
  *  work. */
-export interface Infill extends AsyncIterable<Page> {
+export interface Infill extends AsyncIterable<Page>, PromiseLike<InfillResult> {
+  /** The filled page; the same as awaiting the run itself. */
   result(): Promise<InfillResult>;
 }
 
+/** How a text is scored: exactly (causal models), or by an order of places. */
 export type ScoreMethod = 'exact' | 'bound' | 'margin' | 'entropy' | 'confidence';
 
+/** How far a score has come. */
 export interface ScoreProgress {
+  /** Evaluations of the network. */
   evaluations: number;
   /** null while it is not known. */
   expectedEvaluations: number | null;
+  /** Bits per byte of the text. */
   bitsPerByte: number | null;
 }
 
+/** Options of Model.score(). */
 export interface ScoreOptions extends ScoreSettings {
   /** Called after each step. */
   onProgress?: (progress: ScoreProgress) => void;
@@ -231,19 +284,29 @@ export interface ScoreOptions extends ScoreSettings {
   signal?: AbortSignal;
 }
 
+/** How well a model predicts a text. */
 export interface Score {
+  /** Bits per byte of the text. */
   bitsPerByte: number;
+  /** Natural logarithm of the perplexity. */
   natsPerToken: number;
+  /** Perplexity per token. */
   perplexity: number;
   /** In bits per byte; 0 if the score is exact. */
   standardError: number;
+  /** The method that was used. */
   method: ScoreMethod;
+  /** Whether it is an estimate. */
   estimated: boolean;
   /** The score is an upper bound. */
   bound: boolean;
+  /** Number of tokens. */
   tokens: number;
+  /** Length of the text in bytes. */
   bytes: number;
+  /** Evaluations of the network. */
   evaluations: number;
+  /** Time of computing. */
   seconds: number;
 }
 
@@ -272,16 +335,21 @@ export interface GenerateOptions extends GenerateSettings {
 export interface Reading {
   /** Number of tokens in total, of those that were read by an earlier call, and of those that are still to be read. */
   tokens: number;
+  /** Tokens that were already read. */
   known: number;
+  /** Tokens that are not read yet. */
   unread: number;
 }
 
+/** Another token that could have been drawn. */
 export interface GeneratedAlternative {
+  /** Id of the token. */
   id: number;
   /** With a space before it if it begins a word. */
   text: string;
   /** By the model's own distribution: temperature 1, no truncation.  `logprob` is its natural logarithm. */
   probability: number;
+  /** Natural logarithm of its probability. */
   logprob: number;
 }
 
@@ -291,12 +359,14 @@ export interface GeneratedPiece {
    *  together are the text.  If generation ends inside a character, the text ends before that character; it comes whole
    *  when the text is continued, with `begin` or from a saved session. */
   text: string;
+  /** Id of the token. */
   id: number;
   /** Index of the generated token, from 0. */
   index: number;
   /** The token's own text, and where it begins in the text.  A character that consists of several tokens is the text of the
    *  last of them. */
   token: string;
+  /** Where it begins in the text. */
   start: number;
   /** Length of the token in the text, in bytes of UTF-8. */
   bytes: number;
@@ -313,28 +383,36 @@ export interface GeneratedPiece {
   ends: boolean;
 }
 
+/** Why a generated text has ended. */
 export type FinishReason =
   | 'stop' // a stop string
   | 'length' // maxTokens
   | 'eos' // a token that ends texts, or the end of the grammar
   | 'context'; // the context is full
 
+/** A generated text, and how it was generated. */
 export interface GenerateResult {
   /** The generated text, including that of `begin`. */
   text: string;
   /** The ids of its tokens, as `begin` takes them. */
   ids: number[];
+  /** The tokens in their order. */
   pieces: GeneratedPiece[];
+  /** Why the text has ended. */
   finish: FinishReason;
   /** Index of the stop string that was found, or null. */
   stop: number | null;
+  /** The seed, given or drawn: the same seed gives the same result. */
   seed: number | bigint;
+  /** Number of the draft. */
   draft: number;
   /** Number of tokens of prompt and `begin`, and of those that the model had already read. */
   tokens: number;
+  /** Tokens that were already read. */
   known: number;
   /** Number of tokens that this call drew, and of tokens that the network evaluated for it. */
   drawn: number;
+  /** Tokens that were evaluated. */
   evaluated: number;
   /** Number of tokens that shifts of the window dropped. */
   dropped: number;
@@ -346,12 +424,15 @@ export interface GenerateResult {
   firstSeconds: number;
   /** Measured from the first new token to the last; null if there are fewer than two. */
   tokensPerSecond: number | null;
+  /** Instruction set of the engine that ran. */
   isa: string;
+  /** Number of threads; 1. */
   threads: number;
 }
 
 /** A text being generated.  Iterate over it to get every token, or await result().  Leaving the loop stops the work. */
-export interface Generation extends AsyncIterable<GeneratedPiece> {
+export interface Generation extends AsyncIterable<GeneratedPiece>, PromiseLike<GenerateResult> {
+  /** The whole text; the same as awaiting the run itself. */
   result(): Promise<GenerateResult>;
   /** The session as bytes, for `generate(bytes)`: tokens, keys and values, seed, mirostat and grammar.  Possible until
    *  another text is begun on this model. */
@@ -365,6 +446,7 @@ export interface Sequence {
   append(ids: ArrayLike<number>, options?: { signal?: AbortSignal }): Promise<number>;
   /** The logits for the next token, one per token of the vocabulary. */
   logits(): Promise<Float32Array>;
+  /** Ids of the tokens of the sequence. */
   tokens(): Promise<number[]>;
   /** Removes the tokens from index `length` on.  Returns the new length. */
   rewind(length: number): Promise<number>;
@@ -377,7 +459,9 @@ export interface Sequence {
 
 /** A token of a given text. */
 export interface ScoredToken {
+  /** Id of the token. */
   id: number;
+  /** The text. */
   text: string;
   /** Where it begins in the text. */
   start: number;
@@ -387,21 +471,27 @@ export interface ScoredToken {
   expected: { id: number; text: string; probability: number }[];
 }
 
+/** A text, token by token, as a causal model reads it. */
 export interface Surprise {
+  /** The tokens in their order. */
   tokens: ScoredToken[];
+  /** Bits of the whole text. */
   bits: number;
   /** Length of the text in bytes of UTF-8. */
   bytes: number;
+  /** Bits per byte of the text. */
   bitsPerByte: number;
   /** Seconds of computing. */
   seconds: number;
 }
 
+/** Options of tokenize() and detokenize(). */
 export interface TokenizeOptions {
   /** The text is not the beginning of a page: no dummy space is added before it. */
   inside?: boolean;
   /** Control pieces such as `<mask>` written in the text are matched. */
   special?: boolean;
+  /** Stops the call. */
   signal?: AbortSignal;
 }
 
@@ -423,8 +513,11 @@ export type ImageSampler =
   | 'probability-flow' // RK45: as many as the tolerance needs; Heun: 2 K - 1
   | 'dpm-solver++'; // 2M; K
 
+/** What a model draws. */
 export interface ImageInfo {
+  /** Width in pixels. */
   width: number;
+  /** Height in pixels. */
   height: number;
   /** 1: grey; 3: red, green, blue. */
   channels: number;
@@ -436,11 +529,13 @@ export interface ImageInfo {
   missing: Partial<Record<ImageSampler, string>>;
   /** The default sampler and its number of steps. */
   sampler: ImageSampler;
+  /** Number of steps. */
   steps: number;
   /** In training some labels were left out, so that `guidance` other than 1 is possible. */
   guidance: boolean;
   /** The noise schedule, `linear` or `cosine`, and its number of steps, which is the maximum for a drawing. */
   schedule: string;
+  /** Steps of the schedule that the network was trained with. */
   scheduleSteps: number;
   /** Name of a file beside the model with some of its training pictures, or null. */
   neighbours: string | null;
@@ -449,8 +544,11 @@ export interface ImageInfo {
 /** A picture: red, green, blue, alpha, row by row.  An ImageData is a Picture.  In Node, where there is no ImageData, frames
  *  have only these three fields. */
 export interface Picture {
+  /** Bytes, row by row. */
   readonly data: Uint8ClampedArray | Uint8Array;
+  /** Width in pixels. */
   readonly width: number;
+  /** Height in pixels. */
   readonly height: number;
 }
 
@@ -484,22 +582,30 @@ export interface ImageFrame {
   step: number;
   /** Evaluations of each picture so far, and in total (0 if the total is not known in advance). */
   evaluations: number;
+  /** Number in total. */
   total: number;
   /** Passes of single pictures through the network; with guidance an evaluation takes two. */
   passes: number;
+  /** Whether it is finished. */
   done: boolean;
   /** Seconds of computing for this drawing. */
   seconds: number;
+  /** The sampler that ran. */
   sampler: ImageSampler;
+  /** The seed, given or drawn: the same seed gives the same result. */
   seed: number | bigint;
+  /** Number of the first picture. */
   first: number;
+  /** Instruction set of the engine that ran. */
   isa: string;
+  /** Number of threads; 1. */
   threads: number;
 }
 
 /** Pictures being drawn.  Iterate over it to get a frame after every step, or await result(), which is the last frame.
  *  Leaving the loop stops the work.  Several runs at once take turns, one step each. */
-export interface ImageRun extends AsyncIterable<ImageFrame> {
+export interface ImageRun extends AsyncIterable<ImageFrame>, PromiseLike<ImageFrame> {
+  /** The last frame; the same as awaiting the run itself. */
   result(): Promise<ImageFrame>;
 }
 
@@ -511,33 +617,49 @@ export interface ImageLikelihoodOptions
   onProgress?: (progress: ImageProgress) => void;
 }
 
+/** How far a likelihood has come. */
 export interface ImageProgress {
+  /** Evaluations of the network. */
   evaluations: number;
+  /** Number in total. */
   total: number;
 }
 
+/** How likely pictures are under a model. */
 export interface ImageLikelihood {
   /** The mean of `each`. */
   bitsPerDimension: number;
   /** Bits per dimension of each given picture, in their order. */
   each: number[];
+  /** The method that was used. */
   method: 'flow' | 'bound';
+  /** Evaluations of the network. */
   evaluations: number;
+  /** Passes through the network. */
   passes: number;
+  /** Time of computing. */
   seconds: number;
+  /** The seed, given or drawn: the same seed gives the same result. */
   seed: number | bigint;
 }
 
-export interface Model {
+/** A loaded model, in a worker of its own.  `using model = await load(…)` disposes of it at the end of the block. */
+export interface Model extends Disposable {
+  /** What the file says of itself, and what the model can do here. */
   readonly info: ModelInfo;
+  /** Fills the blanks of a text: `[[4]]` is a blank of four tokens, `[[3-8]]` one of three to eight, and for `[[?]]` the model
+   *  chooses the length.  Await it for the filled page, or iterate over it for the page after every step. */
   infill(text: string, options?: InfillOptions): Infill;
   /** Ids of the text's tokens; no BOS or EOS is added. */
   tokenize(text: string, options?: TokenizeOptions): Promise<number[]>;
+  /** The text of these tokens. */
   detokenize(ids: ArrayLike<number>, options?: TokenizeOptions): Promise<string>;
+  /** How well the model predicts a text: bits per byte and perplexity; a bound for diffusion models. */
   score(text: string, options?: ScoreOptions): Promise<Score>;
   /** Continues a prompt: a text (`''` starts a new one), ids of tokens (used exactly as given), or bytes from
    *  Generation.save().  Causal models only.  Several calls at once run one after the other. */
   generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation;
+  /** The sequence of a causal model, for decoding of your own: token by token. */
   readonly sequence: Sequence;
   /** How surprising each token of a text is to a causal model.  The sum is that of score(), except that here a line
    *  `<|endoftext|>` is text like any other. */
@@ -553,7 +675,9 @@ export interface Model {
 
 /** A model kept on this device. */
 export interface KeptModel {
+  /** SHA-256 of the file, in hexadecimal digits. */
   sha256: string;
+  /** Size in bytes. */
   bytes: number;
   /** The URLs it was loaded from. */
   urls: string[];
