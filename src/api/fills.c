@@ -195,19 +195,12 @@ static void order_from_left(pal_fills *j)
         if (is_drawn(j, i)) j->order[j->order_count++] = i;
 }
 
-/* Whether the sampler never has two places to choose from. */
+/* Whether the sampler fills the page from the left, or never has two places to choose from. */
 static bool has_one_order(const pal_fills *j)
 {
-    const pal_layout *l = &j->session->layout;
-    for (int32_t i = 0; i < l->windows; i++)
-        if ((j->session->fill.sampler->from_left ? l->window[i].blanks : l->window[i].places) > 1) return false;
-    return true;
-}
-
-/* Samplers whose order depends on no probability have a random one. */
-static bool is_random(const pal_fills *j)
-{
-    return !j->session->fill.sampler->measure && !has_one_order(j);
+    const pal_fill *f = &j->session->fill;
+    const bool chooses = f->sampler->measure || f->sampler->random_order;
+    return !chooses || (f->sampler->from_left ? j->session->page.blanks <= 1 : j->places <= 1);
 }
 
 static pal_status check_sampler(const pal_fills *j, pal_error *err)
@@ -244,12 +237,12 @@ static pal_status choose_order(pal_fills *j, const pal_fills_options *o, pal_err
     }
     pal_status s = check_sampler(j, err);
     if (s) return s;
-    if (is_random(j)) {
-        if (o->orders < 2) return pal_fail(err, PAL_E_OPTION, "orders must be at least 2", SIZE_MAX);
-        j->orders = o->orders;
-    } else if (has_one_order(j)) {
+    if (has_one_order(j)) {
         order_from_left(j);
         pal_forced_in_order(f);
+    } else if (f->sampler->random_order) {
+        if (o->orders < 2) return pal_fail(err, PAL_E_OPTION, "orders must be at least 2", SIZE_MAX);
+        j->orders = o->orders;
     }
     return PAL_OK;
 }

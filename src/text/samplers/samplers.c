@@ -8,6 +8,7 @@ pal_step_fn pal_first_hitting_step, pal_adaptive_step, pal_ancestral_step, pal_p
 static const pal_sampler_row rows[PAL_SAMPLERS] = {
     [PAL_FIRST_HITTING] = {.name = "first-hitting",
                            .is = {.exact = true},
+                           .random_order = true,
                            .ask = pal_first_hitting_ask,
                            .step = pal_first_hitting_step},
     [PAL_MARGIN] = {.name = "margin",
@@ -46,6 +47,7 @@ static const pal_sampler_row rows[PAL_SAMPLERS] = {
     [PAL_ASCENDING_RANDOM] = {.name = "ascending-random",
                               .is = {.exact = true},
                               .from_left = true,
+                              .random_order = true,
                               .ask = pal_ascending_random_ask,
                               .step = pal_ascending_random_step},
 };
