@@ -168,6 +168,8 @@ typedef enum {
     PAL_ASCENDING,     /* each blank from its left; among the leftmost open places of the blanks the one whose most
                           probable token has the highest probability; exact */
     PAL_ASCENDING_RANDOM, /* each blank from its left; a uniformly random one of those places; exact */
+    PAL_SPECULATIVE,      /* blanks first to last, each from its left; models of query rows draft several tokens and
+                             verify them in one evaluation; exact */
     PAL_SAMPLERS,
     PAL_SAMPLER_OF_MODEL = -1 /* pal_default_sampler of the model */
 } pal_sampler;

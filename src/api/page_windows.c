@@ -78,10 +78,11 @@ static int32_t time_steps_until(const pal_window *w, int32_t step)
 void pal_session_open_after(pal_session *s, int32_t step)
 {
     pal_fill *f = &s->fill;
+    if (f->step <= step) return; /* nothing is later: drafts that are not verified yet stay too */
     leave(s);
     for (int32_t i = 0; i < s->layout.windows; i++)
         s->layout.window[i].time_steps = time_steps_until(&s->layout.window[i], step);
-    if (f->step > step) f->step = step;
+    f->step = step;
     f->first_step = f->step - s->layout.window[s->window].time_steps;
     for (int32_t i = 0; i < s->layout.windows; i++) {
         if (i != s->window) pal_session_enter(s, i);

@@ -90,6 +90,7 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
     s->page.text = pal_take(arena, page->bytes, 1);
     pal_layout_arrays(&s->layout, &s->scratch, page, m->vocab, arena);
     pal_fill_layout(&s->fill, m->shape.vocab, shown, places, arena);
+    if (m->classes.ends && o->sampler == PAL_SPECULATIVE) pal_fill_layout_drafts(&s->fill, m->shape.vocab, arena);
     pal_page_runner_layout(&s->runner, m, shown, places, arena);
     return s;
 }
@@ -159,8 +160,8 @@ static pal_status check_lengths(const pal_session *s, pal_error *err)
                         free->offset);
     if (free && c->ends && !pal_sampler_row_for(&s->options, c)->from_left)
         return pal_fail(err, PAL_E_OPTION,
-                        "with this sampler blanks of this model need exact lengths, such as [[5]]: only ascending and "
-                        "ascending-random can choose lengths",
+                        "with this sampler blanks of this model need exact lengths, such as [[5]]: only "
+                        "ascending, ascending-random and speculative can choose lengths",
                         SIZE_MAX);
     return PAL_OK;
 }

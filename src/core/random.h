@@ -14,7 +14,9 @@ typedef enum {
     PAL_DRAW_POSITION, /* which position is revealed next */
     PAL_DRAW_REVEAL,   /* whether a position is revealed in this time step */
     PAL_DRAW_REMASK,   /* whether a revealed position is masked again */
-    PAL_DRAW_SUBSET    /* which positions a likelihood estimate masks */
+    PAL_DRAW_SUBSET,   /* which positions a likelihood estimate masks */
+    PAL_DRAW_ACCEPT,   /* whether a drafted token is accepted */
+    PAL_DRAW_REPLACE   /* which token takes the place of one that was not */
 } pal_purpose;
 
 /* One block of the generator: four words. */

@@ -44,8 +44,9 @@ static int list_stale(pal_row_runner *r, const pal_query *q)
     int rows = 0;
     for (int i = 0; i < r->places; i++) {
         const bool inside = i > 0 && i <= q->n;
-        const int32_t rank = i == 0 ? 0 : inside ? q->rank[i - 1] : PAL_RANK_UNKNOWN;
-        const int32_t token = inside ? q->tokens[i - 1] : q->before ? *q->before : r->model->rows.start;
+        const int32_t start = q->before ? *q->before : r->model->rows.start;
+        const int32_t token = inside ? q->tokens[i - 1] : i == 0 ? start : -1;
+        const int32_t rank = i == 0 ? 0 : token >= 0 ? q->rank[i - 1] : PAL_RANK_UNKNOWN;
         const bool known = rank != PAL_RANK_UNKNOWN;
         const bool same = r->rank[i] == rank && (!known || r->token[i] == token);
         if (same && (!known || (lowest >= rank && (lowest || rank)))) continue;

@@ -18,6 +18,12 @@ void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t pla
     f->score = pal_take(arena, s, sizeof *f->score);
     f->chosen = pal_take(arena, s, sizeof *f->chosen);
     f->asked = pal_take(arena, s, sizeof *f->asked);
+    f->drafts = (pal_drafts){0};
+}
+
+void pal_fill_layout_drafts(pal_fill *f, int32_t vocab, pal_arena *arena)
+{
+    f->drafts.probs = pal_take2(arena, PAL_DRAFTS, (size_t)vocab, sizeof *f->drafts.probs);
 }
 
 /* A border rule that no token of the vocabulary can satisfy is dropped. */
@@ -54,7 +60,7 @@ static bool is_end(const pal_fill *f, int32_t id)
 void pal_fill_move(pal_fill *f)
 {
     f->tokens_changed = f->order_changed = true;
-    f->open = 0;
+    f->open = f->drafts.count = 0;
     for (int32_t i = 0; i < f->places; i++) f->open += pal_fill_is_open(f, i);
 }
 
@@ -65,7 +71,7 @@ void pal_fill_start(pal_fill *f)
     f->uniform_context = NULL;
     f->forced = NULL;
     f->sampler = pal_sampler_row_for(&f->options, f->classes);
-    f->open = 0;
+    f->open = f->drafts.count = 0;
     f->step = f->first_step = f->evaluations = 0;
     f->tokens_changed = f->order_changed = true;
     for (int32_t i = 0; i < f->places; i++) {
@@ -112,6 +118,11 @@ static void collect_shown(pal_fill *f)
         if (!shown) continue;
         f->shown[f->shown_n] = rank == PAL_RANK_UNKNOWN ? f->classes->mask : f->tokens[i];
         f->shown_rank[f->shown_n++] = rank;
+    }
+    for (int32_t i = 0; i < f->drafts.count; i++) {
+        const int32_t at = f->place[f->drafts.place[i]].shown_at, id = f->drafts.token[i];
+        f->shown[at] = is_end(f, id) ? f->classes->mask : id;
+        f->shown_rank[at] = f->places + f->next_rank + i;
     }
 }
 
@@ -212,6 +223,7 @@ void pal_fill_mask(pal_fill *f, int32_t place)
     f->tokens[f->place[place].at] = f->classes->mask;
     f->place[place].step = -1;
     f->place[place].rank = PAL_RANK_UNKNOWN;
+    f->drafts.count = 0;
     f->open++;
     f->tokens_changed = f->order_changed = true;
 }
@@ -226,6 +238,7 @@ void pal_fill_pin(pal_fill *f, int32_t place, int32_t id)
     if (s->rank != rank) f->order_changed = true;
     f->tokens[s->at] = id;
     s->pinned = true;
+    f->drafts.count = 0;
     s->step = 0;
     s->rank = rank;
     s->probability = 1.0f;
@@ -295,11 +308,8 @@ void pal_fill_end_at(pal_fill *f, int32_t place)
     reveal_tail(f, place);
 }
 
-/* Draws a word from f->probs; `end` is the probability that the blank ends here. The repetition penalty applies to
- * every token of the page. */
-static void draw_word(pal_fill *f, int32_t place, double u, double end)
+static pal_choose_options choice_of_words(const pal_fill *f)
 {
-    const pal_choose_context page = {.tokens = f->tokens + f->from, .count = (size_t)f->n, .given = true};
     pal_choose_options how = pal_choose_defaults();
     how.temperature = f->options.temperature;
     how.top_k = f->options.top_k;
@@ -307,10 +317,53 @@ static void draw_word(pal_fill *f, int32_t place, double u, double end)
     how.min_p = f->options.min_p;
     how.repetition_penalty = f->options.repetition_penalty;
     how.repeat_last_n = -1;
+    return how;
+}
+
+/* The repetition penalty applies to every token of the page. */
+static pal_choose_context page_of(const pal_fill *f)
+{
+    return (pal_choose_context){.tokens = f->tokens + f->from, .count = (size_t)f->n, .given = true};
+}
+
+/* Draws a word from f->probs; `end` is the probability that the blank ends here. */
+static void draw_word(pal_fill *f, int32_t place, double u, double end)
+{
+    const pal_choose_context page = page_of(f);
+    const pal_choose_options how = choice_of_words(f);
     if (end > 0.0) pal_fill_set_end(f, 0.0);
     pal_chosen chosen = {0};
     (void)pal_choose(&f->scratch, &how, f->logits, &page, u, &chosen, NULL); /* cannot fail with given probabilities */
     reveal(f, place, chosen.id, chosen.own * (1.0 - end));
+}
+
+void pal_fill_reshape(pal_fill *f)
+{
+    const pal_choose_context page = page_of(f);
+    const pal_choose_options how = choice_of_words(f);
+    const int32_t vocab = f->classes->vocab, empty = f->classes->empty;
+    double end = empty >= 0 ? f->probs[empty] : 0.0;
+    if (end >= 1.0) return;
+    if (end > 0.0) pal_fill_set_end(f, 0.0);
+    (void)pal_choose_among(&f->scratch, &how, f->logits, &page, NULL); /* cannot fail with given probabilities */
+    if (how.temperature == 0.0) {
+        const int32_t best = pal_probs_likeliest(f->probs, vocab);
+        for (int32_t id = 0; id < vocab; id++) f->probs[id] = id == best ? 1.0 : 0.0;
+        end = end > 0.5 ? 1.0 : 0.0;
+    }
+    const double words = (1.0 - end) / pal_probs_sum(f->probs, vocab);
+    for (int32_t id = 0; id < vocab; id++) f->probs[id] *= words;
+    if (empty >= 0) f->probs[empty] = end;
+}
+
+void pal_fill_take(pal_fill *f, int32_t place, int32_t id)
+{
+    if (id == f->classes->empty) {
+        pal_fill_end_at(f, place);
+        return;
+    }
+    note_alternatives(f, &f->place[place]);
+    reveal(f, place, id, f->probs[id]);
 }
 
 /* Takes the given token instead of a drawn one. */
@@ -370,7 +423,7 @@ static double time_of_step(const pal_fill *f)
 /* Begins the next step; returns whether it changes anything. */
 static bool begin(pal_fill *f)
 {
-    f->step++;
+    if (!f->drafts.count) f->step++; /* drafting and verifying are one step */
     f->next_rank = 1;
     for (int32_t i = 0; i < f->places; i++) {
         pal_fill_place *s = &f->place[i];
@@ -408,7 +461,7 @@ const pal_query *pal_fill_query(pal_fill *f)
  * undoes the step if not. */
 pal_status pal_fill_step(pal_fill *f, pal_error *err)
 {
-    const int32_t step = f->step, evaluations = f->evaluations;
+    const int32_t step = f->step, evaluations = f->evaluations, drafts = f->drafts.count;
     const bool tokens_changed = f->tokens_changed, order_changed = f->order_changed;
     bool changed = false;
     f->broken = false;
@@ -419,6 +472,7 @@ pal_status pal_fill_step(pal_fill *f, pal_error *err)
     for (int32_t i = 0; i < f->places; i++)
         if (f->place[i].drawn) pal_fill_mask(f, i);
     f->step = step;
+    f->drafts.count = drafts;
     f->evaluations = evaluations;
     f->tokens_changed = tokens_changed;
     f->order_changed = order_changed;

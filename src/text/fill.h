@@ -43,6 +43,15 @@ typedef struct {
 
 enum { PAL_FILL_ROWS = 16 }; /* rows of logits processed together */
 
+enum { PAL_DRAFTS = 4 };
+
+/* Tokens that the sampler `speculative` has drawn for the next places and not yet verified.  They are shown to the network
+ * with ranks of their own; a drafted <empty> has a rank, so that its place can be asked for, but is not shown. */
+typedef struct {
+    int32_t count, place[PAL_DRAFTS], token[PAL_DRAFTS];
+    float *probs; /* [PAL_DRAFTS, vocab], the distributions that they were drawn from; NULL: nothing can be drafted */
+} pal_drafts;
+
 typedef struct pal_fill pal_fill;
 typedef struct pal_sampler_row pal_sampler_row; /* samplers/samplers.h */
 typedef struct pal_forced pal_forced;           /* forced.h */
@@ -81,6 +90,7 @@ struct pal_fill {
                                            outcomes instead */
     void *uniform_context;
     const pal_forced *forced; /* NULL; otherwise its tokens are taken instead of drawn ones */
+    pal_drafts drafts;        /* dropped when anything else changes the page */
     float *logits;            /* [PAL_FILL_ROWS, vocab] */
     double *probs;            /* [vocab], the same array as scratch.probabilities */
     pal_choose_scratch scratch;
@@ -92,6 +102,9 @@ struct pal_fill {
 /* Measures or places `shown` for up to `max_tokens` tokens and the scratch arrays (logits to chosen). The caller
  * provides tokens, blank and place. */
 void pal_fill_layout(pal_fill *f, int32_t vocab, int32_t max_tokens, int32_t places, pal_arena *arena);
+
+/* Adds what `speculative` needs to draft several tokens on a network of query rows; without it, it draws one by one. */
+void pal_fill_layout_drafts(pal_fill *f, int32_t vocab, pal_arena *arena);
 
 /* Prepares the first step: masks every place that is not pinned. */
 void pal_fill_start(pal_fill *f);
@@ -144,6 +157,11 @@ pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; 
 /* Draws the token of an open place in the current step and reveals it. Places of one step must be drawn in order of
  * position. */
 void pal_fill_draw(pal_fill *f, int32_t place);
+
+/* f->probs := the distribution that pal_fill_draw_from_probs draws from, given the probabilities in f->probs that
+ * pal_fill_look_at has just computed: temperature, truncation and penalty applied to the words. */
+void pal_fill_reshape(pal_fill *f);
+void pal_fill_take(pal_fill *f, int32_t place, int32_t id); /* reveals this token; f->probs as for pal_fill_reshape */
 
 /* The parts of pal_fill_draw, for code that chooses the end of a blank in another way. */
 double pal_fill_look_at(pal_fill *f, int32_t place);       /* f->probs := its probabilities; returns that of <empty> */

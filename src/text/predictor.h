@@ -28,6 +28,7 @@ typedef struct {
  * give the probabilities under which it became known.  Tokens with equal ranks do not affect each other; given tokens,
  * of rank 0, cannot be asked for.  One query for all known tokens with ranks above 0 therefore gives the likelihood of a
  * filled page in this order.  Unknown tokens never matter; one behind the end of its blank is unknown for ever.
+ * A mask token with a rank is unknown too, but its logits are those of its rank (a drafted end of a blank).
  *
  * If the predictor does not read the order: on all of `tokens`, whatever their ranks, and also on the token at the
  * position itself.  Likelihoods then need a query for each token, in which it is unknown. */

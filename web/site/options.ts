@@ -18,6 +18,7 @@ const ABOUT: Partial<Record<Sampler | typeof USUAL, string>> = {
   remask: 'can remove words that it wrote and write them again',
   ascending: 'fills each blank from its left, first the blank whose next word is most certain',
   'ascending-random': 'fills each blank from its left, the next word always in a blank chosen at random',
+  speculative: 'fills the blanks one after the other, and guesses several words ahead where the model can check them at once',
 };
 const MENU = [...new Set([...(Object.keys(ABOUT) as (Sampler | typeof USUAL)[]), ...samplers])];
 const TIMED = samplers.filter((name) => samplerProperties[name].takes.includes('steps'));

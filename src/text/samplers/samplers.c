@@ -1,9 +1,10 @@
 /* samplers.c - the table of samplers for pages. */
 #include "samplers.h"
 
-pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask, pal_ascending_ask, pal_ascending_random_ask;
+pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask, pal_ascending_ask, pal_ascending_random_ask,
+    pal_speculative_ask;
 pal_step_fn pal_first_hitting_step, pal_adaptive_step, pal_ancestral_step, pal_parallel_step, pal_remask_step,
-    pal_ascending_step, pal_ascending_random_step;
+    pal_ascending_step, pal_ascending_random_step, pal_speculative_step;
 
 static const pal_sampler_row rows[PAL_SAMPLERS] = {
     [PAL_FIRST_HITTING] = {.name = "first-hitting",
@@ -50,6 +51,11 @@ static const pal_sampler_row rows[PAL_SAMPLERS] = {
                               .random_order = true,
                               .ask = pal_ascending_random_ask,
                               .step = pal_ascending_random_step},
+    [PAL_SPECULATIVE] = {.name = "speculative",
+                         .is = {.exact = true},
+                         .from_left = true,
+                         .ask = pal_speculative_ask,
+                         .step = pal_speculative_step},
 };
 
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler)
