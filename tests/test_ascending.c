@@ -132,7 +132,7 @@ static double sum_of(const double *probs)
 static void the_distribution_is_the_product_and_sums_to_1(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < 2 * COUNT(specs) * COUNT(both) * 3; i++) {
+    for (uint64_t i = 0; i < 2 * COUNT(specs) * COUNT(both); i++) {
         const page_spec *s = &specs[i % COUNT(specs)];
         const pal_sampler sampler = both[i / COUNT(specs) % COUNT(both)];
         double probs[TABLE_PAGES], wanted[TABLE_PAGES] = {0.0};
@@ -184,7 +184,7 @@ static void the_probabilities_reported_multiply_to_that_of_the_page(void **state
     for (size_t i = 0; i < COUNT(specs); i++)
         for (uint32_t draft = 0; draft < 40; draft++) {
             double wanted[TABLE_PAGES] = {0.0}, product = 1.0;
-            learnt(SEED + i, true);
+            if (draft == 0) learnt(SEED + i, true);
             spread(PAL_ASCENDING, &specs[i], specs[i].tokens, 1.0, wanted);
             start(PAL_ASCENDING, &specs[i]);
             const int32_t page = table_draw(&t, SEED, draft);
