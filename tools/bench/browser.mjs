@@ -65,11 +65,20 @@ export async function renderers(/** @type {import('playwright-core').Browser} */
 /** The fraction of time in which the busiest renderer thread was ready to run while another program had the processor.
  *  Above a few percent, times are not reliable. */
 export async function waiting(/** @type {import('playwright-core').Browser} */ browser) {
+  const [running, waited] = await busiest(browser);
+  return running ? waited / (running + waited) : 0;
+}
+
+/** Seconds of processor time of the busiest renderer thread. */
+export async function ran(/** @type {import('playwright-core').Browser} */ browser) {
+  return (await busiest(browser))[0] / 1e9;
+}
+
+async function busiest(/** @type {import('playwright-core').Browser} */ browser) {
   const folders = (await rendererIds(browser)).map((id) => `/proc/${id}/task`);
   const threads = (await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((id) => join(folder, id, 'schedstat'))))).flat();
   const times = await Promise.all(threads.map(async (path) => (await readFile(path, 'utf8').catch(() => '0 0 0')).split(' ').map(Number)));
-  const [ran, waited] = times.reduce((most, one) => (one[0] > most[0] ? one : most), [0, 0]);
-  return ran ? waited / (ran + waited) : 0;
+  return times.reduce((most, one) => (one[0] > most[0] ? one : most), [0, 0]);
 }
 
 async function memoryOf(/** @type {number} */ id) {

@@ -28,15 +28,15 @@ export const EXAMPLES: readonly string[] = [
 /** The same for general English. */
 export const ENGLISH_EXAMPLES: readonly string[] = [
   // A letter.
-  'Dear Ms Miller, thank you for your [[1]] of last week. I am sorry that I did not [[1]] earlier, but I was [[1]]. I look [[1]] to seeing you on Monday. Yours sincerely, Tom Baker',
+  'Dear Ms Miller, thank you very [[1]] for your [[1]] of last week. I look [[1]] to seeing you on Monday. Yours [[1]], Tom Baker',
   // A recipe.
-  'Tomato soup. Cut two onions and a clove of [[1]] into small pieces and fry them in [[1]] oil for five minutes. Add the tomatoes, a little salt and [[1]], and let the soup [[1]] for half an hour.',
+  'Tomato soup. Cut two onions into small [[1]] and fry them in [[1]] oil for five minutes. Add the tomatoes, a little salt and [[1]], and let the soup [[1]] for half an hour.',
   // A line of news.
-  'Thousands of people were without [[1]] on Monday after a heavy [[1]] hit the south of the country. Trains were [[1]], and many schools stayed [[1]].',
+  'Thousands of people were without [[1]] on Monday after heavy [[1]] hit the south of the country. Trains were [[1]], and many schools were [[1]].',
   // An instruction.
-  'Before you paint a wall, clean it and cover the [[1]] with paper. Use a large [[1]] for the wall and a small one for the [[1]].',
+  'Before you paint a wall, clean it and cover the [[1]] with paper. Use a large brush for the [[1]] and a small one for the [[1]].',
   // Definitions.
-  'A compass is an instrument that shows the [[1]] of north. Gravity is the [[1]] that pulls objects towards the [[1]].',
+  'A thermometer is an instrument that measures [[1]]. Gravity is the [[1]] that pulls objects towards the [[1]].',
   // Talk.
   '"Good morning, how can I [[1]] you?" asked the shop assistant. "I am looking for a [[1]] for my [[1]]," said the man.',
 ];

@@ -38,7 +38,7 @@ async function carry(/** @type {Kit} */ kit, first = false) {
 const line = (/** @type {any} */ tab, /** @type {string} */ text) => says(tab, '[data-part=progress]', text);
 const pressed = (/** @type {any} */ tab) => tab.text(`${CHOICE} [aria-pressed=true]`);
 const withAdapter = (/** @type {string} */ page, /** @type {number} */ seed) =>
-  execFileSync(command, ['infill', '-m', String(FILES[BASE]), '--adapter', String(FILES[ADAPTER]), '--text', page, '--seed', String(seed), '--temperature', '0.6', '--sampler', 'margin'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).slice(0, -1);
+  execFileSync(command, ['infill', '-m', String(FILES[BASE]), '--adapter', String(FILES[ADAPTER]), '--text', page, '--seed', String(seed), '--temperature', '0.6'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).slice(0, -1);
 
 /** Simple stories still fill, and the text is as it was. */
 async function storiesStay(/** @type {any} */ tab, /** @type {string} */ text) {
