@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Host } from '../host.mjs';
+import { findings, tabTo } from './access.mjs';
 import { choose, command, complaint, fill, MODEL, native, ready, root, says, site, view, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
@@ -183,6 +184,35 @@ FileSystemSyncAccessHandle.prototype.write = function (data, options) {
   assert.equal(await fill(tab), withAdapter(PAGE, 3));
 }
 
+/** By keyboard alone; axe looks at every state of the choice. */
+async function accessible(/** @type {Kit} */ kit, /** @type {boolean} */ dark) {
+  await carry(kit);
+  kit.noisy = true;
+  const host = new Host(await readFile(String(FILES[BASE])));
+  kit.server.routes[BASE] = host.answer;
+  const tab = await kit.tab(null, dark);
+  await tab.goto(kit.server.url);
+  await ready(tab);
+  await findings(tab, 'offered');
+  host.be({ hold: 20_000 });
+  await tabTo(tab, `${CHOICE} [aria-pressed=false]`);
+  await tab.press('Enter');
+  await line(tab, 'Fetching General English');
+  await findings(tab, 'downloading');
+  await tabTo(tab, '[data-part=progress] button');
+  await tab.press('Enter');
+  await line(tab, 'The model tales-infill is ready');
+  host.be({ cut: 40_000 });
+  await tab.button(ENGLISH);
+  await complaint(tab, 'model-choice-error-text');
+  await findings(tab, 'failed');
+  host.be();
+  await tabTo(tab, '[data-part=model-choice-error-text] button');
+  await tab.press('Enter');
+  await line(tab, 'The model General English is ready');
+  await findings(tab, 'ready');
+}
+
 export const scenarios = {
   'a site without general English shows no choice': notCarried,
   'general English is downloaded on a click, serves both views, is kept and can be deleted': downloaded,
@@ -192,4 +222,6 @@ export const scenarios = {
   'a site can open with general English': opensWithIt,
   'too little memory or storage is told before the download': doubted,
   'general English with full storage works': storageFull,
+  'general English by keyboard, and axe finds nothing, light': (/** @type {Kit} */ kit) => accessible(kit, false),
+  'general English by keyboard, and axe finds nothing, dark': (/** @type {Kit} */ kit) => accessible(kit, true),
 };
