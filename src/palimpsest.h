@@ -78,7 +78,14 @@ enum {
  * open too, and pal_info.why_not says what does not work. */
 pal_status pal_model_open(pal_model **out, void *file, size_t bytes, unsigned flags, pal_error *err);
 
-/* Opens the file at `path`.  It is mapped privately: the file itself is never written to. */
+/* Opens a model that was split into several files, given in any order; each is treated as in pal_model_open.  One file
+ * is opened as there.  PAL_E_FORMAT: a part is missing, given twice, or of another model. */
+pal_status pal_model_open_parts(pal_model **out, void *const *files, const size_t *bytes, size_t count, unsigned flags,
+                                pal_error *err);
+
+/* Opens the file at `path`.  It is mapped privately: the file itself is never written to.  If the path ends like
+ * -00002-of-00005.gguf, the model was split into so many files, and all of them are opened: they must be in one folder.
+ * PAL_E_IO then: one is missing (offset: its number, from 1). */
 pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err);
 void pal_model_close(pal_model *model); /* NULL is allowed */
 

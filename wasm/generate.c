@@ -4,6 +4,7 @@
  * numbers and pointers are exported unchanged. */
 #include "palimpsest.h"
 #include "core/options.h"
+#include "network/model.h"
 #include "memory.h"
 
 #include <stdlib.h>
@@ -146,4 +147,19 @@ pal_surprising *pw_surprise_start(const pal_model *model, const int32_t *tokens,
 {
     pal_surprising *job;
     return pal_surprising_start(&job, model, tokens, n, EXPECTED, err) ? NULL : job;
+}
+
+/* ---- conversations ----------------------------------------------------------------------------------- */
+
+/* The chat template, not terminated, or NULL.  out: its bytes, the ids of BOS and EOS (-1: none), and whether texts begin
+ * with BOS.  JavaScript runs the template. */
+const char *pw_chat(const pal_model *model, int32_t out[4])
+{
+    size_t bytes = 0;
+    const char *text = pal_chat_template(model, &bytes);
+    const pal_special *special = model->vocab ? pal_vocab_special(model->vocab) : NULL;
+    const int32_t numbers[4] = {(int32_t)bytes, special ? special->bos : -1, special ? special->eos : -1,
+                                special && special->add_bos};
+    memcpy(out, numbers, sizeof numbers);
+    return text;
 }

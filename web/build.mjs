@@ -15,7 +15,7 @@
  * PALIMPSEST_BUILD names another folder than build. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -116,7 +116,7 @@ function module(entry, name, outDir, { format = 'es', ...options } = {}) {
       sourcemap: outDir === web && 'hidden',
       lib: { entry, formats: [format], name: 'palimpsest', fileName: () => name },
       // Vite leaves the white space of libraries; the bundler's own minifier does not.
-      rollupOptions: { external: [/^node:/], output: { minify: true } },
+      rollupOptions: { external: [/^node:/], output: { minify: true, chunkFileNames: 'palimpsest-[name].js' } },
       minify: false,
     },
   });
@@ -129,6 +129,8 @@ async function library() {
   await plainLiterals(join(web, 'palimpsest.js'));
   for (const [name, file] of engines) await writeFile(join(web, name), await marked(file));
   await module(join(here, 'src/inline.ts'), 'inline.js', web, { plugins: [await inside()] });
+  const notice = await readFile(join(here, 'node_modules/@huggingface/jinja/LICENSE'), 'utf8');
+  await appendFile(join(web, 'palimpsest-chat.js'), `/*! Contains @huggingface/jinja:\n${notice}*/\n`);
   execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json', '--outDir', web], {
     cwd: here,
     stdio: 'inherit',
@@ -206,7 +208,7 @@ async function page() {
     define: { ...define, __MODELS__: JSON.stringify(models) },
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
-  const files = [...modules, ...engines].map(([name]) => name);
+  const files = [...[...modules, ...engines].map(([name]) => name), 'palimpsest-chat.js'];
   for (const name of files) await copyFile(join(web, name), join(site, name));
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) {

@@ -29,18 +29,20 @@ static pal_status open_network(pal_model *m, pal_error *err)
     return PAL_OK;
 }
 
-pal_status pal_model_open(pal_model **out, void *file, size_t bytes, unsigned flags, pal_error *err)
+pal_status pal_model_open_gguf(pal_model **out, pal_gguf *g, bool joined, size_t bytes, unsigned flags, pal_error *err)
 {
     pal_model *m = calloc(1, sizeof *m);
-    if (!m) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the model", SIZE_MAX);
-    pal_status s = pal_gguf_open(&m->gguf, file, bytes, err);
-    if (!s) {
-        copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
-        copy_text(m->gguf, "general.name", m->name, sizeof m->name);
-        copy_text(m->gguf, "general.license", m->license, sizeof m->license);
-        copy_text(m->gguf, "tokenizer.ggml.model", m->tokenizer, sizeof m->tokenizer);
-        s = open_network(m, err);
+    if (!m) {
+        pal_gguf_close(g);
+        return pal_fail(err, PAL_E_MEMORY, "not enough memory for the model", SIZE_MAX);
     }
+    m->gguf = g;
+    m->joined = joined;
+    copy_text(m->gguf, "general.architecture", m->architecture, sizeof m->architecture);
+    copy_text(m->gguf, "general.name", m->name, sizeof m->name);
+    copy_text(m->gguf, "general.license", m->license, sizeof m->license);
+    copy_text(m->gguf, "tokenizer.ggml.model", m->tokenizer, sizeof m->tokenizer);
+    pal_status s = open_network(m, err);
     m->as_stored = flags & PAL_OPEN_AS_STORED;
     if (!s && m->matrices && !m->as_stored) s = pal_matrices_pack(m->matrices, err);
     if (s) {
@@ -53,17 +55,11 @@ pal_status pal_model_open(pal_model **out, void *file, size_t bytes, unsigned fl
     return PAL_OK;
 }
 
-pal_status pal_model_open_file(pal_model **out, const char *path, unsigned flags, pal_error *err)
+pal_status pal_model_open(pal_model **out, void *file, size_t bytes, unsigned flags, pal_error *err)
 {
-    pal_file file;
-    pal_status s = pal_file_map(&file, path, err);
-    if (s) return s;
-    s = pal_model_open(out, file.data, file.size, flags, err);
-    if (s)
-        pal_file_unmap(&file);
-    else
-        (*out)->file = file;
-    return s;
+    pal_gguf *g;
+    pal_status s = pal_gguf_open(&g, file, bytes, err);
+    return s ? s : pal_model_open_gguf(out, g, false, bytes, flags, err);
 }
 
 void pal_model_close(pal_model *m)
@@ -72,6 +68,8 @@ void pal_model_close(pal_model *m)
     if (m->kind) m->kind->class->close(m);
     if (m->gguf) pal_gguf_close(m->gguf);
     if (m->file.size) pal_file_unmap(&m->file);
+    for (size_t i = 0; i < m->part_count; i++) pal_file_unmap(&m->parts[i]);
+    free(m->parts);
     free(m);
 }
 

@@ -91,7 +91,8 @@ int report(const char *where, const pal_error *err)
 {
     fprintf(stderr, "palimpsest: %s: %s", where, err->text);
     if (err->offset != SIZE_MAX)
-        fprintf(stderr, " (%s %zu)", err->status == PAL_E_OPTION ? "number" : "byte", err->offset);
+        fprintf(stderr, " (%s %zu)", err->status == PAL_E_OPTION || err->status == PAL_E_IO ? "number" : "byte",
+                err->offset);
     fputc('\n', stderr);
     return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
 }

@@ -58,6 +58,12 @@ typedef struct pal_gguf pal_gguf;
 pal_status pal_gguf_open(pal_gguf **out, const void *image, size_t size, pal_error *err);
 void pal_gguf_close(pal_gguf *g); /* NULL does nothing */
 
+/* Joins the parts of a split model (keys split.no, split.count and split.tensors.count, as gguf-split of llama.cpp
+ * writes them): *out is the part with split.no 0, which has the metadata, with the tensors of all parts.  parts[count]
+ * can have any order; the others are closed, and all images must stay valid.  After a failure no part is closed or
+ * changed.  PAL_E_FORMAT: the parts are not those of one model, or not all of them. */
+pal_status pal_gguf_join(pal_gguf **out, pal_gguf *const *parts, size_t count, pal_error *err);
+
 size_t pal_gguf_values(const pal_gguf *g);
 const pal_gguf_value *pal_gguf_value_at(const pal_gguf *g, size_t index);
 const pal_gguf_value *pal_gguf_find(const pal_gguf *g, const char *key); /* NULL if absent */

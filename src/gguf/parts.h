@@ -29,6 +29,9 @@ struct pal_gguf {
     pal_gguf_name *value_names, *tensor_names; /* the same counts, sorted by pal_gguf_compare */
 };
 
+/* Makes the sorted table of tensors again, and marks those with equal names; false: not enough memory. */
+bool pal_gguf_index_tensors(pal_gguf *g);
+
 /* A total order: by length first, so that most comparisons do not read the bytes. */
 int pal_gguf_compare(pal_str a, pal_str b);
 

@@ -405,11 +405,11 @@ static bool index_values(reader *r, pal_gguf *g)
     return true;
 }
 
-static bool index_tensors(reader *r, pal_gguf *g)
+bool pal_gguf_index_tensors(pal_gguf *g)
 {
-    pal_gguf_name *names = malloc((g->tensor_count + 1) * sizeof *names);
+    pal_gguf_name *names = realloc(g->tensor_names, (g->tensor_count + 1) * sizeof *names);
+    if (!names) return false;
     g->tensor_names = names;
-    if (!names) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
     for (size_t i = 0; i < g->tensor_count; i++) names[i] = (pal_gguf_name){g->tensors[i].name, i};
     if (g->tensor_count > 0) qsort(names, g->tensor_count, sizeof *names, by_name);
     for (size_t i = 1; i < g->tensor_count; i++) {
@@ -436,7 +436,9 @@ static bool read_all(reader *r, pal_gguf *g, size_t tensors, size_t keys)
     if (!read_values(r, g, keys) || !index_values(r, g)) return false;
     read_alignment(g);
     if (r->newer) tensors = 0;
-    return read_tensors(r, g, tensors) && index_tensors(r, g) && check_data(r, g);
+    if (!read_tensors(r, g, tensors)) return false;
+    if (!pal_gguf_index_tensors(g)) return refuse(r, PAL_E_MEMORY, no_memory, SIZE_MAX);
+    return check_data(r, g);
 }
 
 pal_status pal_gguf_open(pal_gguf **out, const void *image, size_t size, pal_error *err)

@@ -25,7 +25,10 @@ typedef struct {
 } pal_page_rows;
 
 struct pal_model {
-    pal_file file; /* mapped by pal_model_open_file; size 0 if the image is the caller's */
+    pal_file file;   /* mapped by pal_model_open_file; size 0 if the image is the caller's */
+    pal_file *parts; /* [part_count] instead of file, if the model is split; owned */
+    size_t part_count;
+    bool joined; /* gguf has the tensors of all parts of a split model */
     pal_gguf *gguf;
     const pal_network_kind *kind; /* the kind that opened it; NULL: this program has none for it */
     pal_vocab *vocab;             /* NULL: see vocab_error */
@@ -47,6 +50,9 @@ struct pal_model {
     char part_text[PAL_WHY], vocab_text[PAL_WHY], repeated_text[PAL_WHY], kind_text[PAL_WHY], pair_text[PAL_WHY],
         stored_text[PAL_WHY], why_not[2 * PAL_WHY];
 };
+
+/* Opens a file whose header was read.  Owns g, also after a failure; bytes is the size of its image or images. */
+pal_status pal_model_open_gguf(pal_model **out, pal_gguf *g, bool joined, size_t bytes, unsigned flags, pal_error *err);
 
 /* PAL_OK if the model can be evaluated and has a network and a tokenizer that agree; otherwise the reason in *err. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);

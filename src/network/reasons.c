@@ -15,14 +15,16 @@ pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *wh
 pal_status pal_model_is_part(pal_model *m, pal_error *why)
 {
     uint64_t parts = 0, number = 0;
-    if (!pal_gguf_get_u64(m->gguf, "split.count", &parts) || parts < 2) return PAL_OK;
+    if (m->joined || !pal_gguf_get_u64(m->gguf, "split.count", &parts) || parts < 2) return PAL_OK;
     const bool known = pal_gguf_get_u64(m->gguf, "split.no", &number) && number < parts;
-    char which[48] = "one";
+    char which[48] = "one", last[] = "00000";
+    uint64_t rest = parts;
+    for (size_t i = sizeof last - 1; i-- > 0; rest /= 10) last[i] = (char)('0' + rest % 10);
     if (known) pal_say(which, sizeof which, "number %llu", (unsigned long long)number + 1);
     pal_say(m->part_text, sizeof m->part_text,
-            "the file is %s of the %llu parts of a split model (split.count): join them with \"llama-gguf-split "
-            "--merge FIRST-PART OUTPUT\" of llama.cpp",
-            which, (unsigned long long)parts);
+            "the file is %s of the %llu parts of a split model (split.count): all parts are needed, in one folder and "
+            "with their names NAME-00001-of-%s.gguf, or given together",
+            which, (unsigned long long)parts, last);
     return pal_fail(why, PAL_E_UNSUPPORTED, m->part_text, SIZE_MAX);
 }
 

@@ -60,7 +60,7 @@ export function generate(connect: Connect, prompt: unknown, given?: GenerateOpti
   const work = stream<GeneratedPiece, GenerateResult>('pieces', async (push, stop, listen) => {
     const options = take('generate', given, OPTIONS);
     const seed = options.seed === undefined ? drawSeed() : takeSeed(options.seed);
-    const call = toCall(prompt, options, serial, seed);
+    const call = toCall(typeof prompt === 'function' ? await prompt() : prompt, options, serial, seed);
     listen(options.signal);
     const pieces = (some: GeneratedPiece[]) => some.forEach((piece) => (all.push(piece), push(piece)));
     const connection = await connect();

@@ -12,8 +12,9 @@ import { fromNode, isNode } from './platform.ts';
 import type { Calls, FileMessage } from './protocol.ts';
 import { supported } from './supported.ts';
 import { checkText, takeSeed } from './values.ts';
+import type { ChatModel } from './chat.ts';
 import type {
-  GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
+  ChatMessage, ChatOptions, GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
   LoadProgress, Model, ModelInfo, Picture, Score, ScoreOptions, Sequence, Source, Surprise, TokenizeOptions,
 } from './types.ts';
 
@@ -141,6 +142,25 @@ class LoadedModel implements Model {
     return generate(() => this.#connect(), prompt, options);
   }
 
+  chat(messages: readonly ChatMessage[], { date, ...options }: ChatOptions = {}): Generation {
+    return generate(() => this.#connect(), () => this.#chatPrompt(messages, date), options);
+  }
+
+  async #chatPrompt(messages: readonly ChatMessage[], date?: Date): Promise<number[]> {
+    const given = checkMessages(messages);
+    if (date !== undefined && !(date instanceof Date && date.getTime() === date.getTime())) throw new PalimpsestError('option', `date must be a Date, not ${told(date)}`);
+    const [connection, { chatPrompt, ChatError }] = await Promise.all([this.#connect(), import('./chat.ts')]);
+    const tokens = {
+      tokenize: (text: string, flags: number) => connection.call<number[]>({ call: 'tokenize', text, flags }, {}),
+      detokenize: (ids: number[], flags: number) => connection.call<string>({ call: 'detokenize', ids, flags }, {}),
+    };
+    try {
+      return await chatPrompt(await connection.call<ChatModel>({ call: 'chat' }, {}), given, tokens, date);
+    } catch (error) {
+      throw error instanceof ChatError ? new PalimpsestError(error.refused ? 'option' : 'unsupported', error.refused ? `the chat template refuses the messages: ${error.message}` : error.message) : error;
+    }
+  }
+
   async surprise(text: string, options?: { signal?: AbortSignal }): Promise<Surprise> {
     checkText(text);
     const { signal } = take('surprise', options, { signal: 'signal' });
@@ -173,6 +193,16 @@ function hub(given: string): string {
   const [, repository, file, revision = 'main'] = HUB.exec(given) ?? [];
   if (!file) throw new PalimpsestError('option', `${told(given)} must be hf:owner/name/file.gguf, or hf:owner/name/file.gguf@revision`);
   return `https://huggingface.co/${repository}/resolve/${encodeURIComponent(revision)}/${file}`;
+}
+
+/** Copies of the messages, so that later changes do not matter. */
+function checkMessages(messages: unknown): ChatMessage[] {
+  if (!Array.isArray(messages) || !messages.length) throw new PalimpsestError('option', `messages must be an array with at least one message, not ${told(messages)}`);
+  return messages.map((message: ChatMessage, i) => {
+    for (const key of ['role', 'content'] as const)
+      if (typeof message?.[key] !== 'string') throw new PalimpsestError('option', `${key} of message ${i} must be a string, not ${told(message?.[key])}`);
+    return { role: message.role, content: message.content };
+  });
 }
 
 /** The base of relative URLs in a browser. */

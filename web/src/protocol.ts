@@ -1,4 +1,5 @@
 /** The messages between page and worker.  Every call has an id, and its answers have the same id. */
+import type { ChatModel } from './chat.ts';
 import type { Files } from './files.ts';
 import { PalimpsestError } from './errors.ts';
 import type {
@@ -18,6 +19,7 @@ export type Calls =
   | { call: 'infill'; text: string; options: number[]; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }
+  | { call: 'chat' }
   | { call: 'score'; text: string; options: number[]; seed: bigint }
   | {
       call: 'generate'; serial: number; prompt: string | number[] | Uint8Array; begin: number[]; options: number[]; seed: bigint;
@@ -94,7 +96,7 @@ export type Reply =
   | { id: number; result: Result; memoryBytes: number };
 
 export type Result =
-  | ModelInfo | FillDone | GenerateDone | Score | Surprise | ImageLikelihood | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+  | ModelInfo | FillDone | GenerateDone | Score | Surprise | ImageLikelihood | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer> | ChatModel;
 
 /** An error in a message of the worker. */
 export interface ErrorMessage {

@@ -430,6 +430,18 @@ export interface GenerateResult {
   threads: number;
 }
 
+/** A message of a conversation. */
+export interface ChatMessage {
+  /** 'system', 'user', 'assistant', or another role that the model's template knows. */
+  role: string;
+  content: string;
+}
+
+export interface ChatOptions extends GenerateOptions {
+  /** The date for templates that write one.  Without it they write the date that is fixed in them, if there is one. */
+  date?: Date;
+}
+
 /** A text being generated.  Iterate over it to get every token, or await result().  Leaving the loop stops the work. */
 export interface Generation extends AsyncIterable<GeneratedPiece>, PromiseLike<GenerateResult> {
   /** The whole text; the same as awaiting the run itself. */
@@ -659,6 +671,10 @@ export interface Model extends Disposable {
   /** Continues a prompt: a text (`''` starts a new one), ids of tokens (used exactly as given), or bytes from
    *  Generation.save().  Causal models only.  Several calls at once run one after the other. */
   generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation;
+  /** Answers a conversation: renders the chat template in the model's file with the messages, and generates the assistant's
+   *  answer until its turn ends.  The template runs without access to anything, and is stopped if it does not end.  Control
+   *  tokens in messages are plain text.  What the last answer has read is not read again.  It streams as generate() does. */
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation;
   /** The sequence of a causal model, for decoding of your own: token by token. */
   readonly sequence: Sequence;
   /** How surprising each token of a text is to a causal model.  The sum is that of score(), except that here a line

@@ -370,6 +370,8 @@ port.onmessage = ({ data }: { data: Request }) => {
       return begin(id, () => drawing().measure(id, data));
     case 'tokenize':
       return answer(id, () => ready().tokenize(model, data.text, data.flags));
+    case 'chat':
+      return answer(id, () => ready().chat(model));
     case 'detokenize':
       return answer(id, () => ready().detokenize(model, data.ids, data.flags));
   }
