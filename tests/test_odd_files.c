@@ -133,7 +133,7 @@ static void put_unsplit(image *m)
 static void part_of_a_split_model_says_so(void **state)
 {
     (void)state;
-    const char *const words[3] = {"number 2 of the 3 parts", "split.count", "merge"};
+    const char *const words[3] = {"number 2 of the 3 parts", "split.count", "-of-00003.gguf"};
     expect_tokens_only(&(odd){.without = "blk.1.ffn_up.weight", .put = put_split}, words);
     expect_tokens_only(&(odd){.no_tensors = true, .put = put_split}, words);
     expect_works(&(odd){.put = put_unsplit});
