@@ -192,6 +192,7 @@ typedef struct {
     bool steps;         /* takes pal_infill_options.steps, its number of time steps */
     bool threshold;     /* takes pal_infill_options.threshold */
     bool entropy_bound; /* takes pal_infill_options.entropy_bound */
+    bool distance;      /* takes pal_infill_options.distance */
     bool remask;        /* takes pal_infill_options.remask */
 } pal_sampler_properties;
 const pal_sampler_properties *pal_sampler_about(pal_sampler sampler); /* NULL outside the enum */
@@ -223,9 +224,11 @@ typedef struct {
     int32_t window_length;      /* 0: default; tokens in a window (default 512), at least 256; at most the context */
     bool byte_pieces;           /* false; true: fills may contain byte tokens, in whole UTF-8 characters */
     int32_t steps;              /* 0: default; number of time steps, for samplers that take it (default 64) */
-    double threshold;           /* 0: default; PAL_PARALLEL reveals tokens more probable than this (default 0.9) */
+    double threshold;           /* 0: off; PAL_PARALLEL reveals tokens more probable than this */
     double entropy_bound;       /* 0: off; cannot be used with threshold; PAL_PARALLEL reveals tokens while the sum of
                                    their entropies, without the largest one, is at most this many nats */
+    int32_t distance;           /* 0: default; not with threshold or entropy_bound; PAL_PARALLEL reveals the most
+                                   probable tokens that are at least this far apart on the page (default 16) */
     double remask;              /* -1: default; PAL_REMASK: probability of masking again, per step (default 0.04) */
     int32_t free_min, free_max; /* 1, 16: lengths that [[?]] can have, in tokens */
     int32_t empty_token;        /* -1: the one that the model names; the token that ends a blank of chosen length.  Only

@@ -1,5 +1,5 @@
 /* test_parallel.c - the sampler that reveals several places at once: it reveals the places of its rule, and the loss
- * from drawing them independently is within the published bounds.  Ports reference checks C05 and C23. */
+ * from drawing them independently is within the published bounds, or absent where places far apart are independent.  Ports reference checks C05 and C23. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "table_model.h"
 
@@ -185,6 +186,111 @@ static void parallel_entropy_bound_holds_and_is_used_up(void **state)
     assert_true(several > 50);
 }
 
+static void start_apart(int32_t page, int32_t distance)
+{
+    start_parallel(page, 0.0, 0.0);
+    t.fill.options.distance = distance;
+}
+
+static void parallel_with_a_distance_beyond_the_page_is_the_adaptive_order(void **state)
+{
+    (void)state;
+    double probs[TABLE_PAGES], wanted[TABLE_PAGES];
+    random_learnt(4, SEED);
+    table_fill_start(&t, PAL_CONFIDENCE, table_masked(&t.model));
+    table_probs(&t, wanted);
+    const int32_t distances[] = {0, 4, 100}; /* 0: the default */
+    for (size_t i = 0; i < COUNT(distances); i++) {
+        start_apart(table_masked(&t.model), distances[i]);
+        assert_true(table_probs(&t, probs) < EXACT);
+        assert_true(table_distance(&t.model, probs, wanted) < EXACT);
+    }
+}
+
+static void parallel_with_distance_one_draws_all_places_independently(void **state)
+{
+    (void)state;
+    double probs[TABLE_PAGES], wanted[TABLE_PAGES];
+    random_exact(3, SEED);
+    table_product(&t.model, wanted);
+    start_apart(table_masked(&t.model), 1);
+    assert_true(table_probs(&t, probs) < EXACT);
+    assert_true(table_distance(&t.model, probs, wanted) < FLOAT_LOGITS);
+}
+
+/* Two pairs of neighbours that depend on each other, but not on the other pair. */
+static void random_pairs(uint64_t seed)
+{
+    table_init(&t.model, 4, 3, false);
+    const int32_t symbols = t.model.symbols, pairs = symbols * symbols;
+    for (int32_t page = 0; page < t.model.pages; page++) {
+        int32_t token[TABLE_PLACES];
+        table_tokens(&t.model, page, token);
+        t.model.joint[page] = table_is_full(&t.model, page);
+        for (int32_t i = 0; i < 4 && table_is_full(&t.model, page); i += 2)
+            t.model.joint[page] *= pal_uniform(seed, PAL_DRAW_SUBSET, 0, (uint32_t)i,
+                                               (uint32_t)(i * pairs + token[i] * symbols + token[i + 1]));
+    }
+    double sum = 0.0;
+    for (int32_t page = 0; page < t.model.pages; page++) sum += t.model.joint[page];
+    for (int32_t page = 0; page < t.model.pages; page++) t.model.joint[page] /= sum;
+    table_exact(&t.model);
+}
+
+/* Neighbours are never drawn together, so nothing is lost; the pairs are, so half of the evaluations are saved. */
+static void parallel_by_distance_is_exact_where_places_far_apart_are_independent(void **state)
+{
+    (void)state;
+    double probs[TABLE_PAGES], product[TABLE_PAGES];
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        random_pairs(SEED + seed);
+        start_apart(table_masked(&t.model), 2);
+        assert_true(table_probs(&t, probs) < EXACT);
+        assert_true(table_distance(&t.model, probs, t.model.joint) < FLOAT_LOGITS);
+        table_product(&t.model, product);
+        assert_true(table_distance(&t.model, product, t.model.joint) > 0.01);
+        start_apart(table_masked(&t.model), 2);
+        table_draw(&t, seed, 0);
+        assert_in_range(t.fill.evaluations, 2, 3);
+    }
+}
+
+/* Whether a place is at least this far from each of place[count]. */
+static bool apart(const int32_t *place, int32_t count, int32_t candidate, int32_t distance)
+{
+    bool far = true;
+    for (int32_t i = 0; i < count; i++) far = far && abs(place[i] - candidate) >= distance;
+    return far;
+}
+
+/* As many places as fit, the most certain one among them; of blanks that are not longer than the distance, one each. */
+static void parallel_reveals_all_places_that_fit_and_one_per_blank(void **state)
+{
+    (void)state;
+    const int32_t from[2] = {0, 2}, length[2] = {2, 2};
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        random_learnt(4, SEED + seed);
+        const int32_t page = table_masked(&t.model), distance = 2 + (int32_t)(seed % 2);
+        int32_t place[TABLE_PLACES], surest = 0;
+        table_fill_blanks(&t, PAL_PARALLEL, page, 2, from, length, length);
+        t.fill.options.distance = distance;
+        const int32_t count = revealed_places(page, place);
+        for (int32_t i = 0; i < 4; i++) {
+            if (table_score(&t.model, PAL_CONFIDENCE, page, i) > table_score(&t.model, PAL_CONFIDENCE, page, surest))
+                surest = i;
+            assert_int_equal(apart(place, count, i, distance), 0); /* revealed ones are no distance from themselves */
+        }
+        bool has = false;
+        for (int32_t i = 0; i < count; i++) {
+            has = has || place[i] == surest;
+            assert_true(apart(place, i, place[i], distance));
+            assert_true(!i || place[i] / 2 != place[i - 1] / 2);
+        }
+        assert_true(has);
+        assert_int_equal(t.fill.evaluations, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +298,10 @@ int main(void)
         cmocka_unit_test(parallel_that_admits_all_places_draws_them_independently),
         cmocka_unit_test(parallel_threshold_greedy_finds_the_joint_mode),
         cmocka_unit_test(parallel_entropy_bound_holds_and_is_used_up),
+        cmocka_unit_test(parallel_with_a_distance_beyond_the_page_is_the_adaptive_order),
+        cmocka_unit_test(parallel_with_distance_one_draws_all_places_independently),
+        cmocka_unit_test(parallel_by_distance_is_exact_where_places_far_apart_are_independent),
+        cmocka_unit_test(parallel_reveals_all_places_that_fit_and_one_per_blank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,15 +66,16 @@ static void options_are_taken_by_those_that_say_so(void **state)
         const pal_sampler_properties *is = pal_sampler_about(i);
         const pal_infill_options plain = {
             .sampler = i, .top_p = 1.0, .repetition_penalty = 1.0, .remask = -1.0, .free_min = 1, .free_max = 1};
-        pal_infill_options o[4] = {plain, plain, plain, plain};
-        const bool taken[4] = {is->steps, is->threshold, is->entropy_bound, is->remask};
-        static const char *const names[4] = {"steps", "threshold", "entropy-bound", "remask"};
+        pal_infill_options o[5] = {plain, plain, plain, plain, plain};
+        const bool taken[5] = {is->steps, is->threshold, is->entropy_bound, is->remask, is->distance};
+        static const char *const names[5] = {"steps", "threshold", "entropy-bound", "remask", "distance"};
         o[0].steps = 5;
         o[1].threshold = 0.5;
         o[2].entropy_bound = 0.5;
         o[3].remask = 0.5;
+        o[4].distance = 5;
         assert_int_equal(pal_fill_check(&plain, &t.model.classes, NULL), PAL_OK);
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 5; k++) {
             pal_error err = {0};
             assert_int_equal(pal_fill_check(&o[k], &t.model.classes, &err), taken[k] ? PAL_OK : PAL_E_OPTION);
             if (!taken[k]) assert_non_null(strstr(err.text, names[k]));

@@ -140,7 +140,7 @@ static void page_mistakes_are_told_by_both_calls(void **state)
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
-    for (int which = 0; which < 18; which++) {
+    for (int which = 0; which < 22; which++) {
         pal_infill_options o = options_of(PAL_MARGIN, 1);
         const double not_a_number = strtod("nan", NULL);
         switch (which) {
@@ -161,6 +161,10 @@ static void options_out_of_range_are_refused(void **state)
         case 14: o.free_min = 0; break;
         case 15: o.free_min = 9, o.free_max = 8; break;
         case 16: o.sampler = PAL_ANCESTRAL, o.steps = -1; break;
+        case 17: o.distance = 4; break;
+        case 18: o.sampler = PAL_PARALLEL, o.distance = 4, o.threshold = 0.5; break;
+        case 19: o.sampler = PAL_PARALLEL, o.distance = 4, o.entropy_bound = 0.5; break;
+        case 20: o.sampler = PAL_PARALLEL, o.distance = -1; break;
         default: o.sampler = PAL_REMASK, o.remask = 1.5; break;
         }
         expect_refusal(model, "[[3]]", &o, PAL_E_OPTION, SIZE_MAX);

@@ -84,6 +84,7 @@ static void summarise(char *text, size_t size)
     } options[] = {{"\n--steps works with: ", offsetof(pal_sampler_properties, steps)},
                    {"\n--threshold works with: ", offsetof(pal_sampler_properties, threshold)},
                    {"\n--entropy-bound works with: ", offsetof(pal_sampler_properties, entropy_bound)},
+                   {"\n--distance works with: ", offsetof(pal_sampler_properties, distance)},
                    {"\n--remask works with: ", offsetof(pal_sampler_properties, remask)}};
     snprintf(text, size, "%s\n", SUMMARY);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {

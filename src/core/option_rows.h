@@ -54,10 +54,12 @@
     X(BOTH, "byte-pieces", byte_pieces, FLAG, ANY, IS(0), "", "allow characters that the vocabulary can only spell byte by byte") \
     X(BOTH, "steps", steps, INT, BETWEEN(1, 1048576), SAID(0, "64"), "", \
       "number of time steps, for samplers that use time steps") \
-    X(BOTH, "threshold", threshold, NUMBER, BETWEEN(0, 1), SAID(0, "0.9"), "", \
-      "fill each place whose most probable token is more probable than this") \
+    X(BOTH, "threshold", threshold, NUMBER, BETWEEN(0, 1), IS(0), " (0: off)", \
+      "instead of distance: fill each place whose most probable token is more probable than this") \
     X(BOTH, "entropy-bound", entropy_bound, NUMBER, BETWEEN(0, 1e6), IS(0), " nats (0: off)", \
-      "instead of threshold: fill places of low entropy; without the largest, their entropies sum to at most this") \
+      "instead of distance: fill places of low entropy; without the largest, their entropies sum to at most this") \
+    X(BOTH, "distance", distance, INT, FROM(1), SAID(0, "16"), "", \
+      "fill together the places that are at least this many tokens apart, the most certain ones first") \
     X(BOTH, "remask", remask, NUMBER, BETWEEN(0, 1), SAID(-1, "0.04"), "", \
       "probability that a filled place is masked again in a step") \
     X(BOTH, "empty-token", empty_token, INT, FROM(0), SAID(-1, "the one that the model names"), "", \

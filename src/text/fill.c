@@ -510,6 +510,9 @@ static pal_status check_samplers(const pal_infill_options *o, const pal_classes 
         {!(o->threshold > 0.0) || takes->threshold, "this sampler does not use the option threshold"},
         {!(o->entropy_bound > 0.0) || takes->entropy_bound, "this sampler does not use the option entropy-bound"},
         {!(o->threshold > 0.0 && o->entropy_bound > 0.0), "threshold and entropy-bound cannot be used together"},
+        {!o->distance || takes->distance, "this sampler does not use the option distance"},
+        {!o->distance || !(o->threshold > 0.0 || o->entropy_bound > 0.0),
+         "distance cannot be used with threshold or entropy-bound"},
         {!(o->remask >= 0.0) || takes->remask, "this sampler does not use the option remask"},
     };
     return pal_check_rules(rules, sizeof rules / sizeof *rules, err);

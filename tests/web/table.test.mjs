@@ -117,7 +117,7 @@ test('defaults that are numbers, switches or words are taken', { timeout }, asyn
   const values = (/** @type {Row[]} */ rows) =>
     Object.fromEntries(rows.flatMap(({ name, kind, standard }) =>
       name === 'seed' || Number.isNaN(Number(standard)) && kind !== 'FLAG' ? [] : [[name, kind === 'FLAG' ? standard === 'true' : Number(standard)]]));
-  const { steps: _, threshold: __, remask: ___, ...filling } = values(TABLES.INFILL ?? []); // of samplers that are not the default
+  const { steps: _, threshold: __, remask: ___, distance: ____, ...filling } = values(TABLES.INFILL ?? []); // of samplers that are not the default
   assert.equal((await fill.infill('the [[3]]', { ...filling, seed: 4 }).result()).text, (await fill.infill('the [[3]]', { seed: 4 }).result()).text);
   const writing = { ...values(TABLES.GENERATE ?? []), maxTokens: 8 };
   assert.ok(Object.keys(filling).length > 12 && Object.keys(writing).length > 15);

@@ -14,7 +14,7 @@ const ABOUT: Partial<Record<Sampler | typeof USUAL, string>> = {
   entropy: 'writes first where the model is least uncertain (lowest entropy)',
   confidence: 'writes first where one word is most probable',
   ancestral: 'goes through a number of time steps; nearly exact if there are many',
-  parallel: 'writes several words at once where the model is confident: fewer evaluations, approximate',
+  parallel: 'writes words that are far apart at once: fewer evaluations on pages with several blanks, approximate',
   remask: 'can remove words that it wrote and write them again',
   ascending: 'fills each blank from its left, first the blank whose next word is most certain',
   'ascending-random': 'fills each blank from its left, the next word always in a blank chosen at random',

@@ -32,7 +32,7 @@ static const pal_sampler_row rows[PAL_SAMPLERS] = {
                        .ask = pal_ancestral_ask,
                        .step = pal_ancestral_step},
     [PAL_PARALLEL] = {.name = "parallel",
-                      .is = {.threshold = true, .entropy_bound = true},
+                      .is = {.threshold = true, .entropy_bound = true, .distance = true},
                       .lengths = PAL_LENGTHS_AT_ONCE,
                       .step = pal_parallel_step},
     [PAL_REMASK] = {.name = "remask",
