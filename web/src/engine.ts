@@ -2,7 +2,6 @@
  *  Generation is in generator.ts.
  *
  *  The layouts are those of the C files, field by field.  All decisions are made in C. */
-import type { ChatModel } from './chat.ts';
 import { PalimpsestError } from './errors.ts';
 import { callsOf, type Call } from './exports.ts';
 import { megabytes, withSeed } from './numbers.ts';
@@ -230,14 +229,6 @@ export class Engine {
       const count = this.view(room, 4).getUint32(0, true);
       return this.ints(room + 4, count);
     });
-  }
-
-  /** The chat template and what is needed to run it. */
-  chat(model: Pointer): ChatModel {
-    const room = this.room(16);
-    const at = this.fn('pw_chat')(model, room) >>> 0;
-    const [length, bos, eos, addBos] = this.ints(room, 4) as [number, number, number, number];
-    return { template: at ? this.#decoder.decode(this.bytes(at, length)) : null, bos, eos, addBos: addBos > 0 };
   }
 
   detokenize(model: Pointer, ids: readonly number[], flags: number): string {

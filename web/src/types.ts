@@ -434,9 +434,11 @@ export interface GenerateResult {
 export interface ChatMessage {
   /** 'system', 'user', 'assistant', or another role that the model's template knows. */
   role: string;
+  /** The text.  Names of control tokens in it are plain text. */
   content: string;
 }
 
+/** The options of generate(), and the date. */
 export interface ChatOptions extends GenerateOptions {
   /** The date for templates that write one.  Without it they write the date that is fixed in them, if there is one. */
   date?: Date;

@@ -1,4 +1,5 @@
 /** The worker: one engine, one model, and its tasks, which take turns, one step each. */
+import type { ChatModel } from './chat.ts';
 import { chooseEngine, kindOf, type Kind } from './choose-engine.ts';
 import { MORE, type Engine, type Reading } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
@@ -158,6 +159,14 @@ function piece(id: number): string {
   let text = pieces.get(id);
   if (text === undefined) pieces.set(id, (text = ready().detokenize(model, [id], INSIDE)));
   return text;
+}
+
+/** The chat template and what is needed to run it. */
+function chatModel(on: Engine): ChatModel {
+  const room = on.room(16);
+  const at = on.fn('pw_chat')(model, room) >>> 0;
+  const [length, bos, eos, addBos] = on.ints(room, 4) as [number, number, number, number];
+  return { template: at ? new TextDecoder().decode(on.bytes(at, length)) : null, bos, eos, addBos: addBos > 0 };
 }
 
 // ---- filling a page
@@ -371,7 +380,7 @@ port.onmessage = ({ data }: { data: Request }) => {
     case 'tokenize':
       return answer(id, () => ready().tokenize(model, data.text, data.flags));
     case 'chat':
-      return answer(id, () => ready().chat(model));
+      return answer(id, () => chatModel(ready()));
     case 'detokenize':
       return answer(id, () => ready().detokenize(model, data.ids, data.flags));
   }
