@@ -28,7 +28,7 @@ export const EXAMPLES: readonly string[] = [
 /** The same for general English. */
 export const ENGLISH_EXAMPLES: readonly string[] = [
   // A letter.
-  'Dear Ms Miller, thank you very [[1]] for your [[1]] of last week. I look [[1]] to seeing you on Monday. Yours [[1]], Tom Baker',
+  'Dear Ms Miller, thank you very [[1]] for your [[1]] of last week. I look [[1]] to seeing you on Monday. Yours sincerely, Tom Baker',
   // A recipe.
   'Tomato soup. Cut two onions into small [[1]] and fry them in [[1]] oil for five minutes. Add the tomatoes, a little salt and [[1]], and let the soup [[1]] for half an hour.',
   // A line of news.
