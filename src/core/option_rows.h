@@ -45,7 +45,7 @@
     X(LIBRARY, "draft", draft, COUNT, ANY, IS(0), "", "another draft of the same seed is another text") \
     PAL_SAMPLING_ROWS(X, 0.6) \
     X(BOTH, "borders", borders, FLAG, ANY, IS(1), "", \
-      "rules for the first token of a blank; without them the model's exact distribution") \
+      "rules for the first token and for line breaks of a blank; without them the model's exact distribution") \
     X(BOTH, "document", document, FLAG, ANY, IS(0), "", "the page is a whole document, with a beginning and an end") \
     X(BOTH, "window", window, FLAG, ANY, IS(1), "", \
       "fill a long page in windows around its blanks; without them a page longer than the context is refused") \

@@ -15,6 +15,13 @@ static int move_of(pal_classes *c, int *count, const uint8_t to[PAL_UTF8_STATES]
     return i;
 }
 
+static bool breaks_line(const pal_vocab *v, int32_t id)
+{
+    char text[LONGEST_PIECE];
+    const size_t bytes = pal_vocab_decode_one(v, id, true, text, sizeof text);
+    return memchr(text, '\n', bytes) || memchr(text, '\r', bytes);
+}
+
 /* In a byte-level vocabulary a piece can begin and end inside a character: notes what it does. */
 static void find_parts(pal_classes *c, const pal_vocab *v)
 {
@@ -46,6 +53,7 @@ void pal_classes_fill(pal_classes *c, const pal_vocab *v)
         if (id == c->mask) flags |= PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
         if (type == PAL_PIECE_BYTE) flags |= PAL_CLASS_BYTE;
         if (pal_vocab_begins_word(v, id)) flags |= PAL_CLASS_WORD;
+        if (breaks_line(v, id)) flags |= PAL_CLASS_LINE;
         c->of[id] = (uint8_t)flags;
         c->byte[id] = (uint8_t)(type == PAL_PIECE_BYTE ? pal_vocab_byte(v, id) : 0);
     }

@@ -10,7 +10,8 @@ enum {                         /* bits of one token */
        PAL_CLASS_NO_FILL = 2,  /* never drawn for a blank: control, unknown, mask, unused pieces; <empty> has its own
                                   rule */
        PAL_CLASS_BYTE = 4,     /* a byte piece or, in a byte-level vocabulary, a piece that is not whole characters */
-       PAL_CLASS_WORD = 8      /* begins a word: starts with the space mark */
+       PAL_CLASS_WORD = 8,     /* begins a word: starts with the space mark */
+       PAL_CLASS_LINE = 16     /* contains a line break */
 };
 
 typedef struct {

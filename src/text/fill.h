@@ -22,6 +22,7 @@ typedef struct {
     int32_t min, max; /* tokens; min < max only if the vocabulary has <empty> */
     int32_t place;    /* its first place; the others follow directly */
     pal_first first;  /* whether the first token must, or must not, begin a word */
+    bool one_line;    /* no line break in it: given text follows on its line */
     bool drop_space;  /* the space before that token is not written: it is in the given text, or the page starts here */
 } pal_blank;
 

@@ -71,6 +71,21 @@ static void add_given(builder *b, size_t index, bool *dropped_space, bool *after
     note_given(b, index, first);
 }
 
+/* Whether given text stands behind this blank on its line. */
+static bool text_follows_on_line(const pal_page *page, size_t index)
+{
+    for (size_t i = index + 1; i < page->count; i++) {
+        const pal_segment *segment = &page->segments[i];
+        if (segment->blank) continue;
+        for (size_t k = 0; k < segment->bytes; k++) {
+            const char c = page->text[segment->from + k];
+            if (c == '\n' || c == '\r') return false;
+            if (c != ' ' && c != '\t') return true;
+        }
+    }
+    return false;
+}
+
 static void add_blank(builder *b, size_t index, bool dropped_space, bool after_letter)
 {
     const pal_segment *segment = &b->page->segments[index];
@@ -85,6 +100,7 @@ static void add_blank(builder *b, size_t index, bool dropped_space, bool after_l
     blank->first = b->options->borders && (dropped_space || page_start) ? PAL_FIRST_WORD
                    : after_letter                                       ? PAL_FIRST_INSIDE
                                                                         : PAL_FIRST_FREE;
+    blank->one_line = b->options->borders && text_follows_on_line(b->page, index);
     blank->drop_space = dropped_space || page_start;
     for (int32_t i = 0; i < segment->max; i++) {
         l->place[l->places++] = (pal_fill_place){.at = l->total, .blank = number, .index = i, .step = -1};

@@ -120,6 +120,7 @@ void pal_support_of(pal_support *s, const pal_fill *f, int32_t place)
     bool first = index == 0;
     s->forbidden = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     if (first && blank->first == PAL_FIRST_INSIDE) s->forbidden |= PAL_CLASS_WORD;
+    if (blank->one_line) s->forbidden |= PAL_CLASS_LINE;
     s->word = first && blank->first == PAL_FIRST_WORD;
     s->bytes = f->options.byte_pieces || f->classes->moves;
     s->whole = true;

@@ -1,7 +1,7 @@
 /* support.h - which tokens a place may have, given the revealed tokens around it (internal).
  *
  * Four rules: classes (no control, unknown or mask pieces; byte pieces only by option), borders (the first token of a
- * blank), free length (<empty> only at the end of its blank, after its minimum length), and complete UTF-8 characters
+ * blank; no line break inside of a line), free length (<empty> only at the end of its blank, after its minimum length), and complete UTF-8 characters
  * where byte pieces are allowed. */
 #ifndef PAL_SUPPORT_H
 #define PAL_SUPPORT_H
