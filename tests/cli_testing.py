@@ -18,7 +18,8 @@ MODELS = ROOT / "tests/models"
 INFILL, AR, ODD = (str(MODELS / f"tiny-{name}.gguf") for name in ("infill", "ar", "odd"))
 STORIES = str(MODELS / "stories260K.gguf")
 PAGE = "Once upon a time the [[4]] was [[?]] and [[3-6]]."
-SAMPLERS = "first-hitting margin entropy confidence ancestral parallel remask".split()
+SAMPLERS = ("first-hitting margin entropy confidence ancestral parallel remask ascending ascending-random speculative"
+            .split())
 
 
 def run(*arguments, stdin=b"", command=COMMAND):

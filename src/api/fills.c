@@ -91,7 +91,7 @@ static int32_t first_place(const pal_fills *j, int32_t blank)
 /* The session counts blanks and places from those of its window: before each step its view of this job follows. */
 static void follow_window(pal_fills *j)
 {
-    const pal_window *w = &j->session->layout.window[j->session->window];
+    const pal_page_window *w = &j->session->layout.window[j->session->window];
     if (j->window == j->session->window) return;
     j->window = j->session->window;
     j->here_count = j->answered = 0;

@@ -5,7 +5,7 @@
 /* Stores what the window needs to go on later. */
 static void leave(pal_session *s)
 {
-    pal_window *w = &s->layout.window[s->window];
+    pal_page_window *w = &s->layout.window[s->window];
     w->open = s->fill.open;
     w->time_steps = pal_fill_time_step(&s->fill);
 }
@@ -13,7 +13,7 @@ static void leave(pal_session *s)
 void pal_session_enter(pal_session *s, int32_t window)
 {
     pal_fill *f = &s->fill;
-    const pal_window *w = &s->layout.window[window];
+    const pal_page_window *w = &s->layout.window[window];
     leave(s);
     s->window = window;
     f->first_step = f->step - w->time_steps;
@@ -29,7 +29,7 @@ void pal_session_enter(pal_session *s, int32_t window)
 }
 
 /* A sampler that can mask again continues in each window to its last time step. */
-static bool is_finished(const pal_session *s, const pal_window *w)
+static bool is_finished(const pal_session *s, const pal_page_window *w)
 {
     return !w->open && (!s->fill.sampler->is.reopens || w->time_steps >= pal_fill_steps(&s->fill));
 }
@@ -69,7 +69,7 @@ static void open_places(pal_session *s, int32_t step)
 }
 
 /* The number of time steps of a window that were made until `step`. */
-static int32_t time_steps_until(const pal_window *w, int32_t step)
+static int32_t time_steps_until(const pal_page_window *w, int32_t step)
 {
     const int32_t steps = step > w->first_step ? step - w->first_step : 0;
     return steps < w->time_steps ? steps : w->time_steps;

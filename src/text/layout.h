@@ -16,12 +16,12 @@ typedef struct {
     int32_t before, after;       /* places of other windows in this part, before and after its own */
     int32_t open, time_steps;    /* open places and time steps made, when the window was left */
     int32_t first_step;          /* the step before its first time step, when it was filled last */
-} pal_window;
+} pal_page_window;
 
 typedef struct {
     int32_t *tokens; /* [total] the whole page, with masks in its blanks */
     int32_t total;
-    pal_window *window; /* [windows], at least one */
+    pal_page_window *window; /* [windows], at least one */
     int32_t windows;
     int32_t longest;       /* the largest number of tokens in a window */
     pal_blank *blank;      /* [page->blanks]; `place` counts from the first place of its window */

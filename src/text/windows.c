@@ -50,7 +50,7 @@ static int32_t count_together(const pal_layout *l, int32_t first, int32_t blanks
 }
 
 /* Places a window of `tokens` tokens around a range. */
-static void place_around(pal_window *w, range r, int32_t tokens)
+static void place_around(pal_page_window *w, range r, int32_t tokens)
 {
     const int32_t spare = tokens - (r.end - r.from);
     w->tokens = tokens;
@@ -58,7 +58,7 @@ static void place_around(pal_window *w, range r, int32_t tokens)
 }
 
 /* Counts the places of other windows in a window, and numbers its own blanks and places from 0. */
-static void number_places(pal_layout *l, pal_window *w)
+static void number_places(pal_layout *l, pal_page_window *w)
 {
     int32_t first = w->first_place, end = first + w->places;
     while (first > 0 && l->place[first - 1].at >= w->from) first--;
@@ -75,8 +75,8 @@ static bool add_window(pal_layout *l, int32_t first, int32_t count, int32_t leng
     const range r = range_of(l, first, first + count - 1);
     if (needed(r, least(PAL_WINDOW_MARGIN, context / 4)) > context) return false;
     const int64_t wide = needed(r, length / 4);
-    pal_window *w = &l->window[l->windows++];
-    *w = (pal_window){.first_blank = first, .blanks = count, .first_place = l->blank[first].place};
+    pal_page_window *w = &l->window[l->windows++];
+    *w = (pal_page_window){.first_blank = first, .blanks = count, .first_place = l->blank[first].place};
     for (int32_t i = 0; i < count; i++) w->places += l->blank[first + i].max;
     place_around(w, r, least(l->total, wide > context ? context : greatest(length, (int32_t)wide)));
     l->longest = greatest(l->longest, w->tokens);
@@ -90,7 +90,7 @@ int32_t pal_windows_choose(pal_layout *l, const pal_infill_options *options, int
     l->windows = l->longest = 0;
     if (l->total <= length || !blanks) { /* a page without blanks is never evaluated */
         l->longest = least(l->total, length);
-        l->window[l->windows++] = (pal_window){.tokens = l->longest, .blanks = blanks, .places = l->places};
+        l->window[l->windows++] = (pal_page_window){.tokens = l->longest, .blanks = blanks, .places = l->places};
         return -1;
     }
     for (int32_t blank = 0, count; blank < blanks; blank += count) {
