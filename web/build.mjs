@@ -103,7 +103,7 @@ const modules = [
 ];
 
 /** One self-contained script.  Its source map is beside it and not named in it: tools/package does that, for the tarball. */
-function module(entry, name, outDir, { format = 'es', ...options } = {}) {
+function module(entry, name, outDir, { format = 'es', whole = false, ...options } = {}) {
   return build({
     ...shared,
     root: here,
@@ -116,7 +116,7 @@ function module(entry, name, outDir, { format = 'es', ...options } = {}) {
       sourcemap: outDir === web && 'hidden',
       lib: { entry, formats: [format], name: 'palimpsest', fileName: () => name },
       // Vite leaves the white space of libraries; the bundler's own minifier does not.
-      rollupOptions: { external: [/^node:/], output: { minify: true, chunkFileNames: 'palimpsest-[name].js' } },
+      rollupOptions: { external: [/^node:/], output: { minify: true, chunkFileNames: 'palimpsest-[name].js', ...(whole && { codeSplitting: false }) } },
       minify: false,
     },
   });
@@ -128,9 +128,9 @@ async function library() {
   for (const [name, entry, format] of modules) await module(entry, name, web, { format });
   await plainLiterals(join(web, 'palimpsest.js'));
   for (const [name, file] of engines) await writeFile(join(web, name), await marked(file));
-  await module(join(here, 'src/inline.ts'), 'inline.js', web, { plugins: [await inside()] });
+  await module(join(here, 'src/inline.ts'), 'inline.js', web, { plugins: [await inside()], whole: true });
   const notice = await readFile(join(here, 'node_modules/@huggingface/jinja/LICENSE'), 'utf8');
-  await appendFile(join(web, 'palimpsest-chat.js'), `/*! Contains @huggingface/jinja:\n${notice}*/\n`);
+  for (const name of ['palimpsest-chat.js', 'inline.js']) await appendFile(join(web, name), `/*! Contains @huggingface/jinja:\n${notice}*/\n`);
   execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json', '--outDir', web], {
     cwd: here,
     stdio: 'inherit',

@@ -29,10 +29,10 @@ for (const engine of engines)
     assert.ok(sum <= MOST, `${(sum / KB).toFixed(1)} KB`);
   });
 
-test('palimpsest/inline takes at most 200 KB, compressed', async (t) => {
+test('palimpsest/inline takes at most 220 KB, compressed', async (t) => {
   const { length } = gzipSync(await readFile(join(built, 'inline.js')), { level: 9 });
   t.diagnostic(`inline.js: ${(length / KB).toFixed(1)} KB`);
-  assert.ok(length <= 200 * KB, `${(length / KB).toFixed(1)} KB`);
+  assert.ok(length <= 220 * KB, `${(length / KB).toFixed(1)} KB`);
 });
 
 for (const [file, most] of Object.entries(LINES_OF_GLUE))
