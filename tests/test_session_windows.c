@@ -138,7 +138,7 @@ static bool is_drafted(const pal_session *s, int32_t place)
  * unknown, and their <empty> is left out. */
 static void expect_query(const pal_session *s, const pal_query *q)
 {
-    const pal_window *w = &s->layout.window[s->window];
+    const pal_page_window *w = &s->layout.window[s->window];
     int32_t n = 0, place = 0;
     for (int32_t i = w->from; i < w->from + w->tokens; i++) {
         while (place < s->layout.places && s->layout.place[place].at < i) place++;

@@ -15,7 +15,7 @@ enum { MAX_BLANKS = 200, MAX_ALL_PLACES = 20000 };
 static pal_blank blank[MAX_BLANKS];
 static pal_fill_place place[MAX_ALL_PLACES];
 static int32_t at[MAX_ALL_PLACES]; /* of the places, as the test made them */
-static pal_window window[MAX_BLANKS + 1];
+static pal_page_window window[MAX_BLANKS + 1];
 static pal_layout layout;
 
 /* Blanks of up to `longest` places; before each and at the end of the page up to `apart` tokens. */
@@ -35,7 +35,7 @@ static void make_page(uint32_t number, int32_t blanks, int32_t longest, int32_t 
 }
 
 /* The margin of a blank: on each side the tokens of the window between the blank and the edge. */
-static void check_margins(const pal_window *w, const pal_blank *b, int32_t margin)
+static void check_margins(const pal_page_window *w, const pal_blank *b, int32_t margin)
 {
     const int32_t first = at[w->first_place + b->place], end = first + b->max;
     const int32_t left = first - w->from, right = w->from + w->tokens - end;
@@ -44,7 +44,7 @@ static void check_margins(const pal_window *w, const pal_blank *b, int32_t margi
     assert_true(right >= margin || w->from + w->tokens == layout.total);
 }
 
-static void check_others(const pal_window *w)
+static void check_others(const pal_page_window *w)
 {
     int32_t before = 0, after = 0;
     for (int32_t i = 0; i < layout.places; i++) {
@@ -62,7 +62,7 @@ static void check_windows(int32_t length, int32_t context)
     const int32_t margin = context / 4 < 64 ? context / 4 : 64;
     int32_t blanks = 0, places = 0, longest = 0;
     for (int32_t i = 0; i < layout.windows; i++) {
-        const pal_window *w = &window[i];
+        const pal_page_window *w = &window[i];
         assert_true(w->from >= 0 && w->from + w->tokens <= layout.total && w->tokens <= context);
         assert_int_equal(w->first_blank, blanks);
         assert_int_equal(w->first_place, places);

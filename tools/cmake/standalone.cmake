@@ -24,6 +24,6 @@ function(pal_standalone target stack)
         target_link_options(${target} PRIVATE -zstack-size=${stack})
     else()
         target_link_options(${target} PRIVATE
-            -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=${stack} -O3 --profiling-funcs)
+            -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=${stack} -Oz --profiling-funcs)
     endif()
 endfunction()

@@ -26,7 +26,7 @@ async function allowed(): Promise<void> {
   } catch (error) {
     throw new PalimpsestError(
       'environment',
-      `the Content-Security-Policy that palimpsest-worker.js is served with forbids WebAssembly: script-src must have 'wasm-unsafe-eval' (${error instanceof Error ? error.message : error})`,
+      `the Content-Security-Policy of palimpsest-worker.js forbids WebAssembly: script-src must have 'wasm-unsafe-eval' (${error instanceof Error ? error.message : error})`,
     );
   }
 }

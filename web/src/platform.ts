@@ -56,7 +56,7 @@ const unloaded = (foreign: boolean) =>
 /** Advice for a page that was opened from disk (browsers load no workers or engines from there); otherwise `''`. */
 export const fromDisk = () =>
   globalThis.location?.protocol === 'file:'
-    ? 'the page was opened from disk (file:): serve its folder, for example with `python3 -m http.server`, and open the address that this prints'
+    ? 'the page was opened from disk (file:): serve its folder, for example with `python3 -m http.server`'
     : '';
 
 /** Waits for the reason why the page's policy forbids the worker.  A blocked worker fails without a reason; the reason comes
