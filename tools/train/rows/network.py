@@ -64,6 +64,13 @@ class Rows:
         self.dtype, self.sum_dtype = dtype, torch.float64 if dtype == torch.float64 else torch.float32
         return self
 
+    def compile_layers(self):
+        """Each layer becomes one compiled function (torch.compile, which needs a C++ compiler): the work between the
+        products is done in few passes over memory. Results differ in rounding only."""
+        compiled = lambda function: torch.compile(function, dynamic=True)
+        self.content_layer, self.query_layer = compiled(self.content_layer), compiled(self.query_layer)
+        return self
+
     def rms(self, x, gain):
         scale = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.shape.eps)
         return (x * scale * gain.to(x.dtype)).to(self.dtype)
@@ -87,19 +94,22 @@ class Rows:
 
     def content(self, layers, tokens, sees):
         """tokens [B, T], sees [B, T, T] -> keys and values of every layer, [B, kv_heads, T, head] each."""
-        s, cache = self.shape, []
+        cache = []
         cos, sin = self.angles_at(torch.arange(tokens.shape[1]))
         hidden = torch.zeros(sees.shape, dtype=self.dtype).masked_fill_(~sees, -math.inf)[:, None]
         x = F.embedding(tokens, self.embedding()).to(self.sum_dtype)
-        for number, layer in enumerate(layers):
-            q, k, v = (part.transpose(1, 2) for part in self.qkv(layer, x, cos, sin, False))
+        for layer in layers[:-1]:
+            x, k, v = self.content_layer(layer, x, cos, sin, hidden)
             cache.append((k, v))
-            if number + 1 == len(layers):           # nothing reads the last layer's output
-                return cache
-            k, v = (part.repeat_interleave(s.heads // s.kv_heads, 1) for part in (k, v))
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=hidden)
-            x = self.finish(layer, x, y.transpose(1, 2).flatten(2), False)
-        return cache
+        _, k, v = self.qkv(layers[-1], x, cos, sin, False)      # nothing reads the last layer's output
+        return [*cache, (k.transpose(1, 2), v.transpose(1, 2))]
+
+    def content_layer(self, layer, x, cos, sin, hidden):
+        """x [B, T, width] -> x after the layer, and its keys and values."""
+        q, k, v = (part.transpose(1, 2) for part in self.qkv(layer, x, cos, sin, False))
+        repeated = (part.repeat_interleave(self.shape.heads // self.shape.kv_heads, 1) for part in (k, v))
+        y = F.scaled_dot_product_attention(q, *repeated, attn_mask=hidden)
+        return self.finish(layer, x, y.transpose(1, 2).flatten(2), False), k, v
 
     def query(self, layers, cache, batch):
         """Logits [N, vocabulary] of a batch's query rows over the cache that content() returned."""
@@ -109,9 +119,13 @@ class Rows:
         x = torch.where(known[:, None], F.embedding(batch.reads.clamp(min=0), self.embedding()), self.mask_vector())
         x = x.to(self.sum_dtype)
         for layer, (keys, values) in zip(layers, cache):
-            q, k, v = self.qkv(layer, x, cos, sin, True)
-            x = self.finish(layer, x, slots.attend(q, k, v, keys, values), True)
+            x = self.query_layer(layer, x, cos, sin, slots, keys, values)
         return F.linear(self.rms(x, self.output_gain()), self.head())
+
+    def query_layer(self, layer, x, cos, sin, slots, keys, values):
+        """x [N, width] -> x after the layer."""
+        q, k, v = self.qkv(layer, x, cos, sin, True)
+        return self.finish(layer, x, slots.attend(q, k, v, keys, values), True)
 
 
 class Slots:

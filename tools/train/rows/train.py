@@ -66,6 +66,8 @@ def parse_arguments(arguments=None):
     p.add_argument("--threads", type=int, default=0, help="default: all cores")
     p.add_argument("--start-token", type=int, help="token at place 0; default: the file's key or the vocabulary's")
     p.add_argument("--empty-token", type=int, help="token that ends a blank; default: <empty> or <|endoftext|>")
+    p.add_argument("--compile", action="store_true",
+                   help="compile each layer (about 1.5 times as fast, a minute later; needs a C++ compiler)")
     add_option(p)
     args = p.parse_args(arguments)
     check(p, args)
@@ -138,6 +140,8 @@ def main():
     run = open_run(args)
     args.precision = choose(args.precision, lambda precision: run.trial_step(dtype_of(precision)))
     run.network.use(dtype_of(args.precision))
+    if args.compile:
+        run.network.compile_layers()
     print(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {torch.get_num_threads()} threads, "
           f"from step {run.step}", flush=True)
     train(run)
