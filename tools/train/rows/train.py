@@ -47,6 +47,10 @@ def parse_arguments(arguments=None):
     p.add_argument("--part", type=int, default=16, help="windows that are evaluated at once (default 16)")
     p.add_argument("--random", type=float, default=0.25,
                    help="share of random orders (default 0.25); in the others every blank is filled from its left")
+    p.add_argument("--wide", type=float, default=0.6,
+                   help="of the windows with blanks, the share whose blanks are free in length (default 0.6)")
+    p.add_argument("--end-weight", type=float, default=0.0,
+                   help="additional weight of the decision where a blank of free length ends (default 0)")
     p.add_argument("--rank", type=int, default=16, help="rank of the adapters")
     p.add_argument("--alpha", type=float, default=32.0, help="adapters are scaled by alpha / rank")
     p.add_argument("--lr", type=float, default=5e-4)
@@ -57,7 +61,7 @@ def parse_arguments(arguments=None):
     p.add_argument("--clip", type=float, default=1.0)
     p.add_argument("--ema", type=float, default=0.995, help="average of the weights: what is kept of it at each step")
     p.add_argument("--valid", nargs="*", default=[], metavar="FILE",
-                   help="held-out texts: nats per token of blanks of 4 and 12 tokens, in the curve")
+                   help="held-out texts: nats per token of blanks of 4 and 12 tokens, and of ends of blanks, in the curve")
     p.add_argument("--valid-windows", type=int, default=64)
     p.add_argument("--every", type=int, default=100, help="steps between validations")
     p.add_argument("--print", type=int, default=5, help="steps between lines of output", dest="print_every")
@@ -80,7 +84,7 @@ def check(parser, args):
             parser.error(f"--{name.removesuffix('_every').replace('_', '-')} must be at least 1")
     if args.length < SHORTEST:
         parser.error(f"--length must be at least {SHORTEST}")
-    for name in ("random", "decay", "ema"):
+    for name in ("random", "wide", "decay", "ema"):
         if not 0 <= getattr(args, name) <= 1:
             parser.error(f"--{name} must be from 0 to 1")
     if args.resume and not (args.out / "last.pt").is_file():

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from checkpoint import load_weights
 from loop import Run, plain
 from rows.batch import evaluate, make_batch
-from rows.pages import Page, Settings, cut, draw_pages
+from rows.pages import GAP, NEVER, Page, Settings, cut, draw_pages
 from rows.weights import AdaptedNetwork, FullNetwork
 
 SPANS = (4, 12)             # tokens of the blanks that validation measures
 BORDER = 8                  # tokens between them and the window's ends
+LONGEST = 12                # lengths 1 to this one are drawn for the blanks whose ends validation measures
 VALID_SEED = 7
 AT_ONCE = 16                # windows of one evaluation in validation
 
@@ -42,12 +43,38 @@ def span_pages(text, length, span, count, base):
     return pages
 
 
+def end_pages(text, length, count, base):
+    """Windows with one blank of 1 to LONGEST tokens in a gap of GAP places: a blind guess of its length costs
+    ln LONGEST nats."""
+    pages = []
+    for window in range(count):
+        rng = np.random.default_rng([VALID_SEED, 0, window])
+        span = 1 + int(rng.integers(LONGEST))
+        first = int(rng.integers(BORDER, length - GAP - BORDER))
+        tokens = cut(rng, text, length - (GAP - span), base.start, base.line_break)
+        tokens = np.concatenate([tokens[:first + span], np.full(GAP - span, base.empty), tokens[first + span:]])
+        ranks = np.zeros(length, np.int64)
+        places = first + np.arange(span + 1)            # the last one is the end
+        ranks[places[:-1]] = 1 + np.arange(span)
+        ranks[first + span:first + GAP] = NEVER
+        pages.append(Page(tokens, ranks, places, 1 + np.arange(span + 1), True))
+    return pages
+
+
+def end_losses(logits, target, empty):
+    """Cross entropy [N] of the decision alone whether a blank ends at this place.  It is a part of the cross entropy of
+    the token, so more weight for it does not move what is best."""
+    log_end = F.log_softmax(logits, -1)[:, empty]
+    log_more = torch.log1p(-log_end.exp().clamp(max=1 - 1e-6))
+    return -torch.where(target == empty, log_end, log_more)
+
+
 class Training(Run):
     """OUT/last.pt has everything that --resume needs, OUT/log.jsonl the curve."""
 
     def __init__(self, args, base, texts=(), shares=(), held_out=None):
         self.args, self.base, self.texts, self.shares, self.held_out = args, base, texts, shares, held_out or {}
-        self.settings = Settings(args.length, random=args.random)
+        self.settings = Settings(args.length, wide=args.wide, random=args.random)
         network = make_network(args, base)
         optimiser = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98),
                                       weight_decay=args.weight_decay)
@@ -96,7 +123,11 @@ class Training(Run):
 
     def backward(self, batch, norm):
         logits = evaluate(self.network, batch, self.base.empty)
-        losses = F.cross_entropy(logits.to(self.network.sum_dtype), batch.target, reduction="none")
+        logits = logits.to(self.network.sum_dtype)
+        losses = F.cross_entropy(logits, batch.target, reduction="none")
+        if self.args.end_weight:
+            ends = end_losses(logits, batch.target, self.base.empty)
+            losses = losses + self.args.end_weight * torch.where(batch.exact, 0.0, ends)
         loss = (losses * batch.weight).sum() / norm
         loss.backward()
         return loss.item()
@@ -109,20 +140,27 @@ class Training(Run):
         self.network.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def nats(self, pages):
-        """Mean cross entropy per token of pages in their order."""
+    def nats(self, pages, measure):
+        """measure(logits, target) [N] of pages in their order, one after the other."""
         total = []
         for i in range(0, len(pages), AT_ONCE):
             batch = make_batch(pages[i:i + AT_ONCE], self.network.mode, ("order",))
             logits = evaluate(self.network, batch, self.base.empty).to(self.network.sum_dtype)
-            total += F.cross_entropy(logits, batch.target, reduction="none").tolist()
-        return float(np.mean(total))
+            total += measure(logits, batch.target).tolist()
+        return np.array(total)
+
+    def held_out_nats(self, text):
+        """{span: nats per token of its blanks, "end": nats per blank for where it ends}."""
+        a, words = self.args, lambda logits, target: F.cross_entropy(logits, target, reduction="none")
+        found = {str(span): float(self.nats(span_pages(text, a.length, span, a.valid_windows, self.base), words).mean())
+                 for span in SPANS}
+        ends = self.nats(end_pages(text, a.length, a.valid_windows, self.base),
+                         lambda logits, target: end_losses(logits, target, self.base.empty))
+        return {**found, "end": float(ends.sum() / a.valid_windows)}
 
     def validate(self):
-        """{text: {span: nats per token}} of the averaged weights."""
-        pages = lambda text, span: span_pages(text, self.args.length, span, self.args.valid_windows, self.base)
-        return self.with_average(lambda: {name: {str(span): self.nats(pages(text, span)) for span in SPANS}
-                                          for name, text in self.held_out.items()})
+        """{text: held_out_nats} of the averaged weights."""
+        return self.with_average(lambda: {name: self.held_out_nats(text) for name, text in self.held_out.items()})
 
     def save(self, hours=0.0):
         super().save(hours)
