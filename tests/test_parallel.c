@@ -251,7 +251,7 @@ static void parallel_by_distance_is_exact_where_places_far_apart_are_independent
         assert_true(table_distance(&t.model, product, t.model.joint) > 0.01);
         start_apart(table_masked(&t.model), 2);
         table_draw(&t, seed, 0);
-        assert_in_range(t.fill.evaluations, 2, 3);
+        assert_true(t.fill.evaluations == 2 || t.fill.evaluations == 3);
     }
 }
 
