@@ -111,7 +111,7 @@ static void tokens_of_every_family_are_those_of_the_reference(void **state)
 static void tokens_of_smollm2_are_those_of_the_reference(void **state)
 {
     const char *path = getenv("PAL_SMOLLM2");
-    pal_model *m;
+    pal_model *m = NULL;
     pal_error err;
     (void)state;
     if (!path || pal_model_open_file(&m, path, PAL_OPEN_AS_STORED, &err)) {
