@@ -135,7 +135,7 @@ class OddFiles(CommandTest):
     def test_other_files_of_ours_go_as_far_as_they_can(self):
         self.tokens_only(model(architecture="gemma3"), "gemma3", "qwen2")
         split = [key("split.no", U16, 0), key("split.count", U16, 2)]
-        self.tokens_only(model(more=split, without=["blk.0.attn_v.weight"]), "number 1 of the 2 parts", "merge")
+        self.tokens_only(model(more=split, without=["blk.0.attn_v.weight"]), "number 1 of the 2 parts", "all parts are needed")
         self.tokens_only(model(without=[name for name, _ in TENSORS]), "only a vocabulary")
         path = self.write(model(vocabulary=False))
         info, = self.objects("info", "-m", path)

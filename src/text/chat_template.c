@@ -38,9 +38,9 @@ static bool literal_around(pal_str text, size_t from, size_t to, pal_str *before
     if (!start) return false;
     const char quote = text.data[start - 1];
     while (end < text.size && text.data[end] != quote) end += text.data[end] == '\\' && end + 1 < text.size ? 2 : 1;
-    if (end >= text.size) return false;
+    if (end >= text.size || end < to) return false;
     *before = part(text, start, from);
-    *after = part(text, end < to ? to : to, end);
+    *after = part(text, to, end);
     return true;
 }
 

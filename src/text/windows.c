@@ -20,7 +20,7 @@ int32_t pal_window_length(const pal_infill_options *options, int32_t context)
 int32_t pal_window_longest(const pal_page *page, const pal_infill_options *options, int32_t context)
 {
     const int32_t length = pal_window_length(options, context);
-    const int64_t wide = (int64_t)page->longest + 2 * (length / 4);
+    const int64_t wide = page->longest + 2 * ((int64_t)length / 4);
     return wide > context ? context : greatest(length, (int32_t)wide);
 }
 
