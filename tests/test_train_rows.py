@@ -266,6 +266,18 @@ class Run(Files):
         two, second = self.run_of("two-parts", 1, part=1)
         self.assertAlmostEqual(first[0], second[0], places=5)
 
+    def test_losses_of_ends_are_those_of_the_decision_alone(self):
+        logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.5, -1.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+        target, empty = torch.tensor([1, 0, 2]), 1
+        end = logits.softmax(-1)[:, empty]
+        expected = -torch.log(torch.where(target == empty, end, 1 - end))
+        self.assertTrue(torch.allclose(training.end_losses(logits, target, empty), expected))
+
+    def test_weight_of_ends_changes_the_step_of_pages_that_are_free(self):
+        _, plain = self.run_of("no-weight", 1, wide=1.0)
+        _, weighted = self.run_of("weight", 1, wide=1.0, end_weight=2.0)
+        self.assertGreater(weighted[0], plain[0] + 1e-3)
+
     def test_begins_with_the_state_of_the_prototype(self):
         run, _ = self.run_of("ours", 2)
         named = dict(run.network.named_parameters())
@@ -311,7 +323,7 @@ class Command(Files):
         self.assertEqual(done.returncode, 0, done.stderr)
         curve = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
         self.assertEqual([point["step"] for point in curve], [2, 4])
-        self.assertEqual(set(curve[-1]["valid"]["text"]), {"4", "12"})
+        self.assertEqual(set(curve[-1]["valid"]["text"]), {"4", "12", "end"})
         self.assertIn("--resume", self.python(*shared, "--steps", 6).stderr)        # a run is not overwritten
         self.assertIn("4 steps already", self.python(*shared, "--steps", 4, "--resume").stderr)
         with subprocess.Popen(self.command(*shared, "--steps", 10 ** 6, "--resume", "--print", 1), text=True,
