@@ -71,7 +71,7 @@ static void find_standard_system(pal_chat_format *f, pal_str t)
     }
 }
 
-/* Templates with one of these words follow rules of their own, beyond those of their family: they are refused by name. */
+/* Templates with one of these words follow rules beyond those of their family: they are refused, by name. */
 static bool has_other_rules(pal_str t, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
