@@ -34,7 +34,7 @@ typedef struct {
     double start, first_token, end; /* seconds_now(); first_token 0: none yet */
 } job;
 
-/* ---- generate.c ---- */
+/* ---- generated_text.c ---- */
 
 /* Generates until the text is finished, or until Ctrl-C (PAL_MORE). */
 pal_status run_text(job *j, pal_error *err);
@@ -42,7 +42,15 @@ pal_status run_text(job *j, pal_error *err);
 /* Prints what was generated, also after an error or Ctrl-C; returns the exit code. */
 int finish_text(job *j, pal_status s, const pal_error *err);
 
+/* ---- generate_lines.c ---- */
+
+/* Starts a prompt that consists of the text so far and `text` after it. */
+pal_status go_on_with(job *j, const char *text, size_t size, pal_error *err);
+
 bool read_line(bytes *line, size_t *capacity); /* without its line break; false: end of input */
+
+/* Reads lines and continues the text after each; begun: there is a text already.  Returns the exit code. */
+int run_lines(job *j, bool begun, pal_error *err);
 
 /* ---- chat.c ---- */
 
