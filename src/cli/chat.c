@@ -84,25 +84,59 @@ static bool is_blank(const bytes *line)
     return true;
 }
 
+/* ---- messages from a terminal ----------------------------------------------------------------------- */
+
+static void greet(const job *j)
+{
+    if (!isatty(0)) return;
+    if (j->talk.count > 1) fprintf(stderr, "The conversation so far has %zu messages.\n", j->talk.count);
+    fputs("Type a message and press Enter.  Ctrl-C stops an answer, Ctrl-D ends the conversation.\n", stderr);
+}
+
+/* Ctrl-C at the prompt of a terminal discards what was typed: it may have been meant for an answer that has just ended.
+ * The second one in a row ends the conversation.  Returns whether the conversation goes on. */
+static bool goes_on_after_interrupt(int *interrupts)
+{
+    if (!isatty(0) || ++*interrupts > 1) return false;
+    fputs("\nCtrl-C again, or Ctrl-D, ends the conversation.\n", stderr);
+    stop_forget();
+    clearerr(stdin);
+    return true;
+}
+
+/* Reads the next message that is not blank; false: the conversation ends. */
+static bool read_message(bytes *line, size_t *capacity)
+{
+    for (int interrupts = 0;;) {
+        if (isatty(0)) fputs("> ", stderr);
+        const bool more = read_line(line, capacity);
+        if (stop_requested()) {
+            if (goes_on_after_interrupt(&interrupts)) continue;
+            return false;
+        }
+        if (!more) return false;
+        interrupts = 0;
+        if (line->size && line->data[line->size - 1] == '\r') line->size--;
+        if (!is_blank(line)) return true;
+    }
+}
+
 int chat_run(job *j, pal_error *err)
 {
     bytes line = {0};
     size_t capacity = 0;
     int code = EXIT_GOOD;
     stop_on_interrupt();
+    greet(j);
     if (is_last(j, "user")) code = answer_and_store(j, err);
-    for (;;) {
-        if (isatty(0)) fputs("> ", stderr);
-        if (!read_line(&line, &capacity) || stop_requested()) break;
-        line.size = without_line_break(line.data, line.size);
-        if (line.size && line.data[line.size - 1] == '\r') line.size--;
-        if (is_blank(&line)) continue;
+    while (read_message(&line, &capacity)) {
         if (!messages_add(&j->talk, "user", line.data, line.size)) {
             code = no_memory("generate", "the message");
             break;
         }
         code = answer_and_store(j, err);
     }
+    if (isatty(0)) fputc('\n', stderr); /* the shell's prompt is not written behind this one */
     free(line.data);
     return stop_requested() ? EXIT_STOPPED : code;
 }

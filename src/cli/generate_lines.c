@@ -83,6 +83,7 @@ int run_lines(job *j, bool begun, pal_error *err)
         code = finish_text(j, s, err);
         if (code == EXIT_STOPPED) stop_forget();
     }
+    if (isatty(0)) fputc('\n', stderr); /* the shell's prompt is not written behind this one */
     free(line.data);
     return stop_requested() ? EXIT_STOPPED : code == EXIT_STOPPED ? EXIT_GOOD : code;
 }
