@@ -82,6 +82,9 @@ class Export(unittest.TestCase):
         vectors = b"".join(name.encode() + data.tobytes() for name, data in tiny.random_weights().items()
                            if data.ndim == 1)               # in the order of the file
         self.assertEqual(keys["palimpsest.base_vectors"], hashlib.sha256(vectors).hexdigest())
+        stored = {t.name: t for t in gguf.GGUFReader(self.path / "base.gguf").tensors}
+        rows = b"".join(name.encode() + t.data[0].tobytes() for name, t in stored.items() if len(t.shape) > 1)
+        self.assertEqual(keys["palimpsest.base_matrices"], hashlib.sha256(rows).hexdigest())
         self.assertEqual(json.loads(keys["palimpsest.training.arguments"])["texts"], ["text.npy=1"])
         average = self.average("adapter")
         self.assertEqual(len(tensors), 1 + 2 * 7 * tiny.LAYERS)
@@ -93,6 +96,20 @@ class Export(unittest.TestCase):
                 wanted = average[f"block.1.{name}.{factor}"]
                 self.assertEqual((stored, got.shape), (kind, wanted.shape))
                 self.assertLessEqual(np.abs(got - wanted).max(), error * np.abs(wanted).max())
+
+    def test_an_adapter_file_gets_the_keys_of_another_base(self):
+        """Another quantisation of the base, whose vectors are the same and whose matrices are not."""
+        old = self.export("adapter/average.pt", "old-keys.gguf")
+        other = {name: w if w.ndim == 1 else np.float32(w * 1.01) for name, w in tiny.random_weights().items()}
+        tiny.write_base(self.path / "requantised.gguf", other)
+        new = self.export("old-keys.gguf", "new-keys.gguf", over="requantised.gguf")
+        before, after = gguf.GGUFReader(old), gguf.GGUFReader(new)
+        keys = [{name: field.contents() for name, field in reader.fields.items()} for reader in (before, after)]
+        self.assertEqual({name for name in keys[0] if keys[0][name] != keys[1][name]},
+                         {"palimpsest.base_sha256", "palimpsest.base_matrices"})
+        self.assertEqual(keys[0].keys(), keys[1].keys())
+        self.assertEqual([(t.name, t.tensor_type, t.data.tobytes()) for t in before.tensors],
+                         [(t.name, t.tensor_type, t.data.tobytes()) for t in after.tensors])
 
     @unittest.skipUnless(pathlib.Path(COMMAND[0]).exists() or COMMAND[0] == "node", "the command is not built")
     def test_engine_computes_what_was_trained(self):
@@ -169,10 +186,13 @@ class Export(unittest.TestCase):
                 narrow[name] = data[:, :16] if "down" in name else data[:16]
         tiny.write_base(self.path / "narrow.gguf", narrow)
         (self.path / "text.pt").write_text("text")
+        self.export("adapter/average.pt", "adapter.gguf")
+        tiny.write_base(self.path / "other.gguf", tokens=[*tiny.TOKENS[:-1], "another"])
         cases = (("both/average.pt", "base.gguf", "architecture name"),
                  ("adapter/average.pt", "narrow.gguf", "does not fit"),
                  ("text.pt", "base.gguf", "cannot be read"), ("adapter/last.pt", "base.gguf", "not an average.pt"),
-                 ("none.pt", "base.gguf", "cannot be read"))
+                 ("none.pt", "base.gguf", "cannot be read"), ("none.gguf", "base.gguf", "cannot be read"),
+                 ("base.gguf", "base.gguf", "not an adapter"), ("adapter.gguf", "other.gguf", "does not fit"))
         for checkpoint, over, message in cases:
             with self.assertRaisesRegex(SystemExit, message):
                 self.export(checkpoint, "old.gguf", over=over)

@@ -118,7 +118,7 @@ def make(folder, name, architecture, kind, file_type, seed, dim=32, layers=2, he
 def make_adapter(folder, name, base, seed, rank=4):
     """An adapter of all matrices of the layers of `base`, with factors large enough to change what is drawn."""
     rng, reader = np.random.default_rng(seed), gguf.GGUFReader(folder / f"{base}.gguf")
-    pieces, vectors = hashlib.sha256(), hashlib.sha256()
+    pieces, vectors, matrices = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
     for piece in vocabulary(True, True, True)[0]:
         pieces.update(len(piece.encode()).to_bytes(8, "little") + piece.encode())
     writer = gguf.GGUFWriter(folder / f"{name}.gguf", "llama")
@@ -133,13 +133,16 @@ def make_adapter(folder, name, base, seed, rank=4):
     for tensor in reader.tensors:
         if len(tensor.shape) == 1:
             vectors.update(tensor.name.encode() + tensor.data.tobytes())
-        elif tensor.name.startswith("blk."):
+            continue
+        matrices.update(tensor.name.encode() + tensor.data[0].tobytes())
+        if tensor.name.startswith("blk."):
             columns, rows = map(int, tensor.shape)
             for factor, shape in (("a", (rank, columns)), ("b", (rows, rank))):
                 values = rng.standard_normal(shape) / shape[1] ** 0.5
                 writer.add_tensor(f"{tensor.name}.lora_{factor}", values.astype(np.float16))
     writer.add_string("palimpsest.base_tokens", pieces.hexdigest())
     writer.add_string("palimpsest.base_vectors", vectors.hexdigest())
+    writer.add_string("palimpsest.base_matrices", matrices.hexdigest())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -3,7 +3,8 @@
 
 usage: export.py BASE.gguf CHECKPOINT OUT [--name NAME] [--license TEXT] [--type Q8_0|F16|F32] [--bits 6]
 
-CHECKPOINT is the average.pt of a run, a state file of the prototype (last.pt), or an adapter as .safetensors.
+CHECKPOINT is the average.pt of a run, a state file of the prototype (last.pt), or an adapter as .safetensors.  It can
+also be an adapter file .gguf: all of it is kept, and only what it says of its base is written anew from BASE.gguf.
 BASE.gguf is the file that it was trained over.  OUT.gguf is an adapter file if adapters were trained: factors A in
 --type, B in F16 (their rows are short), the mask vector in F32.  If all weights were trained, OUT.gguf is a network
 with the metadata of BASE.gguf.  OUT.safetensors keeps an adapter in F16 for more training.
@@ -30,6 +31,7 @@ FILE_TYPES = {"Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0, "F16": gguf.LlamaFileType.
               "F32": gguf.LlamaFileType.ALL_F32}
 PATHS = ("base", "out", "init", "texts", "valid")       # arguments that name files: only their last part is written
 REPLACED = re.compile(r"GGUF\.|general\.(architecture|name|license|file_type|quantization_version)$|palimpsest\.")
+OF_BASE = re.compile(r"GGUF\.|general\.architecture$|palimpsest\.base_")     # what an adapter file says of its base
 LICENSE = "MIT (weights); the training text has licences of its own"
 
 
@@ -72,22 +74,25 @@ def adapter_tensors(trained, base, path):
 
 
 def hashes(reader):
-    """What the engine compares with the base: sha256 of the token list, and of names and values of all vectors."""
+    """What the engine compares with the base: sha256 of the token list, of names and values of all vectors, and of
+    names and first rows of all matrices."""
     field, tokens = reader.fields["tokenizer.ggml.tokens"], hashlib.sha256()
     for at in field.data:
         text = bytes(field.parts[at])
         tokens.update(len(text).to_bytes(8, "little") + text)
-    vectors = hashlib.sha256()
+    vectors, matrices = hashlib.sha256(), hashlib.sha256()
     for tensor in reader.tensors:
         if len(tensor.shape) == 1:
             vectors.update(tensor.name.encode() + tensor.data.tobytes())
-    return tokens.hexdigest(), vectors.hexdigest()
+        else:
+            matrices.update(tensor.name.encode() + tensor.data[0].tobytes())
+    return {"tokens": tokens.hexdigest(), "vectors": vectors.hexdigest(), "matrices": matrices.hexdigest()}
 
 
-def copy_metadata(writer, reader):
-    """Shape and vocabulary of the base."""
+def copy_metadata(writer, reader, replaced=REPLACED):
+    """All keys but the replaced ones: of a base its shape and vocabulary."""
     for name, field in reader.fields.items():
-        if REPLACED.match(name):
+        if replaced.match(name):
             continue
         kind, inner = field.types[0], field.types[-1] if len(field.types) > 1 else None
         value = field.contents()
@@ -112,16 +117,41 @@ def start_writer(path, trained, base, args):
     return writer
 
 
+def add_base(writer, base):
+    """What says which base an adapter belongs to."""
+    for key, value in {"name": base.name, "sha256": base.sha256(), **hashes(gguf.GGUFReader(base.path))}.items():
+        writer.add_string(f"palimpsest.base_{key}", value)
+
+
+def renew(path, base, args):
+    """Writes the adapter file CHECKPOINT with the keys of `base`; tensors are not changed."""
+    try:
+        reader = gguf.GGUFReader(args.checkpoint)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{args.checkpoint}: cannot be read as GGUF: {error}") from error
+    own = lambda key: reader.fields[key].contents() if key in reader.fields else None
+    factors = {t.name.removesuffix(".lora_a"): int(t.shape[0]) for t in reader.tensors if t.name.endswith(".lora_a")}
+    if own("general.type") != "adapter" or not factors:
+        raise SystemExit(f"{args.checkpoint}: not an adapter file")
+    if own("palimpsest.base_tokens") != hashes(gguf.GGUFReader(base.path))["tokens"] or any(
+            name not in base.weights or base.weights[name].shape[1] != columns for name, columns in factors.items()):
+        raise SystemExit(f"{args.checkpoint}: does not fit {base.path}")
+    writer = gguf.GGUFWriter(path, own("general.architecture"))
+    copy_metadata(writer, reader, OF_BASE)
+    add_base(writer, base)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    finish(writer)
+
+
 def write_adapter(path, trained, base, args):
     """Returns the writer, with all metadata, and the tensors that it is to write."""
     writer = start_writer(path, trained, base, args)
-    tokens, vectors = hashes(gguf.GGUFReader(base.path))
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", trained["alpha"])
     writer.add_bool("palimpsest.normalise", False)      # the base and the adapter are trained on text as it is written
-    for key, value in (("name", base.name), ("sha256", base.sha256()), ("tokens", tokens), ("vectors", vectors)):
-        writer.add_string(f"palimpsest.base_{key}", value)
+    add_base(writer, base)
     return writer, adapter_tensors(trained, base, args.checkpoint)
 
 
@@ -138,14 +168,18 @@ def write_network(path, trained, base, args):
     return writer, {name: w.detach().float().numpy() for name, w in trained["weights"].items()}
 
 
-def write_tensors(writer, tensors, wanted, bits):
-    for name, data in tensors.items():
-        kind = stored_type(data, wanted)
-        writer.add_tensor(name, quantize(data, kind, bits), raw_dtype=kind)
+def finish(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_tensors(writer, tensors, wanted, bits):
+    for name, data in tensors.items():
+        kind = stored_type(data, wanted)
+        writer.add_tensor(name, quantize(data, kind, bits), raw_dtype=kind)
+    finish(writer)
 
 
 def read_back(path, tensors, wanted, bits):
@@ -163,7 +197,14 @@ def read_back(path, tensors, wanted, bits):
 
 
 def export(args):
-    base, trained = read_base(args.base), read_trained(args.checkpoint, args.alpha)
+    part = args.out.with_name(args.out.name + ".part")      # an older file stays until the new one is whole
+    base = read_base(args.base)
+    if args.checkpoint.suffix == ".gguf":
+        renew(part, base, args)
+        part.replace(args.out)
+        print(f"{args.out}: {args.out.stat().st_size:,} bytes, with the keys of {base.name}")
+        return
+    trained = read_trained(args.checkpoint, args.alpha)
     is_adapter = "mask" in trained["weights"]
     if args.out.suffix == ".safetensors":
         from safetensors.torch import save_file
@@ -173,7 +214,6 @@ def export(args):
         save_file({name: w.detach().half().contiguous() for name, w in trained["weights"].items()}, args.out)
         print(f"{args.out}: {args.out.stat().st_size:,} bytes")
         return
-    part = args.out.with_name(args.out.name + ".part")      # an older file stays until the new one is whole
     writer, tensors = (write_adapter if is_adapter else write_network)(part, trained, base, args)
     write_tensors(writer, tensors, KINDS[args.type], args.bits)
     worst = read_back(part, tensors, KINDS[args.type], args.bits)
