@@ -246,11 +246,18 @@ class Run(Files):
             self.assertTrue(torch.equal(p, q) and torch.equal(mean, other), name)
 
     def test_stopped_and_resumed_is_the_run_that_was_not(self):
-        for train in ("adapter", "all"):
-            whole, _ = self.run_of(f"whole-{train}", 4, train=train)
-            self.run_of(f"parts-{train}", 2, train=train)
-            parts, _ = self.run_of(f"parts-{train}", 4, resume=True, train=train)
+        for train, muon in (("adapter", 0.0), ("all", 0.0), ("all", 0.01)):
+            name, options = f"{train}-{muon}", {"train": train, "muon_lr": muon}
+            whole, _ = self.run_of(f"whole-{name}", 4, **options)
+            self.run_of(f"parts-{name}", 2, **options)
+            parts, _ = self.run_of(f"parts-{name}", 4, resume=True, **options)
             self.assert_same_state(whole, parts)
+
+    def test_muon_moves_the_matrices_of_the_layers_and_adamw_the_rest(self):
+        still, _ = self.run_of("muon-alone", 1, train="all", muon_lr=0.01, lr=0.0)
+        before = weights.FullNetwork(self.base).state_dict()
+        moved = {name for name, p in still.network.named_parameters() if not torch.equal(p, before[name])}
+        self.assertEqual(moved, {f"blk.{n}.{name}.weight" for n in range(tiny.LAYERS) for name in base.MATRICES})
 
     def test_loss_falls_on_a_text_that_can_be_learnt(self):
         for train, mode in (("adapter", "left"), ("all", "left"), ("all", "both")):
@@ -347,7 +354,8 @@ class Command(Files):
                  (("text.npy=x",), "share"), (("text.npy", "--length", 8), "--length"),
                  (("text.npy", "--length", 300), "context of 256"), (("none.npy",), "cannot be read"),
                  (("text.npy", "--resume"), "last.pt"), (("text.npy", "--batch", 0), "--batch"),
-                 (("text.npy", "--ema", 2), "--ema"), (("text.npy", "--empty-token", 64), "outside of the vocabulary"))
+                 (("text.npy", "--ema", 2), "--ema"),
+                 (("text.npy", "--muon-lr", 0.01), "--train all"), (("text.npy", "--empty-token", 64), "outside of the vocabulary"))
         for (text, *more), message in cases:
             with self.subTest(message), contextlib.redirect_stderr(io.StringIO()) as printed:
                 with self.assertRaises(SystemExit) as stopped:

@@ -54,6 +54,8 @@ def parse_arguments(arguments=None):
     p.add_argument("--rank", type=int, default=16, help="rank of the adapters")
     p.add_argument("--alpha", type=float, default=32.0, help="adapters are scaled by alpha / rank")
     p.add_argument("--lr", type=float, default=5e-4)
+    p.add_argument("--muon-lr", type=float, default=0.0,
+                   help="with --train all: Muon at this rate for the matrices of the layers (default: AdamW for all)")
     p.add_argument("--warmup", type=int, default=20, help="steps in which the learning rate rises")
     p.add_argument("--decay", type=float, default=0.0,
                    help="fraction of the steps over which the learning rate falls to zero (default 0: it stays)")
@@ -82,6 +84,8 @@ def check(parser, args):
     for name in ("steps", "batch", "part", "rank", "valid_windows", "every", "print_every", "save"):
         if getattr(args, name) < 1:
             parser.error(f"--{name.removesuffix('_every').replace('_', '-')} must be at least 1")
+    if args.muon_lr and args.train != "all":
+        parser.error("--muon-lr needs --train all: adapters are trained by AdamW")
     if args.length < SHORTEST:
         parser.error(f"--length must be at least {SHORTEST}")
     for name in ("random", "wide", "decay", "ema"):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from checkpoint import load_weights
 from loop import Run, plain
+from optim import make_optimisers
 from rows.batch import evaluate, make_batch
 from rows.pages import GAP, NEVER, Page, Settings, cut, draw_pages
 from rows.weights import AdaptedNetwork, FullNetwork
@@ -22,6 +23,14 @@ def make_network(args, base):
     if args.train == "all":
         return FullNetwork(base, args.rows)
     return AdaptedNetwork(base, args.rank, args.alpha, args.rows, args.seed)
+
+
+def make_optimisers_of(args, network):
+    """(learning rates, optimisers): AdamW for everything, or with --muon-lr Muon for the matrices of the layers."""
+    if args.muon_lr:
+        return (args.muon_lr, args.lr), make_optimisers(network, args.muon_lr, args.lr, args.weight_decay)
+    return (args.lr,), [torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98),
+                                          weight_decay=args.weight_decay)]
 
 
 def rate(step, args):
@@ -76,9 +85,8 @@ class Training(Run):
         self.args, self.base, self.texts, self.shares, self.held_out = args, base, texts, shares, held_out or {}
         self.settings = Settings(args.length, wide=args.wide, random=args.random)
         network = make_network(args, base)
-        optimiser = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98),
-                                      weight_decay=args.weight_decay)
-        super().__init__(args.out, network, [optimiser])
+        self.rates, optimisers = make_optimisers_of(args, network)
+        super().__init__(args.out, network, optimisers)
         if args.resume:
             self.restore()
         elif args.init:
@@ -117,7 +125,7 @@ class Training(Run):
         norm = sum(batch.weight.sum().item() for batch in parts)
         loss = sum(self.backward(batch, norm) for batch in parts)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
-        self.update([a.lr * rate(self.step, a)], a.ema)
+        self.update([lr * rate(self.step, a) for lr in self.rates], a.ema)
         self.seen += sum(len(batch.target) for batch in parts)
         return loss
 
