@@ -160,10 +160,10 @@ async function inside() {
 /** Keeps the declarations that palimpsest.d.ts stands on, and makes them name each other as a package must. */
 async function publicTypes() {
   const kept = ['palimpsest.d.ts', 'supported.d.ts', 'types.d.ts', 'options.d.ts', 'errors.d.ts'];
-  for (const name of (await readdir(web)).filter((file) => file.endsWith('.d.ts'))) {
+  for (const name of (await readdir(web, { recursive: true })).filter((file) => file.endsWith('.d.ts'))) {
     const file = join(web, name);
-    if (!kept.includes(name)) await rm(file);
-    else await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/(from '\.\/\w+)\.ts'/g, "$1.js'"));
+    if (!kept.includes(name) && !name.startsWith('types/')) await rm(file);
+    else await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/(from '\.{1,2}\/[\w/]+)\.ts'/g, "$1.js'"));
   }
   await writeFile(join(web, 'inline.d.ts'), "export * from './palimpsest.js';\n");
 }

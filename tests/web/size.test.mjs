@@ -2,7 +2,7 @@
 /* The documented sizes of the engines and of the glue code, measured on the build. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -70,11 +70,14 @@ test('types are shipped for everything that is exported', async () => {
   for (const name of ['load', 'escape', 'supported', 'cache', 'samplers', 'imageSamplers', 'version', 'PalimpsestError'])
     assert.match(types, new RegExp(`\\b${name}\\b`));
   assert.match(types, /types(\.ts|\.js)?'/);
+  assert.match(await readFile(join(built, 'types.d.ts'), 'utf8'), /'\.\/types\/model\.js'/);
 });
 
 test('every public name has words of explanation for an editor', async () => {
   const bare = [];
-  for (const file of ['palimpsest', 'types', 'options', 'errors']) {
+  const files = ['palimpsest', 'supported', 'options', 'errors', ...(await readdir(join(built, 'types'))).map((file) => `types/${file.split('.')[0]}`)];
+  assert.ok(files.length > 8, files.join());
+  for (const file of files) {
     const lines = (await readFile(join(built, `${file}.d.ts`), 'utf8')).split('\n');
     lines.forEach((line, i) => {
       const named = /^export (declare )?(type|interface|const|function|class) (\w+)|^    (readonly )?\w+\??[:(<]/.test(line);

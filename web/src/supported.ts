@@ -6,7 +6,12 @@ const SIMD_PROBE = new Uint8Array([
 ]);
 
 /** Whether the engine can run here, and if not, why. */
-export function supported(): { ok: boolean; why: string | null } {
+export function supported(): {
+  /** Whether it can run. */
+  ok: boolean;
+  /** What is missing, or null. */
+  why: string | null;
+} {
   const no = (why: string) => ({ ok: false, why });
   if (typeof WebAssembly === 'undefined') return no('This browser does not support WebAssembly, or it is switched off.');
   if (!WebAssembly.validate(SIMD_PROBE)) return no('This browser does not support WebAssembly SIMD, which the engine needs.');
