@@ -23,6 +23,7 @@ import pathlib
 import time
 
 from measures import parts, tables, texts
+from measures.command import Command
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEXTS = {"smollm2": ("everyday", "tinystories", "reference", "classic"), "tales": ("tinystories", "classic", "storybooks")}
@@ -144,7 +145,7 @@ def main():
         return
     if not a.texts or not (a.smollm2 or a.tales):
         p.error("needs --texts, and --smollm2 or --tales")
-    command, end = parts.Command(str(a.palimpsest)), time.monotonic() + 60 * a.minutes
+    command, end = Command(str(a.palimpsest), a.out / "left.jsonl"), time.monotonic() + 60 * a.minutes
     open_parts = [(part, part.network.hashes()) for part in all_parts(a, Texts(a))]
     while open_parts and time.monotonic() < end:     # in turn, so that a run that is stopped has something of each
         for pair in list(open_parts):

@@ -1,10 +1,7 @@
 """What is measured.  A part makes items of a few numbers each, for pages of ascending numbers; the tables are made from
 the items of all pages."""
 import dataclasses
-import json
 import re
-import subprocess
-import tempfile
 
 import numpy as np
 
@@ -13,6 +10,7 @@ import engine
 TARGET = {"1": 0.06, "4": 0.06, "12": 0.03, "sentence": 0.03}       # standard errors, nats per token
 LENGTHS = list(range(1, 13))
 DRAFTS = 16
+SEEDS = 1 << 20               # more than there are pages: distance of the seeds of another attempt
 
 
 @dataclasses.dataclass
@@ -26,24 +24,6 @@ class Network:
     def hashes(self):
         paths = {value for value in self.model + self.base if not value.startswith("-")}
         return {path: engine.sha256(path) for path in sorted(paths)}
-
-
-class Command:
-    def __init__(self, path):
-        self.path = path
-
-    def score(self, model, lines, *options):
-        """-ln of the probability of each line's fills."""
-        if not lines:
-            return []
-        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.write("".join(json.dumps(line) + "\n" for line in lines))
-            file.flush()
-            return [out["nats"] for out in engine.run(self.path, "score", *model, "--borders", "off", "--fills", file.name,
-                                                      *options)]
-
-    def fill(self, model, pages, seed, *options):
-        return engine.fill(self.path, model[1], pages, seed, *model[2:], *options)
 
 
 def line(page, order=None):
@@ -72,8 +52,7 @@ class Nats:
             n = len(page.ids)
             lines += [line(page, range(n)), line(page, np.random.default_rng([8, n, sum(page.ids)]).permutation(n))]
         both = command.score(self.network.model, lines, *how)
-        left = command.score(self.network.base, [left_line(p.before, p.ids, len(p.ids)) for p in pages],
-                             "--left-only", *how)
+        left = command.score_left(self.network.base, [left_line(p.before, p.ids, len(p.ids)) for p in pages], *how)
         return [[len(p.ids), a, random, b] for p, a, random, b in zip(pages, both[::2], both[1::2], left)]
 
     def figures(self, items):
@@ -163,18 +142,28 @@ class Judged:
         pages = self.text.spans(numbers, [self.n])
         fills = command.fill(self.network.model, [p.blank() for p in pages], 1 + numbers[0])
         ours = [f["text"][len(p.before):len(f["text"]) - len(p.after)] for f, p in zip(fills, pages)]
-        best = [self.best_continuation(command, p, 1 + number) for number, p in zip(numbers, pages)]
-        nats = self.judge.nats(command, [p.before + x + p.after for p, a, b in zip(pages, ours, best)
-                                         for x in (p.hidden, a, b)])
-        return [[nats[3 * i + 1] - nats[3 * i], nats[3 * i + 2] - nats[3 * i], repeats(p.before, ours[i], p.after),
-                 repeats(p.before, best[i], p.after)] for i, p in enumerate(pages)]
+        found = [(p, x, self.best_continuation(command, p, 1 + numbers[0] + i)) for i, (p, x) in enumerate(zip(pages, ours))]
+        found = [some for some in found if some[2] is not None]
+        nats = self.judge.nats(command, [p.before + x + p.after for p, *fills in found for x in (p.hidden, *fills)])
+        return [[nats[3 * i + 1] - nats[3 * i], nats[3 * i + 2] - nats[3 * i], repeats(p.before, ours, p.after),
+                 repeats(p.before, best, p.after)] for i, (p, ours, best) in enumerate(found)]
 
     def best_continuation(self, command, page, seed):
-        drafts = engine.run(command.path, "generate", "-m", self.network.base[1], "--prompt", page.before.rstrip(" "),
-                            "--max-tokens", self.n, "--drafts", DRAFTS, "--seed", seed, "--temperature", 0.6)
-        texts = [d["text"].lstrip(" ") for d in drafts]
-        follows = self.judge.nats_after(command, self.network, page, texts)
-        return texts[int(np.argmin(follows))]
+        texts = self.continuations(command, page, seed)
+        return texts[int(np.argmin(self.judge.nats_after(command, self.network, page, texts)))] if texts else None
+
+    def continuations(self, command, page, seed):
+        """Texts of n tokens by the base that begin a word, as what is drawn in the blank does.  If all are others, they
+        are drawn again; [] if that does not help either."""
+        for attempt in range(4):
+            drafts = engine.run(command.path, "generate", "-m", self.network.base[1], "--prompt", page.before.rstrip(" "),
+                                "--max-tokens", self.n, "--drafts", DRAFTS, "--seed", seed + attempt * SEEDS,
+                                "--temperature", 0.6)
+            texts = [d["continuation"][1:] for d in drafts
+                     if d["continuation"].startswith(" ") and d["generated_tokens"] == self.n]
+            if texts:
+                return texts
+        return []
 
     def figures(self, items):
         ours, best, again, base_again = np.array(items, float).T
@@ -193,7 +182,7 @@ class Judge:
 
     def nats(self, command, texts):
         ids = self.tokenizer.many(texts)
-        return command.score(self.base, [left_line("", i, len(i)) for i in ids], "--left-only")
+        return command.score_left(self.base, [left_line("", i, len(i)) for i in ids])
 
     def nats_after(self, command, network, page, texts):
         """Nats of what follows the blank, behind each of the texts."""
@@ -201,5 +190,5 @@ class Judge:
         if not after:
             return [0.0] * len(texts)
         escaped = [(page.before + text).replace("\\", " ").replace("[[", "[ [") for text in texts]
-        return command.score(network.base, [left_line(before, after, len(after)) for before in escaped], "--left-only",
-                             *network.scored)
+        return command.score_left(network.base, [left_line(before, after, len(after)) for before in escaped],
+                                  *network.scored)
