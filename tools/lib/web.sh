@@ -50,11 +50,11 @@ install_packages() {
     quietly "build/npm-${1//\//-}.log" npm ci --prefix "$1" --no-audit --no-fund
 }
 
-# build/wasm/palimpsest-web.wasm must be there (and build/wasm-relaxed's, for the faster engine).  Makes build/web and
-# build/site.
+# build/wasm/palimpsest-web.wasm must be there (and build/wasm-relaxed's, for the faster engine), and the command as
+# WebAssembly, whose help is documented.  Makes build/web and build/site with its documents.
 build_web() {
-    ensure_new_node && install_packages web || return
-    quietly build/web.log node web/build.mjs "$@"
+    ensure_new_node && install_packages web && install_packages docs/site || return
+    quietly build/web.log node web/build.mjs "$@" && quietly build/docs.log node docs/site/build.mjs
 }
 
 # Fetches the model of general English and sets english_model, for build_web --with "$english_model".  If that is not

@@ -6,6 +6,7 @@
  *  library; their requests pass through unchanged. */
 import { PrecacheController, PrecacheRoute, type PrecacheEntry } from 'workbox-precaching';
 import { registerRoute } from 'workbox-routing';
+import { NetworkFirst } from 'workbox-strategies';
 import { hasRelaxed } from '../src/relaxed.ts';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
@@ -66,6 +67,22 @@ registerRoute(new PrecacheRoute(precache, { ignoreURLParametersMatching: [/^v$/]
 registerRoute(({ url, sameOrigin }) => sameOrigin && unused.some((name) => url.pathname.endsWith(`/${name}`)), ({ request }) => engine(request));
 const assets = new URL('assets/', self.registration.scope).href;
 registerRoute(({ url }) => url.href.startsWith(assets), ({ request }) => earlier(request));
+
+/** Documents are kept when they are read: offline, those that have been open before are there. */
+const NOT_KEPT =
+  '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Not kept – Palimpsest</title><p>This page has not been opened on this device before, and cannot be fetched now. Try again when you are online, or <a href="index.html">go back to the documents</a>.';
+const documents = new NetworkFirst({
+  cacheName: 'palimpsest-documents',
+  plugins: [
+    {
+      handlerWillRespond: async ({ response }) => isolated(response),
+      handlerDidError: async ({ request }) =>
+        request.mode === 'navigate' ? new Response(NOT_KEPT, { status: 503, headers: { 'content-type': 'text/html; charset=utf-8' } }) : undefined,
+    },
+  ],
+});
+const docs = new URL('docs/', self.registration.scope).href;
+registerRoute(({ url }) => url.href.startsWith(docs), documents);
 
 self.addEventListener('install', (event) => {
   precache.install(event);

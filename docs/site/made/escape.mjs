@@ -1,0 +1,3 @@
+// @ts-check
+/** Plain text as Markdown. */
+export const text = (/** @type {string} */ plain) => plain.replace(/[\\`*_{}[\]<>#|~]/g, '\\$&');

@@ -1,0 +1,66 @@
+// @ts-check
+/* The pages of the documents in reading order: name of the page, Markdown file (from the root of the source tree) or
+ * maker of its Markdown, and the title in the list of contents. */
+import { cApi } from './made/c-api.mjs';
+import { command } from './made/command.mjs';
+import { libraryApi } from './made/library-api.mjs';
+
+/** @typedef {{ name: string, title: string, source?: string, make?: () => string | Promise<string>,
+ *  broad?: boolean }} Page  broad: a reference, with wide code and a list of all its names
+ *  @typedef {{ title: string, pages: Page[] }} Group */
+
+const page = (/** @type {string} */ name, /** @type {string} */ title, /** @type {string} */ source) => ({ name, title, source });
+const card = (/** @type {string} */ name) => page(`model-${name}`, name, `models/${name}.md`);
+
+/** @type {Group[]} */
+export const GROUPS = [
+  { title: 'Palimpsest', pages: [page('index', 'Start here', 'README.md')] },
+  {
+    title: 'In a web page',
+    pages: [
+      page('library', 'The library', 'web/README.md'),
+      { name: 'library-api', title: 'Library: every name', make: libraryApi, broad: true },
+    ],
+  },
+  {
+    title: 'Elsewhere',
+    pages: [
+      { name: 'command', title: 'The command', make: command },
+      { name: 'c-api', title: 'The C library', make: cApi, broad: true },
+    ],
+  },
+  {
+    title: 'Models',
+    pages: [
+      card('tales-infill'),
+      card('tales-ar'),
+      card('smol-infill'),
+      card('fashion'),
+      card('emoji'),
+      page('convert', 'Converting models', 'tools/convert/README.md'),
+      page('train', 'Training models', 'tools/train/README.md'),
+      page('train-pictures', 'Training picture models', 'tools/train/pictures/README.md'),
+      page('checkpoints', 'Checkpoints', 'models/training/README.md'),
+      page('data', 'Training data', 'tools/data/README.md'),
+      page('picture-models', 'Files of picture models', 'docs/picture-models.md'),
+    ],
+  },
+  {
+    title: 'Measured',
+    pages: [
+      page('quality', 'How well blanks are filled', 'docs/quality.md'),
+      page('long-texts', 'Long texts', 'docs/long-texts.md'),
+      page('speed', 'Speed', 'docs/speed.md'),
+      page('bench', 'Measuring speed', 'tools/bench/README.md'),
+    ],
+  },
+  {
+    title: 'The project',
+    pages: [
+      page('architecture', 'Architecture', 'ARCHITECTURE.md'),
+      page('contributing', 'Contributing', 'CONTRIBUTING.md'),
+      page('changes', 'Changes', 'CHANGELOG.md'),
+    ],
+  },
+];
+export const PAGES = GROUPS.flatMap((group) => group.pages);
