@@ -154,6 +154,14 @@ double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+void json_run(json *j, const pal_model *model, const char *path, double start)
+{
+    json_string(j, "model", model_name(model, path));
+    json_number(j, "seconds", seconds_now() - start);
+    json_int(j, "threads", 1);
+    json_string(j, "isa", pal_model_info(model)->isa);
+}
+
 void put_printable(FILE *out, const char *text)
 {
     for (; *text; text++) fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);

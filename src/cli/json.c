@@ -116,11 +116,3 @@ void json_end_line(json *j)
     fflush(j->out);
     j->comma = false;
 }
-
-void json_run(json *j, const pal_model *model, const char *path, double start)
-{
-    json_string(j, "model", model_name(model, path));
-    json_number(j, "seconds", seconds_now() - start);
-    json_int(j, "threads", 1);
-    json_string(j, "isa", pal_model_info(model)->isa);
-}

@@ -1,4 +1,4 @@
-/* messages.c - reads, writes and tokenizes conversations. */
+/* messages.c - conversations: the list, and how it is written as JSON. */
 #include "messages.h"
 #include "json_read.h"
 #include "../core/core.h"
@@ -146,37 +146,25 @@ static bool read_list(json_reader *r, messages *out)
     return r->at == r->end || fail(r, "more text after the end of the array");
 }
 
-bool messages_parse(messages *out, const char *name, const bytes *text)
+const char *messages_parse(messages *out, const bytes *text, size_t *at)
 {
     json_reader r = {text->data, text->data + text->size, NULL};
     *out = (messages){0};
     if (text->size >= 3 && memcmp(text->data, "\xEF\xBB\xBF", 3) == 0) r.at += 3; /* byte order mark */
-    if (read_list(&r, out)) return true;
-    fprintf(stderr, "palimpsest: %s: not a conversation in JSON: %s (byte %zu)\n", name, r.wrong,
-            (size_t)(r.at - text->data));
+    if (read_list(&r, out)) return NULL;
+    *at = (size_t)(r.at - text->data);
     messages_free(out);
-    return false;
+    return r.wrong;
 }
 
-bool messages_read(messages *out, const char *path)
-{
-    bytes text = {0};
-    const bool input = strcmp(path, "-") == 0;
-    *out = (messages){0};
-    const bool good = input_read("generate", NULL, path, NULL, &text) < 0 &&
-                      messages_parse(out, input ? "standard input" : path, &text);
-    free(text.data);
-    return good;
-}
+/* ---- writing JSON ----------------------------------------------------------------------------------- */
 
-bool messages_store(const messages *m, const char *path)
+void messages_write(const messages *m, FILE *out)
 {
-    output o;
-    if (!output_open(&o, path)) return false;
-    json j = {.out = o.file};
+    json j = {.out = out};
     json_open(&j, NULL, '[');
     for (size_t i = 0; i < m->count; i++) {
-        fputc('\n', o.file);
+        fputc('\n', out);
         json_open(&j, NULL, '{');
         json_string(&j, "role", m->list[i].role);
         json_text(&j, "content", m->list[i].content, m->list[i].bytes);
@@ -184,33 +172,4 @@ bool messages_store(const messages *m, const char *path)
     }
     json_close(&j, ']');
     json_end_line(&j);
-    return output_close(&o, true);
-}
-
-/* ---- tokens ----------------------------------------------------------------------------------------- */
-
-pal_status messages_tokens(const messages *m, const pal_model *model, int32_t **ids, size_t *count, pal_error *err)
-{
-    *ids = NULL;
-    pal_status s = pal_chat_tokens(model, m->list, m->count, NULL, 0, count, err);
-    if (s) return s;
-    *ids = malloc(pal_times(*count + 1, sizeof **ids));
-    if (*ids) return pal_chat_tokens(model, m->list, m->count, *ids, *count, count, err);
-    *err = (pal_error){PAL_E_MEMORY, "not enough memory for the prompt's tokens", SIZE_MAX};
-    return PAL_E_MEMORY;
-}
-
-int messages_report(const char *command, const pal_model *model, const pal_error *err)
-{
-    enum { SHOWN = 60 };
-    bytes text = {0};
-    const int code = report(command, err);
-    text.data = (char *)(uintptr_t)pal_chat_template(model, &text.size);
-    if (err->status != PAL_E_UNSUPPORTED || !text.data) return code;
-    const bool cut = text.size > SHOWN;
-    if (cut) text.size = SHOWN;
-    fputs("palimpsest: the template begins with ", stderr);
-    put_quoted(stderr, &text);
-    fputs(cut ? "...\n" : "\n", stderr);
-    return code;
 }

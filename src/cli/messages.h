@@ -10,9 +10,12 @@ typedef struct {
     size_t count, capacity;
 } messages;
 
-/* Reads a conversation from JSON text; other members of its objects are ignored.  If it fails, prints an error with
- * `name` and leaves out empty. */
-bool messages_parse(messages *out, const char *name, const bytes *text);
+/* Reads a conversation from JSON text; other members of its objects are ignored.  Returns NULL, or what is wrong at byte
+ * *at; then out is empty. */
+const char *messages_parse(messages *out, const bytes *text, size_t *at);
+void messages_write(const messages *m, FILE *out);
+
+/* These print errors. */
 bool messages_read(messages *out, const char *path); /* the file "-" is standard input */
 bool messages_store(const messages *m, const char *path);
 
