@@ -76,8 +76,8 @@ def arguments(**other):
     """What rows.train parses, for runs in this process."""
     return argparse.Namespace(**{
         "train": "adapter", "rows": "left", "init": None, "resume": False, "length": 48, "batch": 4, "part": 2,
-        "random": 0.25, "wide": 0.6, "end_weight": 0.0, "rank": 4, "alpha": 8.0, "lr": 1e-2, "muon_lr": 0.0,
-        "warmup": 2, "decay": 0.0, "weight_decay": 0.0, "clip": 1.0, "ema": 0.9, "valid_windows": 4,
+        "random": 0.25, "wide": 0.6, "crowd": 1.0, "given": 1.0, "end_weight": 0.0, "rank": 4, "alpha": 8.0,
+        "lr": 1e-2, "muon_lr": 0.0, "warmup": 2, "decay": 0.0, "weight_decay": 0.0, "clip": 1.0, "ema": 0.9, "valid_windows": 4,
         "seed": 1, "steps": 4, **other})
 
 

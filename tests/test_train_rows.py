@@ -245,6 +245,21 @@ class Run(Files):
         for (name, p), q, mean, other in zip(a.network.named_parameters(), b.network.parameters(), a.ema, b.ema):
             self.assertTrue(torch.equal(p, q) and torch.equal(mean, other), name)
 
+    def test_places_are_asked_for_once_or_twice(self):
+        for share in (0.0, 1.0):
+            settings = pages.Settings(32, given=share)
+            drawn = pages.draw_pages([self.text], [1.0], 5, 0, 6, settings, self.base)
+            made = batch.make_batch(drawn, "left")
+            self.assertEqual(len(made.target), (1 + int(share)) * sum(len(page.places) for page in drawn))
+
+    def test_crowded_windows_have_more_blanks(self):
+        counts = []
+        for crowd in (1.0, 2.0):
+            settings = pages.Settings(128, spans=1.0, wide=0.0, crowd=crowd)
+            drawn = pages.draw_pages([self.text], [1.0], 5, 0, 60, settings, self.base)
+            counts.append(sum(len(page.places) for page in drawn))
+        self.assertGreater(counts[1], 1.4 * counts[0])
+
     def test_stopped_and_resumed_is_the_run_that_was_not(self):
         for train, muon in (("adapter", 0.0), ("all", 0.0), ("all", 0.01)):
             name, options = f"{train}-{muon}", {"train": train, "muon_lr": muon}

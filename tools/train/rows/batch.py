@@ -43,10 +43,11 @@ def query_rows(page, look):
 
 
 def make_batch(pages, mode, looks=LOOKS):
+    """Pages that are not asked for with the given text only have rows of the first look alone."""
     rows = {name: [] for name in ("window", "reads", "at", "sees", "target", "weight", "exact")}
     for number, page in enumerate(pages):
         n = len(page.places)
-        for look in looks:
+        for look in looks if page.given else looks[:1]:
             sees, reads = query_rows(page, look)
             for name, values in (("window", np.full(n, number)), ("reads", reads), ("at", page.places - 1),
                                  ("sees", sees), ("target", page.tokens[page.places]),

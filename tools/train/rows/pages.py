@@ -16,13 +16,16 @@ PER_PLACES = 128            # counts of blanks below are per so many places
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Shares of windows: blanks of several tokens, single tokens; the rest have an open end.  Of windows with blanks
-    `wide` have gaps wider than their text.  `random` of the orders are random, the others fill every blank from its
-    left."""
+    `wide` have gaps wider than their text, and `crowd` is a factor of the number of blanks.  `random` of the orders are
+    random, the others fill every blank from its left.  `given` of the windows are also asked for with the given text
+    only."""
     length: int = 128
     spans: float = 0.70
     scattered: float = 0.18
     wide: float = 0.6
     random: float = 0.25
+    crowd: float = 1.0
+    given: float = 1.0
 
 
 @dataclasses.dataclass
@@ -32,6 +35,7 @@ class Page:
     places: np.ndarray      # [n], ascending: the open places that are asked for
     asked: np.ndarray       # [n]: rank at which each is asked for; a blank's end is asked for and never becomes known
     free: bool              # blanks are free in length: <empty> is a candidate
+    given: bool = True      # every place is asked for a second time, with the given text only
 
 
 def cut(rng, text, size, start, line_break):
@@ -47,7 +51,7 @@ def draw_lengths(rng, s):
     u, scale, longest = rng.random(), s.length / PER_PLACES, s.length // 4
     wide = u < s.spans and rng.random() < s.wide
     if u < s.spans:
-        count = int(rng.integers(1, max(2, round((3 if wide else 5) * scale) + 1)))
+        count = int(rng.integers(1, max(2, round((3 if wide else 5) * scale * s.crowd) + 1)))
         lengths = [min(int(rng.geometric(0.14)), 24, longest) for _ in range(count)]
     elif u < s.spans + s.scattered:
         lengths = [1] * (1 + int(rng.uniform(0.02, 0.45) * (s.length - 2)))
@@ -131,5 +135,7 @@ def draw_pages(texts, shares, seed, step, count, settings, base):
     for window in range(count):
         rng = np.random.default_rng([seed, step, window])
         text = texts[rng.choice(len(texts), p=shares)]
-        pages.append(draw_page(rng, text, settings, base.start, base.empty, base.line_break))
+        page = draw_page(rng, text, settings, base.start, base.empty, base.line_break)
+        page.given = rng.random() < settings.given
+        pages.append(page)
     return pages

@@ -49,6 +49,9 @@ def parse_arguments(arguments=None):
                    help="share of random orders (default 0.25); in the others every blank is filled from its left")
     p.add_argument("--wide", type=float, default=0.6,
                    help="of the windows with blanks, the share whose blanks are free in length (default 0.6)")
+    p.add_argument("--crowd", type=float, default=1.0, help="factor of the number of blanks in a window (default 1)")
+    p.add_argument("--given", type=float, default=1.0,
+                   help="share of windows whose places are asked for a second time, with the given text only (default 1)")
     p.add_argument("--end-weight", type=float, default=0.0,
                    help="additional weight of the decision where a blank of free length ends (default 0)")
     p.add_argument("--rank", type=int, default=16, help="rank of the adapters")
@@ -84,11 +87,13 @@ def check(parser, args):
     for name in ("steps", "batch", "part", "rank", "valid_windows", "every", "print_every", "save"):
         if getattr(args, name) < 1:
             parser.error(f"--{name.removesuffix('_every').replace('_', '-')} must be at least 1")
+    if not 0 < args.crowd <= 4:
+        parser.error("--crowd must be above 0 and at most 4")
     if args.muon_lr and args.train != "all":
         parser.error("--muon-lr needs --train all: adapters are trained by AdamW")
     if args.length < SHORTEST:
         parser.error(f"--length must be at least {SHORTEST}")
-    for name in ("random", "wide", "decay", "ema"):
+    for name in ("random", "wide", "given", "decay", "ema"):
         if not 0 <= getattr(args, name) <= 1:
             parser.error(f"--{name} must be from 0 to 1")
     if args.resume and not (args.out / "last.pt").is_file():

@@ -83,7 +83,7 @@ class Training(Run):
 
     def __init__(self, args, base, texts=(), shares=(), held_out=None):
         self.args, self.base, self.texts, self.shares, self.held_out = args, base, texts, shares, held_out or {}
-        self.settings = Settings(args.length, wide=args.wide, random=args.random)
+        self.settings = Settings(args.length, wide=args.wide, random=args.random, crowd=args.crowd, given=args.given)
         network = make_network(args, base)
         self.rates, optimisers = make_optimisers_of(args, network)
         super().__init__(args.out, network, optimisers)
