@@ -19,6 +19,13 @@ def plain(arguments):
     return {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(arguments).items()}
 
 
+def rate(seen, total, warmup, decay):
+    """Factor of the learning rate: rises in the warm-up, falls to zero over the last `decay` of the tokens."""
+    if seen < warmup:
+        return max(seen, 1) / warmup
+    return max(0.0, min(1.0, (total - seen) / (decay * total))) if decay else 1.0
+
+
 class Run:
     """OUT/last.pt holds all that --resume needs, OUT/best.pt the averaged weights that ship, OUT/log.jsonl the log."""
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Trains one twin: --attention causal (next token) or --attention full (masked diffusion).
+"""Trains one twin: --attention causal (next token) or --attention full (masked diffusion); or a network of score
+entropy diffusion on the same text: --objective score-entropy --graph absorb|uniform.
 
 usage: train.py --data DIR --out DIR --attention full|causal --tokens 20e6 [--init FILE] [--resume] ...
+       train.py --data DIR --out DIR --objective score-entropy --graph absorb|uniform --tokens 12e6 ...
 
 DIR of --data is what tools/data/prepare.py wrote. --out receives last.pt (everything needed to resume), best.pt (EMA
 weights, best by validation), log.jsonl, curve.png. --init takes a checkpoint or any GGUF of the same shape.  A run that
@@ -20,10 +22,12 @@ import torch.nn.functional as F
 
 from checkpoint import load_weights
 from evaluate import validate
-from loop import Run, plain, stop_on_signals
+from loop import Run, plain, rate, stop_on_signals
 from model import Network, Shape
 from optim import make_optimisers
 from precision import add_option, autocast, choose, dtype_of
+from sedd import training as sedd
+from sedd.noise import GRAPHS
 from together import Group, start
 from windows import EOS, IGNORED, Corpus, make_batch, split_batch
 
@@ -32,7 +36,11 @@ def parse_arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", type=pathlib.Path, required=True)
     p.add_argument("--out", type=pathlib.Path, required=True)
-    p.add_argument("--attention", choices=("causal", "full"), required=True)
+    p.add_argument("--attention", choices=("causal", "full"), help="required, except with --objective score-entropy: full")
+    p.add_argument("--objective", choices=("likelihood", "score-entropy"), default="likelihood")
+    p.add_argument("--graph", choices=GRAPHS, help="score entropy: noise makes tokens the mask token, or any other token")
+    p.add_argument("--noise", choices=("log-linear", "geometric"), default="log-linear", help="score entropy: its schedule")
+    p.add_argument("--condition", type=int, default=64, help="score entropy: size of the embedded noise level")
     p.add_argument("--tokens", type=float, required=True, help="total number of tokens at the end, e.g. 20e6")
     p.add_argument("--init", type=pathlib.Path, help="checkpoint or GGUF with the initial weights")
     p.add_argument("--resume", action="store_true", help="continue from OUT/last.pt")
@@ -61,13 +69,28 @@ def parse_arguments():
     p.add_argument("--processes", type=int, default=1, help="processes that share every step, each with its part of --batch")
     p.add_argument("--threads", type=int, default=0, help="threads per process; 0: the cores divided by the processes")
     add_option(p)
-    return p.parse_args()
+    args = p.parse_args()
+    check(p, args)
+    return args
 
 
-def rate(seen, total, warmup, decay):
-    if seen < warmup:
-        return max(seen, 1) / warmup
-    return max(0.0, min(1.0, (total - seen) / (decay * total))) if decay else 1.0
+def check(parser, args):
+    """Options that need or exclude each other."""
+    if args.objective == "likelihood":
+        if args.graph:
+            parser.error("--graph needs --objective score-entropy")
+        if not args.attention:
+            parser.error("--attention causal or full is required")
+        return
+    if not args.graph:
+        parser.error("--objective score-entropy needs --graph absorb or uniform")
+    if args.attention == "causal":
+        parser.error("score entropy needs --attention full: each token depends on both sides")
+    if args.processes != 1:
+        parser.error("score entropy is trained by one process: use --threads")
+    if args.kv_heads not in (0, args.heads):
+        parser.error("--kv-heads: a network of score entropy has as many heads of keys as of queries")
+    args.attention = "full"
 
 
 def flatten(group, longest, multiple=256):
@@ -186,14 +209,19 @@ def read_corpus(args):
     return Corpus(args.data, weights)
 
 
+def make_run(args, group):
+    corpus = read_corpus(args)
+    return sedd.ScoreTraining(args, corpus) if args.objective == "score-entropy" else Training(args, corpus, group)
+
+
 def train(group, args):
     """The whole run of one process; the first one validates, writes files and prints."""
     prepare(args)
     torch.manual_seed(args.seed + group.rank)
-    run = Training(args, read_corpus(args), group)
+    run = make_run(args, group)
     run.network.train()
     say = print if group.rank == 0 else lambda *_, **__: None
-    say(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.attention}, "
+    say(f"{sum(p.numel() for p in run.network.parameters()):,} parameters, {args.graph or args.attention}, "
         f"{group.size} x {torch.get_num_threads()} threads, from token {run.seen:,}", flush=True)
 
     asked, stop = stop_on_signals(), False
@@ -225,7 +253,8 @@ def main():
     args = parse_arguments()
     args.out.mkdir(parents=True, exist_ok=True)
     prepare(args)
-    args.precision = choose(args.precision, trial_step(args, read_corpus(args)))      # one for all processes
+    trial = sedd.trial_step if args.objective == "score-entropy" else trial_step
+    args.precision = choose(args.precision, trial(args, read_corpus(args)))           # one for all processes
     start(args.processes, train, args)
 
 
