@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS};
+const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS, PAL_KIND_UNKNOWN};
 const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 
 /* Whether the best kernels of this build compute correct results on this machine. */

@@ -66,26 +66,42 @@ static const pal_activations *longest(pal_session *const *sessions, int32_t coun
     return &best->runner.text.activations;
 }
 
-/* Copies the hidden states x[rows, dim] to the sessions. */
-static void hand_out(pal_session *const *sessions, int32_t count, const float *x, size_t dim)
+/* Whether a session is evaluated in the pass of the session `first`, at the same noise level. */
+static bool joins(const pal_session *s, const pal_session *first)
 {
-    for (int32_t i = 0; i < count; i++) {
+    const double time = s->fill.query.time, other = first->fill.query.time;
+    if (!s->fill.query.count || !first->fill.query.count) return false;
+    return !s->fill.predictor.reads_time || !(time < other || time > other);
+}
+
+/* Copies the hidden states, and the noise level, to the sessions that join sessions[first]. */
+static void hand_out(pal_session *const *sessions, int32_t count, int32_t first, const pal_activations *from)
+{
+    const pal_transformer *net = pal_model_transformer(sessions[first]->model);
+    const size_t dim = (size_t)net->dim;
+    const float *x = from->x;
+    for (int32_t i = first; i < count; i++) {
         pal_session *s = sessions[i];
-        if (!s->fill.query.count) continue;
+        if (!joins(s, sessions[first])) continue;
         const size_t size = (size_t)pal_runner_rows(&s->runner.text, &s->fill.query) * dim;
+        pal_activations_copy_level(&s->runner.text.activations, from, net);
         memcpy(s->runner.text.activations.x, x, size * sizeof *x);
         x += size;
         pal_fill_answered(&s->fill);
     }
 }
 
-static bool evaluate_sequences(const pal_model *model, pal_session *const *sessions, int32_t count, workplace *w)
+/* Evaluates the sessions that join sessions[first]. */
+static bool evaluate_sequences(const pal_model *model, pal_session *const *sessions, int32_t count, int32_t first,
+                               workplace *w)
 {
     int sequences = 0, rows = 0, n = 0;
     pal_activations_borrow(&w->activations, longest(sessions, count), &w->cache);
-    for (int32_t i = 0; i < count; i++) {
+    pal_transformer_condition(pal_model_transformer(model), &w->compute, &w->activations,
+                              sessions[first]->fill.query.time);
+    for (int32_t i = first; i < count; i++) {
         const pal_query *q = &sessions[i]->fill.query;
-        if (!q->count) continue;
+        if (!joins(sessions[i], sessions[first])) continue;
         const int some = pal_runner_rows(&sessions[i]->runner.text, q);
         for (int r = 0; r < some; r++) w->rows[rows++] = n + sessions[i]->runner.text.rows[r];
         memcpy(w->tokens + n, q->tokens, (size_t)q->n * sizeof *w->tokens);
@@ -95,8 +111,20 @@ static bool evaluate_sequences(const pal_model *model, pal_session *const *sessi
     pal_transformer_forward_batch(pal_model_transformer(model), &w->compute, &w->activations, &w->cache, w->tokens,
                                   w->lengths, sequences, w->rows, rows);
     if (!pal_all_finite(w->activations.x, (size_t)rows * (size_t)model->shape.width)) return false;
-    hand_out(sessions, count, w->activations.x, (size_t)model->shape.width);
+    hand_out(sessions, count, first, &w->activations);
     return true;
+}
+
+/* One pass for each noise level that the network reads; a network that reads none has one pass. */
+static bool evaluate_levels(const pal_model *model, pal_session *const *sessions, int32_t count, workplace *w)
+{
+    bool finite = true;
+    for (int32_t first = 0; finite && first < count; first++) {
+        bool done = !sessions[first]->fill.query.count;
+        for (int32_t i = 0; !done && i < first; i++) done = joins(sessions[first], sessions[i]);
+        if (!done) finite = evaluate_sequences(model, sessions, count, first, w);
+    }
+    return finite;
 }
 
 /* ---- query rows ------------------------------------------------------------------------------------- */
@@ -156,7 +184,7 @@ pal_status pal_evaluate_together(const pal_model *model, pal_session *const *ses
         finite = evaluate_rows(sessions, count, &b);
     } else {
         lay_out(&w, model, max_tokens, &arena);
-        finite = evaluate_sequences(model, sessions, count, &w);
+        finite = evaluate_levels(model, sessions, count, &w);
     }
     pal_arena_return(&arena); /* the block is scratch memory */
     return finite ? PAL_OK : pal_fail_not_finite(err);

@@ -14,7 +14,10 @@ struct pal_architecture {
     /* Computes one layer from a->x [n, dim] to a->x [count, dim]: only the rows p->rows continue. */
     void (*layer)(const pal_pass *p, int layer);
     /* Applies the norm before the output matrix to h [n, dim], in place. */
-    void (*output_norm)(const pal_transformer *net, const pal_compute *compute, float *h, int n);
+    void (*output_norm)(const pal_transformer *net, const pal_compute *compute, const pal_activations *a, float *h,
+                        int n);
+    /* Fills a->modulation for a noise level; NULL: networks of this architecture have no conditioning. */
+    void (*condition)(const pal_transformer *net, const pal_compute *compute, pal_activations *a, double share);
 };
 
 /* What the files of an architecture define: NAME_bind.c the first two, NAME.c the last. */
@@ -25,5 +28,7 @@ struct pal_architecture {
 
 PAL_DECLARE_ARCHITECTURE(llama);
 PAL_DECLARE_ARCHITECTURE(gpt2);
+PAL_DECLARE_ARCHITECTURE(sedd);
+PAL_DECLARE_ARCHITECTURE(mdlm);
 
 #endif

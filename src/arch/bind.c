@@ -303,7 +303,7 @@ pal_status pal_bind_factors(pal_binder *b, pal_str matrix, int rows, int cols, p
     return s ? s : bind_factor(b, name, up, rows, rank, &out->b);
 }
 
-pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
+pal_status pal_bind_vocabulary(pal_binder *b, pal_transformer *net)
 {
     char whole[TENSOR_NAME];
     pal_status s;
@@ -313,6 +313,13 @@ pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
         return pal_bind_say(b, PAL_E_FORMAT, t->offset,
                             "token_embd.weight has the wrong shape: it must be [embedding_length, 1 to 2^24 tokens]");
     net->vocab = (int)t->extent[1];
+    return PAL_OK;
+}
+
+pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net)
+{
+    pal_status s = pal_bind_vocabulary(b, net);
+    if (s) return s;
     s = pal_bind_matrix(b, -1, "token_embd", net->vocab, net->dim, PAL_NO_BIAS, &net->token_embd);
     if (s || !pal_bind_has(b, -1, "output.weight")) return s;
     return pal_bind_matrix(b, -1, "output", net->vocab, net->dim, PAL_NO_BIAS, &net->output);

@@ -68,6 +68,9 @@ pal_status pal_bind_stacked(pal_binder *b, int layer, const char *name, int rows
  * rank].  Without either, *out has rank 0 (out->a.rows).  They are not added to b->matrices. */
 pal_status pal_bind_factors(pal_binder *b, pal_str matrix, int rows, int cols, pal_adapter *out);
 
+/* Sets the size of the vocabulary from the shape of token_embd, without binding it. */
+pal_status pal_bind_vocabulary(pal_binder *b, pal_transformer *net);
+
 /* Binds token_embd, which determines the size of the vocabulary, and output, which may be missing. */
 pal_status pal_bind_embeddings(pal_binder *b, pal_transformer *net);
 

@@ -56,9 +56,11 @@ static void layer_of(const pal_pass *p, int layer)
     mlp_block(p, &p->net->layer[layer]);
 }
 
-static void output_norm(const pal_transformer *net, const pal_compute *compute, float *h, int n)
+static void output_norm(const pal_transformer *net, const pal_compute *compute, const pal_activations *a, float *h,
+                        int n)
 {
+    (void)a;
     compute->kernels->layer_norm(h, h, net->output_norm.gain, net->output_norm.bias, net->eps, n, net->dim);
 }
 
-const pal_architecture pal_architecture_gpt2 = {pal_gpt2_read, pal_gpt2_bind, embed, layer_of, output_norm};
+const pal_architecture pal_architecture_gpt2 = {pal_gpt2_read, pal_gpt2_bind, embed, layer_of, output_norm, NULL};

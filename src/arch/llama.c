@@ -5,21 +5,6 @@
  * added if the file has them.  The other differences are fields of pal_transformer, which llama_bind.c sets. */
 #include "architecture.h"
 
-/* Rotates x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */
-static void rotate(const pal_pass *p, float *x, const int *rows, int count, int heads)
-{
-    const pal_transformer *net = p->net;
-    const size_t half = (size_t)net->head_dim / 2, width = (size_t)heads * (size_t)net->head_dim;
-    for (int i = 0; i < count; i++, x += width) {
-        const size_t table = (size_t)p->a->place[rows ? rows[i] : i] * half;
-        const float *cosine = p->a->cosine + table, *sine = p->a->sine + table;
-        if (net->rotary.halves)
-            p->compute->kernels->rope_halves(x, cosine, sine, 1, heads, net->head_dim);
-        else
-            p->compute->kernels->rope(x, cosine, sine, 1, heads, net->head_dim);
-    }
-}
-
 /* Normalises each head of x [n, heads * head_dim] separately. */
 static void norm_heads(const pal_pass *p, float *x, const float *gain, int n, int heads)
 {
@@ -37,11 +22,11 @@ static void attention_block(const pal_pass *p, int layer)
     pal_linear(compute, a->k, &h, &l->k); /* k, v [n, kv_heads * head_dim] */
     pal_linear(compute, a->v, &h, &l->v);
     norm_heads(p, a->k, l->k_norm, p->n, net->kv_heads);
-    rotate(p, a->k, NULL, p->n, net->kv_heads);
+    pal_pass_rotate(p, a->k, NULL, p->n, net->kv_heads);
     pal_pass_gather(p, &h);               /* h, x [count, dim] */
     pal_linear(compute, a->q, &h, &l->q); /* q [count, heads * head_dim] */
     norm_heads(p, a->q, l->q_norm, p->count, net->heads);
-    rotate(p, a->q, p->rows, p->count, net->heads);
+    pal_pass_rotate(p, a->q, p->rows, p->count, net->heads);
     pal_pass_attend(p, layer); /* attended has the shape of q */
     pal_input attended = pal_pass_input(p, a->attended, p->count, net->heads * net->head_dim);
     pal_linear(compute, a->h, &attended, &l->attn_output); /* h [count, dim] */
@@ -69,9 +54,12 @@ static void layer_of(const pal_pass *p, int layer)
     mlp_block(p, &p->net->layer[layer]);
 }
 
-static void output_norm(const pal_transformer *net, const pal_compute *compute, float *h, int n)
+static void output_norm(const pal_transformer *net, const pal_compute *compute, const pal_activations *a, float *h,
+                        int n)
 {
+    (void)a;
     compute->kernels->rms_norm(h, h, net->output_norm.gain, net->eps, n, net->dim);
 }
 
-const pal_architecture pal_architecture_llama = {pal_llama_read, pal_llama_bind, pal_pass_embed, layer_of, output_norm};
+const pal_architecture pal_architecture_llama = {pal_llama_read, pal_llama_bind, pal_pass_embed,
+                                                 layer_of,       output_norm,    NULL};

@@ -38,6 +38,20 @@ void pal_pass_gather(const pal_pass *p, pal_input *h)
     gather(p->a->x, p->rows, p->count, p->net->dim);
 }
 
+void pal_pass_rotate(const pal_pass *p, float *x, const int *rows, int count, int heads)
+{
+    const pal_transformer *net = p->net;
+    const size_t half = (size_t)net->head_dim / 2, width = (size_t)heads * (size_t)net->head_dim;
+    for (int i = 0; i < count; i++, x += width) {
+        const size_t table = (size_t)p->a->place[rows ? rows[i] : i] * half;
+        const float *cosine = p->a->cosine + table, *sine = p->a->sine + table;
+        if (net->rotary.halves)
+            p->compute->kernels->rope_halves(x, cosine, sine, 1, heads, net->head_dim);
+        else
+            p->compute->kernels->rope(x, cosine, sine, 1, heads, net->head_dim);
+    }
+}
+
 /* The rows of one sequence: from .. from + n of the pass, the first `kept` of which are kept; their queries are row ..
  * row + count. */
 typedef struct {

@@ -28,6 +28,9 @@ pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols);
 /* Moves rows p->rows of a->h and a->x [n, dim] to the front: [count, dim]. *h becomes the input for the new a->h. */
 void pal_pass_gather(const pal_pass *p, pal_input *h);
 
+/* Rotates x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */
+void pal_pass_rotate(const pal_pass *p, float *x, const int *rows, int count, int heads);
+
 /* Stores the keys and values a->k, a->v [n, kv_heads * head_dim] of the kept rows in the cache for this layer.  Then
  * the queries a->q [count, heads * head_dim] attend to all that they see; the result is in a->attended.  The contents
  * of a->k and a->v are lost. */

@@ -1,4 +1,4 @@
-/* transformer.c - scratch memory, and evaluation layer by layer. llama.c and gpt2.c compute the layers;
+/* transformer.c - scratch memory, and evaluation layer by layer. llama.c, gpt2.c and ddit.c compute the layers;
  * transformer_bind.c binds the tensors. */
 #include "architecture.h"
 #include "../core/math.h"
@@ -15,6 +15,17 @@ pal_cache_shape pal_transformer_cache(const pal_transformer *net)
     return (pal_cache_shape){.layers = net->layers, .kv_heads = net->kv_heads, .head_dim = net->head_dim};
 }
 
+/* Places the arrays of the noise level; returns the length of the longest input of its products. */
+static size_t layout_level(pal_activations *a, const pal_transformer *net, pal_arena *arena)
+{
+    const pal_conditioning *c = net->conditioning;
+    const size_t dim = (size_t)net->dim, layers = (size_t)net->layers, width = c ? (size_t)c->width : 0;
+    const size_t level = width ? PAL_FREQUENCIES + 2 * width : 0;
+    a->level = pal_take(arena, level, sizeof(float));
+    a->modulation = pal_take2(arena, c ? 6 * layers + 2 : 0, dim, sizeof(float));
+    return width > PAL_FREQUENCIES ? width : level ? PAL_FREQUENCIES : 0;
+}
+
 void pal_activations_layout(pal_activations *a, const pal_transformer *net, int max_tokens, int positions,
                             pal_arena *arena)
 {
@@ -24,6 +35,8 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     size_t widest = dim > hidden ? dim : hidden;
     size_t rank, rows; /* of adapters */
     if (q_dim > widest) widest = q_dim;
+    const size_t level = layout_level(a, net, arena);
+    if (level > widest) widest = level;
     pal_matrices_adapted(&net->matrices, &rank, &rows);
 
     a->max_tokens = max_tokens;
@@ -81,6 +94,17 @@ void pal_activations_borrow(pal_activations *a, const pal_activations *from, pal
     a->cosine = from->cosine;
     a->sine = from->sine;
     if (c) pal_cache_clear(c);
+}
+
+void pal_transformer_condition(const pal_transformer *net, const pal_compute *compute, pal_activations *a, double share)
+{
+    if (net->conditioning) net->architecture->condition(net, compute, a, share);
+}
+
+void pal_activations_copy_level(pal_activations *to, const pal_activations *from, const pal_transformer *net)
+{
+    const size_t dim = (size_t)net->dim, layers = 6 * (size_t)net->layers * dim;
+    if (net->conditioning) memcpy(to->modulation + layers, from->modulation + layers, 2 * dim * sizeof(float));
 }
 
 int pal_activations_places(const pal_activations *a)
@@ -182,7 +206,7 @@ void pal_transformer_logits(const pal_transformer *net, const pal_compute *compu
         int rows = count - done < a->max_tokens ? count - done : a->max_tokens;
         for (int i = 0; i < rows; i++)
             memcpy(a->h + (size_t)i * dim, a->x + (size_t)at[done + i] * dim, dim * sizeof(float));
-        net->architecture->output_norm(net, compute, a->h, rows);
+        net->architecture->output_norm(net, compute, a, a->h, rows);
         pal_input in = pal_input_of(&a->scratch, a->h, rows, net->dim);
         pal_linear(compute, logits + (size_t)done * (size_t)net->vocab, &in, output);
         done += rows;

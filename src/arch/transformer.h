@@ -2,6 +2,7 @@
  *
  *   llama.c  llama, qwen2, qwen3 (causal) and llada (bidirectional)
  *   gpt2.c   gpt2 (causal)
+ *   ddit.c   sedd and mdlm (bidirectional, with the noise level as an input)
  *
  * The tensors stay in the file's image. */
 #ifndef PAL_TRANSFORMER_H
@@ -33,6 +34,18 @@ typedef struct {
     const float *factors; /* [dims / 2]; NULL: ones */
 } pal_rotary;
 
+/* How the noise level changes the rows of every layer (adaptive LayerNorm; ddit.c).  A matrix without data is its bias
+ * alone: a network that was trained without the noise level has constants there. */
+typedef struct {
+    int width;          /* of the embedded noise level; 0: there is none, all is constant */
+    double least, most; /* the range of sigma that the network was trained for; others are clamped to it */
+    pal_matrix in, out; /* [width, PAL_FREQUENCIES], [width, width] */
+    pal_matrix *layer;  /* [layers], [6 * dim, width]: shift, scale and gate of attention, then of the MLP; owned */
+    pal_matrix last;    /* [2 * dim, width]: shift and scale after the last norm */
+} pal_conditioning;
+
+enum { PAL_FREQUENCIES = 256 }; /* cosines and sines that embed a noise level */
+
 typedef struct pal_architecture pal_architecture; /* the functions that differ between architectures: architecture.h */
 
 typedef struct {
@@ -46,10 +59,12 @@ typedef struct {
     pal_matrix position_embd; /* [context, dim]; no data if positions are rotary */
     pal_matrix output;        /* [vocab, dim]; no data if it is tied to token_embd */
     pal_norm output_norm;
-    const float *unknown;  /* [dim], the embedding of token -1; NULL: there is no such token */
-    pal_layer *layer;      /* [layers], owned */
-    pal_matrices matrices; /* all matrices above, each once */
-    float *vectors;        /* owned: vectors converted from half precision */
+    pal_conditioning *conditioning; /* owned; NULL: no adaptive norms */
+    float *zeros;                   /* [dim], owned: the bias of LayerNorms without one; NULL if every norm has one */
+    const float *unknown;           /* [dim], the embedding of token -1; NULL: there is no such token */
+    pal_layer *layer;               /* [layers], owned */
+    pal_matrices matrices;          /* all matrices above, each once */
+    float *vectors;                 /* owned: vectors converted from half precision */
     char why[PAL_WHY];
 } pal_transformer;
 
@@ -71,14 +86,16 @@ pal_cache_shape pal_transformer_cache(const pal_transformer *net);
 /* Scratch memory for up to `max_tokens` tokens at once, at up to `positions` positions. */
 typedef struct {
     int max_tokens, positions;
-    float *x, *h;                 /* [max_tokens, dim] */
-    float *q, *attended;          /* [max_tokens, heads * head_dim] */
-    float *k, *v;                 /* [max_tokens, kv_heads * head_dim] */
-    float *gate, *up;             /* [max_tokens, hidden]; gate is empty if the network has none */
-    float *scores;                /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
-    pal_seen *seen;               /* [max_tokens]: what each row sees */
-    int *every;                   /* [max_tokens]: 0, 1, 2, ... */
-    int *place;                   /* [max_tokens], of each row in its sequence */
+    float *x, *h;        /* [max_tokens, dim] */
+    float *q, *attended; /* [max_tokens, heads * head_dim] */
+    float *k, *v;        /* [max_tokens, kv_heads * head_dim] */
+    float *gate, *up;    /* [max_tokens, hidden]; gate is empty if the network has none */
+    float *scores;       /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
+    pal_seen *seen;      /* [max_tokens]: what each row sees */
+    int *every;          /* [max_tokens]: 0, 1, 2, ... */
+    int *place;          /* [max_tokens], of each row in its sequence */
+    float *level;        /* [PAL_FREQUENCIES + 2 * width]: the noise level on its way to `modulation` */
+    float *modulation;   /* [layers, 6 * dim], then [2 * dim], of the current noise level; empty without conditioning */
     float *cosine, *sine;         /* [positions, head_dim / 2], if positions are rotary */
     pal_quantized scratch;        /* [max_tokens, the widest input] */
     pal_adapter_scratch adapting; /* for the adapters that are attached when this is laid out */
@@ -94,6 +111,21 @@ void pal_activations_table(pal_activations *a, const pal_transformer *net, pal_a
 
 /* Fills the rotary table of placed activations and clears a placed cache; once, before the first forward pass. */
 void pal_activations_prepare(pal_activations *a, const pal_transformer *net, pal_cache *c);
+
+/* Whether the network reads the noise level. */
+static inline bool pal_transformer_reads_noise(const pal_transformer *net)
+{
+    return net->conditioning && net->conditioning->width;
+}
+
+/* Sets the noise level of the evaluations to come, for all their rows; needed before the first evaluation of a network
+ * with conditioning.  `share`, 0 to 1, is the share of tokens that noise has replaced, 1 - exp(-sigma); it does not
+ * matter if the network does not read the noise level. */
+void pal_transformer_condition(const pal_transformer *net, const pal_compute *compute, pal_activations *a,
+                               double share);
+
+/* Copies what pal_transformer_logits needs of the noise level, for hidden states that were computed elsewhere. */
+void pal_activations_copy_level(pal_activations *to, const pal_activations *from, const pal_transformer *net);
 
 /* The number of places that the scratch memory for scores is for. */
 int pal_activations_places(const pal_activations *a);

@@ -1,6 +1,6 @@
 /* transformer_bind.c - binds a GGUF file to a network whose shapes are checked.
  *
- * This file, bind.c, llama_bind.c and gpt2_bind.c detect every error that a file can have about a network; the forward
+ * This file, bind.c, llama_bind.c, gpt2_bind.c and ddit_bind.c detect every error that a file can have about a network; the forward
  * pass checks nothing. */
 #include "architecture.h"
 
@@ -36,9 +36,13 @@ void pal_transformer_release(pal_transformer *net)
 {
     free(net->layer);
     free(net->vectors);
+    free(net->zeros);
+    if (net->conditioning) free(net->conditioning->layer);
+    free(net->conditioning);
     pal_matrices_release(&net->matrices);
     net->layer = NULL;
-    net->vectors = NULL;
+    net->vectors = net->zeros = NULL;
+    net->conditioning = NULL;
 }
 
 /* The matrix of the copy `net` that is `m` in `from`. */
@@ -55,7 +59,8 @@ pal_status pal_transformer_share(pal_transformer *net, const pal_transformer *fr
     const size_t layers = (size_t)from->layers;
     pal_status s = PAL_OK;
     *net = *from;
-    net->vectors = NULL;
+    net->vectors = net->zeros = NULL;
+    net->conditioning = NULL; /* pal_attached_base: no base has one */
     net->matrices = (pal_matrices){0};
     net->layer = malloc(layers * sizeof *net->layer);
     if (!net->layer) return pal_fail(err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);

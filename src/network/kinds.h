@@ -26,18 +26,26 @@ struct pal_network_kind {
     bool causal;              /* the default if the file does not say it */
     const pal_network_class *class;
     const pal_architecture *of; /* transformers only */
+    /* Transformers only: reads what else the file says about the network, once it is bound and the vocabulary is open.  If
+     * a key is wrong, sets m->net_error and returns its status.  NULL: there is nothing else. */
+    pal_status (*read_more)(pal_model *m);
 };
 
 /* clang-format off */
 #define PAL_KINDS_OF_TRANSFORMERS \
-    {"llama", true,  &pal_transformers, &pal_architecture_llama}, \
-    {"llada", false, &pal_transformers, &pal_architecture_llama}, \
-    {"qwen2", true,  &pal_transformers, &pal_architecture_llama}, \
-    {"qwen3", true,  &pal_transformers, &pal_architecture_llama}, \
-    {"gpt2",  true,  &pal_transformers, &pal_architecture_gpt2}, \
-    {NULL,    true,  &pal_transformers, NULL}
+    {"llama", true,  &pal_transformers, &pal_architecture_llama, NULL}, \
+    {"llada", false, &pal_transformers, &pal_architecture_llama, NULL}, \
+    {"qwen2", true,  &pal_transformers, &pal_architecture_llama, NULL}, \
+    {"qwen3", true,  &pal_transformers, &pal_architecture_llama, NULL}, \
+    {"gpt2",  true,  &pal_transformers, &pal_architecture_gpt2, NULL}
+#define PAL_KINDS_OF_DDIT \
+    {"sedd",  false, &pal_transformers, &pal_architecture_sedd, pal_noise_of_sedd}, \
+    {"mdlm",  false, &pal_transformers, &pal_architecture_mdlm, pal_noise_of_mdlm}
 #define PAL_KINDS_OF_UNETS \
-    {"unet",  false, &pal_unets, NULL}
+    {"unet",  false, &pal_unets, NULL, NULL}
+/* The last row of a program with transformers. */
+#define PAL_KIND_UNKNOWN \
+    {NULL,    true,  &pal_transformers, NULL, NULL}
 /* clang-format on */
 
 extern const pal_network_kind pal_network_kinds[]; /* the first row that matches is used */
@@ -55,6 +63,9 @@ void pal_network_kinds_list(char *out, size_t capacity);
 pal_status pal_model_contradicts(pal_model *m, const char *prefix, pal_error *why);
 pal_status pal_model_is_part(pal_model *m, pal_error *why);
 pal_status pal_model_is_adapter(pal_model *m, pal_error *why);
+
+/* noise_keys.c: the keys of discrete diffusion.  m->noise, and of sedd also m->classes.noise, are set. */
+pal_status pal_noise_of_sedd(pal_model *m), pal_noise_of_mdlm(pal_model *m);
 
 /* Adds the name and value of the key at fault to the message of m->vocab_error. */
 void pal_model_name_value(pal_model *m);

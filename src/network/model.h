@@ -6,6 +6,7 @@
 #include "../gguf/gguf.h"
 #include "../nn/matrices.h"
 #include "../text/classes.h"
+#include "../text/noise.h"
 
 typedef struct pal_network_kind pal_network_kind;   /* kinds.h */
 typedef struct pal_picture_model pal_picture_model; /* picture.h */
@@ -37,6 +38,7 @@ struct pal_model {
     const pal_matrices *matrices; /* of the network; NULL: no network is bound */
     pal_network_shape shape;      /* of a network of tokens */
     pal_picture_model *picture;   /* other data of a network of pictures, owned; NULL: draws no pictures */
+    pal_noise noise;              /* of discrete diffusion, if classes.noise points here */
     pal_page_rows rows;           /* of a model with an adapter, or a network that was trained for it */
     pal_attached *attached;       /* the adapter, owned; NULL: none.  The fields gguf to classes are then the base's */
     bool as_written;              /* pages are shown to the network without normalising quotes and dashes */

@@ -36,6 +36,7 @@ static void run_evaluate(void *context, const pal_query *q)
 {
     pal_runner *r = context;
     const int rows = pal_runner_rows(r, q);
+    pal_transformer_condition(pal_model_transformer(r->model), &r->compute, &r->activations, q->time);
     pal_transformer_forward(pal_model_transformer(r->model), &r->compute, &r->activations, &r->cache, q->tokens, q->n,
                             0, r->rows, rows);
 }
@@ -57,6 +58,9 @@ static bool run_logits(void *context, const int *at, int count, float *logits)
 pal_predictor pal_runner_start(pal_runner *r)
 {
     pal_activations_prepare(&r->activations, pal_model_transformer(r->model), &r->cache);
-    return (pal_predictor){
-        .context = r, .vocab = r->model->shape.vocab, .evaluate = run_evaluate, .logits = run_logits};
+    return (pal_predictor){.context = r,
+                           .vocab = r->model->shape.vocab,
+                           .evaluate = run_evaluate,
+                           .logits = run_logits,
+                           .reads_time = pal_transformer_reads_noise(pal_model_transformer(r->model))};
 }

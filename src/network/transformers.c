@@ -80,11 +80,12 @@ static pal_status check_rows(pal_model *m)
     return PAL_OK;
 }
 
-/* A network that was trained to fill pages by query rows, with the weights that it continues texts with. */
-static pal_status find_rows(pal_model *m)
+/* What keys of this engine say about the bound network: query rows, with which a network of texts from left to right was
+ * trained to fill pages, and what its kind reads. */
+static pal_status read_more(pal_model *m)
 {
-    if (!pal_gguf_find(m->gguf, "palimpsest.rows") || !m->vocab) return PAL_OK;
-    pal_status s = check_rows(m);
+    pal_status s = m->kind->read_more ? m->kind->read_more(m) : PAL_OK;
+    if (!s && pal_gguf_find(m->gguf, "palimpsest.rows") && m->vocab) s = check_rows(m);
     if (!s) return PAL_OK;
     m->rows.used = false;
     m->shape = (pal_network_shape){0};
@@ -110,7 +111,7 @@ static pal_status bind_network(pal_model *m)
     if (!m->kind->of) return unknown_architecture(m);
     s = bind_transformer(m);
     if (!s) s = pal_page_view_read(m, m->gguf);
-    return s ? s : find_rows(m);
+    return s ? s : read_more(m);
 }
 
 /* If the network cannot be used because the file is a part of a split model or an adapter, reports that instead. */

@@ -44,6 +44,7 @@ void pal_classes_fill(pal_classes *c, const pal_vocab *v)
     c->mask = special->mask;
     c->empty = special->empty;
     c->ends = false;
+    c->noise = NULL;
     for (int32_t id = 0; id < c->vocab; id++) {
         pal_piece_type type = pal_vocab_type(v, id);
         unsigned flags = 0;

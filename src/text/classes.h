@@ -3,6 +3,7 @@
 #define PAL_CLASSES_H
 
 #include "../token/token.h"
+#include "noise.h"
 #include "utf8.h"
 
 enum {                         /* bits of one token */
@@ -17,9 +18,10 @@ enum {                         /* bits of one token */
 typedef struct {
     int32_t vocab;
     int32_t mask, empty; /* -1: not in the vocabulary */
-    bool ends;     /* <empty> ends a blank: it is drawn at the leftmost open place, and that place and those behind
+    bool ends; /* <empty> ends a blank: it is drawn at the leftmost open place, and that place and those behind
                             it stay unknown to the network.  Otherwise every place behind the end holds <empty> */
-    uint8_t *of;   /* [vocab] */
+    const pal_noise *noise; /* of a network that computes scores of noised texts; NULL: it predicts masked tokens */
+    uint8_t *of;            /* [vocab] */
     uint8_t *byte; /* [vocab] the kind of a piece of class PAL_CLASS_BYTE: its byte or, with `moves`, the index of
                             its transitions there */
     uint8_t (*moves)[PAL_UTF8_STATES]; /* [PAL_MOVES] of a byte-level vocabulary, NULL for others: the states after such
@@ -31,6 +33,19 @@ enum { PAL_MOVES = 256 }; /* more than there can be: pieces of bytes have fewer 
 /* Fills the table; the caller provides the arrays `of` and `byte`, [vocab] each, and `moves`, all zeros, or NULL if the
  * vocabulary is not byte-level. */
 void pal_classes_fill(pal_classes *c, const pal_vocab *v);
+
+/* Whether a fill may hold this piece: byte pieces only in byte-level vocabularies, <empty> never. */
+static inline bool pal_classes_fills(const pal_classes *c, int32_t id)
+{
+    const unsigned never = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT | (c->moves ? 0 : PAL_CLASS_BYTE);
+    return id != c->empty && !(c->of[id] & never);
+}
+
+/* Whether noise of the uniform graph replaces this piece, and can put it. */
+static inline bool pal_classes_is_state(const pal_classes *c, int32_t id)
+{
+    return c->noise->states == c->vocab || pal_classes_fills(c, id);
+}
 
 /* The state after a piece of this kind. */
 static inline int pal_classes_move(const pal_classes *c, uint8_t kind, int state)

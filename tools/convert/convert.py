@@ -15,9 +15,10 @@ EXAMPLES = """examples:
   convert.py stories15M.bin --tokenizer tokenizer.bin -o stories15M.gguf --type Q8_0
   convert.py SmolLM-135M/ -o smollm-135m.gguf
   convert.py gpt2/ -o gpt2.gguf --type Q4_0 --name GPT-2 --license MIT
+  convert.py sedd-small/ --tokenizer gpt2/ -o sedd-small.gguf --type Q8_0 --license MIT
 
 A folder holds config.json, model.safetensors (or its shards and their index) and tokenizer.json or tokenizer.model;
-LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM and GPT2LMHeadModel are known.  What cannot be converted
+LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM and GPT2LMHeadModel are known, and SEDD, MDLM and RADD.  What cannot be converted
 faithfully is refused, with the reason.  tools/convert/README.md has the details."""
 
 
@@ -26,7 +27,8 @@ def arguments(words):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source", type=pathlib.Path, help="a llama2.c .bin file, or a folder")
     p.add_argument("--tokenizer", type=pathlib.Path, metavar="FILE",
-                   help="llama2.c's tokenizer (default: tokenizer.bin in the folder of the source)")
+                   help="llama2.c's tokenizer (default: tokenizer.bin in the folder of the source); for SEDD, MDLM "
+                   "and RADD a folder with GPT-2's tokenizer.json (default: the folder of the source)")
     p.add_argument("-o", "--output", type=pathlib.Path, required=True, metavar="FILE", help="the GGUF file to write")
     p.add_argument("--type", choices=output.TYPES, default="F16",
                    help="of the matrices (default F16); rows that are not whole blocks of 32 stay F16, vectors F32")
@@ -38,8 +40,7 @@ def arguments(words):
 
 def load(args):
     if args.source.is_dir():
-        require(args.tokenizer is None, "--tokenizer belongs to llama2.c files; a folder has its own")
-        return huggingface.load(args.source)
+        return huggingface.load(args.source, args.tokenizer)
     return llama2c.load(args.source, args.tokenizer or args.source.with_name("tokenizer.bin"))
 
 

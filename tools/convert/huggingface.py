@@ -10,6 +10,7 @@ import types
 
 import numpy as np
 
+import discrete
 import tokenizer
 from checkpoint import Checkpoint
 from parts import Model, Refused, Tensor, read_json, require
@@ -224,8 +225,11 @@ NETWORKS = {"LlamaForCausalLM": ("llama", rotary), "Qwen2ForCausalLM": ("qwen2",
             "Qwen3ForCausalLM": ("qwen3", rotary), "GPT2LMHeadModel": ("gpt2", gpt2)}
 
 
-def load(folder):
+def load(folder, tokenizer_folder=None):
     config = Config(folder)
+    if discrete.is_known(config):
+        return discrete.checked(folder, config, Checkpoint(folder), tokenizer_folder)
+    require(tokenizer_folder is None, f"{folder}: --tokenizer is for networks of discrete diffusion; this folder has its own")
     names = config.get("architectures")
     require(isinstance(names, list) and len(names) == 1 and names[0] in list(NETWORKS),
             f"{config.path}: the architecture {names} is none of {', '.join(NETWORKS)}")

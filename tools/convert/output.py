@@ -46,7 +46,8 @@ def add_vocabulary(writer, vocabulary):
     if vocabulary.merges is not None:
         writer.add_token_merges(vocabulary.merges)
     keys = {"bos": writer.add_bos_token_id, "eos": writer.add_eos_token_id, "eot": writer.add_eot_token_id,
-            "unk": writer.add_unk_token_id, "pad": writer.add_pad_token_id}
+            "unk": writer.add_unk_token_id, "pad": writer.add_pad_token_id,
+            "mask": writer.add_mask_token_id}
     for name, token in vocabulary.ids.items():
         keys[name](token)
     writer.add_add_bos_token(vocabulary.add_bos)
@@ -78,6 +79,8 @@ def write_parts(writer, model, general, wanted, file_type):
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     for key, value in model.keys.items():
         add_key(writer, f"{model.architecture}.{key}", value)
+    for key, value in model.own.items():
+        add_key(writer, key, value)
     add_vocabulary(writer, model.vocabulary)
     for tensor in model.tensors:
         kind = stored_type(tensor, wanted)

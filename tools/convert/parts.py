@@ -23,7 +23,7 @@ class Vocabulary:
     pre: str = "default"                          # the rule that splits text into words
     scores: list[float] | None = None             # SentencePiece only
     merges: list[str] | None = None               # byte-level only
-    ids: dict[str, int] = dataclasses.field(default_factory=dict)     # of "bos", "eos", "eot", "unk", "pad"
+    ids: dict[str, int] = dataclasses.field(default_factory=dict)     # of "bos", "eos", "eot", "unk", "pad", "mask"
     add_bos: bool = False
     add_eos: bool = False
     add_space_prefix: bool = False
@@ -42,6 +42,7 @@ class Model:
     keys: dict[str, int | float | str | bool]     # int is written as u32, float as f32
     vocabulary: Vocabulary
     tensors: list[Tensor]
+    own: dict[str, int | float | str | bool] = dataclasses.field(default_factory=dict)     # keys under their full names
 
 
 def require(condition, text):

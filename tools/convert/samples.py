@@ -102,6 +102,43 @@ def random_tensors(config, seed, normal=None):
     return tensors
 
 
+# ---- discrete diffusion ----------------------------------------------------
+
+LOU = {"tokens": VOCAB, "graph": {"type": "absorb"}, "noise": {"type": "loglinear", "sigma_min": "1e-4", "sigma_max": 20},
+       "model": {"hidden_size": 32, "cond_dim": 16, "length": CONTEXT, "n_blocks": 2, "n_heads": 4, "scale_by_sigma": True}}
+# Name: config.json, width of the embedded noise level, whether norms have biases.
+DISCRETE = {
+    "sedd": (LOU, 16, False),
+    "sedd-uniform": (LOU | {"graph": {"type": "uniform"}, "noise": {"type": "geometric", "sigma_min": "1e-4", "sigma_max": 20},
+                            "model": LOU["model"] | {"scale_by_sigma": False}}, 16, False),
+    "radd": (LOU, 0, True),
+    "mdlm": ({"model_type": "mdlm", "architectures": ["MDLM"], "vocab_size": VOCAB + 1, "hidden_dim": 32, "cond_dim": 16,
+              "n_blocks": 2, "n_heads": 4, "model_length": CONTEXT, "time_conditioning": False}, 16, False),
+}
+
+
+def discrete_tensors(shapes, seed):
+    """Random float32 for shapes by name: every part must matter, also the gates."""
+    rng, tensors = np.random.default_rng(seed), {}
+    for name, shape in shapes.items():
+        x = rng.standard_normal(shape, np.float32)
+        if len(shape) == 2:
+            x *= 1.0 if "embedding" in name else 1.4 / max(shape) ** 0.5
+        elif name.endswith("bias"):
+            x *= 0.3
+        else:
+            x = 1 + 0.3 * x
+        tensors[name] = x
+    return tensors
+
+
+def write_discrete(folder, config, tensors):
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", config)
+    write_json(folder / "tokenizer.json", byte_level("gpt-2"))
+    write_tensors(folder, tensors)
+
+
 # ---- tokenizers ------------------------------------------------------------
 
 def learn(parts, count, may_merge):
