@@ -76,9 +76,9 @@ def arguments(**other):
     """What rows.train parses, for runs in this process."""
     return argparse.Namespace(**{
         "train": "adapter", "rows": "left", "init": None, "resume": False, "length": 48, "batch": 4, "part": 2,
-        "random": 0.25, "wide": 0.6, "crowd": 1.0, "given": 1.0, "end_weight": 0.0, "rank": 4, "alpha": 8.0,
-        "lr": 1e-2, "muon_lr": 0.0, "warmup": 2, "decay": 0.0, "weight_decay": 0.0, "clip": 1.0, "ema": 0.9, "valid_windows": 4,
-        "seed": 1, "steps": 4, **other})
+        "random": 0.25, "wide": 0.6, "crowd": 1.0, "given": 1.0, "long": 0, "long_share": 0.25, "from_start": 0.0,
+        "end_weight": 0.0, "rank": 4, "alpha": 8.0, "lr": 1e-2, "muon_lr": 0.0, "warmup": 2, "decay": 0.0,
+        "weight_decay": 0.0, "clip": 1.0, "ema": 0.9, "valid_windows": 4, "seed": 1, "steps": 4, **other})
 
 
 class Plain:

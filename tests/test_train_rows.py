@@ -229,6 +229,35 @@ class Pages(unittest.TestCase):
             self.assertTrue(kept in joined or kept in reverse)
 
 
+    def begun(self, share, count=300):
+        """Pages of a text in which token 7 begins every line of ten, 8 every second one, which begins a document, and
+        9 is in every other place; and of a page how it begins: its first kept token, or 0 if it begins with a blank."""
+        text = np.array(([tiny.START, 8] + [9] * 8 + [tiny.BREAK, tiny.BREAK, 7] + [9] * 7) * 40 + [9] * 200)
+        vocabulary = type("Vocabulary", (), {"start": tiny.START, "empty": tiny.EMPTY, "line_break": tiny.BREAK})
+        found = [pages.beginnings(text, tiny.START, [tiny.BREAK])]
+        self.assertEqual({*text[found[0][0]], *text[found[0][1]]}, {7, 8})
+        drawn = pages.draw_pages([text], [1.0], 3, 0, count, pages.Settings(64, begins=share), vocabulary, found=found)
+        kept = [page.tokens[1:][page.ranks[1:] != pages.NEVER] for page in drawn]
+        return [int(tokens[0]) for tokens in kept], [page.places[0] == 1 for page in drawn]
+
+    def test_windows_begin_with_sentences_where_that_is_asked_for(self):
+        first, opening = self.begun(1.0)
+        self.assertEqual(set(first), {7, 8})
+        self.assertAlmostEqual(first.count(8) / len(first), 0.5, delta=0.1)
+        self.assertAlmostEqual(sum(opening) / len(opening), 0.88 * pages.OPENING, delta=0.12)
+        first, opening = self.begun(0.0)
+        self.assertGreater(first.count(9), 200)
+        self.assertLess(sum(opening), 40)
+        self.assertTrue(100 < self.begun(0.5)[0].count(9) < 200)
+
+    def test_a_text_without_beginnings_is_cut_anywhere(self):
+        text = np.full(200, 9)
+        rng, found = np.random.default_rng(1), pages.beginnings(text, tiny.START, [tiny.BREAK])
+        self.assertIsNone(pages.choose_beginning(rng, found, 64, text))
+        page = pages.draw_page(rng, text, found, pages.Settings(64, begins=1.0), tiny.START, tiny.EMPTY, tiny.BREAK)
+        self.assertEqual(len(page.tokens), 64)
+
+
 @unittest.skipIf(MISSING, MISSING)
 @needs_torch
 class Run(Files):
@@ -267,6 +296,18 @@ class Run(Files):
             self.run_of(f"parts-{name}", 2, **options)
             parts, _ = self.run_of(f"parts-{name}", 4, resume=True, **options)
             self.assert_same_state(whole, parts)
+
+    def test_two_lengths_have_as_many_tokens_as_one_and_are_resumed(self):
+        two = {"length": 32, "long": 64, "long_share": 0.5, "batch": 8, "part": 4, "from_start": 0.5}
+        kinds = training.windows_of(tiny.arguments(**two))
+        self.assertEqual([(one.length, count, part) for one, count, part in kinds], [(32, 4, 4), (64, 2, 2)])
+        whole, _ = self.run_of("long-whole", 3, **two)
+        self.assertEqual([tuple(batch.tokens.shape) for batch in whole.draw_parts()], [(4, 32), (2, 64)])
+        alone = training.Training(tiny.arguments(out=self.path, **two), self.base, [self.text], [1.0])
+        parts = alone.draw_parts()
+        self.assertFalse(torch.equal(parts[0].tokens[0, 1:9], parts[1].tokens[0, 1:9]))     # of windows of their own
+        self.run_of("long-parts", 1, **two)
+        self.assert_same_state(whole, self.run_of("long-parts", 3, resume=True, **two)[0])
 
     def test_muon_moves_the_matrices_of_the_layers_and_adamw_the_rest(self):
         still, _ = self.run_of("muon-alone", 1, train="all", muon_lr=0.01, lr=0.0)
@@ -369,7 +410,10 @@ class Command(Files):
                  (("text.npy=x",), "share"), (("text.npy", "--length", 8), "--length"),
                  (("text.npy", "--length", 300), "context of 256"), (("none.npy",), "cannot be read"),
                  (("text.npy", "--resume"), "last.pt"), (("text.npy", "--batch", 0), "--batch"),
-                 (("text.npy", "--ema", 2), "--ema"),
+                 (("text.npy", "--ema", 2), "--ema"), (("text.npy", "--from-start", 2), "--from-start"),
+                 (("text.npy", "--long", 128), "more than --length"), (("text.npy", "--long", 300), "--long 300"),
+                 (("text.npy", "--long", 256, "--long-share", 0), "no window of one"),
+                 (("text.npy", "--long", 256, "--long-share", 1), "no window of one"),
                  (("text.npy", "--muon-lr", 0.01), "--train all"), (("text.npy", "--empty-token", 64), "outside of the vocabulary"))
         for (text, *more), message in cases:
             with self.subTest(message), contextlib.redirect_stderr(io.StringIO()) as printed:

@@ -27,6 +27,7 @@ class Base:
     empty: int              # token that ends a blank of free length
     mask: int               # token that query rows read in place of an unknown token, or -1
     line_break: int
+    line_ends: list         # tokens whose text ends with a line break
     rows: str               # "left" or "both" if the file already is a network of query rows, else ""
 
     def sha256(self):
@@ -106,5 +107,6 @@ def read_base(path, start=None, empty=None):
     weights = {name: torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type), np.float32))
                for name, t in tensors.items()}
     line_break = find_token(path, tokens, LINE_BREAKS, "another file: borders of documents become line breaks")
+    line_ends = [number for number, token in enumerate(tokens) if token.endswith(LINE_BREAKS)]
     return Base(path, key("general.name", path.stem), shape, weights, tokens, start, empty,
-                key("tokenizer.ggml.mask_token_id", -1), line_break, key("palimpsest.rows", ""))
+                key("tokenizer.ggml.mask_token_id", -1), line_break, line_ends, key("palimpsest.rows", ""))

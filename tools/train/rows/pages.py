@@ -11,6 +11,7 @@ NEVER = 1 << 30             # rank of places that never become known: behind the
 SHORTEST = 32               # places of a window
 GAP = 16                    # places that the engine makes of [[?]]
 PER_PLACES = 128            # counts of blanks below are per so many places
+OPENING = 0.3               # of the windows that begin with a sentence, the share whose first blank is at place 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Settings:
     """Shares of windows: blanks of several tokens, single tokens; the rest have an open end.  Of windows with blanks
     `wide` have gaps wider than their text, and `crowd` is a factor of the number of blanks.  `random` of the orders are
     random, the others fill every blank from its left.  `given` of the windows are also asked for with the given text
-    only."""
+    only.  `begins` of the windows begin where a document or a line of it does, the others anywhere."""
     length: int = 128
     spans: float = 0.70
     scattered: float = 0.18
@@ -26,6 +27,7 @@ class Settings:
     random: float = 0.25
     crowd: float = 1.0
     given: float = 1.0
+    begins: float = 0.0
 
 
 @dataclasses.dataclass
@@ -38,9 +40,28 @@ class Page:
     given: bool = True      # every place is asked for a second time, with the given text only
 
 
-def cut(rng, text, size, start, line_break):
-    """`size` tokens: the start token, then text from anywhere; borders of documents become line breaks."""
-    at = int(rng.integers(0, len(text) - size + 2))
+def beginnings(text, start, line_ends):
+    """(places of `text` where documents begin, places where lines begin); `line_ends` are the tokens that end one."""
+    after = np.flatnonzero(np.isin(text, [start, *line_ends])) + 1
+    after = after[after < len(text)]
+    after = after[~np.isin(text[after], [start, *line_ends])]           # empty lines
+    document = text[after - 1] == start
+    return after[document], after[~document]
+
+
+def choose_beginning(rng, found, size, text):
+    """One of the places found by beginnings(), behind which there are `size` - 1 tokens: of a document as often as of a
+    line.  None if there is no such place."""
+    found = [places[places <= len(text) - size + 1] for places in found]
+    found = [places for places in found if len(places)]
+    return int(rng.choice(found[rng.integers(len(found))])) if found else None
+
+
+def cut(rng, text, size, start, line_break, at=None):
+    """`size` tokens: the start token, then text from `at`, or from anywhere; borders of documents become line
+    breaks."""
+    if at is None:
+        at = int(rng.integers(0, len(text) - size + 2))
     window = text[at:at + size - 1].astype(np.int64)
     window[window == start] = line_break
     return np.concatenate([[start], window])
@@ -61,12 +82,17 @@ def draw_lengths(rng, s):
     return lengths, [beyond(n) if wide else 0 for n in lengths], False, wide
 
 
-def place_spans(rng, size, lengths, beyond, apart):
+def place_spans(rng, size, lengths, beyond, apart, opening=False):
     """[(first place, length, places beyond)] in order of the text, or None if a span finds no space in 12 tries.  Gaps
-    of free length do not touch each other."""
+    of free length do not touch each other.  `opening`: one of them is at place 1."""
     free, spans = np.ones(size + 1, bool), []       # one more place: the window's end is a border like given text
     free[0] = False
-    for length, more in sorted(zip(lengths, beyond), key=lambda pair: -pair[0]):
+    pairs = list(zip(lengths, beyond))
+    if opening:
+        length, more = pairs.pop(int(rng.integers(len(pairs))))
+        free[1:1 + length] = False
+        spans.append((1, length, more))
+    for length, more in sorted(pairs, key=lambda pair: -pair[0]):
         for first in rng.integers(1, max(2, size - length + 1), 12).tolist():
             end = first + length
             alone = not apart or (first == 1 or free[first - 1]) and free[min(end, size)]
@@ -96,16 +122,21 @@ def draw_order(rng, blank, wide, share_random):
     return 1 + np.argsort(np.argsort(key, kind="stable"), kind="stable")
 
 
-def draw_page(rng, text, settings, start, empty, line_break):
-    """One page from `text`, an array of token ids in which every document begins with the start token."""
+def draw_page(rng, text, found, settings, start, empty, line_break):
+    """One page from `text`, an array of token ids in which every document begins with the start token; `found` are its
+    beginnings()."""
+    begins = settings.begins and rng.random() < settings.begins
+    opening = begins and rng.random() < OPENING
     while True:
         lengths, beyond, open_end, wide = draw_lengths(rng, settings)
         size = settings.length - sum(beyond)
         if size < settings.length // 2:
             continue
-        spans = [(size - lengths[0], lengths[0], 0)] if open_end else place_spans(rng, size, lengths, beyond, wide)
+        spans = [(size - lengths[0], lengths[0], 0)] if open_end else place_spans(rng, size, lengths, beyond, wide,
+                                                                                 opening)
         if spans:
-            return lay_out(rng, cut(rng, text, size, start, line_break), spans, wide, empty, settings.random)
+            at = choose_beginning(rng, found, size, text) if begins else None
+            return lay_out(rng, cut(rng, text, size, start, line_break, at), spans, wide, empty, settings.random)
 
 
 def lay_out(rng, window, spans, wide, empty, share_random):
@@ -129,13 +160,14 @@ def lay_out(rng, window, spans, wide, empty, share_random):
     return Page(tokens, ranks, np.array(places), order, wide)
 
 
-def draw_pages(texts, shares, seed, step, count, settings, base):
-    """`count` pages of a step; each text is chosen with its share."""
+def draw_pages(texts, shares, seed, step, count, settings, base, first=0, found=None):
+    """Pages number `first`, .. of a step, `count` of them; each text is chosen with its share.  `found` are beginnings()
+    of every text, if some windows are to begin there."""
     pages = []
-    for window in range(count):
+    for window in range(first, first + count):
         rng = np.random.default_rng([seed, step, window])
-        text = texts[rng.choice(len(texts), p=shares)]
-        page = draw_page(rng, text, settings, base.start, base.empty, base.line_break)
+        text = rng.choice(len(texts), p=shares)
+        page = draw_page(rng, texts[text], found and found[text], settings, base.start, base.empty, base.line_break)
         page.given = rng.random() < settings.given
         pages.append(page)
     return pages

@@ -28,7 +28,7 @@ from precision import add_option, choose, dtype_of  # noqa: E402
 from rows.base import read_base  # noqa: E402
 from rows.pages import SHORTEST  # noqa: E402
 from rows.texts import read_mixture, read_tokens  # noqa: E402
-from rows.training import Training  # noqa: E402
+from rows.training import Training, windows_of  # noqa: E402
 
 
 def parse_arguments(arguments=None):
@@ -52,6 +52,13 @@ def parse_arguments(arguments=None):
     p.add_argument("--crowd", type=float, default=1.0, help="factor of the number of blanks in a window (default 1)")
     p.add_argument("--given", type=float, default=1.0,
                    help="share of windows whose places are asked for a second time, with the given text only (default 1)")
+    p.add_argument("--long", type=int, default=0, metavar="LENGTH",
+                   help="train on windows of this length too, with fewer of them in a step and in a part")
+    p.add_argument("--long-share", type=float, default=0.25,
+                   help="share of a step's tokens that are in windows of --long (default 0.25)")
+    p.add_argument("--from-start", type=float, default=0.0, metavar="SHARE",
+                   help="share of windows that begin where a document or a line does (default 0: anywhere); some of them "
+                        "begin with a blank")
     p.add_argument("--end-weight", type=float, default=0.0,
                    help="additional weight of the decision where a blank of free length ends (default 0)")
     p.add_argument("--rank", type=int, default=16, help="rank of the adapters")
@@ -93,9 +100,13 @@ def check(parser, args):
         parser.error("--muon-lr needs --train all: adapters are trained by AdamW")
     if args.length < SHORTEST:
         parser.error(f"--length must be at least {SHORTEST}")
-    for name in ("random", "wide", "given", "decay", "ema"):
+    for name in ("random", "wide", "given", "from_start", "long_share", "decay", "ema"):
         if not 0 <= getattr(args, name) <= 1:
-            parser.error(f"--{name} must be from 0 to 1")
+            parser.error(f"--{name.replace('_', '-')} must be from 0 to 1")
+    if args.long and args.long <= args.length:
+        parser.error("--long must be more than --length")
+    if args.long and min(count for _, count, _ in windows_of(args)) < 1:
+        parser.error("--long: a step would have no window of one of the lengths; change --long-share or --batch")
     if args.resume and not (args.out / "last.pt").is_file():
         parser.error(f"--resume: there is no {args.out / 'last.pt'}")
     if not args.resume and (args.out / "last.pt").exists():
@@ -105,11 +116,13 @@ def check(parser, args):
 def open_run(args):
     """The run with everything that it reads."""
     base = read_base(args.base, args.start_token, args.empty_token)
-    if args.length > base.shape.context:
-        raise SystemExit(f"--length {args.length}: the base has a context of {base.shape.context} tokens")
+    longest = max(args.length, args.long)
+    if longest > base.shape.context:
+        raise SystemExit(f"--l{'ong' if args.long else 'ength'} {longest}: the base has a context of "
+                         f"{base.shape.context} tokens")
     read = lambda path: read_tokens(path, base.start, base.shape.vocab)
     held_out = {pathlib.Path(path).name.split(".")[0]: read(path) for path in args.valid}
-    texts, shares = read_mixture(args.texts, base.start, base.shape.vocab, args.length)
+    texts, shares = read_mixture(args.texts, base.start, base.shape.vocab, longest)
     run = Training(args, base, texts, shares, held_out)
     if run.step >= args.steps:
         raise SystemExit(f"--steps {args.steps}: the run has made {run.step} steps already; give a larger number")

@@ -9,7 +9,7 @@ from checkpoint import load_weights
 from loop import Run, plain
 from optim import make_optimisers
 from rows.batch import evaluate, make_batch
-from rows.pages import GAP, NEVER, Page, Settings, cut, draw_pages
+from rows.pages import GAP, NEVER, Page, Settings, beginnings, cut, draw_pages
 from rows.weights import AdaptedNetwork, FullNetwork
 
 SPANS = (4, 12)             # tokens of the blanks that validation measures
@@ -37,6 +37,19 @@ def rate(step, args):
     """Factor of the learning rate: rises in the warm-up, and falls to zero over the last `decay` of the steps."""
     factor = min(1.0, (step + 1) / max(1, args.warmup))
     return factor * min(1.0, (args.steps - step) / (args.decay * args.steps)) if args.decay else factor
+
+
+def windows_of(args):
+    """[(settings, windows per step, windows evaluated at once)] of --length and of --long: as many tokens together, in a
+    step and in a part, as without --long."""
+    settings = lambda length: Settings(length, wide=args.wide, random=args.random, crowd=args.crowd, given=args.given,
+                                       begins=args.from_start)
+    if not args.long:
+        return [(settings(args.length), args.batch, args.part)]
+    wide = round(args.long_share * args.batch * args.length / args.long)
+    narrow = args.batch - round(wide * args.long / args.length)
+    return [(settings(args.length), narrow, args.part),
+            (settings(args.long), wide, max(1, args.part * args.length // args.long))]
 
 
 def span_pages(text, length, span, count, base):
@@ -83,7 +96,8 @@ class Training(Run):
 
     def __init__(self, args, base, texts=(), shares=(), held_out=None):
         self.args, self.base, self.texts, self.shares, self.held_out = args, base, texts, shares, held_out or {}
-        self.settings = Settings(args.length, wide=args.wide, random=args.random, crowd=args.crowd, given=args.given)
+        self.found = [beginnings(text, base.start, base.line_ends) for text in texts] if args.from_start else None
+        self.windows = windows_of(args)
         network = make_network(args, base)
         self.rates, optimisers = make_optimisers_of(args, network)
         super().__init__(args.out, network, optimisers)
@@ -118,16 +132,24 @@ class Training(Run):
 
     def train_step(self):
         """Makes one step; the mean loss in nats per target, weighted as in training."""
-        a = self.args
-        pages = draw_pages(self.texts, self.shares, a.seed, self.step, a.batch, self.settings, self.base)
-        pages.sort(key=lambda page: len(page.places))           # windows of a part have about as many rows
-        parts = [make_batch(pages[i:i + a.part], self.network.mode) for i in range(0, len(pages), a.part)]
+        a, parts = self.args, self.draw_parts()
         norm = sum(batch.weight.sum().item() for batch in parts)
         loss = sum(self.backward(batch, norm) for batch in parts)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
         self.update([lr * rate(self.step, a) for lr in self.rates], a.ema)
         self.seen += sum(len(batch.target) for batch in parts)
         return loss
+
+    def draw_parts(self):
+        """The batches of the next step."""
+        parts, first = [], 0
+        for settings, count, part in self.windows:
+            pages = draw_pages(self.texts, self.shares, self.args.seed, self.step, count, settings, self.base, first,
+                               self.found)
+            pages.sort(key=lambda page: len(page.places) * (1 + page.given))    # as many rows in each window of a part
+            parts += [make_batch(pages[i:i + part], self.network.mode) for i in range(0, count, part)]
+            first += count
+        return parts
 
     def backward(self, batch, norm):
         logits = evaluate(self.network, batch, self.base.empty)
@@ -143,7 +165,7 @@ class Training(Run):
     def trial_step(self, precision_type):
         """A step on two windows with products of this type, without an update: its time decides the precision."""
         self.network.use(precision_type)
-        pages = draw_pages(self.texts, self.shares, self.args.seed, 0, 2, self.settings, self.base)
+        pages = draw_pages(self.texts, self.shares, self.args.seed, 0, 2, Settings(self.args.length), self.base)
         self.backward(make_batch(pages, self.network.mode), 1.0)
         self.network.zero_grad(set_to_none=True)
 
