@@ -16,7 +16,8 @@ typedef enum {
     PAL_DRAW_REMASK,   /* whether a revealed position is masked again */
     PAL_DRAW_SUBSET,   /* which positions a likelihood estimate masks */
     PAL_DRAW_ACCEPT,   /* whether a drafted token is accepted */
-    PAL_DRAW_REPLACE   /* which token takes the place of one that was not */
+    PAL_DRAW_REPLACE,  /* which token takes the place of one that was not */
+    PAL_DRAW_BOARD     /* a board of Sudoku: its digits, what is removed, symmetries */
 } pal_purpose;
 
 /* One block of the generator: four words. */
