@@ -55,7 +55,9 @@ function picture(/** @type {string} */ src, /** @type {Env} */ env) {
   if (!file.endsWith('.png')) throw new Error(`${env.source}: ${src} is not a PNG file`);
   const name = `images/${file.replaceAll('/', '-')}`;
   env.files.set(name, file);
-  return { name, width: data.readUInt32BE(16), height: data.readUInt32BE(20) };
+  const [width, height] = [data.readUInt32BE(16), data.readUInt32BE(20)];
+  const times = width < 400 && height < 400 ? 2 : 1; // grids of small pictures, pixel by pixel
+  return { name, width: width * times, height: height * times, small: times > 1 };
 }
 
 const { rules } = markdown.renderer;
@@ -70,9 +72,9 @@ rules.link_open = (tokens, at, options, env, self) => {
   return self.renderToken(tokens, at, options);
 };
 rules.image = (tokens, at, options, env, self) => {
-  const { name, width, height } = picture(tokens[at].attrGet('src') ?? '', env);
+  const { name, width, height, small } = picture(tokens[at].attrGet('src') ?? '', env);
   const alt = escaped(self.renderInlineAsText(tokens[at].children ?? [], options, env));
-  return `<a class="picture" href="${name}"><img src="${name}" alt="${alt}" width="${width}" height="${height}" loading="lazy"></a>`;
+  return `<a class="picture${small ? ' small' : ''}" href="${name}"><img src="${name}" alt="${alt}" width="${width}" height="${height}" loading="lazy"></a>`;
 };
 // Wide tables and code scroll by themselves, also by keyboard.
 rules.table_open = () => '<div class="wide" tabindex="0" role="group" aria-label="Table"><table>';

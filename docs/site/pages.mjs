@@ -14,7 +14,14 @@ const card = (/** @type {string} */ name) => page(`model-${name}`, name, `models
 
 /** @type {Group[]} */
 export const GROUPS = [
-  { title: 'Palimpsest', pages: [page('index', 'Start here', 'README.md')] },
+  {
+    title: 'Palimpsest',
+    pages: [
+      page('index', 'Start here', 'README.md'),
+      page('how-it-works', 'How it works', 'docs/how-it-works.md'),
+      page('gallery', 'Gallery', 'docs/gallery.md'),
+    ],
+  },
   {
     title: 'In a web page',
     pages: [

@@ -26,8 +26,8 @@ export function pngOf(width, height, pixel, claim = { width, height }) {
 
 export function pngRead(/** @type {Buffer} */ file) {
   const [width, height] = [file.readUInt32BE(16), file.readUInt32BE(20)];
-  if (file[24] !== 8 || !(file[25] === 2 || file[25] === 6) || file[28] !== 0) throw new Error('a PNG of a kind that is not read here');
-  const channels = file[25] === 2 ? 3 : 4;
+  const channels = /** @type {Record<number, number>} */ ({ 0: 1, 2: 3, 6: 4 })[file[25]];
+  if (file[24] !== 8 || !channels || file[28] !== 0) throw new Error('a PNG of a kind that is not read here');
   /** @type {Buffer[]} */
   const parts = [];
   for (let at = 8; at < file.length; at += 12 + file.readUInt32BE(at))

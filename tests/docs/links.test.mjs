@@ -8,19 +8,9 @@ import { markdown } from '../../docs/site/markdown.mjs';
 import { PAGES } from '../../docs/site/pages.mjs';
 import { root, site } from '../../docs/site/places.mjs';
 import { slug } from '../../docs/site/slug.mjs';
+import { read, sources } from './sources.mjs';
 
 const docs = join(site, 'docs');
-/** The Markdown that people read; models/about holds parts of the cards. */
-const sources = ['.', 'docs', 'models', 'tools', 'web'].flatMap((folder) => markdownIn(folder, folder !== '.')).sort();
-/** @returns {string[]} */
-function markdownIn(/** @type {string} */ folder, /** @type {boolean} */ deep) {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const name = normalize(join(folder, entry.name));
-    if (entry.isDirectory()) return deep && entry.name !== 'node_modules' && name !== 'models/about' ? markdownIn(name, true) : [];
-    return name.endsWith('.md') ? [name] : [];
-  });
-}
-
 /** All tokens of a text, those inside of lines too. */
 const tokens = (/** @type {string} */ text) => markdown.parse(text, {}).flatMap((token) => [token, ...(token.children ?? [])]);
 
@@ -43,15 +33,14 @@ test('links and pictures in Markdown lead to files and headings that exist', () 
   const wrong = [];
   let checked = 0;
   for (const source of sources) {
-    const text = readFileSync(join(root, source), 'utf8');
-    for (const token of tokens(text)) {
+    for (const token of tokens(read(source))) {
       const href = token.attrGet('href') ?? token.attrGet('src');
       if (!href || /^(https?|mailto):/.test(href)) continue;
       const [path, anchor] = href.split('#');
       const file = path ? normalize(join(dirname(source), path)) : source;
       checked++;
       if (!existsSync(join(root, file))) wrong.push(`${source}: ${href}`);
-      else if (anchor && !anchors(readFileSync(join(root, file), 'utf8')).has(anchor)) wrong.push(`${source}: ${href} (no such heading)`);
+      else if (anchor && !anchors(read(file)).has(anchor)) wrong.push(`${source}: ${href} (no such heading)`);
     }
   }
   assert.deepEqual(wrong, []);

@@ -135,3 +135,7 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   box.focus();
 });
+
+// ---- live blanks
+
+if (document.querySelector('.live')) import('./live.js');
