@@ -278,6 +278,31 @@ static void tokens_are_those_of_the_whole_text(void **state)
     close_made(&m);
 }
 
+/* Regression: a text that begins with a name that is not a token had no dummy space after BOS, unlike other texts. */
+static void text_after_bos_begins_like_other_texts(void **state)
+{
+    static const char text[] = "<|im_start|>user\na<|im_end|>\n";
+    static const pal_message message = {"user", "a", 1};
+    pal_model *m = open_test_model("tiny-ar");
+    pal_chat_script script = {.vocab = m->vocab};
+    pal_chat_format format;
+    pal_chat_mark marks[8];
+    char written[128], scratch[1 << 14];
+    int32_t ids[128], plain[128];
+    size_t count;
+    (void)state;
+    assert_int_equal(pal_chat_recognise(&format, (pal_str){CHATML, sizeof CHATML - 1}, NULL), PAL_OK);
+    script.text = written;
+    script.marks = marks;
+    assert_int_equal(pal_chat_write(&script, &format, &message, 1, NULL), PAL_OK);
+    assert_true(script.bytes < sizeof written && pal_vocab_scratch_bytes(m->vocab, script.bytes) <= sizeof scratch);
+    const size_t n = pal_chat_encode(&script, ids, 128, scratch);
+    assert_int_equal(pal_tokenize(m, text, sizeof text - 1, 0, plain, 128, &count, NULL), PAL_OK);
+    assert_true(n > count && ids[0] == pal_vocab_special(m->vocab)->bos);
+    assert_memory_equal(ids + 1, plain, 4 * count);
+    pal_model_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +313,7 @@ int main(void)
         cmocka_unit_test(names_in_messages_are_not_control_tokens),
         cmocka_unit_test(roles_that_a_template_does_not_allow_are_refused),
         cmocka_unit_test(tokens_are_those_of_the_whole_text),
+        cmocka_unit_test(text_after_bos_begins_like_other_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -282,6 +282,7 @@ pal_status pal_chat_write(pal_chat_script *out, const pal_chat_format *f, const 
     /* SmolLM2 names <|im_start|> as BOS: that is not written twice. */
     const bool begins = f->family == PAL_CHATML && special->bos >= 0 &&
                         pal_str_is(pal_vocab_piece(out->vocab, special->bos), "<|im_start|>");
+    out->begins_with_bos = !f->bos && special->add_bos && special->bos >= 0 && !begins;
     if ((f->bos || special->add_bos) && !begins) put_special(out, special->bos);
     write[f->family](out, f, messages, count);
     return PAL_OK;
@@ -296,7 +297,10 @@ typedef struct {
 
 static void encode_part(const pal_chat_script *script, size_t from, size_t to, tokens *out, void *scratch)
 {
-    const unsigned flags = from == 0 && (!script->count || script->marks[0].at > 0) ? PAL_ENCODE_PREFIX : 0;
+    const size_t first =
+        script->begins_with_bos; /* like that of other texts, a BOS before the text keeps its dummy space */
+    const bool starts = from == 0 && (script->count <= first || script->marks[first].at > 0);
+    const unsigned flags = starts ? PAL_ENCODE_PREFIX : 0;
     const size_t left = out->count < out->capacity ? out->capacity - out->count : 0;
     int32_t *ids = left ? out->ids + out->count : NULL;
     out->count += pal_vocab_encode(script->vocab, script->text + from, to - from, flags, ids, left, scratch);

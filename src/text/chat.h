@@ -47,6 +47,7 @@ typedef struct {
     char *text;           /* [bytes] */
     pal_chat_mark *marks; /* [count], in order */
     size_t bytes, count;
+    bool begins_with_bos; /* the first mark is a BOS that the template does not write: the text begins after it */
     int32_t in_text[PAL_CHAT_NAMES]; /* [in_text_count] user-defined pieces among the marks: these match in any text */
     size_t in_text_count;
 } pal_chat_script;

@@ -1,6 +1,7 @@
 // @ts-check
 /* Every scenario, in the order in which they are played; the same in both browsers. */
 import * as access from './scenarios/access.mjs';
+import * as chat from './scenarios/chat.mjs';
 import * as continuing from './scenarios/continue.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
@@ -14,4 +15,4 @@ import * as policies from './scenarios/policies.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, english, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, chat, english, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access].flatMap((group) => Object.entries(group.scenarios));

@@ -33,7 +33,9 @@ const MAX_SPACES = 1000; // the lexer of the package takes time proportional to 
 const MAX_DEPTH = 150;
 const MAX_LIST = 100_000;
 const MAX_NUMBER = 1e6;
-const BUDGET = 20_000_000; // visited values and, for strings, every 64 characters
+/** Visited values and, for strings, every 64 characters.  Evaluations and rounds of loops take longer and count more.  The
+ *  template runs on the page's main thread: this takes some tenths of a second. */
+const [BUDGET, PER_MESSAGE, PER_EVALUATION, PER_ITEM, PER_BLOCK] = [2_000_000, 10_000, 10, 20, 100];
 
 interface Value { type: string; value: unknown }
 /** Methods that the type of the package hides. */
@@ -42,14 +44,19 @@ interface Inner {
   evaluate(node: Node | undefined, environment: Environment): Value;
   applyFilter(operand: Value, filter: Node, environment: Environment): Value;
   evaluateCallExpression(node: Node, environment: Environment): Value;
+  evaluateBlock(nodes: Node[], environment: Environment): Value;
+  evaluateSet(node: Node, environment: Environment): Value;
 }
-interface Node { type: string; value?: unknown; args?: Node[]; callee?: Node; object?: Node; property?: Node }
+interface Node { type: string; value?: unknown; args?: Node[]; callee?: Node; object?: Node; property?: Node; iterable?: Node & { lhs?: Node }; assignee?: Node }
 
-/** The package's interpreter, with everything counted. */
-function limited(environment: Environment, longest: number): Inner {
+/** The package's interpreter, with everything counted.  `messages` has been made here and cannot be changed by the template, so
+ *  it is not counted through and through each time it is named. */
+function limited(environment: Environment, longest: number, messages: Value): Inner {
   const interpreter = new Interpreter(environment) as unknown as Inner;
-  const { evaluate, applyFilter, evaluateCallExpression } = interpreter;
-  let [left, depth] = [BUDGET, 0];
+  const { evaluate, applyFilter, evaluateCallExpression, evaluateBlock, evaluateSet } = interpreter;
+  const given = new Set<unknown>([messages, ...(messages.value as Value[])]);
+  const iterables = new WeakSet<Node>();
+  let [left, depth] = [BUDGET + PER_MESSAGE * given.size, 0];
 
   const spend = (cost: number) => {
     if ((left -= cost) < 0) throw new ChatError('the chat template needs too many steps: it was stopped');
@@ -59,6 +66,7 @@ function limited(environment: Environment, longest: number): Inner {
   const weigh = (value: unknown, deep = 0): void => {
     const { type, value: inner } = value as Value;
     spend(1);
+    if (given.has(value)) return;
     if (deep > MAX_DEPTH) throw new ChatError('the chat template nests values too deeply: it was stopped');
     if (typeof inner === 'string') {
       if (inner.length > longest) throw tooLarge();
@@ -83,13 +91,25 @@ function limited(environment: Environment, longest: number): Inner {
 
   interpreter.evaluate = (node, environment) => {
     if (++depth > MAX_DEPTH) throw new ChatError('the chat template nests too deeply: it was stopped');
+    spend(PER_EVALUATION);
     try {
+      if (node?.iterable) iterables.add(node.iterable.lhs ?? node.iterable);
       const value = evaluate.call(interpreter, node, environment);
       weigh(value);
+      if (node && iterables.has(node) && Array.isArray(value.value)) spend(PER_ITEM * value.value.length);
       return value;
     } finally {
       depth--;
     }
+  };
+  interpreter.evaluateBlock = (nodes, environment) => {
+    spend(PER_BLOCK);
+    return evaluateBlock.call(interpreter, nodes, environment);
+  };
+  interpreter.evaluateSet = (node, environment) => {
+    if (node.assignee?.object && given.has(interpreter.evaluate(node.assignee.object, environment)))
+      throw new ChatError('the chat template changes the messages: it was stopped');
+    return evaluateSet.call(interpreter, node, environment);
   };
   interpreter.applyFilter = (operand, filter, environment) => {
     if (filter.type === 'CallExpression') multiplies(filter.callee?.value, operand, filter.args ?? [], environment);
@@ -144,10 +164,10 @@ export function render(template: string, messages: readonly ChatMessage[], names
   const longest = 65_536 + 4 * (template.length + messages.reduce((sum, one) => sum + one.content.length, 0));
   try {
     const program = parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }));
-    return String(limited(environment, longest).run(program).value);
+    return String(limited(environment, longest, environment.lookupVariable('messages')).run(program).value);
   } catch (error) {
     if (error instanceof ChatError) throw error;
-    if (error instanceof RangeError) throw new ChatError('the chat template nests too deeply: it was stopped');
+    if (error instanceof RangeError || (error as Error)?.name === 'InternalError') throw new ChatError('the chat template nests too deeply: it was stopped'); // the second: Firefox
     const hint = template.includes('strftime_now') && !date ? ' (it may need the option `date`)' : '';
     throw new ChatError(`the chat template cannot be run: ${String((error as Error)?.message ?? error).slice(0, 200)}${hint}`);
   }
