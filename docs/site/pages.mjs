@@ -25,6 +25,7 @@ export const GROUPS = [
   {
     title: 'In a web page',
     pages: [
+      page('recipes', 'Recipes', 'docs/recipes.md'),
       page('library', 'The library', 'web/README.md'),
       { name: 'library-api', title: 'Library: every name', make: libraryApi, broad: true },
     ],
@@ -39,6 +40,7 @@ export const GROUPS = [
   {
     title: 'Models',
     pages: [
+      page('models', 'Models known to work', 'docs/models.md'),
       card('tales-infill'),
       card('tales-ar'),
       card('smol-infill'),
@@ -64,6 +66,7 @@ export const GROUPS = [
   {
     title: 'The project',
     pages: [
+      page('troubleshooting', 'Troubleshooting', 'docs/troubleshooting.md'),
       page('architecture', 'Architecture', 'ARCHITECTURE.md'),
       page('contributing', 'Contributing', 'CONTRIBUTING.md'),
       page('changes', 'Changes', 'CHANGELOG.md'),

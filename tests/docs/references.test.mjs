@@ -43,3 +43,19 @@ test('the page of the library has every exported name', () => {
   assert.ok(names.includes('load') && names.includes('Model') && names.length > 30, names.join());
   assert.deepEqual(names.filter((name) => !described.includes(name)), []);
 });
+
+/** What the sources say: string literals in C joined, and inserted values left out. */
+const sources = ['src', 'web/src'].flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(c|h|ts)$/.test(name)).map((name) => join(root, folder, name)))
+  .map((file) => readFileSync(file, 'utf8').replace(/"\s*\n\s*(?:[A-Z_]+\s*)?"/g, '').replaceAll('\\"', '"').replaceAll("\\'", "'")).join('\n');
+
+test('the messages of the page on troubleshooting are those of the sources, and every code has its part', () => {
+  const text = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| (`.*?`(?:, `.*?`)*) \| /gm)].flatMap(([, first]) => [...first.matchAll(/`([^`]+)`/g)].map(([, message]) => message));
+  assert.ok(rows.length > 40, `${rows.length} messages`);
+  const strange = rows.filter((message) => !message.split('…').map((piece) => piece.trim()).filter((piece) => piece.length > 3).every((piece) => sources.includes(piece)));
+  assert.deepEqual(strange, []);
+  const codes = [...readFileSync(join(root, 'web/src/types/loading.ts'), 'utf8').matchAll(/^ {2}\| '(\w+)' \/\//gm)].map(([, code]) => code);
+  assert.ok(codes.length >= 10, codes.join());
+  const headings = [...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading).join(' ');
+  assert.deepEqual(codes.filter((code) => !headings.includes(code)), []);
+});

@@ -143,9 +143,12 @@ test('scripts have the types of the library', () => {
   }));
   const names = scripts.map((block, i) => {
     const bare = moduleOf(block.code, 'palimpsest');
-    const declared = new Set([...bare.matchAll(/(?:const|let|for await \(const) (\w+)/g), ...bare.matchAll(/const \{ ([^}]*) \} =/g)].flatMap(([, list]) => list.split(/[,:]\s*/)));
+    const declared = new Set([...bare.matchAll(/(?:const|let|for await \(const) (\w+)/g), ...bare.matchAll(/(?:const|import) \{ ([^}]*) \} (?:=|from)/g)].flatMap(([, list]) => list.split(/[,:]\s*/)));
     const taken = block.words.includes('types') ? placeholders(declared) : DECLARED;
     writeFileSync(join(project, `snippet-${i}.ts`), `${bare.replace(/^(import[^\n]*\n)?/, (line) => `${line}${taken}`)}\nexport {};\n`);
+    // Others import a block that begins with the name of its file.
+    const file = block.code.match(/^\/\/ ([\w.]+)\.js\n/)?.[1];
+    if (file) writeFileSync(join(project, `${file}.ts`), bare);
     return `snippet-${i}.ts`;
   });
   const tsc = join(root, 'web/node_modules/typescript/bin/tsc');
