@@ -1,10 +1,11 @@
 """tools/train/measures: what is measured, by the command, of the smallest models.  Needs numpy; without it every test is
 skipped."""
+import argparse
 import pathlib
 import sys
 import unittest
 
-from cli_testing import AR, COMMAND, CommandTest, MODELS, ROOT, IS_NATIVE
+from cli_testing import AR, COMMAND, CommandTest, INFILL, MODELS, ROOT, IS_NATIVE
 from test_cli_rows import with_keys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent / "fuzz"))
@@ -12,9 +13,10 @@ from make_gguf_corpus import STRING, U32, key
 
 sys.path.append(str(ROOT / "tools/train"))
 try:
-    import numpy as np              # noqa: F401
+    import numpy as np
 
-    from measures import parts, tables, texts
+    import parallel_loss
+    from measures import parts, texts
     from measures.command import Command
     MISSING = "" if IS_NATIVE else "measuring runs the native command"
 except ImportError as error:
@@ -72,6 +74,21 @@ class Measures(CommandTest):
         self.assertEqual(again.score_left(["-m", AR], lines), first)
         with self.assertRaises(FileNotFoundError):
             again.score_left(["-m", AR], [parts.left_line("a", [300], 1)])
+
+    def test_the_loss_of_parallel_is_a_divergence(self):
+        """Regression: the mean of ln q - ln p over few fills was below zero."""
+        rng = np.random.default_rng(2)
+        q, p = rng.dirichlet(np.ones(9), 2)
+        each = [parallel_loss.divergence(ratio) for ratio in np.log(q / p)]
+        self.assertTrue(all(loss >= 0 for loss in each))
+        self.assertAlmostEqual(float(q @ each), float(q @ np.log(q / p)))
+        a = argparse.Namespace(palimpsest=COMMAND[0])
+        pages = ["the [[3]] dog and the [[4]] cat"] * 4
+        alone = parallel_loss.row(a, ["-m", INFILL], pages, ["--distance", 100])
+        self.assertAlmostEqual(alone["loss"], 0, delta=1e-8)
+        together = parallel_loss.row(a, ["-m", INFILL], pages, ["--distance", 1])
+        self.assertEqual((alone["evaluations"], together["evaluations"]), (7, 1))
+        self.assertGreater(together["loss"], alone["loss"])
 
 
 if __name__ == "__main__":
