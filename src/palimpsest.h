@@ -211,7 +211,8 @@ typedef struct {
     pal_sampler sampler; /* PAL_SAMPLER_OF_MODEL */
     uint64_t seed;       /* 0 */
     uint32_t draft;      /* 0; another draft of the same seed gives another text */
-    double temperature;  /* 0.6; 0 is greedy, at most 100; the length of a blank is always drawn at temperature 1 */
+    double temperature;  /* 0.6; 0 is greedy, at most 100.  Also for the lengths of blanks on models of query rows; on
+                            others lengths are drawn at temperature 1 */
     int32_t top_k;       /* 0: off; keeps the k most probable tokens */
     double top_p; /* 1: off; keeps the most probable tokens until their probabilities add up to this, at least one; 0
                      keeps only the most probable token */

@@ -68,6 +68,8 @@ static const page_spec specs[] = {
     {{MASK, MASK, MASK, MASK}, 1, {0}, {1}, {4}, 0.0, 0},
     {{MASK, MASK, 1, MASK}, 1, {0}, {1}, {4}, 1.0, 0}, /* a word is pinned */
     {{MASK, 2, MASK, MASK}, 2, {0, 2}, {1, 1}, {1, 2}, 1.3, 0},
+    {{MASK, MASK, MASK, MASK}, 1, {0}, {1}, {4}, 0.5, 0},
+    {{MASK, MASK, MASK, MASK}, 1, {0}, {2}, {4}, 0.3, 0},
 };
 
 static void learnt(uint64_t seed)
@@ -78,30 +80,64 @@ static void learnt(uint64_t seed)
     t.model.classes.ends = true;
 }
 
-static void begin(const page_spec *s)
+static void begin_with(pal_sampler sampler, const page_spec *s)
 {
-    table_fill_blanks(&t, PAL_SPECULATIVE, table_page(&t.model, s->tokens), s->blanks, s->from, s->min, s->max);
+    table_fill_blanks(&t, sampler, table_page(&t.model, s->tokens), s->blanks, s->from, s->min, s->max);
     t.fill.options.temperature = s->temperature;
     t.fill.options.top_k = s->top_k;
     t.fill.predictor = (pal_predictor){&t.model, TABLE_VOCAB, evaluate, logits, false, true};
+}
+
+static void begin(const page_spec *s)
+{
+    begin_with(PAL_SPECULATIVE, s);
     t.fill.drafts.probs = kept;
 }
 
 /* ---- the distribution, written down a second time ------------------------------------------------------ */
 
-/* p[symbol] of a place: temperature and top-k for the words, the network's own probability for the end. */
-static void look(const page_spec *s, const int32_t *tokens, int32_t b, int32_t place, double p[TABLE_SYMBOLS])
+/* p[symbol] of a place at temperature 1, when the places before it have these tokens; returns that of <empty>. */
+static double look_at_1(const page_spec *s, const int32_t *tokens, int32_t b, int32_t place, double p[TABLE_SYMBOLS])
 {
     int32_t seen[TABLE_PLACES];
-    double sum = 0.0, words = 0.0, end, own[TABLE_SYMBOLS];
+    double sum = 0.0;
     bool ends = s->min[b] < s->max[b] && place - s->from[b] >= s->min[b];
-    for (int32_t i = place + 1; i < s->from[b] + s->max[b]; i++) ends = ends && tokens[i] == MASK;
-    for (int32_t i = 0; i < TABLE_PLACES; i++) seen[i] = tokens[i] == EMPTY ? MASK : tokens[i];
+    for (int32_t i = place + 1; i < s->from[b] + s->max[b]; i++) ends = ends && s->tokens[i] == MASK;
+    for (int32_t i = 0; i < TABLE_PLACES; i++) {
+        seen[i] = i < place ? tokens[i] : s->tokens[i];
+        if (seen[i] == EMPTY) seen[i] = MASK;
+    }
     for (int32_t id = 0; id < TABLE_SYMBOLS; id++) {
         p[id] = id == EMPTY && !ends ? 0.0 : table_conditional(&t.model, table_page(&t.model, seen), place, id);
         sum += p[id];
     }
-    end = p[EMPTY] / sum;
+    for (int32_t id = 0; id < TABLE_SYMBOLS; id++) p[id] /= sum;
+    return p[EMPTY];
+}
+
+/* A probability whose odds are those of c to the power of 1 / temperature. */
+static double sharpened(double c, double temperature)
+{
+    if (temperature == 0.0) return c > 0.5;
+    return pow(c, 1.0 / temperature) / (pow(c, 1.0 / temperature) + pow(1.0 - c, 1.0 / temperature));
+}
+
+/* The probability of <empty> at the temperature: that of having ended by here, given that of having ended before. */
+static double end_of(const page_spec *s, const int32_t *tokens, int32_t b, int32_t place, double end)
+{
+    double before = 0.0, ignored[TABLE_SYMBOLS];
+    for (int32_t i = s->from[b]; i < place; i++)
+        if (s->tokens[i] == MASK) before += (1.0 - before) * look_at_1(s, tokens, b, i, ignored);
+    const double was = sharpened(before, s->temperature),
+                 now = sharpened(before + (1.0 - before) * end, s->temperature);
+    return end > 0.0 ? (now - was) / (1.0 - was) : 0.0;
+}
+
+/* p[symbol] of a place: temperature and top-k for the words, temperature for the end. */
+static void look(const page_spec *s, const int32_t *tokens, int32_t b, int32_t place, double p[TABLE_SYMBOLS])
+{
+    double words = 0.0, own[TABLE_SYMBOLS];
+    const double end = end_of(s, tokens, b, place, look_at_1(s, tokens, b, place, p));
     memcpy(own, p, sizeof own);
     for (int32_t id = 0; id < EMPTY; id++) {
         int32_t larger = 0;
@@ -110,7 +146,6 @@ static void look(const page_spec *s, const int32_t *tokens, int32_t b, int32_t p
         if (s->top_k && larger >= s->top_k) p[id] = 0.0;
     }
     for (int32_t id = 0; id < EMPTY; id++) words += p[id]; /* no ties: truncating at once is the same */
-    if (s->temperature == 0.0) end = end > 0.5;
     for (int32_t id = 0; id < EMPTY; id++) p[id] *= (1.0 - end) / words;
     p[EMPTY] = end;
 }
@@ -179,6 +214,24 @@ static void fills_are_those_of_one_token_at_a_time(void **state)
         if (excess(wanted, drawn, DRAWS) > 0.0) fail_msg("page %d: %g", (int)i, excess(wanted, drawn, DRAWS));
     }
     print_message("    %d words in %d evaluations\n", (int)words, (int)rows.evaluations);
+}
+
+/* One blank has one order, so `ascending` draws the same fills. */
+static void ascending_draws_the_same_fills_of_one_blank(void **state)
+{
+    (void)state;
+    enum { DRAWS = 3000 };
+    for (size_t i = 0; i < COUNT(specs); i++) {
+        static int32_t drawn[TABLE_PAGES];
+        double wanted[TABLE_PAGES] = {0.0};
+        if (specs[i].blanks > 1) continue;
+        learnt(SEED + i);
+        spread(&specs[i], specs[i].tokens, 1.0, wanted);
+        memset(drawn, 0, sizeof drawn);
+        begin_with(PAL_ASCENDING, &specs[i]);
+        for (uint32_t draft = 0; draft < DRAWS; draft++) drawn[table_draw(&t, SEED, draft)]++;
+        if (excess(wanted, drawn, DRAWS) > 0.0) fail_msg("page %d: %g", (int)i, excess(wanted, drawn, DRAWS));
+    }
 }
 
 /* Without drafts, all outcomes visited: what a bidirectional network does too. */
@@ -395,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_are_those_of_one_token_at_a_time),
+        cmocka_unit_test(ascending_draws_the_same_fills_of_one_blank),
         cmocka_unit_test(one_token_at_a_time_is_the_same_distribution),
         cmocka_unit_test(probabilities_reported_multiply_to_that_of_the_page),
         cmocka_unit_test(drafts_of_independent_places_are_all_accepted),

@@ -80,6 +80,7 @@ void pal_fill_start(pal_fill *f)
         if (given) continue;
         f->tokens[f->place[i].at] = f->classes->mask;
         f->place[i].step = -1;
+        f->place[i].ended = 0.0;
         f->open++;
     }
 }
@@ -326,6 +327,16 @@ static pal_choose_context page_of(const pal_fill *f)
     return (pal_choose_context){.tokens = f->tokens + f->from, .count = (size_t)f->n, .given = true};
 }
 
+/* The probability with which the blank is ended here, given that of <empty>.  In blanks that are filled from their left
+ * the temperature is applied to it (length.h); elsewhere a length is drawn with the model's own probabilities, or at
+ * temperature 0 is their median. */
+static double end_at_temperature(pal_fill *f, int32_t place, double end)
+{
+    if (f->classes->ends) return pal_length_end_here(f, place, end);
+    if (f->options.temperature == 0.0) return end > 0.5 ? 1.0 : 0.0;
+    return end;
+}
+
 /* Draws a word from f->probs; `end` is the probability that the blank ends here. */
 static void draw_word(pal_fill *f, int32_t place, double u, double end)
 {
@@ -337,19 +348,18 @@ static void draw_word(pal_fill *f, int32_t place, double u, double end)
     reveal(f, place, chosen.id, chosen.own * (1.0 - end));
 }
 
-void pal_fill_reshape(pal_fill *f)
+void pal_fill_reshape(pal_fill *f, int32_t place)
 {
     const pal_choose_context page = page_of(f);
     const pal_choose_options how = choice_of_words(f);
     const int32_t vocab = f->classes->vocab, empty = f->classes->empty;
-    double end = empty >= 0 ? f->probs[empty] : 0.0;
-    if (end >= 1.0) return;
-    if (end > 0.0) pal_fill_set_end(f, 0.0);
+    const double own = empty >= 0 ? f->probs[empty] : 0.0, end = end_at_temperature(f, place, own);
+    if (own >= 1.0) return;
+    if (own > 0.0) pal_fill_set_end(f, 0.0);
     (void)pal_choose_among(&f->scratch, &how, f->logits, &page, NULL); /* cannot fail with given probabilities */
     if (how.temperature == 0.0) {
         const int32_t best = pal_probs_likeliest(f->probs, vocab);
         for (int32_t id = 0; id < vocab; id++) f->probs[id] = id == best ? 1.0 : 0.0;
-        end = end > 0.5 ? 1.0 : 0.0;
     }
     const double words = (1.0 - end) / pal_probs_sum(f->probs, vocab);
     for (int32_t id = 0; id < vocab; id++) f->probs[id] *= words;
@@ -377,23 +387,21 @@ static void take_forced(pal_fill *f, int32_t place)
         reveal(f, place, id, f->probs[id]);
 }
 
-/* Whether the blank ends here is drawn with the model's own probability: temperature and truncation affect the words,
- * not the length. (A length is many small decisions, one per place; sharpening each of them would lead to blanks of one
- * word or none.) */
+/* Truncation and penalty affect the words, not the length. */
 void pal_fill_draw_from_probs(pal_fill *f, int32_t place)
 {
     if (f->forced) {
         take_forced(f, place);
         return;
     }
-    double end = f->classes->empty >= 0 ? f->probs[f->classes->empty] : 0.0,
-           u = pal_fill_uniform(f, PAL_DRAW_TOKEN, place);
-    if (end > 0.0 && (end >= 1.0 || (f->options.temperature == 0.0 ? end > 0.5 : u < end))) {
+    const double own = f->classes->empty >= 0 ? f->probs[f->classes->empty] : 0.0,
+                 end = end_at_temperature(f, place, own), u = pal_fill_uniform(f, PAL_DRAW_TOKEN, place);
+    if (end > 0.0 && u < end) {
         pal_fill_end_at(f, place);
         return;
     }
     note_alternatives(f, &f->place[place]);
-    draw_word(f, place, u > end ? (u - end) / (1.0 - end) : 0.0, end);
+    draw_word(f, place, u > end ? (u - end) / (1.0 - end) : 0.0, own);
 }
 
 void pal_fill_draw(pal_fill *f, int32_t place)

@@ -38,6 +38,9 @@ typedef struct {
     bool pinned, drawn;   /* drawn: in the current step */
     bool asked, answered; /* the current step needs its logits; the last evaluation computed them */
     float probability;
+    double
+        ended; /* of blanks that end at <empty>, once drawn: the probability at temperature 1 that the blank ends here
+                     or before, given its tokens up to this place */
     int32_t alternatives, alternative_id[PAL_ALTERNATIVES];
     float alternative_probability[PAL_ALTERNATIVES];
 } pal_fill_place;
@@ -160,8 +163,8 @@ pal_measure_fn pal_measure_margin, pal_measure_entropy, pal_measure_confidence; 
 void pal_fill_draw(pal_fill *f, int32_t place);
 
 /* f->probs := the distribution that pal_fill_draw_from_probs draws from, given the probabilities in f->probs that
- * pal_fill_look_at has just computed: temperature, truncation and penalty applied to the words. */
-void pal_fill_reshape(pal_fill *f);
+ * pal_fill_look_at has just computed: temperature, truncation and penalty applied to the words, temperature to the end. */
+void pal_fill_reshape(pal_fill *f, int32_t place);
 void pal_fill_take(pal_fill *f, int32_t place, int32_t id); /* reveals this token; f->probs as for pal_fill_reshape */
 
 /* The parts of pal_fill_draw, for code that chooses the end of a blank in another way. */

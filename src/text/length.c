@@ -4,9 +4,12 @@
  * evaluation gives the whole distribution. A word drawn before the length is known is drawn for a mixture of all
  * lengths, and the end then cuts off the words it needs ("found a small in the garden"). After the length the last word
  * is drawn, since it tells the network that the blank is not shorter; the others may follow in any order. With true
- * conditionals the joint distribution is reproduced exactly. */
+ * conditionals the joint distribution is reproduced exactly.
+ *
+ * In blanks that are filled from their left, <empty> ends a blank when it is drawn (pal_length_end_here). */
 #include "length.h"
 #include "samplers/samplers.h"
+#include "../core/math.h"
 
 /* Index in the blank of the first place that is known to be <empty>; `max` if there is none. */
 static int32_t end_of(const pal_fill *f, const pal_blank *blank)
@@ -87,4 +90,32 @@ bool pal_length_draw(pal_fill *f, bool together)
         changed = true;
     }
     return changed;
+}
+
+#define LARGEST_ODDS 1e300 /* quotients of odds are then numbers */
+
+/* The odds c / (1 - c) at a temperature. */
+static double odds(double c, double temperature)
+{
+    const double plain = c < 1.0 ? c / (1.0 - c) : LARGEST_ODDS;
+    if (temperature == 0.0) return plain > 1.0 ? LARGEST_ODDS : 0.0;
+    const double sharp = pal_pow(plain, 1.0 / temperature);
+    return sharp < LARGEST_ODDS ? sharp : LARGEST_ODDS;
+}
+
+/* A length is many decisions, one per place.  If each of them were sharpened, blanks would have one word or all places.
+ * So the temperature is applied to one question, whose answers are symmetrical: has the blank ended by here? With c the
+ * probability that it has, at temperature 1 and given the drawn tokens, its odds become (c / (1 - c))^(1 / temperature).
+ * The lower the temperature, the closer the lengths are to their median, which is taken at 0. */
+double pal_length_end_here(pal_fill *f, int32_t place, double end)
+{
+    const double t = f->options.temperature;
+    pal_fill_place *s = &f->place[place];
+    double before = 0.0;
+    for (int32_t i = 1; i <= s->index && before == 0.0; i++) /* pinned places have no decision: 0 */
+        if (!s[-i].pinned) before = s[-i].ended;
+    s->ended = before + (1.0 - before) * end;
+    if (end <= 0.0 || end >= 1.0 || t == 1.0) return end;
+    const double was = odds(before, t);
+    return was < LARGEST_ODDS ? 1.0 - (1.0 + was) / (1.0 + odds(s->ended, t)) : 1.0;
 }

@@ -16,4 +16,8 @@ bool pal_length_needs_no_empty(const pal_fill *f, const pal_blank *blank);
  * blank needed it. The current step must have requested all open places. */
 bool pal_length_draw(pal_fill *f, bool together);
 
+/* The probability with which a blank is ended at a place at the temperature of the options; `end` is the probability of
+ * <empty> there.  Notes in the place whether the blank would have ended by there. */
+double pal_length_end_here(pal_fill *f, int32_t place, double end);
+
 #endif

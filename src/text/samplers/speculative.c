@@ -73,7 +73,7 @@ bool pal_speculative_ask(pal_fill *f)
 static int32_t draw_draft(pal_fill *f, int32_t place, float *kept)
 {
     pal_fill_look_at(f, place);
-    pal_fill_reshape(f);
+    pal_fill_reshape(f, place);
     for (int32_t id = 0; id < f->classes->vocab; id++) {
         kept[id] = (float)f->probs[id];
         f->probs[id] = (double)kept[id];
@@ -133,7 +133,7 @@ static bool verify(pal_fill *f, int32_t number)
     double sum = 0.0;
     for (int32_t i = 0; i < vocab; i++) sum += (double)p[i];
     pal_fill_look_at(f, place);
-    pal_fill_reshape(f);
+    pal_fill_reshape(f, place);
     const bool accepted = pal_fill_uniform(f, PAL_DRAW_ACCEPT, place) * ((double)p[id] / sum) < f->probs[id];
     if (!accepted) {
         subtract(f, p, sum);
