@@ -129,7 +129,7 @@ async function library() {
   await plainLiterals(join(web, 'palimpsest.js'));
   for (const [name, file] of engines) await writeFile(join(web, name), await marked(file));
   await module(join(here, 'src/inline.ts'), 'inline.js', web, { plugins: [await inside()], whole: true });
-  await module(join(here, 'src/component.ts'), 'component.js', web);
+  for (const name of ['component', 'component-inline']) await module(join(here, `src/${name}.ts`), `${name}.js`, web, { plugins: [beside] });
   const notice = await readFile(join(here, 'node_modules/@huggingface/jinja/LICENSE'), 'utf8');
   for (const name of ['palimpsest-chat.js', 'inline.js']) await appendFile(join(web, name), `/*! Contains @huggingface/jinja:\n${notice}*/\n`);
   execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.library.json', '--outDir', web], {
@@ -148,6 +148,13 @@ async function plainLiterals(file) {
   await writeFile(file, plain);
 }
 
+/** The component imports the library's file, so that a page that uses both has it once. */
+const beside = {
+  name: 'beside',
+  enforce: 'pre',
+  resolveId: (id, importer) => (/^\.\/(palimpsest|inline)\.ts$/.test(id) && importer?.includes('/src/component') ? { id: id.replace('.ts', '.js'), external: 'relative' } : null),
+};
+
 /** The module palimpsest:parts of inline.js. */
 async function inside() {
   const worker = `${await readFile(join(web, 'palimpsest-pictures.js'), 'utf8')};${await readFile(join(web, 'palimpsest-worker.js'), 'utf8')}`;
@@ -160,7 +167,7 @@ async function inside() {
 
 /** Keeps the declarations that palimpsest.d.ts stands on, and makes them name each other as a package must. */
 async function publicTypes() {
-  const kept = ['palimpsest.d.ts', 'supported.d.ts', 'types.d.ts', 'options.d.ts', 'errors.d.ts', 'component.d.ts', 'notation.d.ts'];
+  const kept = ['palimpsest.d.ts', 'supported.d.ts', 'types.d.ts', 'options.d.ts', 'errors.d.ts', 'component.d.ts', 'component-inline.d.ts', 'notation.d.ts', ...['element', 'control', 'attributes', 'types', 'words'].map((name) => `component/${name}.d.ts`)];
   for (const name of (await readdir(web, { recursive: true })).filter((file) => file.endsWith('.d.ts'))) {
     const file = join(web, name);
     if (!kept.includes(name) && !name.startsWith('types/')) await rm(file);

@@ -2,6 +2,7 @@
 /* Every scenario, in the order in which they are played; the same in both browsers. */
 import * as access from './scenarios/access.mjs';
 import * as chat from './scenarios/chat.mjs';
+import * as component from './scenarios/component.mjs';
 import * as continuing from './scenarios/continue.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
@@ -15,4 +16,4 @@ import * as policies from './scenarios/policies.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, chat, english, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, chat, english, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access, component].flatMap((group) => Object.entries(group.scenarios));

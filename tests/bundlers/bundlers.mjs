@@ -91,5 +91,19 @@ export const BUNDLERS = [
   ['esbuild, inline', 'palimpsest/inline', esbuild],
 ];
 
+/** Which entry of the component each takes.
+ *  @type {[string, string, (project: string) => Promise<Made>][]} */
+export const COMPONENTS = [
+  ['no bundler', './component.js', none],
+  ['no bundler, inline', './component-inline.js', none],
+  ['Vite, build', 'palimpsest/component', viteBuild('vite')],
+  ['Vite, development server', 'palimpsest/component', viteDev('vite')],
+  ['Vite before, development server, inline', 'palimpsest/component-inline', viteDev('vite-before')],
+  ['webpack', 'palimpsest/component', webpack],
+  ['Parcel', 'palimpsest/component.js', parcel],
+  ['Rollup, inline', 'palimpsest/component-inline', rollup],
+  ['esbuild, inline', 'palimpsest/component-inline', esbuild],
+];
+
 /** A bundler that leaves the worker behind. */
 export const LEAVES_BEHIND = esbuild;

@@ -24,6 +24,18 @@ export async function run(models) {
   return { filled: filled.text, continued, drawn: image.data.reduce((sum, byte, i) => (31 * sum + byte + i) % 1000003, 7) };
 }
 `;
+
+/** The component, alone in a page. */
+const element = (/** @type {string} */ entry) => `import '${entry}';
+
+export async function run(models) {
+  const element = document.createElement('palimpsest-blanks');
+  Object.assign(element, { text: 'the dog [[ 2 ]] the [[3]].', src: models + 'tiny-infill.gguf', seed: 7 });
+  document.body.append(element);
+  const { value } = await element.fill();
+  return { filled: value, shown: element.shadowRoot.querySelector('[part=page]').textContent };
+}
+`;
 const IN_PAGE = `
 const address = new URLSearchParams(location.search).get('models');
 if (address) run(address).then((given) => (globalThis.given = given), ({ code, message }) => (globalThis.given = { code, message }));
@@ -36,8 +48,9 @@ export async function project(/** @type {string} */ folder, /** @type {string} *
   await mkdir(join(folder, 'dist'));
   await writeFile(join(folder, 'package.json'), '{ "name": "bare", "private": true, "type": "module", "dependencies": { "palimpsest": "*" } }\n');
   await writeFile(join(folder, 'index.html'), PAGE);
-  await writeFile(join(folder, 'main.js'), program(entry) + IN_PAGE);
-  await writeFile(join(folder, 'node.mjs'), `${program(entry)}console.log(JSON.stringify(await run(process.argv[2])));\n`);
+  const code = (entry.includes('component') ? element : program)(entry);
+  await writeFile(join(folder, 'main.js'), code + IN_PAGE);
+  await writeFile(join(folder, 'node.mjs'), `${code}console.log(JSON.stringify(await run(process.argv[2])));\n`);
   await run('tar', ['-xzf', await tarball(), '-C', join(folder, 'node_modules/palimpsest'), '--strip-components=1']);
 }
 

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { start } from '../browser/drivers.mjs';
-import { BUNDLERS, LEAVES_BEHIND } from './bundlers.mjs';
+import { BUNDLERS, COMPONENTS, LEAVES_BEHIND } from './bundlers.mjs';
 import { byCommand, inNode, project, root } from './project.mjs';
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
@@ -105,6 +105,10 @@ for (const entry of ['palimpsest', 'palimpsest/inline'])
 for (const [name, entry, bundle] of BUNDLERS)
   await test(`${name}: import '${entry}'`, async () => assert.deepEqual(await build(bundle, entry), { ...expected, drawn }));
 
+const filled = { filled: expected.filled, shown: expected.filled };
+for (const [name, entry, bundle] of COMPONENTS)
+  await test(`component, ${name}: import '${entry}'`, async () => assert.deepEqual(await build(bundle, entry), filled));
+
 await test('a bundler that leaves the worker behind: the error says what to import', async () => {
   const { code, message } = await build(LEAVES_BEHIND, 'palimpsest');
   assert.equal(code, 'environment');
@@ -123,14 +127,17 @@ await test('a model of another origin that does not share it: the error says wha
 
 /** A page with one script, which imports the library from another origin. */
 async function fromElsewhere(/** @type {string} */ file) {
-  const folder = await fresh('palimpsest');
+  const entry = file.startsWith('component') ? 'palimpsest/component' : 'palimpsest';
+  const folder = await fresh(entry);
   others.folders.library = join(folder, 'node_modules/palimpsest');
-  const code = (await readFile(join(folder, 'main.js'), 'utf8')).replace("'palimpsest'", `'${others.url}library/${file}'`);
+  const code = (await readFile(join(folder, 'main.js'), 'utf8')).replace(`'${entry}'`, `'${others.url}library/${file}'`);
   await writeFile(join(folder, 'index.html'), `<!doctype html><title>One script</title><link rel="icon" href="data:,"><script type="module">${code}</script>`);
   return shown(served(folder));
 }
 for (const file of ['palimpsest.js', 'inline.js'])
   await test(`one script in a page, with ${file} of another origin`, async () => assert.deepEqual(await fromElsewhere(file), { ...expected, drawn }));
+for (const file of ['component.js', 'component-inline.js'])
+  await test(`component: one script in a page, ${file} of another origin`, async () => assert.deepEqual(await fromElsewhere(file), filled));
 await test('another origin that does not share its worker: the error says what its server must send', async () => {
   others.excepted.add('palimpsest-worker.js');
   const { code, message } = await fromElsewhere('palimpsest.js');

@@ -114,7 +114,8 @@ declare const ar: import('palimpsest').Model, pictures: import('palimpsest').Mod
 
 /** The block as a module: it imports what it uses, and each model has a name of its own. */
 function moduleOf(/** @type {string} */ code, /** @type {string} */ library) {
-  const named = code.replace(/from '(?:\.\/palimpsest\.js|palimpsest|palimpsest\/inline|https:[^']*palimpsest\.js)'/g, `from '${library}'`);
+  const named = code.replace(/from '(?:\.\/palimpsest\.js|palimpsest|palimpsest\/inline|https:[^']*palimpsest\.js)'/g, `from '${library}'`)
+    .replace("'./component.js'", `'${library.replace(/palimpsest(\.js)?$/, (_, file) => (file ? 'component.js' : 'palimpsest/component.js'))}'`);
   return /\bimport\b.*\bload\b/.test(code) ? named : `import { load, escape, supported } from '${library}';\n${named}`;
 }
 
@@ -139,7 +140,7 @@ test('scripts have the types of the library', () => {
   mkdirSync(join(project, 'node_modules/palimpsest'), { recursive: true });
   for (const name of readdirSync(join(built, 'web'))) symlinkSync(join(built, 'web', name), join(project, 'node_modules/palimpsest', name));
   writeFileSync(join(project, 'node_modules/palimpsest/package.json'), JSON.stringify({
-    name: 'palimpsest', type: 'module', exports: { '.': { types: './palimpsest.d.ts', default: './palimpsest.js' }, './inline': { types: './inline.d.ts', default: './inline.js' } },
+    name: 'palimpsest', type: 'module', exports: { '.': { types: './palimpsest.d.ts', default: './palimpsest.js' }, './inline': { types: './inline.d.ts', default: './inline.js' }, './component.js': { types: './component.d.ts', default: './component.js' } },
   }));
   const names = scripts.map((block, i) => {
     const bare = moduleOf(block.code, 'palimpsest');

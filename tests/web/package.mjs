@@ -49,7 +49,7 @@ try {
   const files = readdirSync(join(project, 'node_modules/palimpsest'));
   assert.ok(!files.some((name) => name.endsWith('.gguf')), 'the tarball holds no model');
   const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]);
-  for (const name of ['palimpsest.js', 'inline.js', 'inline.d.ts', 'palimpsest-worker.js', 'palimpsest-pictures.js', 'palimpsest-chat.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
+  for (const name of ['palimpsest.js', 'inline.js', 'inline.d.ts', 'component.js', 'component.d.ts', 'component-inline.js', 'component-inline.d.ts', 'palimpsest-worker.js', 'palimpsest-pictures.js', 'palimpsest-chat.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
     assert.ok(files.includes(name), `the tarball holds ${name}`);
   console.log(`installed: ${files.join(' ')}`);
 
@@ -90,6 +90,9 @@ try {
     Object.defineProperty(globalThis, name, { configurable: true, get() { throw new Error('reads ' + name); } });`;
   for (const entry of ['palimpsest', 'palimpsest/inline'])
     assert.equal(run(process.execPath, '--input-type=module', '-e', `${forbid} console.log(typeof (await import('${entry}')).load);`).trim(), 'function');
+  // The component has nothing to extend there, and defines nothing.
+  for (const entry of ['palimpsest/component', 'palimpsest/component-inline'])
+    assert.equal(run(process.execPath, '--input-type=module', '-e', `console.log((await import('${entry}')).understand('a ___').strict);`).trim(), 'a [[1-2]]');
   console.log('a server imports it without touching what browsers have');
 
   for (const name of files.filter((file) => file.endsWith('.js'))) {
@@ -106,9 +109,15 @@ try {
     const model${i}: Model${i} = await load${i}('m.gguf');
     export const n${i}: number = (await model${i}.score('x')).bitsPerByte;
     export const frame${i}: Frame${i} = await model${i}.image({ label: 0 }).result();`).join('\n'));
+  writeFileSync(join(project, 'element.ts'), ['palimpsest/component', 'palimpsest/component-inline'].map((entry, i) => `import { understand as understand${i}, words as words${i}, PalimpsestBlanks as Blanks${i} } from '${entry}';
+    words${i}.fill = understand${i}('___').pieces.length ? 'Remplir' : '';
+    export const found${i}: Blanks${i} | null = document.querySelector('palimpsest-blanks');
+    found${i}?.addEventListener('palimpsest-fill', ({ detail }) => detail.drafts[0]?.tokens[0]?.probability.toFixed());
+    document.addEventListener('palimpsest-progress', ({ detail }) => (detail.stage === 'load' ? detail.loaded : detail.written));
+    export const text${i}: string | undefined = (await found${i}?.fill())?.value;`).join('\n'));
   const tsc = join(root, 'web/node_modules/typescript/bin/tsc');
   for (const [module, resolution] of [['nodenext', 'nodenext'], ['esnext', 'bundler']])
-    run(process.execPath, tsc, '--noEmit', '--strict', '--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', 'es2022,dom', 'typed.ts');
+    run(process.execPath, tsc, '--noEmit', '--strict', '--module', module, '--moduleResolution', resolution, '--target', 'es2022', '--lib', 'es2022,dom', 'typed.ts', 'element.ts');
   console.log('its types hold in another project');
 } finally {
   rmSync(project, { recursive: true, force: true });

@@ -35,6 +35,14 @@ test('palimpsest/inline takes at most 220 KB, compressed', async (t) => {
   assert.ok(length <= 220 * KB, `${(length / KB).toFixed(1)} KB`);
 });
 
+test('the component adds at most 16 KB, compressed, to what it imports', async (t) => {
+  for (const name of ['component.js', 'component-inline.js']) {
+    const { length } = gzipSync(await readFile(join(built, name)), { level: 9 });
+    t.diagnostic(`${name}: ${(length / KB).toFixed(1)} KB`);
+    assert.ok(length <= 16 * KB, `${(length / KB).toFixed(1)} KB`);
+  }
+});
+
 for (const [file, most] of Object.entries(LINES_OF_GLUE))
   test(`${file} stays small`, async () => {
     const lines = (await readFile(join(root, 'web/src', file), 'utf8')).split('\n').length - 1;
@@ -58,7 +66,7 @@ test('each engine has what the other has not', async () => {
 });
 
 test('the library names no other origin than that of hf: and evaluates no text', async () => {
-  for (const name of [...LIBRARY, DRAWS]) {
+  for (const name of [...LIBRARY, DRAWS, 'component.js']) {
     const code = await readFile(join(built, name), 'utf8');
     assert.doesNotMatch(code.replace('https://huggingface.co/', ''), /https?:\/\//);
     assert.doesNotMatch(code, /\beval\(|new Function\(/);
@@ -75,7 +83,8 @@ test('types are shipped for everything that is exported', async () => {
 
 test('every public name has words of explanation for an editor', async () => {
   const bare = [];
-  const files = ['palimpsest', 'supported', 'options', 'errors', ...(await readdir(join(built, 'types'))).map((file) => `types/${file.split('.')[0]}`)];
+  const files = ['palimpsest', 'supported', 'options', 'errors', 'component', 'notation'];
+  for (const folder of ['types', 'component']) files.push(...(await readdir(join(built, folder))).map((file) => `${folder}/${file.split('.')[0]}`));
   assert.ok(files.length > 8, files.join());
   for (const file of files) {
     const lines = (await readFile(join(built, `${file}.d.ts`), 'utf8')).split('\n');

@@ -1,0 +1,528 @@
+/** <palimpsest-blanks>: a text with blanks that people fill. */
+import type { InfillOptions, InfillResult, LoadProgress, Model } from '../types.ts';
+import { understand, type NotationOptions, type Understood } from '../notation.ts';
+import { drawSeed, asSeed } from '../values.ts';
+import { AttributeError } from './attributes.ts';
+import { textIn } from './content.ts';
+import { BlanksControl } from './control.ts';
+import { Editor } from './editor.ts';
+import { draftOf, itemsOf, NO_PINS, openIn, pack, pinsIn, textOf, toggled, unpack, wordsOf, type Filled, type Item, type Snapshot } from './fills.ts';
+import type { Load } from './models.ts';
+import { PageView } from './page.ts';
+import { Panel } from './panel.ts';
+import { Run } from './run.ts';
+import { isAbort, told } from './say.ts';
+import { ModelSource } from './source.ts';
+import { styleOf } from './styles.ts';
+import type { ChangeReason, FillDetail } from './types.ts';
+import { words } from './words.ts';
+
+/** A component that is moved in the page is taken out and put in again at once. */
+const GRACE_MS = 1000;
+/** Changes that undo can take back. */
+const MAX_HISTORY = 100;
+const MODEL_ATTRIBUTES = new Set(['src', 'adapter', 'base', 'sha256', 'adapter-sha256']);
+
+let library: Load | null = null;
+
+/** A text with blanks, which a model fills on the device of the reader.
+ *
+ *      <palimpsest-blanks src="models/tales-infill.gguf">Once there was a ___ who lived in ___.</palimpsest-blanks>
+ *
+ *  It loads nothing before the first fill, unless it has `autoload` or `autofill`.  In a form, its value is the filled text. */
+export class PalimpsestBlanks extends BlanksControl {
+  /** Further options of Model.infill(), such as `topK`; attributes come before them. */
+  options: InfillOptions = {};
+
+  readonly #root: ShadowRoot;
+  readonly #page = new PageView({ press: (item) => this.#press(item), fill: () => this.#fillByHand() });
+  readonly #editor = new Editor((text) => this.#typed(text));
+  readonly #panel: Panel;
+  #text = '';
+  #default = '';
+  #filled: Filled | null = null;
+  #read: { text: string; options: string; understood: Understood } | null = null;
+  #history: Snapshot[] = [];
+  #editing = false;
+  readonly #source = new ModelSource(() => this.#update(), (progress, first) => this.#heard(progress, first));
+  #run: Run | null = null;
+  /** Fills of this text so far, which are counted up from `seed`. */
+  #fills = 0;
+  #complained: unknown = null;
+  #formDisabled = false;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
+  #seen: IntersectionObserver | null = null;
+  #frame = 0;
+
+  /** @internal */
+  constructor() {
+    super();
+    this.#root = this.attachShadow({ mode: 'open', delegatesFocus: true }); // delegates, or Firefox does not say in forms what is missing
+    this.#panel = new Panel({
+      fill: () => (this.#run ? this.cancel() : this.#fillByHand()),
+      undo: () => this.undo(), edit: () => this.#edit(), choose: (draft) => this.#choose(draft), retry: () => this.#fillByHand(),
+    });
+    const frame = document.createElement('div');
+    frame.part.add('frame');
+    frame.className = 'frame';
+    frame.append(this.#page.root, this.#editor.root, ...this.#panel.root);
+    this.#root.append(frame);
+    this.#root.addEventListener('keydown', (event) => this.#onKey(event as KeyboardEvent));
+    this.addEventListener('click', (event) => event.composedPath()[0] === this && this.focus()); // of a label
+  }
+
+  // ---- text and value
+
+  /** The text with blanks, as it was typed.  Setting it forgets the fill. */
+  get text(): string {
+    return this.#text;
+  }
+  set text(text: string) {
+    this.#abandon();
+    this.#text = String(text ?? '');
+    this.#filled = null;
+    this.#history = [];
+    this.#fills = 0;
+    this.#update();
+  }
+
+  /** The text as it is now: filled, with open blanks as they were typed.  Setting it sets `text`. */
+  get value(): string {
+    return textOf(this.understood, this.#items());
+  }
+  set value(value: string) {
+    if (value !== this.value) this.text = value;
+  }
+
+  /** How the text was understood: its blanks, and what only looks like one. */
+  get understood(): Understood {
+    const info = this.#source.model?.info;
+    const options: NotationOptions = { notation: this.notation, ...(info && { longest: info.context, free: info.freeLength }) };
+    const key = JSON.stringify(options);
+    if (this.#read?.text !== this.#text || this.#read.options !== key) {
+      const understood = understand(this.#text, options);
+      const same = this.#read?.text === this.#text && this.#read.understood.strict === understood.strict;
+      this.#read = { text: this.#text, options: key, understood: same ? this.#read!.understood : understood };
+    }
+    return this.#read.understood;
+  }
+
+  /** The drafts of the last fill, with tokens, probabilities and alternatives. */
+  get results(): InfillResult[] {
+    return (this.#filled?.drafts ?? []).flatMap(({ result }) => result ?? []);
+  }
+
+  /** Whether no blank is open. */
+  get complete(): boolean {
+    const draft = draftOf(this.#filled);
+    return draft?.tokens.length ? openIn(draft.tokens) === 0 : this.#blanks === 0;
+  }
+
+  /** Whether a model is loaded for a fill, or the text is being filled. */
+  get busy(): boolean {
+    return this.#run !== null;
+  }
+
+  /** A model of one's own instead of `src`.  The component never disposes of it. */
+  get model(): Model | null {
+    return this.#source.given;
+  }
+  set model(model: Model | null) {
+    this.#forgetModel();
+    this.#source.given = model ?? null;
+    this.#update();
+  }
+
+  // ---- forms
+
+  /** @internal */
+  formResetCallback(): void {
+    this.text = this.#default;
+  }
+
+  /** @internal */
+  formDisabledCallback(disabled: boolean): void {
+    this.#formDisabled = disabled;
+    this.#update();
+  }
+
+  /** @internal Called by the browser when it opens a page again. */
+  formStateRestoreCallback(state: string | File | FormData): void {
+    const kept = typeof state === 'string' ? unpack(state) : null;
+    if (!kept) return;
+    this.text = kept.text;
+    const tokens = draftOf(kept.filled)?.tokens;
+    if (tokens?.every(({ blank }) => blank < this.#blanks)) this.#filled = kept.filled;
+    this.#update();
+  }
+
+  // ---- life
+
+  /** @internal */
+  connectedCallback(): void {
+    clearTimeout(this.#leaving);
+    this.#upgrade();
+    this.#root.adoptedStyleSheets = [styleOf(this.ownerDocument)];
+    this.#content.observe(this, { childList: true, characterData: true, subtree: true });
+    this.#readContent();
+    this.#watch();
+    this.#update();
+  }
+
+  /** @internal */
+  disconnectedCallback(): void {
+    this.#seen?.disconnect();
+    this.#seen = null;
+    this.#content.disconnect();
+    this.#leaving = setTimeout(() => (this.cancel(), this.#forgetModel()), GRACE_MS);
+  }
+
+  /** @internal */
+  adoptedCallback(): void {
+    this.#root.adoptedStyleSheets = [styleOf(this.ownerDocument)];
+  }
+
+  /** @internal */
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (before === after) return;
+    if (MODEL_ATTRIBUTES.has(name)) this.#forgetModel();
+    if (name === 'notation' && this.#filled) this.text = this.#text;
+    if (this.isConnected) {
+      this.#watch();
+      this.#update();
+    }
+  }
+
+  readonly #content = new MutationObserver(() => (this.#readContent(), this.#update()));
+
+  /** The text between the tags, until it was changed by hand or by a program. */
+  #readContent(): void {
+    const text = textIn(this);
+    if (text === this.#default) return;
+    const untouched = this.#text === this.#default;
+    this.#default = text;
+    if (untouched) this.text = text;
+  }
+
+  /** Properties that were set before the element was defined. */
+  #upgrade(): void {
+    for (const name of ['text', 'value', 'model', 'seed', 'temperature', 'sampler', 'drafts', 'notation'] as const) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value: unknown = this[name];
+      delete (this as Record<string, unknown>)[name];
+      Object.assign(this, { [name]: value });
+    }
+  }
+
+  /** Starts `autoload` and `autofill` when the component comes into sight; not for people who save data. */
+  #watch(): void {
+    const { connection } = navigator as { connection?: { saveData?: boolean } };
+    if (this.#seen || !(this.autoload || this.autofill) || connection?.saveData || !(this.#source.given || this.src)) return;
+    this.#seen = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      this.#seen?.disconnect();
+      if (this.autofill && !this.#filled && !this.#editing && !this.#fixed && this.#blanks) this.#fillByHand();
+      else if (!this.#run) this.load().catch(() => {});
+    });
+    this.#seen.observe(this);
+  }
+
+  // ---- the model
+
+  /** Loads the model, unless it is there.  Components of a page with the same `src` share it. */
+  async load(): Promise<Model> {
+    try {
+      return await this.#load();
+    } catch (error) {
+      if (!isAbort(error)) this.#complain(error);
+      throw error;
+    }
+  }
+
+  async #load(): Promise<Model> {
+    if (this.#source.model) return this.#source.model;
+    const wanted = this.wanted();
+    if (!wanted) throw new AttributeError(words.noSource);
+    if (!library) throw new AttributeError('The library is missing: import palimpsest/component.');
+    return this.#source.load(library, wanted);
+  }
+
+  #heard(progress: LoadProgress, first: boolean): void {
+    if (first && progress.phase === 'download') this.#panel.say(words.loading(progress));
+    this.#emit('palimpsest-progress', { stage: 'load', ...progress });
+    this.#updateSoon();
+  }
+
+  /** For another model. */
+  #forgetModel(): void {
+    this.#abandon();
+    this.#source.release();
+  }
+
+  // ---- filling
+
+  /** Fills the blanks; kept words stay.  Resolves to null if it was stopped, and rejects with the error that is shown. */
+  fill(): Promise<FillDetail | null> {
+    return this.#run?.done ?? this.#begin();
+  }
+
+  #fillByHand(): void {
+    if (!this.#fixed && !this.#run) this.fill().catch(() => {}); // the error is shown
+  }
+
+  async #begin(): Promise<FillDetail | null> {
+    const before: Snapshot = { text: this.#text, filled: this.#filled };
+    const run = new Run(({ written, total }) => {
+      this.#emit('palimpsest-progress', { stage: 'fill', written, total });
+      this.#updateSoon();
+    });
+    run.done = this.#play(run, before);
+    return run.done;
+  }
+
+  async #play(run: Run, before: Snapshot): Promise<FillDetail | null> {
+    this.#run = run;
+    this.#panel.calm();
+    this.#editing = false;
+    this.#update();
+    try {
+      await null; // so that `done` is set
+      const settings = this.#settings();
+      if (!this.#blanks) throw new AttributeError(words.noBlank);
+      const model = await run.orStopped(this.#load());
+      return await this.#write(run, model, settings, before);
+    } catch (error) {
+      return this.#failed(run, error, before);
+    } finally {
+      if (this.#run === run) this.#run = null;
+      this.#update();
+    }
+  }
+
+  async #write(run: Run, model: Model, { seed, ...options }: InfillOptions & { seed: bigint }, before: Snapshot): Promise<FillDetail> {
+    run.prepare(before.filled, this.drafts);
+    this.#filled = run.filled;
+    this.#update();
+    const drafts = await run.write(model, this.understood.strict, { ...options, seed });
+    this.#fills++;
+    this.#remember(before);
+    this.#filled = run.filled;
+    const detail = { value: this.value, drafts, seed: asSeed(seed) };
+    this.#panel.say(words.written(this.#words(), drafts.length));
+    this.#emit('palimpsest-fill', detail);
+    this.#changed('fill');
+    return detail;
+  }
+
+  /** A fill that was stopped keeps what is written; one that has failed changes nothing. */
+  #failed(run: Run, error: unknown, before: Snapshot): null {
+    if (run.abandoned) return null;
+    const stopped = run.stop.signal.aborted;
+    this.#filled = stopped && run.advanced ? run.kept : before.filled;
+    if (stopped && !this.#source.model) this.#source.release(); // the download was cancelled
+    if (stopped && run.advanced) {
+      this.#remember(before);
+      this.#panel.say(words.stopped);
+      this.#changed('fill');
+    }
+    if (stopped) return null;
+    this.#complain(error);
+    throw error;
+  }
+
+  /** Stops a download or a fill; what is written stays. */
+  cancel(): void {
+    this.#run?.stop.abort(new DOMException('the fill was stopped', 'AbortError'));
+  }
+
+  /** Stops a fill whose text is no longer shown. */
+  #abandon(): void {
+    if (!this.#run) return;
+    this.#run.abandoned = true;
+    this.cancel();
+    this.#run = null;
+  }
+
+  /** Options of the attributes, with a seed. */
+  #settings(): InfillOptions & { seed: bigint } {
+    const { temperature, sampler, drafts: _checked } = this;
+    const given = this.seed ?? (this.options.seed === undefined ? null : BigInt(this.options.seed));
+    const seed = given === null ? drawSeed() : BigInt.asUintN(64, given + BigInt(this.#fills));
+    return { ...this.options, ...(temperature !== null && { temperature }), ...(sampler !== null && { sampler: sampler as InfillOptions['sampler'] }), seed };
+  }
+
+  // ---- what people do
+
+  #press(item: Item): void {
+    const draft = draftOf(this.#filled);
+    if (this.#fixed || this.#run || !draft) return;
+    this.#remember();
+    this.#filled = { ...this.#filled!, pins: toggled(this.#filled!.pins, item, draft.tokens) };
+    this.#update();
+    this.#changed('keep');
+  }
+
+  #choose(chosen: number): void {
+    if (!this.#filled || this.#run) return;
+    this.#remember();
+    this.#filled = { ...this.#filled, chosen, pins: pinsIn(this.#filled.pins, this.#filled.drafts[chosen]!) };
+    this.#update();
+    this.#panel.say(words.written(this.#words(), 1));
+    this.#changed('draft');
+  }
+
+  /** Takes the last change back: a fill, another draft, a kept word, a typed text.  False if there is none. */
+  undo(): boolean {
+    const last = this.#run ? undefined : this.#history.pop();
+    if (!last) return false;
+    [this.#text, this.#filled] = [last.text, last.filled];
+    this.#editing = false;
+    this.#update();
+    this.#panel.say(words.undo);
+    this.#changed('undo');
+    return true;
+  }
+
+  #edit(): void {
+    this.#editing = !this.#editing;
+    this.#update();
+    if (this.#editing) return this.#editor.focus();
+    this.#panel.say(words.understood(this.#blanks));
+    this.dispatchEvent(new Event('change', { bubbles: true }));
+  }
+
+  #typed(text: string): void {
+    const last = this.#history.at(-1);
+    if (this.#filled || this.#text === (last?.text ?? this.#text)) this.#remember();
+    this.#text = text;
+    this.#filled = null;
+    this.#fills = 0;
+    this.#update();
+    this.#changed('edit');
+  }
+
+  #remember({ text, filled }: Snapshot = { text: this.#text, filled: this.#filled }): void {
+    this.#history = [...this.#history, { text, filled }].slice(-MAX_HISTORY);
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const control = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+    const typing = (event.target as Element).localName === 'textarea';
+    if (event.key === 'Escape' && this.#run) this.cancel();
+    else if (event.key === 'Enter' && control) this.#fillByHand();
+    else if (event.key === 'z' && control && !typing && !this.#fixed) this.undo();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Moves the focus to the text, or to the button. */
+  override focus(options?: FocusOptions): void {
+    if (this.#editing) this.#editor.focus();
+    else if (this.#filled || !this.#panel.main.checkVisibility?.()) this.#page.focus();
+    else this.#panel.main.focus(options);
+  }
+
+  // ---- showing
+
+  get #fixed(): boolean {
+    return this.readOnly || this.disabled || this.#formDisabled;
+  }
+
+  get #blanks(): number {
+    return this.understood.pieces.filter(({ kind }) => kind === 'blank').length;
+  }
+
+  #items(): Item[][] | null {
+    const draft = draftOf(this.#filled);
+    return draft?.tokens.length ? itemsOf(draft.tokens, this.#filled!.pins, this.#blanks) : null;
+  }
+
+  #words(): string[] {
+    return wordsOf(this.#items() ?? []);
+  }
+
+  /** Once per frame; a page that is not seen has no frames. */
+  #updateSoon(): void {
+    if (document.visibilityState === 'hidden') this.#update();
+    else this.#frame ||= requestAnimationFrame(() => this.#update());
+  }
+
+  #update(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const focused = this.#root.activeElement;
+    if (this.#run?.filled) this.#filled = this.#run.filled;
+    const { understood } = this;
+    const items = this.#items();
+    const fixed = this.#fixed;
+    this.#page.root.hidden = this.#editing;
+    this.#page.root.setAttribute('aria-label', this.accessibleName(words.page));
+    this.#page.root.setAttribute('aria-busy', String(this.#run?.filled != null));
+    this.#page.show(understood, items, !fixed);
+    this.#editor.show(this.#editing, this.#text, understood);
+    this.#panel.show({
+      main: this.#mainWords(), stops: this.#run !== null, fixed, canUndo: this.#history.length > 0, editable: this.editable, editing: this.#editing,
+      progress: this.#progress(), drafts: this.#draftWords(), chosen: this.#filled?.chosen ?? 0, hint: !fixed && !this.#run && this.complete && items !== null,
+    });
+    this.#sync();
+    // What had the focus may be hidden now.
+    if (focused && (!this.#root.activeElement || focused.matches('[hidden], [hidden] *, :disabled'))) this.focus();
+  }
+
+  #mainWords(): string {
+    if (this.#run) return this.#run.filled ? words.stop : words.cancel;
+    if (!this.#filled) return words.fill;
+    return this.complete ? words.again : words.rest;
+  }
+
+  #progress(): { text: string; share: number | null } | null {
+    if (this.#run?.filled) return { text: words.filling(this.#run.written, this.#run.total), share: this.#run.total ? this.#run.written / this.#run.total : null };
+    if (!this.#source.loading) return null;
+    const { progress } = this.#source.loading;
+    return { text: words.loading(progress), share: progress?.total ? progress.loaded / progress.total : null };
+  }
+
+  #draftWords(): string[] {
+    const { drafts, pins } = this.#filled ?? { drafts: [], pins: NO_PINS };
+    if (drafts.length < 2) return [];
+    return drafts.map(({ tokens }) => wordsOf(itemsOf(tokens, pins, this.#blanks)).filter(Boolean).join(' · '));
+  }
+
+  /** Tells form and styles of the state. */
+  #sync(): void {
+    const { complete } = this;
+    const missing = this.required && !complete ? words.missing : '';
+    this.tell(this.value, pack({ text: this.#text, filled: this.#filled }), missing, this.#panel.main);
+    this.state('loading', this.#source.loading !== null);
+    this.state('filling', this.#run?.filled != null);
+    this.state('complete', complete && this.#filled !== null);
+  }
+
+  #complain(error: unknown): void {
+    if (error === this.#complained) return; // of a load that a fill waited for, too
+    this.#complained = error;
+    const { code, message, passing } = told(error);
+    if (this.#emit('palimpsest-error', { code, message, error }, true)) this.#panel.complain(message, passing);
+  }
+
+  #changed(reason: ChangeReason): void {
+    const { value, complete } = this;
+    this.#sync();
+    this.#emit('palimpsest-change', { value, complete, reason });
+    if (reason === 'keep') return;
+    this.dispatchEvent(new Event('input', { bubbles: true, composed: true }));
+    if (reason !== 'edit') this.dispatchEvent(new Event('change', { bubbles: true }));
+  }
+
+  /** False if a listener has prevented the default. */
+  #emit(name: string, detail: unknown, cancelable = false): boolean {
+    return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable }));
+  }
+}
+
+/** @internal Defines <palimpsest-blanks> with this library, unless another copy has done so. */
+export function define(load: Load): void {
+  library ??= load;
+  if (typeof customElements !== 'undefined' && !customElements.get('palimpsest-blanks')) customElements.define('palimpsest-blanks', PalimpsestBlanks);
+}
