@@ -73,13 +73,13 @@ void pal_pick_activation(pal_kernels *k)
     k->swiglu = swiglu_ref;
     k->add = add_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) {
+    if (pal_uses(k, PAL_ISA_SIMD128)) {
         k->swiglu = swiglu_simd128;
         k->add = add_simd128;
     }
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) {
+    if (pal_uses(k, PAL_ISA_AVX2)) {
         k->swiglu = swiglu_avx2;
         k->add = add_avx2;
     }

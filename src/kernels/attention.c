@@ -360,9 +360,9 @@ void pal_pick_attention(pal_kernels *k)
 {
     k->attention = attention_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->attention = attention_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->attention = attention_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->attention = attention_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->attention = attention_avx2;
 #endif
 }

@@ -84,13 +84,13 @@ void pal_pick_expand(pal_kernels *k)
     k->expand_f16 = expand_f16_ref;
     k->expand_q8_0 = expand_q8_0_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) {
+    if (pal_uses(k, PAL_ISA_SIMD128)) {
         k->expand_f16 = expand_f16_simd128;
         k->expand_q8_0 = expand_q8_0_simd128;
     }
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) {
+    if (pal_uses(k, PAL_ISA_AVX2)) {
         k->expand_f16 = expand_f16_avx2;
         k->expand_q8_0 = expand_q8_0_avx2;
     }

@@ -57,9 +57,9 @@ void pal_pick_gelu(pal_kernels *k)
 {
     k->gelu = gelu_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->gelu = gelu_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->gelu = gelu_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->gelu = gelu_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->gelu = gelu_avx2;
 #endif
 }

@@ -244,7 +244,7 @@ void pal_kernels_add_pictures(pal_kernels *k)
     k->scale_shift_silu = scale_shift_silu_ref;
     k->silu = silu_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) {
+    if (pal_uses(k, PAL_ISA_SIMD128)) {
         k->column_sums = column_sums_simd128;
         k->column_squares = column_squares_simd128;
         k->scale_shift = scale_shift_simd128;
@@ -253,7 +253,7 @@ void pal_kernels_add_pictures(pal_kernels *k)
     }
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) {
+    if (pal_uses(k, PAL_ISA_AVX2)) {
         k->column_sums = column_sums_avx2;
         k->column_squares = column_squares_avx2;
         k->scale_shift = scale_shift_avx2;

@@ -145,6 +145,16 @@ bool pal_weights_known(uint32_t type); /* whether products with weights of this 
 bool pal_weights_float(uint32_t type); /* whether they use unquantised activations: F32, F16, BF16 */
 pal_matmul_fn *pal_matmul_of(const pal_kernels *k, uint32_t type); /* NULL: none */
 
+/* Whether kernels of an instruction set are chosen for k->isa.  The engines for the browser have the kernels of
+ * PAL_ALWAYS only (CMakeLists.txt): they run with nothing less, so the references are not downloaded. */
+static inline bool pal_uses(const pal_kernels *k, unsigned isa)
+{
+#if defined(PAL_ALWAYS)
+    if (isa & PAL_ALWAYS) return true;
+#endif
+    return k->isa & isa;
+}
+
 /* One function per kernel file: sets its entries for k->isa. */
 void pal_pick_quantize(pal_kernels *k);
 void pal_pick_matmul_q8_0(pal_kernels *k);

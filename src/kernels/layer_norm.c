@@ -134,9 +134,9 @@ void pal_pick_layer_norm(pal_kernels *k)
 {
     k->layer_norm = layer_norm_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->layer_norm = layer_norm_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->layer_norm = layer_norm_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->layer_norm = layer_norm_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->layer_norm = layer_norm_avx2;
 #endif
 }

@@ -111,9 +111,9 @@ void pal_pick_matmul_bf16(pal_kernels *k)
 {
     k->matmul_bf16 = matmul_bf16_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->matmul_bf16 = matmul_bf16_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->matmul_bf16 = matmul_bf16_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->matmul_bf16 = matmul_bf16_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->matmul_bf16 = matmul_bf16_avx2;
 #endif
 }

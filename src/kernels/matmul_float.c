@@ -237,13 +237,13 @@ void pal_pick_matmul_float(pal_kernels *k)
     k->matmul_f32 = matmul_f32_ref;
     k->matmul_f16 = matmul_f16_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) {
+    if (pal_uses(k, PAL_ISA_SIMD128)) {
         k->matmul_f32 = matmul_f32_simd128;
         k->matmul_f16 = matmul_f16_simd128;
     }
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) {
+    if (pal_uses(k, PAL_ISA_AVX2)) {
         k->matmul_f32 = matmul_f32_avx2;
         k->matmul_f16 = matmul_f16_avx2;
     }

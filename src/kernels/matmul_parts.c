@@ -400,9 +400,9 @@ void pal_pick_matmul_parts(pal_kernels *k)
 {
     k->matmul_parts = matmul_parts_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->matmul_parts = matmul_parts_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->matmul_parts = matmul_parts_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->matmul_parts = matmul_parts_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->matmul_parts = matmul_parts_avx2;
 #endif
 }

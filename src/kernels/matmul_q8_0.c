@@ -409,13 +409,13 @@ void pal_pick_matmul_q8_0(pal_kernels *k)
 {
     k->matmul_q8_0 = matmul_q8_0_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->matmul_q8_0 = matmul_q8_0_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->matmul_q8_0 = matmul_q8_0_simd128;
 #endif
 #if defined(PAL_HAVE_RELAXED)
-    if (k->isa & PAL_ISA_RELAXED) k->matmul_q8_0 = matmul_q8_0_relaxed;
+    if (pal_uses(k, PAL_ISA_RELAXED)) k->matmul_q8_0 = matmul_q8_0_relaxed;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->matmul_q8_0 = matmul_q8_0_avx2;
-    if (k->isa & PAL_ISA_VNNI) k->matmul_q8_0 = matmul_q8_0_vnni;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->matmul_q8_0 = matmul_q8_0_avx2;
+    if (pal_uses(k, PAL_ISA_VNNI)) k->matmul_q8_0 = matmul_q8_0_vnni;
 #endif
 }

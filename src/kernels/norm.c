@@ -83,9 +83,9 @@ void pal_pick_norm(pal_kernels *k)
 {
     k->rms_norm = rms_norm_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->rms_norm = rms_norm_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->rms_norm = rms_norm_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->rms_norm = rms_norm_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->rms_norm = rms_norm_avx2;
 #endif
 }

@@ -163,9 +163,9 @@ void pal_pick_quantize(pal_kernels *k)
 {
     k->quantize = quantize_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->quantize = quantize_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->quantize = quantize_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->quantize = quantize_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->quantize = quantize_avx2;
 #endif
 }

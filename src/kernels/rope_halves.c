@@ -70,9 +70,9 @@ void pal_pick_rope_halves(pal_kernels *k)
 {
     k->rope_halves = rope_halves_ref;
 #if defined(PAL_HAVE_SIMD128)
-    if (k->isa & PAL_ISA_SIMD128) k->rope_halves = rope_halves_simd128;
+    if (pal_uses(k, PAL_ISA_SIMD128)) k->rope_halves = rope_halves_simd128;
 #endif
 #if defined(PAL_HAVE_AVX2)
-    if (k->isa & PAL_ISA_AVX2) k->rope_halves = rope_halves_avx2;
+    if (pal_uses(k, PAL_ISA_AVX2)) k->rope_halves = rope_halves_avx2;
 #endif
 }

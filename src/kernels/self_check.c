@@ -99,7 +99,7 @@ static void put_block(bench *b, unsigned char *at, uint32_t type, value_kind kin
         case EXTREME: at[i] = i % 2 ? odd : even; break;
         case NARROW: at[i] = (unsigned char)(next(b) % 63 - 31); break;
         case NARROW_EXTREME: at[i] = (unsigned char)(i % 2 ? -31 : 31); break;
-        case INFINITE: at[i] = 0x7f; break;
+        case INFINITE: at[i] = type == PAL_Q6_K ? 0xff : 0x7f; break; /* 0x7f is of both signs in Q6_K: NaN */
         case NARROW_INFINITE: at[i] = 31; break;
         default: at[i] = (unsigned char)next(b); break;
         }

@@ -14,7 +14,7 @@
 
 /* The expected digests.  They change only if the result of a kernel or the inputs of the check change;
  * tests/test_self_check.c prints the current values. */
-#define PAL_DIGEST_TEXTS    0xb01614b7u
+#define PAL_DIGEST_TEXTS    0x0d3fda38u
 #define PAL_DIGEST_PICTURES 0x81a43984u
 
 /* Runs every member of `k` that texts and pictures share, with every type of weights.  Uses about 140 KB of stack. */

@@ -229,7 +229,8 @@ static const pal_split_rule rules[] = {
 static bool is_listed(const char *list, pal_str name)
 {
     while (*list) {
-        const size_t bytes = strcspn(list, " ");
+        const char *space = strchr(list, ' ');
+        const size_t bytes = space ? (size_t)(space - list) : strlen(list);
         if (bytes == name.size && memcmp(list, name.data, bytes) == 0) return true;
         list += bytes + (list[bytes] == ' ');
     }

@@ -25,13 +25,13 @@ const root = new URL('../../', import.meta.url);
 /** Mutants that compute the same as the original: function, change, maximum number, reason. */
 const SAME = /** @type {[string, string, number, string][]} */ ([
   ['softmax_simd128', 'v128.const', 4, 'the bound above which an exponential is infinite, in four places: scores less their maximum are not above 0'],
+  ['pal_expf', 'f32.const', 1, 'that bound again, of the rests of rows; in the engine of pictures it is seen'],
   ['attention_simd128', 'f32.const', 1, 'a number that the compiler sets and never reads'],
-  ['layer_norm_ref', '95 -> 94', 1, 'the mean of a row of no elements, 0 / dim, which is made beforehand'],
 ]);
 /** Compiler-generated code for cases that no model has. */
 const NEVER_RUN = /** @type {Record<string, string>} */ ({
   scores_simd128: 'heads without elements', attention_simd128: 'rests of heads, which are multiples of 8',
-  attention_ref: 'rests of heads', add_simd128: 'rests of more than three elements',
+  add_simd128: 'rests of more than three elements',
   column_sums_simd128: 'pictures of no places', column_squares_simd128: 'pictures of no places', matmul_bf16_simd128: 'matrices without columns',
 });
 
@@ -68,7 +68,8 @@ async function tryAll(wasm, mutants) {
   while (seen.length < mutants.length)
     await new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
       const worker = new Worker(new URL(import.meta.url), { workerData: { wasm, mutants: mutants.slice(seen.length) } });
-      const hangs = () => (seen.push('hangs'), worker.terminate());
+      // What it still says belongs to no other mutant.
+      const hangs = () => (worker.removeAllListeners('message'), seen.push('hangs'), worker.terminate());
       let timer = setTimeout(hangs, HANGS);
       worker.on('message', (one) => {
         clearTimeout(timer);
@@ -120,6 +121,6 @@ for (const [shipped, named] of isMainThread ? BUILDS : []) {
     assert.ok(new Set(names).size - changed.size < 3);
     assert.deepEqual(blind, [], 'functions of which no mutant is seen');
     t.diagnostic(`${names.length} functions, ${mutants.length} mutants, ${seen.filter((one) => one === 'seen').length} seen`);
-    assert.ok(names.length > 60 && mutants.length > 180);
+    assert.ok(names.length > 50 && mutants.length > 150);
   });
 }
