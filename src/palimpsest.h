@@ -177,8 +177,13 @@ typedef enum {
     PAL_ASCENDING_RANDOM, /* each blank from its left; a uniformly random one of those places; exact */
     PAL_SPECULATIVE,      /* blanks first to last, each from its left; models of query rows draft several tokens and
                              verify them in one evaluation; exact */
+    /* For networks that compute scores (sedd); the engines of web pages have none of them. */
+    PAL_EULER,           /* `steps` Euler steps of the reverse process, then a closing one; approximate, O(1 / steps) */
+    PAL_TWEEDIE,         /* the same with steps that are exact for one place; approximate, O(1 / steps) */
+    PAL_EULER_CORRECTOR, /* Euler steps with `corrections` between them; approximate, O(1 / steps) */
     PAL_SAMPLERS,
-    PAL_SAMPLER_OF_MODEL = -1 /* pal_default_sampler of the model */
+    PAL_MASKED_SAMPLERS = PAL_EULER, /* number of those before, which are for networks that predict masked tokens */
+    PAL_SAMPLER_OF_MODEL = -1        /* pal_default_sampler of the model */
 } pal_sampler;
 
 const char *pal_sampler_name(pal_sampler sampler); /* "first-hitting", ...; NULL outside the enum */
@@ -194,10 +199,14 @@ typedef struct {
     bool entropy_bound; /* takes pal_infill_options.entropy_bound */
     bool distance;      /* takes pal_infill_options.distance */
     bool remask;        /* takes pal_infill_options.remask */
+    bool scores;        /* is for networks that compute scores */
+    bool corrections;   /* takes pal_infill_options.corrections */
+    bool released;      /* takes pal_infill_options.released */
 } pal_sampler_properties;
 const pal_sampler_properties *pal_sampler_about(pal_sampler sampler); /* NULL outside the enum */
 
-/* The sampler that PAL_SAMPLER_OF_MODEL stands for: PAL_ASCENDING for models of query rows (pal_info.causal), since it
+/* The sampler that PAL_SAMPLER_OF_MODEL stands for.  Networks that compute scores: PAL_FIRST_HITTING if their noise is the
+ * mask, otherwise PAL_TWEEDIE.  Others: PAL_ASCENDING for models of query rows (pal_info.causal), since it
  * can choose the lengths of their blanks, PAL_MARGIN for all others. */
 pal_sampler pal_default_sampler(const pal_model *model);
 
@@ -217,20 +226,24 @@ typedef struct {
     double top_p; /* 1: off; keeps the most probable tokens until their probabilities add up to this, at least one; 0
                      keeps only the most probable token */
     double min_p; /* 0: off; removes tokens whose probability is below min_p times the highest one */
-    double repetition_penalty;  /* 1: off; makes tokens that are on the page already less probable */
-    bool borders;               /* true: the border rules of ARCHITECTURE.md; false: the model's exact probabilities */
-    bool document;              /* false; true: the page is a whole document (the model sees BOS and EOS) */
-    bool window;                /* true: a long page is filled in parts (windows); false: a page that is longer than the
+    double repetition_penalty; /* 1: off; makes tokens that are on the page already less probable */
+    bool borders;              /* true: the border rules of ARCHITECTURE.md; false: the model's exact probabilities */
+    bool document;             /* false; true: the page is a whole document (the model sees BOS and EOS) */
+    bool window;               /* true: a long page is filled in parts (windows); false: a page that is longer than the
                                    context is an error, others are filled as a whole */
-    int32_t window_length;      /* 0: default; tokens in a window (default 512), at least 256; at most the context */
-    bool byte_pieces;           /* false; true: fills may contain byte tokens, in whole UTF-8 characters */
-    int32_t steps;              /* 0: default; number of time steps, for samplers that take it (default 64) */
-    double threshold;           /* 0: off; PAL_PARALLEL reveals tokens more probable than this */
-    double entropy_bound;       /* 0: off; cannot be used with threshold; PAL_PARALLEL reveals tokens while the sum of
+    int32_t window_length;     /* 0: default; tokens in a window (default 512), at least 256; at most the context */
+    bool byte_pieces;          /* false; true: fills may contain byte tokens, in whole UTF-8 characters */
+    int32_t steps;             /* 0: default; number of time steps, for samplers that take it (default 64) */
+    double threshold;          /* 0: off; PAL_PARALLEL reveals tokens more probable than this */
+    double entropy_bound;      /* 0: off; cannot be used with threshold; PAL_PARALLEL reveals tokens while the sum of
                                    their entropies, without the largest one, is at most this many nats */
-    int32_t distance;           /* 0: default; not with threshold or entropy_bound; PAL_PARALLEL reveals the most
+    int32_t distance;          /* 0: default; not with threshold or entropy_bound; PAL_PARALLEL reveals the most
                                    probable tokens that are at least this far apart on the page (default 16) */
-    double remask;              /* -1: default; PAL_REMASK: probability of masking again, per step (default 0.04) */
+    int32_t corrections;       /* 0: default; PAL_EULER_CORRECTOR: steps between two Euler steps (default 1) */
+    bool released; /* false; true: PAL_EULER and PAL_TWEEDIE of an absorbing graph draw the mask and all tokens
+                                   in one race of 32-bit numbers, as the code released with SEDD does: it loses reveals and
+                                   rare tokens */
+    double remask; /* -1: default; PAL_REMASK: probability of masking again, per step (default 0.04) */
     int32_t free_min, free_max; /* 1, 16: lengths that [[?]] can have, in tokens */
     int32_t empty_token;        /* -1: the one that the model names; the token that ends a blank of chosen length.  Only
                                    for models of query rows; -1 for all others */
@@ -281,8 +294,9 @@ size_t pal_session_text(const pal_session *session, char *text, size_t capacity)
 /* One place of a blank. */
 typedef struct {
     int32_t blank, index; /* number of the blank, number of the place in it, both from 0 */
-    int32_t id;           /* token; -1: still open */
-    int32_t step;         /* step at which it was revealed, from 1; 0: pinned; -1: still open */
+    int32_t id;   /* token; -1: still open.  If the noise of the model is uniform, open places have tokens too, which
+                             are not final: `step` is -1 */
+    int32_t step; /* step at which it was revealed, from 1; 0: pinned; -1: still open */
     float probability;    /* of this token when it was drawn: at temperature 1, before truncation */
     bool empty;           /* holds <empty>, a token without text: the blank is shorter than its maximum length */
     bool space_given;     /* the token's leading space is not written, because the given text has that space */

@@ -48,7 +48,7 @@ static void failed_calls_on_a_page_change_nothing(void **state)
     const pal_pin wrong[] = {{-1, 0, 5},        {2, 0, 5},   {0, -1, 5},    {0, 3, 5},
                              {0, 0, mask},      {0, 0, 1},   {0, 1, empty}, {1, 0, empty},
                              {0, 0, INT32_MAX}, {0, 0, 481}, {1, 4, 5},     {0, 1, piece_id(model, "<0xF0>")}};
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++)
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++)
         for (int count = 0; count < 4; count++) {
             pal_infill_options o = pal_infill_defaults();
             size_t failed = 0;

@@ -58,7 +58,7 @@ static void given_and_pinned_tokens_never_move(void **state)
     const int32_t from[] = {0}, length[] = {3};
     learnt(SEED, 3, false);
     const int32_t mask = t.model.symbols;
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         double probs[TABLE_PAGES], sum = 0.0;
         table_fill_blanks(&t, sampler, page_of(mask, 1, mask, 2), 1, from, length, length);
         be_wild(&t.fill.options);
@@ -98,7 +98,7 @@ static bool lengths_are_right(const table_fill *fill)
 static void assert_lengths_are_right(int32_t page, int32_t blanks, const int32_t *from, const int32_t *min,
                                      const int32_t *max)
 {
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         double probs[TABLE_PAGES], shorter = 0.0;
         table_fill_blanks(&t, sampler, page, blanks, from, min, max);
         be_wild(&t.fill.options);
@@ -172,7 +172,7 @@ static void empty_in_a_blank_of_fixed_length_is_never_drawn(void **state)
     learnt(SEED, 4, true);
     for (int32_t page = 0; page < t.model.pages; page++)
         for (int32_t found = 0; found < 4; found++) t.model.logit[page][found][3] = 40.0f;
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, table_masked(&t.model));
         be_wild(&t.fill.options);
         for (uint32_t draft = 0; draft < 50; draft++) {
@@ -268,7 +268,7 @@ static void evaluation_is_skipped_when_nothing_changed(void **state)
 {
     (void)state;
     learnt(SEED, 3, false);
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, table_masked(&t.model));
         if (is_timed(sampler)) t.fill.options.steps = 200;
         if (sampler == PAL_REMASK) t.fill.options.remask = 0.01;
@@ -328,7 +328,7 @@ static void place_opened_after_the_last_step_is_filled(void **state)
 {
     (void)state;
     learnt(SEED, 3, false);
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, table_masked(&t.model));
         be_wild(&t.fill.options);
         table_draw(&t, SEED, 0);

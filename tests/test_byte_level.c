@@ -191,7 +191,7 @@ static void fills_keep_all_rules(void **state)
 {
     (void)state;
     int32_t parts = 0, shorter = 0;
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++)
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++)
         for (uint32_t draft = 0; draft < 300; draft++) {
             const pal_first first = (pal_first)(draft % 3);
             const bool ends = sampler == PAL_ASCENDING || sampler == PAL_ASCENDING_RANDOM;

@@ -197,7 +197,7 @@ static void places_known_to_be_empty_are_not_shown(void **state)
 static void samplers_that_draw_place_by_place_are_shown_them(void **state)
 {
     (void)state;
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         if (sampler != PAL_FIRST_HITTING && sampler != PAL_ANCESTRAL && sampler != PAL_REMASK) continue;
         for (uint32_t draft = 0; draft < 20; draft++) {
             start_between(sampler, 2);
@@ -218,7 +218,7 @@ static void pinned_end_is_a_shorter_blank(void **state)
 {
     (void)state;
     const int32_t three[] = {GIVEN, 4, 4, 4, GIVEN};
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         start_between(sampler, 4);
         t.place[3].pinned = true;
         t.fill.tokens[4] = EMPTY;

@@ -147,7 +147,7 @@ static void spoil_tensor(const pal_gguf_tensor *t, unsigned char *image, uint32_
 static void use_hostile(pal_model *m)
 {
     static const char page[] = "the [[3]] and [[2]]dog [[4]]";
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         pal_infill_options o = pal_infill_defaults();
         pal_session *s;
         size_t bytes;

@@ -43,7 +43,7 @@ static void answer(const pal_query *q)
 static void answered_beforehand_equals_alone(void **state)
 {
     (void)state;
-    for (int run = 0; run < 4 * PAL_SAMPLERS; run++)
+    for (int run = 0; run < 4 * PAL_MASKED_SAMPLERS; run++)
         for (uint32_t draft = 0; draft < 10; draft++) {
             pal_fill_place alone[4];
             start((pal_sampler)(run / 4), run & 1, run & 2);
@@ -184,7 +184,7 @@ static void sampler_chooses_the_places_that_are_asked_for(void **state)
 static void time_is_that_of_the_step_or_the_share_of_open_places(void **state)
 {
     (void)state;
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         start(sampler, true, false);
         for (pal_status s = PAL_MORE; s == PAL_MORE;) {
             const int32_t open = t.fill.open, evaluations = t.fill.evaluations;

@@ -45,7 +45,7 @@ static void the_model_says_what_it_can_do(void **state)
 static void steps_are_those_of_a_network_that_starts_again(void **state)
 {
     (void)state;
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++)
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++)
         for (uint64_t seed = 0; seed < 6; seed++) {
             char kept[MAX_TEXT], again[MAX_TEXT];
             pal_infill_options o = options_of((pal_sampler)sampler, seed);

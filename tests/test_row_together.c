@@ -68,10 +68,10 @@ static int content_rows(const lent *l)
 
 static lent started(int run, int i)
 {
-    pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), 7);
+    pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), 7);
     if (pal_sampler_about(o.sampler)->steps) o.steps = 12;
     o.draft = (uint32_t)i;
-    return start(pages[run < 2 * PAL_SAMPLERS ? run % 5 : (run + i) % 5], &o); /* or pages of all lengths */
+    return start(pages[run < 2 * PAL_MASKED_SAMPLERS ? run % 5 : (run + i) % 5], &o); /* or pages of all lengths */
 }
 
 static void run_together(const lent *batch, const lent *alone, int32_t count, void *block, size_t bytes)
@@ -99,7 +99,7 @@ static void run_together(const lent *batch, const lent *alone, int32_t count, vo
 static void drafts_together_equal_drafts_alone(void **state)
 {
     (void)state;
-    for (int run = 0; run < 3 * PAL_SAMPLERS; run++) {
+    for (int run = 0; run < 3 * PAL_MASKED_SAMPLERS; run++) {
         lent batch[DRAFTS], alone[DRAFTS];
         pal_session *sessions[DRAFTS];
         const int32_t count = 1 + run % DRAFTS;

@@ -49,7 +49,7 @@ static void exact_samplers_are_those_that_follow_the_law(void **state)
     table_exact(&t.model);
     const int32_t page = table_with(&t.model, table_masked(&t.model), 1, 2);
     assert_true(table_given(&t.model, page, wanted));
-    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_SAMPLERS; i++) {
+    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_MASKED_SAMPLERS; i++) {
         start(i, page);
         table_probs(&t, probs);
         const double distance = table_distance(&t.model, probs, wanted);
@@ -62,7 +62,7 @@ static void options_are_taken_by_those_that_say_so(void **state)
 {
     (void)state;
     table_init(&t.model, 4, 3, false);
-    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_SAMPLERS; i++) {
+    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_MASKED_SAMPLERS; i++) {
         const pal_sampler_properties *is = pal_sampler_about(i);
         const pal_infill_options plain = {
             .sampler = i, .top_p = 1.0, .repetition_penalty = 1.0, .remask = -1.0, .free_min = 1, .free_max = 1};
@@ -108,7 +108,7 @@ static void those_that_say_so_open_places_again_or_go_through_time_steps(void **
     table_init(&t.model, 4, 3, false);
     table_random_joint(&t.model, SEED, 0.35, 0.0, NULL);
     table_learnt(&t.model, SEED);
-    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_SAMPLERS; i++) {
+    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_MASKED_SAMPLERS; i++) {
         int32_t steps = 0;
         assert_int_equal(opens_again(i, &steps), pal_sampler_about(i)->reopens);
         assert_true(pal_sampler_about(i)->steps ? steps > 4 && steps <= 6 : steps <= 4);
@@ -124,7 +124,7 @@ static void lengths_drawn_at_once_come_before_words(void **state)
     table_init(&t.model, 4, 4, true);
     table_random_joint(&t.model, SEED, 0.5, 0.0, NULL);
     table_learnt(&t.model, SEED);
-    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_SAMPLERS; i++) {
+    for (pal_sampler i = PAL_FIRST_HITTING; i < PAL_MASKED_SAMPLERS; i++) {
         int words_first = 0;
         for (uint32_t draft = 0; draft < 50; draft++) {
             table_fill_blanks(&t, i, table_masked(&t.model), 1, &from, &min, &max);

@@ -341,7 +341,7 @@ static void every_sampler_drawn_follows_its_enumerated_distribution(void **state
     int32_t drawn[TABLE_PAGES];
     random_learnt(4, SEED + 5);
     int32_t page = table_with(&t.model, table_masked(&t.model), 1, 2);
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++) {
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         table_fill_start(&t, sampler, page);
         t.fill.options.threshold = sampler == PAL_PARALLEL ? 0.5 : 0.0;
         t.fill.options.steps = sampler == PAL_ANCESTRAL || sampler == PAL_REMASK ? 4 : 0;

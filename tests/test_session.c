@@ -173,7 +173,7 @@ static void infill_random_pages_keep_given_bytes_and_rules(void **state)
     pal_place places[MAX_PLACES];
     for (uint32_t run = 0; run < 400; run++) {
         random_page p = make_page(run);
-        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), run);
         o.temperature = pick(run, 900, 3);
         o.document = pick(run, 901, 2);
         lent l = start_bytes(p.source, p.size, &o);
@@ -261,7 +261,7 @@ static void partial_text_after_each_step_is_a_page_again(void **state)
     (void)state;
     for (uint32_t run = 0; run < 60; run++) {
         random_page p = make_page(run + 9000);
-        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), run);
         lent l = start_bytes(p.source, p.size, &o);
         do {
             if (pal_session_progress(l.session).open) check_partial(&p, &l);
@@ -302,7 +302,7 @@ static void reading_after_each_step_holds_given_bytes_and_revealed_tokens(void *
     (void)state;
     for (uint32_t run = 0; run < 60; run++) {
         random_page p = make_page(run + 12000);
-        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), run);
         lent l = start_bytes(p.source, p.size, &o);
         do check_reading(&p, &l);
         while (pal_step(l.session, NULL) == PAL_MORE);

@@ -13,7 +13,7 @@ static void infill_same_seed_repeats_other_seeds_differ(void **state)
 {
     (void)state;
     char first[MAX_TEXT], again[MAX_TEXT], other[MAX_TEXT], draft[MAX_TEXT];
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 7);
         fill(STORY, &o, first);
         fill(STORY, &o, again);
@@ -35,7 +35,7 @@ static void infill_draft_does_not_depend_on_earlier_drafts(void **state)
 {
     (void)state;
     char alone[MAX_TEXT], fourth[MAX_TEXT];
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 3);
         lent l = start(STORY, &o);
         for (uint32_t draft = 0; draft < 4; draft++) {
@@ -68,7 +68,7 @@ static void infill_every_instruction_set_gives_the_same(void **state)
     (void)state;
     char best[MAX_TEXT], scalar[MAX_TEXT];
     const char *isa = pal_model_info(model)->isa;
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 11);
         fill(STORY, &o, best);
         assert_int_equal(pal_model_use_isa(model, "scalar", NULL), PAL_OK);
@@ -126,7 +126,7 @@ static void byte_pieces_make_whole_characters(void **state)
     pal_place places[MAX_PLACES];
     int byte_pieces = 0;
     for (uint32_t run = 0; run < 140; run++) {
-        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), run);
         o.byte_pieces = true;
         o.temperature = 20.0;
         lent l = start("a [[1-4]] b[[6]]c \xc3\xa9[[2-9]][[3]]", &o);
@@ -153,7 +153,7 @@ static void pin_is_kept_through_rewinds_and_given_back(void **state)
     (void)state;
     int32_t dog = piece_id(model, "\xe2\x96\x81"
                                   "dog");
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 5);
         const pal_pin pin = {.blank = 1, .index = 2, .id = dog};
         o.pins = &pin;
@@ -289,7 +289,7 @@ static void rewind_and_step_gives_the_same_text(void **state)
 {
     (void)state;
     char full[MAX_TEXT], again[MAX_TEXT], halfway[MAX_TEXT], back[MAX_TEXT];
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         pal_infill_options o = options_of((pal_sampler)sampler, 21);
         lent l = start(STORY, &o);
         int32_t step = 0;

@@ -27,9 +27,9 @@ static void places_carry_probability_step_and_alternatives(void **state)
 {
     (void)state;
     pal_place places[MAX_PLACES];
-    for (int run = 0; run < 2 * PAL_SAMPLERS; run++) {
-        bool greedy = run >= PAL_SAMPLERS;
-        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), 4);
+    for (int run = 0; run < 2 * PAL_MASKED_SAMPLERS; run++) {
+        bool greedy = run >= PAL_MASKED_SAMPLERS;
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), 4);
         if (greedy) o.temperature = 0.0;
         lent l = start(STORY, &o);
         finish(&l);
@@ -144,7 +144,7 @@ static void options_out_of_range_are_refused(void **state)
         pal_infill_options o = options_of(PAL_MARGIN, 1);
         const double not_a_number = strtod("nan", NULL);
         switch (which) {
-        case 0: o.sampler = PAL_SAMPLERS; break;
+        case 0: o.sampler = PAL_MASKED_SAMPLERS; break;
         case 1: o.temperature = -0.1; break;
         case 2: o.temperature = not_a_number; break;
         case 3: o.temperature = 1e9; break;
@@ -205,7 +205,7 @@ static void model_without_empty_takes_exact_lengths_only(void **state)
     expect_refusal(odd, "a [[3]]", &o, PAL_E_OPTION, SIZE_MAX);
     o.byte_pieces = false;
     model = odd;
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         o = options_of((pal_sampler)sampler, 5);
         fill("caf\xc3\xa9 [[3]] \xff [[4-4]].", &o, text);
         assert_memory_equal(text, "caf\xc3\xa9 ", 6);
@@ -218,11 +218,11 @@ static void sampler_names_are_found_again(void **state)
 {
     (void)state;
     pal_sampler found;
-    for (int i = 0; i < PAL_SAMPLERS; i++) {
+    for (int i = 0; i < PAL_MASKED_SAMPLERS; i++) {
         assert_true(pal_sampler_find(pal_sampler_name((pal_sampler)i), &found));
         assert_int_equal(found, i);
     }
-    assert_null(pal_sampler_name(PAL_SAMPLERS));
+    assert_null(pal_sampler_name(PAL_MASKED_SAMPLERS));
     assert_false(pal_sampler_find("Margin", &found));
 }
 

@@ -117,9 +117,9 @@ static void order_is_told_after_any_calls(void **state)
 {
     (void)state;
     int32_t queries = 0;
-    for (uint32_t run = 0; run < 6 * PAL_SAMPLERS; run++) {
+    for (uint32_t run = 0; run < 6 * PAL_MASKED_SAMPLERS; run++) {
         watched w;
-        pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), run);
+        pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), run);
         if (pal_sampler_about(o.sampler)->steps) o.steps = 12;
         if (pal_sampler_about(o.sampler)->remask) o.remask = 0.3;
         watch(&w, "a [[4]] b [[2-5]] c[[3]]", &o);
@@ -159,7 +159,7 @@ static void step_taken_again_is_later_than_it_was(void **state)
 static void pages_together_are_told_their_own_order(void **state)
 {
     (void)state;
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         static const char *const pages[] = {"a [[4]] b [[2-5]]", "the [[3]] dog and [[6]]."};
         watched w[2];
         pal_session *sessions[2];

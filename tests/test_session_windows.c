@@ -100,7 +100,7 @@ static void long_pages_are_filled_and_given_text_is_untouched(void **state)
 {
     (void)state;
     char page[LONG_TEXT], again[MAX_TEXT], text[MAX_TEXT];
-    for (int run = 0; run < 2 * PAL_SAMPLERS; run++) {
+    for (int run = 0; run < 2 * PAL_MASKED_SAMPLERS; run++) {
         model = both[run % 2];
         make_page(page, (uint32_t)run, run % 2 == 0);
         const pal_infill_options o = long_options(run / 2, 3);
@@ -173,7 +173,7 @@ static void windows_show_what_was_filled_before(void **state)
     for (int run = 0; run < 14; run++) {
         model = both[run % 2];
         make_page(page, 100 + (uint32_t)run, run % 2 == 0);
-        const pal_infill_options o = long_options(run % PAL_SAMPLERS, 5);
+        const pal_infill_options o = long_options(run % PAL_MASKED_SAMPLERS, 5);
         lent l = start(page, &o);
         int32_t last = 0;
         do {
@@ -224,7 +224,7 @@ static void a_window_is_like_a_page_of_its_tokens(void **state)
     longer[900] = '\0';
     memcpy(shorter, longer, 96 - 5 + 5);
     shorter[30 + 5 + (96 - 1 - 30 - 4)] = '\0'; /* one token is the space at the start of a page */
-    for (int sampler = 0; sampler < PAL_SAMPLERS; sampler++) {
+    for (int sampler = 0; sampler < PAL_MASKED_SAMPLERS; sampler++) {
         const pal_infill_options o = long_options(sampler, 9);
         lent l = start(longer, &o), m = start(shorter, &o);
         assert_int_equal(pal_session_progress(l.session).windows, 1);
@@ -243,7 +243,7 @@ static void a_window_is_like_a_page_of_its_tokens(void **state)
 static void what_fits_is_the_same_without_windows(void **state)
 {
     (void)state;
-    for (int run = 0; run < 2 * PAL_SAMPLERS; run++) {
+    for (int run = 0; run < 2 * PAL_MASKED_SAMPLERS; run++) {
         char text[MAX_TEXT], other[MAX_TEXT];
         model = both[run % 2];
         pal_infill_options o = long_options(run / 2, 11);
@@ -261,7 +261,7 @@ static void a_rewind_goes_back_through_windows(void **state)
 {
     (void)state;
     char page[LONG_TEXT], text[MAX_TEXT], again[MAX_TEXT];
-    for (int run = 0; run < 2 * PAL_SAMPLERS; run++) {
+    for (int run = 0; run < 2 * PAL_MASKED_SAMPLERS; run++) {
         const pal_infill_options o = long_options(run / 2, 13);
         if (pal_sampler_about(o.sampler)->reopens) continue; /* these go back to step 0 only */
         model = both[run % 2];
@@ -285,7 +285,7 @@ static void pins_work_in_every_window(void **state)
     (void)state;
     char page[LONG_TEXT], text[MAX_TEXT], again[MAX_TEXT];
     static pal_place places[LONG_TEXT];
-    for (int run = 0; run < 2 * PAL_SAMPLERS; run++) {
+    for (int run = 0; run < 2 * PAL_MASKED_SAMPLERS; run++) {
         model = both[run % 2];
         make_page(page, 70 + (uint32_t)run, false);
         pal_infill_options o = long_options(run / 2, 17);

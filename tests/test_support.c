@@ -180,7 +180,7 @@ static void fills_of_random_networks_keep_all_rules(void **state)
 {
     (void)state;
     static byte_fill b;
-    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_SAMPLERS; sampler++)
+    for (pal_sampler sampler = PAL_FIRST_HITTING; sampler < PAL_MASKED_SAMPLERS; sampler++)
         for (uint32_t draft = 0; draft < 200; draft++) {
             pal_first first = (pal_first)(draft % 3);
             int32_t min = draft & 4 ? 1 : 3;

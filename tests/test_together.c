@@ -61,16 +61,17 @@ static void run_together(const lent *batch, const lent *alone, int32_t count, vo
 static void drafts_together_equal_drafts_alone(void **state)
 {
     (void)state;
-    for (int run = 0; run < 3 * PAL_SAMPLERS; run++) {
+    for (int run = 0; run < 3 * PAL_MASKED_SAMPLERS; run++) {
         lent batch[DRAFTS], alone[DRAFTS];
         pal_session *sessions[DRAFTS];
         size_t bytes;
         const int32_t count = 1 + run % DRAFTS;
         for (int32_t i = 0; i < count; i++) {
-            pal_infill_options o = options_of((pal_sampler)(run % PAL_SAMPLERS), 7);
+            pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), 7);
             o.steps = o.sampler == PAL_ANCESTRAL || o.sampler == PAL_REMASK ? 12 : 0;
             o.draft = (uint32_t)i;
-            const char *page = pages[run < 2 * PAL_SAMPLERS ? run % 5 : (run + i) % 5]; /* or pages of all lengths */
+            const char *page =
+                pages[run < 2 * PAL_MASKED_SAMPLERS ? run % 5 : (run + i) % 5]; /* or pages of all lengths */
             batch[i] = start(page, &o);
             alone[i] = start(page, &o);
             sessions[i] = batch[i].session;

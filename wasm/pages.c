@@ -5,12 +5,15 @@
 #include "core/options.h"
 #include "memory.h"
 #include "network/kinds.h"
+#include "text/samplers/samplers.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS, PAL_KIND_UNKNOWN};
 const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
+
+const pal_score_sampling *const pal_of_scores = NULL;
 
 /* Whether the best kernels of this build compute correct results on this machine. */
 int pw_self_check(void)

@@ -140,8 +140,10 @@ static void describe_abilities(pal_model *m)
     const pal_special *special = m->vocab ? pal_vocab_special(m->vocab) : NULL;
     const bool ready = !m->pair_error.status;
     m->info.can_tokenize = m->vocab != NULL;
-    m->info.can_score = ready && special && (m->shape.causal ? special->bos >= 0 : special->mask >= 0);
-    m->info.can_infill = ready && (m->rows.used || (special && !m->shape.causal && special->mask >= 0));
+    m->info.can_score =
+        ready && special && (m->shape.causal ? special->bos >= 0 : special->mask >= 0 || m->classes.noise);
+    m->info.can_infill =
+        ready && (m->rows.used || (special && !m->shape.causal && (special->mask >= 0 || m->classes.noise)));
     m->info.free_length = m->info.can_infill && m->classes.empty >= 0;
     m->info.can_generate = ready && m->shape.causal;
     m->info.can_image = m->picture != NULL;

@@ -157,7 +157,7 @@ size_t pal_session_tokens(const pal_session *s, pal_place *out, size_t capacity)
         out[i] = (pal_place){.blank = blank,
                              .index = place->index,
                              .step = place->step,
-                             .id = place->step < 0 ? -1 : s->layout.tokens[place->at],
+                             .id = place->step < 0 && !pal_fill_is_noised(&s->fill) ? -1 : s->layout.tokens[place->at],
                              .empty = pal_session_holds_empty(s, place),
                              .space_given = place->index == 0 && s->layout.blank[blank].drop_space};
         if (place->step < 0) continue;

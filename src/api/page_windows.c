@@ -31,7 +31,7 @@ void pal_session_enter(pal_session *s, int32_t window)
 /* A sampler that can mask again continues in each window to its last time step. */
 static bool is_finished(const pal_session *s, const pal_page_window *w)
 {
-    return !w->open && (!s->fill.sampler->is.reopens || w->time_steps >= pal_fill_steps(&s->fill));
+    return !w->open && (!s->fill.sampler->is.reopens || w->time_steps >= pal_fill_last(&s->fill));
 }
 
 bool pal_session_go_on(pal_session *s)

@@ -15,7 +15,7 @@ const char *pal_sampler_name(pal_sampler sampler)
 bool pal_sampler_find(const char *name, pal_sampler *out)
 {
     for (int i = 0; i < PAL_SAMPLERS; i++)
-        if (strcmp(name, pal_sampler_name((pal_sampler)i)) == 0) {
+        if (pal_sampler_row_of((pal_sampler)i) && strcmp(name, pal_sampler_name((pal_sampler)i)) == 0) {
             *out = (pal_sampler)i;
             return true;
         }
@@ -57,7 +57,7 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
                         SIZE_MAX);
     s = pal_fill_check(o, &m->classes, err);
     if (!s) s = check_empty(m, o, err);
-    if (!s && !m->rows.used && m->classes.mask < 0)
+    if (!s && !m->rows.used && m->classes.mask < 0 && !m->classes.noise)
         s = pal_fail(err, PAL_E_OPTION, "the model has no mask token: it cannot fill blanks", SIZE_MAX);
     return s;
 }
@@ -190,6 +190,8 @@ pal_status pal_session_place(pal_session **out, const pal_model *m, const char *
     if (!status)
         status =
             pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, m->as_written, o, pal_page_context(m), err);
+    if (!status && m->classes.noise && m->classes.noise->graph == PAL_GRAPH_UNIFORM && s->layout.windows > 1)
+        status = pal_fail(err, PAL_E_CONTEXT, "with uniform noise a page must fit into one window", SIZE_MAX);
     if (!status) {
         start_fill(s);
         status = pin_all(s, o, err);
@@ -223,7 +225,7 @@ static void unpin(pal_session *s, int32_t place)
     if (s->fill.place[place].step < 0) return;
     pal_fill_mask(&s->fill, place);
     /* A sampler that reopens places ends with its last time step, so a place opened later needs that step again. */
-    int32_t last = s->fill.first_step + pal_fill_steps(&s->fill);
+    int32_t last = s->fill.first_step + pal_fill_last(&s->fill);
     if (s->fill.sampler->is.reopens && s->fill.step >= last) s->fill.step = last - 1;
 }
 
@@ -315,7 +317,7 @@ pal_status pal_session_pin(pal_session *s, int32_t blank, int32_t index, int32_t
 pal_status pal_session_rewind(pal_session *s, int32_t step, pal_error *err)
 {
     if (step < 0) return pal_fail(err, PAL_E_OPTION, "the step to go back to must not be negative", SIZE_MAX);
-    if (step > 0 && s->fill.sampler->is.reopens)
+    if (step > 0 && (s->fill.sampler->is.reopens || pal_fill_is_noised(&s->fill)))
         return pal_fail(err, PAL_E_OPTION, "with this sampler only a rewind to step 0 is possible", SIZE_MAX);
     pal_session_open_after(s, step);
     pal_session_go_on(s);
@@ -338,7 +340,7 @@ size_t pal_session_blanks(const pal_session *s)
 pal_progress pal_session_progress(const pal_session *s)
 {
     return (pal_progress){.step = s->fill.step,
-                          .steps = s->fill.sampler->is.steps ? pal_fill_steps(&s->fill) * s->layout.windows : 0,
+                          .steps = s->fill.sampler->is.steps ? pal_fill_last(&s->fill) * s->layout.windows : 0,
                           .evaluations = s->fill.evaluations,
                           .open = pal_session_open(s),
                           .places = s->layout.places,

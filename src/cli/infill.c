@@ -85,7 +85,10 @@ static void summarise(char *text, size_t size)
                    {"\n--threshold works with: ", offsetof(pal_sampler_properties, threshold)},
                    {"\n--entropy-bound works with: ", offsetof(pal_sampler_properties, entropy_bound)},
                    {"\n--distance works with: ", offsetof(pal_sampler_properties, distance)},
-                   {"\n--remask works with: ", offsetof(pal_sampler_properties, remask)}};
+                   {"\n--remask works with: ", offsetof(pal_sampler_properties, remask)},
+                   {"\n--corrections works with: ", offsetof(pal_sampler_properties, corrections)},
+                   {"\n--released works with: ", offsetof(pal_sampler_properties, released)},
+                   {"\nfor models of scores: first-hitting, ", offsetof(pal_sampler_properties, scores)}};
     snprintf(text, size, "%s\n", SUMMARY);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const char *before = options[i].option;

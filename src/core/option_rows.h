@@ -40,7 +40,7 @@
 /* pal_infill_options */
 #define PAL_INFILL_ROWS(X) \
     X(BOTH, "seed", seed, SEED, ANY, SAID(0, "chosen at random and reported"), "", "random seed") \
-    X(BOTH, "sampler", sampler, CHOICE, NAMED(PAL_SAMPLERS, pal_sampler_name), SAID(PAL_SAMPLER_OF_MODEL, "ascending for models of query rows, otherwise margin"), "", \
+    X(BOTH, "sampler", sampler, CHOICE, NAMED(PAL_SAMPLERS, pal_sampler_name), SAID(PAL_SAMPLER_OF_MODEL, "ascending for models of query rows, first-hitting or tweedie for models of scores, otherwise margin"), "", \
       "the order in which places are filled") \
     X(LIBRARY, "draft", draft, COUNT, ANY, IS(0), "", "another draft of the same seed is another text") \
     PAL_SAMPLING_ROWS(X, 0.6) \
@@ -66,6 +66,13 @@
       "models of query rows: the token that ends a blank of chosen length") \
     X(LIBRARY, "free-min", free_min, INT, FROM(1), IS(1), "", "shortest length of [[?]], in tokens") \
     X(LIBRARY, "free-max", free_max, INT, FROM(1), IS(16), "", "longest length of [[?]], in tokens")
+
+/* More of pal_infill_options, for models that compute scores: not in JavaScript yet. */
+#define PAL_REVERSE_ROWS(X) \
+    X(BOTH, "corrections", corrections, INT, BETWEEN(1, 1000), SAID(0, "1"), "", \
+      "number of corrections after each Euler step") \
+    X(BOTH, "released", released, FLAG, ANY, IS(0), "", \
+      "draw as the released code of SEDD does, in 32-bit numbers: loses reveals and rare words")
 
 /* pal_generate_options.  The first three can be changed during generation (web/src/writer.ts). */
 #define PAL_GENERATE_ROWS(X) \

@@ -17,7 +17,9 @@ typedef enum {
     PAL_DRAW_SUBSET,   /* which positions a likelihood estimate masks */
     PAL_DRAW_ACCEPT,   /* whether a drafted token is accepted */
     PAL_DRAW_REPLACE,  /* which token takes the place of one that was not */
-    PAL_DRAW_BOARD     /* a board of Sudoku: its digits, what is removed, symmetries */
+    PAL_DRAW_BOARD,    /* a board of Sudoku: its digits, what is removed, symmetries */
+    PAL_DRAW_NOISE,    /* which piece a place holds at first, if the noise is uniform */
+    PAL_DRAW_RACE      /* the key of a race (text/race.h) */
 } pal_purpose;
 
 /* One block of the generator: four words. */

@@ -64,6 +64,16 @@ void pal_fill_move(pal_fill *f)
     for (int32_t i = 0; i < f->places; i++) f->open += pal_fill_is_open(f, i);
 }
 
+/* What an open place holds: the mask, or a piece of the first, uniform noise. */
+static int32_t hidden_token(const pal_fill *f, int32_t place)
+{
+    if (!pal_fill_is_noised(f)) return f->classes->mask;
+    const double u = pal_uniform(f->options.seed, PAL_DRAW_NOISE, f->options.draft, 0, (uint32_t)f->place[place].at);
+    int32_t left = (int32_t)(u * f->classes->noise->states), id = 0;
+    for (;; id++)
+        if (pal_classes_is_state(f->classes, id) && left-- == 0) return id;
+}
+
 void pal_fill_start(pal_fill *f)
 {
     relax_borders(f);
@@ -78,7 +88,7 @@ void pal_fill_start(pal_fill *f)
         const bool given = f->place[i].pinned;
         f->place[i].rank = given && !is_end(f, f->tokens[f->place[i].at]) ? 0 : PAL_RANK_UNKNOWN;
         if (given) continue;
-        f->tokens[f->place[i].at] = f->classes->mask;
+        f->tokens[f->place[i].at] = hidden_token(f, i);
         f->place[i].step = -1;
         f->place[i].ended = 0.0;
         f->open++;
@@ -117,7 +127,7 @@ static void collect_shown(pal_fill *f)
         const int32_t rank = in_blank ? query_rank(f, place, &pins) : 0;
         if (in_blank) f->place[place++].shown_at = f->shown_n;
         if (!shown) continue;
-        f->shown[f->shown_n] = rank == PAL_RANK_UNKNOWN ? f->classes->mask : f->tokens[i];
+        f->shown[f->shown_n] = rank == PAL_RANK_UNKNOWN && !pal_fill_is_noised(f) ? f->classes->mask : f->tokens[i];
         f->shown_rank[f->shown_n++] = rank;
     }
     for (int32_t i = 0; i < f->drafts.count; i++) {
@@ -194,6 +204,11 @@ int32_t pal_fill_steps(const pal_fill *f)
     return f->options.steps ? f->options.steps : 64;
 }
 
+int32_t pal_fill_last(const pal_fill *f)
+{
+    return f->sampler->last ? f->sampler->last(f) : pal_fill_steps(f);
+}
+
 static void reveal(pal_fill *f, int32_t place, int32_t id, double probability)
 {
     pal_fill_place *s = &f->place[place];
@@ -221,7 +236,7 @@ static void reveal_tail(pal_fill *f, int32_t place)
 void pal_fill_mask(pal_fill *f, int32_t place)
 {
     PAL_ASSERT(!f->place[place].pinned && f->place[place].step >= 0);
-    f->tokens[f->place[place].at] = f->classes->mask;
+    f->tokens[f->place[place].at] = hidden_token(f, place);
     f->place[place].step = -1;
     f->place[place].rank = PAL_RANK_UNKNOWN;
     f->drafts.count = 0;
@@ -255,7 +270,7 @@ void pal_fill_probabilities(pal_fill *f, int32_t place, const float *logits)
     pal_softmax(f->probs, f->classes->vocab);
 }
 
-void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
+void pal_fill_each_row(pal_fill *f, pal_row_fn *visit, void *context)
 {
     int at[PAL_FILL_ROWS];
     int32_t place[PAL_FILL_ROWS];
@@ -268,11 +283,24 @@ void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
             }
         if (!count) return;
         if (!f->predictor.logits(f->predictor.context, at, count, f->logits)) f->broken = true;
-        for (int row = 0; row < count; row++) {
-            pal_fill_probabilities(f, place[row], f->logits + (size_t)row * (size_t)f->classes->vocab);
-            f->score[place[row]] = measure(f->probs, f->classes->vocab);
-        }
+        for (int row = 0; row < count; row++)
+            visit(context, f, place[row], f->logits + (size_t)row * (size_t)f->classes->vocab);
     }
+}
+
+typedef struct {
+    pal_measure_fn *measure;
+} measure_context;
+
+static void measure_row(void *context, pal_fill *f, int32_t place, const float *logits)
+{
+    pal_fill_probabilities(f, place, logits);
+    f->score[place] = ((measure_context *)context)->measure(f->probs, f->classes->vocab);
+}
+
+void pal_fill_measure(pal_fill *f, pal_measure_fn *measure)
+{
+    pal_fill_each_row(f, measure_row, &(measure_context){measure});
 }
 
 /* Stores the most probable tokens under f->probs, for users to choose from. */
@@ -337,14 +365,31 @@ static double end_at_temperature(pal_fill *f, int32_t place, double end)
     return end;
 }
 
-/* Draws a word from f->probs; `end` is the probability that the blank ends here. */
-static void draw_word(pal_fill *f, int32_t place, double u, double end)
+static pal_chosen choose_word(pal_fill *f, double u)
 {
     const pal_choose_context page = page_of(f);
     const pal_choose_options how = choice_of_words(f);
-    if (end > 0.0) pal_fill_set_end(f, 0.0);
     pal_chosen chosen = {0};
     (void)pal_choose(&f->scratch, &how, f->logits, &page, u, &chosen, NULL); /* cannot fail with given probabilities */
+    return chosen;
+}
+
+int32_t pal_fill_choose(pal_fill *f, int32_t place)
+{
+    return choose_word(f, pal_fill_uniform(f, PAL_DRAW_TOKEN, place)).id;
+}
+
+void pal_fill_change(pal_fill *f, int32_t place, int32_t id)
+{
+    f->tokens[f->place[place].at] = id;
+    f->tokens_changed = true;
+}
+
+/* Draws a word from f->probs; `end` is the probability that the blank ends here. */
+static void draw_word(pal_fill *f, int32_t place, double u, double end)
+{
+    if (end > 0.0) pal_fill_set_end(f, 0.0);
+    const pal_chosen chosen = choose_word(f, u);
     reveal(f, place, chosen.id, chosen.own * (1.0 - end));
 }
 
@@ -416,7 +461,7 @@ void pal_fill_draw(pal_fill *f, int32_t place)
 /* A sampler that can mask again continues to its last time step, since a full page may be opened again before that. */
 static bool finished(const pal_fill *f)
 {
-    return !f->open && (!f->sampler->is.reopens || pal_fill_time_step(f) >= pal_fill_steps(f));
+    return !f->open && (!f->sampler->is.reopens || pal_fill_time_step(f) >= pal_fill_last(f));
 }
 
 /* The time at the start of a step: from the grid of time steps if the sampler has them (places opened after the last
@@ -523,7 +568,8 @@ static pal_status check_samplers(const pal_infill_options *o, const pal_classes 
          "distance cannot be used with threshold or entropy-bound"},
         {!(o->remask >= 0.0) || takes->remask, "this sampler does not use the option remask"},
     };
-    return pal_check_rules(rules, sizeof rules / sizeof *rules, err);
+    pal_status s = pal_of_scores ? pal_of_scores->check(o, pal_sampler_row_for(o, c), c, err) : PAL_OK;
+    return s ? s : pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
 pal_status pal_fill_check(const pal_infill_options *o, const pal_classes *c, pal_error *err)

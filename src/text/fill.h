@@ -98,6 +98,7 @@ struct pal_fill {
     float *logits;            /* [PAL_FILL_ROWS, vocab] */
     double *probs;            /* [vocab], the same array as scratch.probabilities */
     pal_choose_scratch scratch;
+    double chance;   /* the probability of what PAL_DRAW_REVEAL or PAL_DRAW_REMASK draws, in the reverse process */
     double *score;   /* [places], scratch memory of the samplers */
     int32_t *chosen; /* [places], scratch memory: `ask` passes its choice to `step` */
     int32_t chosen_count;
@@ -132,6 +133,12 @@ bool pal_fill_sampler_step(pal_fill *f);
 const pal_query *pal_fill_query(pal_fill *f);
 void pal_fill_answered(pal_fill *f);
 
+/* Whether open places hold pieces of uniform noise instead of the mask. */
+static inline bool pal_fill_is_noised(const pal_fill *f)
+{
+    return f->classes->noise && f->classes->noise->graph == PAL_GRAPH_UNIFORM;
+}
+
 /* Pins a place: its token is kept as given text.  If blanks end at <empty>, a pinned <empty> is not shown. */
 void pal_fill_pin(pal_fill *f, int32_t place, int32_t id);
 
@@ -153,6 +160,10 @@ void pal_fill_ask_open(pal_fill *f);
  * temperature 1. logits[vocab] is the row of this place. */
 void pal_fill_probabilities(pal_fill *f, int32_t place, const float *logits);
 
+/* Calls visit for every open place whose logits were requested, in order of position; reads several rows at a time. */
+typedef void pal_row_fn(void *context, pal_fill *f, int32_t place, const float *logits);
+void pal_fill_each_row(pal_fill *f, pal_row_fn *visit, void *context);
+
 /* f->score[i] := measure(f->probs) for every place i whose logits were requested; reads several rows at a time. */
 typedef double pal_measure_fn(const double *probs, int32_t vocab);
 void pal_fill_measure(pal_fill *f, pal_measure_fn *measure);
@@ -167,6 +178,11 @@ void pal_fill_draw(pal_fill *f, int32_t place);
 void pal_fill_reshape(pal_fill *f, int32_t place);
 void pal_fill_take(pal_fill *f, int32_t place, int32_t id); /* reveals this token; f->probs as for pal_fill_reshape */
 
+/* Chooses a token from f->probs, which need not sum to 1, as pal_fill_draw does; reveals nothing. */
+int32_t pal_fill_choose(pal_fill *f, int32_t place);
+
+void pal_fill_change(pal_fill *f, int32_t place, int32_t id); /* uniform noise: an open place holds another piece */
+
 /* The parts of pal_fill_draw, for code that chooses the end of a blank in another way. */
 double pal_fill_look_at(pal_fill *f, int32_t place);       /* f->probs := its probabilities; returns that of <empty> */
 void pal_fill_set_end(pal_fill *f, double end);            /* <empty> gets this probability, the words share the rest */
@@ -176,6 +192,7 @@ void pal_fill_draw_from_probs(pal_fill *f, int32_t place); /* draws from f->prob
 void pal_fill_mask(pal_fill *f, int32_t place); /* opens a revealed place again */
 double pal_fill_uniform(const pal_fill *f, pal_purpose purpose, int32_t place);
 int32_t pal_fill_steps(const pal_fill *f); /* number of time steps, for samplers that have them */
+int32_t pal_fill_last(const pal_fill *f);  /* number of the last step of such a sampler, counted like time steps */
 
 /* The number of the current time step among those of this part of the page, from 1. */
 static inline int32_t pal_fill_time_step(const pal_fill *f)

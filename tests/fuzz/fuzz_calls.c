@@ -265,7 +265,7 @@ static pal_infill_options next_fill(input *in, pal_pin *pins)
 {
     pal_infill_options o = pal_infill_defaults();
     const unsigned flags = next(in), more = next(in);
-    o.sampler = (pal_sampler)(next(in) % (PAL_SAMPLERS + 1));
+    o.sampler = (pal_sampler)(next(in) % (PAL_MASKED_SAMPLERS + 1));
     o.seed = next(in);
     o.borders = flags & 1;
     o.document = flags & 2;

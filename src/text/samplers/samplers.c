@@ -6,7 +6,7 @@ pal_ask_fn pal_first_hitting_ask, pal_ancestral_ask, pal_remask_ask, pal_ascendi
 pal_step_fn pal_first_hitting_step, pal_adaptive_step, pal_ancestral_step, pal_parallel_step, pal_remask_step,
     pal_ascending_step, pal_ascending_random_step, pal_speculative_step;
 
-static const pal_sampler_row rows[PAL_SAMPLERS] = {
+static const pal_sampler_row rows[PAL_EULER] = {
     [PAL_FIRST_HITTING] = {.name = "first-hitting",
                            .is = {.exact = true},
                            .random_order = true,
@@ -60,5 +60,6 @@ static const pal_sampler_row rows[PAL_SAMPLERS] = {
 
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler)
 {
-    return (unsigned)sampler < PAL_SAMPLERS ? &rows[sampler] : NULL;
+    if ((unsigned)sampler < PAL_EULER) return &rows[sampler];
+    return (unsigned)sampler < PAL_SAMPLERS && pal_of_scores ? &pal_of_scores->rows[sampler - PAL_EULER] : NULL;
 }

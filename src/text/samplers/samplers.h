@@ -1,6 +1,6 @@
 /* samplers.h - the table of samplers for pages (internal).
  *
- * A new sampler needs a file here, a row in samplers.c and an enumerator in palimpsest.h. Other code reads only the
+ * A new sampler needs a file here, a row in samplers.c (or score_samplers.c) and an enumerator in palimpsest.h. Other code reads only the
  * properties in its row and never tests which sampler it is. */
 #ifndef PAL_SAMPLERS_H
 #define PAL_SAMPLERS_H
@@ -32,15 +32,27 @@ struct pal_sampler_row {
                           blanks are filled first to last */
     pal_ask_fn *ask;  /* NULL: every step requests all open places */
     pal_step_fn *step;
-    pal_measure_fn *measure; /* the score, for samplers that reveal where it is highest; otherwise NULL */
+    int32_t (*last)(const pal_fill *f); /* number of steps; NULL: pal_fill_steps */
+    pal_measure_fn *measure;            /* the score, for samplers that reveal where it is highest; otherwise NULL */
 };
 
-/* Returns NULL for an unknown sampler. */
+/* The samplers of networks that compute scores of noised texts.  As with the kinds of networks (network/kinds.h), the linker
+ * makes the choice: score_samplers.c has them, and a program that defines pal_of_scores as NULL itself contains none. */
+typedef struct {
+    const pal_sampler_row *rows; /* [PAL_SAMPLERS - PAL_EULER] */
+    /* Rules for models with scores, and for samplers and options that only they have. */
+    pal_status (*check)(const pal_infill_options *o, const pal_sampler_row *row, const pal_classes *c, pal_error *err);
+} pal_score_sampling;
+
+extern const pal_score_sampling *const pal_of_scores;
+
+/* Returns NULL for a sampler that is unknown, or not in this program. */
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler);
 
 /* What PAL_SAMPLER_OF_MODEL stands for. */
 static inline pal_sampler pal_sampler_of(const pal_classes *c)
 {
+    if (c->noise) return c->noise->graph == PAL_GRAPH_UNIFORM ? PAL_TWEEDIE : PAL_FIRST_HITTING;
     return c->ends ? PAL_ASCENDING : PAL_MARGIN;
 }
 
