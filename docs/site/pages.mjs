@@ -3,7 +3,7 @@
  * maker of its Markdown, and the title in the list of contents. */
 import { cApi } from './made/c-api.mjs';
 import { command } from './made/command.mjs';
-import { libraryApi } from './made/library-api.mjs';
+import { componentApi, libraryApi } from './made/library-api.mjs';
 
 /** @typedef {{ name: string, title: string, source?: string, make?: () => string | Promise<string>,
  *  broad?: boolean }} Page  broad: a reference, with wide code and a list of all its names
@@ -28,12 +28,14 @@ export const GROUPS = [
       page('recipes', 'Recipes', 'docs/recipes.md'),
       page('library', 'The library', 'web/README.md'),
       { name: 'library-api', title: 'Library: every name', make: libraryApi, broad: true },
+      { name: 'component-api', title: 'Component: every name', make: componentApi, broad: true },
     ],
   },
   {
-    title: 'Elsewhere',
+    title: 'In a terminal, from C',
     pages: [
-      { name: 'command', title: 'The command', make: command },
+      page('command-line', 'On the command line', 'docs/command-line.md'),
+      { name: 'command', title: 'The command: every option', make: command },
       { name: 'c-api', title: 'The C library', make: cApi, broad: true },
     ],
   },

@@ -31,8 +31,8 @@ export async function command() {
   const names = rows(commands);
   const [, examples] = main.split(/For example:\n\n/);
   return [
-    '# The command',
-    'Every command and option, as `palimpsest COMMAND --help` prints them. [Start here](../README.md#on-the-command-line) has examples with what they do.',
+    '# The command: every option',
+    'Every command and option, as `palimpsest COMMAND --help` prints them. [On the command line](command-line.md) explains how they are used.',
     ['| command | |', '|---|---|', ...names.map(([name, what]) => `| [${name}](#${name}) | ${text(what)} |`)].join('\n'),
     '```sh\n' + examples.replace(/^ {2}/gm, '').trimEnd() + '\n```',
     ...names.map(([name]) => section(name)),

@@ -9,8 +9,11 @@ import { built, root } from '../places.mjs';
 export const libraryApi = () =>
   reference('palimpsest.ts', 'Library: every name', 'Types, functions and options of `palimpsest` and `palimpsest/inline`, from the comments in the source, which an editor shows too. [The library](../web/README.md) explains how they are used together.');
 
+export const componentApi = () =>
+  reference('component.ts', 'Component: every name', 'Types and functions of `palimpsest/component`, from the comments in the source. [Recipes](recipes.md) has pages to begin with.');
+
 async function reference(/** @type {string} */ entry, /** @type {string} */ title, /** @type {string} */ about) {
-  const out = join(built, 'docs-api');
+  const out = join(built, 'docs-api', entry);
   const app = await Application.bootstrapWithPlugins(/** @type {any} */ ({
     plugin: ['typedoc-plugin-markdown'],
     tsconfig: join(root, 'web/tsconfig.library.json'),
