@@ -7,6 +7,7 @@ import { readFileSync, readdirSync, writeFileSync, mkdtempSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { CHATML, withTemplate as withChat } from '../browser/chat_model.mjs';
 import { built, fails, load, noCommand, open, root, run } from './common.mjs';
 
 const golden = join(root, 'tests/golden/chat');
@@ -130,6 +131,9 @@ test('messages are checked', async (t) => {
   await fails(model.chat([{ role: 'user', content: 'a' }], { date: /** @type {any} */ ('today') }).result(), 'option');
   const error = await fails(model.chat([{ role: 'user', content: 'a' }]).result(), 'unsupported');
   assert.match(error.message, /no chat template/);
+  const talker = await load(new Uint8Array(withChat(readFileSync(join(root, 'tests/models/tiny-ar.gguf')), CHATML)), {});
+  t.after(() => talker.dispose());
+  assert.deepEqual([model.info.canChat, talker.info.canChat], [false, true]);
 });
 
 const smollm2 = (() => {

@@ -4,6 +4,7 @@
  *    data-part="view-text"        the view Text          data-part="view-models"     the view Models
  *    data-part="view-continue"    the view Continue; its page, state, errors, statistics and popover:
  *    data-part="continued" "writer-progress" "continue-error" "continue-statistics" "continue-alternatives"
+ *    data-part="talk" "chat-error" "chat-statistics"   the conversation there, its errors, and what the last answer cost
  *    data-part="surprise-legend"  what the tints of surprise mean
  *    data-part="view-pictures"    the view Pictures; its state, errors, pictures, slider, statistics, what is chosen:
  *    data-part="picture-progress" "picture-error" "gallery" "picture-replay" "picture-statistics" "chosen"

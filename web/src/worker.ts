@@ -91,14 +91,16 @@ function enginesOf(files: Files): Engines {
   };
 }
 
+type Writes = 'canGenerate' | 'canChat' | 'room' | 'roomBytes';
+
 /** The memory for generating is computed here and allocated when it is first used. */
-function prepareWriter(on: Engine, wanted: number | null, type: string | null): Pick<ModelInfo, 'canGenerate' | 'room' | 'roomBytes'> {
+function prepareWriter(on: Engine, wanted: number | null, type: string | null): Pick<ModelInfo, Writes> {
   const { canGenerate, vocabulary, context } = on.modelNumbers(model);
-  if (!canGenerate) return { canGenerate: false, room: 0, roomBytes: 0 };
+  if (!canGenerate) return { canGenerate: false, canChat: false, room: 0, roomBytes: 0 };
   const kv = type === null ? -1 : on.names('pal_kv_type_name').indexOf(type);
   const room = Math.min(context, wanted ?? ROOM);
   writer = new Writer(on, model, vocabulary, room, kv, piece);
-  return { canGenerate: true, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
+  return { canGenerate: true, canChat: chatModel(on).template !== null, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
 }
 
 /** The worker's code for pictures is fetched when a model that draws is loaded. */
@@ -115,7 +117,7 @@ async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['imag
   return painter.info;
 }
 
-type Described = Omit<ModelInfo, 'canGenerate' | 'room' | 'roomBytes' | 'image' | 'adapter'>;
+type Described = Omit<ModelInfo, Writes | 'image' | 'adapter'>;
 
 function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, updateWhyNot }: Pick<Taken, 'sha256' | 'kept' | 'keptWhyNot' | 'updateWhyNot'>): Described {
   const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(filler);

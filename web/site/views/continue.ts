@@ -16,6 +16,7 @@ import { EXPECTED } from '../surprise.ts';
 import type { TextModels } from '../text-models.ts';
 import { copyText, replaceAll } from '../textbox.ts';
 import { WritingForm, type WritingOptions } from '../writing-options.ts';
+import { ChatView } from './chat.ts';
 import { Continued } from './continued.ts';
 import { ModelChoice, suitExample } from './model-choice.ts';
 import { Status } from './status.ts';
@@ -62,6 +63,7 @@ export class ContinueView {
     listenToWords(byId('sheet'), this.page.reading, this.alternatives);
     new ModelChoice(byId('model-choice-continue'), 'continue', models);
     new Status(byId('writer'), engine, false);
+    new ChatView(engine, this.form, () => this.stop());
     engine.onChange(() => this.suit());
     this.suit();
     this.listen();
@@ -86,7 +88,7 @@ export class ContinueView {
   }
 
   private onKey(event: KeyboardEvent): void {
-    if (byId('view-continue').hidden) return;
+    if (byId('view-continue').hidden || byId('prompt-part').hidden) return;
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !this.running) {
       event.preventDefault();
       void this.go();

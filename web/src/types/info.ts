@@ -41,6 +41,9 @@ export interface ModelInfo {
   canInfill: boolean;
   /** The model is causal, so it can continue a text. */
   canGenerate: boolean;
+  /** The model can continue a text and its file has a chat template, so `chat` can be called.  If the template cannot be run,
+   *  that call fails. */
+  canChat: boolean;
   /** Capacity for a generated text in tokens, prompt included; 0 if the model cannot generate. */
   room: number;
   /** Bytes of memory that generating needs in addition to the model; allocated at the first call. */
