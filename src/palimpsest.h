@@ -642,6 +642,7 @@ typedef struct {
     bool estimated, bound;                            /* is an estimate; is an upper bound */
     uint64_t documents, windows, tokens, bytes, evaluations;
     pal_score_method method;
+    uint64_t left_out; /* tokens that are no states of uniform noise: shown, but not scored and not in `tokens` */
 } pal_score_result;
 
 /* Scores text[bytes].  Lines `<|endoftext|>` split it into documents, and each document is split into windows as long

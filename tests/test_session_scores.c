@@ -332,6 +332,28 @@ static void the_released_draw_fills_pages_and_is_another_draw(void **state)
     pal_model_close(m);
 }
 
+/* ---- scores of texts -------------------------------------------------------------------------------- */
+
+static void texts_are_scored_by_the_bound_of_score_entropy_only(void **state)
+{
+    (void)state;
+    static const char text[] = "the cat and the dog went to the sea";
+    for (int graph = 0; graph < 2; graph++) {
+        pal_model *m = open_golden(graph ? "sedd-uniform" : "sedd");
+        pal_error err = {0};
+        pal_score_result r;
+        pal_score_options o = {.method = PAL_SCORE_DEFAULT, .seed = 3, .standard_error = 1e6};
+        assert_true(pal_model_info(m)->can_score);
+        assert_int_equal(pal_score(m, text, strlen(text), &o, &r, &err), PAL_OK);
+        assert_true(r.bound && r.estimated && r.method == PAL_SCORE_BOUND && isfinite(r.bits_per_byte));
+        assert_true(r.bits_per_byte > 0.0 && r.standard_error > 0.0 && r.left_out == 0 && r.tokens > 10);
+        o.method = PAL_SCORE_MARGIN;
+        assert_int_equal(pal_score(m, text, strlen(text), &o, &r, &err), PAL_E_OPTION);
+        assert_non_null(strstr(err.text, "only be scored with method bound"));
+        pal_model_close(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +364,7 @@ int main(void)
         cmocka_unit_test(uniform_noise_is_shown_as_tokens_that_are_not_final),
         cmocka_unit_test(pinned_tokens_are_held_and_a_rewind_repeats_the_fill),
         cmocka_unit_test(pages_together_have_the_bits_of_pages_alone),
+        cmocka_unit_test(texts_are_scored_by_the_bound_of_score_entropy_only),
         cmocka_unit_test(the_released_draw_fills_pages_and_is_another_draw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

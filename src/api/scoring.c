@@ -2,7 +2,7 @@
 #include "../core/math.h"
 #include "../core/options.h"
 #include "../network/text_runner.h"
-#include "../text/score.h"
+#include "../text/samplers/samplers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -112,7 +112,6 @@ static bool add_window(pal_scoring *j, size_t from, int32_t n, int32_t given)
     }
     j->windows[j->window_count++] = (window){.from = from, .n = n, .given = given};
     if (n > j->longest) j->longest = n;
-    j->result.tokens += (uint64_t)(n - given);
     return true;
 }
 
@@ -129,6 +128,10 @@ static bool add_document(pal_scoring *j, const int32_t *ids, size_t count)
         if (!add_window(j, j->token_count, (int32_t)n + given, given)) return false;
         if (given) j->tokens[j->token_count++] = bos;
         memcpy(j->tokens + j->token_count, ids + at, n * sizeof *ids);
+        const uint64_t scored =
+            j->model->classes.noise ? (uint64_t)pal_of_scores->scored(&j->model->classes, ids + at, (int32_t)n, 0) : n;
+        j->result.tokens += scored;
+        j->result.left_out += n - scored;
         j->token_count += n;
         at += n;
     }
@@ -262,8 +265,9 @@ static void step_estimate(pal_scoring *j)
     const window *w = &j->windows[number];
     double u = pal_uniform(j->seed, PAL_DRAW_SUBSET, UINT32_MAX, e->round, (uint32_t)e->at);
     double level = (e->strata[e->at] + u) / (double)e->count;
-    e->nats += pal_score_masked(&j->scorer, j->tokens + w->from, w->n, w->given, level, j->seed,
-                                e->round * e->draws + (uint32_t)(e->at % e->draws), number) /
+    const uint32_t draw = e->round * e->draws + (uint32_t)(e->at % e->draws);
+    e->nats += (j->model->classes.noise ? pal_of_scores->bound : pal_score_masked)(
+                   &j->scorer, j->tokens + w->from, w->n, w->given, level, j->seed, draw, number) /
                e->draws;
     if (++e->at < e->count) return;
     end_round(j);
@@ -297,7 +301,11 @@ static pal_status choose_method(pal_scoring *j, pal_error *err)
                             ? "a causal model can only be scored with method exact"
                             : "a diffusion model can only be scored with method bound, margin, entropy or confidence",
                         SIZE_MAX);
-    if (causal ? pal_vocab_special(j->model->vocab)->bos < 0 : j->model->classes.mask < 0)
+    const bool scores = j->model->classes.noise != NULL;
+    if (scores && j->method != PAL_SCORE_BOUND)
+        return pal_fail(err, PAL_E_OPTION, "a model that computes scores can only be scored with method bound",
+                        SIZE_MAX);
+    if (causal ? pal_vocab_special(j->model->vocab)->bos < 0 : j->model->classes.mask < 0 && !scores)
         return pal_fail(err, PAL_E_UNSUPPORTED,
                         causal ? "the model has no BOS token to start from" : "the model has no mask token", SIZE_MAX);
     return PAL_OK;
@@ -333,7 +341,8 @@ static pal_status start(pal_scoring *j, const char *text, size_t bytes, const pa
     j->result.method = j->method;
     j->result.bound = j->method == PAL_SCORE_BOUND;
     set_result(j, (double)NAN, (double)NAN);
-    if (j->result.bound && j->result.tokens > PAL_SCORE_ENUMERATED) return start_estimate(j, o->standard_error, err);
+    if (j->result.bound && (j->result.tokens > PAL_SCORE_ENUMERATED || j->model->classes.noise))
+        return start_estimate(j, o->standard_error, err);
     j->progress.expected_evaluations = expected_evaluations(j);
     return PAL_OK;
 }

@@ -45,6 +45,9 @@ static void put_plain(const pal_score_result *r, bool complete)
     printf("%.4f nats per token, perplexity %.2f, %llu tokens, %llu bytes, %llu evaluations\n", r->nats_per_token,
            r->perplexity, (unsigned long long)r->tokens, (unsigned long long)r->bytes,
            (unsigned long long)r->evaluations);
+    if (r->left_out)
+        printf("%llu tokens are shown but not scored: the noise of the model never puts them\n",
+               (unsigned long long)r->left_out);
 }
 
 static void put_json(const pal_score_result *r, const pal_model *model, const char *path, uint64_t seed, double start,
@@ -64,6 +67,7 @@ static void put_json(const pal_score_result *r, const pal_model *model, const ch
     json_int(&j, "documents", (int64_t)r->documents);
     json_int(&j, "windows", (int64_t)r->windows);
     json_int(&j, "evaluations", (int64_t)r->evaluations);
+    if (r->left_out) json_int(&j, "left_out", (int64_t)r->left_out);
     json_bool(&j, "complete", complete);
     json_uint(&j, "seed", seed);
     json_run(&j, model, path, start);

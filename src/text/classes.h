@@ -47,6 +47,15 @@ static inline bool pal_classes_is_state(const pal_classes *c, int32_t id)
     return c->noise->states == c->vocab || pal_classes_fills(c, id);
 }
 
+/* State number `number`, in the order of ids. */
+static inline int32_t pal_classes_state(const pal_classes *c, int32_t number)
+{
+    int32_t id = 0;
+    if (c->noise->states == c->vocab) return number;
+    while (!pal_classes_is_state(c, id) || number-- > 0) id++;
+    return id;
+}
+
 /* The state after a piece of this kind. */
 static inline int pal_classes_move(const pal_classes *c, uint8_t kind, int state)
 {

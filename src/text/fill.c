@@ -69,9 +69,7 @@ static int32_t hidden_token(const pal_fill *f, int32_t place)
 {
     if (!pal_fill_is_noised(f)) return f->classes->mask;
     const double u = pal_uniform(f->options.seed, PAL_DRAW_NOISE, f->options.draft, 0, (uint32_t)f->place[place].at);
-    int32_t left = (int32_t)(u * f->classes->noise->states), id = 0;
-    for (;; id++)
-        if (pal_classes_is_state(f->classes, id) && left-- == 0) return id;
+    return pal_classes_state(f->classes, (int32_t)(u * f->classes->noise->states));
 }
 
 void pal_fill_start(pal_fill *f)

@@ -50,6 +50,11 @@ double pal_noise_told(const pal_noise *n, double sigma)
     return sigma > first ? (sigma < last ? sigma : last) : first; /* also for infinity */
 }
 
+double pal_noise_log_divisor(const pal_noise *n, double sigma, int32_t vocab)
+{
+    return n->scaled ? pal_log(pal_expm1(sigma)) + pal_log(vocab - 1.0) : 0.0;
+}
+
 /* ---- transitions ------------------------------------------------------------------------------------ */
 
 double pal_noise_transition(const pal_noise *n, double sigma, int32_t from, int32_t to)

@@ -46,6 +46,9 @@ double pal_noise_of_share(double share);
 /* sigma as the network is told it: within the trained range. */
 double pal_noise_told(const pal_noise *n, double sigma);
 
+/* What the logits are more than log scores, at this noise; `vocab` is the size of the network's vocabulary. */
+double pal_noise_log_divisor(const pal_noise *n, double sigma, int32_t vocab);
+
 /* P(state `to` after noise sigma | state `from` before it). */
 double pal_noise_transition(const pal_noise *n, double sigma, int32_t from, int32_t to);
 

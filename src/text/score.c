@@ -15,17 +15,14 @@ void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t max_tokens, pal_are
     s->probs = pal_take(arena, (size_t)vocab, sizeof *s->probs);
 }
 
-/* One evaluation for the tokens at s->order[0 .. count), with the ranks in s->rank. The logits of each token are at its
- * position + shift. */
-static void evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift, double time)
+void pal_score_evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift, double time)
 {
     for (int32_t i = 0; i < count; i++) s->asked[i] = (int)(s->order[i] + shift);
     s->predictor.evaluate(s->predictor.context, &(pal_query){n, tokens, s->rank, time, (int)count, s->asked, NULL});
     s->evaluations++;
 }
 
-/* s->shown and s->rank := the sequence with s->order[0 .. k) masked and the others given. */
-static void mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
+void pal_score_mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k)
 {
     memcpy(s->shown, tokens, (size_t)n * sizeof *tokens);
     memset(s->rank, 0, (size_t)n * sizeof *s->rank);
@@ -76,7 +73,7 @@ double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
     sum_context c = {.tokens = tokens, .at = s->order};
     for (int32_t i = 0; i < n; i++) s->rank[i] = i < given ? 0 : i - given + 1;
     for (int32_t i = given; i < n; i++) s->order[i - given] = i;
-    evaluate(s, tokens, n, n - given, -1, 0.0);
+    pal_score_evaluate(s, tokens, n, n - given, -1, 0.0);
     each_row(s, n - given, true, add_nats, &c);
     return c.nats;
 }
@@ -86,16 +83,16 @@ double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
 static double masked_nats(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k, int32_t length)
 {
     sum_context c = {.tokens = tokens, .at = s->order};
-    mask(s, tokens, n, k);
-    evaluate(s, s->shown, n, k, 0, k / (double)length);
+    pal_score_mask(s, tokens, n, k);
+    pal_score_evaluate(s, s->shown, n, k, 0, k / (double)length);
     each_row(s, k, false, add_nats, &c);
     return c.nats;
 }
 
-double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, double level, uint64_t seed,
-                        uint32_t draw, uint32_t window)
+int32_t pal_score_choose(pal_scorer *s, int32_t given, int32_t length, double level, uint64_t seed, uint32_t draw,
+                         uint32_t window)
 {
-    int32_t length = n - given, k = 1 + (int32_t)(level * length);
+    int32_t k = 1 + (int32_t)(level * length);
     if (k > length) k = length;
     for (int32_t i = 0; i < length; i++) s->order[i] = given + i;
     for (int32_t i = 0; i < k; i++) { /* the first k elements of a random permutation */
@@ -104,6 +101,13 @@ double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t
         s->order[i] = s->order[other];
         s->order[other] = swap;
     }
+    return k;
+}
+
+double pal_score_masked(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, double level, uint64_t seed,
+                        uint32_t draw, uint32_t window)
+{
+    const int32_t length = n - given, k = pal_score_choose(s, given, length, level, seed, draw, window);
     return masked_nats(s, tokens, n, k, length) * length / k;
 }
 
@@ -161,13 +165,13 @@ void pal_score_adaptive_start(pal_scorer *s, const int32_t *tokens, int32_t n, i
 {
     s->open = s->length = n - given;
     for (int32_t i = 0; i < s->open; i++) s->order[i] = given + i;
-    mask(s, tokens, n, s->open);
+    pal_score_mask(s, tokens, n, s->open);
 }
 
 double pal_score_adaptive_step(pal_scorer *s, const int32_t *tokens, int32_t n, pal_measure_fn *measure)
 {
     adaptive_context c = {.s = s, .measure = measure, .best_index = -1, .tokens = tokens};
-    evaluate(s, s->shown, n, s->open, 0, s->open / (double)s->length);
+    pal_score_evaluate(s, s->shown, n, s->open, 0, s->open / (double)s->length);
     each_row(s, s->open, false, keep_best, &c);
     if (s->broken) return c.nats; /* nothing is revealed */
     s->shown[s->order[c.best_index]] = tokens[s->order[c.best_index]];

@@ -30,6 +30,18 @@ typedef struct {
 
 void pal_scorer_layout(pal_scorer *s, int32_t vocab, int32_t max_tokens, pal_arena *arena);
 
+/* Parts that score_entropy.c uses too.  One evaluation for the tokens at s->order[0 .. count), with the ranks in s->rank;
+ * the logits of each token are at its position + shift. */
+void pal_score_evaluate(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t count, int32_t shift, double time);
+
+/* s->shown and s->rank := the sequence with s->order[0 .. k) masked and the others given. */
+void pal_score_mask(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t k);
+
+/* s->order := the `length` positions from `given` on, in a random order; returns the number of those to mask, 1 + level *
+ * length. */
+int32_t pal_score_choose(pal_scorer *s, int32_t given, int32_t length, double level, uint64_t seed, uint32_t draw,
+                         uint32_t window);
+
 /* Causal models: the exact sum of -log p(token | earlier tokens); tokens[0] must be given. */
 double pal_score_causal(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given);
 

@@ -43,17 +43,11 @@ bool pal_reverse_ask(pal_fill *f)
 
 /* ---- scores ----------------------------------------------------------------------------------------- */
 
-/* The logarithm of what a score is less than the exponential of its logit. */
-static double log_divisor(const pal_noise *n, double sigma, int32_t vocab)
-{
-    return n->scaled ? pal_log(pal_expm1(sigma)) + pal_log(vocab - 1.0) : 0.0;
-}
-
 /* scores[id] of every state from a row of logits, 0 for other tokens. */
 static void read_scores(const pal_fill *f, const float *logits, double sigma, double *scores)
 {
     const pal_classes *c = f->classes;
-    const double divisor = log_divisor(c->noise, sigma, c->vocab);
+    const double divisor = pal_noise_log_divisor(c->noise, sigma, c->vocab);
     for (int32_t id = 0; id < c->vocab; id++) {
         const bool state = c->noise->graph == PAL_GRAPH_UNIFORM ? pal_classes_is_state(c, id) : id != c->noise->mask;
         scores[id] = state ? pal_exp(pal_bounded((double)logits[id]) - divisor) : 0.0;

@@ -6,6 +6,7 @@
 #define PAL_SAMPLERS_H
 
 #include "../fill.h"
+#include "../score.h"
 
 /* How the length of a free blank is drawn. */
 typedef enum {
@@ -42,6 +43,10 @@ typedef struct {
     const pal_sampler_row *rows; /* [PAL_SAMPLERS - PAL_EULER] */
     /* Rules for models with scores, and for samplers and options that only they have. */
     pal_status (*check)(const pal_infill_options *o, const pal_sampler_row *row, const pal_classes *c, pal_error *err);
+    /* pal_score_entropy and pal_score_entropy_tokens (score_entropy.h). */
+    double (*bound)(pal_scorer *s, const int32_t *tokens, int32_t n, int32_t given, double level, uint64_t seed,
+                    uint32_t draw, uint32_t window);
+    int32_t (*scored)(const pal_classes *c, const int32_t *tokens, int32_t n, int32_t given);
 } pal_score_sampling;
 
 extern const pal_score_sampling *const pal_of_scores;

@@ -1,6 +1,7 @@
 /* score_samplers.c - the table of samplers for networks that compute scores, and which samplers such networks can use.
  * Programs that define pal_of_scores themselves have none of them. */
 #include "reverse.h"
+#include "../score_entropy.h"
 #include "../../core/options.h"
 
 pal_step_fn pal_euler_step, pal_tweedie_step, pal_euler_corrector_step;
@@ -53,5 +54,5 @@ static pal_status check(const pal_infill_options *o, const pal_sampler_row *row,
     return s ? s : pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
-static const pal_score_sampling of_scores = {rows, check};
+static const pal_score_sampling of_scores = {rows, check, pal_score_entropy, pal_score_entropy_tokens};
 const pal_score_sampling *const pal_of_scores = &of_scores;
