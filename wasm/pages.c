@@ -30,6 +30,15 @@ pal_model *pw_model_attach(const pal_model *base, void *image, size_t bytes, pal
     return pal_model_attach(&model, base, image, bytes, err) ? NULL : model;
 }
 
+/* ---- split models ------------------------------------------------------------------------------------ */
+
+/* The parts of one model, in any order, each in a block of its own. */
+pal_model *pw_model_open_parts(void *const *images, const size_t *bytes, size_t count, pal_error *err)
+{
+    pal_model *model;
+    return pal_model_open_parts(&model, images, bytes, count, 0, err) ? NULL : model;
+}
+
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
 /* A page being filled, and buffers to read it. */

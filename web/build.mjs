@@ -2,7 +2,7 @@
 /* Builds the library into build/web and the page into build/site, from the engines palimpsest-web.wasm and
  * palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed.
  *
- *   build/web    palimpsest.js, palimpsest-worker.js and its part that draws, the engines, all of them in inline.js, types
+ *   build/web    palimpsest.js, palimpsest-worker.js and their parts, the engines, all of them in inline.js, types
  *                and source maps: what the npm tarball holds
  *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
  *
@@ -94,12 +94,13 @@ const define = {
 };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
 
-/** The library's files by the names they get.  The last is the worker's part of pictures, loaded where a model draws.  Those
+/** The library's files by the names they get.  The last two are parts of the worker, loaded when they are needed.  Those
  *  of the worker are neither module nor not: bundlers, Node and blobs start them as either. */
 const modules = [
   ['palimpsest.js', join(here, 'src/palimpsest.ts'), 'es'],
   ['palimpsest-worker.js', join(here, 'src/worker.ts'), 'iife'],
   ['palimpsest-pictures.js', join(here, 'src/painter-file.ts'), 'iife'],
+  ['palimpsest-loading.js', join(here, 'src/loading-file.ts'), 'iife'],
 ];
 
 /** One self-contained script.  Its source map is beside it and not named in it: tools/package does that, for the tarball. */
@@ -144,7 +145,7 @@ async function plainLiterals(file) {
   const code = await readFile(file, 'utf8');
   const plain = code.replace(/(new URL\()`(\.\/palimpsest[\w.-]+)`(,import\.meta\.url\))/g, "$1'$2'$3");
   const found = plain.match(/new URL\('\.\/palimpsest[\w.-]+',import\.meta\.url\)/g)?.length;
-  if (found !== 7) throw new Error(`palimpsest.js names ${found} files of its own, not 7`);
+  if (found !== 8) throw new Error(`palimpsest.js names ${found} files of its own, not 8`);
   await writeFile(file, plain);
 }
 
@@ -157,7 +158,7 @@ const beside = {
 
 /** The module palimpsest:parts of inline.js. */
 async function inside() {
-  const worker = `${await readFile(join(web, 'palimpsest-pictures.js'), 'utf8')};${await readFile(join(web, 'palimpsest-worker.js'), 'utf8')}`;
+  const worker = (await Promise.all(['pictures', 'loading', 'worker'].map((name) => readFile(join(web, `palimpsest-${name}.js`), 'utf8')))).join(';');
   const packed = async (name) => gzipSync(await readFile(join(web, name)), { level: 9 }).toString('base64');
   const parts = { worker, text: await packed('palimpsest.wasm'), pictures: await packed('palimpsest-pictures.wasm') };
   const code = Object.entries(parts).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`).join('\n');
@@ -216,7 +217,7 @@ async function page() {
     define: { ...define, __MODELS__: JSON.stringify(models) },
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
-  const files = [...[...modules, ...engines].map(([name]) => name), 'palimpsest-chat.js'];
+  const files = (await readdir(web)).filter((name) => /^palimpsest.*\.(js|wasm)$/.test(name));
   for (const name of files) await copyFile(join(web, name), join(site, name));
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/* Writes src/options.ts from the engine's table of options, src/core/option_rows.h: names, kinds and order as the engine
+/* Writes src/options.ts and src/image-options.ts from the engine's table of options, src/core/option_rows.h: names, kinds and order as the engine
  * takes them, and TypeScript's types with a comment each; and the table of samplers (samplers.mjs).  build.mjs does so first
  * of all; by hand, and after `npm ci`, it is `node web/options.mjs`.  What it writes is not committed. */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,8 @@ import { samplersText } from './samplers.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const SOURCE = join(here, '../src/core/option_rows.h');
 const TARGET = join(here, 'src/options.ts');
+/** The tables of pictures, by themselves: the library loads them when a picture is drawn. */
+const PICTURES = join(here, 'src/image-options.ts');
 
 /** Tables that cross to the engine as numbers, by what TypeScript calls them. */
 const TABLES = { INFILL: 'Infill', GENERATE: 'Generate', SCORE: 'Score', IMAGE: 'Image', LIKELIHOOD: 'Likelihood' };
@@ -109,6 +111,15 @@ function memberOf(row, rows) {
   return `  /** ${first}${named(rangeOf(row), rows)}.  Default: ${named(row.standard, rows)}. */\n  ${row.name}?: ${typeOf(row)};`;
 }
 
+const kindsOf = (table, rows) => `/** Of what kind they are, in the engine's order.
+ *  @internal */
+export const ${table} = {
+${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
+} as const;
+`;
+const ofPictures = (table) => table === 'IMAGE' || table === 'LIKELIHOOD';
+const WRITTEN = '/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers/samplers.c, which are the places to change it. */';
+
 function text() {
   const all = Object.entries(tables()).map(([table, rows]) => {
     const about = `/** Options that are numbers, switches or names: rows of the engine's table. */`;
@@ -117,35 +128,35 @@ export interface ${TABLES[table]}Settings {
 ${rows.map((row) => memberOf(row, rows)).join('\n')}
 }
 
-/** Of what kind they are, in the engine's order.
- *  @internal */
-export const ${table} = {
-${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
-} as const;
-
-/** The ranges of those that end on both sides.
+${ofPictures(table) ? '' : `${kindsOf(table, rows)}\n`}/** The ranges of those that end on both sides.
  *  @internal */
 export const ${table}_RANGES = {
 ${rows.filter(limitsOf).map((row) => `  ${row.name}: ${limitsOf(row)},`).join('\n')}
 } as const;
 `;
   });
-  return `/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers/samplers.c, which are the places to change it. */
+  return `${WRITTEN}
 import type { ImageSampler, ScoreMethod } from './types.ts';
 
 ${all.join('\n')}${samplersText()}`;
 }
 
+const pictures = () => `${WRITTEN}\n\n${Object.entries(tables()).filter(([table]) => ofPictures(table)).map((one) => kindsOf(...one)).join('\n')}`;
+
 /** Left alone where nothing has changed, for who watches files. */
-export function writeOptions() {
-  const now = text();
+function write(target, now) {
   let before = '';
   try {
-    before = readFileSync(TARGET, 'utf8');
+    before = readFileSync(target, 'utf8');
   } catch {
     // there is none yet
   }
-  if (now !== before) writeFileSync(TARGET, now);
+  if (now !== before) writeFileSync(target, now);
+}
+
+export function writeOptions() {
+  write(TARGET, text());
+  write(PICTURES, pictures());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeOptions();

@@ -165,6 +165,11 @@ async function chromiumProfile(/** @type {any} */ browser, dark = false) {
       if (before) await page.addInitScript(before);
       return new ChromiumTab(page);
     },
+    /** Limits the storage of an origin. */
+    async quota(/** @type {string} */ origin, /** @type {number} */ bytes) {
+      const session = await context.newCDPSession(context.pages()[0]);
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: bytes });
+    },
     close: () => context.close(),
   };
 }

@@ -13,8 +13,9 @@ import * as models from './scenarios/models.mjs';
 import * as pictures from './scenarios/pictures.mjs';
 import * as morePictures from './scenarios/pictures_more.mjs';
 import * as policies from './scenarios/policies.mjs';
+import * as resuming from './scenarios/resuming.mjs';
 import * as talk from './scenarios/talk.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, models, mistakes, policies, access, component].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, resuming, models, mistakes, policies, access, component].flatMap((group) => Object.entries(group.scenarios));

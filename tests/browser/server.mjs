@@ -5,6 +5,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { drained } from './host.mjs';
 
 const PATH = '/some/deep/path/';
 /** @type {Record<string, string>} */
@@ -141,15 +142,4 @@ export class Server {
     // After a wrong length the connection cannot be used again.
     answer.end(() => this.mishaps.claim !== null && answer.destroy());
   }
-}
-
-/** Waits until more can be written, or the connection is closed. */
-function drained(/** @type {import('node:http').ServerResponse} */ answer) {
-  return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
-    const done = () => {
-      answer.off('drain', done).off('close', done);
-      resolve();
-    };
-    answer.on('drain', done).on('close', done);
-  });
 }

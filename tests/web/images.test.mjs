@@ -473,7 +473,7 @@ test('a damaged picture file is refused, cut anywhere', { timeout }, async () =>
 test("without the worker's part of pictures a picture model does not load, and text models do", async (t) => {
   const half = await mkdtemp(join(tmpdir(), 'palimpsest-'));
   t.after(() => rm(half, { recursive: true }));
-  for (const name of ['palimpsest-worker.js', 'palimpsest.wasm', 'palimpsest-pictures.wasm']) await copyFile(join(built, name), join(half, name));
+  for (const name of ['palimpsest-worker.js', 'palimpsest-loading.js', 'palimpsest.wasm', 'palimpsest-pictures.wasm']) await copyFile(join(built, name), join(half, name));
   const base = `${pathToFileURL(half).href}/`;
   assert.match((await fails(load(pathToFileURL(modelPath(PLAIN)), { base }), 'network')).message, /palimpsest-pictures\.js/);
   const text = await open(t, 'tiny-infill', { base });

@@ -173,7 +173,7 @@ test('a cut, stalled or refused download is told, and can be given up', async (t
 
 test('page, worker and engine of different builds do not work together', async (t) => {
   const base = `${pathToFileURL(await folder(t)).href}/`;
-  const names = ['palimpsest-worker.js', 'palimpsest.wasm'];
+  const names = ['palimpsest-worker.js', 'palimpsest.wasm', 'palimpsest-loading.js'];
   for (const name of names) await cp(join(built, name), new URL(name, base));
   const use = () => load(modelUrl('tiny-infill'), { base });
   (await use()).dispose();

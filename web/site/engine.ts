@@ -1,5 +1,5 @@
 /** The model in use for one kind of work, and the model that is loading. */
-import { load, supported, PalimpsestError, type LoadProgress, type Model, type ModelInfo, type Source } from 'palimpsest';
+import { load, supported, PalimpsestError, type FileSource, type LoadProgress, type Model, type ModelInfo, type Source } from 'palimpsest';
 import { isAbort } from './errors.ts';
 
 /** A model that can be loaded. */
@@ -7,7 +7,7 @@ export interface Offer {
   name: string;
   source: Source;
   sha256?: string;
-  adapter?: { source: Source; sha256: string };
+  adapter?: { source: FileSource; sha256: string };
   /** The files, to show progress over all of them. */
   parts?: readonly { bytes: number }[];
   /** Capacity for continued texts in tokens. */

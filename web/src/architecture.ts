@@ -51,6 +51,7 @@ export async function findArchitecture(pieces: AsyncIterator<Uint8Array<ArrayBuf
   let known = 0;
   for (let looked = 0; known < MOST; ) {
     const { done, value } = await pieces.next();
+    if (value?.length === 0) known = looked = held.length = 0; // the file begins again
     if (!done) known += held[held.push(value) - 1]!.length;
     if (!done && known < 2 * looked) continue; // try only when the bytes have doubled, even if pieces are small
     const found = architectureIn(held.length === 1 ? held[0]! : new Uint8Array(await new Blob(held).arrayBuffer()));

@@ -27,6 +27,8 @@ export class ChatError extends Error {
   }
 }
 
+export { checkChat } from './messages.ts';
+
 const [INSIDE, SPECIAL] = [1, 2]; // PAL_TOKENIZE_*
 const MAX_SOURCE = 1 << 17;
 const MAX_SPACES = 1000; // the lexer of the package takes time proportional to the square of such a run

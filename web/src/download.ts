@@ -79,60 +79,104 @@ export function drop(answer: Response): void {
 
 // ---- the file itself
 
-/** The file in an answer.  `whole`: also if it does not begin like a model. */
-export function ofAnswer(answer: Response, url: string, signal: AbortSignal, whole: boolean): Stream {
-  const { status, body, headers } = answer;
-  if ((status !== 200 && status !== 203) || !body) {
-    drop(answer);
-    throw new PalimpsestError('network', `the server answered ${status} for ${url}`);
-  }
-  const length = Number(headers.get('content-length'));
-  const total = length > 0 && !headers.get('content-encoding') ? length : null;
-  return { phase: 'download', total, pieces: models(answer, ofBody(body, total, url, signal), url, whole) };
+export interface Rest {
+  body: ReadableStream<Uint8Array>;
+  /** The whole file, from its beginning. */
+  again?: boolean;
+  total: number | null;
 }
+
+/** Goes on with a file whose download was cut; in loading.ts, which is loaded when it is needed. */
+export interface Resuming {
+  /** What follows the first bytes, or the whole file again.  Throws if there is neither. */
+  rest(from: number, cut: PalimpsestError): Promise<Rest>;
+}
+
+/** What a download needs to know.  `whole`: also a file that does not begin like a model. */
+export interface Need {
+  url: string;
+  signal: AbortSignal;
+  whole: boolean;
+  resuming(answer: Response, total: number | null): Promise<Resuming>;
+  /** Throws if an answer that is no model is an HTML page. */
+  stranger(answer: Response, head: string): Promise<void>;
+}
+
+/** The beginning of a file that an earlier download has left. */
+export interface Before {
+  length: number;
+  pieces: Iterable<Uint8Array<ArrayBuffer>>;
+}
+
+/** The file in an answer; `before`: its beginning, if the answer has only the rest. */
+export function ofAnswer(answer: Response, need: Need, before?: Before): Stream {
+  const { status, body, headers } = answer;
+  if (!(status === 200 || status === 203 || (before && status === 206)) || !body) {
+    drop(answer);
+    throw new PalimpsestError('network', `the server answered ${status} for ${need.url}`);
+  }
+  const length = totalOf(headers);
+  const total = length && length + (before?.length ?? 0);
+  return { phase: 'download', total, pieces: models(answer, ofBody(answer, body, total, need, before), need) };
+}
+
+/** Bytes of the body, if they are known. */
+export function totalOf(headers: Headers): number | null {
+  const length = Number(headers.get('content-length'));
+  return length > 0 && !headers.get('content-encoding') ? length : null;
+}
+
+/** In a stream: the file begins again. */
+const AGAIN = new Uint8Array(0);
 
 /** The pieces of a model.  An HTML page gives an error of its own; of other files that are not models, the engine sees only
  *  the first piece. */
-async function* models(answer: Response, pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>, url: string, whole: boolean) {
+async function* models(answer: Response, pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>, { whole, stranger }: Need) {
   let head = '';
   for await (const piece of pieces) {
+    if (!piece.length) head = '';
     if (head.length < MAGIC.length) {
       head += String.fromCharCode(...piece.subarray(0, 200));
       const model = MAGIC.startsWith(head.slice(0, MAGIC.length));
-      if (!model && isPage(answer.headers.get('content-type') ?? '', head)) throw page(answer, url);
+      if (!model) await stranger(answer, head);
       yield piece;
       if (!model && !whole) return;
     } else yield piece;
   }
 }
 
-function isPage(type: string, head: string): boolean {
-  return /html/i.test(type) || /^\W*<(!doctype|html|head|body|\?xml)/i.test(head);
-}
-
-function page({ redirected, url: from, status }: Response, url: string): PalimpsestError {
-  return new PalimpsestError('format', `${url} is not a model: the server answered ${status} with an HTML page${redirected ? ` from ${from}` : ''}`, 0);
-}
-
-async function* ofBody(body: ReadableStream<Uint8Array>, total: number | null, url: string, signal: AbortSignal) {
-  const reader = body.getReader();
-  let loaded = 0;
-  try {
-    for (;;) {
-      const { done, value } = await inTime(reader.read(), url);
-      if (done) break;
-      loaded += value.length;
-      yield value as Uint8Array<ArrayBuffer>;
+/** A cut connection is tried again as long as that helps. */
+async function* ofBody(answer: Response, body: ReadableStream<Uint8Array>, total: number | null, { url, signal, resuming }: Need, before?: Before) {
+  let loaded = before?.length ?? 0;
+  let resume: Resuming | null = null;
+  const cut = (why: string) => new PalimpsestError('network', `the download of ${url} was interrupted after ${megabytes(loaded)}${total === null ? '' : ` of ${megabytes(total)}`}${why}`);
+  if (before) yield* before.pieces;
+  for (let end; ; ) {
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await inTime(reader.read(), url);
+        if (done) break;
+        if (!value.length) continue;
+        loaded += value.length;
+        yield value as Uint8Array<ArrayBuffer>;
+      }
+      if (total === null || loaded >= total) return;
+      end = cut('');
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof PalimpsestError) throw error;
+      end = cut(`: ${reason(error)}`);
+    } finally {
+      reader.cancel().catch(() => {}); // after an error the rest is not needed
     }
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof PalimpsestError) throw error;
-    throw new PalimpsestError('network', `the download of ${url} was interrupted after ${megabytes(loaded)}: ${reason(error)}`);
-  } finally {
-    reader.cancel().catch(() => {}); // after an error the rest is not needed
+    resume ??= await resuming(answer, total).catch(() => Promise.reject(end));
+    const rest: Rest = await resume!.rest(loaded, end);
+    ({ body, total } = rest);
+    if (!rest.again) continue;
+    loaded = 0;
+    yield AGAIN;
   }
-  if (total !== null && loaded < total)
-    throw new PalimpsestError('network', `the download of ${url} was interrupted after ${megabytes(loaded)} of ${megabytes(total)}`);
 }
 
 async function inTime<T>(work: Promise<T>, url: string): Promise<T> {

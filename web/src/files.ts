@@ -12,6 +12,8 @@ export interface Files {
   pictures: Builds;
   /** The worker's code for pictures; null if the worker has it already. */
   painter: string | null;
+  /** The same for large and cut downloads and for split models. */
+  loading: string | null;
 }
 
 export interface Parts {
@@ -31,6 +33,7 @@ export const BESIDE: Parts = {
     text: [new URL('./palimpsest.wasm', __HERE__).href, new URL('./palimpsest-relaxed.wasm', __HERE__).href],
     pictures: [new URL('./palimpsest-pictures.wasm', __HERE__).href, new URL('./palimpsest-pictures-relaxed.wasm', __HERE__).href],
     painter: new URL('./palimpsest-pictures.js', __HERE__).href,
+    loading: new URL('./palimpsest-loading.js', __HERE__).href,
   }),
 };
 
@@ -45,6 +48,7 @@ export function partsIn(folder: URL): Parts {
       text: [at('.wasm'), at('-relaxed.wasm')],
       pictures: [at('-pictures.wasm'), at('-pictures-relaxed.wasm')],
       painter: at('-pictures.js'),
+      loading: at('-loading.js'),
     }),
   };
 }

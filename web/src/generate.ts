@@ -96,18 +96,13 @@ function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, dr
   };
 }
 
-/** The calls of Model.sequence. */
+const CALLS = ['append', 'logits', 'tokens', 'rewind', 'save', 'restore'] as const;
+
+/** The calls of Model.sequence, whose code is loaded at the first of them. */
 export function sequence(connect: Connect): Sequence {
-  const none = { ids: [], length: 0, data: new Uint8Array() };
-  type What = Extract<Calls, { call: 'sequence' }>;
-  const ask = async <T extends number | number[] | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(call: Pick<What, 'what'> & Partial<What>, signal?: AbortSignal): Promise<T> =>
-    (await connect()).call<T>({ call: 'sequence', ...none, ...call }, {}, signal);
-  return {
-    append: async (ids, options) => ask({ what: 'append', ids: toIds(ids, 'the tokens to append') }, take('append', options, { signal: 'signal' }).signal),
-    logits: () => ask<Float32Array<ArrayBuffer>>({ what: 'logits' }),
-    tokens: () => ask({ what: 'tokens' }),
-    rewind: async (length) => (check('the length', length, 'whole'), ask({ what: 'rewind', length })),
-    save: () => ask<Uint8Array<ArrayBuffer>>({ what: 'save' }),
-    restore: async (data) => (data instanceof Uint8Array ? ask({ what: 'restore', data }) : refuse(`the saved session must be a Uint8Array, not ${told(data)}`)),
+  const call = (name: (typeof CALLS)[number]) => async (...given: never[]) => {
+    const { sequenceOf } = await import('./sequence.ts');
+    return (sequenceOf(connect, { check, refuse, take, told })[name] as (...given: never[]) => Promise<unknown>)(...given);
   };
+  return Object.fromEntries(CALLS.map((name) => [name, call(name)])) as unknown as Sequence;
 }

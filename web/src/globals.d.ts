@@ -9,6 +9,8 @@ declare const __ARCHITECTURES__: Record<string, { causal: boolean; engine: 'text
 declare const __HERE__: string;
 /** Set by palimpsest-pictures.js. */
 declare var palimpsestPictures: { Painter: typeof import('./painter.ts').Painter; build: string } | undefined;
+/** Set by palimpsest-loading.js. */
+declare var palimpsestLoading: { loading: import('./loading.ts').Loading; build: string } | undefined;
 /** For `palimpsest/inline`: the code of the worker, and the engines for texts and pictures, gzipped, as base64. */
 declare module 'palimpsest:parts' {
   export const worker: string;
@@ -20,6 +22,8 @@ declare const WorkerGlobalScope: unknown;
 /** Types that TypeScript's DOM library has only for workers. */
 interface FileSystemSyncAccessHandle {
   write(data: BufferSource, options?: { at?: number }): number;
+  read(data: BufferSource, options?: { at?: number }): number;
+  getSize(): number;
   truncate(size: number): void;
   flush(): void;
   close(): void;

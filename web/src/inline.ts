@@ -17,7 +17,7 @@ let unpacked: Promise<Files> | null = null;
 const INSIDE: Parts = {
   worker: () => worker,
   files: () => (unpacked ??= Promise.all([unpack(text), unpack(pictures)]).then(([ofText, ofPictures]) =>
-    ({ text: [ofText], pictures: [ofPictures], painter: null }))),
+    ({ text: [ofText], pictures: [ofPictures], painter: null, loading: null }))),
 };
 
 export function load(source: Source, options?: LoadOptions): Promise<Model> {

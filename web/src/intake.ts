@@ -2,12 +2,12 @@
  *
  *  Every byte is written once into its final place, hashed there, and written to the copy if one is kept. */
 import { findArchitecture } from './architecture.ts';
-import { ask, ofAnswer, reason, STALL_MS, type Stream } from './download.ts';
+import { ask, ofAnswer, reason, STALL_MS, type Need, type Stream } from './download.ts';
 import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import { Keeping } from './keeping.ts';
+import type { Loading } from './loading.ts';
 import { megabytes } from './numbers.ts';
-import { fromNode } from './platform.ts';
 import { openFolder, type Writer } from './store.ts';
 import type { LoadProgress } from './types.ts';
 
@@ -21,6 +21,17 @@ export interface Wanted {
   cache: boolean;
   signal: AbortSignal;
   progress(progress: Omit<LoadProgress, 'part'>): void;
+  /** The code for large and cut downloads. */
+  loading(): Promise<Loading>;
+}
+
+export function needOf({ signal, sha256, loading }: Wanted, url: string): Need {
+  const need: Need = {
+    url, signal, whole: sha256 !== null,
+    resuming: async (answer, total) => (await loading()).resuming(answer, total, need),
+    stranger: async (answer, head) => (await loading().catch(() => null))?.stranger(answer, head, url),
+  };
+  return need;
 }
 
 /** A file in an engine's memory. */
@@ -73,12 +84,12 @@ export function closeIn({ engine, model, at }: Opened): void {
 }
 
 export async function takeIn(engines: Engines, wanted: Wanted): Promise<Taken> {
-  const { source, signal, sha256 } = wanted;
+  const { source, signal } = wanted;
   const fresh = async (stream: Stream, keptWhyNot: string | null) =>
     ({ ...(await bring(engines, wanted, stream, null)), kept: false, keptWhyNot, updateWhyNot: null });
   if (typeof source !== 'string') return fresh(source instanceof Uint8Array ? ofBytes(source) : ofBlob(source), null);
   const unkept = async (why: string | null) =>
-    fresh(source.startsWith('file:') ? await ofPath(source) : ofAnswer(await ask(source, {}, signal, STALL_MS), source, signal, sha256 !== null), why);
+    fresh(source.startsWith('file:') ? await (await wanted.loading()).ofPath(source) : ofAnswer(await ask(source, {}, signal, STALL_MS), needOf(wanted, source)), why);
   if (!wanted.cache) return unkept(null);
   let folder: FileSystemDirectoryHandle;
   try {
@@ -101,21 +112,6 @@ export function ofBlob(blob: Blob): Stream {
 
 function ofBytes(bytes: Uint8Array): Stream {
   return ofBlob(new Blob([bytes as Uint8Array<ArrayBuffer>]));
-}
-
-/** Node only. */
-async function ofPath(url: string): Promise<Stream> {
-  try {
-    const { openAsBlob, statSync }: typeof import('node:fs') = fromNode('node:fs');
-    const path = new URL(url);
-    const found = statSync(path);
-    if (!found.isFile()) throw new Error('it is not a file');
-    refuseTooLarge(found.size); // openAsBlob counts in 32 bits
-    return ofBlob(await openAsBlob(path));
-  } catch (error) {
-    if (error instanceof PalimpsestError) throw error;
-    throw new PalimpsestError('network', `${url} cannot be read: ${reason(error)}`);
-  }
 }
 
 // ---- the engine's memory
@@ -150,7 +146,7 @@ async function* chain<T>(first: T[], rest: AsyncIterator<T>): AsyncGenerator<T, 
 }
 
 async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Writer | null): Promise<Image> {
-  const hash = engine.hashStart();
+  let hash = engine.hashStart();
   const image = new Growing(engine, stream.total ?? PIECE); // the last block of memory, so that it can grow in place
   let sha256 = '';
   let reported = -1;
@@ -164,6 +160,12 @@ async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Wri
     report();
     for await (const piece of stream.pieces) {
       wanted.signal.throwIfAborted();
+      if (!piece.length) {
+        image.length = 0;
+        engine.hashEnd(hash);
+        hash = engine.hashStart();
+        writer?.again();
+      }
       const at = image.append(piece);
       engine.hashAdd(hash, at, piece.length);
       writer?.write(piece);
@@ -185,7 +187,7 @@ async function store(engine: Engine, wanted: Wanted, stream: Stream, writer: Wri
   return { engine, at: image.at, bytes: image.length, sha256 };
 }
 
-function refuseTooLarge(bytes: number): void {
+export function refuseTooLarge(bytes: number): void {
   if (bytes <= LARGEST) return;
   throw new PalimpsestError('memory', `the model has ${megabytes(bytes)}; a page can hold at most ${megabytes(LARGEST)}`);
 }

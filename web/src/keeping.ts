@@ -10,12 +10,15 @@
  *  longer than PATIENCE_MS without a message from the first. */
 import { ask, conditions, drop, isSame, ofAnswer, PATIENCE_MS, reason, saidIn, Silence, STALL_MS } from './download.ts';
 import { PalimpsestError } from './errors.ts';
-import { bring, ofBlob, type Engines, type Opened, type Taken, type Wanted } from './intake.ts';
-import { changing, findCopy, sweep, writeCard, Writer, type Copy, type Said } from './store.ts';
+import { bring, needOf, ofBlob, type Engines, type Opened, type Taken, type Wanted } from './intake.ts';
+import type { Begun } from './loading.ts';
+import { changing, findCopy, PART, sweep, writeCard, Writer, type Copy, type Said } from './store.ts';
 
 /** How long a file counts as unchanged if the host sends no date or ETag, and how long a file that could not be used is not
  *  fetched again. */
 const BELIEVED_MS = 24 * 3600e3;
+/** Downloads of this size or more can go on at a later visit. */
+const LARGE = 16e6;
 
 /** What to open: either the copy, with the reason why not a newer file, or the file of the host, whose answer may already
  *  have begun. */
@@ -111,18 +114,21 @@ export class Keeping {
     return taken ?? this.#open(this.#copy!, null);
   }
 
-  async #download(given: Response | null, say: (patience: number) => void): Promise<Taken> {
+  /** `afresh`: what an earlier download has left was of no use. */
+  async #download(given: Response | null, say: (patience: number) => void, afresh = false): Promise<Taken> {
     const { engines, wanted, url, folder } = this;
-    const { signal, sha256 } = wanted;
     await sweep(folder).catch(() => {});
-    const writer = await Writer.create(folder);
-    let kept = false;
+    const begun = given || afresh ? null : await this.#begun();
+    const writer = begun?.writer ?? (await Writer.create(folder));
+    let [kept, left] = [false, false];
     let said: Said | null = null;
     const progress: Wanted['progress'] = (p) => (say(PATIENCE_MS), wanted.progress(p));
     try {
-      const answer = given ?? (await ask(url, { cache: 'no-store' }, signal, this.#copy ? PATIENCE_MS : STALL_MS));
-      const stream = ofAnswer(answer, url, signal, sha256 !== null);
-      said = saidIn(answer);
+      const answer = begun?.answer ?? given ?? (await ask(url, { cache: 'no-store' }, wanted.signal, this.#copy ? PATIENCE_MS : STALL_MS));
+      const stream = ofAnswer(answer, needOf(wanted, url), begun?.before);
+      const total = stream.total ?? 0;
+      said = { ...saidIn(answer), ...(begun && { length: total }) };
+      if (!begun && total >= LARGE) await wanted.loading().then((loading) => loading.last(writer, { url, said: said!, total }), () => {});
       const opened = await bring(engines, { ...wanted, progress }, stream, writer, () => say(STALL_MS));
       this.#compare(opened);
       const model = { sha256: opened.sha256, bytes: opened.bytes, limited: opened.whyNot !== null };
@@ -130,11 +136,24 @@ export class Keeping {
       kept = writer.whyNot === null;
       return { ...opened, kept, keptWhyNot: writer.whyNot, updateWhyNot: null };
     } catch (error) {
-      if (said && error instanceof PalimpsestError) await this.#refuse(said, error);
-      throw error;
+      const { code } = error as PalimpsestError; // not by its class: loading.ts has a copy of its own
+      left = wanted.signal.aborted || code === 'network';
+      if (!begun || (code !== 'format' && code !== 'integrity')) {
+        if (said) await this.#refuse(said, error as PalimpsestError);
+        throw error;
+      }
     } finally {
-      await writer.end(kept);
+      await writer.end(kept, left);
     }
+    return this.#download(null, say, true);
+  }
+
+  /** What an earlier download of this file has left, and the answer with the rest. */
+  async #begun(): Promise<Begun | null> {
+    let any = false;
+    for await (const name of this.folder.keys()) any ||= name.endsWith(PART);
+    const loading = any ? await this.wanted.loading().catch(() => null) : null;
+    return loading && loading.begun(this.folder, needOf(this.wanted, this.url));
   }
 
   /** Throws if less of the new file can be used than of the copy, so that it does not replace the copy. */

@@ -13,6 +13,7 @@ import type { Calls, FileMessage } from './protocol.ts';
 import { supported } from './supported.ts';
 import { checkText, takeSeed } from './values.ts';
 import type { ChatModel } from './chat.ts';
+import type { Found, Kit } from './sources.ts';
 import type {
   ChatMessage, ChatOptions, GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
   LoadProgress, Model, ModelInfo, Picture, Score, ScoreOptions, Sequence, Source, Surprise, TokenizeOptions,
@@ -32,21 +33,9 @@ export async function open(parts: Parts, source: Source, given?: LoadOptions): P
   if (!ok) throw new PalimpsestError('environment', why!);
   const options: LoadOptions = take('load', given, LOAD);
   const base = options.base === undefined ? parts : partsIn(toBase(options.base));
-  if (options.adapter) options.adapter = await received(options.adapter);
-  return new LoadedModel(base, await received(source), options).open(options);
-}
-
-/** A file from an answer that the caller has fetched; all other sources as they are. */
-async function received(source: Source): Promise<Source> {
-  if (Object.prototype.toString.call(source) !== '[object Response]') return source;
-  const { ok, status, url, bodyUsed } = source as Response;
-  if (bodyUsed) throw new PalimpsestError('option', 'the Response has been read already');
-  if (!ok) throw new PalimpsestError('network', `the server answered ${status} for ${url}`);
-  try {
-    return new File([await (source as Response).blob()], url);
-  } catch (error) {
-    throw new PalimpsestError('network', `the download of ${url} was interrupted: ${error instanceof Error ? error.message : error}`);
-  }
+  const file = await toFile(source, options.sha256);
+  const adapter = options.adapter === undefined ? null : await toFile(options.adapter, options.adapterSha256, true);
+  return new LoadedModel(base, file, adapter, options).open(options);
 }
 
 interface LoadedModel extends Disposable {}
@@ -60,15 +49,15 @@ class LoadedModel implements Model {
   #disposed = false;
   readonly sequence: Sequence;
 
-  constructor(parts: Parts, source: Source, options: LoadOptions) {
+  constructor(parts: Parts, file: FileMessage, adapter: FileMessage | null, options: LoadOptions) {
     // Not in the declaration: Node's detection of module syntax in a .js file fails on a private method used there.
     this.sequence = sequence(() => this.#connect());
     this.#parts = parts;
     this.#relaxed = __RELAXED__ && !options.isa;
     this.#load = {
       call: 'load',
-      file: toFile(source, options.sha256),
-      adapter: options.adapter === undefined ? null : toFile(options.adapter, options.adapterSha256),
+      file,
+      adapter,
       cache: options.cache ?? true,
       lock: '',
       room: options.room ?? null,
@@ -147,9 +136,10 @@ class LoadedModel implements Model {
   }
 
   async #chatPrompt(messages: readonly ChatMessage[], date?: Date): Promise<number[]> {
-    const given = checkMessages(messages);
-    if (date !== undefined && !(date instanceof Date && date.getTime() === date.getTime())) throw new PalimpsestError('option', `date must be a Date, not ${told(date)}`);
-    const [connection, { chatPrompt, ChatError }] = await Promise.all([this.#connect(), import('./chat.ts')]);
+    const given = Array.isArray(messages) ? messages.map((one) => ({ role: one?.role, content: one?.content })) : messages; // later changes do not matter
+    const [connection, { chatPrompt, checkChat, ChatError }] = await Promise.all([this.#connect(), import('./chat.ts')]);
+    const wrong = checkChat(given, date, told);
+    if (wrong) throw new PalimpsestError('option', wrong);
     const tokens = {
       tokenize: (text: string, flags: number) => connection.call<number[]>({ call: 'tokenize', text, flags }, {}),
       detokenize: (ids: number[], flags: number) => connection.call<string>({ call: 'detokenize', ids, flags }, {}),
@@ -186,25 +176,6 @@ class LoadedModel implements Model {
 // Not every browser has it.
 if (Symbol.dispose) LoadedModel.prototype[Symbol.dispose] = LoadedModel.prototype.dispose;
 
-const HUB = /^hf:([^/@]+\/[^/@]+)\/([^@]+)(?:@(.+))?$/;
-
-/** The address of `hf:owner/name/file@revision`. */
-function hub(given: string): string {
-  const [, repository, file, revision = 'main'] = HUB.exec(given) ?? [];
-  if (!file) throw new PalimpsestError('option', `${told(given)} must be hf:owner/name/file.gguf, or hf:owner/name/file.gguf@revision`);
-  return `https://huggingface.co/${repository}/resolve/${encodeURIComponent(revision)}/${file}`;
-}
-
-/** Copies of the messages, so that later changes do not matter. */
-function checkMessages(messages: unknown): ChatMessage[] {
-  if (!Array.isArray(messages) || !messages.length) throw new PalimpsestError('option', `messages must be an array with at least one message, not ${told(messages)}`);
-  return messages.map((message: ChatMessage, i) => {
-    for (const key of ['role', 'content'] as const)
-      if (typeof message?.[key] !== 'string') throw new PalimpsestError('option', `${key} of message ${i} must be a string, not ${told(message?.[key])}`);
-    return { role: message.role, content: message.content };
-  });
-}
-
 /** The base of relative URLs in a browser. */
 const here = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
@@ -225,25 +196,28 @@ function toBase(base: string | URL): URL {
   return new URL(url);
 }
 
-function toSource(source: Source): string | Blob | Uint8Array {
-  if (source instanceof Blob) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  if (typeof source !== 'string' && !(source instanceof URL))
-    throw new PalimpsestError('option', `models and adapters are loaded from a URL, ${isNode ? 'a path, ' : ''}a File, a Blob, a Response or bytes, not from ${told(source)}`);
-  const url = addressOf(String(source).startsWith('hf:') ? hub(String(source)) : source);
+/** A file, bytes or an address, and its name; null if it is something else.  The name is sent separately, because a worker in
+ *  Node receives a File as a Blob without a name. */
+function plain(source: unknown): Found | null {
+  if (source instanceof Blob) return { source, name: (source as File).name ?? '' };
+  if (source instanceof ArrayBuffer) return { source: new Uint8Array(source), name: '' };
+  if (ArrayBuffer.isView(source)) return { source: new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength), name: '' };
+  if (typeof source !== 'string' && !(source instanceof URL)) return null;
+  const url = addressOf(source);
   if (!url) throw new PalimpsestError('option', `not a URL of a file: ${told(source)}`);
-  return url;
+  return { source: url, name: url };
 }
 
-function toFile(source: Source, sha256?: string): FileMessage {
-  return { source: toSource(source), name: toName(source), sha256: sha256?.toLowerCase() ?? null };
-}
+/** Addresses that stand for others: of a hub, or of a part of a split model. */
+const MORE = /^hf:|-\d{5}-of-\d{5}\.gguf/;
 
-/** The name is sent separately, because a worker in Node receives a File as a Blob without a name. */
-function toName(source: Source): string {
-  const file = typeof File !== 'undefined' && source instanceof File;
-  return file ? source.name : typeof source === 'string' || source instanceof URL ? String(toSource(source)) : '';
+async function toFile(source: Source, sha256?: string, adapter = false): Promise<FileMessage> {
+  let found = (typeof source === 'string' || source instanceof URL) && MORE.test(String(source)) ? null : plain(source);
+  if (!found) {
+    const kit: Kit = { fail: (code, message) => new PalimpsestError(code, message), told, plain, inNode: isNode };
+    found = await (await import('./sources.ts')).findSource(source, kit, sha256 !== undefined, adapter);
+  }
+  return { ...found, sha256: sha256?.toLowerCase() ?? null };
 }
 
 function toFlags({ inside = false, special = false }: TokenizeOptions): number {

@@ -4,7 +4,7 @@
  *  checks what depends on the model. */
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
-import { IMAGE, LIKELIHOOD } from './options.ts';
+import { IMAGE, LIKELIHOOD } from './image-options.ts';
 import type { Calls, Pixels, Reply } from './protocol.ts';
 import { numbersOf, withSeed } from './numbers.ts';
 import { asSeed, drawSeed, takeSeed } from './values.ts';

@@ -12,7 +12,6 @@ import { BESIDE } from './files.ts';
 import { IMAGE_SAMPLERS } from './image.ts';
 import { open } from './model.ts';
 import { SAMPLERS } from './options.ts';
-import * as store from './store.ts';
 import * as values from './values.ts';
 import type { Cache, EscapeOptions, ImageSampler, LoadOptions, Model, Sampler, SamplerProperties, Source } from './types.ts';
 
@@ -28,8 +27,15 @@ export const samplers: readonly Sampler[] = Object.keys(SAMPLERS) as Sampler[];
 export const samplerProperties: Readonly<Record<Sampler, SamplerProperties>> = SAMPLERS;
 /** Names of the samplers that draw pictures. */
 export const imageSamplers: readonly ImageSampler[] = IMAGE_SAMPLERS;
+const copies = async (): Promise<Cache> => (await import('./cache.ts')).cache;
 /** The copies of models on this device. */
-export const cache: Cache = store.cache;
+export const cache: Cache = {
+  available: async () => (await copies()).available(),
+  list: async () => (await copies()).list(),
+  unfinished: async () => (await copies()).unfinished(),
+  remove: async (which) => (await copies()).remove(which),
+  estimate: async () => (await copies()).estimate(),
+};
 
 /** Escapes text so that no part of it is a blank or an escape: every `[[` gets a backslash, and backslashes before it are
  *  doubled.

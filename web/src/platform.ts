@@ -36,7 +36,7 @@ export function startWorker(parts: Parts, listener: Listener): WorkerLink {
   const code = typeof file === 'string' ? file : foreign ? `import ${JSON.stringify(file.href)}` : null;
   const address = code === null ? String(file) : URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
   const forbidden = watchPolicy(address);
-  const worker = code === null && parts.start ? parts.start() : new Worker(address, { type: 'module', name: 'palimpsest' });
+  const worker = start(address, code === null ? parts.start : undefined);
   const begun = () => (forbidden.end(), URL.revokeObjectURL(address));
   worker.addEventListener('message', begun, { once: true });
   worker.onmessage = ({ data }) => listener.message(data);
@@ -46,6 +46,28 @@ export function startWorker(parts: Parts, listener: Listener): WorkerLink {
     listener.died(event.message || (await forbidden.why()) || unloaded(foreign));
   };
   return { post: (message) => worker.postMessage(message), end: () => worker.terminate(), hold: () => {} };
+}
+
+/** Where a page requires Trusted Types, only a policy can name the script of a worker.  Nothing else can reach this one. */
+let policy: { createScriptURL(address: string): string } | null = null;
+const { trustedTypes } = globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): typeof policy } };
+
+/** `literal`: starts the worker by the address that a bundler has put there; a page that requires Trusted Types refuses it. */
+function start(address: string, literal?: () => Worker): Worker {
+  const options = { type: 'module', name: 'palimpsest' } as const;
+  try {
+    if (!trustedTypes || (literal && !policy)) return literal ? literal() : new Worker(address, options);
+    policy ??= trustedTypes.createPolicy('palimpsest', { createScriptURL: (script: string) => script });
+  } catch (error) {
+    if (!trustedTypes) throw error;
+    if (literal) return start(address);
+  }
+  if (policy) return new Worker(policy.createScriptURL(address), options);
+  try {
+    return new Worker(address, options); // a page can restrict policies and not require them
+  } catch {
+    throw new Error("the page's Content-Security-Policy requires Trusted Types: its trusted-types must allow palimpsest");
+  }
 }
 
 /** Why the worker could not be loaded, as far as browsers tell. */

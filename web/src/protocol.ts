@@ -2,15 +2,14 @@
 import type { ChatModel } from './chat.ts';
 import type { Files } from './files.ts';
 import { PalimpsestError } from './errors.ts';
+import type { Found } from './sources.ts';
 import type {
   ErrorCode, FinishReason, GeneratedPiece, ImageFrame, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageProgress, LoadProgress,
   ModelInfo, PageToken, Picture, Pin, Reading, Score, ScoreProgress, Surprise,
 } from './types.ts';
 
 /** A file to load. */
-export interface FileMessage {
-  source: string | Blob | Uint8Array;
-  name: string;
+export interface FileMessage extends Found {
   sha256: string | null;
 }
 

@@ -3,7 +3,6 @@
  *  A copy is a data file and a card, `<sha256>.json`.  The card is written last: without a card there is no copy.  Only
  *  workers write copies, because only there every browser can write files piece by piece.  Copies can be listed and
  *  deleted anywhere. */
-import type { Cache } from './types.ts';
 
 const FOLDER = 'palimpsest-models';
 const CARDS = 'palimpsest-cards'; // lock: held while cards are changed
@@ -87,10 +86,12 @@ export async function changing(work: () => Promise<void>): Promise<void> {
   await (navigator.locks ? navigator.locks.request(CARDS, work) : work());
 }
 
-/** Writes a card over the old one, and cuts the file to its new length only afterwards, so that a card can always be read. */
-export async function writeCard(folder: FileSystemDirectoryHandle, card: Card): Promise<void> {
-  const handle = await folder.getFileHandle(`${card.sha256}.json`, { create: true });
-  const text = JSON.stringify(card).padEnd((await handle.getFile()).size);
+export const writeCard = (folder: FileSystemDirectoryHandle, card: Card): Promise<void> => writeObject(folder, `${card.sha256}.json`, card);
+
+/** Writes over the old text, and cuts the file to its new length only afterwards, so that a card can always be read. */
+export async function writeObject(folder: FileSystemDirectoryHandle, name: string, value: object): Promise<void> {
+  const handle = await folder.getFileHandle(name, { create: true });
+  const text = JSON.stringify(value).padEnd((await handle.getFile()).size);
   const data = new TextEncoder().encode(text);
   const access = await handle.createSyncAccessHandle();
   try {
@@ -102,7 +103,7 @@ export async function writeCard(folder: FileSystemDirectoryHandle, card: Card): 
   }
 }
 
-async function removeQuietly(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
+export async function removeQuietly(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
   try {
     await folder.removeEntry(name);
   } catch {
@@ -110,22 +111,53 @@ async function removeQuietly(folder: FileSystemDirectoryHandle, name: string): P
   }
 }
 
-/** Deletes data without a card, left by tabs that were closed while they wrote. */
+/** A download that has not ended: what it is of.  The file NAME.part says this of the data file NAME.  It is written before the
+ *  data, so that nothing is lost when the page is closed. */
+export interface Part {
+  file: string;
+  url: string;
+  said: Said;
+  total: number;
+}
+
+export const PART = '.part';
+
+/** Deletes data without a card, left by tabs that were closed while they wrote; not what is left of large downloads. */
 export async function sweep(folder: FileSystemDirectoryHandle): Promise<void> {
   await navigator.locks?.request(WRITING, { ifAvailable: true }, async (lock) => {
     if (!lock) return;
     const kept = new Set((await cards(folder)).flatMap((card) => [card.file, `${card.sha256}.json`]));
     const names: string[] = [];
     for await (const name of folder.keys()) names.push(name);
-    for (const name of names) if (!kept.has(name)) await removeQuietly(folder, name);
+    for (const name of names) if (!kept.has(name) && !names.includes(name + PART) && !(name.endsWith(PART) && names.includes(name.slice(0, -PART.length)))) await removeQuietly(folder, name);
   });
+}
+
+/** What is left of downloads that have not ended. */
+export async function unfinished(folder: FileSystemDirectoryHandle): Promise<Part[]> {
+  const found: Part[] = [];
+  const kept = (await cards(folder)).map((card) => card.file);
+  for await (const handle of folder.values()) {
+    if (handle.kind !== 'file' || !handle.name.endsWith(PART)) continue;
+    try {
+      const part: Part = JSON.parse(await (await (handle as FileSystemFileHandle).getFile()).text());
+      if (typeof part.url === 'string' && handle.name === part.file + PART && !kept.includes(part.file)) found.push(part);
+    } catch {
+      // being written or deleted by another tab
+    }
+  }
+  return found;
 }
 
 /** Writes a copy while its model is downloaded.  A failure does not end the download: then nothing is kept, and `whyNot`
  *  says why.  Worker only. */
 export class Writer {
   whyNot: string | null = null;
-  #access: FileSystemSyncAccessHandle | null = null;
+  access: FileSystemSyncAccessHandle | null = null;
+  /** Bytes that are in the file already, and are given to write() too. */
+  old = 0;
+  /** Whether NAME.part is there: a download that does not end leaves the file for a later one. */
+  lasting = false;
   #at = 0;
   #done: () => void = () => {};
 
@@ -134,8 +166,10 @@ export class Writer {
     readonly file: string,
   ) {}
 
-  static async create(folder: FileSystemDirectoryHandle): Promise<Writer> {
-    const writer = new Writer(folder, `data-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`);
+  /** `file`: that of an earlier download, which is gone on with. */
+  static async create(folder: FileSystemDirectoryHandle, file?: string): Promise<Writer> {
+    const writer = new Writer(folder, file ?? `data-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`);
+    writer.lasting = !!file;
     const held = new Promise<void>((resolve) => (writer.#done = resolve));
     await new Promise<void>((granted) => {
       if (!navigator.locks) return granted();
@@ -143,7 +177,7 @@ export class Writer {
     });
     try {
       const handle = await folder.getFileHandle(writer.file, { create: true });
-      writer.#access = await handle.createSyncAccessHandle();
+      writer.access = await handle.createSyncAccessHandle();
     } catch (error) {
       writer.#fail(error);
     }
@@ -156,14 +190,28 @@ export class Writer {
   }
 
   #close(): void {
-    const access = this.#access;
-    this.#access = null;
+    const access = this.access;
+    this.access = null;
     access?.close();
   }
 
-  write(data: Uint8Array<ArrayBuffer>): void {
+  /** The file is written from its beginning. */
+  again(): void {
+    this.#at = this.old = 0;
     try {
-      const written = this.#access?.write(data, { at: this.#at }) ?? data.length;
+      this.access?.truncate(0);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  write(data: Uint8Array<ArrayBuffer>): void {
+    if (this.#at < this.old) {
+      this.#at += data.length;
+      return;
+    }
+    try {
+      const written = this.access?.write(data, { at: this.#at }) ?? data.length;
       this.#at += written;
       if (written !== data.length) throw new Error('the storage is full');
     } catch (error) {
@@ -183,7 +231,8 @@ export class Writer {
     const file = same && same.file !== damaged ? same.file : this.file;
     const origins = (same?.origins ?? []).filter((o) => o.url !== origin.url);
     try {
-      this.#access?.flush();
+      this.access?.truncate(this.#at);
+      this.access?.flush();
       this.#close();
       await writeCard(folder, { ...model, file, origins: [...origins, origin] });
     } catch (error) {
@@ -192,14 +241,22 @@ export class Writer {
       return;
     }
     await removeQuietly(folder, file !== this.file ? this.file : (same?.file ?? ''));
+    await this.#forget();
     // If this fails, the later of the two copies is used.
     await forgetUrl(folder, origin.url, model.sha256).catch(() => {});
   }
 
-  /** Closes the file, and deletes it if it is not kept. */
-  async end(kept: boolean): Promise<void> {
+  async #forget(): Promise<void> {
+    if (this.lasting) await removeQuietly(this.folder, this.file + PART);
+  }
+
+  /** Closes the file, and deletes it if it is neither kept nor `left` for a later download. */
+  async end(kept: boolean, left: boolean): Promise<void> {
     this.#close();
-    if (!kept) await removeQuietly(this.folder, this.file);
+    if (!kept && !(left && this.lasting && this.whyNot === null)) {
+      await removeQuietly(this.folder, this.file);
+      await this.#forget();
+    }
     this.#done();
   }
 }
@@ -218,33 +275,3 @@ export async function removeCopy(folder: FileSystemDirectoryHandle, card: Card):
   await removeQuietly(folder, `${card.sha256}.json`);
   await removeQuietly(folder, card.file);
 }
-
-export const cache: Cache = {
-  async available() {
-    try {
-      await openFolder();
-      return { ok: true, why: null };
-    } catch (error) {
-      return { ok: false, why: error instanceof Error ? error.message : String(error) };
-    }
-  },
-
-  async list() {
-    try {
-      const found = await cards(await openFolder());
-      return found.map(({ sha256, bytes, origins }) => ({ sha256, bytes, urls: origins.map((o) => o.url) }));
-    } catch {
-      return [];
-    }
-  },
-
-  async remove(sha256) {
-    const folder = await openFolder();
-    for (const card of await cards(folder)) if (card.sha256 === sha256) await removeCopy(folder, card);
-  },
-
-  async estimate() {
-    const { usage, quota } = (await globalThis.navigator?.storage?.estimate?.()) ?? {};
-    return usage === undefined || quota === undefined ? null : { usage, quota };
-  },
-};

@@ -54,8 +54,10 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv }:
   const cancel = new AbortController();
   loading.set(id, cancel);
   try {
-    const take = (engines: Engines, part: LoadProgress['part'], { source, sha256 }: FileMessage) =>
-      takeIn(engines, { source, sha256, cache, signal: cancel.signal, progress: (loaded) => reply({ id, loading: { part, ...loaded } }) });
+    const take = async (engines: Engines, part: LoadProgress['part'], { source, sha256 }: FileMessage) => {
+      const wanted = { sha256, cache, signal: cancel.signal, loading: () => loadingPart(files), progress: (loaded: Omit<LoadProgress, 'part'>) => reply({ id, loading: { part, ...loaded } }) };
+      return Array.isArray(source) ? (await wanted.loading()).takeParts(engines, source, wanted, takeIn) : takeIn(engines, { ...wanted, source });
+    };
     const taken = await take(enginesOf(files), 'model', file);
     engine = taken.engine;
     model = filler = taken.model;
@@ -106,15 +108,23 @@ function prepareWriter(on: Engine, wanted: number | null, type: string | null): 
 /** The worker's code for pictures is fetched when a model that draws is loaded. */
 async function preparePainter(on: Engine, files: Files): Promise<ModelInfo['image']> {
   if (!on.fn('pal_model_image')(model)) return null;
-  try {
-    if (files.painter) await import(/* webpackIgnore: true */ /* @vite-ignore */ files.painter);
-  } catch (error) {
-    throw new PalimpsestError('network', `palimpsest-pictures.js could not be loaded: ${error}`);
-  }
-  const { Painter: Part, build } = globalThis.palimpsestPictures!;
-  if (build !== __BUILD__) throw new PalimpsestError('version', `palimpsest-pictures.js is from build ${build}, the worker from ${__BUILD__}: reload the page`);
+  const { Painter: Part } = await fetched('pictures', files.painter, () => globalThis.palimpsestPictures);
   painter = new Part(on, model, on.modelTexts(model).isa ?? '', reply);
   return painter.info;
+}
+
+const loadingPart = async (files: Files) => (await fetched('loading', files.loading, () => globalThis.palimpsestLoading)).loading;
+
+/** A part of the worker's code, which is fetched when it is needed. */
+async function fetched<Part extends { build: string }>(name: string, address: string | null, here: () => Part | undefined): Promise<Part> {
+  try {
+    if (address) await import(/* webpackIgnore: true */ /* @vite-ignore */ address);
+  } catch (error) {
+    throw new PalimpsestError('network', `palimpsest-${name}.js could not be loaded: ${error}`);
+  }
+  const part = here()!;
+  if (part.build !== __BUILD__) throw new PalimpsestError('version', `palimpsest-${name}.js is from build ${part.build}, the worker from ${__BUILD__}: reload the page`);
+  return part;
 }
 
 type Described = Omit<ModelInfo, Writes | 'image' | 'adapter'>;

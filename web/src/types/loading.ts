@@ -1,8 +1,12 @@
 /** Loading: sources, options, progress, errors, and the copies that are kept. */
 
-/** Where a model comes from: a URL, in Node also the path of a file; `hf:owner/name/file.gguf`, a file of the Hugging Face hub,
- *  with `@revision` behind it if another one than `main` is wanted; a picked file; an answer of fetch(); or bytes. */
-export type Source = string | URL | Blob | Response | ArrayBuffer | Uint8Array;
+/** Where a file comes from: a URL, in Node also its path; `hf:owner/name/file.gguf`, a file of the Hugging Face hub, with
+ *  `@revision` behind it if another one than `main` is wanted; a picked file; an answer of fetch(); or bytes. */
+export type FileSource = string | URL | Blob | Response | ArrayBuffer | Uint8Array;
+
+/** Where a model comes from: a file, or the files of a model that was split, in any order (also as the FileList of an input).
+ *  The address of one part, `NAME-00001-of-00003.gguf`, stands for all of them. */
+export type Source = FileSource | readonly FileSource[] | FileList;
 
 /** What has failed. */
 export type ErrorCode =
@@ -40,7 +44,7 @@ export interface LoadOptions {
   onProgress?: (progress: LoadProgress) => void;
   /** An adapter file that lets the causal model fill blanks.  Both use the same weights in memory: infill() uses the
    *  adapter, all other calls the model as it is.  An adapter that does not fit the model is refused (`unsupported`). */
-  adapter?: Source;
+  adapter?: FileSource;
   /** Like `sha256`, of the adapter file. */
   adapterSha256?: string;
   /** Hash of the whole file, 64 hexadecimal digits.  The file is checked against it; a kept copy with this hash is used
@@ -73,14 +77,28 @@ export interface KeptModel {
   urls: string[];
 }
 
+/** The part of a model that a download has left which did not end. */
+export interface UnfinishedDownload {
+  /** The URL of the model. */
+  url: string;
+  /** Size of the part in bytes. */
+  bytes: number;
+  /** Size of the whole file. */
+  total: number;
+}
+
 /** The models kept on this device, for any page of this origin. */
 export interface Cache {
   /** Whether copies can be kept here, and if not, why. */
   available(): Promise<{ ok: boolean; why: string | null }>;
   /** The kept models; empty if nothing can be kept. */
   list(): Promise<KeptModel[]>;
-  /** Deletes a copy; a model that is loaded from it continues to work. */
-  remove(sha256: string): Promise<void>;
+  /** Downloads that were cut or cancelled, or are under way; the next load() of the URL goes on with the part.  Only those
+   *  of 16 MB or more, and only from servers that say whether a file has changed, leave one. */
+  unfinished(): Promise<UnfinishedDownload[]>;
+  /** Deletes the copy with this hash, or the part of an unfinished download from this URL; a model that is loaded from it
+   *  continues to work. */
+  remove(sha256OrUrl: string): Promise<void>;
   /** Bytes that this origin uses and may use in total; null if the browser does not say. */
   estimate(): Promise<{ usage: number; quota: number } | null>;
 }
