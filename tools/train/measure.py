@@ -14,7 +14,8 @@ judged    nats of filled pages beyond true pages, for SmolLM2; the base's 16 con
 
 Each part goes on until its standard error is small enough (nats: 0.03 nats for 12 tokens and sentences, 0.06 for 1 and 4,
 at least 500 windows); --quick makes about a fifth, with the errors that this gives. Everything is saved in
-OUT/quality.json after each batch and goes on from there; other model files start again. The tables go to OUT/quality.md.
+OUT/quality.json after each batch and goes on from there; other model files start again, but what a base says is kept in
+OUT/left.jsonl. The tables go to OUT/quality.md.
 --show only prints them. One core is used. All probabilities are computed by the command, none by PyTorch.
 """
 import argparse
