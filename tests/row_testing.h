@@ -136,4 +136,19 @@ static inline page from_the_left(const runner *t, uint32_t run, int known, int g
     return p;
 }
 
+/* Query rows of pages that are filled from the left, as a fill does it (the rows before are kept), have the bits of the
+ * base.  Ends the runner. */
+static inline void expect_causal(runner *t)
+{
+    for (int given = 0; given < N; given += 1 + given / 2)
+        for (int known = given; known < N; known++) {
+            const page p = from_the_left(t, (uint32_t)given, known, given);
+            float *got = ask(t, &p, &known, 1), *wanted = causal(t, &p, known);
+            assert_memory_equal(got, wanted, t->vocab * sizeof *got);
+            free(got);
+            free(wanted);
+        }
+    end(t);
+}
+
 #endif

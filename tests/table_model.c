@@ -184,6 +184,24 @@ double table_distance(const table_model *m, const double *a, const double *b)
     return sum / 2.0;
 }
 
+double table_excess(const table_model *m, const double *wanted, const int32_t *drawn, int32_t draws)
+{
+    double chi = 0.0, rest = 0.0, rest_drawn = 0.0, classes = 0.0;
+    for (int32_t page = 0; page < m->pages; page++) {
+        const double expected = draws * wanted[page];
+        if (!(wanted[page] > 0.0) && drawn[page]) return INFINITY;
+        if (expected < 8.0) {
+            rest += expected;
+            rest_drawn += drawn[page];
+            continue;
+        }
+        chi += (drawn[page] - expected) * (drawn[page] - expected) / expected;
+        classes++;
+    }
+    if (rest > 1.0) chi += (rest_drawn - rest) * (rest_drawn - rest) / rest;
+    return chi - classes - 5.0 * sqrt(2.0 * classes) - 10.0;
+}
+
 /* ---- the network as the engine sees it -------------------------------------------------------------- */
 
 static void evaluate(void *context, const pal_query *q)

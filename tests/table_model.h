@@ -71,6 +71,10 @@ void table_product(const table_model *m, double *probs);
 bool table_given(const table_model *m, int32_t page, double *probs);
 double table_distance(const table_model *m, const double *a, const double *b); /* total variation */
 
+/* How far chi-square of drawn pages lies above a bound: df + 5 sqrt(2 df) + 10, which a value exceeds with a probability
+ * below 1e-5.  Pages with fewer than 8 expected draws are one class.  Infinite if an impossible page was drawn. */
+double table_excess(const table_model *m, const double *wanted, const int32_t *drawn, int32_t draws);
+
 /* ---- filling pages ---- */
 
 typedef struct table_fill table_fill;

@@ -6,8 +6,7 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
+#include "adapted_testing.h"
 
 #include <math.h>
 
@@ -16,25 +15,18 @@
 
 enum { MAX_BLANKS = 8 };
 
-static pal_model *diffusion, *base;
-static attached with;
+static pal_model *diffusion;
 
 static int open_all(void **state)
 {
-    (void)state;
     diffusion = open_test_model("tiny-infill");
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
-    return with.status;
+    return open_both(state);
 }
 
 static int close_all(void **state)
 {
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
     pal_model_close(diffusion);
-    return 0;
+    return close_both(state);
 }
 
 /* A page as it was filled: its fills, the order of the places, and the product of the probabilities. */
@@ -165,19 +157,6 @@ static void ends_of_blanks_count(void **state)
 /* ---- ends of blanks that a network of query rows draws ------------------------------------------------ */
 
 #define FREE_PAGE "[[?]] upon a time the [[2-5]] was [[3]] and the dog ran.[[1-4]]"
-
-/* A token that is probable in the second place of a blank, so that blanks end often. */
-static int32_t usual_token(void)
-{
-    const pal_infill_options o = options_of(PAL_ASCENDING, 1);
-    pal_place place[4];
-    lent l = start("the [[4]] dog", &o);
-    finish(&l);
-    pal_session_tokens(l.session, place, 4);
-    const int32_t id = place[1].alternative_id[0];
-    end(&l);
-    return id;
-}
 
 /* An evaluation answers up to the next end. */
 static uint64_t segments(const filled *r)

@@ -6,22 +6,18 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
+#include "adapted_testing.h"
 
 #include <math.h>
 
 enum { BLANKS = 9, MAX_FILLED = 80 };
 
-static pal_model *both[2], *base; /* context 96 */
-static attached with;
+static pal_model *both[2]; /* context 96 */
 static char page[4000];
 
-static int open_both(void **state)
+static int open_all(void **state)
 {
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
+    const int status = open_both(state);
     both[0] = open_test_model("tiny-infill");
     both[1] = with.model;
     size_t bytes = 0;
@@ -29,16 +25,13 @@ static int open_both(void **state)
         bytes += (size_t)snprintf(page + bytes, sizeof page - bytes, "%s[[%d]] and the cat saw it.",
                                   i % 3 == 1 ? " so" : " the dog ran and ran and the dog ran to the house of the dog ",
                                   1 + i % 4);
-    return with.status;
+    return status;
 }
 
-static int close_both(void **state)
+static int close_all(void **state)
 {
-    (void)state;
     pal_model_close(both[0]);
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
+    return close_both(state);
 }
 
 /* What a session wrote: the ids of all blanks one after the other, its places, and the places in the order of steps. */
@@ -157,5 +150,5 @@ int main(void)
         cmocka_unit_test(an_order_must_go_through_the_windows),
         cmocka_unit_test(a_fill_that_cannot_be_drawn_names_its_blank),
     };
-    return cmocka_run_group_tests(tests, open_both, close_both);
+    return cmocka_run_group_tests(tests, open_all, close_all);
 }

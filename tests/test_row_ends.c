@@ -7,48 +7,20 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
-#include "api/pages.h"
+#include "adapted_testing.h"
 
 #define PAGE "[[?]] upon a time the [[2-5]] was [[3]] and the dog ran.[[1-4]]"
 
 static const pal_sampler from_left[] = {PAL_SAMPLER_OF_MODEL, PAL_ASCENDING, PAL_ASCENDING_RANDOM};
 enum { SAMPLERS = sizeof from_left / sizeof *from_left, FREE = 16, PLACES = FREE + 5 + 3 + 4 };
 
-static pal_model *base;
-static attached with;
 static int32_t dot; /* ends blanks here: a token with text, which is then written nowhere */
 
-/* A token that is probable in the second place of a blank, so that blanks end often. */
-static int32_t usual_token(void)
+static int open_all(void **state)
 {
-    const pal_infill_options o = options_of(PAL_ASCENDING, 1);
-    pal_place place[4];
-    lent l = start("the [[4]] dog", &o);
-    finish(&l);
-    pal_session_tokens(l.session, place, 4);
-    const int32_t id = place[1].alternative_id[0];
-    end(&l);
-    return id;
-}
-
-static int open_both(void **state)
-{
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4, .empty = true});
-    model = with.model;
+    const int status = open_both_ending(state);
     dot = usual_token();
-    return with.status;
-}
-
-static int close_both(void **state)
-{
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
+    return status;
 }
 
 static pal_infill_options wild(pal_sampler sampler, uint64_t seed)
@@ -297,5 +269,5 @@ int main(void)
         cmocka_unit_test(the_file_decides_about_quotes_and_dashes),
         cmocka_unit_test(both_samplers_report_the_same_probabilities_in_one_blank),
     };
-    return cmocka_run_group_tests(tests, open_both, close_both);
+    return cmocka_run_group_tests(tests, open_all, close_both);
 }

@@ -6,32 +6,10 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
-#include "api/pages.h"
+#include "adapted_testing.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define BLANKS       "[[2]] upon a time the [[4]] was [[1]][[3]] and the dog ran.[[2]]"
-
-static pal_model *base;
-static attached with;
-
-static int open_both(void **state)
-{
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
-    model = with.model;
-    return with.status;
-}
-
-static int close_both(void **state)
-{
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
-}
 
 static void the_model_says_what_it_can_do(void **state)
 {

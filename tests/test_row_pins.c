@@ -6,31 +6,9 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
-#include "api/pages.h"
+#include "adapted_testing.h"
 
 #define PAGE "the [[4]] dog ran [[1]] and [[3]] the cat saw it.[[4]]"
-
-static pal_model *base;
-static attached with;
-
-static int open_both(void **state)
-{
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
-    model = with.model;
-    return with.status;
-}
-
-static int close_both(void **state)
-{
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
-}
 
 static int computed(const lent *l)
 {

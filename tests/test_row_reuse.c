@@ -7,33 +7,11 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
+#include "adapted_testing.h"
 #include "keyed_file.h"
-#include "api/pages.h"
 
 #define FIRST  "once upon a time the [[4]] ran and saw the cat.[[2]]"
 #define LONGER "once upon a time the [[4]] ran and saw the big red dog.[[3]] She said it was good."
-
-static pal_model *base;
-static attached with;
-
-static int open_both(void **state)
-{
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
-    model = with.model;
-    return with.status;
-}
-
-static int close_both(void **state)
-{
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
-}
 
 static int32_t given_tokens(const lent *l)
 {

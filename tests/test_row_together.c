@@ -6,58 +6,11 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
-#include "api/pages.h"
+#include "adapted_testing.h"
+#include "together_testing.h"
 
-enum { DRAFTS = 5 };
-
-static const char *const pages[] = {"the [[3]] dog", "[[4]]", "Once upon a [[5]] time [[2]] the end. [[1]]",
-                                    "a [[9]] b [[7]] c", "she said [[2]] and the cat ran to the [[6]]."};
-
-static pal_model *base;
-static attached with;
-
-static int open_both(void **state)
-{
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
-    model = with.model;
-    return with.status;
-}
-
-static int close_both(void **state)
-{
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
-}
-
-static void *scratch_for(pal_session *const *sessions, int32_t count, size_t *bytes)
-{
-    int32_t tokens = 0;
-    for (int32_t i = 0; i < count; i++) tokens += pal_session_progress(sessions[i]).shown;
-    assert_int_equal(pal_together_bytes(model, tokens, bytes, NULL), PAL_OK);
-    void *block = malloc(*bytes);
-    assert_non_null(block);
-    return memset(block, 0xff, *bytes);
-}
-
-static void expect_same_state(const lent *a, const lent *b)
-{
-    static char x[MAX_TEXT], y[MAX_TEXT];
-    pal_place p[MAX_PLACES], q[MAX_PLACES];
-    text_of(a, x);
-    text_of(b, y);
-    assert_string_equal(x, y);
-    memset(p, 0, sizeof p);
-    memset(q, 0, sizeof q);
-    pal_session_tokens(a->session, p, MAX_PLACES);
-    pal_session_tokens(b->session, q, MAX_PLACES);
-    assert_memory_equal(p, q, sizeof p);
-}
+static const char *const pages[DRAFTS] = {"the [[3]] dog", "[[4]]", "Once upon a [[5]] time [[2]] the end. [[1]]",
+                                          "a [[9]] b [[7]] c", "she said [[2]] and the cat ran to the [[6]]."};
 
 /* The rows of the last evaluation of a session that was not the first of a pass: content rows of given text are copied,
  * if another draft has them. */
@@ -66,57 +19,10 @@ static int content_rows(const lent *l)
     return l->session->runner.rows.computed;
 }
 
-static lent started(int run, int i)
-{
-    pal_infill_options o = options_of((pal_sampler)(run % PAL_MASKED_SAMPLERS), 7);
-    if (pal_sampler_about(o.sampler)->steps) o.steps = 12;
-    o.draft = (uint32_t)i;
-    return start(pages[run < 2 * PAL_MASKED_SAMPLERS ? run % 5 : (run + i) % 5], &o); /* or pages of all lengths */
-}
-
-static void run_together(const lent *batch, const lent *alone, int32_t count, void *block, size_t bytes)
-{
-    pal_session *sessions[DRAFTS];
-    pal_error err = {0};
-    bool more = true;
-    for (int32_t i = 0; i < count; i++) sessions[i] = batch[i].session;
-    for (int steps = 0; more && steps < 400; steps++) {
-        int32_t before[DRAFTS];
-        more = false;
-        if (pal_evaluate_together(model, sessions, count, block, bytes, &err)) fail_msg("%s", err.text);
-        for (int32_t i = 0; i < count; i++) before[i] = pal_session_progress(sessions[i]).evaluations;
-        for (int32_t i = 0; i < count; i++) {
-            const pal_status s = pal_step(sessions[i], NULL), t = pal_step(alone[i].session, NULL);
-            assert_int_equal(s, t);
-            more = more || s == PAL_MORE;
-            assert_int_equal(pal_session_progress(sessions[i]).evaluations, before[i]); /* it was done before */
-            assert_int_equal(before[i], pal_session_progress(alone[i].session).evaluations);
-            expect_same_state(&batch[i], &alone[i]);
-        }
-    }
-}
-
 static void drafts_together_equal_drafts_alone(void **state)
 {
     (void)state;
-    for (int run = 0; run < 3 * PAL_MASKED_SAMPLERS; run++) {
-        lent batch[DRAFTS], alone[DRAFTS];
-        pal_session *sessions[DRAFTS];
-        const int32_t count = 1 + run % DRAFTS;
-        size_t bytes;
-        for (int32_t i = 0; i < count; i++) {
-            batch[i] = started(run, i);
-            alone[i] = started(run, i);
-            sessions[i] = batch[i].session;
-        }
-        void *block = scratch_for(sessions, count, &bytes);
-        run_together(batch, alone, count, block, bytes);
-        free(block);
-        for (int32_t i = 0; i < count; i++) {
-            end(&batch[i]);
-            end(&alone[i]);
-        }
-    }
+    expect_together_equals_alone(pages);
 }
 
 /* The given text of a page is computed once for all its drafts, and each step of a draft computes its own new token. */

@@ -6,32 +6,24 @@
 
 #include <cmocka.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
-#include "api/pages.h"
+#include "adapted_testing.h"
 
 enum { LONG_TEXT = 4000 };
 
-static pal_model *both[2], *base; /* context 96: windows of 96 tokens, margins of 24 */
-static attached with;
+static pal_model *both[2]; /* context 96: windows of 96 tokens, margins of 24 */
 
-static int open_both(void **state)
+static int open_all(void **state)
 {
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4});
+    const int status = open_both(state);
     both[0] = open_test_model("tiny-infill");
     both[1] = with.model;
-    return with.status;
+    return status;
 }
 
-static int close_both(void **state)
+static int close_all(void **state)
 {
-    (void)state;
     pal_model_close(both[0]);
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
+    return close_both(state);
 }
 
 /* A page of several hundred tokens with blanks near to each other and far apart.  Ends with `bytes` bytes of text. */
@@ -445,5 +437,5 @@ int main(void)
         cmocka_unit_test(memory_grows_with_the_text_only),
         cmocka_unit_test(what_fits_into_no_window_is_refused),
     };
-    return cmocka_run_group_tests(tests, open_both, close_both);
+    return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -10,9 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "session_testing.h"
-#include "adapter_file.h"
-#include "api/pages.h"
+#include "adapted_testing.h"
 #include "table_model.h"
 
 #define SEED     20261201
@@ -171,26 +169,6 @@ static void spread(const page_spec *s, const int32_t *tokens, double weight, dou
     out[table_page(&t.model, tokens)] += weight;
 }
 
-/* Chi-square, all pages with fewer than 8 expected draws as one class: a value above df + 5 sqrt(2 df) + 10 has a
- * probability below 1e-5. */
-static double excess(const double *wanted, const int32_t *drawn, int32_t draws)
-{
-    double chi = 0.0, rest = 0.0, rest_drawn = 0.0, classes = 0.0;
-    for (int32_t page = 0; page < t.model.pages; page++) {
-        const double expected = draws * wanted[page];
-        assert_true(wanted[page] > 0.0 || !drawn[page]);
-        if (expected < 8.0) {
-            rest += expected;
-            rest_drawn += drawn[page];
-            continue;
-        }
-        chi += (drawn[page] - expected) * (drawn[page] - expected) / expected;
-        classes++;
-    }
-    if (rest > 1.0) chi += (rest_drawn - rest) * (rest_drawn - rest) / rest;
-    return chi - classes - 5.0 * sqrt(2.0 * classes) - 10.0;
-}
-
 /* The engine's draws against the enumeration. */
 static void fills_are_those_of_one_token_at_a_time(void **state)
 {
@@ -211,7 +189,8 @@ static void fills_are_those_of_one_token_at_a_time(void **state)
             drawn[table_draw(&t, SEED, draft)]++;
             for (int32_t k = 0; k < TABLE_PLACES; k++) words += t.tokens[k] != EMPTY;
         }
-        if (excess(wanted, drawn, DRAWS) > 0.0) fail_msg("page %d: %g", (int)i, excess(wanted, drawn, DRAWS));
+        const double excess = table_excess(&t.model, wanted, drawn, DRAWS);
+        if (excess > 0.0) fail_msg("page %d: %g", (int)i, excess);
     }
     print_message("    %d words in %d evaluations\n", (int)words, (int)rows.evaluations);
 }
@@ -230,7 +209,8 @@ static void ascending_draws_the_same_fills_of_one_blank(void **state)
         memset(drawn, 0, sizeof drawn);
         begin_with(PAL_ASCENDING, &specs[i]);
         for (uint32_t draft = 0; draft < DRAWS; draft++) drawn[table_draw(&t, SEED, draft)]++;
-        if (excess(wanted, drawn, DRAWS) > 0.0) fail_msg("page %d: %g", (int)i, excess(wanted, drawn, DRAWS));
+        const double excess = table_excess(&t.model, wanted, drawn, DRAWS);
+        if (excess > 0.0) fail_msg("page %d: %g", (int)i, excess);
     }
 }
 
@@ -339,26 +319,6 @@ static void a_damaged_network_changes_nothing(void **state)
 
 #define PAGE "[[1]] upon a time the [[2-5]] was [[3]] and the [[1]] dog ran.[[1-4]]"
 
-static pal_model *base;
-static attached with;
-
-static int open_both(void **state)
-{
-    (void)state;
-    base = open_test_model("tiny-ar");
-    with = attach_to(base, &(adapter_spec){.rank = 4, .empty = true});
-    model = with.model;
-    return with.status;
-}
-
-static int close_both(void **state)
-{
-    (void)state;
-    close_attachment(&with);
-    pal_model_close(base);
-    return 0;
-}
-
 static pal_infill_options drafted(uint64_t seed, double temperature)
 {
     pal_infill_options o = options_of(PAL_SPECULATIVE, seed);
@@ -459,5 +419,5 @@ int main(void)
         cmocka_unit_test(rewinds_give_the_same_text_again),
         cmocka_unit_test(pins_drop_the_drafts),
     };
-    return cmocka_run_group_tests(tests, open_both, close_both);
+    return cmocka_run_group_tests(tests, open_both_ending, close_both);
 }
