@@ -132,8 +132,8 @@ PAL_EIGHT void pal_unpack_part_q5_1(pal_part_tile *t, int part, const unsigned c
 
 /* ---- blocks of 256 ------------------------------------------------------ */
 
-/* pal_super_scale and pal_super_minimum for eight rows. */
-PAL_EIGHT_INLINE void pal_unpack_scales(pal_part_tile *t, int part, const unsigned char *words)
+/* pal_super_scale and pal_super_minimum for eight rows: once in the engine, because it takes little of the time. */
+__attribute__((noinline)) PAL_EIGHT void pal_unpack_scales(pal_part_tile *t, int part, const unsigned char *words)
 {
     const pal_u32x8 both = pal_word_at(words, 0), low = pal_word_at(words, 1), middle = pal_word_at(words, 2),
                     high = pal_word_at(words, 3);

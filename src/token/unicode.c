@@ -26,6 +26,17 @@ static unsigned class_in_run(unsigned class, uint32_t index)
     return (class & both) == both ? class & ~(index & 1 ? (unsigned)PAL_UPPER : (unsigned)PAL_LOWER) : class;
 }
 
+/* The length that follows at *run, which is then behind it. */
+static uint32_t long_run(const uint8_t **run)
+{
+    uint32_t length = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        const uint8_t byte = *(*run)++;
+        length |= (byte & 127u) << shift;
+        if (!(byte & 128)) return length;
+    }
+}
+
 /* Finds the last listed run that starts at or before the code point, and searches from there. */
 unsigned pal_unicode_class(uint32_t code)
 {
@@ -39,15 +50,13 @@ unsigned pal_unicode_class(uint32_t code)
         else
             high = middle;
     }
-    uint32_t first = run_code[low];
-    for (const uint8_t *run = &runs[run_at[low]];; run++) {
-        uint32_t length = 0;
-        for (unsigned shift = 0;; shift += 7) {
-            length |= (*run & 127u) << shift;
-            if (!(*run++ & 128)) break;
-        }
-        if (code - first < length) return class_in_run(*run, code - first);
-        first += length;
+    const uint8_t *run = &runs[run_at[low]];
+    for (uint32_t index = code - run_code[low];;) {
+        const unsigned kind = *run / PAL_SHORT_RUN;
+        uint32_t length = *run++ % PAL_SHORT_RUN;
+        if (length == 0) length = long_run(&run);
+        if (index < length) return class_in_run(run_class[kind], index);
+        index -= length;
     }
 }
 
