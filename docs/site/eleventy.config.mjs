@@ -26,7 +26,8 @@ export function configure(/** @type {Map<string, string>} */ files) {
 
 /** The HTML of a page. */
 function page(/** @type {import('./pages.mjs').Page} */ entry, /** @type {string} */ text, /** @type {string} */ source, /** @type {Map<string, string>} */ files) {
-  const body = markdown.render(text, { source, files });
+  // A heading without words is no heading.
+  const body = markdown.render(text, { source, files }).replaceAll('<th scope="col"></th>', '<td></td>');
   const plain = (/** @type {RegExp} */ pattern) => body.match(pattern)?.[1].replace(/<a class="anchor".*?<\/a>/g, '').replace(/<[^>]*>/g, '').replaceAll('\n', ' ').trim();
   const title = plain(/<h1[^>]*>([\s\S]*?)<\/h1>/);
   if (!title) throw new Error(`${source} has no heading of level 1`);

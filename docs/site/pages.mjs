@@ -1,9 +1,12 @@
 // @ts-check
 /* The pages of the documents in reading order: name of the page, Markdown file (from the root of the source tree) or
  * maker of its Markdown, and the title in the list of contents. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { cApi } from './made/c-api.mjs';
 import { command } from './made/command.mjs';
 import { componentApi, libraryApi } from './made/library-api.mjs';
+import { root } from './places.mjs';
 
 /** @typedef {{ name: string, title: string, source?: string, make?: () => string | Promise<string>,
  *  broad?: boolean }} Page  broad: a reference, with wide code and a list of all its names
@@ -13,7 +16,7 @@ const page = (/** @type {string} */ name, /** @type {string} */ title, /** @type
 const card = (/** @type {string} */ name) => page(`model-${name}`, name, `models/${name}.md`);
 
 /** @type {Group[]} */
-export const GROUPS = [
+const LISTED = [
   {
     title: 'Palimpsest',
     pages: [
@@ -75,4 +78,15 @@ export const GROUPS = [
     ],
   },
 ];
+/** Documents that nobody has listed yet come last in their group, under their own headings. */
+function unlisted(/** @type {string} */ folder, /** @type {string} */ prefix) {
+  const known = LISTED.flatMap((group) => group.pages.map((one) => one.source));
+  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.md') && !known.includes(`${folder}/${name}`)).sort();
+  return files.map((name) => {
+    const title = readFileSync(join(root, folder, name), 'utf8').match(/^# (.*)$/m)?.[1] ?? name;
+    return page(prefix + name.replace(/\.md$/, ''), title.replaceAll('`', ''), `${folder}/${name}`);
+  });
+}
+const LATER = new Map([['Measured', unlisted('docs', '')], ['Models', unlisted('models', 'model-')]]);
+export const GROUPS = LISTED.map((group) => ({ ...group, pages: [...group.pages, ...(LATER.get(group.title) ?? [])] }));
 export const PAGES = GROUPS.flatMap((group) => group.pages);

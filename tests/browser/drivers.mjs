@@ -112,6 +112,10 @@ class ChromiumTab extends Tab {
     page.on('console', (/** @type {any} */ said) => said.type() === 'error' && this.errors.push(said.text()));
   }
 
+  async resize(/** @type {number} */ width, /** @type {number} */ height) {
+    await this.page.setViewportSize({ width, height });
+  }
+
   /** @param {string} role @param {string} name */
   async button(name, role = 'button') {
     await this.page.getByRole(role, { name, exact: true }).click({ timeout: PATIENCE });
@@ -189,6 +193,10 @@ class FirefoxTab extends Tab {
     super(page);
     page.on('pageerror', (/** @type {Error} */ error) => this.errors.push(String(error)));
     page.on('console', (/** @type {any} */ said) => said.type() === 'error' && this.errors.push(said.text()));
+  }
+
+  async resize(/** @type {number} */ width, /** @type {number} */ height) {
+    await this.page.setViewport({ width, height });
   }
 
   /** By its text; querying Firefox's accessibility tree takes seconds, and Chromium's is queried anyway. */

@@ -4,6 +4,7 @@ import * as access from './scenarios/access.mjs';
 import * as chat from './scenarios/chat.mjs';
 import * as component from './scenarios/component.mjs';
 import * as continuing from './scenarios/continue.mjs';
+import * as documents from './scenarios/documents.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as keeping from './scenarios/keeping.mjs';
@@ -18,4 +19,4 @@ import * as talk from './scenarios/talk.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, resuming, models, mistakes, policies, access, component].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, resuming, models, mistakes, policies, access, component, documents].flatMap((group) => Object.entries(group.scenarios));

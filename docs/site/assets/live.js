@@ -62,7 +62,7 @@ function start(place) {
       if (token.open) return element('span', { class: 'open', role: 'img', 'aria-label': 'blank' }, '\u2002\u2002\u2002');
       if (!part.text) return '';
       const space = part.text.match(/^\s*/)[0];
-      const word = element('button', { type: 'button', class: token.fresh ? 'word fresh' : 'word', 'aria-label': `${part.text.trim()}, step ${token.step}` }, part.text.trim(), element('sup', {}, String(token.step)));
+      const word = element('button', { type: 'button', class: token.fresh ? 'word fresh' : 'word' }, part.text.trim(), element('sup', {}, element('span', { class: 'unseen' }, ', step '), String(token.step)));
       word.addEventListener('click', () => tell(token));
       return space ? [space, word] : word;
     }).flat());

@@ -10,7 +10,7 @@ export const libraryApi = () =>
   reference('palimpsest.ts', 'Library: every name', 'Types, functions and options of `palimpsest` and `palimpsest/inline`, from the comments in the source, which an editor shows too. [The library](../web/README.md) explains how they are used together.');
 
 export const componentApi = () =>
-  reference('component.ts', 'Component: every name', 'Types and functions of `palimpsest/component`, from the comments in the source. [Recipes](recipes.md) has pages to begin with.');
+  reference('component.ts', 'Component: every name', 'Types and functions of `palimpsest/component`, from the comments in the source. [The component](../web/README.md#the-component) says how it is used.');
 
 async function reference(/** @type {string} */ entry, /** @type {string} */ title, /** @type {string} */ about) {
   const out = join(built, 'docs-api', entry);
