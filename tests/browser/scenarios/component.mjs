@@ -1,80 +1,13 @@
 // @ts-check
 /* <palimpsest-blanks> in plain pages: by keyboard alone, in a form, with drafts and kept words, stopped, moved, removed. */
 import assert from 'node:assert/strict';
-import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../drivers.mjs';
-import { library, MODEL, native, nativePage } from '../kit.mjs';
-import { findings } from './access.mjs';
+import { MODEL, native, nativePage } from '../kit.mjs';
+import { click, ELEMENT, fill, focused, get, heard, idle, listen, LONG, main, openWith, part, STRICT, tabUntil, TEXT, value } from './component_hands.mjs';
+import { scenarios as more } from './component_more.mjs';
 
-/** @typedef {import('../kit.mjs').Kit} Kit
- *  @typedef {any} Tab */
-
-const TEXT = 'Once upon a time there was a ___ who lived in a ___.';
-const STRICT = 'Once upon a time there was a [[1-2]] who lived in a [[1-2]].';
-const LONG = Array.from({ length: 8 }, (_, i) => `Number ${i + 1} was a [[10]]`).join('.\n');
-const ELEMENT = `<palimpsest-blanks id="one" src="${MODEL}" seed="7">${TEXT}</palimpsest-blanks>`;
-
-/** A plain page with this body, and the component's file beside it. */
-export async function openWith(/** @type {Kit} */ kit, /** @type {string} */ body, headers = {}, /** @type {{ dark?: boolean, before?: (() => void) | null, wait?: boolean }} */ { dark = false, before = null, wait = true } = {}) {
-  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Component</title><link rel="icon" href="data:,"><link rel="stylesheet" href="plain.css"><script type="module" src="component.js"></script><main><h1>A page</h1>${body}</main></html>`;
-  for (const name of ['component.js', 'component-inline.js', 'inline.js']) kit.server.extra[name] = join(dirname(library), name);
-  kit.server.routes['plain.css'] = (_, answer) => void answer.writeHead(200, { 'content-type': 'text/css' }).end(':root { color-scheme: light dark; color: CanvasText; background: Canvas; } #far { margin-block-start: 5000px; }');
-  kit.server.routes['blanks.html'] = (_, answer) => void answer.writeHead(200, { 'content-type': 'text/html', ...headers }).end(page);
-  const tab = await kit.tab(before, dark);
-  await tab.goto(`${kit.server.url}blanks.html`);
-  if (wait) await tab.until(() => !!document.querySelector('palimpsest-blanks')?.shadowRoot, null, 'the component is defined');
-  return tab;
-}
-
-// ---- what is seen
-
-/** Text of a part of the component, null if it is not shown. */
-export const part = (/** @type {Tab} */ tab, /** @type {string} */ selector, id = 'one') =>
-  tab.evaluate((/** @type {[string, string]} */ [where, which]) => {
-    const found = document.getElementById(which)?.shadowRoot?.querySelector(where);
-    return found?.checkVisibility({ visibilityProperty: true }) ? found.textContent : null;
-  }, [selector, id]);
-const get = (/** @type {Tab} */ tab, /** @type {string} */ name, id = 'one') =>
-  tab.evaluate((/** @type {[string, string]} */ [property, which]) => /** @type {any} */ (document.getElementById(which))[property], [name, id]);
-const value = (/** @type {Tab} */ tab, id = 'one') => get(tab, 'value', id);
-const idle = (/** @type {Tab} */ tab, id = 'one') =>
-  tab.until((/** @type {string} */ which) => /** @type {any} */ (document.getElementById(which)).busy === false, id, 'the component is idle');
-const main = (/** @type {Tab} */ tab) => part(tab, '[part~=fill]');
-/** What has the focus inside of the component. */
-const focused = (/** @type {Tab} */ tab) =>
-  tab.evaluate(() => {
-    const active = document.activeElement?.shadowRoot?.activeElement;
-    return active && `${active.part} ${active.ariaLabel ?? active.textContent}${active.ariaPressed ? ` ${active.ariaPressed}` : ''}`;
-  });
-async function tabUntil(/** @type {Tab} */ tab, /** @type {RegExp} */ wanted, key = 'Tab') {
-  for (let i = 0; i < 20; i++) {
-    if (wanted.test((await focused(tab)) ?? '')) return;
-    await tab.press(key);
-  }
-  assert.fail(`${key} does not reach ${wanted}; the focus is at ${await focused(tab)}`);
-}
-/** Presses something with a pointer, inside of the component. */
-const click = (/** @type {Tab} */ tab, /** @type {string} */ selector, id = 'one', at = 0) =>
-  tab.evaluate((/** @type {[string, string, number]} */ [where, which, nth]) =>
-    /** @type {HTMLElement} */ (document.getElementById(which)?.shadowRoot?.querySelectorAll(where)[nth]).click(), [selector, id, at]);
-async function fill(/** @type {Tab} */ tab, id = 'one') {
-  await click(tab, '[part~=fill]', id);
-  await idle(tab, id);
-  return value(tab, id);
-}
-/** Collects the events of the component in `heard`. */
-const listen = (/** @type {Tab} */ tab) =>
-  tab.evaluate(() => {
-    const heard = /** @type {any[]} */ ([]);
-    Object.assign(globalThis, { heard });
-    for (const name of ['palimpsest-progress', 'palimpsest-fill', 'palimpsest-change', 'palimpsest-error', 'input', 'change'])
-      document.addEventListener(name, (event) => heard.push([name, structuredClone(/** @type {CustomEvent} */ (event).detail?.error ? { ...(/** @type {CustomEvent} */ (event).detail), error: null } : (/** @type {CustomEvent} */ (event).detail))]));
-  });
-const heard = async (/** @type {Tab} */ tab, /** @type {string} */ name) =>
-  (await tab.evaluate(() => /** @type {any} */ (globalThis).heard)).filter((/** @type {any[]} */ [which]) => which === name).map((/** @type {any[]} */ [, detail]) => detail);
-
-// ---- scenarios
+/** @typedef {import('../kit.mjs').Kit} Kit */
 
 async function byKeyboard(/** @type {Kit} */ kit) {
   const tab = await openWith(kit, ELEMENT);
@@ -146,7 +79,7 @@ async function inForm(/** @type {Kit} */ kit) {
   assert.match(await focused(tab), /^button fill/);
   await tab.evaluate(() => document.getElementById('send')?.focus());
   await tab.click('#send');
-  assert.match(tab.page.url(), /blanks\.html$/, 'a form with an open blank is not sent');
+  assert.match(await tab.evaluate(() => location.href), /blanks\.html$/, 'a form with an open blank is not sent');
   assert.ok(await focused(tab), 'the focus is where something is missing');
   const text = await fill(tab);
   assert.deepEqual(await sent(), { story: text });
@@ -159,7 +92,17 @@ async function inForm(/** @type {Kit} */ kit) {
   assert.equal(await tab.evaluate(() => document.getElementById('one')?.shadowRoot?.querySelector('[part=page] [role=button]')), null);
   await tab.evaluate(() => (document.getElementById('one')?.removeAttribute('readonly'), document.getElementById('one')?.setAttribute('disabled', '')));
   assert.deepEqual([await shown(), await sent()], [null, {}]);
-  await tab.evaluate(() => document.getElementById('one')?.removeAttribute('disabled'));
+  await tab.evaluate(() => {
+    const one = /** @type {HTMLElement} */ (document.getElementById('one'));
+    one.removeAttribute('disabled');
+    const set = document.createElement('fieldset');
+    one.replaceWith(set);
+    set.append(one);
+    set.disabled = true;
+  });
+  assert.deepEqual([await shown(), await sent()], [null, {}]);
+  await tab.evaluate(() => /** @type {any} */ (document.querySelector('fieldset')).disabled = false);
+  assert.deepEqual(await sent(), { story: text });
   // Reset, and sent.
   kit.server.routes['sent.html'] = (_, answer) => void answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><link rel="icon" href="data:,">Sent');
   await tab.evaluate(() => document.forms[0]?.reset());
@@ -169,7 +112,7 @@ async function inForm(/** @type {Kit} */ kit) {
   assert.equal(again, text, 'after a reset, seeds count anew');
   await tab.click('#send');
   await tab.until(() => /sent\.html/.test(location.href), null, 'the form is sent');
-  assert.equal(new URL(tab.page.url()).searchParams.get('story'), text);
+  assert.equal(await tab.evaluate(() => new URLSearchParams(location.search).get('story')), text);
 }
 
 /** The browser keeps the state of controls of a page that is loaded again. */
@@ -227,9 +170,13 @@ async function stopped(/** @type {Kit} */ kit) {
   const tab = await openWith(kit, ELEMENT.replace(TEXT, `<pre>${LONG}</pre>`));
   assert.equal(await get(tab, 'text'), LONG);
   await tab.evaluate(() => /** @type {any} */ (document.getElementById('one')).load());
-  await tabUntil(tab, /fill Fill/);
-  await tab.press('Enter');
-  await tab.press('Enter'); // a double press stops nothing
+  // A double click stops nothing.
+  await tab.evaluate(() => {
+    const button = /** @type {HTMLElement} */ (document.getElementById('one')?.shadowRoot?.querySelector('[part~=fill]'));
+    button.focus();
+    button.click();
+    button.click();
+  });
   await tab.until(() => (document.getElementById('one')?.shadowRoot?.querySelectorAll('.word').length ?? 0) > 3, null, 'words appear');
   assert.equal(await main(tab), 'Stop');
   assert.match((await part(tab, '[part=status]')) ?? '', /^Writing: \d+ of 80$/);
@@ -373,113 +320,6 @@ async function whenSeen(/** @type {Kit} */ kit) {
   assert.equal(await value(other), TEXT, 'and fills nothing');
 }
 
-async function typed(/** @type {Kit} */ kit) {
-  const tab = await openWith(kit, ELEMENT.replace('seed=', 'editable seed='));
-  await listen(tab);
-  await fill(tab);
-  await tabUntil(tab, /^button edit Edit text$/);
-  await tab.press('Enter');
-  assert.equal(await focused(tab), 'text Text; ___ is a blank');
-  await tab.press('Control+a');
-  await tab.type('x = arr[[0]] is [[ 2 ]] and __');
-  const notes = () => part(tab, '[part=notes]');
-  assert.match((await notes()) ?? '', /^2 blanks:\[\[ 2 \]\] 2 tokens__ 1 or 2 tokens\[\[0\]\]A blank is at least 1 token long\.Plain text$/);
-  await tabUntil(tab, /^button Plain text: \[\[0\]\]$/);
-  await tab.press('Enter');
-  assert.equal(await get(tab, 'text'), 'x = arr\\[[0]] is [[ 2 ]] and __');
-  assert.doesNotMatch((await notes()) ?? '', /at least/);
-  assert.match(await focused(tab), /^text /, 'the focus is in the text again');
-  await tab.press('Control+Enter');
-  await idle(tab);
-  assert.equal(await value(tab), native('x = arr\\[[0]] is [[2]] and [[1-2]]', { seed: 7 }));
-  assert.match((await focused(tab)) ?? 'none', /^(word|button fill)/, 'the focus is not lost');
-  assert.ok((await heard(tab, 'palimpsest-change')).some((/** @type {any} */ one) => one.reason === 'edit'));
-  // Undo goes back to the text before the typing, and to its fill.
-  await tab.press('Control+z');
-  await tab.press('Control+z');
-  assert.equal(await value(tab), native(STRICT, { seed: 7 }));
-}
-
-async function contents(/** @type {Kit} */ kit) {
-  const tab = await openWith(kit, `<palimpsest-blanks id="one" notation="strict">
-      <p>A ___ <b>and</b>
-        a [[2]].</p><p>Two<br>lines &lt;mask&gt; <script type="text/plain">no</script></p>
-    </palimpsest-blanks><palimpsest-blanks id="two">a <mask> of ___</palimpsest-blanks>`);
-  assert.equal(await get(tab, 'text'), 'A ___ and a [[2]].\n\nTwo\nlines <mask>');
-  assert.equal(await get(tab, 'value'), 'A ___ and a [[2]].\n\nTwo\nlines <mask>');
-  assert.deepEqual((await get(tab, 'understood')).pieces.filter((/** @type {any} */ one) => one.kind === 'blank').map((/** @type {any} */ one) => one.typed), ['[[2]]']);
-  assert.deepEqual((await get(tab, 'understood', 'two')).pieces.filter((/** @type {any} */ one) => one.kind === 'blank').map((/** @type {any} */ one) => one.typed), ['<mask>', '___']);
-  // A framework changes the text between the tags; typed text stays.
-  await tab.evaluate(() => (/** @type {any} */ (document.getElementById('two')).textContent = 'now ___'));
-  await tab.until(() => /** @type {any} */ (document.getElementById('two')).text === 'now ___', null, 'the new text is shown');
-  await tab.evaluate(() => (/** @type {any} */ (document.getElementById('two')).text = 'mine [[1]]'));
-  await tab.evaluate(() => (/** @type {any} */ (document.getElementById('two')).textContent = 'theirs ___'));
-  await pause(100);
-  assert.equal(await get(tab, 'text', 'two'), 'mine [[1]]');
-  // Copied text has what was typed in the place of a blank.
-  assert.equal(await tab.evaluate(() => document.getElementById('one')?.shadowRoot?.querySelector('[part=page]')?.textContent), 'A ___ and a [[2]].\n\nTwo\nlines <mask>');
-  // Properties that were set before the element was defined.
-  const late = await openWith(kit, '<div></div>', {}, {
-    wait: false,
-    before: () => addEventListener('DOMContentLoaded', () => {
-      const one = document.createElement('palimpsest-blanks');
-      Object.assign(one, { id: 'one', text: 'set ___ early', notation: 'typed' });
-      document.body.append(one);
-    }),
-  });
-  await late.until(() => /** @type {any} */ (document.getElementById('one'))?.text === 'set ___ early' && !!document.getElementById('one')?.shadowRoot, null, 'early properties count');
-}
-
-async function fromRightToLeft(/** @type {Kit} */ kit) {
-  const tab = await openWith(kit, '<palimpsest-blanks id="one">كان هناك ___ يعيش في ___ بعيد.</palimpsest-blanks>');
-  await tabUntil(tab, /^blank Blank 1/);
-  await tab.press('ArrowLeft');
-  assert.match(await focused(tab), /^blank Blank 2/);
-  const places = await tab.evaluate(() => [...(document.getElementById('one')?.shadowRoot?.querySelectorAll('.blank') ?? [])].map((one) => one.getBoundingClientRect().left));
-  assert.ok(places[0] > places[1], 'the first blank is on the right');
-}
-
-/** axe in every state, and at the smallest width. */
-async function states(/** @type {Kit} */ kit, dark = false) {
-  const tab = await openWith(kit, ELEMENT.replace('seed=', 'drafts="2" editable seed='), {}, { dark });
-  const look = async (/** @type {string} */ state) => {
-    await tab.until(() => document.getElementById('one')?.shadowRoot?.getAnimations().every((one) => one.playState !== 'running'), null, 'no word fades in');
-    await findings(tab, state);
-  };
-  await look('open');
-  await fill(tab);
-  await look('filled');
-  await click(tab, '.word');
-  await look('a kept word');
-  await click(tab, '[part~=edit]');
-  await look('typing');
-  await click(tab, '[part~=edit]');
-  await tab.evaluate(() => (document.getElementById('one')?.setAttribute('temperature', 'x')));
-  await fill(tab);
-  assert.ok(await part(tab, '[role=alert]'));
-  await look('an error');
-  await tab.evaluate(() => (document.getElementById('one')?.setAttribute('readonly', '')));
-  await look('readonly');
-}
-
-async function ownModel(/** @type {Kit} */ kit) {
-  const tab = await openWith(kit, `<palimpsest-blanks id="one">${TEXT}</palimpsest-blanks>`);
-  const said = await tab.evaluate(async (/** @type {string} */ url) => {
-    const { load } = await import(/** @type {any} */ (new URL('palimpsest.js', location.href).href));
-    const model = await load(url);
-    const one = /** @type {any} */ (document.getElementById('one'));
-    one.model = model;
-    one.options = { topK: 5 };
-    one.seed = 9;
-    const detail = await one.fill();
-    one.remove();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const lives = await model.tokenize('x').then(() => true);
-    return { value: detail.value, lives, seed: detail.seed };
-  }, MODEL);
-  assert.deepEqual(said, { value: native(STRICT, { seed: 9, topK: 5 }), lives: true, seed: 9 });
-}
-
 export const scenarios = {
   'component: by keyboard alone': byKeyboard,
   'component: in a form': inForm,
@@ -491,10 +331,5 @@ export const scenarios = {
   'component: a strict policy and Trusted Types': policy,
   'component: two share a model; moved, removed, put in again': shared,
   'component: autoload and autofill wait until they are seen': whenSeen,
-  'component: typed text, what was understood, plain text': typed,
-  'component: the text between the tags, properties set early': contents,
-  'component: from right to left': fromRightToLeft,
-  'component: a model of the page': ownModel,
-  'component: axe finds nothing, light': (/** @type {Kit} */ kit) => states(kit),
-  'component: axe finds nothing, dark': (/** @type {Kit} */ kit) => states(kit, true),
+  ...more,
 };

@@ -6,12 +6,15 @@ import { AttributeError } from './attributes.ts';
 import { textIn } from './content.ts';
 import { BlanksControl } from './control.ts';
 import { Editor } from './editor.ts';
-import { draftOf, itemsOf, NO_PINS, openIn, pack, pinsIn, textOf, toggled, unpack, wordsOf, type Filled, type Item, type Snapshot } from './fills.ts';
+import { draftOf, itemsOf, openIn, pack, pinsIn, textOf, toggled, unpack, wordsOf, type Filled, type Item, type Snapshot } from './fills.ts';
+import { make } from './make.ts';
 import type { Load } from './models.ts';
 import { PageView } from './page.ts';
 import { Panel } from './panel.ts';
 import { Run } from './run.ts';
 import { isAbort, told } from './say.ts';
+import { panelState } from './shown.ts';
+import { Sight } from './sight.ts';
 import { ModelSource } from './source.ts';
 import { styleOf } from './styles.ts';
 import type { ChangeReason, FillDetail } from './types.ts';
@@ -44,14 +47,16 @@ export class PalimpsestBlanks extends BlanksControl {
   #read: { text: string; options: string; understood: Understood } | null = null;
   #history: Snapshot[] = [];
   #editing = false;
+  /** The text was typed since the editor was opened. */
+  #hasTyped = false;
   readonly #source = new ModelSource(() => this.#update(), (progress, first) => this.#heard(progress, first));
+  readonly #sight = new Sight();
   #run: Run | null = null;
   /** Fills of this text so far, which are counted up from `seed`. */
   #fills = 0;
   #complained: unknown = null;
   #formDisabled = false;
   #leaving: ReturnType<typeof setTimeout> | undefined;
-  #seen: IntersectionObserver | null = null;
   #frame = 0;
 
   /** @internal */
@@ -62,10 +67,9 @@ export class PalimpsestBlanks extends BlanksControl {
       fill: () => (this.#run ? this.cancel() : this.#fillByHand()),
       undo: () => this.undo(), edit: () => this.#edit(), choose: (draft) => this.#choose(draft), retry: () => this.#fillByHand(),
     });
-    const frame = document.createElement('div');
-    frame.part.add('frame');
-    frame.className = 'frame';
-    frame.append(this.#page.root, this.#editor.root, ...this.#panel.root);
+    // A click on plain text focuses the frame; without a tabindex it would go to the first blank and scroll there.
+    const frame = make('div', { part: 'frame', class: 'frame', tabindex: -1 }, this.#page.root, this.#editor.root, ...this.#panel.root);
+    frame.addEventListener('focus', () => frame.matches(':focus-visible') && this.focus());
     this.#root.append(frame);
     this.#root.addEventListener('keydown', (event) => this.#onKey(event as KeyboardEvent));
     this.addEventListener('click', (event) => event.composedPath()[0] === this && this.focus()); // of a label
@@ -97,7 +101,7 @@ export class PalimpsestBlanks extends BlanksControl {
   /** How the text was understood: its blanks, and what only looks like one. */
   get understood(): Understood {
     const info = this.#source.model?.info;
-    const options: NotationOptions = { notation: this.notation, ...(info && { longest: info.context, free: info.freeLength }) };
+    const options: NotationOptions = { notation: this.notation, ...(info && { free: info.freeLength }) };
     const key = JSON.stringify(options);
     if (this.#read?.text !== this.#text || this.#read.options !== key) {
       const understood = understand(this.#text, options);
@@ -130,6 +134,7 @@ export class PalimpsestBlanks extends BlanksControl {
   set model(model: Model | null) {
     this.#forgetModel();
     this.#source.given = model ?? null;
+    if (this.isConnected) this.#watch();
     this.#update();
   }
 
@@ -171,8 +176,7 @@ export class PalimpsestBlanks extends BlanksControl {
 
   /** @internal */
   disconnectedCallback(): void {
-    this.#seen?.disconnect();
-    this.#seen = null;
+    this.#sight.end();
     this.#content.disconnect();
     this.#leaving = setTimeout(() => (this.cancel(), this.#forgetModel()), GRACE_MS);
   }
@@ -214,17 +218,13 @@ export class PalimpsestBlanks extends BlanksControl {
     }
   }
 
-  /** Starts `autoload` and `autofill` when the component comes into sight; not for people who save data. */
+  /** Starts `autoload` and `autofill` when the component comes into sight. */
   #watch(): void {
-    const { connection } = navigator as { connection?: { saveData?: boolean } };
-    if (this.#seen || !(this.autoload || this.autofill) || connection?.saveData || !(this.#source.given || this.src)) return;
-    this.#seen = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      this.#seen?.disconnect();
+    if (!(this.autoload || this.autofill) || !(this.#source.given || this.src)) return;
+    this.#sight.wait(this, () => {
       if (this.autofill && !this.#filled && !this.#editing && !this.#fixed && this.#blanks) this.#fillByHand();
-      else if (!this.#run) this.load().catch(() => {});
+      else if (!this.#run) this.load().catch(() => {}); // the error is shown
     });
-    this.#seen.observe(this);
   }
 
   // ---- the model
@@ -272,15 +272,15 @@ export class PalimpsestBlanks extends BlanksControl {
 
   async #begin(): Promise<FillDetail | null> {
     const before: Snapshot = { text: this.#text, filled: this.#filled };
-    const run = new Run(({ written, total }) => {
+    const run = new Run(before, ({ written, total }) => {
       this.#emit('palimpsest-progress', { stage: 'fill', written, total });
       this.#updateSoon();
     });
-    run.done = this.#play(run, before);
+    run.done = this.#play(run);
     return run.done;
   }
 
-  async #play(run: Run, before: Snapshot): Promise<FillDetail | null> {
+  async #play(run: Run): Promise<FillDetail | null> {
     this.#run = run;
     this.#panel.calm();
     this.#editing = false;
@@ -290,22 +290,23 @@ export class PalimpsestBlanks extends BlanksControl {
       const settings = this.#settings();
       if (!this.#blanks) throw new AttributeError(words.noBlank);
       const model = await run.orStopped(this.#load());
-      return await this.#write(run, model, settings, before);
+      return await this.#write(run, model, settings);
     } catch (error) {
-      return this.#failed(run, error, before);
+      return this.#failed(run, error);
     } finally {
       if (this.#run === run) this.#run = null;
       this.#update();
     }
   }
 
-  async #write(run: Run, model: Model, { seed, ...options }: InfillOptions & { seed: bigint }, before: Snapshot): Promise<FillDetail> {
-    run.prepare(before.filled, this.drafts);
+  async #write(run: Run, model: Model, { seed, ...options }: InfillOptions & { seed: bigint }): Promise<FillDetail | null> {
+    run.prepare(this.drafts);
     this.#filled = run.filled;
     this.#update();
     const drafts = await run.write(model, this.understood.strict, { ...options, seed });
+    if (run.abandoned) return null;
     this.#fills++;
-    this.#remember(before);
+    this.#remember(run.before);
     this.#filled = run.filled;
     const detail = { value: this.value, drafts, seed: asSeed(seed) };
     this.#panel.say(words.written(this.#words(), drafts.length));
@@ -315,13 +316,13 @@ export class PalimpsestBlanks extends BlanksControl {
   }
 
   /** A fill that was stopped keeps what is written; one that has failed changes nothing. */
-  #failed(run: Run, error: unknown, before: Snapshot): null {
+  #failed(run: Run, error: unknown): null {
     if (run.abandoned) return null;
     const stopped = run.stop.signal.aborted;
-    this.#filled = stopped && run.advanced ? run.kept : before.filled;
+    this.#filled = stopped && run.advanced ? run.kept : run.before.filled;
     if (stopped && !this.#source.model) this.#source.release(); // the download was cancelled
     if (stopped && run.advanced) {
-      this.#remember(before);
+      this.#remember(run.before);
       this.#panel.say(words.stopped);
       this.#changed('fill');
     }
@@ -335,10 +336,11 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#run?.stop.abort(new DOMException('the fill was stopped', 'AbortError'));
   }
 
-  /** Stops a fill whose text is no longer shown. */
+  /** Stops a fill whose text or model is another one now. */
   #abandon(): void {
     if (!this.#run) return;
     this.#run.abandoned = true;
+    this.#filled = this.#run.before.filled;
     this.cancel();
     this.#run = null;
   }
@@ -378,13 +380,14 @@ export class PalimpsestBlanks extends BlanksControl {
     [this.#text, this.#filled] = [last.text, last.filled];
     this.#editing = false;
     this.#update();
-    this.#panel.say(words.undo);
+    this.#panel.say(words.undone);
     this.#changed('undo');
     return true;
   }
 
   #edit(): void {
     this.#editing = !this.#editing;
+    this.#hasTyped = false;
     this.#update();
     if (this.#editing) return this.#editor.focus();
     this.#panel.say(words.understood(this.#blanks));
@@ -392,8 +395,8 @@ export class PalimpsestBlanks extends BlanksControl {
   }
 
   #typed(text: string): void {
-    const last = this.#history.at(-1);
-    if (this.#filled || this.#text === (last?.text ?? this.#text)) this.#remember();
+    if (!this.#hasTyped) this.#remember();
+    this.#hasTyped = true;
     this.#text = text;
     this.#filled = null;
     this.#fills = 0;
@@ -406,6 +409,8 @@ export class PalimpsestBlanks extends BlanksControl {
   }
 
   #onKey(event: KeyboardEvent): void {
+    // A key that is held down presses a button once: it would stop what it began.
+    if (event.repeat && /^(Enter| )$/.test(event.key) && (event.target as Element).localName === 'button') return event.preventDefault();
     const control = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
     const typing = (event.target as Element).localName === 'textarea';
     if (event.key === 'Escape' && this.#run) this.cancel();
@@ -461,32 +466,13 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#page.root.setAttribute('aria-busy', String(this.#run?.filled != null));
     this.#page.show(understood, items, !fixed);
     this.#editor.show(this.#editing, this.#text, understood);
-    this.#panel.show({
-      main: this.#mainWords(), stops: this.#run !== null, fixed, canUndo: this.#history.length > 0, editable: this.editable, editing: this.#editing,
-      progress: this.#progress(), drafts: this.#draftWords(), chosen: this.#filled?.chosen ?? 0, hint: !fixed && !this.#run && this.complete && items !== null,
-    });
+    this.#panel.show(panelState({
+      run: this.#run, source: this.#source, filled: this.#filled, blanks: this.#blanks, complete: this.complete, fixed,
+      canUndo: this.#history.length > 0, editable: this.editable, editing: this.#editing,
+    }));
     this.#sync();
     // What had the focus may be hidden now.
     if (focused && (!this.#root.activeElement || focused.matches('[hidden], [hidden] *, :disabled'))) this.focus();
-  }
-
-  #mainWords(): string {
-    if (this.#run) return this.#run.filled ? words.stop : words.cancel;
-    if (!this.#filled) return words.fill;
-    return this.complete ? words.again : words.rest;
-  }
-
-  #progress(): { text: string; share: number | null } | null {
-    if (this.#run?.filled) return { text: words.filling(this.#run.written, this.#run.total), share: this.#run.total ? this.#run.written / this.#run.total : null };
-    if (!this.#source.loading) return null;
-    const { progress } = this.#source.loading;
-    return { text: words.loading(progress), share: progress?.total ? progress.loaded / progress.total : null };
-  }
-
-  #draftWords(): string[] {
-    const { drafts, pins } = this.#filled ?? { drafts: [], pins: NO_PINS };
-    if (drafts.length < 2) return [];
-    return drafts.map(({ tokens }) => wordsOf(itemsOf(tokens, pins, this.#blanks)).filter(Boolean).join(' · '));
   }
 
   /** Tells form and styles of the state. */

@@ -30,7 +30,7 @@ export class PageView {
 
   constructor(host: PageHost) {
     this.#host = host;
-    this.root = make('div', { part: 'page', class: 'page', role: 'group', dir: 'auto', 'aria-describedby': 'keys' });
+    this.root = make('div', { part: 'page', class: 'page', role: 'group', dir: 'auto' });
     this.root.addEventListener('click', (event) => this.#onClick(event));
     this.root.addEventListener('keydown', (event) => this.#onKey(event));
     this.root.addEventListener('focusin', (event) => this.#onFocus(event));
@@ -40,6 +40,8 @@ export class PageView {
   show(understood: Understood, items: readonly Item[][] | null, active: boolean): void {
     if (understood !== this.#understood) this.#build(understood);
     this.#slots.forEach((slot, i) => this.#write(slot, items?.[i] ?? [], i, active));
+    if (active && this.#slots.length) this.root.setAttribute('aria-describedby', 'keys');
+    else this.root.removeAttribute('aria-describedby');
     this.#keepOneStop();
   }
 

@@ -1,6 +1,6 @@
 /** One fill of a text: all its drafts, and how it is stopped. */
 import type { InfillOptions, InfillResult, Model } from '../types.ts';
-import { draftOf, keyOf, NO_PINS, openIn, pinsOfAll, type Draft, type Filled, type Pins } from './fills.ts';
+import { draftOf, keyOf, NO_PINS, openIn, pinsOfAll, type Draft, type Filled, type Pins, type Snapshot } from './fills.ts';
 import type { FillDetail } from './types.ts';
 
 export class Run {
@@ -12,10 +12,11 @@ export class Run {
   /** Words that are kept, and those that the engine gets besides them. */
   #kept: Pins = NO_PINS;
   #pins: Pins = NO_PINS;
-  #before = 0;
+  #begun = 0;
   readonly #advanced: (run: Run) => void;
 
-  constructor(advanced: (run: Run) => void) {
+  /** `before`: what is shown when it begins; `advanced`: called after each step. */
+  constructor(readonly before: Snapshot, advanced: (run: Run) => void) {
     this.#advanced = advanced;
   }
 
@@ -30,14 +31,15 @@ export class Run {
   }
 
   /** Goes on from a fill that was stopped, or keeps the kept words of one that is complete. */
-  prepare(filled: Filled | null, drafts: number): void {
+  prepare(drafts: number): void {
+    const { filled } = this.before;
     const draft = draftOf(filled);
     const rest = draft !== null && openIn(draft.tokens) > 0;
     this.#kept = filled?.pins ?? NO_PINS;
     this.#pins = rest ? new Map([...pinsOfAll(draft.tokens), ...this.#kept]) : this.#kept;
     const tokens = (draft?.tokens ?? []).map((token) => (this.#pins.has(keyOf(token)) ? token : { ...token, id: null, text: '', open: true, empty: false }));
     this.#drafts = Array.from({ length: rest ? 1 : drafts }, () => ({ tokens, result: null }));
-    this.#before = this.written;
+    this.#begun = this.written;
   }
 
   /** null: nothing is being written yet. */
@@ -52,7 +54,7 @@ export class Run {
 
   /** Whether something was written, so that a stopped run has something to keep. */
   get advanced(): boolean {
-    return this.written > this.#before;
+    return this.written > this.#begun;
   }
 
   get total(): number {

@@ -11,8 +11,10 @@ const CSS = /* css */ `
   display: block;
   text-align: start;
 }
+:host(:disabled) .frame { opacity: 0.6; }
 :host([hidden]), [hidden] { display: none !important; }
 .frame { position: relative; display: grid; grid-template-columns: minmax(0, 1fr); gap: var(--palimpsest-gap, 0.9em); min-inline-size: 0; }
+.frame:focus { outline: none; }
 .page { line-height: var(--palimpsest-line-height, 1.75); white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
 
 .blank {
@@ -76,7 +78,7 @@ progress { flex: 1 1 6em; block-size: 0.55em; min-inline-size: 4em; accent-color
 .hint, .notes { margin: 0; font-size: 0.9em; color: var(--_quiet); }
 .error { padding: 0.7em 0.9em; border: 1px solid var(--_line); border-inline-start: 0.3em solid var(--palimpsest-error, #c0392b); border-radius: var(--_radius); }
 .error:empty { display: none; }
-.error p { margin: 0; }
+.error p { margin: 0; overflow-wrap: anywhere; }
 .error p + button { margin-block-start: 0.6em; }
 
 .drafts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13em), 1fr)); gap: 0.5em; min-inline-size: 0; margin: 0; padding: 0; border: 0; }

@@ -19,6 +19,8 @@ export interface Words {
   stop: string;
   /** Takes the last change back. */
   undo: string;
+  /** After a change was taken back. */
+  undone: string;
   /** Opens the text for typing. */
   edit: string;
   /** Ends the typing. */
@@ -80,13 +82,14 @@ export const words: Words = {
   cancel: 'Cancel',
   stop: 'Stop',
   undo: 'Undo',
+  undone: 'The last change is taken back.',
   edit: 'Edit text',
   done: 'Done',
   retry: 'Try again',
   drafts: 'Drafts',
   editor: 'Text; ___ is a blank',
   plain: 'Plain text',
-  hint: 'Select a word to keep it, then fill again.',
+  hint: 'Click or tap a word to keep it, then fill again.',
   keys: 'Left and right arrow keys move between words and blanks, up and down between blanks. Enter keeps a word. Control and Enter fills, Escape stops, Control and Z takes back.',
   nothing: 'nothing',
   noBlank: 'There is no blank in this text: write ___ where words are missing.',
