@@ -100,7 +100,8 @@ void pal_model_close(pal_model *model); /* NULL is allowed */
 pal_status pal_model_attach(pal_model **out, const pal_model *base, void *image, size_t bytes, pal_error *err);
 pal_status pal_model_attach_file(pal_model **out, const pal_model *base, const char *path, pal_error *err);
 
-/* A constant text if the adapter fits the base but seems to be made for other weights; otherwise NULL. */
+/* A warning, a constant text, if the adapter fits the base but was made for other weights or for another quantisation of
+ * them; otherwise NULL. */
 const char *pal_adapter_note(const pal_model *model);
 
 /* Makes the model use the kernels of this instruction set: "scalar" or another name that pal_info.isa can have.  Must

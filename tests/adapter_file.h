@@ -87,8 +87,29 @@ static inline void adapter_hash(image *m, const adapter_spec *o, const char *key
     if (!adapter_is(key, o->without)) image_key_str(m, key, hex);
 }
 
-static inline void adapter_hashes(image *m, const adapter_spec *o, const pal_gguf *base)
+/* Names and first rows, which are the first bytes of the data in the file, of the tensors that are matrices. */
+static inline void adapter_hash_matrices(const pal_model *base, pal_sha256 *h)
 {
+    pal_sha256_start(h);
+    for (size_t i = 0; i < pal_gguf_tensors(base->gguf); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(base->gguf, i);
+        char name[96];
+        snprintf(name, sizeof name, "%.*s", (int)t->name.size, t->name.data);
+        const pal_named_matrix *e = t->dims == 1 ? NULL : pal_matrices_find(base->matrices, name);
+        if (!e) continue;
+        const size_t bytes = pal_row_bytes(e->matrix->type, e->matrix->cols);
+        unsigned char *row = malloc(bytes);
+        assert_non_null(row);
+        pal_panels_row(row, e->matrix->data, e->matrix->type, e->matrix->rows, e->matrix->cols, 0);
+        pal_sha256_add(h, name, strlen(name));
+        pal_sha256_add(h, row, bytes);
+        free(row);
+    }
+}
+
+static inline void adapter_hashes(image *m, const adapter_spec *o, const pal_model *model)
+{
+    const pal_gguf *base = model->gguf;
     const pal_gguf_value *tokens = pal_gguf_find(base, "tokenizer.ggml.tokens");
     pal_sha256 h;
     pal_sha256_start(&h);
@@ -102,6 +123,8 @@ static inline void adapter_hashes(image *m, const adapter_spec *o, const pal_ggu
         pal_sha256_add(&h, t->data, t->size);
     }
     adapter_hash(m, o, "palimpsest.base_vectors", &h);
+    adapter_hash_matrices(model, &h);
+    adapter_hash(m, o, "palimpsest.base_matrices", &h);
 }
 
 static inline void adapter_str(image *m, const adapter_spec *o, const char *key, const char *value)
@@ -122,7 +145,7 @@ static inline void adapter_keys(image *m, const adapter_spec *o, const pal_model
         image_key(m, "adapter.lora.alpha", PAL_GGUF_F32);
         image_put(m, &alpha, sizeof alpha);
     }
-    adapter_hashes(m, o, base->gguf);
+    adapter_hashes(m, o, base);
     if (o->put) o->put(m);
 }
 

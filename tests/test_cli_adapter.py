@@ -97,11 +97,11 @@ class Adapters(CommandTest):
         self.bad(1, "", "infill", "-m", self.model, "--adapter", "no-such-file", "--text", "a [[2]]")
 
     def test_other_weights_are_a_note(self):
-        arguments = self.arguments("a [[3]]", {"palimpsest.base_vectors": "0" * 64})
-        code, out, err = run(*arguments)
-        self.assertEqual(code, 0)
-        self.assertIn("other weights", err)
-        self.assertEqual(out, self.good(*self.arguments("a [[3]]")))
+        for name, note in (("vectors", "other weights"), ("matrices", "another quantisation")):
+            code, out, err = run(*self.arguments("a [[3]]", {f"palimpsest.base_{name}": "0" * 64}))
+            self.assertEqual(code, 0)
+            self.assertIn(note, err)
+            self.assertEqual(out, self.good(*self.arguments("a [[3]]")))
 
 
 if __name__ == "__main__":

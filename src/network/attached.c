@@ -3,6 +3,8 @@
 #include "attached.h"
 #include "../core/say.h"
 #include "../core/sha256.h"
+#include "../core/tensor_type.h"
+#include "../kernels/panels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,9 @@
 static const char other_weights[] =
     "the adapter was made for a model with other weights of the same shape (palimpsest.base_vectors differs): its "
     "predictions can be wrong";
+static const char other_quantisation[] =
+    "the adapter was made for another quantisation of the model (palimpsest.base_matrices differs): its predictions "
+    "can be less accurate";
 
 /* ---- which base ------------------------------------------------------------------------------------- */
 
@@ -57,6 +62,33 @@ static void hash_vectors(const pal_gguf *g, char hex[2 * PAL_SHA256_BYTES])
         if (t->dims != 1) continue;
         pal_sha256_add(&h, t->name.data, t->name.size);
         pal_sha256_add(&h, t->data, t->size);
+    }
+    end_hex(&h, hex);
+}
+
+static void hash_row(pal_sha256 *h, const pal_matrix *w)
+{
+    unsigned char block[PAL_Q6_K_BYTES]; /* the largest */
+    for (int b = 0; b < w->cols / (int)pal_tensor_block(w->type); b++) {
+        pal_panels_blocks(block, w->data, w->type, w->rows, w->cols, 0, b, 1);
+        pal_sha256_add(h, block, pal_tensor_block_bytes(w->type));
+    }
+}
+
+/* Names and first rows of all matrices.  Every quantisation has other bytes there; hashing all rows would take longer
+ * than opening the file. */
+static void hash_matrices(const pal_model *base, char hex[2 * PAL_SHA256_BYTES])
+{
+    pal_sha256 h;
+    pal_sha256_start(&h);
+    for (size_t i = 0; i < pal_gguf_tensors(base->gguf); i++) {
+        const pal_gguf_tensor *t = pal_gguf_tensor_at(base->gguf, i);
+        for (size_t k = 0; k < base->matrices->count; k++) {
+            const pal_matrix *w = base->matrices->at[k].matrix;
+            if (w->data != t->data) continue;
+            pal_sha256_add(&h, t->name.data, t->name.size);
+            hash_row(&h, w);
+        }
     }
     end_hex(&h, hex);
 }
@@ -117,6 +149,19 @@ static pal_status check_vocabulary(pal_model *m, const pal_model *base)
     return pal_page_rows_read(m, m->attached->gguf);
 }
 
+/* What differs between the base and the one that the adapter was made for, or NULL.  Files may be without
+ * palimpsest.base_matrices; a difference there costs accuracy only. */
+static const char *note_on(const pal_model *m, const pal_model *base)
+{
+    static const char matrices[] = "palimpsest.base_matrices";
+    char hex[2 * PAL_SHA256_BYTES];
+    hash_vectors(base->gguf, hex);
+    if (!has_hash(m, "palimpsest.base_vectors", hex)) return other_weights;
+    if (!pal_gguf_find(m->attached->gguf, matrices)) return NULL;
+    hash_matrices(base, hex);
+    return has_hash(m, matrices, hex) ? NULL : other_quantisation;
+}
+
 static pal_status bind_adapters(pal_model *m, const pal_model *base)
 {
     pal_attached *a = m->attached;
@@ -130,9 +175,7 @@ static pal_status bind_adapters(pal_model *m, const pal_model *base)
     }
     if (!s) s = pal_matrices_pack(&a->adapters.factors, &m->net_error);
     if (s) return s;
-    char hex[2 * PAL_SHA256_BYTES];
-    hash_vectors(base->gguf, hex);
-    a->note = has_hash(m, "palimpsest.base_vectors", hex) ? NULL : other_weights;
+    a->note = note_on(m, base);
     m->matrices = &net->matrices;
     m->shape = base->shape;
     return PAL_OK;

@@ -143,6 +143,8 @@ test('other weights of the same shape are a warning that reaches the caller', as
   const model = await attached(t, { adapter: changed(hashUnder('palimpsest.base_vectors'), '0'.repeat(64)) });
   assert.match(String(model.info.adapter?.note), /other weights of the same shape.*predictions can be wrong/);
   assert.ok((await model.infill(PAGE, { seed: 1 }).result()).done);
+  const requantised = await attached(t, { adapter: changed(hashUnder('palimpsest.base_matrices'), '0'.repeat(64)) });
+  assert.match(String(requantised.info.adapter?.note), /another quantisation.*less accurate/);
 });
 
 test('what is wrong with the adapter option is told before anything is loaded', async () => {

@@ -73,6 +73,7 @@ export interface ModelInfo {
 
 /** The fields have the meaning of those of ModelInfo. */
 export interface AdapterInfo extends Pick<ModelInfo, 'source' | 'sha256' | 'fileBytes' | 'kept' | 'keptWhyNot' | 'updateWhyNot'> {
-  /** A warning, for example that the adapter was made for other weights of the same shape; usually null. */
+  /** A warning that the adapter was made for other weights of the same shape, or for another quantisation of them; usually
+   *  null. */
   note: string | null;
 }
