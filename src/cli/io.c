@@ -126,7 +126,7 @@ pal_model *with_adapter(pal_model *base, const char *path, int *code)
         *code = report(path, &err);
         return NULL;
     }
-    if (pal_adapter_note(model)) fprintf(stderr, "%s: %s\n", path, pal_adapter_note(model));
+    if (pal_adapter_note(model)) fprintf(stderr, "palimpsest: %s: warning: %s\n", path, pal_adapter_note(model));
     return model;
 }
 

@@ -147,6 +147,18 @@ test('other weights of the same shape are a warning that reaches the caller', as
   assert.match(String(requantised.info.adapter?.note), /another quantisation.*less accurate/);
 });
 
+test('a page can begin with a blank; without a token for ends the option is named', async (t) => {
+  const model = await attached(t);
+  for (const page of ['[[2]] dog', '[[3]]', '[[1]][[2]] dog']) assert.ok((await model.infill(page, { seed: 1 })).done, page);
+  assert.equal(model.info.freeLength, false);
+  const error = await fails(model.infill('[[?]] dog', { seed: 1 }).result(), 'unsupported', 0);
+  assert.match(error.message, /names no token that ends a blank .*exact lengths.*empty-token/);
+  await fails(model.infill('[[?]] dog', { seed: 1, emptyToken: 99999 }).result(), 'option');
+  const { text, tokens } = await model.infill('[[?]] dog', { seed: 1, emptyToken: 2 });
+  assert.match(text, / dog$/);
+  assert.equal(tokens.length, 16);
+});
+
 test('what is wrong with the adapter option is told before anything is loaded', async () => {
   for (const wrong of ['', 5, null, {}, []]) await fails(load(modelUrl('tiny-ar'), { adapter: /** @type {any} */ (wrong) }), 'option');
   await fails(load(modelUrl('tiny-ar'), { adapter, adapterSha256: 'abc' }), 'option');
