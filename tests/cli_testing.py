@@ -20,6 +20,7 @@ STORIES = str(MODELS / "stories260K.gguf")
 PAGE = "Once upon a time the [[4]] was [[?]] and [[3-6]]."
 SAMPLERS = ("first-hitting margin entropy confidence ancestral parallel remask ascending ascending-random speculative"
             .split())
+SCORE_SAMPLERS = ["euler", "tweedie", "euler-corrector"]      # of networks that compute scores
 
 
 def run(*arguments, stdin=b"", command=COMMAND):

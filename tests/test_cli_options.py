@@ -4,7 +4,7 @@ Runs the command of cli_testing.py."""
 import re
 import unittest
 
-from cli_testing import AR, INFILL, PAGE, SAMPLERS, CommandTest, run
+from cli_testing import AR, INFILL, PAGE, SAMPLERS, SCORE_SAMPLERS, CommandTest, run
 
 COMMANDS = "infill generate score surprise image tokenize detokenize info quantize bench".split()
 
@@ -65,7 +65,7 @@ class Ranges(CommandTest):
             self.bad(2, choices, command, option, value)
 
     def test_wrong_names_are_answered_with_the_right_ones(self):
-        self.bad(2, "expected " + ", ".join(SAMPLERS) + "; did you mean margin?)", "infill", "-m", INFILL, "--text", PAGE,
+        self.bad(2, "expected " + ", ".join(SAMPLERS + SCORE_SAMPLERS) + "; did you mean margin?)", "infill", "-m", INFILL, "--text", PAGE,
                  "--sampler", "magin")
         code, _, err = run("infill", "-m", INFILL, "--text", PAGE, "--sampler", "zzzzzzzz")
         self.assertEqual((code, "did you mean" in err), (2, False), err)
