@@ -2,6 +2,7 @@
 skipped."""
 import argparse
 import pathlib
+import random
 import sys
 import unittest
 
@@ -15,6 +16,7 @@ sys.path.append(str(ROOT / "tools/train"))
 try:
     import numpy as np
 
+    import long_texts
     import parallel_loss
     from measures import parts, texts
     from measures.command import Command
@@ -74,6 +76,14 @@ class Measures(CommandTest):
         self.assertEqual(again.score_left(["-m", AR], lines), first)
         with self.assertRaises(FileNotFoundError):
             again.score_left(["-m", AR], [parts.left_line("a", [300], 1)])
+
+    def test_blanks_of_long_pages_have_no_line_breaks(self):
+        """Regression: such blanks cannot be drawn, so that the whole measurement was refused."""
+        rng = random.Random(3)
+        pieces = rng.choices(["\u0120the", "s", "\u010a"], [30, 6, 1], k=1200)
+        for _ in range(20):
+            for first, length in long_texts.choose_spans(rng, pieces):
+                self.assertNotIn("\u010a", pieces[first:first + length])
 
     def test_the_loss_of_parallel_is_a_divergence(self):
         """Regression: the mean of ln q - ln p over few fills was below zero."""

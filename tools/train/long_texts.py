@@ -16,6 +16,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BLANKS = (1, 4, 4, 12, 12, 20)
 SPACES = ("\u0120", "\u2581")   # how pieces write the space before a word: byte-level, SentencePiece
+LINE_BREAKS = ("\u010a", "<0x0A>", "\n")
 
 
 def run(arguments, text=""):
@@ -32,11 +33,13 @@ def read(path):
 
 
 def choose_spans(rng, pieces):
-    """First token and length of each blank; a blank and the text behind it begin with a space."""
+    """First token and length of each blank; a blank and the text behind it begin with a space, and no line ends in it
+    (a blank with text behind it on its line never has a line break)."""
+    breaks = [i for i, piece in enumerate(pieces) if any(mark in piece for mark in LINE_BREAKS)]
     spaces = [i for i, piece in enumerate(pieces) if piece.startswith(SPACES)]
     spans = []
     for length in rng.sample(BLANKS, len(BLANKS)):
-        free = [i for i in spaces if i > 0 and i + length in spaces
+        free = [i for i in spaces if i > 0 and i + length in spaces and not any(i <= at < i + length for at in breaks)
                 and all(i + length + 8 <= at or at + count + 8 <= i for at, count in spans)]
         spans.append((rng.choice(free), length))
     return sorted(spans)
