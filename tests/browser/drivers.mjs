@@ -180,7 +180,7 @@ async function chromiumProfile(/** @type {any} */ browser, dark = false) {
 
 async function startChromium() {
   const { chromium } = await import('playwright-core');
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'];
   const browser = await chromium.launch({ executablePath: await onPath('chromium', 'chromium-browser', 'google-chrome'), args });
   return { name: 'chromium', version: browser.version(), profile: (dark = false) => chromiumProfile(browser, dark), close: () => browser.close() };
 }
@@ -263,7 +263,7 @@ const DARK = { 'layout.css.prefers-color-scheme.content-override': 0 };
 async function startFirefox() {
   const { default: puppeteer } = await import('puppeteer-core');
   const executablePath = await onPath('firefox-esr', 'firefox');
-  const launch = (extraPrefsFirefox = {}) => puppeteer.launch({ browser: 'firefox', executablePath, headless: true, extraPrefsFirefox });
+  const launch = (extraPrefsFirefox = {}) => puppeteer.launch({ browser: 'firefox', executablePath, headless: true, acceptInsecureCerts: true, extraPrefsFirefox });
   const browser = await launch();
   return {
     name: 'firefox',

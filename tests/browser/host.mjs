@@ -74,7 +74,7 @@ export class Host {
     if (method === 'HEAD' && this.head === 'never') return;
     if (method === 'HEAD' && typeof this.head === 'number') return void answer.writeHead(this.head).end();
     if (method === 'GET' && this.hold < 0) return;
-    if (this.redirect) return void answer.writeHead(302, { location: this.redirect }).end();
+    if (this.redirect) return void answer.writeHead(302, { location: this.redirect, ...this.cors }).end();
     const told = this.validator(this.version);
     const { 'if-none-match': tag, 'if-modified-since': since } = request.headers;
     if (this.conditional && ((tag && tag === told.etag) || (!tag && since && since === told['last-modified']))) return void answer.writeHead(304, told).end();

@@ -7,6 +7,7 @@ import * as continuing from './scenarios/continue.mjs';
 import * as documents from './scenarios/documents.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
+import * as foreign from './scenarios/foreign.mjs';
 import * as keeping from './scenarios/keeping.mjs';
 import * as loading from './scenarios/loading.mjs';
 import * as mistakes from './scenarios/mistakes.mjs';
@@ -14,9 +15,10 @@ import * as models from './scenarios/models.mjs';
 import * as pictures from './scenarios/pictures.mjs';
 import * as morePictures from './scenarios/pictures_more.mjs';
 import * as policies from './scenarios/policies.mjs';
+import * as recipes from './scenarios/recipes.mjs';
 import * as resuming from './scenarios/resuming.mjs';
 import * as talk from './scenarios/talk.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, resuming, models, mistakes, policies, access, component, documents].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, resuming, models, foreign, mistakes, policies, recipes, access, component, documents].flatMap((group) => Object.entries(group.scenarios));

@@ -23,10 +23,11 @@ const PIECE = 64 << 10;
  *  @property {boolean} corrupt  one byte of the model is changed
  *  @property {number | null} claim  a wrong Content-Length of the model
  *  @property {boolean} bareWasm  .wasm without its media type, as some hosts send it
+ *  @property {Record<string, string>} headers  more headers of every file
  *  @property {Record<string, string>} prefix  code put before a script, by its name */
 
 /** @returns {Mishaps} */
-const none = () => ({ isolation: false, cut: null, hold: null, delay: 0, corrupt: false, claim: null, bareWasm: false, prefix: {} });
+const none = () => ({ isolation: false, cut: null, hold: null, delay: 0, corrupt: false, claim: null, bareWasm: false, headers: {}, prefix: {} });
 
 export class Server {
   /** @type {{ method: string, path: string }[]} */
@@ -110,7 +111,7 @@ export class Server {
   }
 
   #headers(/** @type {string} */ file, /** @type {number} */ size, /** @type {import('node:fs').Stats} */ { mtime }) {
-    const { isolation, claim, bareWasm } = this.mishaps;
+    const { isolation, claim, bareWasm, headers } = this.mishaps;
     const type = bareWasm && file.endsWith('.wasm') ? undefined : TYPES[extname(file)];
     return {
       'content-type': type ?? 'application/octet-stream',
@@ -118,6 +119,7 @@ export class Server {
       'last-modified': mtime.toUTCString(),
       // Offline, the page must use its own store, never the browser's cache.
       'cache-control': 'no-cache',
+      ...headers,
       ...(isolation && { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }),
     };
   }

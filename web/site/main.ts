@@ -18,6 +18,7 @@
  *    data-part="pins"             what pins allow        data-part="replay"          the slider
  *    data-part="drafts"           the drafts             data-part="alternatives"    the popover of a word
  *    data-part="loaded" "shipped" "pending" "storage" "kept" "model-error" "kept-error"   parts of Models
+ *    data-part="address-error" "confirm"   a model by its address: what is wrong with it, and the dialog
  *    data-part="drop"             shown while a file is dragged over the page
  *    data-part="polite" "assertive"   texts for screen readers
  */
@@ -65,7 +66,13 @@ startRouter((view) => {
 });
 for (const [i, view] of (['models', 'text', 'continue', 'pictures'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
 
+/** The page requires Trusted Types: only this script, and the library's worker, can be named. */
+function trusted(script: './sw.js'): string {
+  const { trustedTypes } = globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(script: string): string } } };
+  return trustedTypes ? trustedTypes.createPolicy('palimpsest-page', { createScriptURL: (given: string) => given }).createScriptURL(script) : script;
+}
+
 addEventListener('load', () => {
   // Without a service worker, or over file:, the page works as long as there is a network.
-  if (location.protocol.startsWith('http')) navigator.serviceWorker?.register('./sw.js').catch(() => {});
+  if (location.protocol.startsWith('http')) navigator.serviceWorker?.register(trusted('./sw.js')).catch(() => {});
 });

@@ -60,7 +60,7 @@ async function received(answer: Response, { fail }: Kit): Promise<One> {
 const HUB = /^hf:([^/@]+\/[^/@]+)\/([^@]+)(?:@(.+))?$/;
 
 /** The address of `hf:owner/name/file@revision`. */
-function hub(given: string, { fail, told }: Kit): string {
+export function hub(given: string, { fail, told }: Pick<Kit, 'fail' | 'told'>): string {
   const [, repository, file, revision = 'main'] = HUB.exec(given) ?? [];
   if (!file) throw fail('option', `${told(given)} must be hf:owner/name/file.gguf, or hf:owner/name/file.gguf@revision`);
   return `https://huggingface.co/${repository}/resolve/${encodeURIComponent(revision)}/${file}`;
@@ -83,7 +83,7 @@ function checkNames(names: readonly string[], { fail }: Kit): void {
 }
 
 /** The addresses of all parts of a split model, if this is the address of one of them. */
-function partsOf(address: string): string | string[] {
+export function partsOf(address: string): string | string[] {
   const url = new URL(address);
   const [, before, number, count] = PART.exec(url.pathname) ?? [];
   if (!(Number(count) > 1 && Number(number) >= 1 && Number(number) <= Number(count))) return address;

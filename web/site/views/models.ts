@@ -1,5 +1,5 @@
 /** The view Models: models in use, models of the page, kept copies. */
-import { cache, type ImageInfo, type KeptModel, type ModelInfo } from 'palimpsest';
+import { cache, type ImageInfo, type KeptModel, type ModelInfo, type UnfinishedDownload } from 'palimpsest';
 import { announce } from '../announce.ts';
 import { byId, make } from '../dom.ts';
 import type { Engine, Engines, Offer } from '../engine.ts';
@@ -7,6 +7,7 @@ import { complain, explain, remedies, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
 import { bytesOf, ENGLISH } from '../text-models.ts';
 import { copyText } from '../textbox.ts';
+import { AddressModel } from './address.ts';
 import { OwnModel } from './own.ts';
 import { Status } from './status.ts';
 
@@ -16,6 +17,8 @@ export const offerOf = ({ name, file, sha256 }: Shipped): Offer => ({ name, sha2
 
 export class ModelsView {
   private kept: KeptModel[] = [];
+  private unfinished: UnfinishedDownload[] = [];
+  private readonly address: AddressModel;
   private drawn = '';
   /** The error that is shown, and its text. */
   private failure: Engine['failure'] = null;
@@ -23,6 +26,7 @@ export class ModelsView {
 
   constructor(private readonly engines: Engines) {
     new OwnModel(engines);
+    this.address = new AddressModel(engines);
     byId('credit-english').hidden = !ENGLISH;
     byId('version').textContent = `Version ${__VERSION__}, build ${__BUILD__}.`;
     for (const [view, engine] of this.all) {
@@ -39,6 +43,7 @@ export class ModelsView {
   /** Also called whenever the view is entered. */
   async refresh(): Promise<void> {
     this.kept = await cache.list().catch(() => []);
+    this.unfinished = await cache.unfinished().catch(() => []);
     this.drawLoaded();
     this.drawShipped();
     this.drawKept();
@@ -102,24 +107,36 @@ export class ModelsView {
     const isEnglish = ({ sha256 }: KeptModel): boolean => ENGLISH?.parts.some((part) => part.sha256 === sha256) ?? false;
     const rows = this.kept.filter((copy) => !isEnglish(copy)).map((copy) => {
       const shipped = __MODELS__.find((model) => model.sha256 === copy.sha256);
-      return this.keptRow(shipped?.name ?? fileName(copy), [copy]);
+      return this.keptRow(shipped?.name ?? fileName(copy.urls[0] ?? copy.sha256.slice(0, 12)), [copy], !shipped && copy.urls.length > 0);
     });
     const english = this.kept.filter(isEnglish);
     if (ENGLISH && english.length) rows.push(this.keptRow(ENGLISH.name, english));
-    byId('kept').replaceChildren(...rows);
+    const loading = this.all.some(([, engine]) => engine.loading);
+    byId('kept').replaceChildren(...rows, ...(loading ? [] : this.unfinished.map((part) => this.partRow(part))));
+  }
+
+  /** What is left of a download. */
+  private partRow({ url, bytes, total }: UnfinishedDownload): HTMLElement {
+    const name = fileName(url);
+    const label = `Delete the part of ${name}`;
+    const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': label, click: () => void this.remove([url], `The part of ${name}`) }, 'Delete');
+    return make('li', {}, row(name, [`${megabytes(bytes)} of ${megabytes(total)}; the next download goes on from there`]), remove);
   }
 
   /** Files that are deleted together. */
-  private keptRow(name: string, copies: readonly KeptModel[]): HTMLElement {
-    const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(copies, name) }, 'Delete');
-    return make('li', {}, row(name, [megabytes(bytesOf(copies)), copies.map(({ sha256 }) => sha256.slice(0, 12)).join(' and ')]), remove);
+  private keptRow(name: string, copies: readonly KeptModel[], loadable = false): HTMLElement {
+    const used = copies.some(({ sha256 }) => this.all.some(([, engine]) => engine.model?.info.sha256 === sha256));
+    const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${name}`, click: () => this.address.use(copies[0]!) }, 'Load');
+    const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(copies.map(({ sha256 }) => sha256), name) }, 'Delete');
+    return make('li', {}, row(name, [megabytes(bytesOf(copies)), copies.map(({ sha256 }) => sha256.slice(0, 12)).join(' and ')]), ...(loadable && !used ? [load] : []), remove);
   }
 
-  private async remove(copies: readonly KeptModel[], name: string): Promise<void> {
+  /** By hashes of copies, or URLs of unfinished downloads. */
+  private async remove(which: readonly string[], name: string): Promise<void> {
     const place = byId('kept-error');
     settle(place);
     try {
-      for (const { sha256 } of copies) await cache.remove(sha256);
+      for (const one of which) await cache.remove(one);
       announce(`${name} is deleted from this device`);
     } catch (error) {
       complain(place, { ...explain(error), title: 'It could not be deleted.' });
@@ -132,7 +149,7 @@ export class ModelsView {
 const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures' };
 const PURPOSES = { text: 'fills blanks', continue: 'continues texts', pictures: 'draws pictures' };
 
-const fileName = (copy: KeptModel): string => copy.urls[0]?.split('/').at(-1) ?? copy.sha256.slice(0, 12);
+const fileName = (url: string): string => url.split('/').at(-1)!;
 
 function row(name: string, facts: readonly string[]): HTMLElement {
   return make('div', {}, make('span', { class: 'name' }, name), make('span', { class: 'note' }, facts.filter(Boolean).join(', ')));
