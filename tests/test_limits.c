@@ -135,6 +135,7 @@ static void check_activations(const pal_transformer *net, int max, int positions
     need(&all, rounded((wide)positions), PAL_ATTENTION_ROWS, 1, sizeof(float));
     need(&all, n, 1, 1, sizeof(pal_seen));
     for (int i = 0; i < 2; i++) need(&all, n, 1, 1, sizeof(int));
+    for (int i = 0; i < 2; i++) need(&all, 0, 0, 0, 0); /* of the noise level, which these networks do not have */
     need_quantized(&all, n, q_dim > widest ? q_dim : widest);
     expect(&arena, &all, true);
 }

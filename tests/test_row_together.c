@@ -49,6 +49,45 @@ static void given_rows_are_computed_once(void **state)
     for (int i = 0; i < DRAFTS; i++) end(&l[i]);
 }
 
+/* Drafts that ask for few rows have their logits after the pass; they are those that each computes from its own hidden
+ * states. */
+static void drafts_that_ask_for_few_rows_share_the_product_with_the_output_matrix(void **state)
+{
+    (void)state;
+    lent l[DRAFTS];
+    pal_session *sessions[DRAFTS];
+    size_t bytes;
+    pal_infill_options o = options_of(PAL_ASCENDING, 3);
+    for (int i = 0; i < DRAFTS; i++) {
+        o.draft = (uint32_t)i;
+        l[i] = start(pages[4], &o);
+        sessions[i] = l[i].session;
+    }
+    void *block = scratch_for(sessions, DRAFTS, &bytes);
+    const size_t size = PAL_ANSWERS * (size_t)model->shape.vocab * sizeof(float);
+    float *shared = malloc(size), *alone = malloc(size);
+    assert_true(shared && alone);
+    for (int steps = 0; steps < 3; steps++) {
+        assert_int_equal(pal_evaluate_together(model, sessions, DRAFTS, block, bytes, NULL), PAL_OK);
+        for (int i = steps == 0; i < DRAFTS; i++) { /* the first draft of all computes the given text alone */
+            pal_row_runner *r = &sessions[i]->runner.rows;
+            const pal_predictor *p = &sessions[i]->fill.predictor;
+            const pal_query *q = &sessions[i]->fill.query;
+            assert_true(r->answered && q->count <= PAL_ANSWERS);
+            assert_true(p->logits(p->context, q->at, q->count, shared));
+            r->answered = false;
+            assert_true(p->logits(p->context, q->at, q->count, alone));
+            r->answered = true;
+            assert_memory_equal(shared, alone, size / PAL_ANSWERS * (size_t)q->count);
+        }
+        for (int i = 0; i < DRAFTS; i++) assert_int_equal(pal_step(sessions[i], NULL), PAL_MORE);
+    }
+    free(shared);
+    free(alone);
+    free(block);
+    for (int i = 0; i < DRAFTS; i++) end(&l[i]);
+}
+
 /* A draft that joins later takes the rows of a page that is already being filled, with pins of its own. */
 static void a_draft_that_joins_later_equals_one_alone(void **state)
 {
@@ -112,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drafts_together_equal_drafts_alone),
         cmocka_unit_test(given_rows_are_computed_once),
+        cmocka_unit_test(drafts_that_ask_for_few_rows_share_the_product_with_the_output_matrix),
         cmocka_unit_test(a_draft_that_joins_later_equals_one_alone),
         cmocka_unit_test(a_network_without_numbers_changes_nothing),
     };

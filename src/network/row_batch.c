@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { TOGETHER = 2 * PAL_ANSWERS }; /* rows of logits that are computed in one product */
+
 void pal_row_batch_layout(pal_row_batch *b, const pal_model *m, int32_t capacity, pal_arena *arena)
 {
     const size_t n = (size_t)capacity;
@@ -13,6 +15,7 @@ void pal_row_batch_layout(pal_row_batch *b, const pal_model *m, int32_t capacity
     b->wanted = pal_take(arena, n, sizeof *b->wanted);
     b->seen = pal_take(arena, n, sizeof *b->seen);
     b->part = pal_take2(arena, n, 2, sizeof *b->part);
+    b->answer = pal_take2(arena, TOGETHER, (size_t)m->shape.vocab, sizeof *b->answer);
     pal_activations_layout(&b->activations, pal_model_transformer(m), capacity, capacity + 1, arena);
 }
 
@@ -51,6 +54,44 @@ static void hand_out(const pal_row_batch *b)
         memcpy(b->runner[i]->activations.x, x, (size_t)b->runner[i]->asked * dim * sizeof *x);
 }
 
+/* Computes the logits of runners from .. to, whose rows start at row `at` of the activations. */
+static void answer_some(pal_row_batch *b, int from, int to, int at)
+{
+    const size_t vocab = (size_t)b->model->shape.vocab;
+    const float *out = b->answer;
+    int rows[TOGETHER], count = 0;
+    for (int i = from; i < to; i++)
+        for (int k = 0; k < b->runner[i]->asked; k++, count++) rows[count] = at + count;
+    if (!count) return;
+    pal_transformer_logits(pal_model_transformer(b->model), &b->compute, &b->activations, rows, count, b->answer);
+    for (int i = from; i < to; out += (size_t)b->runner[i++]->asked * vocab) {
+        memcpy(b->runner[i]->answer, out, (size_t)b->runner[i]->asked * vocab * sizeof *out);
+        b->runner[i]->answered = true;
+    }
+}
+
+/* Computes the logits of the runners that asked for few rows, in as few products as possible: many weights of a small
+ * network are in its output matrix. */
+static void answer(pal_row_batch *b)
+{
+    int from = 0, at = 0, rows = 0; /* the runners that wait, and their rows */
+    for (int i = 0; i < b->count; i++) {
+        const int asked = b->runner[i]->asked;
+        if (asked > PAL_ANSWERS || rows + asked > TOGETHER) {
+            answer_some(b, from, i, at);
+            from = i;
+            at += rows;
+            rows = 0;
+        }
+        rows += asked;
+        if (asked <= PAL_ANSWERS) continue;
+        from = i + 1;
+        at += rows;
+        rows = 0;
+    }
+    answer_some(b, from, b->count, at);
+}
+
 bool pal_row_batch_run(pal_row_batch *b)
 {
     pal_rows rows = {.token = b->token, .place = b->place, .seen = b->seen, .parts = b->part};
@@ -68,5 +109,6 @@ bool pal_row_batch_run(pal_row_batch *b)
                                  asked);
     if (!pal_all_finite(b->activations.x, (size_t)asked * (size_t)b->model->shape.width)) return false;
     hand_out(b);
+    answer(b);
     return true;
 }

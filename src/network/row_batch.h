@@ -16,6 +16,7 @@ typedef struct {
     int *place, *wanted; /* [capacity] */
     pal_seen *seen;      /* [capacity] */
     pal_row_part *part;  /* [2 * capacity] */
+    float *answer;       /* logits of several runners, of up to 8 rows: [8, vocab] */
 } pal_row_batch;
 
 /* For up to `capacity` rows, and queries of up to `capacity` tokens. */
@@ -24,8 +25,8 @@ void pal_row_batch_layout(pal_row_batch *b, const pal_model *m, int32_t capacity
 /* Adds a runner, after pal_row_runner_prepare.  Returns false, and does nothing, if its rows do not fit. */
 bool pal_row_batch_add(pal_row_batch *b, pal_row_runner *r);
 
-/* Evaluates the rows of all runners, with the bits of pal_row_runner_run.  Returns whether all results are finite; only
- * then the runners have them. */
+/* Evaluates the rows of all runners, with the bits of pal_row_runner_run, and the logits of those that asked for few
+ * rows (PAL_ANSWERS).  Returns whether the results of all rows are finite; only then the runners have them. */
 bool pal_row_batch_run(pal_row_batch *b);
 
 #endif

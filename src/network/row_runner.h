@@ -26,6 +26,8 @@
 
 #include "text_runner.h"
 
+enum { PAL_ANSWERS = 4 };
+
 typedef struct {
     const pal_model *model; /* with m->rows.used */
     pal_compute compute;
@@ -41,6 +43,8 @@ typedef struct {
     pal_seen *seen;     /* [places + max_drawn] */
     int *wanted;        /* [places], the query rows */
     int *row_of;        /* [places], at p - 1: the number of the query row for place p */
+    float *answer;      /* [PAL_ANSWERS, vocab]: the logits of the query rows, if `answered` */
+    bool answered;      /* by row_batch.h, which computes them for several runners in one product */
     uint8_t *sets;      /* [max_sets, set_bytes]: set i has the places with ranks below set_rank[i] */
     int32_t *set_rank;  /* [max_sets] */
     int max_sets, set_count;
