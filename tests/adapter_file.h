@@ -107,9 +107,9 @@ static inline void adapter_hash_matrices(const pal_model *base, pal_sha256 *h)
     }
 }
 
-static inline void adapter_hashes(image *m, const adapter_spec *o, const pal_model *model)
+static inline void adapter_hashes(image *m, const adapter_spec *o, const pal_model *of)
 {
-    const pal_gguf *base = model->gguf;
+    const pal_gguf *base = of->gguf;
     const pal_gguf_value *tokens = pal_gguf_find(base, "tokenizer.ggml.tokens");
     pal_sha256 h;
     pal_sha256_start(&h);
@@ -123,7 +123,7 @@ static inline void adapter_hashes(image *m, const adapter_spec *o, const pal_mod
         pal_sha256_add(&h, t->data, t->size);
     }
     adapter_hash(m, o, "palimpsest.base_vectors", &h);
-    adapter_hash_matrices(model, &h);
+    adapter_hash_matrices(of, &h);
     adapter_hash(m, o, "palimpsest.base_matrices", &h);
 }
 
