@@ -16,6 +16,7 @@ const WATCH = () => {
   document.addEventListener('securitypolicyviolation', (event) => watched.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   try {
     sessionStorage.setItem('loads', String(Number(sessionStorage.getItem('loads') ?? 0) + 1));
+    localStorage.setItem('palimpsest.shown', 'true'); // no fill that begins by itself on a first visit
   } catch {
     // an empty document has no storage
   }

@@ -149,7 +149,7 @@ export async function filled(/** @type {Tab} */ tab, /** @type {() => Promise<un
 }
 
 export async function fill(/** @type {Tab} */ tab) {
-  await filled(tab, () => tab.button('Fill the blanks'));
+  await filled(tab, () => tab.click('#fill'));
   return tab.text('[data-part=page]');
 }
 

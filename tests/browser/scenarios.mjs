@@ -5,6 +5,7 @@ import * as chat from './scenarios/chat.mjs';
 import * as component from './scenarios/component.mjs';
 import * as continuing from './scenarios/continue.mjs';
 import * as documents from './scenarios/documents.mjs';
+import * as editor from './scenarios/editor.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as foreign from './scenarios/foreign.mjs';
@@ -17,8 +18,32 @@ import * as morePictures from './scenarios/pictures_more.mjs';
 import * as policies from './scenarios/policies.mjs';
 import * as recipes from './scenarios/recipes.mjs';
 import * as resuming from './scenarios/resuming.mjs';
+import * as sharing from './scenarios/sharing.mjs';
 import * as talk from './scenarios/talk.mjs';
 import * as visits from './scenarios/visits.mjs';
 
+const groups = [
+  filling,
+  editor,
+  sharing,
+  continuing,
+  chat,
+  talk,
+  english,
+  pictures,
+  morePictures,
+  visits,
+  loading,
+  keeping,
+  resuming,
+  models,
+  foreign,
+  mistakes,
+  policies,
+  recipes,
+  access,
+  component,
+  documents,
+];
 /** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = [filling, continuing, chat, talk, english, pictures, morePictures, visits, loading, keeping, resuming, models, foreign, mistakes, policies, recipes, access, component, documents].flatMap((group) => Object.entries(group.scenarios));
+export const scenarios = groups.flatMap((group) => Object.entries(group.scenarios));

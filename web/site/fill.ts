@@ -47,6 +47,8 @@ export class Draft {
 
 /** A word that the user chose, with its alternatives. */
 export interface Chosen extends Pin {
+  /** Kept because another word was erased, and not chosen by the user. */
+  kept?: boolean;
   text: string;
   empty: boolean;
   probability: number;
@@ -98,6 +100,7 @@ export interface Place {
   open: boolean;
   empty: boolean;
   pinned: boolean;
+  kept?: boolean;
   probability: number;
   id: number | null;
   alternatives: PageToken['alternatives'];
@@ -118,6 +121,7 @@ export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Pl
       open: !pin && drawn === null,
       empty: pin ? pin.empty : drawn !== null && drawn === '' && token.empty,
       pinned: pin !== undefined,
+      kept: pin?.kept ?? false,
       probability: told?.probability ?? token.probability,
       id: pin?.id ?? token.id,
       alternatives: told?.alternatives ?? token.alternatives,

@@ -103,6 +103,17 @@ export class Options {
     return least >= 1 && most >= least ? { least, most: Math.min(most, 512) } : { least: 1, most: 16 };
   }
 
+  /** Sets options of a shared page; values that the form does not allow are marked by it. */
+  use(options: InfillOptions): void {
+    const { form } = this;
+    for (const [key, value] of Object.entries(options)) {
+      if (key === 'sampler') form.input(key).value = MENU.some((name) => name === value) ? String(value) : USUAL;
+      else if (typeof value === 'boolean') form.input(key).checked = value;
+      else if (value !== undefined && form.input(key)) form.input(key).value = String(value);
+    }
+    form.fill('sampler', form.input('sampler').value);
+  }
+
   useSeed(seed: number | bigint): void {
     this.form.useSeed(seed);
   }

@@ -28,18 +28,23 @@ interface Node {
   shown: string;
 }
 
-/** `cursor`: where the text continues; `after`: given text after it, which the model does not see. */
-export type Part = PagePart & { kind?: 'cursor' | 'after' };
+/** `cursor`: where the text continues; `after`: given text after it, which the model does not see; `word`: a word of the given
+ *  text that can be erased, whose `id` says where it is. */
+export type Part = PagePart & { kind?: 'cursor' | 'after' | 'word'; id?: string };
 
 export interface Shape {
   parts: readonly Part[];
   /** Places after the min. length of their blank, which may stay empty. */
   spare: (token: number) => boolean;
+  /** The label of a blank whose first open place can be chosen; null: it cannot. */
+  gap?: (place: Place) => string | null;
 }
 
 export class Reading {
   private nodes: Node[] = [];
   private signature: (string | number)[] = [];
+  /** The word that had the focus last. */
+  private stop: HTMLElement | null = null;
 
   /** `active`: words can be focused and chosen. */
   constructor(readonly root: HTMLElement, private readonly active: boolean) {}
@@ -47,12 +52,13 @@ export class Reading {
   show(shape: Shape, places: readonly Place[], look: Look = SURENESS): void {
     this.build(shape, places.length);
     places.forEach((place, i) => this.write(place, this.nodes[i], look));
+    if (shape.gap) this.writeGaps(places, shape.gap);
     if (this.active) this.keepOneStop();
   }
 
   /** Makes new nodes from the first part that differs; the nodes before it stay. */
   private build(shape: Shape, count: number): void {
-    const signature = shape.parts.map((part) => part.token ?? `${part.kind ?? ''}=${part.text}`);
+    const signature = shape.parts.map((part) => part.token ?? `${part.kind ?? ''}=${part.id ?? ''}=${part.text}`);
     let same = 0;
     while (same < signature.length && signature[same] === this.signature[same]) same++;
     this.nodes.length = count;
@@ -64,6 +70,7 @@ export class Reading {
   }
 
   private make(part: Part, shape: Shape): globalThis.Node {
+    if (part.kind === 'word') return this.given(part);
     if (part.kind) return make('span', { class: part.kind }, part.text);
     if (part.token === undefined) return document.createTextNode(part.text);
     const ink = make('span', { 'data-token': part.token });
@@ -73,10 +80,32 @@ export class Reading {
     return outer;
   }
 
+  private given({ text, id = '' }: Part): HTMLElement {
+    return make('span', { class: 'given', role: 'button', tabindex: -1, 'data-word': id, 'aria-label': `${text}, erase` }, text);
+  }
+
+  /** The first open place of each blank is its button. */
+  private writeGaps(places: readonly Place[], gap: (place: Place) => string | null): void {
+    const done = new Set<number>();
+    places.forEach((place, i) => {
+      const outer = this.nodes[i]?.outer;
+      if (!outer) return;
+      const label = place.open && !done.has(place.blank) ? gap(place) : null;
+      if (place.open) done.add(place.blank);
+      if (label === null) {
+        for (const name of ['role', 'tabindex', 'aria-label', 'aria-haspopup', 'data-gap']) outer.removeAttribute(name);
+        return;
+      }
+      if (!outer.hasAttribute('tabindex')) outer.tabIndex = -1;
+      for (const [name, value] of Object.entries({ role: 'button', 'aria-haspopup': 'dialog', 'aria-label': label, 'data-gap': String(place.blank) }))
+        outer.setAttribute(name, value);
+    });
+  }
+
   private write(place: Place, node: Node | undefined, look: Look): void {
     if (!node) return;
     const tint = look.tint(place);
-    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.probability} ${tint} ${place.text}`;
+    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.kept ?? false} ${place.probability} ${tint} ${place.text}`;
     if (shown === node.shown) return;
     const before = node.shown;
     node.shown = shown;
@@ -86,9 +115,10 @@ export class Reading {
     outer.classList.toggle('open', place.open);
     // The space before a word is not underlined, focused or chosen.
     outer.replaceChildren(space, ink);
-    ink.textContent = place.empty && place.pinned ? '¶' : word;
-    const live = !place.open && (word !== '' || (place.empty && place.pinned));
-    ink.className = live ? `ink ${tint}${place.pinned ? ' pinned' : ''}` : '';
+    const marked = place.empty && place.pinned && !place.kept;
+    ink.textContent = marked ? '¶' : word;
+    const live = !place.open && (word !== '' || marked);
+    ink.className = live ? `ink ${tint}${place.pinned && !place.kept ? ' pinned' : ''}` : '';
     if (before.startsWith('true') && live) ink.classList.add('fresh');
     if (this.active) this.describe(place, ink, live, word, look);
   }
@@ -104,23 +134,26 @@ export class Reading {
     ink.setAttribute('aria-label', `${place.empty ? '(ends here)' : word.trim() || 'new line'}, ${look.said(place)}`);
   }
 
-  /** The words that can be focused, in order. */
+  /** The words and blanks that can be focused, in order. */
   words(): HTMLElement[] {
-    return this.nodes.filter((node) => node.ink.hasAttribute('role')).map((node) => node.ink);
+    return [...this.root.querySelectorAll<HTMLElement>('[role=button]')];
   }
 
   word(token: number): HTMLElement | null {
     return this.nodes[token]?.ink ?? null;
   }
 
-  /** Makes sure that one word is in the tab order. */
+  /** Makes sure that one word is in the tab order: the one that has the focus, otherwise the first one. */
   private keepOneStop(): void {
     const words = this.words();
-    if (!words.some((word) => word.tabIndex === 0) && words[0]) words[0].tabIndex = 0;
+    const stop = words.find((word) => word === document.activeElement) ?? words.find((word) => word === this.stop) ?? words[0];
+    for (const word of words) if (word !== stop && word.tabIndex === 0) word.tabIndex = -1;
+    if (stop) stop.tabIndex = 0;
   }
 
   /** Makes a word the one in the tab order, and focuses it. */
   focus(word: HTMLElement): void {
+    this.stop = word;
     for (const other of this.words()) other.tabIndex = other === word ? 0 : -1;
     word.focus();
   }

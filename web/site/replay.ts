@@ -4,6 +4,7 @@ import { byId, setText } from './dom.ts';
 const WHOLE = 3000;
 const SHORTEST = 40;
 const LONGEST = 400;
+const SLOW = 350;
 
 /** The label of a position of the slider. */
 type Naming = (step: number, last: number) => string;
@@ -58,9 +59,15 @@ export class Replay {
     this.slider.setAttribute('aria-valuetext', text);
   }
 
-  private play(): void {
+  /** Plays from the beginning, so slowly that the order can be followed. */
+  playSlowly(): void {
+    this.slider.value = '0';
+    this.play(SLOW);
+  }
+
+  private play(shortest = SHORTEST): void {
     if (this.step >= this.last) this.slider.value = '0';
-    const pause = Math.max(SHORTEST, Math.min(LONGEST, WHOLE / Math.max(1, this.last)));
+    const pause = Math.max(shortest, Math.min(LONGEST, WHOLE / Math.max(1, this.last)));
     this.button.textContent = 'Pause';
     this.timer = window.setInterval(() => this.forward(), pause);
     this.show();

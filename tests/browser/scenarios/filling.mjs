@@ -49,7 +49,7 @@ async function stops(/** @type {Kit} */ kit) {
   await write(tab, LONG);
   for (const stop of [() => tab.button('Stop'), () => tab.press('Escape')]) {
     await filled(tab, async () => {
-      await tab.button('Fill the blanks');
+      await tab.click('#fill');
       await underWay(tab);
       await stop();
     });
@@ -160,6 +160,7 @@ async function undoAndKeep(/** @type {Kit} */ kit) {
 
 async function blankAtCursor(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
+  await tab.click('#tool-type');
   await write(tab, 'Once there was.');
   await tab.evaluate(() => /** @type {HTMLTextAreaElement} */ (document.querySelector('#text')).setSelectionRange(14, 14));
   await tab.button('Insert a blank');
@@ -195,7 +196,7 @@ async function workerDies(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await write(tab, LONG);
   await filled(tab, async () => {
-    await tab.button('Fill the blanks');
+    await tab.click('#fill');
     await underWay(tab);
     await endWorkers(tab);
   });
@@ -224,7 +225,7 @@ async function optionsAreChecked(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   for (const [key, bad, good] of [['temperature', '-1', '0.6'], ['seed', 'x', ''], ['topP', '2', '1'], ['freeMax', '0', '16']]) {
     await choose(tab, { [key]: bad });
-    await tab.button('Fill the blanks');
+    await tab.click('#fill');
     const state = await tab.evaluate((/** @type {string} */ id) => {
       const input = document.querySelector(id);
       return [document.activeElement === input, input?.getAttribute('aria-invalid'), document.querySelector(id.replace('option', 'problem'))?.checkVisibility()];

@@ -29,13 +29,14 @@ async function usableWhileLoading(/** @type {Kit} */ kit) {
   Object.assign(kit.server.mishaps, { hold: 3e6, delay: 10 });
   const tab = await kit.open();
   await tab.until(() => /Fetching.*[1-3]\.\d.* of 8\.1 MB.*[123]\d.?%/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'progress is shown');
+  await tab.click('#tool-type');
   await tab.click('#text');
   await tab.press('Control+a');
   await tab.type(TEXT);
   await choose(tab, { seed: 8 });
   assert.match(await tab.text('[data-part=page]'), /^Tom saw a/, 'the page shows what is typed');
   await filled(tab, async () => {
-    await tab.button('Fill the blanks');
+    await tab.click('#fill');
     assert.equal(await tab.text('#fill'), 'Stop', 'the fill waits for the model');
     Object.assign(kit.server.mishaps, { hold: null, delay: 0 });
   });
@@ -188,7 +189,7 @@ async function noSimd(/** @type {Kit} */ kit) {
     WebAssembly.validate = () => false;
   });
   await tab.until(() => /cannot run the model.*SIMD/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'it says so');
-  await tab.button('Fill the blanks');
+  await tab.click('#fill');
   await tab.until(() => /SIMD/.test(document.querySelector('[data-part=assertive]')?.textContent ?? ''), null, 'and again when asked to fill');
   assert.equal(kit.server.count(MODEL), 0, 'nothing is fetched in vain');
 }

@@ -21,17 +21,35 @@ async function nextFillWorks(/** @type {any} */ tab) {
   assert.equal(await fill(tab), native(RIGHT, { seed: 8 }));
 }
 
+/** What cannot be a blank is text: it is told, can be made plain text for good, and blocks nothing. */
 async function wrongBlank(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
-  for (const [text, at] of /** @type {[string, number][]} */ ([['Once [[x]] there was a [[2]].', 5], ['Café 😀 “[[2]]”\n[[9-3]]', 16], ['A [[0]]', 2], ['[[5', 0], ['[[9999]]', 0]])) {
+  const told = () => tab.text('[data-part=understood]');
+  for (const [text, wrong, why] of /** @type {[string, string, RegExp][]} */ ([['Once [[x]] there was a [[2]].', '[[x]]', /holds a number/], ['Café arr[[0]] 😀 [[2]]', '[[0]]', /at least 1 token/], ['A [[2]] and [[5', '[[', /closed by/], ['A [[2]] and [[9999]]', '[[9999]]', /at most 512/]])) {
     await write(tab, text);
-    await tab.button('Fill the blanks');
-    await complaint(tab, 'text-error');
-    const { described, ...state } = await boxState(tab);
-    assert.deepEqual(state, { value: text, at, focused: true, invalid: 'true' }, text);
-    assert.ok(described.includes('text-error'), 'it is told with the box');
-    await tab.until(() => document.querySelector('[data-part=assertive]')?.textContent, null, 'it is read out');
+    await tab.until(() => document.querySelector('[data-part=understood]')?.checkVisibility(), null, 'the mistake is told');
+    assert.match(await told(), why);
+    assert.ok((await fill(tab)).includes(wrong), 'it is text, and the other blank is filled');
+    await tab.button('Plain text');
+    const at = text.lastIndexOf(wrong);
+    assert.equal((await boxState(tab)).value, `${text.slice(0, at)}\\${text.slice(at)}`);
+    await tab.until(() => !document.querySelector('[data-part=understood]')?.checkVisibility(), null, 'nothing is wrong any more');
     await nextFillWorks(tab);
+  }
+  await write(tab, 'Only [[x]].');
+  await tab.click('#fill');
+  assert.match(await complaint(tab, 'text-error'), /no blank in this text/);
+}
+
+/** Blanks as strangers type them. */
+async function typedBlanks(/** @type {Kit} */ kit) {
+  const tab = await kit.openReady();
+  await choose(tab, { seed: 8 });
+  for (const [text, strict] of [['Tom saw a ___ and ran.', 'Tom saw a [[1-2]] and ran.'], ['Tom [MASK] a <mask>.', 'Tom [[1]] a [[1]].'], ['Tom saw [[ 4 ]].', 'Tom saw [[4]].'], ['Tom saw [[3–8]].', 'Tom saw [[3-8]].'], ['Tom saw ［［2］］.', 'Tom saw [[2]].']]) {
+    await write(tab, text);
+    assert.equal(await fill(tab), native(strict, { seed: 8 }), text);
+    assert.match(await tab.text('[data-part=understood]'), /is a blank: /);
+    assert.equal((await boxState(tab)).value, text, 'what was typed stays');
   }
 }
 
@@ -42,7 +60,7 @@ async function halfCharacter(/** @type {Kit} */ kit) {
     box.value = 'Half \ud83d of a [[2]].'; // made here: on the way it would be replaced
     box.dispatchEvent(new Event('input', { bubbles: true }));
   });
-  await tab.button('Fill the blanks');
+  await tab.click('#fill');
   assert.match(await complaint(tab, 'text-error'), /half a character/);
   const { at, focused, invalid } = await boxState(tab);
   assert.deepEqual([at, focused, invalid], [5, true, 'true']);
@@ -53,7 +71,7 @@ async function nothingToFill(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   for (const [text, hint] of /** @type {[string, RegExp][]} */ ([['', /no text yet/], [' \n ', /no text yet/], ['No blank here.', /no blank in this text/], ['Plain \\[[5]] only.', /no blank in this text/]])) {
     await write(tab, text);
-    await tab.button('Fill the blanks');
+    await tab.click('#fill');
     assert.match(await complaint(tab, 'text-error'), hint);
     assert.equal((await boxState(tab)).value, text);
     await tab.button('Put one at the cursor');
@@ -73,7 +91,8 @@ async function long(/** @type {Kit} */ kit) {
 }
 
 export const scenarios = {
-  'a wrong blank is told beside the text, with the cursor there': wrongBlank,
+  'what cannot be a blank is text, is told and blocks nothing': wrongBlank,
+  'blanks as strangers type them are understood': typedBlanks,
   'half a character is told': halfCharacter,
   'an empty text and a text without a blank get a hint': nothingToFill,
   'a text longer than the context is filled in windows': long,

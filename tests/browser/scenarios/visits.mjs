@@ -10,6 +10,7 @@ const box = (/** @type {any} */ tab) => tab.evaluate(() => /** @type {HTMLTextAr
 
 async function typedTextStays(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
+  await tab.click('#tool-type');
   await tab.click('#text');
   await tab.press('Control+a');
   await tab.type('My own text, with [[1]].');

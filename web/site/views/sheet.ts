@@ -1,23 +1,32 @@
 /** Draws the page, the line below it, and the drafts. */
 import type { InfillResult } from 'palimpsest';
-import { type Blank, isBlank, pieces } from '../blanks.ts';
+import type { BlankPiece, TextPiece, Understood } from '../../src/notation.ts';
 import { byId, setText } from '../dom.ts';
-import { type Draft, type Fill, type Pins, type Place, placesOf } from '../fill.ts';
+import { wordsOf, type Word } from '../editor/erasing.ts';
+import { lengthOf } from '../editor/gap-menu.ts';
+import { type Draft, type Fill, type Pins, type Place, placeKey, placesOf } from '../fill.ts';
 import { counted } from '../format.ts';
-import { Reading, type Shape } from '../reading.ts';
+import { type Part, Reading } from '../reading.ts';
 import { Cards } from './cards.ts';
 import { statistics } from './statistics.ts';
 
 /** All that decides how the page looks. */
 export interface Shown {
-  text: string;
+  /** The text with its blanks. */
+  understood: Understood;
   fill: Fill | null;
   chosen: number;
   pins: Pins;
   step: number;
   /** The range of lengths of [[?]]. */
-  free: Blank;
+  free: { least: number; most: number };
+  /** Whether words can be erased. */
+  erasing: boolean;
+  /** Whether blanks can be changed. */
+  changing: boolean;
 }
+
+type Piece = TextPiece | BlankPiece;
 
 export class Sheet {
   readonly reading = new Reading(byId('page'), true);
@@ -35,38 +44,49 @@ export class Sheet {
   }
 
   draw(shown: Shown): void {
-    const { text, fill, chosen, pins, step, free } = shown;
+    const { understood, fill, chosen, pins, step, free, erasing, changing } = shown;
     const draft = fill?.drafts[chosen];
-    const blanks = pieces(text, free).filter(isBlank);
+    const blanks = understood.pieces.filter((piece): piece is BlankPiece => piece.kind === 'blank');
+    const least = (blank: number): number => (blanks[blank] ? (blanks[blank].length?.min ?? free.least) : 0);
     const spare = (token: number): boolean => {
       const place = this.places[token];
-      return place !== undefined && place.index >= (blanks[place.blank]?.least ?? 0);
+      return place !== undefined && place.index >= least(place.blank);
     };
-    if (fill && draft?.page) {
-      this.places = placesOf(fill, draft, pins, step);
-      this.reading.show({ parts: draft.page.parts, spare }, this.places);
-    } else this.preview(text, free, spare);
+    const parts = fill && draft?.page ? this.filled(fill, draft, pins, step) : this.preview(understood.pieces, free, pins);
+    const gap = (place: Place): string | null => (changing ? `Blank, ${lengthOf(blanks[place.blank] ?? { length: null })}` : null);
+    this.reading.show({ parts: erasing ? divide(parts, understood.pieces) : parts, spare, gap }, this.places);
     this.cards.show(fill, chosen, spare);
     this.drawBelow(fill, draft, pins);
   }
 
-  /** Shows the text with its blanks as scraped marks, before anything is filled. */
-  private preview(text: string, free: Blank, spare: Shape['spare']): void {
-    const parts: Shape['parts'][number][] = [];
+  private filled(fill: Fill, draft: Draft, pins: Pins, step: number): Part[] {
+    this.places = placesOf(fill, draft, pins, step);
+    return [...(draft.page?.parts ?? [])];
+  }
+
+  /** Shows the text with its blanks as scraped marks, before anything is filled; pinned words are there already. */
+  private preview(pieces: readonly Piece[], free: Shown['free'], pins: Pins): Part[] {
+    const parts: Part[] = [];
     this.places = [];
     let blank = 0;
-    for (const piece of pieces(text, free)) {
-      if (!isBlank(piece)) {
-        parts.push({ text: piece });
+    for (const piece of pieces) {
+      if (piece.kind === 'text') {
+        parts.push({ text: piece.text });
         continue;
       }
-      for (let index = 0; index < piece.most; index++) {
+      let ended = false;
+      for (let index = 0; index < (piece.length?.max ?? free.most); index++) {
         parts.push({ text: '', token: this.places.length });
-        this.places.push(openPlace(this.places.length, blank, index));
+        const place = openPlace(this.places.length, blank, index);
+        const pin = pins.get(placeKey(place));
+        if (pin) Object.assign(place, { ...pin, token: place.token, open: false, pinned: true });
+        if (ended) Object.assign(place, { open: false, empty: true });
+        ended ||= pin?.empty ?? false;
+        this.places.push(place);
       }
       blank++;
     }
-    this.reading.show({ parts, spare }, this.places);
+    return parts;
   }
 
   private drawBelow(fill: Fill | null, draft: Draft | undefined, pins: Pins): void {
@@ -84,6 +104,35 @@ export class Sheet {
     if (!result) setText(line, page ? `${counted(page.evaluations, 'evaluation')}, ${counted(page.open, 'place')} still open` : '');
     this.told = result;
   }
+}
+
+/** Divides given text into words that can be erased.  A part whose text is not that of its piece stays whole. */
+function divide(parts: readonly Part[], pieces: readonly Piece[]): Part[] {
+  const texts = pieces.flatMap((piece, i) => (piece.kind === 'text' ? [{ i, text: piece.text }] : []));
+  let at = 0;
+  return parts.flatMap((part) => {
+    if (part.token !== undefined || part.kind) return [part];
+    const piece = texts[at++];
+    return piece?.text === part.text ? wordsIn(part.text, piece.i) : [part];
+  });
+}
+
+function wordsIn(text: string, piece: number): Part[] {
+  const parts: Part[] = [];
+  let end = 0;
+  for (const [from, to] of wordsOf(text)) {
+    if (from > end) parts.push({ text: text.slice(end, from) });
+    parts.push({ text: text.slice(from, to), kind: 'word', id: `${piece}.${from}.${to}` });
+    end = to;
+  }
+  if (end < text.length) parts.push({ text: text.slice(end) });
+  return parts;
+}
+
+/** Where a word of the given text is. */
+export function wordOf(element: HTMLElement): Word | null {
+  const [piece, from, to] = (element.dataset.word ?? '').split('.').map(Number);
+  return piece === undefined || from === undefined || to === undefined ? null : { piece, from, to };
 }
 
 function openPlace(token: number, blank: number, index: number): Place {

@@ -2,8 +2,11 @@
 import { escape, PalimpsestError } from 'palimpsest';
 import { Alternatives } from '../alternatives.ts';
 import { announce, announceNow } from '../announce.ts';
-import { nothingToFill } from '../blanks.ts';
-import { byId, calm, make } from '../dom.ts';
+import { byId, calm, make, setText } from '../dom.ts';
+import { NO_TEXT, type PageText, retype } from '../editor/erasing.ts';
+import { keepPage, keptPage } from '../editor/kept-page.ts';
+import { isShareLink, LinkError, makeLink, openLink, type Shared } from '../editor/share-link.ts';
+import { fillOf, writtenIn } from '../editor/shared-page.ts';
 import type { Engine } from '../engine.ts';
 import { complain, explain, isAbort, remedies, settle } from '../errors.ts';
 import { another, ENGLISH_EXAMPLES, EXAMPLES } from '../examples.ts';
@@ -13,8 +16,10 @@ import { Options } from '../options.ts';
 import { Replay } from '../replay.ts';
 import { recall, remember } from '../storage.ts';
 import type { TextModels } from '../text-models.ts';
-import { copyText, insert, pointAt, replaceAll } from '../textbox.ts';
+import { copyText } from '../textbox.ts';
+import { Editing, HINTS, type Renumber } from './editing.ts';
 import { ModelChoice, suitExample } from './model-choice.ts';
+import { ShareDialog } from './share.ts';
 import { Sheet } from './sheet.ts';
 import { listenToWords } from './words.ts';
 import { summary } from './statistics.ts';
@@ -22,24 +27,33 @@ import { Status } from './status.ts';
 
 /** A state for undo. */
 interface State {
-  text: string;
+  text: PageText;
   fill: Fill | null;
   /** Index of the draft that is shown as the page. */
   chosen: number;
   pins: Pins;
 }
 
+/** A second click in this time is a double click, not a wish to stop. */
+const DOUBLE_CLICK = 500;
 const button = (id: string): HTMLButtonElement => byId<HTMLButtonElement>(id);
 
 export class TextView {
-  private readonly box = byId<HTMLTextAreaElement>('text');
   private readonly textError = byId('text-error');
   private readonly fillError = byId('fill-error');
   private readonly history = new History<State>();
   private readonly sheet = new Sheet((draft) => this.choose(draft), (seed) => this.reuse(seed));
   private readonly options = new Options(() => this.draw());
   private readonly replay = new Replay(() => this.draw());
+  private readonly editing: Editing;
   private readonly alternatives: Alternatives;
+  private readonly shareDialog = new ShareDialog();
+  private began = 0;
+  private keeping = 0;
+  /** Whether the visitor has done anything yet. */
+  private touched = false;
+  /** Whether the fill is that of the first visit: it is shown when it is done. */
+  private showing = false;
   private fillShown: Fill | null = null;
   private chosen = 0;
   private pins: Pins = NO_PINS;
@@ -48,71 +62,133 @@ export class TextView {
 
   constructor(private readonly engine: Engine, private readonly models: TextModels) {
     const kept = recall('text');
-    if (typeof kept === 'string') this.box.value = kept;
+    this.editing = new Editing(this.sheet.reading, {
+      busy: () => this.running !== null,
+      model: () => engine.model,
+      typed: (before) => this.typed(before),
+      changed: (act, renumber) => this.changed(act, renumber),
+      draw: () => {
+        this.alternatives.close();
+        this.draw();
+      },
+    });
+    if (typeof kept === 'string') this.editing.box.value = kept;
+    this.editing.takeBox();
     this.alternatives = new Alternatives({
       placeOf: (word) => (this.running ? null : this.sheet.placeOf(word)),
       pin: (place, choice) => this.pin(place, choice),
       unpin: (place) => this.unpin(place),
       wordOf: (place) => this.sheet.reading.word(place.token),
     });
-    listenToWords(byId('page'), this.sheet.reading, this.alternatives);
+    listenToWords(byId('page'), this.sheet.reading, this.alternatives, (gap) => this.editing.openGap(gap));
     new ModelChoice(byId('model-choice-text'), 'text', models);
     new Status(byId('engine'), engine, false);
     engine.onChange(() => this.suit());
     this.suit();
     this.listen();
+    this.restoreKept();
     this.draw();
+    for (const event of ['pointerdown', 'keydown'] as const) byId('view-text').addEventListener(event, () => (this.touched = true), { once: true, capture: true });
+    if (isShareLink(location.hash)) void this.openShared();
+    else void this.showOnce();
   }
 
   private listen(): void {
     const clicks: Record<string, () => void> = {
-      fill: () => (this.running ? this.stop() : void this.fill(this.box.value, NO_PINS)),
-      again: () => void this.fill(this.fillShown?.text ?? this.box.value, this.pins, true),
-      insert: () => this.insertBlank(),
-      example: () => this.replaceText(another(this.box.value, this.examples[0])),
+      fill: () => (this.running ? this.stopIfMeant() : void this.fill(this.pins)),
+      again: () => void this.fill(this.pins, true),
+      insert: () => this.editing.insertBlank(),
+      example: () => this.replaceText(another(this.editing.text.typed, this.examples[0])),
       undo: () => this.restore(this.history.undo(this.snapshot()), 'Undone'),
       redo: () => this.restore(this.history.redo(this.snapshot()), 'Done again'),
       copy: () => void this.copy(),
       keep: () => this.keep(),
       unpin: () => this.setPins(NO_PINS, 'All pins removed'),
+      share: () => void this.share(),
     };
     for (const [id, act] of Object.entries(clicks)) button(id).addEventListener('click', act);
-    this.box.addEventListener('input', () => this.typed());
     document.addEventListener('keydown', (event) => this.onKey(event));
+    addEventListener('hashchange', () => void this.openShared());
+  }
+
+  /** On the first visit the example is filled by itself, and replayed so that the order is seen. */
+  private async showOnce(): Promise<void> {
+    if (!this.isFirstVisit()) return;
+    try {
+      await this.engine.ready(new AbortController().signal);
+    } catch {
+      return; // the state of the model says why
+    }
+    if (!this.isFirstVisit() || this.running || byId('view-text').hidden) return;
+    remember('shown', true);
+    this.showing = true;
+    await this.fill(NO_PINS);
+    this.showing = false;
+    if (this.draft?.result) this.replay.playSlowly();
+  }
+
+  /** Whether nothing was done on this page yet, and nothing speaks against moving things and computing. */
+  private isFirstVisit(): boolean {
+    const saves = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData ?? false;
+    const untouched = !this.touched && !this.fillShown && !this.pins.size && recall('shown') !== true && recall('text') === undefined;
+    return untouched && !calm.matches && !saves && this.editing.tool === 'erase';
   }
 
   private onKey(event: KeyboardEvent): void {
     if (byId('view-text').hidden) return;
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !this.running) {
       event.preventDefault();
-      void this.fill(this.box.value, NO_PINS);
+      void this.fill(this.pins);
     } else if (event.key === 'Escape' && this.alternatives.isOpen) this.alternatives.close();
     else if (event.key === 'Escape' && this.running) this.stop();
   }
 
   // ---- the text
 
-  private typed(): void {
-    remember('text', this.box.value);
-    this.clearTextError();
+  /** Another text was typed: what the model wrote into the old one goes, and undo brings it back. */
+  private typed(before: PageText): void {
     const { fillShown } = this;
-    if (fillShown && !this.running && fillShown.text !== this.box.value) {
-      // A page belongs to its text: another text removes it, and undo brings it back.
-      this.history.before({ ...this.snapshot(), text: fillShown.text });
+    this.clearTextError();
+    if (!this.running && (fillShown || this.pins.size) && fillShown?.text !== this.editing.understood.strict) {
+      this.history.before({ ...this.snapshot(), text: before });
       this.setPage(null, 0, NO_PINS);
     }
     this.draw();
   }
 
   private clearTextError(): void {
-    this.box.removeAttribute('aria-invalid');
-    this.box.setAttribute('aria-describedby', 'notation');
+    this.editing.box.removeAttribute('aria-invalid');
+    this.editing.box.setAttribute('aria-describedby', 'tool-hint notation');
     settle(this.textError);
   }
 
-  private insertBlank(): void {
-    const { model } = this.engine;
-    insert(this.box, model && !model.info.freeLength ? '[[4]]' : '[[?]]');
+  /** A tool changed the text; words in blanks that stay become pins. */
+  private changed(act: () => void, renumber: Renumber): void {
+    this.history.before(this.snapshot());
+    const pins = this.written(renumber);
+    act();
+    this.clearTextError();
+    this.setPage(null, 0, pins);
+  }
+
+  /** All words of the page as pins, under new numbers of their blanks. */
+  private written(renumber: Renumber): Pins {
+    const { draft, fillShown } = this;
+    const pins = new Map<string, Chosen>();
+    const add = (pin: Chosen): void => {
+      const blank = renumber(pin.blank);
+      if (blank !== null) pins.set(placeKey({ blank, index: pin.index }), { ...pin, blank });
+    };
+    if (!draft?.page || !fillShown) this.pins.forEach(add);
+    else {
+      const ended = new Set<number>();
+      for (const { blank, index, id, text, open, empty, probability, alternatives } of placesOf(fillShown, draft, this.pins, draft.lastStep)) {
+        if (open || id === null || ended.has(blank)) continue;
+        add({ blank, index, id, text, empty, probability, alternatives, kept: !this.pins.has(placeKey({ blank, index })) });
+        if (empty) ended.add(blank);
+      }
+    }
+    return pins;
   }
 
   /** The examples of the model in use, and those of the other one. */
@@ -121,8 +197,8 @@ export class TextView {
   }
 
   private suit(): void {
-    if (this.running || this.fillShown || !suitExample(this.box, ...this.examples)) return;
-    this.draw();
+    if (!this.running && !this.fillShown && suitExample(this.editing.box, ...this.examples)) this.editing.takeBox();
+    if (!this.running) this.draw();
   }
 
   /** Replaces the text in the box, as one step of the history. */
@@ -130,24 +206,41 @@ export class TextView {
     this.stop();
     this.history.before(this.snapshot());
     this.setPage(null, 0, NO_PINS);
-    replaceAll(this.box, text);
-    this.typed();
+    this.editing.text = retype(NO_TEXT, text);
+    this.clearTextError();
+    this.draw();
   }
 
   private hint(): void {
     const offer = (): void => {
       this.clearTextError();
-      this.insertBlank();
+      this.editing.insertBlank();
     };
-    const title = this.box.value.trim() ? 'There is no blank in this text yet.' : 'There is no text yet.';
-    const detail = 'Put a blank where the model should write: in the middle, at the beginning, anywhere.';
+    const title = this.editing.text.typed.trim() ? 'There is no blank in this text yet.' : 'There is no text yet.';
+    const detail = 'Erase a word, or put a blank where the model should write: in the middle, at the beginning, anywhere.';
     complain(this.textError, { title, detail, remedy: null }, [make('button', { type: 'button', class: 'second', click: offer }, 'Put one at the cursor')]);
   }
 
   // ---- history
 
+  /** The page of the last visit, if the text is still the same. */
+  private restoreKept(): void {
+    const kept = keptPage();
+    if (!kept || kept.text.typed !== this.editing.text.typed) return;
+    this.editing.text = kept.text;
+    if (kept.fill && kept.fill.text !== this.editing.understood.strict) return;
+    this.setPage(kept.fill, kept.chosen, kept.pins);
+  }
+
+  private keepSoon(): void {
+    clearTimeout(this.keeping);
+    this.keeping = window.setTimeout(() => {
+      if (!this.running) keepPage({ text: this.editing.text, fill: this.fillShown, chosen: this.chosen, pins: this.pins });
+    }, 300);
+  }
+
   private snapshot(): State {
-    return { text: this.box.value, fill: this.fillShown, chosen: this.chosen, pins: this.pins };
+    return { text: this.editing.text, fill: this.fillShown, chosen: this.chosen, pins: this.pins };
   }
 
   private setPage(fill: Fill | null, chosen: number, pins: Pins): void {
@@ -156,14 +249,15 @@ export class TextView {
     this.chosen = chosen;
     this.pins = pins;
     this.replay.restart(this.draft?.lastStep ?? 0);
+    this.keepSoon();
     this.draw();
   }
 
   private restore(state: State | undefined, said: string): void {
     if (!state) return;
+    this.editing.text = state.text;
+    this.clearTextError();
     this.setPage(state.fill, state.chosen, state.pins);
-    replaceAll(this.box, state.text);
-    this.typed();
     announce(said);
   }
 
@@ -173,23 +267,31 @@ export class TextView {
     this.running?.abort();
   }
 
-  /** Fills the blanks of a text around the pins.  `afresh`: with a new seed, even if the options have one. */
-  private async fill(text: string, pins: Pins, afresh = false): Promise<void> {
+  private stopIfMeant(): void {
+    if (performance.now() - this.began > DOUBLE_CLICK) this.stop();
+  }
+
+  /** Fills the blanks of the text around the pins.  `afresh`: with a new seed, even if the options have one. */
+  private async fill(pins: Pins, afresh = false): Promise<void> {
     if (this.running) return;
+    const { strict: text, pieces } = this.editing.understood;
+    this.editing.closeMenu();
     this.clearTextError();
     settle(this.fillError);
     if (this.engine.missing) return announceNow(this.engine.missing); // what stands on the page says it, too
-    if (nothingToFill(text)) return this.hint();
+    if (!pieces.some(({ kind }) => kind === 'blank')) return this.hint();
     const options = this.options.read();
     if (!options) return;
     if (afresh || options.seed === undefined) options.seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     const before = this.snapshot();
     const fill = newFill(text, pins, this.options.drafts, options);
     this.running = new AbortController();
+    this.began = performance.now();
+    if (this.editing.tool === 'type') this.editing.take('erase');
     const { signal } = this.running;
     this.setPage(fill, 0, pins);
     this.showPage();
-    announce(this.engine.model ? 'Filling' : 'The blanks will be filled as soon as the model is loaded');
+    if (!this.showing) announce(this.engine.model ? 'Filling' : 'The blanks will be filled as soon as the model is loaded');
     try {
       await run(fill, await this.engine.ready(signal), { ...options, signal }, () => this.advance());
       this.finish(fill, before);
@@ -201,6 +303,7 @@ export class TextView {
   }
 
   private advance(): void {
+    if (this.showing) return;
     this.replay.extend(this.draft?.lastStep ?? 0);
     this.later();
   }
@@ -208,23 +311,25 @@ export class TextView {
   /** Keeps a fill that has filled anything, even if it was not finished. */
   private finish(fill: Fill, before: State): void {
     this.running = null;
+    if (this.showing) this.replay.restart(this.draft?.lastStep ?? 0);
     // If the user has changed the text in the meantime, that text stays.
     if (this.fillShown === fill) {
       if (fill.drafts.some((draft) => draft.page)) this.history.before(before);
       else this.setPage(before.fill, before.chosen, before.pins);
     }
+    this.keepSoon();
     this.draw();
     if (fill.drafts.every((draft) => draft.result)) announce(summary(fill));
   }
 
   private fail(error: unknown, text: string, pins: Pins): void {
     const complaint = explain(error);
-    if (!(error instanceof PalimpsestError) || error.code !== 'text' || text !== this.box.value)
-      return complain(this.fillError, complaint, remedies(complaint.remedy, () => void this.fill(text, pins)));
+    if (!(error instanceof PalimpsestError) || error.code !== 'text' || text !== this.editing.understood.strict)
+      return complain(this.fillError, complaint, remedies(complaint.remedy, () => void this.fill(pins)));
     complain(this.textError, complaint);
-    this.box.setAttribute('aria-invalid', 'true');
-    this.box.setAttribute('aria-describedby', 'text-error notation');
-    pointAt(this.box, error.offset ?? 0);
+    this.editing.box.setAttribute('aria-invalid', 'true');
+    this.editing.box.setAttribute('aria-describedby', 'text-error tool-hint notation');
+    this.editing.pointAtStrict(error.offset ?? 0);
   }
 
   /** On a narrow screen the page may be below the visible part. */
@@ -248,6 +353,7 @@ export class TextView {
     this.history.before(this.snapshot());
     this.pins = pins;
     this.replay.restart(this.draft?.lastStep ?? 0);
+    this.keepSoon();
     this.draw();
     announce(said);
   }
@@ -271,7 +377,7 @@ export class TextView {
   /** The text after the last step. */
   private wholeText(given: (text: string) => string): string {
     const { draft, fillShown } = this;
-    if (!draft?.page || !fillShown) return this.box.value;
+    if (!draft?.page || !fillShown) return this.editing.text.typed;
     return textOf(draft.page.parts, placesOf(fillShown, draft, this.pins, draft.lastStep), given);
   }
 
@@ -284,8 +390,55 @@ export class TextView {
 
   private keep(): void {
     this.replaceText(this.wholeText(escape));
-    announce('The filled text is in the text box');
-    this.box.focus();
+    announce('The filled text is the text now');
+  }
+
+  // ---- sharing
+
+  private async share(): Promise<void> {
+    settle(this.fillError);
+    const { draft, fillShown } = this;
+    const options = this.options.read();
+    if (!options) return;
+    if (draft?.result) options.seed = draft.result.seed;
+    const written = draft?.page && fillShown ? writtenIn(fillShown, draft, this.pins) : null;
+    try {
+      const hash = await makeLink({ typed: this.editing.text.typed, written, options, model: written ? this.engine.name : '' });
+      this.shareDialog.open(location.href.replace(/#.*/, '') + hash);
+    } catch (error) {
+      this.refuseLink(error, 'This page cannot be shared.');
+    }
+  }
+
+  private refuseLink(error: unknown, title: string): void {
+    const detail = error instanceof LinkError ? error.message : 'This browser cannot compress the page; a newer one can.';
+    complain(this.fillError, { title, detail, remedy: null });
+  }
+
+  /** Opens the page of the link in the address.  What was on the page is one undo away. */
+  private async openShared(): Promise<void> {
+    const { hash } = location;
+    if (!isShareLink(hash)) return;
+    history.replaceState(null, '', '#text');
+    try {
+      this.takeShared(await openLink(hash));
+    } catch (error) {
+      this.refuseLink(error, 'This link cannot be opened. Your own text is unchanged.');
+    }
+  }
+
+  private takeShared({ typed, written, options, model }: Shared): void {
+    this.stop();
+    this.editing.take('erase');
+    this.history.before(this.snapshot());
+    this.setPage(null, 0, NO_PINS);
+    this.editing.text = retype(NO_TEXT, typed);
+    this.clearTextError();
+    this.options.use(options);
+    const fill = written && fillOf(this.editing.understood, written);
+    this.setPage(fill, 0, NO_PINS);
+    announce(fill ? `A shared page, written by ${model || 'a model'}` : 'A shared page');
+    if (fill && !calm.matches) this.replay.playSlowly();
   }
 
   // ---- drawing
@@ -299,7 +452,12 @@ export class TextView {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     const { fillShown: fill, chosen, pins } = this;
-    this.sheet.draw({ text: fill?.text ?? this.box.value, fill, chosen, pins, step: this.replay.step, free: this.options.free });
+    const { understood, tool } = this.editing;
+    const atEnd = this.replay.step >= this.replay.last;
+    const erasing = tool === 'erase' && !this.running;
+    setText(byId('tool-hint'), HINTS[tool]);
+    this.sheet.draw({ understood, fill, chosen, pins, step: this.replay.step, free: this.options.free, erasing, changing: erasing && atEnd });
+    this.editing.draw();
     this.drawButtons(this.draft);
   }
 
@@ -312,7 +470,7 @@ export class TextView {
   private drawButtons(draft: Draft | null): void {
     const busy = this.running !== null;
     const fill = button('fill');
-    fill.textContent = busy ? 'Stop' : 'Fill the blanks';
+    fill.textContent = busy ? 'Stop' : this.pins.size ? 'Fill the rest' : draft?.result ? 'Fill again' : 'Fill the blanks';
     fill.classList.toggle('stop', busy);
     byId('page').setAttribute('aria-busy', String(busy));
     button('undo').disabled = busy || !this.history.canUndo;

@@ -7,7 +7,13 @@ const HOVER = 140;
 const wordAt = (target: EventTarget | null): HTMLElement | null =>
   target instanceof Element ? target.closest<HTMLElement>('[data-token][role]') : null;
 
-export function listenToWords(page: HTMLElement, reading: Reading, alternatives: Alternatives): void {
+const gapAt = (target: EventTarget | null): HTMLElement | null => {
+  const place = target instanceof Element ? target.closest<HTMLElement>('.place') : null;
+  return place?.dataset.gap === undefined ? null : place;
+};
+
+/** `openGap`: a blank was chosen. */
+export function listenToWords(page: HTMLElement, reading: Reading, alternatives: Alternatives, openGap: (gap: HTMLElement) => void = () => {}): void {
   let [x, y] = [-1, -1];
   addEventListener('pointermove', (event) => ([x, y] = [event.clientX, event.clientY]), { passive: true });
   page.addEventListener('pointerover', (event) => {
@@ -18,6 +24,8 @@ export function listenToWords(page: HTMLElement, reading: Reading, alternatives:
   });
   page.addEventListener('pointerout', () => alternatives.closeSoon());
   page.addEventListener('click', (event) => {
+    const gap = gapAt(event.target);
+    if (gap) return openGap(gap);
     const word = wordAt(event.target);
     if (!word) return;
     reading.focus(word);
@@ -29,11 +37,11 @@ export function listenToWords(page: HTMLElement, reading: Reading, alternatives:
   });
   page.addEventListener('focusout', () => alternatives.closeSoon());
   page.addEventListener('keydown', (event) => {
-    const word = wordAt(event.target);
+    const word = event.target instanceof Element ? event.target.closest<HTMLElement>('[role=button]') : null;
     if (!word || event.ctrlKey || event.metaKey || event.altKey) return;
     const next = reading.neighbour(word, event.key);
     if (next) reading.focus(next);
-    else if (event.key === 'Enter' || event.key === ' ') alternatives.open(word);
+    else if (event.key === 'Enter' || event.key === ' ') (word.dataset.gap === undefined ? alternatives.open(word) : openGap(word));
     else return;
     event.preventDefault();
   });
