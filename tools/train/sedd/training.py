@@ -15,9 +15,7 @@ from sedd.batch import (EARLIEST, add_noise, draw_windows, free_states, generato
 from sedd.network import Network, Shape
 from sedd.noise import NOISES
 from sedd.start import start_from
-from windows import BOS, EOS, MASK
-
-NEVER = [BOS, EOS, MASK]        # pieces that no masked token ever was
+from windows import MASK
 
 
 def make_shape(args, corpus):
@@ -75,7 +73,7 @@ class ScoreTraining(Run):
         level, true = noised.level.of(noised.window[counted]), noised.true[counted]
         sigma, slope = level.sigma.float(), level.rate.float()
         if self.graph == "absorb":
-            logits = logits.index_fill(-1, torch.tensor(NEVER), -math.inf)
+            logits = logits.index_fill(-1, torch.tensor(MASK), -math.inf)     # a score of every other token
             found = loss.absorb(logits, true, sigma, slope, self.corpus.size - 1)
         else:
             numbers = (self.number[ids] for ids in (noised.tokens[counted], true))
