@@ -138,7 +138,7 @@ static inline page from_the_left(const runner *t, uint32_t run, int known, int g
 
 /* Query rows of pages that are filled from the left, as a fill does it (the rows before are kept), have the bits of the
  * base.  Ends the runner. */
-static inline void expect_causal(runner *t)
+static inline void expect_causal_rows(runner *t)
 {
     for (int given = 0; given < N; given += 1 + given / 2)
         for (int known = given; known < N; known++) {

@@ -82,7 +82,7 @@ static void query_rows_after_known_text_are_causal(void **state)
 {
     (void)state;
     for (int kv = 0; kv < PAL_KV_TYPES; kv++)
-        expect_causal(start_opened(open_network(TINY, put_rows), NULL, (pal_kv_type)kv));
+        expect_causal_rows(start_opened(open_network(TINY, put_rows), NULL, (pal_kv_type)kv));
 }
 
 /* The mask vector is the embedding of the mask token: an adapter that changes nothing else gives the same bits. */

@@ -209,7 +209,7 @@ static void without_a_change_rows_are_causal(void **state)
     (void)state;
     for (size_t b = 0; b < COUNT(bases); b++)
         for (int kv = 0; kv < PAL_KV_TYPES; kv++)
-            expect_causal(start(bases[b], &(adapter_spec){.no_change = true}, NULL, (pal_kv_type)kv));
+            expect_causal_rows(start(bases[b], &(adapter_spec){.no_change = true}, NULL, (pal_kv_type)kv));
 }
 
 /* With a change they are not; and the mask vector is read. */

@@ -110,7 +110,7 @@ static void score_models_are_filled_by_their_samplers_and_repeat_a_seed(void **s
             o.seed = 12;
             fill(m, PAGE, &o, other);
             assert_string_equal(one, again);
-            assert_string_not_equal(one, other);
+            assert_true(strcmp(one, other) != 0);
             assert_null(strstr(one, "[["));
             assert_non_null(strstr(one, "the cat "));
             assert_non_null(strstr(one, " the sea."));
@@ -326,7 +326,7 @@ static void the_released_draw_fills_pages_and_is_another_draw(void **state)
         fill(m, PAGE, &o, released);
         fill(m, PAGE, &o, again);
         assert_string_equal(released, again);
-        assert_string_not_equal(released, plain);
+        assert_true(strcmp(released, plain) != 0);
         assert_null(strstr(released, "[["));
     }
     pal_model_close(m);

@@ -15,7 +15,7 @@ static void embed_level(float *x, double sigma)
     enum { HALF = PAL_FREQUENCIES / 2 };
     for (int i = 0; i < HALF; i++) {
         double sine, cosine;
-        pal_sincos(sigma * pal_pow(1e4, -(double)i / HALF), &sine, &cosine);
+        pal_sincos(sigma * pal_pow(1e4, -(double)i / (double)HALF), &sine, &cosine);
         x[i] = (float)cosine;
         x[HALF + i] = (float)sine;
     }

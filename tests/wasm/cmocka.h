@@ -51,11 +51,12 @@ static struct {
 #define assert_null(pointer)     assert_true((pointer) == NULL)
 #define assert_non_null(pointer) assert_true((pointer) != NULL)
 
-#define assert_ptr_equal(a, b)          assert_true((const void *)(a) == (const void *)(b))
-#define assert_int_not_equal(a, b)      assert_true((uintmax_t)(a) != (uintmax_t)(b))
-#define assert_int_equal(a, b)          shim_int_equal((uintmax_t)(a), (uintmax_t)(b), #a " == " #b, __FILE__, __LINE__)
-#define assert_string_equal(a, b)       shim_string_equal(a, b, #a " == " #b, __FILE__, __LINE__)
-#define assert_memory_equal(a, b, size) shim_memory_equal(a, b, size, #a " == " #b, __FILE__, __LINE__)
+#define assert_ptr_equal(a, b)              assert_true((const void *)(a) == (const void *)(b))
+#define assert_int_not_equal(a, b)          assert_true((uintmax_t)(a) != (uintmax_t)(b))
+#define assert_int_equal(a, b)              shim_int_equal((uintmax_t)(a), (uintmax_t)(b), #a " == " #b, __FILE__, __LINE__)
+#define assert_string_equal(a, b)           shim_string_equal(a, b, #a " == " #b, __FILE__, __LINE__)
+#define assert_memory_equal(a, b, size)     shim_memory_equal(a, b, size, #a " == " #b, __FILE__, __LINE__)
+#define assert_memory_not_equal(a, b, size) assert_true(memcmp(a, b, size) != 0)
 
 _Noreturn static inline void shim_fail(const char *what, const char *file, int line)
 {
