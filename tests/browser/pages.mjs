@@ -27,7 +27,7 @@ export function compare(/** @type {string[]} */ texts) {
 /** Fills the pages with a loaded library; runs in Node and, unchanged, in a page. */
 export async function fillAll(/** @type {{ library: string, model: string, isa?: 'simd128', pages: { text: string, options: any }[] }} */ given) {
   const { load } = await import(given.library);
-  const model = await load(given.model, { isa: given.isa });
+  const model = await load(given.model, { isa: given.isa, ...(globalThis.document && { base: new URL('.', location.href).href }) });
   const texts = [];
   for (const { text, options } of given.pages)
     texts.push((await model.infill(text, { ...options, seed: BigInt(options.seed) }).result()).text);

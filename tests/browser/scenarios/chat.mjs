@@ -45,7 +45,7 @@ async function told(/** @type {Kit} */ kit, /** @type {string} */ model, /** @ty
 /** Two turns; runs in Node and, unchanged, in a page.  @param {{ library: string, model: string, questions: string[], options: any }} given */
 async function converse(given) {
   const { load } = await import(given.library);
-  const model = await load(given.model, { cache: false });
+  const model = await load(given.model, { cache: false, ...(globalThis.document && { base: new URL('.', location.href).href }) });
   const messages = /** @type {{ role: string, content: string }[]} */ ([]);
   const turns = [];
   for (const content of given.questions) {
@@ -89,7 +89,7 @@ async function hostileTemplates(/** @type {Kit} */ kit) {
     await serve(kit, String(template));
     const got = await tab.evaluate(async (/** @type {{ library: string, model: string }} */ given) => {
       const { load } = await import(given.library);
-      const model = await load(given.model, { cache: false });
+      const model = await load(given.model, { cache: false, ...(globalThis.document && { base: new URL('.', location.href).href }) });
       let [last, gap] = [performance.now(), 0];
       const timer = setInterval(() => {
         gap = Math.max(gap, performance.now() - last);
@@ -119,7 +119,7 @@ async function abort(/** @type {Kit} */ kit) {
   const messages = [{ role: 'user', content: 'Once' }];
   const got = await tab.evaluate(async (/** @type {{ library: string, model: string, messages: any, options: any }} */ given) => {
     const { load } = await import(given.library);
-    const model = await load(given.model, { cache: false });
+    const model = await load(given.model, { cache: false, ...(globalThis.document && { base: new URL('.', location.href).href }) });
     const ask = async (/** @type {AbortController} */ controller, /** @type {number} */ after) => {
       let pieces = 0;
       try {

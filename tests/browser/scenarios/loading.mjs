@@ -115,7 +115,7 @@ async function loadedTwice(/** @type {Kit} */ kit) {
     const { load, cache } = await import(/** @type {any} */ (new URL('palimpsest.js', location.href).href));
     const phases = new Set();
     const onProgress = (/** @type {any} */ { phase }) => phases.add(phase);
-    const loaded = await Promise.all([1, 2].map(() => load(source, { onProgress })));
+    const loaded = await Promise.all([1, 2].map(() => load(source, { onProgress, base: new URL('.', location.href).href })));
     const models = loaded.map((model) => [model.info.kept, model.info.keptWhyNot, model.info.name]);
     loaded.forEach((model) => model.dispose());
     return { models, phases: [...phases].sort(), copies: (await cache.list()).length };
