@@ -28,7 +28,7 @@ async function byKeyboard(/** @type {Kit} */ kit) {
   await tab.type(text);
   await tabTo(tab, '#fill');
   await filled(tab, () => tab.press('Enter'));
-  await tabTo(tab, '[data-part=page] [role=button]');
+  await tabTo(tab, '[data-part=page] [role=button]', 'Shift+Tab');
   for (let i = 0; i < 3; i++) await tab.press('ArrowRight'); // There was a #
   assert.equal(await tab.evaluate(() => document.activeElement?.getAttribute('data-token')), '0');
   await tab.press('End');

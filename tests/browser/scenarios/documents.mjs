@@ -21,7 +21,9 @@ async function search(/** @type {Kit} */ kit) {
   await tab.press('ArrowDown');
   await tab.press('Enter');
   await tab.until(() => location.pathname.endsWith('/docs/c-api.html') && location.hash === '#pal_session_pin', null, 'Enter opens the section');
+  await tab.until(() => document.readyState === 'complete' && document.querySelector('.search')?.checkVisibility(), null, 'the page is loaded');
   await tab.press('/');
+  await tab.until(() => document.activeElement?.id === 'search', null, 'the search has the focus');
   await tab.type('zzzzqqqq');
   await tab.until(() => /Nothing found/.test(document.querySelector('#found')?.textContent ?? ''), null, 'it says that nothing was found');
   await tab.press('Escape');
