@@ -33,7 +33,7 @@ bool pal_sudoku_make(pal_sudoku *puzzle, pal_sudoku *solution, int box, int give
                      uint32_t attempt)
 {
     const uint32_t draw = number * ATTEMPTS + attempt;
-    uint8_t order[PAL_SUDOKU_CELLS];
+    uint8_t order[PAL_SUDOKU_CELLS] = {0};
     full_board(solution, box, seed, draw);
     *puzzle = *solution;
     random_order(order, pal_sudoku_cells(puzzle), seed, draw);

@@ -25,7 +25,7 @@ static void shuffle(draws *d, uint8_t *order, int count)
 /* A random order of the lines 0 .. size - 1 in which the lines of a band stay together. */
 static void shuffle_lines(draws *d, uint8_t *line, int box)
 {
-    uint8_t band[3], within[3];
+    uint8_t band[3] = {0}, within[3] = {0};
     shuffle(d, band, box);
     for (int i = 0; i < box; i++) {
         shuffle(d, within, box);
@@ -38,7 +38,7 @@ void pal_sudoku_shuffle(pal_sudoku *b, uint64_t seed, uint32_t number)
     const pal_sudoku from = *b;
     const int size = pal_sudoku_size(b);
     draws d = {seed, number, 0};
-    uint8_t name[PAL_SUDOKU_SIZE], row[PAL_SUDOKU_SIZE], column[PAL_SUDOKU_SIZE], turned[2];
+    uint8_t name[PAL_SUDOKU_SIZE] = {0}, row[PAL_SUDOKU_SIZE] = {0}, column[PAL_SUDOKU_SIZE] = {0}, turned[2] = {0};
     shuffle(&d, name, size);
     shuffle_lines(&d, row, b->box);
     shuffle_lines(&d, column, b->box);
@@ -93,7 +93,8 @@ static void order_rows(const smallest *s, int first, uint8_t *rows)
         sort_by_first_cell(s, rows + count - s->box, s->box);
     }
     if (s->box < 3) return;
-    uint8_t *last = rows + 2 * s->box; /* of the two other bands, the one with the smaller first cell comes first */
+    uint8_t *last =
+        rows + (size_t)(2 * s->box); /* of the two other bands, the one with the smaller first cell comes first */
     if (digit_at(s, last[0], 0) > digit_at(s, last[-s->box], 0)) return;
     for (int i = 0; i < s->box; i++) {
         const uint8_t swap = last[i];
@@ -105,7 +106,7 @@ static void order_rows(const smallest *s, int first, uint8_t *rows)
 /* Compares the board with this first row and these columns, and keeps it if it is smaller. */
 static void consider(smallest *s, int first)
 {
-    uint8_t rows[PAL_SUDOKU_SIZE];
+    uint8_t rows[PAL_SUDOKU_SIZE] = {0};
     bool smaller = !s->any;
     for (int j = 0; j < s->size; j++) s->name[s->cell[first * s->size + s->column[j]]] = (uint8_t)(j + 1);
     order_rows(s, first, rows);

@@ -27,7 +27,8 @@ pal_reverse pal_reverse_now(const pal_fill *f)
         return (pal_reverse){.kind = PAL_REVERSE_CLOSE, .sigma = rest, .removed = rest};
     }
     const bool corrects = done % each > 0;
-    const double from = 1.0 - done / each * length, to = 1.0 - (done / each + 1) * length, at = corrects ? to : from;
+    const int32_t number = done / each; /* of the time step */
+    const double from = 1.0 - number * length, to = 1.0 - (number + 1) * length, at = corrects ? to : from;
     return (pal_reverse){.kind = corrects ? PAL_REVERSE_CORRECT : PAL_REVERSE_PREDICT,
                          .sigma = pal_noise_sigma(n, at),
                          .rate_step = pal_noise_rate(n, at) * length,

@@ -25,16 +25,16 @@ typedef void pal_step_fn(pal_fill *f);
 
 struct pal_sampler_row {
     const char *name;
-    pal_sampler_properties is; /* public properties */
+    pal_ask_fn *ask; /* NULL: every step requests all open places */
+    pal_step_fn *step;
+    int32_t (*last)(const pal_fill *f); /* number of steps; NULL: pal_fill_steps */
+    pal_measure_fn *measure;            /* the score, for samplers that reveal where it is highest; otherwise NULL */
     pal_lengths lengths;
     bool from_left; /* fills each blank from its left, so it can draw where a blank ends (pal_classes.ends) */
     bool
         random_order; /* chooses the next place at random.  Otherwise, if `measure` is NULL and the sampler is exact, the
                           blanks are filled first to last */
-    pal_ask_fn *ask;  /* NULL: every step requests all open places */
-    pal_step_fn *step;
-    int32_t (*last)(const pal_fill *f); /* number of steps; NULL: pal_fill_steps */
-    pal_measure_fn *measure;            /* the score, for samplers that reveal where it is highest; otherwise NULL */
+    pal_sampler_properties is; /* public properties */
 };
 
 /* The samplers of networks that compute scores of noised texts.  As with the kinds of networks (network/kinds.h), the linker

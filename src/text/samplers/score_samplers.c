@@ -7,11 +7,11 @@
 pal_step_fn pal_euler_step, pal_tweedie_step, pal_euler_corrector_step;
 
 static const pal_sampler_row rows[PAL_SAMPLERS - PAL_EULER] = {
-    [PAL_EULER - PAL_EULER] = {.name = "euler",
-                               .is = {.steps = true, .scores = true, .released = true},
-                               .ask = pal_reverse_ask,
-                               .step = pal_euler_step,
-                               .last = pal_reverse_last},
+    [0] = {.name = "euler",
+           .is = {.steps = true, .scores = true, .released = true},
+           .ask = pal_reverse_ask,
+           .step = pal_euler_step,
+           .last = pal_reverse_last},
     [PAL_TWEEDIE - PAL_EULER] = {.name = "tweedie",
                                  .is = {.steps = true, .scores = true, .released = true},
                                  .ask = pal_reverse_ask,
