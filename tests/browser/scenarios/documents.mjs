@@ -33,7 +33,7 @@ async function search(/** @type {Kit} */ kit) {
 async function liveBlank(/** @type {Kit} */ kit) {
   const tab = await kit.tab();
   await tab.goto(at(kit, 'how-it-works'));
-  await tab.until(() => document.querySelector('.live button'), null, 'the live blank is there');
+  await tab.until(() => document.querySelector('.live button') !== null, null, 'the live blank is there');
   assert.deepEqual([MODEL, 'palimpsest.js', 'palimpsest.wasm', 'palimpsest-relaxed.wasm'].map((name) => kit.server.count(name)), [0, 0, 0, 0], 'nothing is downloaded before a click');
   await tab.button('Fill');
   await tab.until(() => /evaluations of the network/.test(document.querySelector('.live .status')?.textContent ?? ''), null, 'the page is filled');
