@@ -118,6 +118,19 @@ class ChatOnATerminal(CommandTest):
         terminal.press(CONTROL_D)
         self.assertEqual(terminal.wait(), ("\n", 0))
 
+    def test_control_c_while_the_terminal_is_full_loses_nothing(self):
+        """Regression: the writing that Ctrl-C cut was an error, "the output could not be written"."""
+        terminal = self.start("--ignore-eos", "--context", 200000, context=200000)
+        terminal.until(b"> ")
+        terminal.press(b"ab\n")
+        terminal.until(b"ab\r\n")
+        time.sleep(1)       # nobody reads: the command waits in the middle of writing
+        terminal.press(CONTROL_C)
+        terminal.until(b"\n> ")
+        self.assertEqual(len(self.talk()), 2)
+        terminal.press(CONTROL_D)
+        self.assertEqual(terminal.wait(), ("\n", 0))
+
     def test_control_c_at_the_prompt_discards_the_line_and_twice_ends(self):
         """Regression: Ctrl-C just after an answer ended the conversation."""
         terminal = self.start("--max-tokens", 5)

@@ -11,17 +11,18 @@ const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase
 export function samplers() {
   const header = readFileSync(join(source, 'palimpsest.h'), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
   const table = readFileSync(join(source, 'text/samplers/samplers.c'), 'utf8');
-  const members = header.match(/typedef enum \{([^}]*)PAL_SAMPLERS\b[^}]*\} pal_sampler;/)?.[1]?.match(/PAL_\w+/g) ?? [];
+  const text = header.match(/typedef enum \{([^}]*)\} pal_sampler;/)?.[1] ?? '';
+  const [, end] = text.match(/PAL_MASKED_SAMPLERS = (\w+)/) ?? []; // the engines of web pages have none from there on
+  const all = text.match(/PAL_\w+/g) ?? [], members = all.slice(0, all.indexOf(end));
   const known = header.match(/typedef struct \{([^}]*)\} pal_sampler_properties;/)?.[1]?.match(/\w+(?=;)/g) ?? [];
-  const native = readFileSync(join(source, 'text/samplers/score_samplers.c'), 'utf8'); // the engines of web pages have none of these
-  const rows = members.filter((member) => !native.includes(`[${member} - `)).map((member) => {
+  const rows = members.map((member) => {
     const [, name, is] = table.match(new RegExp(`\\[${member}\\] = \\{\\.name = "([^"]+)",\\s*\\.is = \\{([^}]*)\\}`)) ?? [];
     if (!name) throw new Error(`${member}: its row is written otherwise than web/samplers.mjs reads it`);
     const has = [...is.matchAll(/\.(\w+) = true/g)].map(([, property]) => property);
     const takes = known.filter((property) => has.includes(property) && !['exact', 'reopens', 'scores'].includes(property));
     return { name, exact: has.includes('exact'), reopens: has.includes('reopens'), takes: takes.map(camel) };
   });
-  if (!rows.length) throw new Error('the enum pal_sampler is written otherwise than web/samplers.mjs reads it');
+  if (!end || !rows.length) throw new Error('the enum pal_sampler is written otherwise than web/samplers.mjs reads it');
   return rows;
 }
 

@@ -65,6 +65,7 @@ double seconds_now(void);
 /* ---- Ctrl-C ---- */
 
 void stop_on_interrupt(void);
+bool input_or_stop(void); /* waits until standard input has something to read; false: Ctrl-C came first */
 bool stop_requested(void);
 void stop_forget(void); /* the next Ctrl-C counts as the first one again */
 

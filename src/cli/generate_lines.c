@@ -50,10 +50,12 @@ pal_status go_on_with(job *j, const char *text, size_t size, pal_error *err)
     return s;
 }
 
+/* A terminal gives one line at a time, so that no line is in stdio's buffer when the next one is waited for. */
 bool read_line(bytes *line, size_t *capacity)
 {
     int c;
     line->size = 0;
+    if (isatty(0) && !input_or_stop()) return false;
     while ((c = getchar()) != EOF && c != '\n') {
         if (line->size + 1 >= *capacity) {
             char *grown = realloc(line->data, *capacity = 2 * *capacity + 256);

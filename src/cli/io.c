@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,13 +190,34 @@ static volatile sig_atomic_t stop;
 
 static void on_interrupt(int signal_number)
 {
+    (void)signal_number;
     stop = 1;
-    signal(signal_number, SIG_DFL); /* a second Ctrl-C ends at once */
 }
 
+static void catch_interrupt(int flags)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = flags};
+    sigaction(SIGINT, &action, NULL);
+}
+
+/* SA_RESETHAND: a second Ctrl-C ends at once.  SA_RESTART: writing goes on, nothing of the output is lost. */
 void stop_on_interrupt(void)
 {
-    signal(SIGINT, on_interrupt);
+    catch_interrupt(SA_RESETHAND | SA_RESTART);
+}
+
+bool input_or_stop(void)
+{
+    sigset_t interrupt, before;
+    fd_set in;
+    FD_ZERO(&in);
+    FD_SET(0, &in);
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before); /* arrives in pselect, never between the question and the wait */
+    while (!stop && pselect(1, &in, NULL, NULL, NULL, &before) < 0 && errno == EINTR) FD_SET(0, &in);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return !stop;
 }
 
 bool stop_requested(void)
