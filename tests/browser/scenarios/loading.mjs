@@ -156,6 +156,7 @@ const FULL = "FileSystemSyncAccessHandle.prototype.write = () => { throw new DOM
 async function storageDenied(/** @type {Kit} */ kit) {
   kit.server.mishaps.prefix['palimpsest-worker.js'] = DENIED;
   const tab = await kit.openReady(() => {
+    Object.defineProperty(navigator, 'connection', { value: { saveData: true } }); // no fill that begins by itself: without storage, every visit is the first
     if (globalThis.StorageManager) StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('denied for the test', 'SecurityError'));
     Object.defineProperty(globalThis, 'localStorage', { get: () => { throw new DOMException('denied', 'SecurityError'); } });
   });

@@ -29,6 +29,7 @@ export async function openView(/** @type {Kit} */ kit, file = GREY, dark = false
 
 export async function take(/** @type {any} */ tab, /** @type {string} */ file) {
   await tab.until(() => document.querySelector('#version')?.textContent, null, 'the view Models is there');
+  await tab.until(() => !!document.querySelector('[data-part=loaded]')?.textContent, null, 'what the page loads by itself is there, and moves nothing any more');
   await tab.pick('#file', file);
   await tab.until(() => document.querySelector('[data-part=pending]')?.checkVisibility(), null, 'the file is described');
   assert.match(await tab.text('[data-part=pending]'), /it draws, in the view Pictures/);
