@@ -10,7 +10,7 @@ from cli_testing import COMMAND, ROOT, SAMPLERS, run
 from test_cli_image import ANYWHERE, SAMPLERS as IMAGE_SAMPLERS
 
 FOLDER = ROOT / "tests/golden/outputs"
-TINY, TALES = "tests/models/tiny-infill.gguf", "models/tales-infill.gguf"
+TINY, TALES = "tests/models/tiny-infill.gguf", "models/tales-masked.gguf"
 ODD, GROUPED = "tests/models/tiny-odd.gguf", "tests/models/grouped.gguf"
 TINY_AR, STORIES, TALES_AR = "tests/models/tiny-ar.gguf", "tests/models/stories260K.gguf", "models/tales-ar.gguf"
 PLAIN, LABELS = "tests/models/unet-plain.gguf", "tests/models/unet-labels.gguf"

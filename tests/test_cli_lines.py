@@ -3,7 +3,7 @@ import pathlib
 
 from cli_testing import CommandTest
 
-TALES = pathlib.Path(__file__).resolve().parent.parent / "models" / "tales-infill.gguf"
+TALES = pathlib.Path(__file__).resolve().parent.parent / "models" / "tales-masked.gguf"
 DRAFTS = 24
 
 

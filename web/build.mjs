@@ -177,8 +177,8 @@ async function publicTypes() {
   await writeFile(join(web, 'inline.d.ts'), "export * from './palimpsest.js';\n");
 }
 
-/** The view that each model of the page is for, and that loads it. */
-const VIEWS = { 'tales-infill.gguf': 'text', 'tales-ar.gguf': 'continue', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
+/** What the page uses each model for: `writing` is Text and Continue, `blanks` is Text only. */
+const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
 
 /** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
 async function shippedModels() {
@@ -186,8 +186,8 @@ async function shippedModels() {
   const models = [];
   for (const line of lines) {
     const [sha256, bytes, name] = line.trim().split(/\s+/);
-    const view = VIEWS[name];
-    if (view) models.push({ name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256, view });
+    const use = USES[name];
+    if (use) models.push({ name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256, use });
   }
   return models;
 }

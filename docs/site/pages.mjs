@@ -47,6 +47,7 @@ const LISTED = [
     pages: [
       page('models', 'Models known to work', 'docs/models.md'),
       card('tales-infill'),
+      card('tales-masked'),
       card('tales-ar'),
       card('smol-infill'),
       card('fashion'),

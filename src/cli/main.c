@@ -40,7 +40,7 @@ static void help(FILE *out)
     fputs("\n'palimpsest COMMAND --help' lists the options of a command.  For example:\n\n"
           "  palimpsest infill -m models/tales-infill.gguf \\\n"
           "      --text 'Once upon a time there was a [[?]] who lived in [[4]].'\n"
-          "  palimpsest generate -m models/tales-ar.gguf --prompt 'Once upon a time' --max-tokens 100\n"
+          "  palimpsest generate -m models/tales-infill.gguf --prompt 'Once upon a time' --max-tokens 100\n"
           "  palimpsest image -m models/fashion.gguf --count 16 -o pictures.png\n",
           out);
 }

@@ -13,17 +13,19 @@ export const site = join(built, 'site');
 export const library = join(built, 'web/palimpsest.js');
 export const command = join(built, 'release/palimpsest');
 export const MODEL = 'models/tales-infill.gguf';
+/** The older model, whose samplers all choose lengths. */
+export const MASKED = 'models/tales-masked.gguf';
 export const TINY = join(root, 'tests/models/tiny-infill.gguf');
 
 /** A scenario that cannot be played here, and why. */
 export class Skip extends Error {}
 
 /** The text that the command line writes for these options of the library. */
-export const native = (/** @type {string} */ text, /** @type {Record<string, any>} */ options) => nativePage(text, options).text;
+export const native = (/** @type {string} */ text, /** @type {Record<string, any>} */ options, model = MODEL) => nativePage(text, options, model).text;
 
 /** The complete JSON result of the command line. */
-export function nativePage(/** @type {string} */ text, /** @type {Record<string, any>} */ options) {
-  const words = ['infill', '-m', join(root, MODEL), '--text', text];
+export function nativePage(/** @type {string} */ text, /** @type {Record<string, any>} */ options, model = MODEL) {
+  const words = ['infill', '-m', join(root, model), '--text', text];
   const { freeMin = 1, freeMax = 16, draft = 0, borders = true, pins = [], ...rest } = options;
   words.push('--free', `${freeMin}-${freeMax}`, '--drafts', String(draft + 1), '--borders', borders ? 'on' : 'off');
   for (const { blank, index, id } of pins) words.push('--pin', `${blank}:${index}:${id}`);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { library, MODEL, native, root } from './kit.mjs';
+import { library, MASKED, native, root } from './kit.mjs';
 
 /** @type {{ text: string, options: Record<string, any> }[]} */
 export const pages = JSON.parse(await readFile(new URL('pages.json', import.meta.url), 'utf8'));
@@ -14,7 +14,7 @@ let told = null;
 
 /** The texts that the command writes. */
 export function expected() {
-  return (told ??= pages.map(({ text, options }) => native(text, options)));
+  return (told ??= pages.map(({ text, options }) => native(text, options, MASKED)));
 }
 
 export function compare(/** @type {string[]} */ texts) {
@@ -38,6 +38,6 @@ export async function fillAll(/** @type {{ library: string, model: string, isa?:
 /** @param {(name: string, run: () => Promise<string[] | void>, onFailure: () => Promise<unknown>) => Promise<void>}
  *  play */
 export async function inNode(play) {
-  const run = async () => compare(await fillAll({ library: pathToFileURL(library).href, model: pathToFileURL(join(root, MODEL)).href, pages }));
+  const run = async () => compare(await fillAll({ library: pathToFileURL(library).href, model: pathToFileURL(join(root, MASKED)).href, pages }));
   await play('twenty pages in Node have the text of the command line', run, async () => {});
 }

@@ -20,7 +20,7 @@ const native = execFileSync(join(root, 'build/release/palimpsest'), ['infill', '
 
 async function served(use) {
   const server = createServer((request, response) => {
-    const file = request.url.match(/^\/models\/tales-(infill|ar)\.gguf$/) && join(root, request.url);
+    const file = request.url.match(/^\/models\/tales-infill\.gguf$/) && join(root, request.url);
     if (!file) return response.writeHead(404).end();
     response.writeHead(200, { 'content-length': statSync(file).size });
     createReadStream(file).pipe(response);
@@ -40,7 +40,7 @@ function snippet(base) {
   assert.ok(code, 'the README has a JavaScript snippet');
   assert.ok(code.includes("'models/tales-infill.gguf'"), 'it loads the model by URL');
   const here = code.replace("'./palimpsest.js'", "'palimpsest'").replace(/'(models\/[\w-]+\.gguf)'/g, `'${base}$1'`);
-  return `${here}\nmodel.dispose();\nar.dispose();\n`;
+  return `${here}\nmodel.dispose();\n`;
 }
 
 try {

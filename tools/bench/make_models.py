@@ -139,7 +139,7 @@ def add_shape(writer, shape, architecture):
 
 
 def quantize_rows(data, kind):
-    """Q8_0 gets integers of 6 bits, as tales-infill ships (tools/train/export.py --bits 6); wllama reads the same file."""
+    """Q8_0 gets integers of 6 bits, as tales-masked ships (tools/train/export.py --bits 6); wllama reads the same file."""
     if kind != gguf.GGMLQuantizationType.Q8_0:
         return gguf.quants.quantize(data, kind)
     blocks = data.reshape(-1, 32)

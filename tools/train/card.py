@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes the card of a shipped model: models/NAME.md, models/NAME.curve.png, and its line in models/MANIFEST.
 
-usage: card.py --name tales-infill --run build/train/tales-infill --model models/tales-infill.gguf
-               --f16 build/models/tales-infill.f16.gguf --data build/data --text TEXT_DIR
+usage: card.py --name tales-masked --run build/train/tales-masked --model models/tales-masked.gguf
+               --f16 build/models/tales-masked.f16.gguf --data build/data --text TEXT_DIR
                --palimpsest build/release/palimpsest --about FILE --commands FILE
-               [--samples FILE] [--measures build/measures --infill models/tales-infill.gguf --ar models/tales-ar.gguf]
+               [--samples FILE] [--measures build/measures --infill models/tales-masked.gguf --ar models/tales-ar.gguf]
 
 Every number in the card is measured here: bits per byte of the validation files by `palimpsest score`, for F16
 and for what ships, and samples with the seeds 1 to 5.  --about is the part of the card that a person writes
@@ -84,8 +84,8 @@ def main():
         p.add_argument(f"--{name}", type=pathlib.Path, required=True)
     p.add_argument("--samples", type=pathlib.Path, help="output of sample.py, for causal models")
     p.add_argument("--measures", type=pathlib.Path, help="folder of measure_pair.py, compare_samplers.py, compare_types.py")
-    for name in ("infill", "ar"):
-        p.add_argument(f"--{name}", type=pathlib.Path, default=pathlib.Path(f"models/tales-{name}.gguf"),
+    for name, file in (("infill", "masked"), ("ar", "ar")):
+        p.add_argument(f"--{name}", type=pathlib.Path, default=pathlib.Path(f"models/tales-{file}.gguf"),
                        help="model of the measured pair")
     args = p.parse_args()
     report = json.loads((args.data / "sources.json").read_text())

@@ -2,7 +2,7 @@
 """Compares samplers, temperatures and numbers of evaluations: the causal twin judges filled pages.
 
 usage: compare_samplers.py fill|judge --data build/data --text TEXT_DIR --out build/measures
-                           --palimpsest build/release/palimpsest --infill models/tales-infill.gguf
+                           --palimpsest build/release/palimpsest --infill models/tales-masked.gguf
                            [--judge models/tales-ar.gguf] [--pages 200] [--sources tinystories,classic]
 
 fill   From paragraphs of the validation texts a span of 1 to 12 tokens is blanked; each cell (a sampler, its

@@ -30,6 +30,17 @@ def filled(text, page):
     return text[len(before):len(text) - len(after)]
 
 
+def thirty(palimpsest, model, *options):
+    """Markdown of all fills."""
+    lines = []
+    for kind, page in PAGES:
+        fills = [engine.fill(palimpsest, model, [page], seed, *options)[0]["text"] for seed in SEEDS]
+        shown = page.replace("\n", " / ").replace("[[?]]", "**[[?]]**")
+        lines += [f"{kind}: {shown}\n"]
+        lines += [f"{seed}. {filled(text, page)}".replace("\n", " / ") for seed, text in zip(SEEDS, fills)] + [""]
+    return "\n".join(lines)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--palimpsest", required=True)
@@ -37,13 +48,7 @@ def main():
     p.add_argument("--adapter")
     a, options = p.parse_known_args()
     adapter = ["--adapter", a.adapter] if a.adapter else []
-    for kind, page in PAGES:
-        fills = [engine.fill(a.palimpsest, a.model, [page], seed, *adapter, *options)[0]["text"] for seed in SEEDS]
-        shown = page.replace("\n", " / ").replace("[[?]]", "**[[?]]**")
-        print(f"{kind}: {shown}\n")
-        for seed, text in zip(SEEDS, fills):
-            print(f"{seed}. {filled(text, page)}".replace("\n", " / "))
-        print()
+    print(thirty(a.palimpsest, a.model, *adapter, *options))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 """Measures how well the text models fill blanks, on held-out texts, beside the models that see the left side only.
 
 usage: measure.py --texts TEXT_DIR --out OUT [--smollm2 BASE.gguf --adapter ADAPTER.gguf] [--tales MODEL.gguf]
-                  [--only PART ...] [--quick] [--minutes M] [--show]
+                  [--masked MODEL.gguf] [--only PART ...] [--quick] [--minutes M] [--show]
 
 TEXT_DIR has NAME.valid.txt (plain or .xz), or NAME.train.txt of which every twentieth document is held out. PART is the
-beginning of a key, such as nats, words/tales or nats/smollm2/everyday/128. Parts are
+beginning of a key, such as nats, words/tales-infill or nats/smollm2/everyday/128. --tales and --masked are tales-infill and
+tales-masked, both beside tales-ar. Parts are
 
 nats      nats per token of true blanks of 1, 4, 12 tokens and a sentence, from the left and in random order, beside the base
 words     single words, their number of tokens given
@@ -19,6 +20,7 @@ OUT/left.jsonl. The tables go to OUT/quality.md.
 --show only prints them. One core is used. All probabilities are computed by the command, none by PyTorch.
 """
 import argparse
+import dataclasses
 import json
 import pathlib
 import time
@@ -27,11 +29,22 @@ from measures import parts, tables, texts
 from measures.command import Command
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TEXTS = {"smollm2": ("everyday", "tinystories", "reference", "classic"), "tales": ("tinystories", "classic", "storybooks")}
-SIZES = {"smollm2": (128, 512), "tales": (128,)}
 KINDS = ("4", "12", "1", "sentence")
-WORDS = {"smollm2": ("everyday", "tinystories"), "tales": ("tinystories", "classic")}
-JUDGED = {"smollm2": ("everyday",), "tales": ("tinystories",)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is measured of a network: texts and windows of true words, texts of single words and lengths, of fills."""
+    texts: tuple
+    sizes: tuple
+    words: tuple
+    judged: tuple
+
+
+TALES = Plan(("tinystories", "classic", "storybooks"), (128,), ("tinystories", "classic"), ("tinystories",))
+PLANS = {"smollm2": Plan(("everyday", "tinystories", "reference", "classic"), (128, 512), ("everyday", "tinystories"),
+                         ("everyday",)),
+         "tales-infill": TALES, "tales-masked": TALES}
 
 
 def networks(a):
@@ -39,8 +52,9 @@ def networks(a):
     if a.smollm2:
         model = ["-m", str(a.smollm2), "--adapter", str(a.adapter)]
         made.append(parts.Network("smollm2", model, model, []))      # the base with the start token of the adapter
-    if a.tales:
-        made.append(parts.Network("tales", ["-m", str(a.tales)], ["-m", str(a.tales_base)], ["--byte-pieces"]))
+    for name, model in (("tales-infill", a.tales), ("tales-masked", a.masked)):
+        if model:
+            made.append(parts.Network(name, ["-m", str(model)], ["-m", str(a.tales_base)], ["--byte-pieces"]))
     return made
 
 
@@ -77,15 +91,15 @@ def all_parts(a, opened):
     made, judge = [], None
     nets = networks(a)
     for network in nets:
-        late = lambda name, network=network: Late(lambda: opened.text(network, name))
+        plan, late = PLANS[network.name], lambda name, network=network: Late(lambda: opened.text(network, name))
         made += [parts.Nats(network, name, late(name), size, kind, a.quick)
-                 for size in SIZES[network.name] for name in TEXTS[network.name] for kind in KINDS]
-        made += [parts.Words(network, name, late(name), a.quick) for name in WORDS[network.name]]
-        made += [parts.Lengths(network, name, late(name), a.quick) for name in WORDS[network.name]]
+                 for size in plan.sizes for name in plan.texts for kind in KINDS]
+        made += [parts.Words(network, name, late(name), a.quick) for name in plan.words]
+        made += [parts.Lengths(network, name, late(name), a.quick) for name in plan.words]
         if a.smollm2:
             own = Late(lambda network=network: opened.tokenizer(network.model[1]))
             judge = parts.Judge(nets[0].base, Late(lambda: opened.tokenizer(str(a.smollm2))), own)
-            made += [parts.Judged(network, name, late(name), n, judge, a.quick) for name in JUDGED[network.name]
+            made += [parts.Judged(network, name, late(name), n, judge, a.quick) for name in plan.judged
                      for n in (4, 12)]
     return [p for p in made if not a.only or any(p.key.startswith(only) for only in a.only)]
 
@@ -132,9 +146,10 @@ def main():
     p.add_argument("--texts", type=pathlib.Path)
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--palimpsest", type=pathlib.Path, default=ROOT / "build/release/palimpsest")
-    p.add_argument("--smollm2", type=pathlib.Path, help="the base; without it only tales is measured, and nothing judged")
+    p.add_argument("--smollm2", type=pathlib.Path, help="the base; without it only the tales are measured, and nothing judged")
     p.add_argument("--adapter", type=pathlib.Path, default=ROOT / "models/smol-infill.gguf")
     p.add_argument("--tales", type=pathlib.Path)
+    p.add_argument("--masked", type=pathlib.Path)
     p.add_argument("--tales-base", type=pathlib.Path, default=ROOT / "models/tales-ar.gguf")
     p.add_argument("--only", nargs="+", default=[])
     p.add_argument("--quick", action="store_true")
@@ -144,8 +159,8 @@ def main():
     if a.show:
         print(tables.all_tables(json.loads((a.out / "quality.json").read_text())))
         return
-    if not a.texts or not (a.smollm2 or a.tales):
-        p.error("needs --texts, and --smollm2 or --tales")
+    if not a.texts or not (a.smollm2 or a.tales or a.masked):
+        p.error("needs --texts, and --smollm2, --tales or --masked")
     command, end = Command(str(a.palimpsest), a.out / "left.jsonl"), time.monotonic() + 60 * a.minutes
     open_parts = [(part, part.network.hashes()) for part in all_parts(a, Texts(a))]
     while open_parts and time.monotonic() < end:     # in turn, so that a run that is stopped has something of each

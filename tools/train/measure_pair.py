@@ -2,7 +2,7 @@
 """Measures what users notice of a pair of models: single words guessed, lengths chosen, memorised sentences.
 
 usage: measure_pair.py cloze|lengths|memorised|show --data build/data --text TEXT_DIR --out build/measures
-                  --palimpsest build/release/palimpsest --infill models/tales-infill.gguf --ar models/tales-ar.gguf
+                  --palimpsest build/release/palimpsest --infill models/tales-masked.gguf --ar models/tales-ar.gguf
                   [--count 1000]
 
 cloze      words of the validation texts, one hidden at a time, its number of tokens given, filled greedily: the
@@ -83,7 +83,7 @@ def show_cloze(r):
     return ("Single words of held-out paragraphs are hidden, one at a time, and filled greedily with the true number of "
             "tokens (`tools/train/measure_pair.py cloze`). The table has the fraction that is exactly right; standard errors "
             f"are up to {100 * worst:.1f} points.\n\n"
-            "| source | words | tales-infill, both sides | tales-ar, left side |\n|---|---|---|---|\n" +
+            "| source | words | tales-masked, both sides | tales-ar, left side |\n|---|---|---|---|\n" +
             "\n".join(rows))
 
 
@@ -171,7 +171,7 @@ def memorised(a, corpus):
         tokens = corpus.valid[name]["tokens"]
         starts = rng.integers(0, len(tokens) - DRAWN, round(a.count * corpus.share[corpus.names.index(name)]))
         held += [corpus.text(tokens[at:at + DRAWN].tolist()) for at in starts]
-    results = {"tales-infill": share_known(known, [p["text"] for p in pages], corpus),
+    results = {"tales-masked": share_known(known, [p["text"] for p in pages], corpus),
                "tales-ar": share_known(known, [t["text"] for t in texts], corpus),
                "held-out text": share_known(known, held, corpus)}
     return engine.save(a.out, "memorised", {"results": results}, infill=a.infill, ar=a.ar)

@@ -12,6 +12,8 @@ export interface Offer {
   parts?: readonly { bytes: number }[];
   /** Capacity for continued texts in tokens. */
   room?: number;
+  /** A model of the user's own: all views that it suits use it. */
+  own?: boolean;
 }
 
 /** Progress over all files of an offer. */
@@ -123,16 +125,17 @@ export class Engine {
 
   /** Uses the model here or in another engine, or refuses it. */
   private place(model: Model, offer: Offer): void {
-    const why = this.suits(model.info);
-    if (!why) return this.take(model, offer.name);
-    const other = this.others.find((engine) => !engine.suits(model.info));
-    if (other) {
-      other.last = offer;
-      other.take(model, offer.name);
-      return other.changed();
+    const suited = [this, ...this.others].filter((engine) => !engine.suits(model.info));
+    for (const engine of offer.own ? suited : suited.slice(0, 1)) {
+      engine.take(model, offer.name);
+      if (engine === this) continue;
+      if (offer.own) engine.loading?.cancel();
+      engine.last = offer;
+      engine.changed();
     }
+    if (suited.length) return;
     this.release(model);
-    throw new PalimpsestError('unsupported', why);
+    throw new PalimpsestError('unsupported', this.suits(model.info) ?? '');
   }
 
   private take(model: Model, name: string): void {

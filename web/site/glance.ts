@@ -17,18 +17,20 @@ export interface Glance {
   isGguf: boolean;
   /** '' if it is not near the beginning of the file. */
   architecture: string;
+  /** Whether the model has rows of its own for blanks. */
+  rows: boolean;
   /** Approximate memory in bytes. */
   bytes: number;
 }
 
 export async function glance(file: File): Promise<Glance> {
-  const none = { isGguf: false, architecture: '', bytes: file.size + WORKING_BYTES };
+  const none = { isGguf: false, architecture: '', rows: false, bytes: file.size + WORKING_BYTES };
   try {
     const data = await file.slice(0, HEAD_BYTES).arrayBuffer();
     if (new TextDecoder().decode(data.slice(0, 4)) !== 'GGUF') return none;
     const values = readValues(new DataView(data));
     const architecture = String(values.get('general.architecture') ?? '');
-    return { isGguf: true, architecture, bytes: none.bytes + remembered(values, architecture) };
+    return { isGguf: true, architecture, rows: values.has('palimpsest.rows'), bytes: none.bytes + remembered(values, architecture) };
   } catch {
     return none; // a folder, or a file that may not be read
   }

@@ -8,7 +8,7 @@ const USUAL = 'default';
 
 /** Texts of the samplers, in the order of the menu; samplers without a line here come last. */
 const ABOUT: Partial<Record<Sampler | typeof USUAL, string>> = {
-  [USUAL]: 'what suits the model: ascending for General English and others that fill from the left, otherwise margin',
+  [USUAL]: 'what suits the model: ascending for those of this page, margin for masked ones such as tales-masked',
   margin: 'writes first where the first choice is furthest ahead of the second',
   'first-hitting': 'writes at random places: exactly the distribution of the model, the reference',
   entropy: 'writes first where the model is least uncertain (lowest entropy)',

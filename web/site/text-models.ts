@@ -1,7 +1,7 @@
 /** The models for texts: simple stories, and general English where the site carries it.
  *
- *  The site says in #carried (index.html) whether it carries general English: an object with the two files, or {}.  One
- *  model serves Text and Continue; simple stories are a model for each. */
+ *  The site says in #carried (index.html) whether it carries general English: an object with the two files, or {}.  Each
+ *  of the two models serves Text and Continue, from one copy. */
 import { cache } from 'palimpsest';
 import { byId } from './dom.ts';
 import type { Engines, Offer } from './engine.ts';
@@ -31,6 +31,8 @@ const WORKING_BYTES = 250e6;
 const ROOM = 2048;
 
 const carried: Carried = JSON.parse(byId('carried').textContent || '{}');
+/** Simple stories. */
+export const STORIES = __MODELS__.find((model) => model.use === 'writing');
 const urlOf = ({ file }: Part): URL => new URL(file, location.href);
 
 /** Null if this site does not carry the model. */
@@ -81,47 +83,46 @@ export class TextModels {
     return ENGLISH && (carried.first || (await isKept(ENGLISH))) ? ENGLISH : stories;
   }
 
-  offer(view: Writing, id: Id): Offer | null {
+  offer(id: Id): Offer | null {
     if (id === 'english') return ENGLISH;
-    const shipped = __MODELS__.find((model) => model.view === view);
-    return shipped ? offerOf(shipped) : null;
+    return STORIES ? offerOf(STORIES) : null;
   }
 
-  idOf(view: Writing, name: string | undefined): Id | null {
-    return (['stories', 'english'] as const).find((id) => name !== undefined && this.offer(view, id)?.name === name) ?? null;
+  idOf(name: string | undefined): Id | null {
+    return (['stories', 'english'] as const).find((id) => name !== undefined && this.offer(id)?.name === name) ?? null;
   }
 
   /** The model that a view uses or is loading; null: one of the user's own. */
   of(view: Writing): Id | null {
     const { loading, model, name, wanted } = this.engines[view];
-    return this.idOf(view, loading?.offer.name ?? (model ? name : wanted));
+    return this.idOf(loading?.offer.name ?? (model ? name : wanted));
   }
 
   /** The model in use; while there is none, the one that is loading. */
   inUse(view: Writing): Id | null {
     const { model, name } = this.engines[view];
-    return model ? this.idOf(view, name) : this.of(view);
+    return model ? this.idOf(name) : this.of(view);
   }
 
   /** Loads the model of a view that is shown, unless it has one of the user's own. */
   enter(view: Writing): void {
     const engine = this.engines[view];
-    const stories = this.offer(view, 'stories');
-    const offer = this.offer(view, this.chosen) ?? stories;
-    if (!offer || (engine.wanted && (!this.idOf(view, engine.wanted) || engine.wanted === offer.name))) return;
+    const stories = this.offer('stories');
+    const offer = this.offer(this.chosen) ?? stories;
+    if (!offer || (engine.wanted && (!this.idOf(engine.wanted) || engine.wanted === offer.name))) return;
     const loaded = Object.values(this.engines).some(({ model, name }) => model && name === offer.name);
     void engine.open(offer, offer === ENGLISH && stories && !loaded ? this.unasked(stories) : undefined);
   }
 
   choose(view: Writing, id: Id): void {
-    const offer = this.offer(view, id);
+    const offer = this.offer(id);
     if (offer) void this.engines[view].open(offer);
   }
 
   /** The model that is in use counts for both views and for the next visit. */
   private note(view: Writing): void {
     const { loading, model, name } = this.engines[view];
-    const id = this.idOf(view, name);
+    const id = this.idOf(name);
     if (loading || !model || !id || id === this.chosen) return;
     this.chosen = id;
     remember('text-model', id);

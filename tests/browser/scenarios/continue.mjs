@@ -4,13 +4,11 @@ import assert from 'node:assert/strict';
 import { open as openFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { complaint, endWorkers, kept, library, MORTAL, root, view } from '../kit.mjs';
+import { complaint, endWorkers, kept, library, MODEL, MORTAL, root, view } from '../kit.mjs';
 import { findings, tabTo } from './access.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
-const AR = 'models/tales-ar.gguf';
-const INFILL = 'models/tales-infill.gguf';
 const STORIES = join(root, 'tests/models/stories260K.gguf');
 const PROMPT = 'One day a girl named Mia found a';
 /** The defaults of the form, as options of the library. */
@@ -22,7 +20,7 @@ const statistics = (/** @type {any} */ tab) => tab.text('[data-part=continue-sta
 const wordAt = (/** @type {number} */ i) => `[data-part=continued] [data-token="${i}"]`;
 
 /** The text that the library writes under Node. */
-async function written(/** @type {string} */ prompt, /** @type {any} */ options, file = join(root, AR)) {
+async function written(/** @type {string} */ prompt, /** @type {any} */ options, file = join(root, MODEL)) {
   const { load } = await import(pathToFileURL(library).href);
   const model = await load(pathToFileURL(file));
   const result = await model.generate(prompt, { ...DEFAULTS, ...options }).result();
@@ -93,7 +91,6 @@ const SLOW = 'globalThis.setImmediate = (then) => setTimeout(then, 8);\n';
 
 async function goesOn(/** @type {Kit} */ kit) {
   const tab = await openView(kit);
-  assert.deepEqual([kit.server.count(AR), kit.server.count(INFILL)], [1, 0], 'only the model of this view is fetched');
   await write(tab, PROMPT);
   await choose(tab, { seed: 3 });
   const text = await go(tab);
@@ -107,8 +104,8 @@ async function goesOn(/** @type {Kit} */ kit) {
     assert.match(await statistics(tab), /kept \d+ of \d+ tokens/);
   }
   await view(tab, 'Text');
-  await tab.until(() => / is ready/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'the other model comes with its view');
-  assert.equal(kit.server.count(INFILL), 1);
+  await tab.until(() => / is ready/.test(document.querySelector('[data-part=progress]')?.textContent ?? ''), null, 'the same model is ready in Text');
+  assert.equal(kit.server.count(MODEL), 1, 'one copy serves both views');
 }
 
 async function atTheCursor(/** @type {Kit} */ kit) {
@@ -214,7 +211,7 @@ async function surprise(/** @type {Kit} */ kit) {
   await ended(tab, () => tab.button('Show surprise'));
   assert.equal(await sheet(tab), text);
   const { load } = await import(pathToFileURL(library).href);
-  const model = await load(pathToFileURL(join(root, AR)));
+  const model = await load(pathToFileURL(join(root, MODEL)));
   const told = await model.surprise(text);
   const score = await model.score(text);
   model.dispose();

@@ -1,9 +1,9 @@
 // @ts-check
 /* The user's own models, and the view Models: loaded and cached models, and files that are not models. */
 import assert from 'node:assert/strict';
-import { open as openFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, open as openFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { choose, complaint, fill, MODEL, native, ready, root, TINY, view, write } from '../kit.mjs';
+import { choose, complaint, fill, MASKED, MODEL, native, ready, root, says, TINY, view, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -44,6 +44,33 @@ async function ownModel(/** @type {Kit} */ kit) {
   await tab.until(() => /tales-infill/.test(document.querySelector('[data-part=loaded]')?.textContent ?? ''), null, 'the first is back');
   assert.equal(kit.server.count(MODEL), 1, 'from its kept copy');
   await stillFills(tab);
+}
+
+/** A model with rows of its own for blanks is used by both views; the model of the page comes back by a button. */
+async function ownForBoth(/** @type {Kit} */ kit) {
+  const path = join(await kit.folder(), 'mine.gguf');
+  await copyFile(join(root, MODEL), path);
+  const tab = await kit.openReady();
+  const inText = (/** @type {string} */ name) => tab.until((/** @type {string} */ said) => document.querySelector('[data-part=loaded]')?.textContent?.startsWith(said), `In TextName${name}`, `${name} is in use`);
+  await view(tab, 'Models');
+  await tab.button('Load tales-masked');
+  await inText('tales-masked');
+  await view(tab, 'Text');
+  await write(tab, 'Tom saw a [[?]] and [[3]].');
+  await choose(tab, { seed: 8 });
+  assert.equal(await fill(tab), native('Tom saw a [[?]] and [[3]].', { seed: 8 }, MASKED), 'with the sampler that suits it');
+  await view(tab, 'Continue');
+  await says(tab, '[data-part=writer-progress]', 'The model tales-infill is ready');
+  await view(tab, 'Models');
+  await tab.button('Load tales-infill');
+  await inText('tales-infill');
+  assert.match(await pick(tab, path), /mine\.gguf: 8\.1 MB, .*it fills blanks and continues texts, in the views Text and Continue/);
+  await tab.button('Load it');
+  for (const [name, part] of /** @type {const} */ ([['Text', 'progress'], ['Continue', 'writer-progress']])) {
+    await view(tab, name);
+    await says(tab, `[data-part=${part}]`, 'The model mine is ready');
+  }
+  assert.equal(kit.server.count(MODEL), 1, 'Continue has used the copy of Text');
 }
 
 /** A sparse file that is larger than any memory. */
@@ -135,7 +162,7 @@ async function credits(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await view(tab, 'Models');
   const text = await tab.text('[data-part=view-models]');
-  for (const part of ['tales-infill', 'tales-ar', 'TinyStories', 'CDLA-Sharing-1.0', 'African Storybook', 'StoryWeaver', 'CC-BY', 'Project Gutenberg', 'Standard Ebooks', 'FairytaleQA', 'Apache-2.0', 'EB Garamond', 'SIL Open Font', 'Workbox', 'MIT'])
+  for (const part of ['tales-infill', 'tales-masked', 'TinyStories', 'CDLA-Sharing-1.0', 'African Storybook', 'StoryWeaver', 'CC-BY', 'Project Gutenberg', 'Standard Ebooks', 'FairytaleQA', 'Apache-2.0', 'EB Garamond', 'SIL Open Font', 'Workbox', 'MIT'])
     assert.ok(text.includes(part), part);
 }
 
@@ -155,6 +182,7 @@ async function staysTold(/** @type {Kit} */ kit) {
 
 export const scenarios = {
   'a model of one\'s own': ownModel,
+  'a model with rows of its own serves both views': ownForBoth,
   'a model too large for memory is told, and the other stays': tooLarge,
   'a file without a network is told, and the other stays': cannotFill,
   'a damaged file is told, and the other stays': damagedFile,

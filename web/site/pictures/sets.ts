@@ -7,7 +7,7 @@ import { offerOf } from '../views/models.ts';
 
 type Shipped = (typeof __MODELS__)[number];
 
-const SHIPPED = __MODELS__.filter((model) => model.view === 'pictures');
+const SHIPPED = __MODELS__.filter((model) => model.use === 'pictures');
 /** The model that visitors like best comes first. */
 const FIRST = 'emoji';
 const TITLES: Record<string, string> = { emoji: 'Emoji', fashion: 'Clothes' };

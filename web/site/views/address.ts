@@ -84,7 +84,7 @@ export class AddressModel {
 
   private load(url: URL, sha256?: string): void {
     this.dialog.close();
-    void this.engines.text.open({ name: fileOf(url).replace(/(-\d{5}-of-\d{5})?\.gguf$/i, ''), source: url, ...(sha256 && { sha256 }) });
+    void this.engines.text.open({ name: fileOf(url).replace(/(-\d{5}-of-\d{5})?\.gguf$/i, ''), source: url, own: true, ...(sha256 && { sha256 }) });
   }
 
   private show(title: string, texts: readonly string[], [label = '', act]: readonly [string, () => void] | readonly [] = []): void {

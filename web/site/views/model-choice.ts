@@ -3,7 +3,7 @@ import { make, setText } from '../dom.ts';
 import type { Engine } from '../engine.ts';
 import { complain, explain, remedies, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
-import { bytesOf, doubts, ENGLISH, isKept, type TextModels, type Writing } from '../text-models.ts';
+import { bytesOf, doubts, ENGLISH, isKept, STORIES, type TextModels, type Writing } from '../text-models.ts';
 
 export class ModelChoice {
   private readonly note = make('p', { class: 'note' });
@@ -15,11 +15,10 @@ export class ModelChoice {
 
   constructor(place: HTMLElement, private readonly view: Writing, private readonly models: TextModels) {
     this.engine = models.engines[view];
-    const stories = __MODELS__.find((model) => model.view === view);
-    place.hidden = !ENGLISH || !stories;
+    place.hidden = !ENGLISH || !STORIES;
     this.error = make('div', { class: 'complaint', 'data-part': `model-choice-error-${view}`, hidden: true });
-    if (!ENGLISH || !stories) return;
-    this.add('stories', 'Simple stories', stories.bytes);
+    if (!ENGLISH || !STORIES) return;
+    this.add('stories', 'Simple stories', STORIES.bytes);
     this.add('english', 'General English', ENGLISH.parts[0]?.bytes ?? 0);
     const row = make('div', { class: 'choice-row', role: 'group', 'aria-label': 'Model' }, ...this.buttons.map(([, button]) => button));
     place.replaceChildren(row, this.note, this.error);
@@ -70,7 +69,7 @@ export class ModelChoice {
     if (!mine) return settle(this.error);
     const complaint = explain(mine.error);
     const detail = complaint.detail.replace(/\bhttps?:\/\/\S*\/(?=\S)/g, ''); // only the names of files
-    const stays = this.models.idOf(this.view, name) === 'stories' ? 'Simple stories stay' : `${name} stays`;
+    const stays = this.models.idOf(name) === 'stories' ? 'Simple stories stay' : `${name} stays`;
     complain(this.error, { ...complaint, detail: `${detail} ${stays} in use.` }, remedies(complaint.remedy, () => this.engine.retry()));
   }
 }

@@ -88,19 +88,21 @@ export class ModelsView {
 
   private drawShipped(): void {
     byId('shipped').replaceChildren(
-      ...__MODELS__.map((shipped) => this.shippedRow(this.engines[shipped.view], offerOf(shipped), [shipped], PURPOSES[shipped.view])),
-      ...(ENGLISH ? [this.shippedRow(this.engines.text, ENGLISH, ENGLISH.parts, 'fills blanks and continues texts')] : []),
+      ...__MODELS__.map((shipped) => this.shippedRow(this.engines[shipped.use === 'pictures' ? 'pictures' : 'text'], offerOf(shipped), [shipped], PURPOSES[shipped.use])),
+      ...(ENGLISH ? [this.shippedRow(this.engines.text, ENGLISH, ENGLISH.parts, PURPOSES.writing)] : []),
     );
   }
 
+  /** `engine`: where the button loads it, even if another view uses the model already. */
   private shippedRow(engine: Engine, offer: Offer, parts: readonly { bytes: number; sha256: string }[], purpose: string): HTMLElement {
     const { name } = offer;
     const kept = parts.every((part) => this.kept.some((copy) => copy.sha256 === part.sha256));
     const inUse = this.all.some(([, one]) => one.model?.info.sha256 === offer.sha256);
     const coming = this.all.some(([, one]) => one.loading?.offer.name === name);
     const state = [megabytes(bytesOf(parts)), purpose, inUse ? 'in use' : coming ? 'on its way' : '', kept ? 'kept on this device' : 'not kept'];
+    const here = engine.model?.info.sha256 === offer.sha256 || coming;
     const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${name}`, click: () => void engine.open(offer) }, 'Load');
-    return make('li', {}, row(name, state), ...(inUse || coming ? [] : [load]));
+    return make('li', {}, row(name, state), ...(here ? [] : [load]));
   }
 
   private drawKept(): void {
@@ -147,7 +149,7 @@ export class ModelsView {
 }
 
 const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures' };
-const PURPOSES = { text: 'fills blanks', continue: 'continues texts', pictures: 'draws pictures' };
+const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', pictures: 'draws pictures' };
 
 const fileName = (url: string): string => url.split('/').at(-1)!;
 

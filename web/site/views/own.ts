@@ -84,7 +84,7 @@ export class OwnModel {
   private accept(name: string, file: File, seen: Glance): void {
     this.dismiss();
     byId('pick').focus();
-    void this.engines[viewOf(seen)].open({ name, source: file });
+    void this.engines[viewOf(seen)].open({ name, source: file, own: true });
   }
 
   private dismiss(): void {
@@ -100,6 +100,7 @@ function viewOf({ architecture }: Glance): keyof Engines {
   return architecture !== '' && (kind?.causal ?? true) ? 'continue' : 'text';
 }
 
+const BOTH = 'it fills blanks and continues texts, in the views Text and Continue';
 const USES = { text: 'it fills blanks, in the view Text', continue: 'it continues texts, in the view Continue', pictures: 'it draws, in the view Pictures' };
 
-const useOf = (seen: Glance): string => (seen.architecture ? `; ${USES[viewOf(seen)]}` : '');
+const useOf = (seen: Glance): string => (seen.architecture ? `; ${seen.rows ? BOTH : USES[viewOf(seen)]}` : '');
