@@ -34,10 +34,12 @@ PAGES = ("Once upon a time there was a [[?]] who lived in [[4]].",
          "[[8-16]] and they all lived happily ever after.")
 PROMPTS = ("Once upon a time", "The king had three sons.", "\"Where are you going?\" asked the cat.")
 SEEDS = range(1, 6)
+UNMEASURED = "Not measured.\n"
 
 
 def run(*command):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return done.stdout.decode(errors="replace")         # a text that is cut may end inside a character
 
 
 def value_of(path, key):
@@ -195,10 +197,10 @@ def card(args, log):
 {beside(results, args)}
 ## Single words
 
-{tables.words(results) or "Not measured.\n"}
+{tables.words(results) or UNMEASURED}
 ## Lengths
 
-{tables.lengths(results) or "Not measured.\n"}
+{tables.lengths(results) or UNMEASURED}
 ## Continuing: bits per byte
 
 By `palimpsest score`, exact, left to right: each token given what is before it.
