@@ -126,6 +126,17 @@ typedef struct {
 } pal_info;
 const pal_info *pal_model_info(const pal_model *model);
 
+/* The noise of a network that computes scores (docs/score-entropy.md). */
+typedef struct {
+    const char *graph;           /* "absorb": noise replaces tokens by the mask; "uniform": by any of `states` pieces */
+    const char *schedule;        /* "log-linear" or "geometric" */
+    double sigma_min, sigma_max; /* the noise levels of the training, the only ones that the network is shown */
+    int32_t states;              /* 0 for "absorb" */
+} pal_noise_info;
+
+/* Describes the noise in *out; false, and *out is unchanged, if the model does not compute scores. */
+bool pal_model_noise(const pal_model *model, pal_noise_info *out);
+
 /* ---- tokens ---------------------------------------------------------------------------------------- */
 
 enum {

@@ -1,4 +1,5 @@
 """`palimpsest infill` and `score` with networks that compute scores (sedd).  Needs no package."""
+import math
 import unittest
 
 from cli_testing import CommandTest, INFILL, ROOT, run
@@ -12,6 +13,22 @@ class Scores(CommandTest):
     def fill(self, model, *arguments):
         result, = self.objects("infill", "-m", model, "--text", PAGE, "--seed", 5, *arguments)
         return result
+
+    def test_info_says_graph_noise_and_the_trained_range(self):
+        info = lambda model: self.objects("info", "-m", model)[0].get("noise")
+        absorb, uniform = info(ABSORB), info(UNIFORM)
+        self.assertEqual((absorb["graph"], absorb["schedule"]), ("absorb", "log-linear"))
+        self.assertNotIn("states", absorb)
+        self.assertAlmostEqual(absorb["sigma_min"], -math.log1p(-0.999e-3), places=9)
+        self.assertAlmostEqual(absorb["sigma_max"], -math.log(1e-3), places=5)
+        self.assertEqual((uniform["graph"], uniform["schedule"], uniform["states"]), ("uniform", "geometric", 112))
+        self.assertAlmostEqual(uniform["sigma_min"], 1e-4 * 2e5 ** 1e-3, places=9)
+        self.assertAlmostEqual(uniform["sigma_max"], 20, places=5)
+        for model in MASKED, INFILL:
+            self.assertIsNone(info(model))
+        for model, line in ((ABSORB, "noise         graph absorb, log-linear, sigma 0.0009995 to 6.908"),
+                            (UNIFORM, "noise         graph uniform of 112 pieces, geometric, sigma 0.0001012 to 20")):
+            self.assertIn(line, self.good("info", "-m", model).decode().splitlines())
 
     def test_every_sampler_of_scores_fills_the_page_and_repeats_a_seed(self):
         for model in ABSORB, UNIFORM:

@@ -17,6 +17,9 @@ PUBLISHED = {
     "sedd-small": (discrete.Shape(768, 12, 12, 1024, 50257, 128, "absorb", True, False), 169_627_218),
     "sedd-small, uniform": (discrete.Shape(768, 12, 12, 1024, 50257, 128, "uniform", True, False), 169_625_681),
     "sedd-medium": (discrete.Shape(1024, 24, 16, 1024, 50257, 128, "absorb", True, False), 424_477_010),
+    "mdlm-owt": (discrete.Shape(768, 12, 12, 1024, 50257, 128, "absorb", True, False), 169_627_218),
+    "radd": (discrete.Shape(768, 12, 12, 1024, 50257, 0, "absorb", False, True), 162_265_682),
+    "radd-medium": (discrete.Shape(1024, 24, 16, 1024, 50257, 0, "absorb", False, True), 405_191_762),
 } if not MISSING else {}
 
 

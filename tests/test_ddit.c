@@ -242,6 +242,12 @@ static void big_epsilon(image *m)
     absorb_keys(m);
     put_f32(m, "palimpsest.noise.epsilon", 1.5f);
 }
+/* Regression: noise at time 1 was infinite. */
+static void tiny_epsilon(image *m)
+{
+    absorb_keys(m);
+    put_f32(m, "palimpsest.noise.epsilon", 1e-20f);
+}
 static void geometric(image *m, float least, float most)
 {
     image_key_str(m, "palimpsest.graph", "absorb");
@@ -252,6 +258,16 @@ static void geometric(image *m, float least, float most)
 static void negative_sigma(image *m)
 {
     geometric(m, -1.0f, 20.0f);
+}
+/* Regression: sigma_max / sigma_min was infinite. */
+static void tiny_sigma(image *m)
+{
+    const double least = 1e-310;
+    image_key_str(m, "palimpsest.graph", "absorb");
+    image_key_str(m, "palimpsest.noise", "geometric");
+    image_key(m, "palimpsest.noise.sigma_min", PAL_GGUF_F64);
+    image_put(m, &least, sizeof least);
+    put_f32(m, "palimpsest.noise.sigma_max", 20.0f);
 }
 static void huge_sigma(image *m)
 {
@@ -291,7 +307,9 @@ static void keys_that_are_wrong_or_contradict_each_other_are_named(void **state)
     } cases[] = {{no_keys, "palimpsest.graph must be absorb or uniform (palimpsest.graph is absent)"},
                  {other_graph, "palimpsest.graph is \"roulette\""},
                  {no_noise, "palimpsest.noise must be log-linear or geometric"},
-                 {big_epsilon, "palimpsest.noise.epsilon must be a number between 0 and 1"},
+                 {big_epsilon, "palimpsest.noise.epsilon must be a number between 1e-12 and 1"},
+                 {tiny_epsilon, "palimpsest.noise.epsilon must be a number between 1e-12 and 1"},
+                 {tiny_sigma, "palimpsest.noise.sigma_min must be"},
                  {negative_sigma, "palimpsest.noise.sigma_min must be"},
                  {huge_sigma, "palimpsest.noise.sigma_max must be"},
                  {falling_sigma, "above sigma_min"},

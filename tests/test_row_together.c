@@ -25,28 +25,54 @@ static void drafts_together_equal_drafts_alone(void **state)
     expect_together_equals_alone(pages);
 }
 
+typedef struct {
+    lent of[DRAFTS];
+    pal_session *sessions[DRAFTS];
+    void *block;
+    size_t bytes;
+} batch;
+
+/* Drafts 0, 1, ... of the last page, and memory to evaluate them together. */
+static void batch_start(batch *b, pal_sampler sampler)
+{
+    pal_infill_options o = options_of(sampler, 3);
+    for (int i = 0; i < DRAFTS; i++) {
+        o.draft = (uint32_t)i;
+        b->of[i] = start(pages[4], &o);
+        b->sessions[i] = b->of[i].session;
+    }
+    b->block = scratch_for(b->sessions, DRAFTS, &b->bytes);
+}
+
+static void batch_evaluate(const batch *b)
+{
+    assert_int_equal(pal_evaluate_together(model, b->sessions, DRAFTS, b->block, b->bytes, NULL), PAL_OK);
+}
+
+static void batch_step(const batch *b)
+{
+    for (int i = 0; i < DRAFTS; i++) assert_int_equal(pal_step(b->sessions[i], NULL), PAL_MORE);
+}
+
+static void batch_end(batch *b)
+{
+    free(b->block);
+    for (int i = 0; i < DRAFTS; i++) end(&b->of[i]);
+}
+
 /* The given text of a page is computed once for all its drafts, and each step of a draft computes its own new token. */
 static void given_rows_are_computed_once(void **state)
 {
     (void)state;
-    lent l[DRAFTS];
-    pal_session *sessions[DRAFTS];
-    size_t bytes;
-    pal_infill_options o = options_of(PAL_MARGIN, 3);
-    for (int i = 0; i < DRAFTS; i++) {
-        o.draft = (uint32_t)i;
-        l[i] = start(pages[4], &o);
-        sessions[i] = l[i].session;
-    }
-    void *block = scratch_for(sessions, DRAFTS, &bytes);
-    assert_int_equal(pal_evaluate_together(model, sessions, DRAFTS, block, bytes, NULL), PAL_OK);
-    assert_true(content_rows(&l[0]) > 5);
-    for (int i = 1; i < DRAFTS; i++) assert_int_equal(content_rows(&l[i]), 0);
-    for (int i = 0; i < DRAFTS; i++) assert_int_equal(pal_step(sessions[i], NULL), PAL_MORE);
-    assert_int_equal(pal_evaluate_together(model, sessions, DRAFTS, block, bytes, NULL), PAL_OK);
-    for (int i = 0; i < DRAFTS; i++) assert_int_equal(content_rows(&l[i]), 1);
-    free(block);
-    for (int i = 0; i < DRAFTS; i++) end(&l[i]);
+    batch b;
+    batch_start(&b, PAL_MARGIN);
+    batch_evaluate(&b);
+    assert_true(content_rows(&b.of[0]) > 5);
+    for (int i = 1; i < DRAFTS; i++) assert_int_equal(content_rows(&b.of[i]), 0);
+    batch_step(&b);
+    batch_evaluate(&b);
+    for (int i = 0; i < DRAFTS; i++) assert_int_equal(content_rows(&b.of[i]), 1);
+    batch_end(&b);
 }
 
 /* Drafts that ask for few rows have their logits after the pass; they are those that each computes from its own hidden
@@ -54,25 +80,17 @@ static void given_rows_are_computed_once(void **state)
 static void drafts_that_ask_for_few_rows_share_the_product_with_the_output_matrix(void **state)
 {
     (void)state;
-    lent l[DRAFTS];
-    pal_session *sessions[DRAFTS];
-    size_t bytes;
-    pal_infill_options o = options_of(PAL_ASCENDING, 3);
-    for (int i = 0; i < DRAFTS; i++) {
-        o.draft = (uint32_t)i;
-        l[i] = start(pages[4], &o);
-        sessions[i] = l[i].session;
-    }
-    void *block = scratch_for(sessions, DRAFTS, &bytes);
+    batch b;
+    batch_start(&b, PAL_ASCENDING);
     const size_t size = PAL_ANSWERS * (size_t)model->shape.vocab * sizeof(float);
     float *shared = malloc(size), *alone = malloc(size);
     assert_true(shared && alone);
     for (int steps = 0; steps < 3; steps++) {
-        assert_int_equal(pal_evaluate_together(model, sessions, DRAFTS, block, bytes, NULL), PAL_OK);
+        batch_evaluate(&b);
         for (int i = steps == 0; i < DRAFTS; i++) { /* the first draft of all computes the given text alone */
-            pal_row_runner *r = &sessions[i]->runner.rows;
-            const pal_predictor *p = &sessions[i]->fill.predictor;
-            const pal_query *q = &sessions[i]->fill.query;
+            pal_row_runner *r = &b.sessions[i]->runner.rows;
+            const pal_predictor *p = &b.sessions[i]->fill.predictor;
+            const pal_query *q = &b.sessions[i]->fill.query;
             assert_true(r->answered && q->count <= PAL_ANSWERS);
             assert_true(p->logits(p->context, q->at, q->count, shared));
             r->answered = false;
@@ -80,12 +98,11 @@ static void drafts_that_ask_for_few_rows_share_the_product_with_the_output_matri
             r->answered = true;
             assert_memory_equal(shared, alone, size / PAL_ANSWERS * (size_t)q->count);
         }
-        for (int i = 0; i < DRAFTS; i++) assert_int_equal(pal_step(sessions[i], NULL), PAL_MORE);
+        batch_step(&b);
     }
     free(shared);
     free(alone);
-    free(block);
-    for (int i = 0; i < DRAFTS; i++) end(&l[i]);
+    batch_end(&b);
 }
 
 /* A draft that joins later takes the rows of a page that is already being filled, with pins of its own. */

@@ -101,6 +101,36 @@ pal_status pal_bind_shape(pal_binder *b, pal_transformer *net)
     return PAL_OK;
 }
 
+pal_status pal_bind_layer_norm_shape(pal_binder *b, pal_transformer *net)
+{
+    char key[128];
+    pal_status s;
+    if ((s = pal_bind_shape(b, net)) || (s = pal_bind_float(b, "attention.layer_norm_epsilon", 1e-5f, &net->eps,
+                                                            "attention.layer_norm_epsilon is out of range")))
+        return s;
+    if (!net->head_dim)
+        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count", key), PAL_E_FORMAT,
+                             "embedding_length is not a multiple of attention.head_count");
+    if (net->kv_heads != net->heads)
+        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count_kv", key), PAL_E_UNSUPPORTED,
+                             "grouped heads are not supported for this architecture");
+    return PAL_OK;
+}
+
+pal_status pal_bind_rotary(pal_binder *b, const pal_transformer *net, pal_rotary *r)
+{
+    static const char range[] = "rope.freq_base must be a number from 1 to 1e30";
+    char key[128];
+    pal_status s;
+    if ((s = pal_bind_int(b, "rope.dimension_count", PAL_MAX_DIM, net->head_dim, &r->dims,
+                          "rope.dimension_count is not 1 to 65536")) ||
+        (s = pal_bind_float(b, "rope.freq_base", 10000.0f, &r->base, range)))
+        return s;
+    if (r->base < 1.0f) /* angles would exceed 2^20, the range of pal_sincos */
+        return pal_bind_fail(b, pal_bind_key(b, "rope.freq_base", key), PAL_E_FORMAT, range);
+    return PAL_OK;
+}
+
 pal_status pal_bind_refuse_variants(pal_binder *b)
 {
     static const char *const unsupported[] = {"expert_count",           "attention.sliding_window", "attention.scale",
@@ -279,6 +309,29 @@ pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows,
                            pal_matrix *out)
 {
     return pal_bind_stacked(b, layer, name, rows, cols, bias, &out, 1);
+}
+
+pal_status pal_bind_norm(pal_binder *b, int layer, const char *name, int size, const float *zeros, pal_norm *out)
+{
+    pal_status s = bind_vector(b, layer, name, ".weight", size, false, &out->gain);
+    if (!s) s = bind_vector(b, layer, name, ".bias", size, zeros != NULL, &out->bias);
+    if (!out->bias) out->bias = zeros;
+    return s;
+}
+
+pal_status pal_bind_layer(pal_binder *b, const pal_transformer *net, int index, pal_bias attention, const float *zeros,
+                          pal_layer *l)
+{
+    const int dim = net->dim, hidden = net->hidden;
+    pal_matrix *const qkv[] = {&l->q, &l->k, &l->v};
+    pal_status s;
+    if ((s = pal_bind_norm(b, index, "attn_norm", dim, zeros, &l->attn_norm)) ||
+        (s = pal_bind_norm(b, index, "ffn_norm", dim, zeros, &l->ffn_norm)) ||
+        (s = pal_bind_stacked(b, index, "attn_qkv", dim, dim, attention, qkv, 3)) ||
+        (s = pal_bind_matrix(b, index, "attn_output", dim, dim, attention, &l->attn_output)) ||
+        (s = pal_bind_matrix(b, index, "ffn_up", hidden, dim, PAL_NEEDS_BIAS, &l->up)))
+        return s;
+    return pal_bind_matrix(b, index, "ffn_down", dim, hidden, PAL_NEEDS_BIAS, &l->down);
 }
 
 static pal_status bind_factor(pal_binder *b, const char *matrix, const char *kind, int rows, int cols, pal_matrix *out)

@@ -37,6 +37,13 @@ pal_status pal_bind_float(pal_binder *b, const char *name, float absent, float *
 /* Reads embedding_length, block_count, heads, feed_forward_length and context_length, which every network has. */
 pal_status pal_bind_shape(pal_binder *b, pal_transformer *net);
 
+/* The same with attention.layer_norm_epsilon, for networks with layer norms, whose heads are those of keys too and divide
+ * the width. */
+pal_status pal_bind_layer_norm_shape(pal_binder *b, pal_transformer *net);
+
+/* Reads rope.dimension_count (default: head_dim) and rope.freq_base. */
+pal_status pal_bind_rotary(pal_binder *b, const pal_transformer *net, pal_rotary *r);
+
 /* Refuses keys of variants that no network here supports, unless their value is 0. */
 pal_status pal_bind_refuse_variants(pal_binder *b);
 
@@ -54,6 +61,10 @@ bool pal_bind_has(const pal_binder *b, int layer, const char *name);
 /* Binds a vector [size] in f32.  If it is missing: a failure, or NULL if `optional`. */
 pal_status pal_bind_vector(pal_binder *b, int layer, const char *name, int size, bool optional, const float **out);
 
+/* Binds the gain and the bias of a layer norm, NAME.weight and NAME.bias [size].  If the bias is missing: `zeros`, or a
+ * failure if that is NULL. */
+pal_status pal_bind_norm(pal_binder *b, int layer, const char *name, int size, const float *zeros, pal_norm *out);
+
 /* Binds a matrix [rows, cols], NAME.weight, and its bias [rows], NAME.bias.  `out` is added to b->matrices, so it must
  * not move. */
 typedef enum { PAL_NO_BIAS, PAL_MAYBE_BIAS, PAL_NEEDS_BIAS } pal_bias;
@@ -63,6 +74,11 @@ pal_status pal_bind_matrix(pal_binder *b, int layer, const char *name, int rows,
 /* Binds `count` matrices [rows, cols] that are stacked in one tensor, row after row, as their biases are. */
 pal_status pal_bind_stacked(pal_binder *b, int layer, const char *name, int rows, int cols, pal_bias bias,
                             pal_matrix *const *out, int count);
+
+/* Binds a layer with layer norms, stacked queries, keys and values, and a feed-forward network of two matrices with
+ * biases.  `attention` says whether its matrices have biases, `zeros` is that of pal_bind_norm. */
+pal_status pal_bind_layer(pal_binder *b, const pal_transformer *net, int index, pal_bias attention, const float *zeros,
+                          pal_layer *l);
 
 /* Binds both factors of a low-rank adapter of a matrix [rows, cols]: MATRIX.lora_a [rank, cols] and MATRIX.lora_b [rows,
  * rank].  Without either, *out has rank 0 (out->a.rows).  They are not added to b->matrices. */

@@ -13,15 +13,9 @@ static pal_status read_rotary(pal_binder *b, pal_transformer *net)
 {
     char key[128];
     pal_rotary *r = &net->rotary;
-    pal_status s;
     *r = (pal_rotary){.halves = true, .scale = 1.0f};
-    if ((s = pal_bind_int(b, "rope.dimension_count", PAL_MAX_DIM, net->head_dim, &r->dims,
-                          "rope.dimension_count is not 1 to 65536")) ||
-        (s = pal_bind_float(b, "rope.freq_base", 10000.0f, &r->base, "rope.freq_base must be a number from 1 to 1e30")))
-        return s;
-    if (r->base < 1.0f) /* angles would exceed 2^20, the range of pal_sincos */
-        return pal_bind_fail(b, pal_bind_key(b, "rope.freq_base", key), PAL_E_FORMAT,
-                             "rope.freq_base must be a number from 1 to 1e30");
+    const pal_status s = pal_bind_rotary(b, net, r);
+    if (s) return s;
     if (r->dims != net->head_dim || r->dims % 2)
         return pal_bind_fail(b, pal_bind_key(b, "rope.dimension_count", key), PAL_E_UNSUPPORTED,
                              "rotary positions must cover whole heads of an even size");
@@ -47,18 +41,8 @@ static pal_status check_attention(pal_binder *b)
 
 static pal_status read(pal_binder *b, pal_transformer *net)
 {
-    char key[128];
-    pal_status s;
-    if ((s = pal_bind_shape(b, net)) || (s = pal_bind_float(b, "attention.layer_norm_epsilon", 1e-5f, &net->eps,
-                                                            "attention.layer_norm_epsilon is out of range")))
-        return s;
-    if (!net->head_dim)
-        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count", key), PAL_E_FORMAT,
-                             "embedding_length is not a multiple of attention.head_count");
-    if (net->kv_heads != net->heads)
-        return pal_bind_fail(b, pal_bind_key(b, "attention.head_count_kv", key), PAL_E_UNSUPPORTED,
-                             "grouped heads are not supported for this architecture");
-    s = read_rotary(b, net);
+    pal_status s = pal_bind_layer_norm_shape(b, net);
+    if (!s) s = read_rotary(b, net);
     return s ? s : check_attention(b);
 }
 
@@ -74,32 +58,6 @@ pal_status pal_mdlm_read(pal_binder *b, pal_transformer *net)
 
 /* ---- tensors ---------------------------------------------------------------------------------------- */
 
-static pal_status bind_norm(pal_binder *b, pal_transformer *net, int layer, const char *gain, const char *bias,
-                            pal_norm *out)
-{
-    pal_status s = pal_bind_vector(b, layer, gain, net->dim, false, &out->gain);
-    if (!s) s = pal_bind_vector(b, layer, bias, net->dim, true, &out->bias);
-    if (s || out->bias) return s;
-    if (!net->zeros) net->zeros = calloc((size_t)net->dim, sizeof *net->zeros);
-    if (!net->zeros) return pal_fail(b->err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
-    out->bias = net->zeros;
-    return PAL_OK;
-}
-
-static pal_status bind_layer(pal_binder *b, pal_transformer *net, int index, pal_layer *l)
-{
-    const int dim = net->dim, hidden = net->hidden;
-    pal_matrix *const qkv[] = {&l->q, &l->k, &l->v};
-    pal_status s;
-    if ((s = bind_norm(b, net, index, "attn_norm.weight", "attn_norm.bias", &l->attn_norm)) ||
-        (s = bind_norm(b, net, index, "ffn_norm.weight", "ffn_norm.bias", &l->ffn_norm)) ||
-        (s = pal_bind_stacked(b, index, "attn_qkv", dim, dim, PAL_NO_BIAS, qkv, 3)) ||
-        (s = pal_bind_matrix(b, index, "attn_output", dim, dim, PAL_NO_BIAS, &l->attn_output)) ||
-        (s = pal_bind_matrix(b, index, "ffn_up", hidden, dim, PAL_NEEDS_BIAS, &l->up)))
-        return s;
-    return pal_bind_matrix(b, index, "ffn_down", dim, hidden, PAL_NEEDS_BIAS, &l->down);
-}
-
 /* output.weight and output.bias: the output is never the embedding. */
 static pal_status bind_ends(pal_binder *b, pal_transformer *net)
 {
@@ -110,7 +68,7 @@ static pal_status bind_ends(pal_binder *b, pal_transformer *net)
         (s = pal_bind_matrix(b, -1, "token_embd", net->vocab, net->dim, PAL_NO_BIAS, &net->token_embd)) ||
         (s = pal_bind_matrix(b, -1, "output", net->vocab, net->dim, PAL_NEEDS_BIAS, &net->output)))
         return s;
-    return bind_norm(b, net, -1, "output_norm.weight", "output_norm.bias", &net->output_norm);
+    return pal_bind_norm(b, -1, "output_norm", net->dim, net->zeros, &net->output_norm);
 }
 
 /* The width of the embedded noise level is that of time_embd.0, which must be there. */
@@ -150,8 +108,10 @@ static pal_status bind_conditioning(pal_binder *b, pal_transformer *net, bool re
 
 static pal_status bind_layers(pal_binder *b, pal_transformer *net)
 {
+    net->zeros = calloc((size_t)net->dim, sizeof *net->zeros); /* for norms without biases */
+    if (!net->zeros) return pal_fail(b->err, PAL_E_MEMORY, "not enough memory for the layers", SIZE_MAX);
     pal_status s = bind_ends(b, net);
-    for (int i = 0; !s && i < net->layers; i++) s = bind_layer(b, net, i, &net->layer[i]);
+    for (int i = 0; !s && i < net->layers; i++) s = pal_bind_layer(b, net, i, PAL_NO_BIAS, net->zeros, &net->layer[i]);
     return s;
 }
 

@@ -37,13 +37,7 @@ static pal_status read_rotary(pal_binder *b, pal_transformer *net)
     pal_rotary *r = &net->rotary;
     char key[128];
     pal_status s;
-    if ((s = pal_bind_int(b, "rope.dimension_count", PAL_MAX_DIM, net->head_dim, &r->dims,
-                          "rope.dimension_count is not 1 to 65536")) ||
-        (s = pal_bind_float(b, "rope.freq_base", 10000.0f, &r->base, "rope.freq_base must be a number from 1 to 1e30")))
-        return s;
-    if (r->base < 1.0f) /* angles would exceed 2^20, the range of pal_sincos */
-        return pal_bind_fail(b, pal_bind_key(b, "rope.freq_base", key), PAL_E_FORMAT,
-                             "rope.freq_base must be a number from 1 to 1e30");
+    if ((s = pal_bind_rotary(b, net, r))) return s;
     r->halves = is(b, "qwen2") || is(b, "qwen3");
     pal_bind_key(b, "rope.dimension_count", key);
     if (r->dims % 2 || r->dims > net->head_dim)

@@ -60,7 +60,7 @@ typedef struct {
     pal_matrix output;        /* [vocab, dim]; no data if it is tied to token_embd */
     pal_norm output_norm;
     pal_conditioning *conditioning; /* owned; NULL: no adaptive norms */
-    float *zeros;                   /* [dim], owned: the bias of LayerNorms without one; NULL if every norm has one */
+    float *zeros;                   /* [dim], owned: the bias of LayerNorms without one; NULL if biases are required */
     const float *unknown;           /* [dim], the embedding of token -1; NULL: there is no such token */
     pal_layer *layer;               /* [layers], owned */
     pal_matrices matrices;          /* all matrices above, each once */

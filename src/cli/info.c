@@ -68,6 +68,15 @@ static void put_network_plain(const pal_info *i)
     printf("\n");
 }
 
+static void put_noise_plain(const pal_model *model)
+{
+    pal_noise_info n;
+    if (!pal_model_noise(model, &n)) return;
+    printf("noise         graph %s", n.graph);
+    if (n.states) printf(" of %d pieces", n.states);
+    printf(", %s, sigma %.4g to %.4g\n", n.schedule, n.sigma_min, n.sigma_max);
+}
+
 static void put_plain(const pal_model *model)
 {
     const pal_info *i = pal_model_info(model);
@@ -88,6 +97,7 @@ static void put_plain(const pal_model *model)
         put_image_plain(model);
     else
         put_text_plain(i);
+    put_noise_plain(model);
     put_vocabulary_plain(model);
     if (i->why_not) printf("not available %s\n", i->why_not);
     printf("kernels       %s\n", i->isa);
@@ -112,6 +122,19 @@ static void put_image_json(json *j, const pal_model *model)
     json_string(j, "schedule", i->schedule);
     json_int(j, "schedule_steps", i->schedule_steps);
     json_string(j, "neighbours", i->neighbours);
+    json_close(j, '}');
+}
+
+static void put_noise_json(json *j, const pal_model *model)
+{
+    pal_noise_info n;
+    if (!pal_model_noise(model, &n)) return;
+    json_open(j, "noise", '{');
+    json_string(j, "graph", n.graph);
+    json_string(j, "schedule", n.schedule);
+    json_number(j, "sigma_min", n.sigma_min);
+    json_number(j, "sigma_max", n.sigma_max);
+    if (n.states) json_int(j, "states", n.states);
     json_close(j, '}');
 }
 
@@ -165,6 +188,7 @@ static void put_json(const pal_model *model, const char *path, double start)
     json_bool(&j, "can_image", i->can_image);
     if (i->can_tokenize) put_vocabulary_json(&j, model);
     if (i->can_image) put_image_json(&j, model);
+    put_noise_json(&j, model);
     if (i->why_not) json_string(&j, "why_not", i->why_not);
     json_run(&j, model, path, start);
     json_close(&j, '}');

@@ -21,6 +21,9 @@ static pal_status read_graph(pal_model *m, pal_noise *n)
     return PAL_OK;
 }
 
+/* Smaller numbers would make a noise level infinite, or the ratio of two. */
+#define SMALLEST 1e-12
+
 /* Reads a number above `above` and below `below`. */
 static pal_status read_number(pal_model *m, const char *key, double above, double below, double *out, const char *text)
 {
@@ -37,11 +40,12 @@ static pal_status read_schedule(pal_model *m, pal_noise *n)
     n->schedule = pal_str_is(kind, "geometric") ? PAL_NOISE_GEOMETRIC : PAL_NOISE_LOG_LINEAR;
     n->epsilon = 1e-3;
     if (n->schedule == PAL_NOISE_LOG_LINEAR)
-        return pal_gguf_find(m->gguf, NOISE ".epsilon") ? read_number(m, NOISE ".epsilon", 0.0, 1.0, &n->epsilon,
-                                                                      NOISE ".epsilon must be a number between 0 and 1")
-                                                        : PAL_OK;
-    pal_status s = read_number(m, least, 0.0, MAX_SIGMA, &n->sigma_min,
-                               NOISE ".sigma_min must be a number above 0 and below 65536");
+        return pal_gguf_find(m->gguf, NOISE ".epsilon")
+                   ? read_number(m, NOISE ".epsilon", SMALLEST, 1.0, &n->epsilon,
+                                 NOISE ".epsilon must be a number between 1e-12 and 1")
+                   : PAL_OK;
+    pal_status s = read_number(m, least, SMALLEST, MAX_SIGMA, &n->sigma_min,
+                               NOISE ".sigma_min must be a number between 1e-12 and 65536");
     if (s) return s;
     return read_number(m, most, n->sigma_min, MAX_SIGMA, &n->sigma_max,
                        NOISE ".sigma_max must be a number above sigma_min and below 65536");
@@ -114,6 +118,19 @@ pal_status pal_noise_of_sedd(pal_model *m)
         m->classes.empty = -1;
     }
     return PAL_OK;
+}
+
+bool pal_model_noise(const pal_model *model, pal_noise_info *out)
+{
+    const pal_noise *n = model->classes.noise;
+    if (!n) return false;
+    const bool uniform = n->graph == PAL_GRAPH_UNIFORM, geometric = n->schedule == PAL_NOISE_GEOMETRIC;
+    *out = (pal_noise_info){.graph = uniform ? "uniform" : "absorb",
+                            .schedule = geometric ? "geometric" : "log-linear",
+                            .sigma_min = pal_noise_sigma(n, PAL_NOISE_FIRST),
+                            .sigma_max = pal_noise_sigma(n, 1.0),
+                            .states = uniform ? n->states : 0};
+    return true;
 }
 
 /* A network that predicts masked tokens: its graph, if it is said, can only be absorb. */

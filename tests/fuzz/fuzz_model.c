@@ -84,10 +84,11 @@ static void generate(const pal_model *m)
     free(block);
 }
 
-static void infill(const pal_model *m)
+static void infill(const pal_model *m, pal_sampler sampler)
 {
     static const char page[] = "a [[2]] b";
     pal_infill_options o = pal_infill_defaults();
+    o.sampler = sampler;
     pal_session *session;
     pal_error err = {0};
     size_t bytes;
@@ -103,6 +104,29 @@ static void infill(const pal_model *m)
     if (s) must_fail(s, &err);
     for (int i = 0; !s && i < 8; i++) s = pal_step(session, &err) == PAL_MORE ? PAL_OK : PAL_MORE;
     free(block);
+}
+
+static bool a_few(void *context, const pal_score_progress *p)
+{
+    (void)context;
+    return p->evaluations < 4;
+}
+
+/* What only networks that compute scores do; the others refuse it. */
+static void use_scores(const pal_model *m)
+{
+    const pal_score_options o = {.progress = a_few};
+    pal_score_result r;
+    pal_error err = {0};
+    pal_noise_info n;
+    infill(m, PAL_EULER);
+    infill(m, PAL_TWEEDIE);
+    infill(m, PAL_EULER_CORRECTOR);
+    if (!pal_model_noise(m, &n)) return;
+    REQUIRE(n.graph && n.schedule && n.sigma_min > 0.0 && n.sigma_min <= n.sigma_max && n.sigma_max < 65536.0 &&
+            (n.states == 0 || n.states > 1));
+    pal_status s = pal_score(m, "a b", 3, &o, &r, &err);
+    if (s < 0) must_fail(s, &err);
 }
 
 static bool count(void *context, const void *data, size_t size)
@@ -141,7 +165,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ask(m);
         retell(m);
         if (evaluate(m) && pal_model_info(m)->can_generate) generate(m);
-        infill(m);
+        infill(m, PAL_SAMPLER_OF_MODEL);
+        use_scores(m);
         pal_model_close(m);
     }
     free(block);

@@ -55,6 +55,23 @@ def gpt2_tensors(dim, hidden, context=16):
     yield "output_norm.bias", (dim,)
 
 
+def ddit_tensors(dim, hidden, width, is_timed):
+    """sedd, or mdlm with a constant modulation."""
+    yield "token_embd.weight", (dim, len(PIECES))
+    for name, extents in {"attn_norm.weight": (dim,), "ffn_norm.weight": (dim,), "attn_qkv.weight": (dim, 3 * dim),
+                          "attn_output.weight": (dim, dim), "ffn_up.weight": (dim, hidden), "ffn_up.bias": (hidden,),
+                          "ffn_down.weight": (hidden, dim), "ffn_down.bias": (dim,)}.items():
+        yield f"blk.0.{name}", extents
+    yield from (("output_norm.weight", (dim,)), ("output.weight", (dim, len(PIECES))), ("output.bias", (len(PIECES),)))
+    for name, rows in ("blk.0.modulation", 6 * dim), ("output_modulation", 2 * dim):
+        yield f"{name}.bias", (rows,)
+        if is_timed:
+            yield f"{name}.weight", (width, rows)
+    for i, cols in enumerate((256, width) if is_timed else ()):
+        yield f"time_embd.{i}.weight", (cols, width)
+        yield f"time_embd.{i}.bias", (width,)
+
+
 def data_of(kind, count, rng):
     if kind == "F32":
         return 0, b"".join(struct.pack("<f", rng.uniform(-1, 1)) for _ in range(count))
@@ -80,6 +97,11 @@ SMALL, LLADA = (8, 2, 1, 8), [key("llada.attention.causal", BOOL, False), key("d
 NORMS = [("blk.0.attn_q_norm.weight", (4,)), ("blk.0.attn_k_norm.weight", (4,))]
 SCALED = [key("llama.rope.scaling.type", STRING, "linear"), key("llama.rope.scaling.factor", F32, 2.0),
           key("llama.rope.freq_base", F32, 500000.0), key("llama.rope.dimension_count", U32, 2)]
+ABSORB = [key("palimpsest.graph", STRING, "absorb"), key("palimpsest.noise", STRING, "log-linear"),
+          key("palimpsest.noise.epsilon", F32, 0.001), key("palimpsest.scale_by_sigma", BOOL, True)]
+UNIFORM = [key("palimpsest.graph", STRING, "uniform"), key("palimpsest.noise", STRING, "geometric"),
+           key("palimpsest.noise.sigma_min", F32, 1e-4), key("palimpsest.noise.sigma_max", F32, 20.0),
+           key("palimpsest.states", U32, len(PIECES))]
 SEEDS = {
     "llama": model(shape("llama", *SMALL) + sentencepiece(), llama_tensors(*SMALL)),
     "llama-scaled": model(shape("llama", *SMALL, SCALED) + sentencepiece(), llama_tensors(*SMALL), vectors="F16"),
@@ -94,6 +116,9 @@ SEEDS = {
     "llada": model(shape("llada", *SMALL, LLADA) + sentencepiece(), llama_tensors(*SMALL)),
     "qwen3": model(shape("qwen3", *SMALL) + byte_level(), llama_tensors(*SMALL, NORMS), "F16"),
     "gpt2": model(shape("gpt2", 8, 2, 2, 8) + byte_level(), gpt2_tensors(8, 8)),
+    "sedd": model(shape("sedd", 8, 2, 2, 8, ABSORB) + sentencepiece(), ddit_tensors(8, 8, 4, True), "F16"),
+    "sedd-uniform": model(shape("sedd", 8, 2, 2, 8, UNIFORM) + sentencepiece(), ddit_tensors(8, 8, 4, True), "F16"),
+    "mdlm": model(shape("mdlm", 8, 2, 2, 8) + sentencepiece(), ddit_tensors(8, 8, 4, False), "F16"),
     "unknown": model(shape("mamba", *SMALL) + sentencepiece(), llama_tensors(*SMALL)),
     "part": model([key("split.no", U16, 1), key("split.count", U16, 2)], [("blk.0.ffn_down.weight", (8, 8))]),
     "vocabulary": model([key("general.architecture", STRING, "llama")] + sentencepiece(), []),
