@@ -22,7 +22,8 @@
  * the gaps between the arrays in a block from malloc stay poisoned until the block is freed or used again.)  Sequences,
  * generators, drawings and likelihoods are stored in the caller's blocks in the same way.
  *
- * Threads.  Threads may share a model, but not a session.
+ * Threads.  Threads may share a model, but not a session.  A model can also use threads of its own, which shorten an
+ * evaluation (pal_model_use_threads): if several threads evaluate it at the same time, one of them gets these.
  * Errors.  PAL_OK is 0, failures are negative, and a call that fails changes nothing unless its comment says otherwise.
  * Safety.  Files and text may be hostile; pointers and sizes given by the caller are trusted.
  * Results.  The same model, options and text give bit-identical results on every target. */
@@ -108,6 +109,18 @@ const char *pal_adapter_note(const pal_model *model);
  * be called before the first session. */
 pal_status pal_model_use_isa(pal_model *model, const char *isa, pal_error *err);
 
+/* Makes evaluations of the model use `threads` threads, 1 to 64, among them the one that calls; 0 stands for
+ * pal_default_threads().  The results have the same bits for every number.  The other threads are started now, sleep
+ * between evaluations, and end with the model.  If the system starts fewer, or this build has no threads, fewer are used:
+ * pal_info.threads says how many.  Must be called before the first session, and before an adapter is attached: a model
+ * with an adapter uses the threads of its base.  Without this call a model uses one thread.
+ * PAL_E_OPTION: out of range; PAL_E_MEMORY. */
+pal_status pal_model_use_threads(pal_model *model, int32_t threads, pal_error *err);
+
+/* The number of physical cores that this process may use, by its CPU affinity and the limits of its control groups; at
+ * most 64. */
+int32_t pal_default_threads(void);
+
 typedef struct {
     const char *architecture; /* general.architecture, at most its first 63 bytes, or "" */
     const char *name;         /* general.name, at most its first 127 bytes, or "" */
@@ -123,6 +136,7 @@ typedef struct {
     bool causal; /* attention sees only earlier tokens */
     bool can_tokenize, can_score, can_infill, free_length, can_generate, can_image;
     const char *why_not; /* why the network or the tokenizer cannot be used, or NULL; owned by the model */
+    int32_t threads;     /* that evaluate it: see pal_model_use_threads */
 } pal_info;
 const pal_info *pal_model_info(const pal_model *model);
 

@@ -109,6 +109,8 @@ def steady(line):
     if not line.startswith("{"):
         return line
     whole = json.loads(line)
+    if "threads" in whole:
+        whole["threads"] = 1   # as many as the machine has cores, but for --threads
     return json.dumps({key: value for key, value in whole.items() if key not in WHAT_VARIES}, ensure_ascii=False)
 
 

@@ -429,13 +429,13 @@ static void rotary_positions_on_a_part_of_a_head_leave_the_rest(void **state)
     assert_int_equal(pal_gguf_open(&g, f.data, f.size, NULL), PAL_OK);
     assert_int_equal(pal_transformer_bind(&net, g, "llama", true, &pal_architecture_llama, NULL), PAL_OK);
     const pal_cache_shape shape = pal_transformer_cache(&net);
-    pal_activations_layout(&a, &net, 1, 9, &arena);
+    pal_activations_layout(&a, &net, 1, 1, 9, &arena);
     pal_activations_table(&a, &net, &arena);
     pal_cache_layout(&c, &shape, 9, false, PAL_KV_F32, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     assert_non_null(block);
     arena = pal_arena_in(block);
-    pal_activations_layout(&a, &net, 1, 9, &arena);
+    pal_activations_layout(&a, &net, 1, 1, 9, &arena);
     pal_activations_table(&a, &net, &arena);
     pal_cache_layout(&c, &shape, 9, false, PAL_KV_F32, &arena);
     pal_activations_prepare(&a, &net, &c);

@@ -32,7 +32,7 @@ static int32_t choose(const pal_choose_options *how, const float *logits, int32_
     pal_chosen chosen;
     for (int32_t i = 0; i < n; i++)
         probabilities[i] = (double)logits[i] < -1000.0 ? PAL_NEVER : pal_bounded((double)logits[i]);
-    pal_softmax(probabilities, n);
+    pal_softmax(NULL, probabilities, n);
     assert_int_equal(pal_choose(&s, how, logits, &page, u, &chosen, NULL), PAL_OK);
     assert_memory_equal(seen, zero, sizeof zero);
     *own = chosen.own;
@@ -266,7 +266,7 @@ static void choose_of_hostile_logits_stays_possible(void **state)
             how.temperature = temperature[i % COUNT(temperature)];
             how.repetition_penalty = penalty[i / COUNT(temperature)];
             for (int32_t id = 0; id < 4; id++) probs[id] = id == 3 ? PAL_NEVER : pal_bounded((double)logits[id]);
-            pal_softmax(probs, 4);
+            pal_softmax(NULL, probs, 4);
             assert_int_equal(pal_choose(&s, &how, logits, &context, 0.999, &chosen, NULL), PAL_OK);
             const int32_t id = chosen.id;
             assert_true(id >= 0 && id < 3);
@@ -309,7 +309,7 @@ static void choose_gives_every_word_of_a_zipf_distribution_its_due(void **state)
     pal_choose_scratch s = {.vocab = WORDS, .probabilities = probs};
     for (int32_t power = 1; power <= 2; power++) {
         for (int32_t k = 0; k < WORDS; k++) probs[k] = -power * log(k + 1.0);
-        pal_softmax(probs, WORDS);
+        pal_softmax(NULL, probs, WORDS);
         assert_true(power == 1 || probs[WORDS - 1] < 0x1p-30);
         for (size_t i = 0; i < COUNT(word); i++) {
             uint64_t from = first_u(&s, word[i]), to = (uint64_t)1 << 53;

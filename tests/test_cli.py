@@ -80,12 +80,12 @@ class Infill(CommandTest):
         self.assertEqual(four[:2], two)
 
     def test_json_has_what_programs_rely_on(self):
-        drafts = self.fill_objects(PAGE, "--seed", 18446744073709551615, "--drafts", 3)
+        drafts = self.fill_objects(PAGE, "--seed", 18446744073709551615, "--drafts", 3, "--threads", 2)
         plain = self.fill(PAGE, "--seed", 18446744073709551615, "--drafts", 3).decode()
         self.assertEqual("\n---\n".join(d["text"] for d in drafts) + "\n", plain)
         for number, d in enumerate(drafts):
             self.assertEqual((d["seed"], d["draft"], d["model"], d["threads"]),
-                             (18446744073709551615, number, "tiny-infill", 1))
+                             (18446744073709551615, number, "tiny-infill", 2 if IS_NATIVE else 1))
             self.assertTrue(d["complete"] and d["evaluations"] >= 1 and d["seconds"] >= 0 and d["isa"])
             self.assertEqual(len(d["tokens"]), 26)
             text = d["text"].encode()
@@ -280,7 +280,7 @@ class Score(CommandTest):
         nats = r["bits_per_byte"] * r["bytes"] * math.log(2)
         self.assertAlmostEqual(nats, r["nats_per_token"] * r["tokens"], places=3)
         self.assertAlmostEqual(math.log(r["perplexity"]), r["nats_per_token"], places=6)
-        self.assertTrue(r["evaluations"] >= 1 and r["seconds"] >= 0 and r["threads"] == 1 and r["isa"])
+        self.assertTrue(r["evaluations"] >= 1 and r["seconds"] >= 0 and r["threads"] >= 1 and r["isa"])
 
     def test_diffusion_models_have_a_bound_with_an_error_and_three_orders(self):
         r = self.score(self.TALE, "--standard-error", "0.3", model=INFILL)

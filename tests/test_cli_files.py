@@ -109,6 +109,10 @@ class Files(CommandTest):
         lines = self.objects("bench", "-m", INFILL, "--tokens", 16, "--outputs", 2, "--repeat", 3)
         self.assertEqual(lines[0]["isa"], "scalar")
         self.assertTrue(all(line["tokens_per_second"] > 0 for line in lines))
+        lines = self.objects("bench", "-m", INFILL, "--tokens", 16, "--outputs", 2, "--repeat", 3, "--threads", 3)
+        several = [3] if IS_NATIVE else []      # each instruction set with one thread, then with three
+        self.assertEqual([line["threads"] for line in lines], [1, *several] * (len(lines) // (1 + len(several))))
+        self.assertTrue(all(line["times_one_thread"] > 0 for line in lines))
         self.bad(1, "context", "bench", "-m", INFILL, "--tokens", 97, "--outputs", 2)
         self.bad(2, "outputs", "bench", "-m", INFILL, "--tokens", 2, "--outputs", 3)
 

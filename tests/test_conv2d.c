@@ -39,11 +39,11 @@ static conv_case conv_draw(uint32_t type, int in, int out, int size, int stride,
                      size,
                      stride};
     pal_arena arena = {0};
-    pal_conv2d_layout(&c.scratch, (size_t)cols, (size_t)(height * width * in), &arena);
+    pal_conv2d_layout(&c.scratch, 1, (size_t)cols, (size_t)(height * width * in), &arena);
     c.block = malloc(arena.used + PAL_ARENA_SLACK);
     assert_non_null(c.block);
     arena = pal_arena_in(c.block);
-    pal_conv2d_layout(&c.scratch, (size_t)cols, (size_t)(height * width * in), &arena);
+    pal_conv2d_layout(&c.scratch, 1, (size_t)cols, (size_t)(height * width * in), &arena);
     return c;
 }
 
@@ -60,7 +60,7 @@ static test_array conv_run(const pal_kernels *k, const conv_case *c)
 {
     const int height = pal_conv2d_extent(&c->conv, c->height), width = pal_conv2d_extent(&c->conv, c->width);
     test_array y = take((size_t)(height * width * c->conv.w.rows), sizeof(float), sizeof(float));
-    pal_conv2d_run(&(pal_compute){k}, &c->conv, y.data, c->x.data, c->height, c->width, &c->scratch);
+    pal_conv2d_run(&(pal_compute){.kernels = k}, &c->conv, y.data, c->x.data, c->height, c->width, &c->scratch);
     return y;
 }
 

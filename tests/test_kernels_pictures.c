@@ -219,8 +219,8 @@ static void group_norm_is_near_double(void **state)
             draw_norm(&c, shapes[s][0], shapes[s][1], shapes[s][2]);
             const bool modulated = how & 1, silu = how & 2;
             const int channels = c.norm.channels, width = shapes[s][1];
-            pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, modulated ? c.modulation : NULL,
-                               silu ? PAL_NORM_SILU : PAL_NORM_ONLY, &c.scratch);
+            pal_group_norm_run(&(pal_compute){.kernels = &reference}, &c.norm, y, c.x, c.places,
+                               modulated ? c.modulation : NULL, silu ? PAL_NORM_SILU : PAL_NORM_ONLY, &c.scratch);
             for (int i = 0; i < channels * c.places; i++) {
                 const int ch = i % channels;
                 double mean, scale;
@@ -239,8 +239,9 @@ static void group_norm_in_place_is_the_same(void **state)
     norm_case c;
     float y[MAX_CHANNELS * MAX_PLACES];
     draw_norm(&c, 4, 6, 30);
-    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, y, c.x, c.places, c.modulation, PAL_NORM_SILU, &c.scratch);
-    pal_group_norm_run(&(pal_compute){&reference}, &c.norm, c.x, c.x, c.places, c.modulation, PAL_NORM_SILU,
+    pal_group_norm_run(&(pal_compute){.kernels = &reference}, &c.norm, y, c.x, c.places, c.modulation, PAL_NORM_SILU,
+                       &c.scratch);
+    pal_group_norm_run(&(pal_compute){.kernels = &reference}, &c.norm, c.x, c.x, c.places, c.modulation, PAL_NORM_SILU,
                        &c.scratch);
     assert_memory_equal(y, c.x, sizeof(float) * 24 * 30);
 }

@@ -122,7 +122,7 @@ static void check_activations(const pal_transformer *net, int max, int positions
     pal_arena arena = {0};
     pal_activations a;
     needs all = {0};
-    pal_activations_layout(&a, net, max, positions, &arena);
+    pal_activations_layout(&a, net, 1, max, positions, &arena);
     pal_activations_table(&a, net, &arena);
     for (int i = 0; i < 2; i++) {
         need(&all, n, dim, 1, sizeof(float));
@@ -194,12 +194,12 @@ static void parts_of_networks_of_any_size_fit_or_overflow(void **state)
             pal_quantized_layout(&rows, sizes[i], sizes[j], &quantized);
             need_quantized(&n, a, b);
             expect(&quantized, &n, true);
-            pal_conv2d_layout(&patches, sizes[i], sizes[j], &conv);
+            pal_conv2d_layout(&patches, 1, sizes[i], sizes[j], &conv);
             need(&c, PAL_CONV_PIXELS, a, 1, sizeof(float));
             need_quantized(&c, PAL_CONV_PIXELS, a);
             need_quantized(&c, 1, b);
             expect(&conv, &c, true);
-            pal_attention_layout(&heads_scratch, sizes[i], sizes[j], &attention);
+            pal_attention_layout(&heads_scratch, 1, sizes[i], sizes[j], &attention);
             need(&t, a, b, 2, sizeof(float));
             need(&t, rounded(a), b, 1, sizeof(float));
             need(&t, rounded(a), PAL_ATTENTION_ROWS, 1, sizeof(float));
@@ -234,7 +234,7 @@ static void unets_at_the_limits_fit_or_are_refused(void **state)
         pal_arena arena = {0};
         pal_unet_scratch scratch;
         needs n = {0};
-        pal_unet_layout(&scratch, &net, &arena);
+        pal_unet_layout(&scratch, &net, 1, &arena);
         need(&n, skips, 1, 1, sizeof(float));
         need(&n, values, 5, 1, sizeof(float)); /* x, y, joined, h, t */
         expect(&arena, &n, false);

@@ -8,56 +8,8 @@
 #include <cmocka.h>
 
 #include "kernels/blocks.h"
+#include "matrix_testing.h"
 #include "model_testing.h"
-#include "nn/linear.h"
-#include "product_inputs.h"
-
-static const uint32_t types[] = {PAL_F32,  PAL_F16,  PAL_BF16, PAL_Q8_0, PAL_Q4_0, PAL_Q4_1,
-                                 PAL_Q5_0, PAL_Q5_1, PAL_Q4_K, PAL_Q5_K, PAL_Q6_K};
-
-/* ---- matrices ----------------------------------------------------------- */
-
-typedef struct {
-    test_array file, data, bias; /* as in a file, in panels */
-    pal_matrix m;
-} matrix;
-
-static test_array some_weights(uint32_t type, size_t count)
-{
-    test_array values = floats(RANDOM, count, 1.0f), w;
-    if (type == PAL_BF16) {
-        w = take(count, 2, 1);
-        for (size_t i = 0; i < count; i++)
-            memcpy((unsigned char *)w.data + 2 * i, (unsigned char *)values.data + 4 * i + 2, 2);
-    } else if (type == PAL_F32 || type == PAL_F16 || type == PAL_Q8_0 || type == PAL_Q4_0) {
-        w = take(count / pal_tensor_block(type), pal_tensor_block_bytes(type), 1);
-        assert_true(pal_quantize_weights(w.data, values.data, type, count));
-    } else {
-        w = block_weights(RANDOM, type, count);
-    }
-    drop(&values);
-    return w;
-}
-
-static matrix some_matrix(uint32_t type, int rows, int cols)
-{
-    matrix w = {.file = some_weights(type, (size_t)rows * (size_t)cols)};
-    test_array eight = take(PAL_PANEL, pal_row_bytes(type, cols), 1);
-    w.data = take(w.file.bytes, 1, sizeof(float));
-    w.bias = floats(RANDOM, (size_t)rows, 1.0f);
-    memcpy(w.data.data, w.file.data, w.file.bytes);
-    w.m = (pal_matrix){.type = type, .rows = rows, .cols = cols, .data = w.data.data};
-    pal_matrix_pack(&w.m, eight.data);
-    drop(&eight);
-    return w;
-}
-
-static void matrix_drop(matrix *w)
-{
-    drop(&w->file);
-    drop(&w->data);
-    drop(&w->bias);
-}
 
 /* ---- plain sums --------------------------------------------------------- */
 
@@ -204,7 +156,7 @@ static test_array run(const pal_kernels *k, const product_case *c)
     test_array y = take((size_t)c->n * (size_t)c->w.m.rows, sizeof(float), sizeof(float));
     pal_input in = pal_input_of(&s.rows, c->x.data, c->n, c->w.m.cols);
     if (c->plain < c->n) pal_input_adapt(&in, c->plain, &s.adapting);
-    pal_linear(&(pal_compute){k}, y.data, &in, &c->w.m);
+    pal_linear(&(pal_compute){.kernels = k}, y.data, &in, &c->w.m);
     free(s.block);
     return y;
 }
@@ -300,7 +252,7 @@ static void inputs_are_quantised_once_and_only_where_weights_need_it(void **stat
            nibbles = some_matrix(PAL_Q4_0, ROWS, COLS);
     scratch s = some_scratch(N, COLS, RANK, ROWS);
     test_array x = floats(RANDOM, (size_t)N * COLS, 1.0f), y = take((size_t)N * ROWS, sizeof(float), sizeof(float));
-    const pal_compute compute = {&counting};
+    const pal_compute compute = {.kernels = &counting};
     counting = reference;
     counting.quantize = counted_quantize;
     quantizations = 0;

@@ -86,20 +86,20 @@ static void check_rows(const pal_transformer *net, const pal_compute *compute, p
 static void check_layers(const pal_transformer *net, unsigned isa, const golden *g, double rms_bound, double max_bound)
 {
     pal_kernels kernels;
-    const pal_compute compute = {&kernels};
+    const pal_compute compute = {.kernels = &kernels};
     pal_activations a;
     pal_cache cache;
     const pal_cache_shape shape = pal_transformer_cache(net);
     pal_arena arena = {0};
     pal_kernels_init(&kernels, isa);
-    pal_activations_layout(&a, net, g->n, g->n, &arena);
+    pal_activations_layout(&a, net, 1, g->n, g->n, &arena);
     pal_activations_table(&a, net, &arena);
     pal_cache_layout(&cache, &shape, g->n, false, PAL_KV_F32, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     float *logits = malloc((size_t)g->count * (size_t)g->vocab * sizeof *logits);
     assert_true(block && logits);
     arena = pal_arena_in(block);
-    pal_activations_layout(&a, net, g->n, g->n, &arena);
+    pal_activations_layout(&a, net, 1, g->n, g->n, &arena);
     pal_activations_table(&a, net, &arena);
     pal_cache_layout(&cache, &shape, g->n, false, PAL_KV_F32, &arena);
     pal_activations_prepare(&a, net, &cache);

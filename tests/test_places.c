@@ -35,7 +35,7 @@ typedef struct {
 static void lay_out(runner *r, pal_kv_type type, pal_arena *arena)
 {
     const pal_cache_shape shape = pal_transformer_cache(r->net);
-    pal_activations_layout(&r->a, r->net, CAPACITY, CAPACITY, arena);
+    pal_activations_layout(&r->a, r->net, 1, CAPACITY, CAPACITY, arena);
     pal_activations_table(&r->a, r->net, arena);
     pal_cache_layout(&r->cache, &shape, CAPACITY, true, type, arena);
 }

@@ -18,7 +18,7 @@ typedef struct {
 static void lay_out_plainly(workplace *w, const pal_transformer *net, pal_kv_type kv, pal_arena *arena)
 {
     const pal_cache_shape shape = pal_transformer_cache(net);
-    pal_activations_layout(&w->a, net, PLACES, PLACES, arena);
+    pal_activations_layout(&w->a, net, 1, PLACES, PLACES, arena);
     pal_activations_table(&w->a, net, arena);
     pal_cache_layout(&w->cache, &shape, PLACES, true, kv, arena);
 }

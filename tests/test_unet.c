@@ -122,8 +122,8 @@ static void check_case(loaded *l, const golden *g, const golden_case *c, bounds 
             .g = g, .expected = c->outputs, .skip = head == PAL_HEAD_RESIDUAL ? sn : -1, .allowed = allowed};
         l->scratch.watch = compare_stage;
         l->scratch.watching = &watching;
-        pal_unet_forward(&l->net, &(pal_compute){&l->kernels}, &l->scratch, c->x, c->time, c->label, head, l->eps,
-                         head == PAL_HEAD_NONE ? NULL : l->second);
+        pal_unet_forward(&l->net, &(pal_compute){.kernels = &l->kernels}, &l->scratch, c->x, c->time, c->label, head,
+                         l->eps, head == PAL_HEAD_NONE ? NULL : l->second);
         assert_int_equal(watching.next, last + 1);
         if (watching.worst.rms > worst->rms) worst->rms = watching.worst.rms;
         if (watching.worst.max > worst->max) worst->max = watching.worst.max;
@@ -204,12 +204,12 @@ static void every_instruction_set_gives_the_same_bits(void **state)
         float *x = malloc(reference.size * sizeof *x);
         assert_non_null(x);
         for (size_t j = 0; j < reference.size; j++) x[j] = (float)(j * 2654435761u % 2001) * 1e-3f - 1.0f;
-        pal_unet_forward(&reference.net, &(pal_compute){&reference.kernels}, &reference.scratch, x, 0.3, -1, head,
-                         reference.eps, head ? reference.second : NULL);
+        pal_unet_forward(&reference.net, &(pal_compute){.kernels = &reference.kernels}, &reference.scratch, x, 0.3, -1,
+                         head, reference.eps, head ? reference.second : NULL);
         for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
             if ((pal_cpu_isa() & variants[v]) != variants[v]) continue;
             loaded l = load(&file, variants[v]);
-            pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, x, 0.3, -1, head, l.eps,
+            pal_unet_forward(&l.net, &(pal_compute){.kernels = &l.kernels}, &l.scratch, x, 0.3, -1, head, l.eps,
                              head ? l.second : NULL);
             assert_memory_equal(l.eps, reference.eps, l.size * sizeof *l.eps);
             if (head) assert_memory_equal(l.second, reference.second, l.size * sizeof *l.second);
@@ -231,12 +231,12 @@ static void evaluations_do_not_depend_on_those_before(void **state)
     const golden_case a = case_of(&g, 0), b = case_of(&g, 1);
     float *first = malloc(2 * l.size * sizeof *first);
     assert_non_null(first);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, first,
-                     first + l.size);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, b.x, b.time, b.label, PAL_HEAD_SECOND_MOMENT,
+    pal_unet_forward(&l.net, &(pal_compute){.kernels = &l.kernels}, &l.scratch, a.x, a.time, a.label, PAL_HEAD_RESIDUAL,
+                     first, first + l.size);
+    pal_unet_forward(&l.net, &(pal_compute){.kernels = &l.kernels}, &l.scratch, b.x, b.time, b.label,
+                     PAL_HEAD_SECOND_MOMENT, l.eps, l.second);
+    pal_unet_forward(&l.net, &(pal_compute){.kernels = &l.kernels}, &l.scratch, a.x, a.time, a.label, PAL_HEAD_RESIDUAL,
                      l.eps, l.second);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, a.x, a.time, a.label, PAL_HEAD_RESIDUAL, l.eps,
-                     l.second);
     assert_memory_equal(l.eps, first, l.size * sizeof *first);
     assert_memory_equal(l.second, first + l.size, l.size * sizeof *first);
     free(first);
@@ -254,14 +254,15 @@ static void time_and_label_change_what_is_predicted(void **state)
     const golden_case c = case_of(&g, 0);
     float *other = malloc(l.size * sizeof *other);
     assert_non_null(other);
-    pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, c.x, 0.5, 1, PAL_HEAD_NONE, l.eps, NULL);
+    pal_unet_forward(&l.net, &(pal_compute){.kernels = &l.kernels}, &l.scratch, c.x, 0.5, 1, PAL_HEAD_NONE, l.eps,
+                     NULL);
     for (int i = 0; i < 3; i++) {
         static const struct {
             double time;
             int label;
         } others[] = {{0.5001, 1}, {0.5, 2}, {0.5, -1}};
-        pal_unet_forward(&l.net, &(pal_compute){&l.kernels}, &l.scratch, c.x, others[i].time, others[i].label,
-                         PAL_HEAD_NONE, other, NULL);
+        pal_unet_forward(&l.net, &(pal_compute){.kernels = &l.kernels}, &l.scratch, c.x, others[i].time,
+                         others[i].label, PAL_HEAD_NONE, other, NULL);
         assert_true(memcmp(other, l.eps, l.size * sizeof *other) != 0);
     }
     free(other);

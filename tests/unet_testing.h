@@ -30,7 +30,7 @@ static inline loaded load(const buffer *file, unsigned isa)
     pal_kernels_init(&l.kernels, isa);
     pal_kernels_add_pictures(&l.kernels);
     l.size = (size_t)(l.net.height * l.net.width * l.net.channels);
-    pal_unet_layout(&l.scratch, &l.net, &arena);
+    pal_unet_layout(&l.scratch, &l.net, 1, &arena);
     assert_false(arena.overflow);
     l.block = malloc(arena.used + PAL_ARENA_SLACK);
     l.eps = malloc(l.size * sizeof *l.eps);
@@ -38,7 +38,7 @@ static inline loaded load(const buffer *file, unsigned isa)
     assert_true(l.block && l.eps && l.second);
     memset(l.block, 0xff, arena.used + PAL_ARENA_SLACK); /* NaNs show reads of unwritten memory */
     arena = pal_arena_in(l.block);
-    pal_unet_layout(&l.scratch, &l.net, &arena);
+    pal_unet_layout(&l.scratch, &l.net, 1, &arena);
     return l;
 }
 

@@ -106,6 +106,7 @@ static pal_generator *lay_out(pal_generator *g, const pal_sequence *s, const pal
     g->window.tokens = pal_take(arena, capacity, sizeof *g->window.tokens);
     if (o->mirostat) g->window.mu = pal_take(arena, capacity, sizeof *g->window.mu);
     pal_choose_layout(&g->scratch, s->model->shape.vocab, o->typical_p < 1.0, arena);
+    g->scratch.team = s->model->team;
     g->logits = pal_take(arena, vocab, sizeof *g->logits);
     if (o->grammar) layout_grammar(g, arena);
     return g;

@@ -1,4 +1,5 @@
 /* model.c - opens and closes models, and checks what they can be used for. */
+#include "../core/cores.h"
 #include "../network/kinds.h"
 
 #include <stdlib.h>
@@ -70,7 +71,29 @@ void pal_model_close(pal_model *m)
     if (m->file.size) pal_file_unmap(&m->file);
     for (size_t i = 0; i < m->part_count; i++) pal_file_unmap(&m->parts[i]);
     free(m->parts);
+    if (PAL_HAVE_THREADS && m->owns_team) pal_team_end(m->team);
     free(m);
+}
+
+int32_t pal_default_threads(void)
+{
+    const int cores = pal_cores();
+    return cores < PAL_MAX_THREADS ? cores : PAL_MAX_THREADS;
+}
+
+pal_status pal_model_use_threads(pal_model *m, int32_t threads, pal_error *err)
+{
+    pal_team *team;
+    if (threads < 0 || threads > PAL_MAX_THREADS)
+        return pal_fail(err, PAL_E_OPTION, "threads must be 0 (as many as the machine has physical cores) to 64",
+                        SIZE_MAX);
+    pal_status s = pal_team_start(&team, threads ? threads : pal_default_threads(), err);
+    if (s) return s;
+    if (m->owns_team) pal_team_end(m->team);
+    m->team = team;
+    m->owns_team = true;
+    m->info.threads = pal_team_threads(team);
+    return PAL_OK;
 }
 
 pal_status pal_model_use_isa(pal_model *m, const char *isa, pal_error *err)

@@ -159,6 +159,7 @@ void pal_model_describe(pal_model *m, size_t bytes)
     m->info.license = m->license;
     m->info.tokenizer = m->tokenizer;
     m->info.isa = pal_isa_name(m->kernels.isa);
+    m->info.threads = pal_model_threads(m);
     m->info.file_bytes = bytes;
     m->info.values = pal_gguf_values(m->gguf);
     m->info.tensors = pal_gguf_tensors(m->gguf);

@@ -37,11 +37,11 @@ static pal_status layout(pal_sequence *s, const pal_model *m, const pal_sequence
     if (max_tokens > m->shape.context)
         return pal_fail(err, PAL_E_OPTION, "max_tokens (context) must not be above the model's context", SIZE_MAX);
     s->model = m;
-    s->compute = (pal_compute){.kernels = &m->kernels};
+    s->compute = pal_model_compute(m);
     s->max_tokens = max_tokens;
     s->tokens = pal_take(arena, (size_t)max_tokens, sizeof *s->tokens);
-    pal_activations_layout(&s->activations, pal_model_transformer(m), max_tokens < o->batch ? max_tokens : o->batch,
-                           max_tokens, arena);
+    pal_activations_layout(&s->activations, pal_model_transformer(m), pal_model_threads(m),
+                           max_tokens < o->batch ? max_tokens : o->batch, max_tokens, arena);
     pal_activations_table(&s->activations, pal_model_transformer(m), arena);
     const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
     pal_cache_layout(&s->cache, &shape, max_tokens, true, o->kv, arena);

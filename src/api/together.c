@@ -16,11 +16,12 @@ typedef struct {
 static void lay_out(workplace *w, const pal_model *m, int32_t max_tokens, pal_arena *arena)
 {
     const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
-    w->compute = (pal_compute){.kernels = &m->kernels};
+    w->compute = pal_model_compute(m);
     w->tokens = pal_take(arena, (size_t)max_tokens, sizeof *w->tokens);
     w->lengths = pal_take(arena, (size_t)max_tokens, sizeof *w->lengths);
     w->rows = pal_take(arena, (size_t)max_tokens, sizeof *w->rows);
-    pal_activations_layout(&w->activations, pal_model_transformer(m), max_tokens, max_tokens, arena);
+    pal_activations_layout(&w->activations, pal_model_transformer(m), pal_model_threads(m), max_tokens, max_tokens,
+                           arena);
     pal_cache_layout(&w->cache, &shape, max_tokens, false, PAL_KV_F32, arena);
 }
 

@@ -170,24 +170,56 @@ static void expand_blocks(const pal_cache *c, const pal_compute *compute, float 
         }
 }
 
+/* Expanding the first `positions` places of a layer.  Tiles are the keys of each head, then the values of VALUES places. */
+enum { VALUES = 64 };
+
+typedef struct {
+    const pal_cache *cache;
+    const pal_compute *compute;
+    int layer, positions;
+} expansion;
+
+static void expand_keys(const expansion *e, size_t head)
+{
+    const pal_cache *c = e->cache;
+    const size_t head_dim = (size_t)c->shape.head_dim, from = head * (size_t)c->capacity * head_dim;
+    const size_t panels = round_up(e->positions) / PAL_PANEL, each = (size_t)c->capacity / PAL_PANEL;
+    const size_t at = (size_t)e->layer;
+    if (c->type == PAL_KV_F16)
+        e->compute->kernels->expand_f16(c->k + from, (const uint16_t *)c->kept_k.data + at * layer_size(c) + from,
+                                        panels * PAL_PANEL * head_dim);
+    else
+        expand_blocks(c, e->compute, c->k, &c->kept_k, at, head * each, panels, PAL_PANEL);
+}
+
+static void expand_values(const expansion *e, size_t first, size_t count)
+{
+    const pal_cache *c = e->cache;
+    const size_t heads = (size_t)c->shape.kv_heads, at = (size_t)e->layer, from = first * kv_dim(c);
+    if (c->type == PAL_KV_F16)
+        e->compute->kernels->expand_f16(c->v + from, (const uint16_t *)c->kept_v.data + at * layer_size(c) + from,
+                                        count * kv_dim(c));
+    else
+        expand_blocks(c, e->compute, c->v, &c->kept_v, at, first * heads, count * heads, 1);
+}
+
+static void expand_tiles(void *context, int from, int to, int thread)
+{
+    const expansion *e = context;
+    const int heads = e->cache->shape.kv_heads;
+    (void)thread;
+    for (; from < to && from < heads; from++) expand_keys(e, (size_t)from);
+    if (from == to) return;
+    const int first = (from - heads) * VALUES, end = (to - heads) * VALUES;
+    expand_values(e, (size_t)first, (size_t)((end < e->positions ? end : e->positions) - first));
+}
+
 /* Expands the first `positions` places of a layer to the f32 buffer; unwritten places may hold anything. */
 static void expand(const pal_cache *c, const pal_compute *compute, int layer, int positions)
 {
-    const size_t head_dim = (size_t)c->shape.head_dim, heads = (size_t)c->shape.kv_heads, at = (size_t)layer;
-    const size_t panels = round_up(positions) / PAL_PANEL, each = (size_t)c->capacity / PAL_PANEL;
-    for (size_t head = 0; head < heads; head++) {
-        const size_t from = head * (size_t)c->capacity * head_dim;
-        if (c->type == PAL_KV_F16)
-            compute->kernels->expand_f16(c->k + from, (const uint16_t *)c->kept_k.data + at * layer_size(c) + from,
-                                         panels * PAL_PANEL * head_dim);
-        else
-            expand_blocks(c, compute, c->k, &c->kept_k, at, head * each, panels, PAL_PANEL);
-    }
-    if (c->type == PAL_KV_F16)
-        compute->kernels->expand_f16(c->v, (const uint16_t *)c->kept_v.data + at * layer_size(c),
-                                     (size_t)positions * kv_dim(c));
-    else
-        expand_blocks(c, compute, c->v, &c->kept_v, at, 0, (size_t)positions * heads, 1);
+    const size_t work = 4 * (size_t)positions * kv_dim(c);
+    const int tiles = c->shape.kv_heads + (positions + VALUES - 1) / VALUES;
+    pal_team_run(pal_compute_team(compute, work), expand_tiles, &(expansion){c, compute, layer, positions}, tiles);
 }
 
 /* ---- the current layer ------------------------------------------------------------------------------ */

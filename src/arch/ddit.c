@@ -6,6 +6,7 @@
  * norm(x) (1 + scale) + shift before attention and before the MLP, x = x + gate y after each. */
 #include "architecture.h"
 #include "../core/math.h"
+#include "../nn/rows.h"
 
 /* ---- the noise level -------------------------------------------------------------------------------- */
 
@@ -89,23 +90,49 @@ static change change_of(const pal_pass *p, int layer, int half)
     return (change){at, at + dim, at + 2 * dim};
 }
 
+typedef struct {
+    const pal_compute *compute;
+    const change *by;
+    float *h;
+    size_t dim;
+} rows_of_h;
+
+static void shift_rows(void *context, int from, int to, int thread)
+{
+    const rows_of_h *j = context;
+    (void)thread;
+    for (float *h = j->h + (size_t)from * j->dim; from < to; from++, h += j->dim)
+        for (size_t i = 0; i < j->dim; i++) h[i] = h[i] * j->by->factor[i] + j->by->shift[i];
+}
+
+static void gate_rows(void *context, int from, int to, int thread)
+{
+    const rows_of_h *j = context;
+    (void)thread;
+    for (float *h = j->h + (size_t)from * j->dim; from < to; from++, h += j->dim)
+        for (size_t i = 0; i < j->dim; i++) h[i] *= j->by->gate[i];
+}
+
+static void change_rows(rows_of_h *j, pal_tiles_fn *fn, int n)
+{
+    pal_team_run(pal_compute_team(j->compute, 4 * (size_t)n * j->dim), fn, j, n);
+}
+
 /* h [n, dim] := norm of x, shifted and scaled. */
 static void norm(const pal_transformer *net, const pal_compute *compute, const pal_norm *by, const change *c,
                  const float *x, float *h, int n)
 {
-    compute->kernels->layer_norm(h, x, by->gain, by->bias, net->eps, n, net->dim);
-    for (size_t row = 0, dim = (size_t)net->dim; c->factor && row < (size_t)n; row++)
-        for (size_t i = 0; i < dim; i++) h[row * dim + i] = h[row * dim + i] * c->factor[i] + c->shift[i];
+    pal_rows_layer_norm(compute, h, x, by->gain, by->bias, net->eps, n, net->dim);
+    if (c->factor) change_rows(&(rows_of_h){compute, c, h, (size_t)net->dim}, shift_rows, n);
 }
 
 /* a->x [count, dim] += gate * a->h. */
 static void add_gated(const pal_pass *p, const change *c)
 {
-    const size_t dim = (size_t)p->net->dim, count = (size_t)p->count;
+    const size_t dim = (size_t)p->net->dim;
     pal_activations *a = p->a;
-    for (size_t row = 0; c->gate && row < count; row++)
-        for (size_t i = 0; i < dim; i++) a->h[row * dim + i] *= c->gate[i];
-    p->compute->kernels->add(a->x, a->h, count * dim);
+    if (c->gate) change_rows(&(rows_of_h){p->compute, c, a->h, dim}, gate_rows, p->count);
+    pal_rows_add(p->compute, a->x, a->h, (size_t)p->count * dim);
 }
 
 static void attention_block(const pal_pass *p, int layer)
@@ -116,12 +143,8 @@ static void attention_block(const pal_pass *p, int layer)
     const change c = change_of(p, layer, 0);
     pal_activations *a = p->a;
     norm(net, compute, &l->attn_norm, &c, a->x, a->h, p->n); /* h [n, dim] */
-    pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
-    pal_linear(compute, a->k, &h, &l->k); /* k, v [n, dim] */
-    pal_linear(compute, a->v, &h, &l->v);
+    pal_pass_project(p, l);                                  /* k, v [n, dim], q, x [count, dim] */
     pal_pass_rotate(p, a->k, NULL, p->n, net->kv_heads);
-    pal_pass_gather(p, &h);               /* h, x [count, dim] */
-    pal_linear(compute, a->q, &h, &l->q); /* q [count, dim] */
     pal_pass_rotate(p, a->q, p->rows, p->count, net->heads);
     pal_pass_attend(p, layer); /* attended [count, dim] */
     pal_input attended = pal_pass_input(p, a->attended, p->count, net->dim);
@@ -139,7 +162,7 @@ static void mlp_block(const pal_pass *p, int layer)
     norm(net, compute, &l->ffn_norm, &c, a->x, a->h, p->count); /* h [count, dim] */
     pal_input h = pal_pass_input(p, a->h, p->count, net->dim);
     pal_linear(compute, a->up, &h, &l->up); /* up [count, hidden] */
-    compute->kernels->gelu(a->up, (size_t)p->count * (size_t)net->hidden);
+    pal_rows_gelu(compute, a->up, (size_t)p->count * (size_t)net->hidden);
     pal_input hidden = pal_pass_input(p, a->up, p->count, net->hidden);
     pal_linear(compute, a->h, &hidden, &l->down); /* h [count, dim] */
     add_gated(p, &c);

@@ -1,6 +1,7 @@
 /* gpt2.c - GPT-2 (Radford et al. 2019): learned positions, LayerNorm, one tensor for q, k and v (bound as three
  * matrices here), GELU in its tanh form (Hendrycks and Gimpel 2016), biases everywhere. */
 #include "architecture.h"
+#include "../nn/rows.h"
 
 static void embed(const pal_pass *p, const int32_t *tokens)
 {
@@ -15,7 +16,7 @@ static void embed(const pal_pass *p, const int32_t *tokens)
 
 static void norm(const pal_pass *p, const pal_norm *by, int n)
 {
-    p->compute->kernels->layer_norm(p->a->h, p->a->x, by->gain, by->bias, p->net->eps, n, p->net->dim);
+    pal_rows_layer_norm(p->compute, p->a->h, p->a->x, by->gain, by->bias, p->net->eps, n, p->net->dim);
 }
 
 static void attention_block(const pal_pass *p, int layer)
@@ -25,15 +26,11 @@ static void attention_block(const pal_pass *p, int layer)
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
     norm(p, &l->attn_norm, p->n); /* h [n, dim] */
-    pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
-    pal_linear(compute, a->k, &h, &l->k); /* k, v [n, dim] */
-    pal_linear(compute, a->v, &h, &l->v);
-    pal_pass_gather(p, &h);               /* h, x [count, dim] */
-    pal_linear(compute, a->q, &h, &l->q); /* q [count, dim] */
-    pal_pass_attend(p, layer);            /* attended [count, dim] */
+    pal_pass_project(p, l);       /* k, v [n, dim], q, x [count, dim] */
+    pal_pass_attend(p, layer);    /* attended [count, dim] */
     pal_input attended = pal_pass_input(p, a->attended, p->count, net->dim);
     pal_linear(compute, a->h, &attended, &l->attn_output); /* h [count, dim] */
-    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_rows_add(compute, a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void mlp_block(const pal_pass *p, const pal_layer *l)
@@ -44,10 +41,10 @@ static void mlp_block(const pal_pass *p, const pal_layer *l)
     norm(p, &l->ffn_norm, p->count); /* h [count, dim] */
     pal_input h = pal_pass_input(p, a->h, p->count, net->dim);
     pal_linear(compute, a->up, &h, &l->up); /* up [count, hidden] */
-    compute->kernels->gelu(a->up, (size_t)p->count * (size_t)net->hidden);
+    pal_rows_gelu(compute, a->up, (size_t)p->count * (size_t)net->hidden);
     pal_input hidden = pal_pass_input(p, a->up, p->count, net->hidden);
     pal_linear(compute, a->h, &hidden, &l->down); /* h [count, dim] */
-    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_rows_add(compute, a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void layer_of(const pal_pass *p, int layer)
@@ -60,7 +57,7 @@ static void output_norm(const pal_transformer *net, const pal_compute *compute, 
                         int n)
 {
     (void)a;
-    compute->kernels->layer_norm(h, h, net->output_norm.gain, net->output_norm.bias, net->eps, n, net->dim);
+    pal_rows_layer_norm(compute, h, h, net->output_norm.gain, net->output_norm.bias, net->eps, n, net->dim);
 }
 
 const pal_architecture pal_architecture_gpt2 = {pal_gpt2_read, pal_gpt2_bind, embed, layer_of, output_norm, NULL};

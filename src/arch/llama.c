@@ -4,11 +4,12 @@
  * biases on q, k and v; Yang et al. 2025 (Qwen3): an RMSNorm of every head of q and k before the rotation.  Biases are
  * added if the file has them.  The other differences are fields of pal_transformer, which llama_bind.c sets. */
 #include "architecture.h"
+#include "../nn/rows.h"
 
 /* Normalises each head of x [n, heads * head_dim] separately. */
 static void norm_heads(const pal_pass *p, float *x, const float *gain, int n, int heads)
 {
-    if (gain) p->compute->kernels->rms_norm(x, x, gain, p->net->eps, n * heads, p->net->head_dim);
+    if (gain) pal_rows_rms_norm(p->compute, x, x, gain, p->net->eps, n * heads, p->net->head_dim);
 }
 
 static void attention_block(const pal_pass *p, int layer)
@@ -17,20 +18,16 @@ static void attention_block(const pal_pass *p, int layer)
     const pal_compute *compute = p->compute;
     const pal_layer *l = &net->layer[layer];
     pal_activations *a = p->a;
-    compute->kernels->rms_norm(a->h, a->x, l->attn_norm.gain, net->eps, p->n, net->dim); /* h [n, dim] */
-    pal_input h = pal_pass_input(p, a->h, p->n, net->dim);
-    pal_linear(compute, a->k, &h, &l->k); /* k, v [n, kv_heads * head_dim] */
-    pal_linear(compute, a->v, &h, &l->v);
+    pal_rows_rms_norm(compute, a->h, a->x, l->attn_norm.gain, net->eps, p->n, net->dim); /* h [n, dim] */
+    pal_pass_project(p, l); /* k, v [n, kv_heads * head_dim], q [count, heads * head_dim], x [count, dim] */
     norm_heads(p, a->k, l->k_norm, p->n, net->kv_heads);
     pal_pass_rotate(p, a->k, NULL, p->n, net->kv_heads);
-    pal_pass_gather(p, &h);               /* h, x [count, dim] */
-    pal_linear(compute, a->q, &h, &l->q); /* q [count, heads * head_dim] */
     norm_heads(p, a->q, l->q_norm, p->count, net->heads);
     pal_pass_rotate(p, a->q, p->rows, p->count, net->heads);
     pal_pass_attend(p, layer); /* attended has the shape of q */
     pal_input attended = pal_pass_input(p, a->attended, p->count, net->heads * net->head_dim);
     pal_linear(compute, a->h, &attended, &l->attn_output); /* h [count, dim] */
-    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_rows_add(compute, a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void mlp_block(const pal_pass *p, const pal_layer *l)
@@ -38,14 +35,13 @@ static void mlp_block(const pal_pass *p, const pal_layer *l)
     const pal_transformer *net = p->net;
     const pal_compute *compute = p->compute;
     pal_activations *a = p->a;
-    compute->kernels->rms_norm(a->h, a->x, l->ffn_norm.gain, net->eps, p->count, net->dim); /* h [count, dim] */
+    pal_rows_rms_norm(compute, a->h, a->x, l->ffn_norm.gain, net->eps, p->count, net->dim); /* h [count, dim] */
     pal_input h = pal_pass_input(p, a->h, p->count, net->dim);
-    pal_linear(compute, a->gate, &h, &l->gate); /* gate, up [count, hidden] */
-    pal_linear(compute, a->up, &h, &l->up);
-    compute->kernels->swiglu(a->gate, a->up, (size_t)p->count * (size_t)net->hidden); /* silu(gate) * up */
+    pal_linear_all(compute, &h, (pal_output[]){{a->gate, &l->gate}, {a->up, &l->up}}, 2); /* [count, hidden] each */
+    pal_rows_swiglu(compute, a->gate, a->up, (size_t)p->count * (size_t)net->hidden);     /* silu(gate) * up */
     pal_input hidden = pal_pass_input(p, a->gate, p->count, net->hidden);
     pal_linear(compute, a->h, &hidden, &l->down); /* h [count, dim] */
-    compute->kernels->add(a->x, a->h, (size_t)p->count * (size_t)net->dim);
+    pal_rows_add(compute, a->x, a->h, (size_t)p->count * (size_t)net->dim);
 }
 
 static void layer_of(const pal_pass *p, int layer)
@@ -58,7 +54,7 @@ static void output_norm(const pal_transformer *net, const pal_compute *compute, 
                         int n)
 {
     (void)a;
-    compute->kernels->rms_norm(h, h, net->output_norm.gain, net->eps, n, net->dim);
+    pal_rows_rms_norm(compute, h, h, net->output_norm.gain, net->eps, n, net->dim);
 }
 
 const pal_architecture pal_architecture_llama = {pal_llama_read, pal_llama_bind, pal_pass_embed,

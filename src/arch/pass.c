@@ -1,6 +1,7 @@
 /* pass.c - the steps of an evaluation that all transformers share. */
 #include "pass.h"
 #include "../core/math.h"
+#include "../nn/attend.h"
 
 #include <string.h>
 
@@ -38,18 +39,47 @@ void pal_pass_gather(const pal_pass *p, pal_input *h)
     gather(p->a->x, p->rows, p->count, p->net->dim);
 }
 
+void pal_pass_project(const pal_pass *p, const pal_layer *l)
+{
+    const pal_activations *a = p->a;
+    const pal_output all[] = {{a->k, &l->k}, {a->v, &l->v}, {a->q, &l->q}};
+    const int together = p->count == p->n ? 3 : 2; /* in the last layer fewer rows have queries */
+    pal_input h = pal_pass_input(p, a->h, p->n, p->net->dim);
+    pal_linear_all(p->compute, &h, all, together);
+    if (together == 3) return;
+    pal_pass_gather(p, &h);
+    pal_linear(p->compute, a->q, &h, &l->q);
+}
+
+typedef struct {
+    const pal_pass *pass;
+    float *x;
+    const int *rows;
+    int heads;
+} rotation;
+
+static void rotate_rows(void *context, int from, int to, int thread)
+{
+    const rotation *r = context;
+    const pal_pass *p = r->pass;
+    const pal_transformer *net = p->net;
+    const size_t half = (size_t)net->head_dim / 2, width = (size_t)r->heads * (size_t)net->head_dim;
+    (void)thread;
+    for (int i = from; i < to; i++) {
+        const size_t table = (size_t)p->a->place[r->rows ? r->rows[i] : i] * half;
+        const float *cosine = p->a->cosine + table, *sine = p->a->sine + table;
+        float *x = r->x + (size_t)i * width;
+        if (net->rotary.halves)
+            p->compute->kernels->rope_halves(x, cosine, sine, 1, r->heads, net->head_dim);
+        else
+            p->compute->kernels->rope(x, cosine, sine, 1, r->heads, net->head_dim);
+    }
+}
+
 void pal_pass_rotate(const pal_pass *p, float *x, const int *rows, int count, int heads)
 {
-    const pal_transformer *net = p->net;
-    const size_t half = (size_t)net->head_dim / 2, width = (size_t)heads * (size_t)net->head_dim;
-    for (int i = 0; i < count; i++, x += width) {
-        const size_t table = (size_t)p->a->place[rows ? rows[i] : i] * half;
-        const float *cosine = p->a->cosine + table, *sine = p->a->sine + table;
-        if (net->rotary.halves)
-            p->compute->kernels->rope_halves(x, cosine, sine, 1, heads, net->head_dim);
-        else
-            p->compute->kernels->rope(x, cosine, sine, 1, heads, net->head_dim);
-    }
+    const size_t work = 4 * (size_t)count * (size_t)heads * (size_t)p->net->head_dim;
+    pal_team_run(pal_compute_team(p->compute, work), rotate_rows, &(rotation){p, x, rows, heads}, count);
 }
 
 /* The rows of one sequence: from .. from + n of the pass, the first `kept` of which are kept; their queries are row ..
@@ -107,26 +137,26 @@ static void attend_part(const pal_pass *p, int layer, const part_rows *r)
     const size_t q_dim = (size_t)net->heads * (size_t)net->head_dim, at = (size_t)r->row * q_dim;
     const size_t kv_dim = (size_t)net->kv_heads * (size_t)net->head_dim, own = (size_t)r->row * kv_dim;
     const pal_cache_rows kept = pal_cache_layer(r->cache, p->compute, layer, reach_of(a->seen + r->row, r->count));
-    p->compute->kernels->attention(&(pal_attention){.y = a->attended + at,
-                                                    .q = a->q + at,
-                                                    .k = kept.k,
-                                                    .v = kept.v,
-                                                    .own_k = a->k + own,
-                                                    .own_v = a->v + own,
-                                                    .scores = a->scores,
-                                                    .seen = a->seen + r->row,
-                                                    .y_stride = q_dim,
-                                                    .q_stride = q_dim,
-                                                    .k_stride = kept.k_stride,
-                                                    .v_stride = kept.v_stride,
-                                                    .v_head = kept.v_head,
-                                                    .own_stride = kv_dim,
-                                                    .n = r->count,
-                                                    .heads = net->heads,
-                                                    .kv_heads = net->kv_heads,
-                                                    .head_dim = net->head_dim,
-                                                    .capacity = pal_activations_places(a),
-                                                    .scale = pal_rsqrtf((float)net->head_dim)});
+    pal_attend(p->compute, &(pal_attention){.y = a->attended + at,
+                                            .q = a->q + at,
+                                            .k = kept.k,
+                                            .v = kept.v,
+                                            .own_k = a->k + own,
+                                            .own_v = a->v + own,
+                                            .scores = a->scores,
+                                            .seen = a->seen + r->row,
+                                            .y_stride = q_dim,
+                                            .q_stride = q_dim,
+                                            .k_stride = kept.k_stride,
+                                            .v_stride = kept.v_stride,
+                                            .v_head = kept.v_head,
+                                            .own_stride = kv_dim,
+                                            .n = r->count,
+                                            .heads = net->heads,
+                                            .kv_heads = net->kv_heads,
+                                            .head_dim = net->head_dim,
+                                            .capacity = pal_activations_places(a),
+                                            .scale = pal_rsqrtf((float)net->head_dim)});
 }
 
 /* Sequences that share a cache use it one after the other, and none of their rows has a key of its own. */

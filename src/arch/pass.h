@@ -28,6 +28,10 @@ pal_input pal_pass_input(const pal_pass *p, const float *x, int n, int cols);
 /* Moves rows p->rows of a->h and a->x [n, dim] to the front: [count, dim]. *h becomes the input for the new a->h. */
 void pal_pass_gather(const pal_pass *p, pal_input *h);
 
+/* a->k, a->v [n, kv_heads * head_dim] and a->q [count, heads * head_dim] := products of a->h [n, dim], the input of the
+ * attention of layer l.  Calls pal_pass_gather. */
+void pal_pass_project(const pal_pass *p, const pal_layer *l);
+
 /* Rotates x [count, heads * head_dim] by the angles of its rows' places; rows NULL: rows 0, 1, 2, ... */
 void pal_pass_rotate(const pal_pass *p, float *x, const int *rows, int count, int heads);
 

@@ -26,7 +26,7 @@ static size_t layout_level(pal_activations *a, const pal_transformer *net, pal_a
     return width > PAL_FREQUENCIES ? width : level ? PAL_FREQUENCIES : 0;
 }
 
-void pal_activations_layout(pal_activations *a, const pal_transformer *net, int max_tokens, int positions,
+void pal_activations_layout(pal_activations *a, const pal_transformer *net, int threads, int max_tokens, int positions,
                             pal_arena *arena)
 {
     size_t n = (size_t)max_tokens, q_dim = pal_times((size_t)net->heads, (size_t)net->head_dim);
@@ -49,7 +49,7 @@ void pal_activations_layout(pal_activations *a, const pal_transformer *net, int 
     a->v = pal_take2(arena, n, kv_dim, sizeof(float));
     a->gate = pal_take2(arena, net->layer[0].gate.data ? n : 0, hidden, sizeof(float));
     a->up = pal_take2(arena, n, hidden, sizeof(float));
-    a->scores = pal_take(arena, round_up(positions), PAL_ATTENTION_ROWS * sizeof(float));
+    a->scores = pal_take2(arena, (size_t)threads, round_up(positions), PAL_ATTENTION_ROWS * sizeof(float));
     a->seen = pal_take(arena, n, sizeof *a->seen);
     a->every = pal_take(arena, n, sizeof *a->every);
     a->place = pal_take(arena, n, sizeof *a->place);

@@ -83,14 +83,14 @@ pal_status pal_transformer_share(pal_transformer *net, const pal_transformer *fr
 /* The shape of a cache for this network. */
 pal_cache_shape pal_transformer_cache(const pal_transformer *net);
 
-/* Scratch memory for up to `max_tokens` tokens at once, at up to `positions` positions. */
+/* Scratch memory for up to `max_tokens` tokens at once, at up to `positions` positions, and for `threads` threads. */
 typedef struct {
     int max_tokens, positions;
     float *x, *h;        /* [max_tokens, dim] */
     float *q, *attended; /* [max_tokens, heads * head_dim] */
     float *k, *v;        /* [max_tokens, kv_heads * head_dim] */
     float *gate, *up;    /* [max_tokens, hidden]; gate is empty if the network has none */
-    float *scores;       /* [PAL_ATTENTION_ROWS, positions rounded up to 8] */
+    float *scores;       /* [threads, PAL_ATTENTION_ROWS, positions rounded up to 8] */
     pal_seen *seen;      /* [max_tokens]: what each row sees */
     int *every;          /* [max_tokens]: 0, 1, 2, ... */
     int *place;          /* [max_tokens], of each row in its sequence */
@@ -102,7 +102,7 @@ typedef struct {
 } pal_activations;
 
 /* Places the arrays, except the rotary table, in `arena`, or measures them (see pal_arena). */
-void pal_activations_layout(pal_activations *a, const pal_transformer *net, int max_tokens, int positions,
+void pal_activations_layout(pal_activations *a, const pal_transformer *net, int threads, int max_tokens, int positions,
                             pal_arena *arena);
 
 /* Places, or measures, the rotary table, for activations that pal_activations_prepare will fill; not for

@@ -54,7 +54,7 @@ pal_block_sizes pal_unet_sizes(const pal_unet *net)
     return sizes;
 }
 
-void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, pal_arena *arena)
+void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, int threads, pal_arena *arena)
 {
     const pal_block_sizes sizes = pal_unet_sizes(net);
     size_t pixels = 0, widest = 0;
@@ -73,8 +73,8 @@ void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, pal_arena *
     scratch->e = pal_take(arena, (size_t)net->embedding, sizeof *scratch->e);
     scratch->hidden = pal_take(arena, (size_t)net->embedding, sizeof *scratch->hidden);
     scratch->row = pal_take(arena, (size_t)net->embedding, sizeof(float));
-    pal_block_layout(&scratch->blocks, &sizes, arena);
-    pal_attention_layout(&scratch->attention, pixels, widest, arena);
+    pal_block_layout(&scratch->blocks, threads, &sizes, arena);
+    pal_attention_layout(&scratch->attention, threads, pixels, widest, arena);
 }
 
 /* ---- parts -------------------------------------------------------------- */

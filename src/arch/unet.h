@@ -85,7 +85,7 @@ void pal_unet_release(pal_unet *net);
  * attention), every change of extent, and the outputs of the heads. x [height, width, channels]. */
 typedef void pal_unet_watch(void *context, const float *x, int height, int width, int channels);
 
-/* Scratch memory of an evaluation. */
+/* Scratch memory of an evaluation, for `threads` threads. */
 typedef struct {
     float *skip;           /* outputs of all blocks on the way down, concatenated */
     float *x, *y, *joined; /* [values of the largest layer] each */
@@ -99,7 +99,7 @@ typedef struct {
 } pal_unet_scratch;
 
 /* Places the arrays in `arena`, or measures them (see pal_arena). */
-void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, pal_arena *arena);
+void pal_unet_layout(pal_unet_scratch *scratch, const pal_unet *net, int threads, pal_arena *arena);
 
 /* Predicts eps [height, width, channels] for x of the same shape at `time` in (0, 1]. label is 0 .. labels - 1, or -1
  * for none. second receives the output of `head`, which the network must have; with PAL_HEAD_NONE it may be NULL. eps

@@ -51,8 +51,9 @@ static inline int no_memory(const char *where, const char *what)
     return EXIT_BAD;
 }
 
-/* Opens the model of option -m.  If it fails, prints an error, sets *code to the exit code and returns NULL. */
-pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code);
+/* Opens the model of option -m, for the threads of option --threads.  If it fails, prints an error, sets *code to the
+ * exit code and returns NULL. */
+pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int32_t threads, int *code);
 
 /* Opens the adapter of option --adapter.  Returns a model to be closed before `base`, or base itself if path is NULL; if
  * it fails, or base is NULL, returns NULL. */

@@ -56,6 +56,7 @@ static const option text_options[] = {
     TEXT_OPTION(request, "system", system, "TEXT", "the system message of a conversation that has none"),
     FLAG_OPTION(request, "json", json, "print one JSON object per continuation"),
     ISA_OPTION(request, isa),
+    THREADS_OPTION(request, threads),
 };
 
 static int parse(request *r, int argc, char **argv)
@@ -239,7 +240,7 @@ int command_generate(int argc, char **argv)
     if (!r) return EXIT_BAD;
     int code = parse(r, argc, argv);
     if (code < 0 && !output_possible(r->session)) code = EXIT_BAD;
-    pal_model *model = code < 0 ? model_of("generate", r->model, 0, r->isa, &code) : NULL;
+    pal_model *model = code < 0 ? model_of("generate", r->model, 0, r->isa, r->threads, &code) : NULL;
     if (model) {
         j.model = model;
         has_prompt = r->messages && !r->chat;

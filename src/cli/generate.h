@@ -11,7 +11,7 @@ typedef struct {
     pal_generate_options options;
     pal_sequence_options sequence;
     bool seeded, json, special, interactive, chat; /* seeded: a seed was given */
-    int32_t drafts;
+    int32_t drafts, threads;
     pal_stop_string stops[MAX_STOPS];
     pal_logit_bias biases[MAX_BIASES];
 } request;

@@ -322,6 +322,7 @@ static const option own_options[] = {
            "likelihood: print the mean of this many estimates"),
     FLAG_OPTION(image_request, "json", json, "one JSON object"),
     ISA_OPTION(image_request, isa),
+    THREADS_OPTION(image_request, threads),
 };
 
 static const char summary[] =
@@ -350,7 +351,7 @@ int command_image(int argc, char **argv)
     if (!r) return EXIT_BAD;
     code = parse(r, argc, argv);
     if (code < 0) {
-        pal_model *model = model_of("image", r->model, 0, r->isa, &code);
+        pal_model *model = model_of("image", r->model, 0, r->isa, r->threads, &code);
         if (model && !pal_model_image(model)) {
             pal_image_options o = pal_image_defaults(PAL_IMAGE_DDPM);
             pal_image_check(model, &o, &err);

@@ -14,7 +14,7 @@ typedef struct {
     const char *likelihood[IMAGE_FILES], *likelihood_raw;
     int32_t files; /* number of elements of likelihood */
     bool json;
-    int32_t columns, gap, draws;
+    int32_t columns, gap, draws, threads;
     pal_image_options picture;
     pal_likelihood_options measure; /* measure.picture is not used */
     option_group of_picture, of_measure;

@@ -11,7 +11,7 @@ typedef struct {
     const char *model, *adapter, *isa, *text, *file, *dash;
     pal_infill_options fill;
     bool json, trace, pages;
-    int32_t drafts;
+    int32_t drafts, threads;
     int64_t page; /* number of the current page with --pages, from 0; -1: the input is one page */
     pal_pin pins[MAX_PINS];
 } request;
@@ -62,6 +62,7 @@ static const option page_options[] = {
     FLAG_OPTION(request, "trace", trace, "print the page after every step"),
     FLAG_OPTION(request, "json", json, "print one JSON object per draft"),
     ISA_OPTION(request, isa),
+    THREADS_OPTION(request, threads),
 };
 
 #define SUMMARY                                                                                                        \
@@ -414,7 +415,7 @@ int command_infill(int argc, char **argv)
     int code = parse(r, argc, argv, &seeded);
     if (code < 0) {
         code = EXIT_BAD;
-        base = model_of("infill", r->model, 0, r->isa, &code);
+        base = model_of("infill", r->model, 0, r->isa, r->threads, &code);
         model = with_adapter(base, r->adapter, &code);
     }
     if (model) code = input_read("infill", r->text, r->file, r->dash, &page);

@@ -100,7 +100,7 @@ static void put_plain(const pal_model *model)
     put_noise_plain(model);
     put_vocabulary_plain(model);
     if (i->why_not) printf("not available %s\n", i->why_not);
-    printf("kernels       %s\n", i->isa);
+    printf("kernels       %s, %d thread%s\n", i->isa, i->threads, i->threads == 1 ? "" : "s");
 }
 
 static void put_image_json(json *j, const pal_model *model)
@@ -214,7 +214,7 @@ int command_info(int argc, char **argv)
     double start = seconds_now();
     int code = options_parse(&set, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("info", r.model, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("info", r.model, PAL_OPEN_AS_STORED, NULL, 0, &code);
     if (!model) return code;
     if (r.json)
         put_json(model, r.model, start);

@@ -98,7 +98,7 @@ int report(const char *where, const pal_error *err)
     return err->status == PAL_E_OPTION ? EXIT_USAGE : EXIT_BAD;
 }
 
-pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int *code)
+pal_model *model_of(const char *command, const char *path, unsigned flags, const char *isa, int32_t threads, int *code)
 {
     pal_model *model;
     pal_error err;
@@ -112,6 +112,11 @@ pal_model *model_of(const char *command, const char *path, unsigned flags, const
     }
     if (isa && pal_model_use_isa(model, isa, &err)) {
         *code = usage_error(command, err.text, isa);
+        pal_model_close(model);
+        return NULL;
+    }
+    if (pal_model_use_threads(model, threads, &err)) {
+        *code = report(command, &err);
         pal_model_close(model);
         return NULL;
     }
@@ -159,7 +164,7 @@ void json_run(json *j, const pal_model *model, const char *path, double start)
 {
     json_string(j, "model", model_name(model, path));
     json_number(j, "seconds", seconds_now() - start);
-    json_int(j, "threads", 1);
+    json_int(j, "threads", pal_model_info(model)->threads);
     json_string(j, "isa", pal_model_info(model)->isa);
 }
 

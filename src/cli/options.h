@@ -89,6 +89,7 @@ option_group likelihood_group(pal_likelihood_options *target);
 
 /* Options that most commands have. */
 #define MODEL_OPTION(type, field, what) TEXT_OPTION(type, "m", field, "MODEL", "the model file (" what ")")
+#define THREADS_OPTION(type, field) OPTION(type, "threads", field, INT, BETWEEN(0, 64), SAID(0, "as many as this machine has physical cores"), "", "threads that compute, 1 to 64")
 #define ISA_OPTION(type, field) TEXT_OPTION(type, "isa", field, "NAME", "instruction set of the kernels (default: the fastest this machine supports)")
 
 #define OPTION_VALUE_ANY                NULL

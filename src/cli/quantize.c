@@ -51,7 +51,7 @@ int command_quantize(int argc, char **argv)
     if (!r.out) return usage_error("quantize", "no output: give one with -o", NULL);
     if (!r.type) return usage_error("quantize", "no type: give one with --type", NULL);
     if (!output_possible(r.out)) return EXIT_BAD;
-    pal_model *model = model_of("quantize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("quantize", r.model, PAL_OPEN_AS_STORED, NULL, 1, &code);
     if (!model) return code;
     code = write_model(model, r.out, r.type);
     pal_model_close(model);

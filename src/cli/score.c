@@ -79,7 +79,7 @@ typedef struct {
     const char *path; /* of the model */
     const char *file, *text, *dash, *isa, *fills, *adapter;
     bool json, documents, left_only;
-    int32_t orders;
+    int32_t orders, threads;
     pal_infill_options infill; /* with --fills */
     pal_score_options options; /* options.context points to `watch` */
     watch watch;
@@ -137,6 +137,7 @@ static const option text_options[] = {
            "number of random orders, for samplers with a random order"),
     FLAG_OPTION(request, "json", json, "one JSON object"),
     ISA_OPTION(request, isa),
+    THREADS_OPTION(request, threads),
 };
 
 /* The options of infill that change what a session draws at temperature 1. */
@@ -190,7 +191,8 @@ int command_score(int argc, char **argv)
     bytes input = {0};
     int code = parse(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *base = model_of("score", r.path, 0, r.isa, &code), *model = with_adapter(base, r.adapter, &code);
+    pal_model *base = model_of("score", r.path, 0, r.isa, r.threads, &code),
+              *model = with_adapter(base, r.adapter, &code);
     if (model) code = read_input(&r, &input);
     if (model && code < 0) {
         r.options.context = &r.watch;

@@ -15,7 +15,7 @@ typedef struct {
     const char *path; /* of the model */
     const char *file, *text, *dash, *isa;
     bool json;
-    int32_t alternatives;
+    int32_t alternatives, threads;
     double start;
     const pal_model *model;
     bytes input;
@@ -211,6 +211,7 @@ static const option text_options[] = {
            "list so many of the likeliest tokens in each place"),
     FLAG_OPTION(request, "json", json, "one JSON object; logprob is a natural logarithm"),
     ISA_OPTION(request, isa),
+    THREADS_OPTION(request, threads),
 };
 
 static int parse(request *r, int argc, char **argv)
@@ -232,7 +233,7 @@ int command_surprise(int argc, char **argv)
     request r = {.start = seconds_now()};
     int code = parse(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("surprise", r.path, 0, r.isa, &code);
+    pal_model *model = model_of("surprise", r.path, 0, r.isa, r.threads, &code);
     if (!model) return code;
     r.model = model;
     code = input_read("surprise", r.text, r.file, r.dash, &r.input);

@@ -133,7 +133,7 @@ int command_tokenize(int argc, char **argv)
     bytes input = {0};
     int code = parse_tokenize(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("tokenize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("tokenize", r.model, PAL_OPEN_AS_STORED, NULL, 1, &code);
     if (!model) return code;
     code = r.messages ? tokenize_messages(&r, model, start) : input_read("tokenize", r.text, r.file, r.dash, &input);
     if (code < 0) code = tokenize(&r, model, &input, start);
@@ -215,7 +215,7 @@ int command_detokenize(int argc, char **argv)
     size_t count = 0;
     int code = parse_detokenize(&r, argc, argv);
     if (code >= 0) return code;
-    pal_model *model = model_of("detokenize", r.model, PAL_OPEN_AS_STORED, NULL, &code);
+    pal_model *model = model_of("detokenize", r.model, PAL_OPEN_AS_STORED, NULL, 1, &code);
     if (!model) return code;
     code = input_read("detokenize", r.ids, r.file, r.dash, &input);
     if (code < 0) code = read_ids(input.data, input.size, &ids, &count) ? detokenize(&r, model, ids, count) : EXIT_BAD;

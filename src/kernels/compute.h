@@ -6,12 +6,20 @@
 #ifndef PAL_COMPUTE_H
 #define PAL_COMPUTE_H
 
+#include "../core/team.h"
 #include "kernels.h"
 
 typedef struct {
     const pal_kernels *kernels; /* the model's */
-    /* A thread pool will be added here: functions of nn/ and arch/ will distribute rows, panels and heads to its
-     * threads.  Until then everything runs on the caller's thread. */
+    pal_team
+        *team; /* the model's, which several contexts may use; NULL: everything runs on the caller's thread.  Scratch
+                     * memory that is laid out "for `threads` threads" needs pal_team_threads(team) of them */
 } pal_compute;
+
+/* The team, if it computes `work` faster than one thread; otherwise NULL. */
+static inline pal_team *pal_compute_team(const pal_compute *compute, size_t work)
+{
+    return pal_team_gains(compute->team, work) ? compute->team : NULL;
+}
 
 #endif

@@ -250,6 +250,7 @@ pal_status pal_attached_open(pal_model *m, const pal_model *base, pal_gguf *g, p
     m->classes = base->classes;
     m->as_written = base->as_written;
     m->kernels = base->kernels;
+    m->team = base->team;
     if (fit(m, base) == PAL_E_MEMORY) return pal_fail(err, PAL_E_MEMORY, m->net_error.text, SIZE_MAX);
     describe(m, base);
     return PAL_OK;

@@ -47,6 +47,8 @@ struct pal_model {
     pal_error pair_error;   /* why network and vocabulary cannot be used together, or PAL_OK */
     pal_error stored_error; /* why the file's tensors cannot be converted, or PAL_OK */
     pal_kernels kernels;
+    pal_team *team; /* the threads that evaluate it; NULL: one.  A model with an adapter uses that of its base */
+    bool owns_team;
     pal_info info;
     char architecture[64], name[128], license[128], tokenizer[64];
     char part_text[PAL_WHY], vocab_text[PAL_WHY], repeated_text[PAL_WHY], kind_text[PAL_WHY], pair_text[PAL_WHY],
@@ -58,6 +60,18 @@ pal_status pal_model_open_gguf(pal_model **out, pal_gguf *g, bool joined, size_t
 
 /* PAL_OK if the model can be evaluated and has a network and a tokenizer that agree; otherwise the reason in *err. */
 pal_status pal_model_ready(const pal_model *m, pal_error *err);
+
+/* A compute context for the model. */
+static inline pal_compute pal_model_compute(const pal_model *m)
+{
+    return (pal_compute){.kernels = &m->kernels, .team = m->team};
+}
+
+/* The number of threads that scratch memory must be for. */
+static inline int pal_model_threads(const pal_model *m)
+{
+    return pal_team_threads(m->team);
+}
 
 /* Whether a network of tokens is bound. */
 static inline bool pal_model_has_texts(const pal_model *m)

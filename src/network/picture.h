@@ -34,10 +34,11 @@ pal_status pal_picture_ready(const pal_model *m, pal_error *err);
 typedef struct {
     const pal_model *model;
     pal_compute compute;
-    pal_unet_scratch scratch; /* for one picture at a time */
-    int32_t *label;           /* [count], -1: none */
-    int64_t passes;           /* single pictures evaluated so far */
-    bool broken;              /* the network has predicted NaN or infinity */
+    pal_unet_scratch *scratch; /* [each], one for a picture at a time; the first can be used by all threads together */
+    int each;                  /* threads that can evaluate a picture of their own */
+    int32_t *label;            /* [count], -1: none */
+    int64_t passes;            /* single pictures evaluated so far */
+    bool broken;               /* the network has predicted NaN or infinity */
 } pal_picture_runner;
 
 /* A predictor that describes the network but cannot evaluate it. */

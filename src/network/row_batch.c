@@ -8,7 +8,7 @@ enum { TOGETHER = 2 * PAL_ANSWERS }; /* rows of logits that are computed in one 
 void pal_row_batch_layout(pal_row_batch *b, const pal_model *m, int32_t capacity, pal_arena *arena)
 {
     const size_t n = (size_t)capacity;
-    *b = (pal_row_batch){.model = m, .compute = {.kernels = &m->kernels}, .capacity = capacity};
+    *b = (pal_row_batch){.model = m, .compute = pal_model_compute(m), .capacity = capacity};
     b->runner = pal_take(arena, n, sizeof *b->runner);
     b->token = pal_take(arena, n, sizeof *b->token);
     b->place = pal_take(arena, n, sizeof *b->place);
@@ -16,7 +16,8 @@ void pal_row_batch_layout(pal_row_batch *b, const pal_model *m, int32_t capacity
     b->seen = pal_take(arena, n, sizeof *b->seen);
     b->part = pal_take2(arena, n, 2, sizeof *b->part);
     b->answer = pal_take2(arena, TOGETHER, (size_t)m->shape.vocab, sizeof *b->answer);
-    pal_activations_layout(&b->activations, pal_model_transformer(m), capacity, capacity + 1, arena);
+    pal_activations_layout(&b->activations, pal_model_transformer(m), pal_model_threads(m), capacity, capacity + 1,
+                           arena);
 }
 
 bool pal_row_batch_add(pal_row_batch *b, pal_row_runner *r)

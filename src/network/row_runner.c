@@ -10,11 +10,11 @@ void pal_row_runner_layout(pal_row_runner *r, const pal_model *m, int32_t max_to
     const pal_cache_shape shape = pal_transformer_cache(net);
     const size_t n = (size_t)max_tokens + 1, rows = pal_plus(n, (size_t)max_drawn);
     r->model = m;
-    r->compute = (pal_compute){.kernels = &m->kernels};
+    r->compute = pal_model_compute(m);
     r->places = max_tokens + 1;
     r->max_drawn = max_drawn;
     r->max_sets = max_drawn + 2; /* one for each rank, one for given and one for unknown tokens */
-    pal_activations_layout(&r->activations, net, r->places + max_drawn, r->places, arena);
+    pal_activations_layout(&r->activations, net, pal_model_threads(m), r->places + max_drawn, r->places, arena);
     pal_activations_table(&r->activations, net, arena);
     pal_cache_layout(&r->cache, &shape, r->places, true, kv, arena);
     r->token = pal_take(arena, n, sizeof *r->token);
@@ -162,6 +162,10 @@ pal_predictor pal_row_runner_start(pal_row_runner *r)
 {
     pal_activations_prepare(&r->activations, pal_model_transformer(r->model), &r->cache);
     for (int i = 0; i < r->places; i++) r->rank[i] = PAL_RANK_UNKNOWN;
-    return (pal_predictor){
-        .context = r, .vocab = r->model->shape.vocab, .evaluate = evaluate, .logits = logits, .reads_order = true};
+    return (pal_predictor){.context = r,
+                           .team = r->compute.team,
+                           .vocab = r->model->shape.vocab,
+                           .evaluate = evaluate,
+                           .logits = logits,
+                           .reads_order = true};
 }

@@ -4,8 +4,9 @@
 void pal_runner_layout(pal_runner *r, const pal_model *m, int32_t max_tokens, pal_arena *arena)
 {
     r->model = m;
-    r->compute = (pal_compute){.kernels = &m->kernels};
-    pal_activations_layout(&r->activations, pal_model_transformer(m), max_tokens, max_tokens, arena);
+    r->compute = pal_model_compute(m);
+    pal_activations_layout(&r->activations, pal_model_transformer(m), pal_model_threads(m), max_tokens, max_tokens,
+                           arena);
     pal_activations_table(&r->activations, pal_model_transformer(m), arena);
     const pal_cache_shape shape = pal_transformer_cache(pal_model_transformer(m));
     pal_cache_layout(&r->cache, &shape, max_tokens, false, PAL_KV_F32, arena);
@@ -59,6 +60,7 @@ pal_predictor pal_runner_start(pal_runner *r)
 {
     pal_activations_prepare(&r->activations, pal_model_transformer(r->model), &r->cache);
     return (pal_predictor){.context = r,
+                           .team = r->compute.team,
                            .vocab = r->model->shape.vocab,
                            .evaluate = run_evaluate,
                            .logits = run_logits,

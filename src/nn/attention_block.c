@@ -1,6 +1,8 @@
 /* attention_block.c - self-attention over the pixels of a picture. */
 #include "attention_block.h"
 #include "../kernels/panels.h"
+#include "attend.h"
+#include "rows.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,12 +12,12 @@ static size_t round_up(size_t pixels)
     return pal_times(pal_plus(pixels, PAL_PANEL - 1) / PAL_PANEL, PAL_PANEL);
 }
 
-void pal_attention_layout(pal_attention_scratch *scratch, size_t pixels, size_t widest, pal_arena *arena)
+void pal_attention_layout(pal_attention_scratch *scratch, int threads, size_t pixels, size_t widest, pal_arena *arena)
 {
     scratch->q = pal_take2(arena, pixels, widest, sizeof *scratch->q);
     scratch->v = pal_take2(arena, pixels, widest, sizeof *scratch->v);
     scratch->keys = pal_take2(arena, round_up(pixels), widest, sizeof *scratch->keys);
-    scratch->scores = pal_take(arena, round_up(pixels), PAL_ATTENTION_ROWS * sizeof *scratch->scores);
+    scratch->scores = pal_take2(arena, (size_t)threads, round_up(pixels), PAL_ATTENTION_ROWS * sizeof *scratch->scores);
     scratch->seen = pal_take(arena, pixels, sizeof *scratch->seen);
 }
 
@@ -45,28 +47,27 @@ void pal_attention_block_run(const pal_compute *compute, const pal_attention_blo
     pal_group_norm_run(compute, &b->norm, h, x, pixels, NULL, PAL_NORM_ONLY,
                        &block_scratch->norm); /* h [pixels, channels] */
     pal_input normed = pal_input_of(quantized, h, pixels, channels);
-    pal_linear(compute, scratch->q, &normed, &b->q); /* q, t, v have the shape of h */
-    pal_linear(compute, t, &normed, &b->k);
-    pal_linear(compute, scratch->v, &normed, &b->v);
+    const pal_output products[] = {{scratch->q, &b->q}, {t, &b->k}, {scratch->v, &b->v}}; /* in the shape of h */
+    pal_linear_all(compute, &normed, products, 3);
     fill_keys(scratch->keys, t, pixels, b->heads, head_dim);
-    compute->kernels->attention(&(pal_attention){.y = h, /* [pixels, channels] */
-                                                 .q = scratch->q,
-                                                 .k = scratch->keys,
-                                                 .v = scratch->v,
-                                                 .scores = scratch->scores,
-                                                 .seen = scratch->seen,
-                                                 .y_stride = row,
-                                                 .q_stride = row,
-                                                 .k_stride = keys * (size_t)head_dim,
-                                                 .v_stride = row,
-                                                 .v_head = (size_t)head_dim,
-                                                 .n = pixels,
-                                                 .heads = b->heads,
-                                                 .kv_heads = b->heads,
-                                                 .head_dim = head_dim,
-                                                 .capacity = (int)keys,
-                                                 .scale = 1.0f / sqrtf((float)head_dim)});
+    pal_attend(compute, &(pal_attention){.y = h, /* [pixels, channels] */
+                                         .q = scratch->q,
+                                         .k = scratch->keys,
+                                         .v = scratch->v,
+                                         .scores = scratch->scores,
+                                         .seen = scratch->seen,
+                                         .y_stride = row,
+                                         .q_stride = row,
+                                         .k_stride = keys * (size_t)head_dim,
+                                         .v_stride = row,
+                                         .v_head = (size_t)head_dim,
+                                         .n = pixels,
+                                         .heads = b->heads,
+                                         .kv_heads = b->heads,
+                                         .head_dim = head_dim,
+                                         .capacity = (int)keys,
+                                         .scale = 1.0f / sqrtf((float)head_dim)});
     pal_input attended = pal_input_of(quantized, h, pixels, channels);
     pal_linear(compute, t, &attended, &b->out);
-    compute->kernels->add(x, t, (size_t)pixels * (size_t)channels);
+    pal_rows_add(compute, x, t, (size_t)pixels * (size_t)channels);
 }

@@ -16,12 +16,12 @@ typedef struct {
 typedef struct {
     float *q, *v;   /* [pixels, channels] each */
     float *keys;    /* [heads, pixels rounded up to 8, channels / heads], in panels: see pal_attention */
-    float *scores;  /* [PAL_ATTENTION_ROWS, pixels rounded up to 8] */
+    float *scores;  /* [threads, PAL_ATTENTION_ROWS, pixels rounded up to 8] */
     pal_seen *seen; /* [pixels] */
 } pal_attention_scratch;
 
-/* Scratch memory for up to `pixels` pixels, and for up to `values` = pixels * channels. */
-void pal_attention_layout(pal_attention_scratch *scratch, size_t pixels, size_t widest, pal_arena *arena);
+/* Scratch memory for up to `pixels` pixels of up to `widest` channels, for `threads` threads. */
+void pal_attention_layout(pal_attention_scratch *scratch, int threads, size_t pixels, size_t widest, pal_arena *arena);
 
 /* x [pixels, channels], in place. */
 void pal_attention_block_run(const pal_compute *compute, const pal_attention_block *b, float *x, int pixels,

@@ -1,13 +1,26 @@
 /* conv2d.c - convolutions as products: copies patches to rows (im2col) and multiplies them. */
 #include "conv2d.h"
+#include "rows.h"
 
 #include <string.h>
 
-void pal_conv2d_layout(pal_conv2d_scratch *scratch, size_t widest, size_t values, pal_arena *arena)
+void pal_conv2d_layout(pal_conv2d_scratch *scratch, int threads, size_t widest, size_t values, pal_arena *arena)
 {
-    scratch->patches = pal_take2(arena, PAL_CONV_PIXELS, widest, sizeof *scratch->patches);
-    pal_quantized_layout(&scratch->rows, PAL_CONV_PIXELS, widest, arena);
+    const size_t rows = (size_t)threads * PAL_CONV_PIXELS;
+    scratch->widest = widest;
+    scratch->patches = pal_take2(arena, rows, widest, sizeof *scratch->patches);
+    pal_quantized_layout(&scratch->rows, rows, widest, arena);
     pal_quantized_layout(&scratch->whole, 1, values, arena);
+}
+
+/* The part of the scratch memory that a thread uses. */
+static pal_conv2d_scratch scratch_of(const pal_conv2d_scratch *all, int thread)
+{
+    const size_t row = (size_t)thread * PAL_CONV_PIXELS;
+    pal_conv2d_scratch own = *all;
+    own.patches += row * all->widest;
+    own.rows = pal_quantized_from(&all->rows, row * (all->widest / PAL_BLOCK + 1) * PAL_BLOCK);
+    return own;
 }
 
 int pal_conv2d_extent(const pal_conv2d *c, int pixels)
@@ -107,18 +120,54 @@ static void run_floats(const pal_compute *compute, const pal_conv2d *c, float *y
     pal_linear(compute, y, &in, &c->w);
 }
 
+typedef struct {
+    pal_compute compute; /* of one thread */
+    const pal_conv2d *conv;
+    float *y;
+    const float *x;
+    int height, width, pixels, tile; /* outputs; outputs of a tile */
+    bool once;                       /* the picture is quantised already */
+    const pal_conv2d_scratch *scratch;
+} job;
+
+static void run_tiles(void *context, int from, int to, int thread)
+{
+    const job *j = context;
+    const pal_conv2d_scratch scratch = scratch_of(j->scratch, thread);
+    for (int done = from * j->tile; from < to; from++, done += j->tile) {
+        const int n = j->pixels - done < j->tile ? j->pixels - done : j->tile;
+        float *out = j->y + (size_t)done * (size_t)j->conv->w.rows;
+        if (j->once)
+            run_quantized(&j->compute, j->conv, out, j->height, j->width, done, n, &scratch);
+        else
+            run_floats(&j->compute, j->conv, out, j->x, j->height, j->width, done, n, &scratch);
+    }
+}
+
+/* Outputs of a tile: fewer than usual if the threads would have too few tiles, but enough for fast products. */
+static int tile_of(const pal_team *team, int pixels)
+{
+    enum { FEWEST = 16, TILES = 4 }; /* of each thread */
+    const int even = (pixels / (TILES * pal_team_threads(team)) + 7) / 8 * 8;
+    return !team || even > PAL_CONV_PIXELS ? PAL_CONV_PIXELS : even < FEWEST ? FEWEST : even;
+}
+
 void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
                     const pal_conv2d_scratch *scratch)
 {
     const int pixels = pal_conv2d_extent(c, height) * pal_conv2d_extent(c, width);
-    const bool once = !pal_weights_float(c->w.type) && c->in % PAL_BLOCK == 0;
-    if (once) compute->kernels->quantize(&scratch->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
-    for (int done = 0; done < pixels; done += PAL_CONV_PIXELS) {
-        const int n = pixels - done < PAL_CONV_PIXELS ? pixels - done : PAL_CONV_PIXELS;
-        float *out = y + (size_t)done * (size_t)c->w.rows;
-        if (once)
-            run_quantized(compute, c, out, height, width, done, n, scratch);
-        else
-            run_floats(compute, c, out, x, height, width, done, n, scratch);
-    }
+    const size_t work = (size_t)pixels * (size_t)c->w.rows * (size_t)c->w.cols;
+    pal_team *team = pal_compute_team(compute, work);
+    job j = {.compute = {.kernels = compute->kernels},
+             .conv = c,
+             .y = y,
+             .x = x,
+             .height = height,
+             .width = width,
+             .pixels = pixels,
+             .tile = tile_of(team, pixels),
+             .once = !pal_weights_float(c->w.type) && c->in % PAL_BLOCK == 0,
+             .scratch = scratch};
+    if (j.once) pal_rows_quantize(compute, &scratch->whole, x, (size_t)height * (size_t)width * (size_t)c->in);
+    pal_team_run(team, run_tiles, &j, (pixels + j.tile - 1) / j.tile);
 }

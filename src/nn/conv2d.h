@@ -13,7 +13,7 @@
 
 #include "linear.h"
 
-enum { PAL_CONV_PIXELS = 64 }; /* outputs computed together */
+enum { PAL_CONV_PIXELS = 64 }; /* outputs computed together, at most */
 
 typedef struct {
     pal_matrix w; /* [out, size * size * in], columns by ky, kx, channel; in panels */
@@ -22,19 +22,21 @@ typedef struct {
 } pal_conv2d;
 
 /* Scratch memory for convolutions whose patches have up to `widest` = size * size * in values, and whose inputs have up
- * to `values` = height * width * in. */
+ * to `values` = height * width * in, for `threads` threads. */
 typedef struct {
-    float *patches;      /* [PAL_CONV_PIXELS, widest] */
+    size_t widest;
+    float *patches;      /* [threads, PAL_CONV_PIXELS, widest] */
     pal_quantized rows;  /* the quantised patches */
     pal_quantized whole; /* [values] */
 } pal_conv2d_scratch;
 
-void pal_conv2d_layout(pal_conv2d_scratch *scratch, size_t widest, size_t values, pal_arena *arena);
+void pal_conv2d_layout(pal_conv2d_scratch *scratch, int threads, size_t widest, size_t values, pal_arena *arena);
 
 /* Output height (or width) for an input height (or width) of `pixels`. */
 int pal_conv2d_extent(const pal_conv2d *c, int pixels);
 
-/* x [height, width, in] to y [extent(height), extent(width), out]; y overlaps nothing. */
+/* x [height, width, in] to y [extent(height), extent(width), out]; y overlaps nothing.  Threads share the work by tiles
+ * of outputs. */
 void pal_conv2d_run(const pal_compute *compute, const pal_conv2d *c, float *y, const float *x, int height, int width,
                     const pal_conv2d_scratch *scratch);
 

@@ -52,13 +52,33 @@ static void fold(const pal_group_norm *norm, const float *modulation, const pal_
     }
 }
 
+typedef struct {
+    const pal_compute *compute;
+    int channels;
+    float *y;
+    const float *x;
+    const pal_group_norm_scratch *scratch;
+    pal_norm_end end;
+} job;
+
+/* Normalises pixels from .. to - 1. */
+static void apply(void *context, int from, int to, int thread)
+{
+    const job *j = context;
+    const pal_kernels *k = j->compute->kernels;
+    const size_t at = (size_t)from * (size_t)j->channels;
+    (void)thread;
+    if (j->end == PAL_NORM_SILU)
+        k->scale_shift_silu(j->y + at, j->x + at, j->scratch->factor, j->scratch->addend, to - from, j->channels);
+    else
+        k->scale_shift(j->y + at, j->x + at, j->scratch->factor, j->scratch->addend, to - from, j->channels);
+}
+
 void pal_group_norm_run(const pal_compute *compute, const pal_group_norm *norm, float *y, const float *x, int pixels,
                         const float *modulation, pal_norm_end end, const pal_group_norm_scratch *scratch)
 {
     find_statistics(compute, norm, x, pixels, scratch);
     fold(norm, modulation, scratch);
-    if (end == PAL_NORM_SILU)
-        compute->kernels->scale_shift_silu(y, x, scratch->factor, scratch->addend, pixels, norm->channels);
-    else
-        compute->kernels->scale_shift(y, x, scratch->factor, scratch->addend, pixels, norm->channels);
+    const size_t work = (size_t)pixels * (size_t)norm->channels * (end == PAL_NORM_SILU ? 32 : 2);
+    pal_team_run(pal_compute_team(compute, work), apply, &(job){compute, norm->channels, y, x, scratch, end}, pixels);
 }

@@ -69,8 +69,16 @@ void pal_input_adapt(pal_input *in, int plain, const pal_adapter_scratch *scratc
 
 /* ---- products ----------------------------------------------------------- */
 
-/* Computes y [n, w.rows] from in [n, w.cols] as described above. */
+/* Computes y [n, w.rows] from in [n, w.cols] as described above.  Threads share the work by rows of w. */
 void pal_linear(const pal_compute *compute, float *y, pal_input *in, const pal_matrix *w);
+
+typedef struct {
+    float *y; /* [n, w.rows] */
+    const pal_matrix *w;
+} pal_output;
+
+/* The same for several matrices with one input: threads are woken once for all of them. */
+void pal_linear_all(const pal_compute *compute, pal_input *in, const pal_output *out, int count);
 
 /* Rearranges w's data into panels, in place; `scratch` holds eight rows of the file's type. */
 void pal_matrix_pack(pal_matrix *w, void *scratch);

@@ -1,13 +1,14 @@
 /* residual_block.c - the residual block of a picture network. */
 #include "residual_block.h"
+#include "rows.h"
 
-void pal_block_layout(pal_block_scratch *scratch, const pal_block_sizes *sizes, pal_arena *arena)
+void pal_block_layout(pal_block_scratch *scratch, int threads, const pal_block_sizes *sizes, pal_arena *arena)
 {
     scratch->h = pal_take(arena, sizes->values, sizeof *scratch->h);
     scratch->t = pal_take(arena, sizes->values, sizeof *scratch->t);
     scratch->modulation = pal_take(arena, sizes->widest, 2 * sizeof *scratch->modulation);
     pal_group_norm_layout(&scratch->norm, sizes->widest, arena);
-    pal_conv2d_layout(&scratch->conv, sizes->patch, sizes->values, arena);
+    pal_conv2d_layout(&scratch->conv, threads, sizes->patch, sizes->values, arena);
 }
 
 void pal_residual_block_run(const pal_compute *compute, const pal_residual_block *b, float *y, const float *x,
@@ -27,5 +28,5 @@ void pal_residual_block_run(const pal_compute *compute, const pal_residual_block
         pal_conv2d_run(compute, &b->skip, scratch->t, x, height, width, conv);
         x = scratch->t;
     }
-    compute->kernels->add(y, x, (size_t)pixels * (size_t)out);
+    pal_rows_add(compute, y, x, (size_t)pixels * (size_t)out);
 }

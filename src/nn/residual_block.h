@@ -18,7 +18,7 @@ typedef struct {
     pal_matrix emb;              /* [2 * out, embedding]: scale, then shift */
 } pal_residual_block;
 
-/* Scratch memory of the blocks, and of the attention between them. */
+/* Scratch memory of the blocks, and of the attention between them, for `threads` threads. */
 typedef struct {
     float *h, *t;      /* [values] each */
     float *modulation; /* [2 * widest] */
@@ -33,7 +33,7 @@ typedef struct {
     size_t patch;  /* size * size * in of a convolution */
 } pal_block_sizes;
 
-void pal_block_layout(pal_block_scratch *scratch, const pal_block_sizes *sizes, pal_arena *arena);
+void pal_block_layout(pal_block_scratch *scratch, int threads, const pal_block_sizes *sizes, pal_arena *arena);
 
 /* Computes y [height, width, out] from x [height, width, in]; y overlaps nothing. e [embedding] already has SiLU
  * applied. */

@@ -33,20 +33,36 @@ void pal_choose_layout(pal_choose_scratch *s, int32_t vocab, bool typical, pal_a
 
 /* ---- logits: steps 1 to 4 ---------------------------------------------------------------------------- */
 
+/* A logit in double; PAL_NEVER for a token that is impossible, unless probabilities say which are. */
+static double bounded_logit(float logit, bool given)
+{
+    return given || (double)logit >= -DBL_MAX ? pal_bounded((double)logit) : PAL_NEVER;
+}
+
+/* The softmax of logits whose row must be kept, since it says which tokens are possible. */
+static void sum_given(pal_choose_scratch *s)
+{
+    const double *row = s->probabilities;
+    s->max = row[pal_probs_likeliest(row, s->vocab)];
+    s->sum = 0.0;
+    for (int32_t id = 0; id < s->vocab; id++)
+        if (row[id] > PAL_NEVER) s->sum += pal_exp(row[id] - s->max);
+}
+
 /* row := the logits in double, PAL_NEVER for impossible tokens; s->max and s->sum := the terms of their softmax. */
 static pal_status take_logits(pal_choose_scratch *s, const float *logits, bool given, pal_error *err)
 {
-    double *row = s->probabilities, max = PAL_NEVER, sum = 0.0;
+    double *row = s->probabilities;
     for (int32_t id = 0; id < s->vocab; id++) {
-        const double logit = (double)logits[id];
-        if (!given && logit != logit) return pal_fail_not_finite(err);
-        row[id] = (given ? row[id] > 0.0 : logit >= -DBL_MAX) ? pal_bounded(logit) : PAL_NEVER;
-        if (row[id] > max) max = row[id];
+        if (!given && logits[id] != logits[id]) return pal_fail_not_finite(err);
+        row[id] = given && row[id] <= 0.0 ? PAL_NEVER : bounded_logit(logits[id], given);
     }
-    for (int32_t id = 0; id < s->vocab; id++)
-        if (row[id] > PAL_NEVER) sum += pal_exp(row[id] - max);
-    s->max = max;
-    s->sum = sum;
+    if (given) {
+        sum_given(s);
+        return PAL_OK;
+    }
+    s->sum = pal_exponentials(s->team, row, s->vocab, &s->max);
+    for (int32_t id = 0; id < s->vocab; id++) row[id] = bounded_logit(logits[id], false);
     return PAL_OK;
 }
 
@@ -93,7 +109,7 @@ static void penalise(pal_choose_scratch *s, const pal_choose_options *o, const i
 
 /* row := softmax of row / temperature; at 0 all probability on the most probable token. The maximum is subtracted
  * before the division: the quotient may then overflow for other tokens, but is 0 for the maximum. */
-static void temper(double *row, int32_t n, double temperature)
+static void temper(pal_team *team, double *row, int32_t n, double temperature)
 {
     int32_t best = pal_probs_likeliest(row, n);
     double max = row[best];
@@ -103,7 +119,7 @@ static void temper(double *row, int32_t n, double temperature)
         else if (row[id] > PAL_NEVER)
             row[id] = (row[id] - max) / temperature;
     }
-    if (temperature > 0.0) pal_softmax(row, n);
+    if (temperature > 0.0) pal_softmax(team, row, n);
 }
 
 static pal_status reshape(pal_choose_scratch *s, const pal_choose_options *o, const float *logits,
@@ -119,7 +135,7 @@ static pal_status reshape(pal_choose_scratch *s, const pal_choose_options *o, co
     if (s->vocab == 0 || row[pal_probs_likeliest(row, s->vocab)] <= PAL_NEVER)
         return pal_fail(err, PAL_E_OPTION, "no token is allowed: the logit biases and the grammar exclude all of them",
                         SIZE_MAX);
-    temper(row, s->vocab, c->given && o->temperature == 0.0 ? 1.0 : o->temperature);
+    temper(s->team, row, s->vocab, c->given && o->temperature == 0.0 ? 1.0 : o->temperature);
     return PAL_OK;
 }
 

@@ -38,6 +38,7 @@ pal_status pal_choose_check(const pal_choose_options *options, int32_t vocab, pa
  * only if typical_p may be below 1. */
 typedef struct {
     int32_t vocab;
+    pal_team *team;        /* computes the softmax; NULL (after pal_choose_layout): the caller alone */
     double *probabilities; /* [vocab] the distribution to draw from */
     double *key;           /* [vocab], or NULL */
     int32_t *rank;         /* [vocab] */

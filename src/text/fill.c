@@ -75,6 +75,7 @@ static int32_t hidden_token(const pal_fill *f, int32_t place)
 void pal_fill_start(pal_fill *f)
 {
     relax_borders(f);
+    f->scratch.team = f->predictor.team;
     f->uniform = addressed;
     f->uniform_context = NULL;
     f->forced = NULL;
@@ -265,7 +266,7 @@ void pal_fill_probabilities(pal_fill *f, int32_t place, const float *logits)
     pal_support_of(&support, f, place);
     for (int32_t id = 0; id < f->classes->vocab; id++)
         f->probs[id] = pal_support_has(&support, f->classes, id) ? pal_bounded((double)logits[id]) : PAL_NEVER;
-    pal_softmax(f->probs, f->classes->vocab);
+    pal_softmax(f->predictor.team, f->probs, f->classes->vocab);
 }
 
 void pal_fill_each_row(pal_fill *f, pal_row_fn *visit, void *context)

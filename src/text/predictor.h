@@ -4,8 +4,7 @@
 #ifndef PAL_PREDICTOR_H
 #define PAL_PREDICTOR_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "../core/team.h"
 
 #define PAL_RANK_UNKNOWN INT32_MAX /* greater than every other rank */
 
@@ -35,6 +34,7 @@ typedef struct {
 
 typedef struct {
     void *context;
+    pal_team *team; /* the threads that evaluate it, also for work on its logits; NULL: the caller's alone */
     int32_t vocab;
     void (*evaluate)(void *context, const pal_query *q); /* keeps no pointer into q */
     /* Writes logits [count, vocab] at positions of the last evaluation; cheap compared with it. Returns false if some

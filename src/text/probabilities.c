@@ -2,16 +2,57 @@
 #include "probabilities.h"
 #include "../core/math.h"
 
-void pal_softmax(double *x, int32_t n)
+enum {
+    TILE = 1024, /* elements: some 10 us of exponentials */
+    FEW = 16     /* tiles that one thread divides faster than it wakes another */
+};
+
+typedef struct {
+    double *x, max, sum;
+    int32_t n;
+} softmax;
+
+/* The first element of a tile, or the end. */
+static int32_t start_of(const softmax *j, int tile)
 {
-    double max = PAL_NEVER, sum = 0.0;
+    return tile <= j->n / TILE ? tile * TILE : j->n;
+}
+
+static void take_exponentials(void *context, int from, int to, int thread)
+{
+    const softmax *j = context;
+    (void)thread;
+    for (int32_t i = start_of(j, from), end = start_of(j, to); i < end; i++)
+        j->x[i] = j->x[i] <= PAL_NEVER ? 0.0 : pal_exp(j->x[i] - j->max);
+}
+
+static void divide(void *context, int from, int to, int thread)
+{
+    const softmax *j = context;
+    (void)thread;
+    for (int32_t i = start_of(j, from), end = start_of(j, to); i < end; i++) j->x[i] /= j->sum;
+}
+
+static int tiles_of(int32_t n)
+{
+    return (n + TILE - 1) / TILE;
+}
+
+double pal_exponentials(pal_team *team, double *x, int32_t n, double *max)
+{
+    softmax j = {.x = x, .max = PAL_NEVER, .n = n};
     for (int32_t i = 0; i < n; i++)
-        if (x[i] > max) max = x[i];
-    for (int32_t i = 0; i < n; i++) {
-        x[i] = x[i] <= PAL_NEVER ? 0.0 : pal_exp(x[i] - max);
-        sum += x[i];
-    }
-    for (int32_t i = 0; i < n; i++) x[i] /= sum;
+        if (x[i] > j.max) j.max = x[i];
+    pal_team_run(team, take_exponentials, &j, tiles_of(n));
+    *max = j.max;
+    return pal_probs_sum(x, n);
+}
+
+void pal_softmax(pal_team *team, double *x, int32_t n)
+{
+    softmax j = {.x = x, .n = n};
+    j.sum = pal_exponentials(team, x, n, &j.max);
+    pal_team_run(tiles_of(n) < FEW ? NULL : team, divide, &j, tiles_of(n));
 }
 
 double pal_probs_sum(const double *probs, int32_t n)

@@ -5,7 +5,7 @@
 #ifndef PAL_PROBABILITIES_H
 #define PAL_PROBABILITIES_H
 
-#include "../core/core.h"
+#include "../core/team.h"
 
 #define PAL_NEVER     (-1e300) /* the logit of an impossible token: probability exactly zero */
 #define PAL_MAX_LOGIT 1e30
@@ -17,8 +17,11 @@ static inline double pal_bounded(double logit)
     return logit > -PAL_MAX_LOGIT ? logit : -PAL_MAX_LOGIT;
 }
 
-/* Softmax of x[n] in place, in double: the maximum is subtracted first, sums run in index order. */
-void pal_softmax(double *x, int32_t n);
+/* The two steps of softmax, in double.  pal_exponentials sets *max to the maximum of x[n], x to e^(x - max), 0 for
+ * PAL_NEVER, and returns their sum, in index order.  pal_softmax then divides by it.  The team computes the exponentials;
+ * NULL: the caller alone. */
+double pal_exponentials(pal_team *team, double *x, int32_t n, double *max);
+void pal_softmax(pal_team *team, double *x, int32_t n);
 
 typedef struct {
     int32_t top_k; /* 0: off */

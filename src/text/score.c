@@ -39,7 +39,7 @@ static void fill_probs(pal_scorer *s, const float *logits, bool causal)
         double logit = pal_bounded((double)logits[id]);
         s->probs[id] = !causal && (s->classes->of[id] & PAL_CLASS_LEFT_OUT) ? PAL_NEVER : logit;
     }
-    pal_softmax(s->probs, s->classes->vocab);
+    pal_softmax(s->predictor.team, s->probs, s->classes->vocab);
 }
 
 typedef void visit_fn(void *context, int32_t index, const double *probs);

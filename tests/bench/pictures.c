@@ -38,7 +38,7 @@ static void scale_shift_silu(void *state)
 static void convolve(void *state)
 {
     const picture_state *s = state;
-    pal_conv2d_run(&(pal_compute){s->k}, &s->conv, s->y, s->x, SIDE, SIDE, &s->scratch);
+    pal_conv2d_run(&(pal_compute){.kernels = s->k}, &s->conv, s->y, s->x, SIDE, SIDE, &s->scratch);
 }
 
 /* 3x3, CHANNELS to CHANNELS, in `type`; false without memory.  The caller frees *weights. */
@@ -62,11 +62,11 @@ static void run_conv(picture_state *s, uint32_t type, const char *name)
 {
     void *weights;
     pal_arena arena = {0};
-    pal_conv2d_layout(&s->scratch, PATCH, VALUES, &arena);
+    pal_conv2d_layout(&s->scratch, 1, PATCH, VALUES, &arena);
     void *block = malloc(arena.used + PAL_ARENA_SLACK);
     if (make_conv(s, type, &weights) && block) {
         arena = pal_arena_in(block);
-        pal_conv2d_layout(&s->scratch, PATCH, VALUES, &arena);
+        pal_conv2d_layout(&s->scratch, 1, PATCH, VALUES, &arena);
         bench_line(name, "3x3 on 14 x 14, 64 to 64", s->k->isa, type == PAL_F32 ? FLOAT : INTEGER,
                    (double)VALUES * (double)PATCH, bench_seconds(convolve, s));
     }

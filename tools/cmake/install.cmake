@@ -14,9 +14,15 @@ file(RELATIVE_PATH PAL_PC_TO_PREFIX ${CMAKE_INSTALL_PREFIX}/${PAL_PC_DIR} ${CMAK
 configure_file(tools/cmake/palimpsest.pc.in palimpsest.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/palimpsest.pc DESTINATION ${PAL_PC_DIR})
 
-# find_package(palimpsest): the target palimpsest::palimpsest.  It needs only libm, so the exported
-# targets are the whole configuration.
+# find_package(palimpsest): the target palimpsest::palimpsest.  It needs libm and POSIX threads.
 set(PAL_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/palimpsest)
-install(EXPORT palimpsest FILE palimpsest-config.cmake NAMESPACE palimpsest:: DESTINATION ${PAL_CMAKE_DIR})
+install(EXPORT palimpsest FILE palimpsest-targets.cmake NAMESPACE palimpsest:: DESTINATION ${PAL_CMAKE_DIR})
+set(PAL_FIND_THREADS "")
+if(NOT PAL_WASM)
+    set(PAL_FIND_THREADS "include(CMakeFindDependencyMacro)\nset(THREADS_PREFER_PTHREAD_FLAG ON)\nfind_dependency(Threads)\n")
+endif()
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/palimpsest-config.cmake
+    "${PAL_FIND_THREADS}include(\"\${CMAKE_CURRENT_LIST_DIR}/palimpsest-targets.cmake\")\n")
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/palimpsest-config.cmake DESTINATION ${PAL_CMAKE_DIR})
 write_basic_package_version_file(palimpsest-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/palimpsest-config-version.cmake DESTINATION ${PAL_CMAKE_DIR})
