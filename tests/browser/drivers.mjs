@@ -143,6 +143,12 @@ class ChromiumTab extends Tab {
     return longestIn(JSON.parse(trace.toString()).traceEvents);
   }
 
+  /** Commands of the DevTools protocol, for what only a hand or an input method does. */
+  async hand() {
+    const session = await this.page.context().newCDPSession(this.page);
+    return (/** @type {string} */ method, /** @type {any} */ parameters) => session.send(method, parameters);
+  }
+
   close() {
     return this.page.close();
   }
@@ -157,8 +163,11 @@ function longestIn(/** @type {any[]} */ events) {
   return { tasks: tasks.length, longest: Math.max(...tasks.map((one) => one.tdur)) / 1000, wall: Math.max(...tasks.map((one) => one.dur)) / 1000 };
 }
 
-async function chromiumProfile(/** @type {any} */ browser, dark = false) {
-  const context = await browser.newContext({ viewport: VIEWPORT, colorScheme: dark ? 'dark' : 'light' });
+/** How a page is shown: by its colour scheme, or in the colours of the system.
+ *  @typedef {boolean | 'forced'} Dark */
+
+async function chromiumProfile(/** @type {any} */ browser, /** @type {Dark} */ dark = false) {
+  const context = await browser.newContext({ viewport: VIEWPORT, colorScheme: dark === true ? 'dark' : 'light', forcedColors: dark === 'forced' ? 'active' : 'none' });
   await context.addInitScript(WATCH);
   /** @type {string[]} */
   const requests = [];
@@ -183,7 +192,7 @@ async function startChromium() {
   const { chromium } = await import('playwright-core');
   const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'];
   const browser = await chromium.launch({ executablePath: await onPath('chromium', 'chromium-browser', 'google-chrome'), args });
-  return { name: 'chromium', version: browser.version(), profile: (dark = false) => chromiumProfile(browser, dark), close: () => browser.close() };
+  return { name: 'chromium', version: browser.version(), profile: (/** @type {Dark} */ dark = false) => chromiumProfile(browser, dark), close: () => browser.close() };
 }
 
 // ---- Firefox
@@ -260,6 +269,7 @@ async function firefoxProfile(/** @type {any} */ browser) {
 
 /** A dark page needs its own Firefox: BiDi has no command for it here. */
 const DARK = { 'layout.css.prefers-color-scheme.content-override': 0 };
+const FORCED = { 'browser.display.document_color_use': 2 };
 
 async function startFirefox() {
   const { default: puppeteer } = await import('puppeteer-core');
@@ -269,8 +279,8 @@ async function startFirefox() {
   return {
     name: 'firefox',
     version: await browser.version(),
-    async profile(dark = false) {
-      const own = dark ? await launch(DARK) : browser;
+    async profile(/** @type {Dark} */ dark = false) {
+      const own = dark ? await launch(dark === 'forced' ? FORCED : DARK) : browser;
       const profile = await firefoxProfile(own);
       return dark ? { ...profile, close: () => own.close() } : profile;
     },

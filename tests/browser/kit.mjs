@@ -66,7 +66,7 @@ export class Kit {
   }
 
   /** An empty tab of this scenario's profile. */
-  async tab(/** @type {(() => void) | null} */ before = null, dark = false) {
+  async tab(/** @type {(() => void) | null} */ before = null, /** @type {boolean | 'forced'} */ dark = false) {
     this.profile ??= await this.browser.profile(dark);
     const tab = await this.profile.tab(before);
     this.tabs.push(tab);

@@ -6,6 +6,8 @@ import * as component from './scenarios/component.mjs';
 import * as continuing from './scenarios/continue.mjs';
 import * as documents from './scenarios/documents.mjs';
 import * as editor from './scenarios/editor.mjs';
+import * as moreEditor from './scenarios/editor_more.mjs';
+import * as hands from './scenarios/editor_hands.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as foreign from './scenarios/foreign.mjs';
@@ -25,6 +27,8 @@ import * as visits from './scenarios/visits.mjs';
 const groups = [
   filling,
   editor,
+  moreEditor,
+  hands,
   sharing,
   continuing,
   chat,

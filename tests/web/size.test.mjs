@@ -35,11 +35,11 @@ test('palimpsest/inline takes at most 220 KB, compressed', async (t) => {
   assert.ok(length <= 220 * KB, `${(length / KB).toFixed(1)} KB`);
 });
 
-test('the component adds at most 16 KB, compressed, to what it imports', async (t) => {
+test('the component adds at most 17 KB, compressed, to what it imports', async (t) => {
   for (const name of ['component.js', 'component-inline.js']) {
     const { length } = gzipSync(await readFile(join(built, name)), { level: 9 });
     t.diagnostic(`${name}: ${(length / KB).toFixed(1)} KB`);
-    assert.ok(length <= 16 * KB, `${(length / KB).toFixed(1)} KB`);
+    assert.ok(length <= 17 * KB, `${(length / KB).toFixed(1)} KB`);
   }
 });
 

@@ -1,5 +1,6 @@
 /** Error messages, shown beside the part of the page that they are about. */
 import { PalimpsestError, type ErrorCode } from 'palimpsest';
+import { isAbort, sentence } from '../src/component/say.ts';
 import { announceNow } from './announce.ts';
 import { make } from './dom.ts';
 
@@ -36,11 +37,6 @@ export function explain(error: unknown, advice = ADVICE): Complaint {
   return { title, detail: error.code === 'context' ? detail + advice : detail, remedy };
 }
 
-function sentence(text: string): string {
-  const begun = /^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1); // an address stays as it is
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
-}
-
 /** Shows an error in its place and announces it. */
 export function complain(place: HTMLElement, complaint: Complaint, actions: readonly HTMLElement[] = []): void {
   const words = make('p', {}, make('strong', {}, complaint.title), ` ${complaint.detail}`);
@@ -61,4 +57,4 @@ export function remedies(remedy: Remedy, retry: () => void): HTMLElement[] {
   return [];
 }
 
-export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError';
+export { isAbort };

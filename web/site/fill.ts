@@ -104,6 +104,10 @@ export interface Place {
   probability: number;
   id: number | null;
   alternatives: PageToken['alternatives'];
+  /** The step that wrote it; null or absent: none did. */
+  step?: number | null;
+  /** Its number in the order of writing, where that is shown. */
+  order?: number | null;
 }
 
 /** The places of a draft after a step, with the pins applied. */
@@ -125,12 +129,36 @@ export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Pl
       probability: told?.probability ?? token.probability,
       id: pin?.id ?? token.id,
       alternatives: told?.alternatives ?? token.alternatives,
+      step: pin || token.pinned ? null : token.step,
     };
     // A blank that the user ended here ends here, whatever was drawn after it.
     if (ended.has(place.blank)) Object.assign(place, { text: '', open: false, empty: true });
     if (pin?.empty) ended.add(place.blank);
     return place;
   });
+}
+
+/** All words of a draft as pins, so that they stay. */
+export function wordsAsPins(fill: Fill, draft: Draft, pins: Pins): Pins {
+  const all = new Map<string, Chosen>();
+  const ended = new Set<number>();
+  for (const { blank, index, id, text, open, empty, probability, alternatives } of placesOf(fill, draft, pins, draft.lastStep)) {
+    if (open || id === null || ended.has(blank)) continue;
+    const key = placeKey({ blank, index });
+    all.set(key, { blank, index, id, text, empty, probability, alternatives, kept: pins.get(key)?.kept ?? !pins.has(key) });
+    if (empty) ended.add(blank);
+  }
+  return all;
+}
+
+/** Pins under the new numbers of their blanks; null: the blank is gone. */
+export function renumbered(pins: Pins, renumber: (blank: number) => number | null): Pins {
+  const moved = new Map<string, Chosen>();
+  for (const pin of pins.values()) {
+    const blank = renumber(pin.blank);
+    if (blank !== null) moved.set(placeKey({ blank, index: pin.index }), { ...pin, blank });
+  }
+  return moved;
 }
 
 /** The shown text; open places are blanks again. `given` converts given and filled text for a page. */

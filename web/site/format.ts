@@ -1,16 +1,12 @@
 /** Numbers in a readable form. */
+import { percent } from '../src/component/certainty.ts';
 
 export function megabytes(bytes: number): string {
   const mb = bytes / 1e6;
   return mb >= 1000 ? `${(mb / 1000).toFixed(1)} GB` : mb >= 100 ? `${mb.toFixed(0)} MB` : `${mb.toFixed(1)} MB`;
 }
 
-export function percent(probability: number): string {
-  const value = probability * 100;
-  if (value > 99 && value < 100) return 'over 99 %';
-  if (value < 1) return value > 0 ? 'under 1 %' : '0 %';
-  return `${Math.round(value)} %`;
-}
+export { percent };
 
 export const spokenPercent = (probability: number): string => percent(probability).replace('%', 'percent');
 

@@ -3,13 +3,10 @@
  *  Each place has its own node for as long as the page stays the same page, and only places that
  *  changed are written, so that a step of a fill costs the browser next to nothing. */
 import type { PagePart } from 'palimpsest';
+import { certainty } from '../src/component/certainty.ts';
 import { make } from './dom.ts';
 import { spokenPercent } from './format.ts';
 import type { Place } from './fill.ts';
-
-/** Min. probabilities of `doubtful`, `likely` and `sure`; below the first a word is a guess. */
-const STEPS = [0.2, 0.45, 0.75];
-export const sureness = (probability: number): number => STEPS.filter((least) => probability >= least).length;
 
 /** The style and the label of a word. */
 export interface Look {
@@ -18,8 +15,8 @@ export interface Look {
 }
 
 export const SURENESS: Look = {
-  tint: ({ probability }) => `sure-${sureness(probability)}`,
-  said: ({ probability, pinned }) => `${spokenPercent(probability)} sure${pinned ? ', pinned' : ''}`,
+  tint: ({ probability }) => `sure-${certainty(probability)}`,
+  said: ({ probability, pinned, order }) => `${spokenPercent(probability)} sure${order ? `, number ${order} in order` : ''}${pinned ? ', pinned' : ''}`,
 };
 
 interface Node {
@@ -105,7 +102,7 @@ export class Reading {
   private write(place: Place, node: Node | undefined, look: Look): void {
     if (!node) return;
     const tint = look.tint(place);
-    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.kept ?? false} ${place.probability} ${tint} ${place.text}`;
+    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.kept ?? false} ${place.probability} ${place.order ?? ''} ${tint} ${place.text}`;
     if (shown === node.shown) return;
     const before = node.shown;
     node.shown = shown;
@@ -120,6 +117,8 @@ export class Reading {
     const live = !place.open && (word !== '' || marked);
     ink.className = live ? `ink ${tint}${place.pinned && !place.kept ? ' pinned' : ''}` : '';
     if (before.startsWith('true') && live) ink.classList.add('fresh');
+    if (live && place.order) ink.dataset.order = String(place.order);
+    else delete ink.dataset.order;
     if (this.active) this.describe(place, ink, live, word, look);
   }
 
@@ -154,7 +153,7 @@ export class Reading {
   /** Makes a word the one in the tab order, and focuses it. */
   focus(word: HTMLElement): void {
     this.stop = word;
-    for (const other of this.words()) other.tabIndex = other === word ? 0 : -1;
+    for (const other of this.words()) if ((other === word) !== (other.tabIndex === 0)) other.tabIndex = other === word ? 0 : -1;
     word.focus();
   }
 

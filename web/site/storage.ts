@@ -11,6 +11,27 @@ export function recall(key: string): unknown {
   }
 }
 
+/** As recall(), but what this tab has kept itself comes first: other tabs may have kept something else since. */
+export function recallHere(key: string): unknown {
+  try {
+    const kept = sessionStorage.getItem(PREFIX + key);
+    if (kept !== null) return JSON.parse(kept);
+  } catch {
+    // denied, or not JSON
+  }
+  return recall(key);
+}
+
+/** Keeps something for this tab, and for the next visit. */
+export function rememberHere(key: string, value: unknown): void {
+  try {
+    sessionStorage.setItem(PREFIX + key, JSON.stringify(value));
+  } catch {
+    // denied or full
+  }
+  remember(key, value);
+}
+
 export function remember(key: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value));

@@ -45,7 +45,7 @@ async function byKeyboard(/** @type {Kit} */ kit) {
   await tab.press('Enter');
   const word = () => tab.text('[data-part=page] [data-token="1"]');
   assert.equal(await word(), choice);
-  await tabTo(tab, '#again');
+  await tabTo(tab, '#fill');
   await filled(tab, () => tab.press('Enter'));
   assert.equal(await word(), choice);
   await tabTo(tab, '#tool-erase', 'Shift+Tab');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { MODEL, native, root, TINY } from '../kit.mjs';
+import { MODEL, native, nativePage, root, TINY } from '../kit.mjs';
 import { findings } from './access.mjs';
 import { click, ELEMENT, fill, focused, get, heard, idle, listen, openWith, part, STRICT, tabUntil, TEXT, value } from './component_hands.mjs';
 
@@ -177,6 +177,49 @@ async function ownModel(/** @type {Kit} */ kit) {
   assert.deepEqual(late, [null, 'another ___', false]);
 }
 
+/** Each word has a tint and its alternatives; one of them takes its place, by keyboard and with a pointer. */
+async function alternatives(/** @type {Kit} */ kit) {
+  const text = 'Once upon a time there was a [[2]] who lived in a [[1]].';
+  const tab = await openWith(kit, `<palimpsest-blanks id="one" src="${MODEL}" seed="7" alternatives certainty>${text}</palimpsest-blanks>`);
+  await listen(tab);
+  const first = await fill(tab);
+  const { tokens } = nativePage(text, { seed: 7 });
+  const tints = await tab.evaluate(() => [...(document.getElementById('one')?.shadowRoot?.querySelectorAll('.word') ?? [])].map((one) => one.className.replace(/.*sure-/, '')));
+  assert.deepEqual(tints.map(Number), tokens.map((/** @type {any} */ { probability }) => [0.2, 0.45, 0.75].filter((least) => probability >= least).length), 'a tint for each token');
+  assert.equal(await part(tab, '[part~=hint]'), 'Click or tap a word to see its alternatives.');
+
+  // By keyboard: open, close, open, choose the second, keep.
+  const popover = () => part(tab, '[part~=alternatives]');
+  await tabUntil(tab, /^word /, 'Shift+Tab');
+  await tab.press('Home');
+  await tab.press('Enter');
+  const percent = `${Math.round(tokens[0].probability * 100)} %`;
+  assert.ok((await popover())?.includes(percent), `${await popover()} ${percent}`);
+  await tab.press('Escape');
+  assert.equal(await popover(), null);
+  assert.match((await focused(tab)) ?? '', /^word /, 'the focus is back at the word');
+  await tab.press('Enter');
+  await tab.press('Home');
+  await tab.press('ArrowDown');
+  await tab.press('Enter');
+  const other = tokens[0].alternatives[1];
+  const word = other.piece.replace('▁', '');
+  const { offset, bytes } = tokens[0];
+  assert.equal(await value(tab), first.slice(0, offset) + word + first.slice(offset + bytes), 'the alternative is there, and nothing else has changed');
+  assert.match((await focused(tab)) ?? '', new RegExp(`^word kept.* ${word}.* true$`));
+  assert.equal((await heard(tab, 'palimpsest-change')).at(-1).reason, 'choose');
+  await tab.press('Control+Enter');
+  await idle(tab);
+  assert.equal(await value(tab), native(text, { seed: 8, pins: [{ blank: 0, index: 0, id: other.id }] }), 'the model saw it');
+
+  // With a pointer, and away.
+  await click(tab, '.word', 'one', 2);
+  assert.ok(await popover());
+  await tab.click('h1');
+  assert.equal(await popover(), null, 'a press elsewhere closes it');
+  await findings(tab, 'alternatives');
+}
+
 export const scenarios = {
   'component: typed text, what was understood, plain text': typed,
   'component: the text between the tags, properties set early': contents,
@@ -184,6 +227,7 @@ export const scenarios = {
   'component: a click on plain text scrolls nothing': clickedText,
   'component: 5,000 words and 40 blanks': longText,
   'component: a model of the page': ownModel,
+  'component: alternatives and tints': alternatives,
   'component: axe finds nothing, light': (/** @type {Kit} */ kit) => states(kit),
   'component: axe finds nothing, dark': (/** @type {Kit} */ kit) => states(kit, true),
 };

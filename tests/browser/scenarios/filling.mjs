@@ -97,7 +97,7 @@ async function pinsStay(/** @type {Kit} */ kit) {
   await choose(tab, { temperature: 1.5 });
   const texts = new Set();
   for (let i = 0; i < 3; i++) {
-    await filled(tab, () => tab.button('Fill the rest again'));
+    await filled(tab, () => tab.button('Fill with another seed'));
     texts.add(await pageOf(tab));
     const [, seed] = (await tab.text('[data-part=statistics]')).match(/seed (\d+)/);
     const pins = [{ blank: 1, index: 0, id }];

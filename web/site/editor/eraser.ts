@@ -104,6 +104,7 @@ export class Eraser {
       event.stopPropagation();
     } else if (event.key === 'Enter' || event.key === ' ') this.finish(this.anchor && this.end ? this.anchor : word, this.end ?? word);
     else if (event.shiftKey && event.key.startsWith('Arrow')) this.extend(word, event.key);
+    else if (event.key === 'Process') return this.host.type(word, ''); // an input method composes in the text box
     else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing) this.host.type(word, event.key);
     else return;
     event.preventDefault();

@@ -31,10 +31,29 @@ export const NO_TEXT: PageText = { typed: '', scraped: [] };
 const WORD = /[\p{L}\p{N}\p{M}]+(?:['’][\p{L}\p{N}\p{M}]+)*/gu;
 const segmenter = 'Segmenter' in Intl ? new Intl.Segmenter(undefined, { granularity: 'word' }) : null;
 
+/** The time of the segmenter grows with the square of the length, so it gets what is between spaces, and not more than this. */
+const RUN = /\S{1,400}/g;
+const PLAIN = /^[A-Za-z]+$/;
+const MOST_KNOWN = 1000;
+
+type Range = [from: number, to: number];
+/** A page is drawn more often than its text changes. */
+const known = new Map<string, readonly Range[]>();
+
 /** Where the words of a text are: [from, to] each. */
-export function wordsOf(text: string): [from: number, to: number][] {
-  if (!segmenter) return [...text.matchAll(WORD)].map((match) => [match.index, match.index + match[0].length]);
-  return [...segmenter.segment(text)].filter((one) => one.isWordLike).map(({ index, segment }) => [index, index + segment.length]);
+export function wordsOf(text: string): readonly Range[] {
+  let words = known.get(text);
+  if (!words) {
+    if (known.size >= MOST_KNOWN) known.clear();
+    words = segmenter ? [...text.matchAll(RUN)].flatMap(({ 0: run, index }) => wordsIn(run, index)) : [...text.matchAll(WORD)].map(({ 0: word, index }): Range => [index, index + word.length]);
+    known.set(text, words);
+  }
+  return words;
+}
+
+function wordsIn(run: string, at: number): Range[] {
+  if (!segmenter || PLAIN.test(run)) return [[at, at + run.length]];
+  return [...segmenter.segment(run)].filter((one) => one.isWordLike).map(({ index, segment }) => [at + index, at + index + segment.length]);
 }
 
 /** The text of all words from one to another, with blanks between them as they were typed. */

@@ -10,11 +10,15 @@ export interface Gap {
   erased: string | null;
   /** Whether the model can choose lengths. */
   free: boolean;
+  /** Whether the model has written in it. */
+  filled: boolean;
 }
 
 export interface GapHost {
   setLength(blank: number, inside: string): void;
   putBack(blank: number): void;
+  /** Writes only this blank again. */
+  again(blank: number): void;
 }
 
 /** Tokens per word, at most. */
@@ -69,6 +73,7 @@ export class GapMenu {
       this.row('About', words, 'words', about),
       this.row('Exactly', tokens, 'tokens', exactly),
     ];
+    if (gap.filled) rows.push(this.button('Write this blank again', () => this.host.again(gap.blank)));
     if (gap.free) rows.push(this.button('The model decides', () => this.host.setLength(gap.blank, '?')));
     rows.push(this.button(gap.erased === null ? 'Remove this blank' : 'Put the text back', () => this.host.putBack(gap.blank)));
     return rows;

@@ -1,7 +1,7 @@
 /** Keeps the filled page between visits: a reload shows it again. */
 import type { InfillResult, Page } from 'palimpsest';
 import { type Chosen, type Fill, newFill, placeKey, type Pins } from '../fill.ts';
-import { recall, remember } from '../storage.ts';
+import { recallHere, rememberHere } from '../storage.ts';
 import type { PageText } from './erasing.ts';
 
 /** All that is kept.  Another shape gets another number. */
@@ -14,6 +14,8 @@ export interface KeptPage {
   fill: Fill | null;
   chosen: number;
   pins: Pins;
+  /** Texts that undo brings back, the latest last: an opened link or an example may have replaced what was typed. */
+  before: readonly PageText[];
 }
 
 interface Stored {
@@ -21,6 +23,7 @@ interface Stored {
   text: PageText;
   chosen: number;
   pins: Chosen[];
+  before?: PageText[];
   fill: { text: string; pins: Chosen[]; pages: (Page | InfillResult | null)[] } | null;
 }
 
@@ -29,10 +32,12 @@ const toJson = (value: Stored): string => JSON.stringify(value, (_, one: unknown
 const fromJson = (text: string): unknown =>
   JSON.parse(text, (_, one: unknown) => (typeof one === 'object' && one !== null && 'bigint' in one && typeof one.bigint === 'string' ? BigInt(one.bigint) : one));
 
-export function keepPage({ text, fill, chosen, pins }: KeptPage): void {
+export function keepPage({ text, fill, chosen, pins, before }: KeptPage): void {
   const pages = fill?.drafts.map((draft) => draft.result ?? draft.page) ?? [];
-  const json = toJson({ version: VERSION, text, chosen, pins: [...pins.values()], fill: fill && { text: fill.text, pins: [...fill.pins.values()], pages } });
-  remember(KEY, json.length <= MOST_CHARACTERS ? json : null);
+  const stored = { version: VERSION, text, chosen, pins: [...pins.values()], before: [...before] };
+  const json = toJson({ ...stored, fill: fill && { text: fill.text, pins: [...fill.pins.values()], pages } });
+  const short = json.length <= MOST_CHARACTERS ? json : toJson({ ...stored, fill: null });
+  rememberHere(KEY, short.length <= MOST_CHARACTERS ? short : null);
 }
 
 const pinsOf = (list: readonly Chosen[]): Pins => new Map(list.map((pin) => [placeKey(pin), pin]));
@@ -40,10 +45,10 @@ const pinsOf = (list: readonly Chosen[]): Pins => new Map(list.map((pin) => [pla
 /** The kept page; null if there is none, or none that this version of the page understands. */
 export function keptPage(): KeptPage | null {
   try {
-    const stored = fromJson(String(recall(KEY))) as Stored;
+    const stored = fromJson(String(recallHere(KEY))) as Stored;
     if (stored?.version !== VERSION || typeof stored.text.typed !== 'string') return null;
-    const { text, chosen, pins, fill } = stored;
-    return { text, chosen, pins: pinsOf(pins), fill: fill && restored(fill) };
+    const { text, chosen, pins, fill, before = [] } = stored;
+    return { text, chosen, pins: pinsOf(pins), fill: fill && restored(fill), before };
   } catch {
     return null;
   }

@@ -1,9 +1,11 @@
-/** A page in a link: `#t=1.` and the page, compressed, with its length and a checksum, so that a link that was cut is recognised.
+/** A page in a link or a file.
  *
- *  A link is foreign: every field is checked by its name and type, and nothing in it is HTML.  Version 1 stays readable. */
+ *  A link is `#t=1.` and the page, compressed, with its length and a checksum, so that a link that was cut is recognised.
+ *  A file is the same page as JSON, with `palimpsest` as its version; it may be longer.  Both are foreign: every field is
+ *  checked by its name, type and range, and nothing in them is HTML.  Version 1 stays readable. */
 import type { InfillOptions } from 'palimpsest';
 
-/** What a link holds. */
+/** What a link or a file holds. */
 export interface Shared {
   /** The text as it was typed. */
   typed: string;
@@ -29,14 +31,20 @@ const START = '#t=1.';
 /** Programs that find links drop a last `-`; this letter is no part of the page. */
 const END = 'p';
 const MOST_BYTES = 64 << 10;
+const MOST_FILE = 1 << 20;
 const HEAD = 8;
+/** A page has fewer steps and token ids than these. */
+const MOST_STEP = 1 << 16;
+const MOST_ID = 1 << 24;
 const NUMBERS = ['temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'steps'] as const;
 const FLAGS = ['borders', 'document'] as const;
 
-/** Why a link cannot be opened, as a sentence for people. */
+/** Why a link or a file cannot be opened or made, as a sentence for people. */
 export class LinkError extends Error {}
 
 const damaged = (): LinkError => new LinkError('The link is damaged or was cut off on its way. Ask for it again, best as a whole line.');
+const tooLong = (): LinkError => new LinkError('This page is too long for a link, which holds at most 64 KB.');
+const noPage = (): LinkError => new LinkError('It is not a page that was saved here, or it is damaged.');
 
 export const isShareLink = (hash: string): boolean => hash.startsWith('#t=');
 
@@ -73,18 +81,23 @@ async function through(transform: GenericTransformStream, bytes: Uint8Array<Arra
     size += value.length;
     if (size > most) {
       await reader.cancel().catch(() => {});
-      throw new LinkError('The page is too long for a link: at most 64 KB.');
+      throw tooLong();
     }
     parts.push(value);
   }
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-export async function makeLink({ typed, written, options, model }: Shared): Promise<string> {
+/** The fields of a link or file. */
+function fieldsOf({ typed, written, options, model }: Shared): object {
   const places = written?.map((blank) => blank.map(({ text, id, step, probability, empty }) => [text, id, step, Math.round(probability * 100) / 100, empty ? 1 : 0]));
   const seed = options.seed === undefined ? undefined : String(options.seed);
-  const json = new TextEncoder().encode(JSON.stringify({ t: typed, f: places, o: { ...options, seed }, m: model }));
-  if (json.length > MOST_BYTES) throw new LinkError('The page is too long for a link: at most 64 KB.');
+  return { t: typed, f: places, o: { ...options, seed }, m: model };
+}
+
+export async function makeLink(shared: Shared): Promise<string> {
+  const json = new TextEncoder().encode(JSON.stringify(fieldsOf(shared)));
+  if (json.length > MOST_BYTES) throw tooLong();
   const packed = await through(new CompressionStream('deflate-raw'), json, MOST_BYTES);
   const all = new Uint8Array(HEAD + packed.length);
   const head = new DataView(all.buffer);
@@ -107,27 +120,49 @@ export async function openLink(hash: string): Promise<Shared> {
     throw error instanceof LinkError ? error : damaged();
   }
   if (json.length !== head.getUint32(0) || checksum(json) !== head.getUint32(4)) throw damaged();
-  return read(new TextDecoder().decode(json));
+  return sharedOf(jsonOf(json, damaged), damaged);
 }
 
-function read(text: string): Shared {
-  let all: unknown;
+export const makeFile = (shared: Shared): Blob => new Blob([JSON.stringify({ palimpsest: 1, ...fieldsOf(shared) })], { type: 'application/json' });
+
+/** Whether a file begins as makeFile() begins it; openFile() checks the rest. */
+export const isPageFile = async (file: Blob): Promise<boolean> => /^\uFEFF?\s*\{\s*"palimpsest"\s*:/.test(await file.slice(0, 64).text());
+
+export async function openFile(file: Blob): Promise<Shared> {
+  if (file.size > MOST_FILE) throw new LinkError('It is longer than 1 MB, which no page is that was saved here.');
+  const fields = jsonOf(new Uint8Array(await file.arrayBuffer().catch(() => new ArrayBuffer(0))), noPage);
+  if (typeof fields.palimpsest === 'number' && fields.palimpsest > 1) throw new LinkError('It was saved by a later version of this page. Reload the page and try again.');
+  if (fields.palimpsest !== 1) throw noPage();
+  return sharedOf(fields, noPage);
+}
+
+type Fields = Record<string, unknown>;
+type Refuse = () => LinkError;
+
+function jsonOf(bytes: Uint8Array, refuse: Refuse): Fields {
   try {
-    all = JSON.parse(text);
+    const all: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (typeof all === 'object' && all !== null) return all as Fields;
   } catch {
-    throw damaged();
+    // not JSON
   }
-  const { t, f, o, m } = (typeof all === 'object' && all !== null ? all : {}) as Record<string, unknown>;
-  if (typeof t !== 'string') throw damaged();
-  return { typed: t, written: Array.isArray(f) ? f.map(placesOf) : null, options: optionsOf(o), model: typeof m === 'string' ? m.slice(0, 200) : '' };
+  throw refuse();
 }
 
-function placesOf(blank: unknown): WrittenPlace[] {
-  if (!Array.isArray(blank)) throw damaged();
+function sharedOf({ t, f, o, m }: Fields, refuse: Refuse): Shared {
+  if (typeof t !== 'string') throw refuse();
+  const written = Array.isArray(f) ? f.map((blank) => placesOf(blank, refuse)) : null;
+  return { typed: t, written, options: optionsOf(o), model: typeof m === 'string' ? m.slice(0, 200) : '' };
+}
+
+const isCount = (n: unknown, most: number): n is number => Number.isInteger(n) && Number(n) >= 0 && Number(n) <= most;
+
+function placesOf(blank: unknown, refuse: Refuse): WrittenPlace[] {
+  if (!Array.isArray(blank)) throw refuse();
   return blank.map((place: unknown) => {
     const [text, id, step, probability, empty] = Array.isArray(place) ? (place as unknown[]) : [];
-    if (typeof text !== 'string' || ![id, step].every((n) => Number.isInteger(n) && Number(n) >= 0) || typeof probability !== 'number') throw damaged();
-    return { text, id: Number(id), step: Number(step), probability: Math.min(1, Math.max(0, probability)), empty: empty === 1 };
+    if (typeof text !== 'string' || !isCount(id, MOST_ID) || !isCount(step, MOST_STEP) || typeof probability !== 'number') throw refuse();
+    return { text, id, step, probability: Math.min(1, Math.max(0, probability)), empty: empty === 1 };
   });
 }
 

@@ -25,7 +25,7 @@ export class Cards {
       const draft = fill?.drafts[i];
       if (!fill || !draft) return;
       const current = i === chosen;
-      card.item.classList.toggle('chosen', current);
+      card.item.classList.toggle('current', current);
       card.button.setAttribute('aria-pressed', String(current));
       setText(card.button, current ? `Draft ${i + 1} is the page` : `Make draft ${i + 1} the page`);
       if (draft.page) card.reading.show({ parts: draft.page.parts, spare }, placesOf(fill, draft, fill.pins, draft.lastStep));

@@ -10,7 +10,7 @@ import { complain, explain, isAbort, remedies, settle } from '../errors.ts';
 import { another } from '../examples.ts';
 import type { Place } from '../fill.ts';
 import { counted, countWords, percent, seconds } from '../format.ts';
-import { History } from '../history.ts';
+import { History } from '../../src/component/history.ts';
 import { recall, remember } from '../storage.ts';
 import { EXPECTED } from '../surprise.ts';
 import type { TextModels } from '../text-models.ts';

@@ -1,6 +1,7 @@
 /** The text of the page and its two tools: Erase, on the page itself, and Type, in a text box. */
 import type { Model } from 'palimpsest';
-import { keepAsText, placeInTyped, type Problem, understand, type Understood } from '../../src/notation.ts';
+import { Reader } from '../../src/component/reader.ts';
+import { keepAsText, placeInTyped, type Problem, type Understood } from '../../src/notation.ts';
 import { announce } from '../announce.ts';
 import { byId } from '../dom.ts';
 import { erase, guessTokens, NO_TEXT, type PageText, putBack, retype, setLength, textBetween } from '../editor/erasing.ts';
@@ -8,7 +9,7 @@ import { Eraser } from '../editor/eraser.ts';
 import { GapMenu } from '../editor/gap-menu.ts';
 import { UnderstoodList } from '../editor/understood.ts';
 import type { Reading } from '../reading.ts';
-import { remember } from '../storage.ts';
+import { rememberHere } from '../storage.ts';
 import { insert, pointAt, replaceAll } from '../textbox.ts';
 import { wordOf } from './sheet.ts';
 
@@ -25,6 +26,10 @@ export interface EditingHost {
   typed(before: PageText): void;
   /** The text was changed by a tool, and its blanks have other numbers; `act` changes it. */
   changed(act: () => void, renumber: Renumber): void;
+  /** What is open is to be filled. */
+  fill(): void;
+  /** Whether the model has written in a blank. */
+  isFilled(blank: number): boolean;
   /** The tool is another one. */
   draw(): void;
 }
@@ -43,11 +48,15 @@ export class Editing {
   readonly box = byId<HTMLTextAreaElement>('text');
   tool: Tool = 'erase';
   private now: PageText = NO_TEXT;
-  private read: { typed: string; free: boolean; understood: Understood } | null = null;
+  private readonly reader = new Reader();
   private readonly list = new UnderstoodList(byId('understood'), (problem) => this.keepAsText(problem), (problem) => this.pointAt(problem.start));
   private readonly gapMenu = new GapMenu({
     setLength: (blank, inside) => this.changeBlank(blank, (text, read) => setLength(text, read, blank, inside), false),
     putBack: (blank) => this.changeBlank(blank, (text, read) => putBack(text, read, blank), true),
+    again: (blank) => {
+      this.host.changed(() => {}, (old) => (old === blank ? null : old));
+      this.host.fill();
+    },
   });
 
   constructor(private readonly reading: Reading, private readonly host: EditingHost) {
@@ -55,7 +64,11 @@ export class Editing {
     this.box.addEventListener('input', () => this.typed());
     for (const tool of ['erase', 'type'] as const) byId(`tool-${tool}`).addEventListener('change', () => this.take(tool));
     // By pointer, the next thing is to write; arrow keys stay at the choice.
-    byId('tool-type').addEventListener('click', (event) => event.detail > 0 && this.box.focus());
+    byId('tool-type').addEventListener('click', (event) => {
+      if (event.detail === 0) return;
+      this.take('type'); // the change follows the click, and what is hidden takes no focus
+      this.box.focus();
+    });
   }
 
   // ---- the text
@@ -68,7 +81,7 @@ export class Editing {
   set text(text: PageText) {
     this.now = text;
     if (this.box.value !== text.typed) replaceAll(this.box, text.typed);
-    remember('text', text.typed);
+    rememberHere('text', text.typed);
   }
 
   /** Takes the text of the box, where a browser may have put it. */
@@ -77,10 +90,7 @@ export class Editing {
   }
 
   get understood(): Understood {
-    const { typed } = this.now;
-    const free = this.free;
-    if (this.read?.typed !== typed || this.read.free !== free) this.read = { typed, free, understood: understand(typed, { longest: LONGEST, free }) };
-    return this.read.understood;
+    return this.reader.read(this.now.typed, { longest: LONGEST, free: this.free });
   }
 
   /** Whether the model can choose lengths. */
@@ -127,7 +137,15 @@ export class Editing {
     this.box.focus();
     const at = piece?.kind === 'text' && piece.end - piece.start === piece.text.length ? piece.start + (word?.from ?? 0) : (piece?.start ?? 0);
     this.box.setSelectionRange(at, at);
-    insert(this.box, character);
+    if (character) insert(this.box, character);
+  }
+
+  /** A letter that no word has the focus for. */
+  typeAtEnd(letter: string): void {
+    this.take('type');
+    this.box.focus();
+    this.box.setSelectionRange(this.box.value.length, this.box.value.length);
+    insert(this.box, letter);
   }
 
   private async erase(from: HTMLElement, to: HTMLElement): Promise<void> {
@@ -143,8 +161,7 @@ export class Editing {
     const erased = erase(text, understood, first, last, String(Math.min(LONGEST, tokens)));
     this.host.changed(() => (this.text = erased), (old) => (old < blank ? old : old < blank + covered ? null : old - covered + 1));
     announce(`Erased: ${gone.trim()}`);
-    const gap = byId('page').querySelector<HTMLElement>(`[data-gap="${blank}"]`);
-    if (gap) this.reading.focus(gap);
+    this.focusNear(byId('page').querySelector<HTMLElement>(`[data-gap="${blank}"]`));
   }
 
   private async tokensOf(text: string): Promise<number> {
@@ -159,21 +176,34 @@ export class Editing {
 
   // ---- blanks
 
-  openGap(element: HTMLElement): void {
+  openGap(element: HTMLElement, blank = Number(element.dataset.gap)): void {
     if (this.host.busy()) return;
-    const blank = Number(element.dataset.gap);
     const piece = this.understood.pieces.filter((one) => one.kind === 'blank')[blank];
     if (piece?.kind !== 'blank') return;
     this.reading.focus(element);
-    this.gapMenu.open(element, { blank, length: piece.length, erased: this.now.scraped[blank]?.typed ?? null, free: this.free });
+    this.gapMenu.open(element, { blank, length: piece.length, erased: this.now.scraped[blank]?.typed ?? null, free: this.free, filled: this.host.isFilled(blank) });
   }
 
   /** `gone`: the blank is no blank any more. */
   private changeBlank(blank: number, act: (text: PageText, understood: Understood) => PageText, gone: boolean): void {
     if (this.host.busy()) return;
+    const start = this.understood.pieces.filter(({ kind }) => kind === 'blank')[blank]?.start ?? 0;
     const changed = act(this.now, this.understood);
     this.host.changed(() => (this.text = changed), (old) => (old === blank ? null : old > blank && gone ? old - 1 : old));
     announce(gone ? 'The text is back' : 'The blank has another length');
+    this.focusNear(gone ? this.wordAtTyped(start) : byId('page').querySelector<HTMLElement>(`[data-gap="${blank}"]`));
+  }
+
+  private focusNear(element: HTMLElement | null): void {
+    if (element) this.reading.focus(element);
+  }
+
+  /** The word of the page at a place of the typed text, or the first one after it. */
+  private wordAtTyped(place: number): HTMLElement | null {
+    const number = this.understood.pieces.findIndex(({ start, end }) => start <= place && place < end);
+    const piece = this.understood.pieces[number];
+    const words = [...byId('page').querySelectorAll<HTMLElement>(`[data-word^="${number}."]`)];
+    return words.find((word) => Number(wordOf(word)?.to) > place - (piece?.start ?? 0)) ?? words.at(-1) ?? null;
   }
 
   private keepAsText(problem: Problem): void {

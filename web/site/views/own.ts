@@ -1,5 +1,6 @@
 /** The user's own model: dropped on the page or picked, described, and loaded when the user confirms. */
 import { byId, make } from '../dom.ts';
+import { isPageFile } from '../editor/share-link.ts';
 import type { Engines } from '../engine.ts';
 import { complain, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
@@ -41,10 +42,16 @@ export class OwnModel {
     });
   }
 
-  /** Pictures go to the view Pictures if it is shown or the file can be nothing else; all other files count as models. */
+  /** Saved pages go to the view Text, pictures to Pictures if it is shown or the file can be nothing else; all other files
+   *  count as models. */
   private async receive(file: File): Promise<void> {
     const pictures = byId('view-pictures');
     const { isGguf } = await glance(file);
+    if (!isGguf && (/\.palimpsest$/i.test(file.name) || (await isPageFile(file).catch(() => false)))) {
+      location.hash = '#text';
+      byId('view-text').dispatchEvent(new CustomEvent('page', { detail: file }));
+      return;
+    }
     if (!isGguf && (!pictures.hidden || file.type.startsWith('image/'))) {
       location.hash = '#pictures';
       pictures.dispatchEvent(new CustomEvent('picture', { detail: file }));

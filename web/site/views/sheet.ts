@@ -4,6 +4,7 @@ import type { BlankPiece, TextPiece, Understood } from '../../src/notation.ts';
 import { byId, setText } from '../dom.ts';
 import { wordsOf, type Word } from '../editor/erasing.ts';
 import { lengthOf } from '../editor/gap-menu.ts';
+import { ordersOf, sentenceOf } from '../editor/order.ts';
 import { type Draft, type Fill, type Pins, type Place, placeKey, placesOf } from '../fill.ts';
 import { counted } from '../format.ts';
 import { type Part, Reading } from '../reading.ts';
@@ -24,9 +25,16 @@ export interface Shown {
   erasing: boolean;
   /** Whether blanks can be changed. */
   changing: boolean;
+  /** Whether words have their numbers in the order of writing. */
+  numbered: boolean;
+  /** Whether the page can be seen; if not, it is not drawn. */
+  seen: boolean;
 }
 
 type Piece = TextPiece | BlankPiece;
+
+/** Open places that are drawn before a fill; blanks after these have one each.  A short text can ask for millions. */
+const MOST_MARKS = 4000;
 
 export class Sheet {
   readonly reading = new Reading(byId('page'), true);
@@ -44,8 +52,10 @@ export class Sheet {
   }
 
   draw(shown: Shown): void {
-    const { understood, fill, chosen, pins, step, free, erasing, changing } = shown;
+    const { understood, fill, chosen, pins, step, free, erasing, changing, numbered } = shown;
     const draft = fill?.drafts[chosen];
+    this.drawBelow(fill, draft, pins);
+    if (!shown.seen) return;
     const blanks = understood.pieces.filter((piece): piece is BlankPiece => piece.kind === 'blank');
     const least = (blank: number): number => (blanks[blank] ? (blanks[blank].length?.min ?? free.least) : 0);
     const spare = (token: number): boolean => {
@@ -53,10 +63,10 @@ export class Sheet {
       return place !== undefined && place.index >= least(place.blank);
     };
     const parts = fill && draft?.page ? this.filled(fill, draft, pins, step) : this.preview(understood.pieces, free, pins);
+    if (numbered && draft?.page) ordersOf(draft.page.tokens).forEach((order, i) => Object.assign(this.places[i] ?? {}, { order: this.places[i]?.pinned ? null : order }));
     const gap = (place: Place): string | null => (changing ? `Blank, ${lengthOf(blanks[place.blank] ?? { length: null })}` : null);
     this.reading.show({ parts: erasing ? divide(parts, understood.pieces) : parts, spare, gap }, this.places);
     this.cards.show(fill, chosen, spare);
-    this.drawBelow(fill, draft, pins);
   }
 
   private filled(fill: Fill, draft: Draft, pins: Pins, step: number): Part[] {
@@ -69,13 +79,16 @@ export class Sheet {
     const parts: Part[] = [];
     this.places = [];
     let blank = 0;
+    const lastPins = new Map<number, number>();
+    for (const { blank: of, index } of pins.values()) lastPins.set(of, Math.max(index, lastPins.get(of) ?? 0));
     for (const piece of pieces) {
       if (piece.kind === 'text') {
         parts.push({ text: piece.text });
         continue;
       }
       let ended = false;
-      for (let index = 0; index < (piece.length?.max ?? free.most); index++) {
+      const marks = Math.max(1, Math.min(piece.length?.max ?? free.most, MOST_MARKS - this.places.length), (lastPins.get(blank) ?? 0) + 1);
+      for (let index = 0; index < marks; index++) {
         parts.push({ text: '', token: this.places.length });
         const place = openPlace(this.places.length, blank, index);
         const pin = pins.get(placeKey(place));
@@ -92,9 +105,18 @@ export class Sheet {
   private drawBelow(fill: Fill | null, draft: Draft | undefined, pins: Pins): void {
     byId('below').hidden = !fill;
     byId('replay').hidden = !draft?.lastStep;
-    byId('pins').hidden = pins.size === 0;
-    setText(byId('pin-count'), `${counted(pins.size, 'word')} pinned`);
+    this.drawPins(pins);
+    setText(byId('replay-note'), sentenceOf(draft?.result?.sampler));
     this.drawStatistics(draft);
+  }
+
+  private drawPins(pins: Pins): void {
+    const words = [...pins.values()].filter(({ empty }) => !empty);
+    const kept = words.filter((pin) => pin.kept).length;
+    const pinned = [...pins.values()].filter((pin) => !pin.kept).length;
+    byId('pins').hidden = pins.size === 0;
+    setText(byId('pin-count'), [pinned ? `${counted(pinned, 'word')} pinned` : '', kept ? `${counted(kept, 'word')} kept` : ''].filter(Boolean).join(', '));
+    setText(byId('unpin'), pinned ? 'Remove all pins' : 'Do not keep them');
   }
 
   private drawStatistics(draft: Draft | undefined): void {

@@ -4,6 +4,7 @@ import { make, setText } from '../dom.ts';
 import type { Engine, Loading } from '../engine.ts';
 import { complain, explain, remedies } from '../errors.ts';
 import { megabytes } from '../format.ts';
+import { Pace, timeLeft } from '../pace.ts';
 
 type Kind = 'missing' | 'loading' | 'failed' | 'ready' | 'none';
 
@@ -17,6 +18,8 @@ function kindOf(engine: Engine): Kind {
 export class Status {
   private shown = '';
   private readonly words = make('span');
+  private readonly pace = new Pace();
+  private paced = '';
   private readonly bar = make('progress', { max: 1, 'aria-label': 'Model' });
 
   /** `quiet`: another line of the page already announces the same. */
@@ -55,9 +58,18 @@ export class Status {
     const part = total ? loaded / total : 0;
     if (total) this.bar.value = part;
     else this.bar.removeAttribute('value');
+    const left = this.leftOf(`${offer.name} ${phase}`, part);
     const verb = { waiting: 'Waiting for', download: 'Fetching', read: 'Reading' }[phase];
     const amount = total ? `: ${(loaded / 1e6).toFixed(1)} of ${megabytes(total)}, ${Math.floor(part * 100)} %` : loaded ? `: ${megabytes(loaded)}` : '';
-    setText(this.words, `${verb} ${offer.name}${amount}`);
+    setText(this.words, `${verb} ${offer.name}${amount}${left}`);
+  }
+
+  /** The time left, of what takes more than two seconds. */
+  private leftOf(work: string, part: number): string {
+    if (this.paced !== work) this.pace.begin();
+    this.paced = work;
+    const left = this.pace.left(part);
+    return left !== null && this.pace.elapsed + left > 2 ? `, ${timeLeft(left)}` : '';
   }
 
   private lack(): void {

@@ -1,25 +1,26 @@
 /** The view Text: a text with blanks, and the page that is made from it. */
 import { escape, PalimpsestError } from 'palimpsest';
+import { History } from '../../src/component/history.ts';
 import { Alternatives } from '../alternatives.ts';
 import { announce, announceNow } from '../announce.ts';
 import { byId, calm, make, setText } from '../dom.ts';
 import { NO_TEXT, type PageText, retype } from '../editor/erasing.ts';
+import { FillProgress } from '../editor/fill-progress.ts';
 import { keepPage, keptPage } from '../editor/kept-page.ts';
-import { isShareLink, LinkError, makeLink, openLink, type Shared } from '../editor/share-link.ts';
-import { fillOf, writtenIn } from '../editor/shared-page.ts';
+import { isShareLink, type Shared } from '../editor/share-link.ts';
+import { fillOf } from '../editor/shared-page.ts';
 import type { Engine } from '../engine.ts';
 import { complain, explain, isAbort, remedies, settle } from '../errors.ts';
 import { another, ENGLISH_EXAMPLES, EXAMPLES } from '../examples.ts';
-import { asItIs, type Chosen, type Draft, type Fill, newFill, NO_PINS, type Pins, type Place, placeKey, placesOf, run, textOf } from '../fill.ts';
-import { History } from '../history.ts';
+import { asItIs, type Chosen, type Draft, type Fill, newFill, NO_PINS, type Pins, type Place, placeKey, placesOf, renumbered, run, textOf, wordsAsPins } from '../fill.ts';
 import { Options } from '../options.ts';
 import { Replay } from '../replay.ts';
-import { recall, remember } from '../storage.ts';
+import { recall, recallHere, remember } from '../storage.ts';
 import type { TextModels } from '../text-models.ts';
 import { copyText } from '../textbox.ts';
 import { Editing, HINTS, type Renumber } from './editing.ts';
 import { ModelChoice, suitExample } from './model-choice.ts';
-import { ShareDialog } from './share.ts';
+import { Sharing } from './sharing.ts';
 import { Sheet } from './sheet.ts';
 import { listenToWords } from './words.ts';
 import { summary } from './statistics.ts';
@@ -36,7 +37,11 @@ interface State {
 
 /** A second click in this time is a double click, not a wish to stop. */
 const DOUBLE_CLICK = 500;
+/** Texts before this one that are kept for the next visit. */
+const KEPT_TEXTS = 5;
 const button = (id: string): HTMLButtonElement => byId<HTMLButtonElement>(id);
+
+const isLetter = ({ key, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean => /^[\p{L}\p{N}_]$/u.test(key) && !ctrlKey && !metaKey && !altKey;
 
 export class TextView {
   private readonly textError = byId('text-error');
@@ -47,7 +52,11 @@ export class TextView {
   private readonly replay = new Replay(() => this.draw());
   private readonly editing: Editing;
   private readonly alternatives: Alternatives;
-  private readonly shareDialog = new ShareDialog();
+  private readonly sharing: Sharing;
+  private readonly progress = new FillProgress();
+  private readonly numbered = byId<HTMLInputElement>('show-order');
+  /** Who wrote the page, if it was shared; it is told until the page is another one. */
+  private sharedBy: { typed: string; fill: Fill | null; model: string } | null = null;
   private began = 0;
   private keeping = 0;
   /** Whether the visitor has done anything yet. */
@@ -61,12 +70,14 @@ export class TextView {
   private frame = 0;
 
   constructor(private readonly engine: Engine, private readonly models: TextModels) {
-    const kept = recall('text');
+    const kept = recallHere('text');
     this.editing = new Editing(this.sheet.reading, {
       busy: () => this.running !== null,
       model: () => engine.model,
       typed: (before) => this.typed(before),
       changed: (act, renumber) => this.changed(act, renumber),
+      fill: () => void this.fill(this.pins),
+      isFilled: (blank) => this.draft?.page?.tokens.some((token) => token.blank === blank && !token.open) ?? [...this.pins.values()].some((pin) => pin.blank === blank),
       draw: () => {
         this.alternatives.close();
         this.draw();
@@ -79,6 +90,13 @@ export class TextView {
       pin: (place, choice) => this.pin(place, choice),
       unpin: (place) => this.unpin(place),
       wordOf: (place) => this.sheet.reading.word(place.token),
+      more: (place, word) => [['Change this blank', () => this.editing.openGap(word, place.blank)]],
+    });
+    this.sharing = new Sharing({
+      page: () => ({ typed: this.editing.text.typed, fill: this.fillShown, draft: this.draft, pins: this.pins }),
+      options: () => this.options.read(),
+      model: () => engine.name,
+      take: (shared) => this.takeShared(shared),
     });
     listenToWords(byId('page'), this.sheet.reading, this.alternatives, (gap) => this.editing.openGap(gap));
     new ModelChoice(byId('model-choice-text'), 'text', models);
@@ -86,10 +104,11 @@ export class TextView {
     engine.onChange(() => this.suit());
     this.suit();
     this.listen();
+    this.numbered.checked = recall('numbered') === true;
     this.restoreKept();
     this.draw();
     for (const event of ['pointerdown', 'keydown'] as const) byId('view-text').addEventListener(event, () => (this.touched = true), { once: true, capture: true });
-    if (isShareLink(location.hash)) void this.openShared();
+    if (isShareLink(location.hash)) this.sharing.openHash();
     else void this.showOnce();
   }
 
@@ -104,11 +123,17 @@ export class TextView {
       copy: () => void this.copy(),
       keep: () => this.keep(),
       unpin: () => this.setPins(NO_PINS, 'All pins removed'),
-      share: () => void this.share(),
+      share: () => void this.sharing.share(),
     };
     for (const [id, act] of Object.entries(clicks)) button(id).addEventListener('click', act);
     document.addEventListener('keydown', (event) => this.onKey(event));
-    addEventListener('hashchange', () => void this.openShared());
+    this.numbered.addEventListener('change', () => {
+      remember('numbered', this.numbered.checked);
+      this.draw();
+    });
+    // Also what a fill has written so far is there again when the page is.
+    addEventListener('pagehide', () => this.keepNow());
+    document.addEventListener('visibilitychange', () => document.hidden && this.keepNow());
   }
 
   /** On the first visit the example is filled by itself, and replayed so that the order is seen. */
@@ -130,7 +155,7 @@ export class TextView {
   /** Whether nothing was done on this page yet, and nothing speaks against moving things and computing. */
   private isFirstVisit(): boolean {
     const saves = (navigator as { connection?: { saveData?: boolean } }).connection?.saveData ?? false;
-    const untouched = !this.touched && !this.fillShown && !this.pins.size && recall('shown') !== true && recall('text') === undefined;
+    const untouched = !this.touched && !this.fillShown && !this.pins.size && recall('shown') !== true && recallHere('text') === undefined;
     return untouched && !calm.matches && !saves && this.editing.tool === 'erase';
   }
 
@@ -141,6 +166,10 @@ export class TextView {
       void this.fill(this.pins);
     } else if (event.key === 'Escape' && this.alternatives.isOpen) this.alternatives.close();
     else if (event.key === 'Escape' && this.running) this.stop();
+    else if (isLetter(event) && document.activeElement === document.body && this.editing.tool === 'erase' && !this.running) {
+      event.preventDefault();
+      this.editing.typeAtEnd(event.key);
+    }
   }
 
   // ---- the text
@@ -165,30 +194,11 @@ export class TextView {
   /** A tool changed the text; words in blanks that stay become pins. */
   private changed(act: () => void, renumber: Renumber): void {
     this.history.before(this.snapshot());
-    const pins = this.written(renumber);
+    const { draft, fillShown } = this;
+    const pins = renumbered(draft?.page && fillShown ? wordsAsPins(fillShown, draft, this.pins) : this.pins, renumber);
     act();
     this.clearTextError();
     this.setPage(null, 0, pins);
-  }
-
-  /** All words of the page as pins, under new numbers of their blanks. */
-  private written(renumber: Renumber): Pins {
-    const { draft, fillShown } = this;
-    const pins = new Map<string, Chosen>();
-    const add = (pin: Chosen): void => {
-      const blank = renumber(pin.blank);
-      if (blank !== null) pins.set(placeKey({ blank, index: pin.index }), { ...pin, blank });
-    };
-    if (!draft?.page || !fillShown) this.pins.forEach(add);
-    else {
-      const ended = new Set<number>();
-      for (const { blank, index, id, text, open, empty, probability, alternatives } of placesOf(fillShown, draft, this.pins, draft.lastStep)) {
-        if (open || id === null || ended.has(blank)) continue;
-        add({ blank, index, id, text, empty, probability, alternatives, kept: !this.pins.has(placeKey({ blank, index })) });
-        if (empty) ended.add(blank);
-      }
-    }
-    return pins;
   }
 
   /** The examples of the model in use, and those of the other one. */
@@ -226,6 +236,7 @@ export class TextView {
   /** The page of the last visit, if the text is still the same. */
   private restoreKept(): void {
     const kept = keptPage();
+    for (const text of kept?.before ?? []) this.history.before({ text, fill: null, chosen: 0, pins: NO_PINS });
     if (!kept || kept.text.typed !== this.editing.text.typed) return;
     this.editing.text = kept.text;
     if (kept.fill && kept.fill.text !== this.editing.understood.strict) return;
@@ -234,9 +245,14 @@ export class TextView {
 
   private keepSoon(): void {
     clearTimeout(this.keeping);
-    this.keeping = window.setTimeout(() => {
-      if (!this.running) keepPage({ text: this.editing.text, fill: this.fillShown, chosen: this.chosen, pins: this.pins });
-    }, 300);
+    this.keeping = window.setTimeout(() => !this.running && this.keepNow(), 300);
+  }
+
+  private keepNow(): void {
+    clearTimeout(this.keeping);
+    const texts = [...this.history.last(50).map(({ text }) => text), this.editing.text];
+    const before = texts.slice(0, -1).filter(({ typed }, i) => typed !== texts[i + 1]?.typed);
+    keepPage({ ...this.snapshot(), before: before.slice(-KEPT_TEXTS) });
   }
 
   private snapshot(): State {
@@ -293,7 +309,9 @@ export class TextView {
     this.showPage();
     if (!this.showing) announce(this.engine.model ? 'Filling' : 'The blanks will be filled as soon as the model is loaded');
     try {
-      await run(fill, await this.engine.ready(signal), { ...options, signal }, () => this.advance());
+      const model = await this.engine.ready(signal);
+      if (!this.showing) this.progress.begin(fill);
+      await run(fill, model, { ...options, signal }, () => this.advance());
       this.finish(fill, before);
     } catch (error) {
       this.finish(fill, before);
@@ -311,6 +329,7 @@ export class TextView {
   /** Keeps a fill that has filled anything, even if it was not finished. */
   private finish(fill: Fill, before: State): void {
     this.running = null;
+    this.progress.end();
     if (this.showing) this.replay.restart(this.draft?.lastStep ?? 0);
     // If the user has changed the text in the meantime, that text stays.
     if (this.fillShown === fill) {
@@ -395,38 +414,6 @@ export class TextView {
 
   // ---- sharing
 
-  private async share(): Promise<void> {
-    settle(this.fillError);
-    const { draft, fillShown } = this;
-    const options = this.options.read();
-    if (!options) return;
-    if (draft?.result) options.seed = draft.result.seed;
-    const written = draft?.page && fillShown ? writtenIn(fillShown, draft, this.pins) : null;
-    try {
-      const hash = await makeLink({ typed: this.editing.text.typed, written, options, model: written ? this.engine.name : '' });
-      this.shareDialog.open(location.href.replace(/#.*/, '') + hash);
-    } catch (error) {
-      this.refuseLink(error, 'This page cannot be shared.');
-    }
-  }
-
-  private refuseLink(error: unknown, title: string): void {
-    const detail = error instanceof LinkError ? error.message : 'This browser cannot compress the page; a newer one can.';
-    complain(this.fillError, { title, detail, remedy: null });
-  }
-
-  /** Opens the page of the link in the address.  What was on the page is one undo away. */
-  private async openShared(): Promise<void> {
-    const { hash } = location;
-    if (!isShareLink(hash)) return;
-    history.replaceState(null, '', '#text');
-    try {
-      this.takeShared(await openLink(hash));
-    } catch (error) {
-      this.refuseLink(error, 'This link cannot be opened. Your own text is unchanged.');
-    }
-  }
-
   private takeShared({ typed, written, options, model }: Shared): void {
     this.stop();
     this.editing.take('erase');
@@ -436,9 +423,19 @@ export class TextView {
     this.clearTextError();
     this.options.use(options);
     const fill = written && fillOf(this.editing.understood, written);
+    this.sharedBy = { typed, fill, model };
     this.setPage(fill, 0, NO_PINS);
-    announce(fill ? `A shared page, written by ${model || 'a model'}` : 'A shared page');
+    announce(this.sharedNote());
     if (fill && !calm.matches) this.replay.playSlowly();
+  }
+
+  /** What is said of a shared page, while it is the one that is shown. */
+  private sharedNote(): string {
+    const { sharedBy, engine } = this;
+    if (!sharedBy || sharedBy.fill !== this.fillShown || sharedBy.typed !== this.editing.text.typed) return '';
+    const { fill, model } = sharedBy;
+    const other = fill && engine.model && engine.name !== model ? ` “Fill again” uses ${engine.name}.` : '';
+    return `${fill ? `A shared page, written by ${model || 'a model'}.${other}` : 'A shared text.'} Undo brings your own text back.`;
   }
 
   // ---- drawing
@@ -456,7 +453,12 @@ export class TextView {
     const atEnd = this.replay.step >= this.replay.last;
     const erasing = tool === 'erase' && !this.running;
     setText(byId('tool-hint'), HINTS[tool]);
-    this.sheet.draw({ understood, fill, chosen, pins, step: this.replay.step, free: this.options.free, erasing, changing: erasing && atEnd });
+    const note = this.sharedNote();
+    setText(byId('shared-note'), note);
+    byId('shared-note').hidden = !note;
+    const shown = { understood, fill, chosen, pins, step: this.replay.step, free: this.options.free };
+    this.sheet.draw({ ...shown, erasing, changing: erasing && atEnd, numbered: this.numbered.checked, seen: tool === 'erase' });
+    this.progress.draw();
     this.editing.draw();
     this.drawButtons(this.draft);
   }
@@ -473,6 +475,7 @@ export class TextView {
     fill.textContent = busy ? 'Stop' : this.pins.size ? 'Fill the rest' : draft?.result ? 'Fill again' : 'Fill the blanks';
     fill.classList.toggle('stop', busy);
     byId('page').setAttribute('aria-busy', String(busy));
+    button('again').hidden = byId<HTMLInputElement>('option-seed').value === '';
     button('undo').disabled = busy || !this.history.canUndo;
     button('redo').disabled = busy || !this.history.canRedo;
     button('copy').disabled = !draft?.page;

@@ -1,7 +1,12 @@
 /** The attributes of <palimpsest-blanks> and the properties that reflect them. */
 import type { Notation } from '../notation.ts';
+import type { InfillOptions } from '../types.ts';
+import { drawSeed } from '../values.ts';
 import type { Wanted } from './models.ts';
 import { words } from './words.ts';
+
+/** Another value of these is another model. */
+export const MODEL_ATTRIBUTES: ReadonlySet<string> = new Set(['src', 'adapter', 'base', 'sha256', 'adapter-sha256']);
 
 /** Without a browser, for example where a page is rendered on a server, there is nothing to extend. */
 const Base = (typeof HTMLElement === 'undefined' ? class {} : HTMLElement) as typeof HTMLElement;
@@ -10,7 +15,7 @@ const Base = (typeof HTMLElement === 'undefined' ? class {} : HTMLElement) as ty
 export class BlanksAttributes extends Base {
   /** Attributes that the component follows. */
   static readonly observedAttributes: readonly string[] = [
-    'src', 'adapter', 'base', 'sha256', 'adapter-sha256', 'disabled', 'readonly', 'required', 'editable', 'notation', 'autoload', 'autofill', 'aria-label',
+    'src', 'adapter', 'base', 'sha256', 'adapter-sha256', 'disabled', 'readonly', 'required', 'editable', 'notation', 'autoload', 'autofill', 'alternatives', 'certainty', 'aria-label',
   ];
 
   /** Address of the model file, or `hf:owner/name/file.gguf`. */
@@ -43,6 +48,12 @@ export class BlanksAttributes extends Base {
   /** The model is loaded and the text is filled once, as soon as the component can be seen. */
   get autofill(): boolean { return this.hasAttribute('autofill'); }
   set autofill(value: boolean) { this.toggleAttribute('autofill', value); }
+  /** A press on a word shows its alternatives, to choose from, and every token is a word of its own. */
+  get alternatives(): boolean { return this.hasAttribute('alternatives'); }
+  set alternatives(value: boolean) { this.toggleAttribute('alternatives', value); }
+  /** Written words are tinted: the darker, the less certain the model was. */
+  get certainty(): boolean { return this.hasAttribute('certainty'); }
+  set certainty(value: boolean) { this.toggleAttribute('certainty', value); }
   /** `typed` (default): `___`, `[MASK]` and others are blanks too; `strict`: only `[[4]]`, `[[3-8]]` and `[[?]]`. */
   get notation(): Notation { return this.#text('notation') === 'strict' ? 'strict' : 'typed'; }
   set notation(value: Notation) { this.setAttribute('notation', value); }
@@ -83,6 +94,25 @@ export class BlanksAttributes extends Base {
     if (!text) return null;
     if (!/^\d{1,20}$/.test(text) || BigInt(text) >= 1n << 64n) throw new AttributeError(words.attribute('seed', 'a whole number from 0 to 18446744073709551615', text));
     return BigInt(text);
+  }
+
+  /** @internal Options of a fill, with a seed; attributes come before the given options.  `fills`: fills of the text so far. */
+  settings(options: InfillOptions, fills: number): InfillOptions & { seed: bigint } {
+    const { temperature, sampler, drafts: _checked } = this;
+    const given = this.seed ?? (options.seed === undefined ? null : BigInt(options.seed));
+    const seed = given === null ? drawSeed() : BigInt.asUintN(64, given + BigInt(fills));
+    return { ...options, ...(temperature !== null && { temperature }), ...(sampler !== null && { sampler: sampler as InfillOptions['sampler'] }), seed };
+  }
+
+  /** @internal Takes properties that were set before the element was defined. */
+  upgrade(names: readonly string[]): void {
+    const own = this as unknown as Record<string, unknown>;
+    for (const name of names) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = own[name];
+      delete own[name];
+      own[name] = value;
+    }
   }
 
   /** @internal The model that the attributes name, or null. */

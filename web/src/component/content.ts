@@ -3,6 +3,23 @@
 const LINES: Record<string, number> = { p: 2, pre: 2, blockquote: 2, h1: 2, h2: 2, h3: 2, ul: 2, ol: 2, div: 1, li: 1, section: 2, article: 2 };
 const SKIPPED = new Set(['script', 'style', 'template']);
 
+/** Reads the text between the tags again whenever it changes. */
+export class ContentWatch {
+  readonly #observer: MutationObserver;
+
+  constructor(changed: () => void) {
+    this.#observer = new MutationObserver(changed);
+  }
+
+  begin(element: Element): void {
+    this.#observer.observe(element, { childList: true, characterData: true, subtree: true });
+  }
+
+  end(): void {
+    this.#observer.disconnect();
+  }
+}
+
 export function textIn(element: Element): string {
   const content = new Content();
   content.add(element, false);

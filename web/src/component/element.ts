@@ -1,16 +1,20 @@
 /** <palimpsest-blanks>: a text with blanks that people fill. */
 import type { InfillOptions, InfillResult, LoadProgress, Model } from '../types.ts';
-import { understand, type NotationOptions, type Understood } from '../notation.ts';
-import { drawSeed, asSeed } from '../values.ts';
-import { AttributeError } from './attributes.ts';
-import { textIn } from './content.ts';
+import type { NotationOptions, Understood } from '../notation.ts';
+import { asSeed } from '../values.ts';
+import { AttributeError, MODEL_ATTRIBUTES } from './attributes.ts';
+import { Choosing } from './choosing.ts';
+import { ContentWatch, textIn } from './content.ts';
 import { BlanksControl } from './control.ts';
 import { Editor } from './editor.ts';
-import { draftOf, itemsOf, openIn, pack, pinsIn, textOf, toggled, unpack, wordsOf, type Filled, type Item, type Snapshot } from './fills.ts';
+import { draftOf, itemsOf, openIn, pack, pinsIn, replaced, textOf, toggled, unpack, wordsOf, type Filled, type Item, type Snapshot } from './fills.ts';
+import { History } from './history.ts';
+import { actOf } from './keys.ts';
 import { make } from './make.ts';
 import type { Load } from './models.ts';
 import { PageView } from './page.ts';
 import { Panel } from './panel.ts';
+import { Reader } from './reader.ts';
 import { Run } from './run.ts';
 import { isAbort, told } from './say.ts';
 import { panelState } from './shown.ts';
@@ -22,9 +26,6 @@ import { words } from './words.ts';
 
 /** A component that is moved in the page is taken out and put in again at once. */
 const GRACE_MS = 1000;
-/** Changes that undo can take back. */
-const MAX_HISTORY = 100;
-const MODEL_ATTRIBUTES = new Set(['src', 'adapter', 'base', 'sha256', 'adapter-sha256']);
 
 let library: Load | null = null;
 
@@ -38,14 +39,18 @@ export class PalimpsestBlanks extends BlanksControl {
   options: InfillOptions = {};
 
   readonly #root: ShadowRoot;
-  readonly #page = new PageView({ press: (item) => this.#press(item), fill: () => this.#fillByHand() });
+  readonly #page = new PageView({ press: (item, word) => this.#press(item, word), fill: () => this.#fillByHand() });
+  readonly #choosing = new Choosing(this.#page, {
+    choose: ({ tokens: [token] }, alternative) => this.#refill(replaced(this.#filled!, token!, alternative), alternative.id === token!.id ? 'keep' : 'choose'),
+    release: (item) => this.#toggle(item),
+  });
   readonly #editor = new Editor((text) => this.#typed(text));
   readonly #panel: Panel;
   #text = '';
   #default = '';
   #filled: Filled | null = null;
-  #read: { text: string; options: string; understood: Understood } | null = null;
-  #history: Snapshot[] = [];
+  readonly #reader = new Reader();
+  readonly #history = new History<Snapshot>();
   #editing = false;
   /** The text was typed since the editor was opened. */
   #hasTyped = false;
@@ -68,7 +73,7 @@ export class PalimpsestBlanks extends BlanksControl {
       undo: () => this.undo(), edit: () => this.#edit(), choose: (draft) => this.#choose(draft), retry: () => this.#fillByHand(),
     });
     // A click on plain text focuses the frame; without a tabindex it would go to the first blank and scroll there.
-    const frame = make('div', { part: 'frame', class: 'frame', tabindex: -1 }, this.#page.root, this.#editor.root, ...this.#panel.root);
+    const frame = make('div', { part: 'frame', class: 'frame', tabindex: -1 }, this.#page.root, this.#editor.root, ...this.#panel.root, this.#choosing.box);
     frame.addEventListener('focus', () => frame.matches(':focus-visible') && this.focus());
     this.#root.append(frame);
     this.#root.addEventListener('keydown', (event) => this.#onKey(event as KeyboardEvent));
@@ -85,7 +90,7 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#abandon();
     this.#text = String(text ?? '');
     this.#filled = null;
-    this.#history = [];
+    this.#history.clear();
     this.#fills = 0;
     this.#update();
   }
@@ -102,13 +107,7 @@ export class PalimpsestBlanks extends BlanksControl {
   get understood(): Understood {
     const info = this.#source.model?.info;
     const options: NotationOptions = { notation: this.notation, ...(info && { free: info.freeLength }) };
-    const key = JSON.stringify(options);
-    if (this.#read?.text !== this.#text || this.#read.options !== key) {
-      const understood = understand(this.#text, options);
-      const same = this.#read?.text === this.#text && this.#read.understood.strict === understood.strict;
-      this.#read = { text: this.#text, options: key, understood: same ? this.#read!.understood : understood };
-    }
-    return this.#read.understood;
+    return this.#reader.read(this.#text, options);
   }
 
   /** The drafts of the last fill, with tokens, probabilities and alternatives. */
@@ -166,9 +165,9 @@ export class PalimpsestBlanks extends BlanksControl {
   /** @internal */
   connectedCallback(): void {
     clearTimeout(this.#leaving);
-    this.#upgrade();
+    this.upgrade(['text', 'value', 'model', 'seed', 'temperature', 'sampler', 'drafts', 'notation']);
     this.#root.adoptedStyleSheets = [styleOf(this.ownerDocument)];
-    this.#content.observe(this, { childList: true, characterData: true, subtree: true });
+    this.#content.begin(this);
     this.#readContent();
     this.#watch();
     this.#update();
@@ -177,7 +176,7 @@ export class PalimpsestBlanks extends BlanksControl {
   /** @internal */
   disconnectedCallback(): void {
     this.#sight.end();
-    this.#content.disconnect();
+    this.#content.end();
     this.#leaving = setTimeout(() => (this.cancel(), this.#forgetModel()), GRACE_MS);
   }
 
@@ -197,7 +196,7 @@ export class PalimpsestBlanks extends BlanksControl {
     }
   }
 
-  readonly #content = new MutationObserver(() => (this.#readContent(), this.#update()));
+  readonly #content = new ContentWatch(() => (this.#readContent(), this.#update()));
 
   /** The text between the tags, until it was changed by hand or by a program. */
   #readContent(): void {
@@ -206,16 +205,6 @@ export class PalimpsestBlanks extends BlanksControl {
     const untouched = this.#text === this.#default;
     this.#default = text;
     if (untouched) this.text = text;
-  }
-
-  /** Properties that were set before the element was defined. */
-  #upgrade(): void {
-    for (const name of ['text', 'value', 'model', 'seed', 'temperature', 'sampler', 'drafts', 'notation'] as const) {
-      if (!Object.hasOwn(this, name)) continue;
-      const value: unknown = this[name];
-      delete (this as Record<string, unknown>)[name];
-      Object.assign(this, { [name]: value });
-    }
   }
 
   /** Starts `autoload` and `autofill` when the component comes into sight. */
@@ -271,8 +260,7 @@ export class PalimpsestBlanks extends BlanksControl {
   }
 
   async #begin(): Promise<FillDetail | null> {
-    const before: Snapshot = { text: this.#text, filled: this.#filled };
-    const run = new Run(before, ({ written, total }) => {
+    const run = new Run(this.#snapshot, ({ written, total }) => {
       this.#emit('palimpsest-progress', { stage: 'fill', written, total });
       this.#updateSoon();
     });
@@ -287,7 +275,7 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#update();
     try {
       await null; // so that `done` is set
-      const settings = this.#settings();
+      const settings = this.settings(this.options, this.#fills);
       if (!this.#blanks) throw new AttributeError(words.noBlank);
       const model = await run.orStopped(this.#load());
       return await this.#write(run, model, settings);
@@ -345,37 +333,35 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#run = null;
   }
 
-  /** Options of the attributes, with a seed. */
-  #settings(): InfillOptions & { seed: bigint } {
-    const { temperature, sampler, drafts: _checked } = this;
-    const given = this.seed ?? (this.options.seed === undefined ? null : BigInt(this.options.seed));
-    const seed = given === null ? drawSeed() : BigInt.asUintN(64, given + BigInt(this.#fills));
-    return { ...this.options, ...(temperature !== null && { temperature }), ...(sampler !== null && { sampler: sampler as InfillOptions['sampler'] }), seed };
-  }
-
   // ---- what people do
 
-  #press(item: Item): void {
-    const draft = draftOf(this.#filled);
-    if (this.#fixed || this.#run || !draft) return;
+  #press(item: Item, word: HTMLElement): void {
+    if (this.#fixed || this.#run || !this.#filled) return;
+    if (this.alternatives) this.#choosing.open(word);
+    else this.#toggle(item);
+  }
+
+  #toggle(item: Item): void {
+    const filled = this.#filled!;
+    this.#refill({ ...filled, pins: toggled(filled.pins, item, draftOf(filled)!.tokens) }, 'keep');
+  }
+
+  #refill(filled: Filled, reason: ChangeReason): void {
     this.#remember();
-    this.#filled = { ...this.#filled!, pins: toggled(this.#filled!.pins, item, draft.tokens) };
+    this.#filled = filled;
     this.#update();
-    this.#changed('keep');
+    this.#changed(reason);
   }
 
   #choose(chosen: number): void {
     if (!this.#filled || this.#run) return;
-    this.#remember();
-    this.#filled = { ...this.#filled, chosen, pins: pinsIn(this.#filled.pins, this.#filled.drafts[chosen]!) };
-    this.#update();
+    this.#refill({ ...this.#filled, chosen, pins: pinsIn(this.#filled.pins, this.#filled.drafts[chosen]!) }, 'draft');
     this.#panel.say(words.written(this.#words(), 1));
-    this.#changed('draft');
   }
 
   /** Takes the last change back: a fill, another draft, a kept word, a typed text.  False if there is none. */
   undo(): boolean {
-    const last = this.#run ? undefined : this.#history.pop();
+    const last = this.#run ? undefined : this.#history.undo(this.#snapshot);
     if (!last) return false;
     [this.#text, this.#filled] = [last.text, last.filled];
     this.#editing = false;
@@ -404,21 +390,22 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#changed('edit');
   }
 
-  #remember({ text, filled }: Snapshot = { text: this.#text, filled: this.#filled }): void {
-    this.#history = [...this.#history, { text, filled }].slice(-MAX_HISTORY);
+  get #snapshot(): Snapshot {
+    return { text: this.#text, filled: this.#filled };
+  }
+
+  #remember(state: Snapshot = this.#snapshot): void {
+    this.#history.before(state);
   }
 
   #onKey(event: KeyboardEvent): void {
-    // A key that is held down presses a button once: it would stop what it began.
-    if (event.repeat && /^(Enter| )$/.test(event.key) && (event.target as Element).localName === 'button') return event.preventDefault();
-    const control = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
-    const typing = (event.target as Element).localName === 'textarea';
-    if (event.key === 'Escape' && this.#run) this.cancel();
-    else if (event.key === 'Enter' && control) this.#fillByHand();
-    else if (event.key === 'z' && control && !typing && !this.#fixed) this.undo();
-    else return;
+    const act = actOf(event, this.#run !== null);
+    if (!act || (act === 'undo' && this.#fixed)) return;
     event.preventDefault();
-    event.stopPropagation();
+    if (act !== 'nothing') event.stopPropagation();
+    if (act === 'stop') this.cancel();
+    else if (act === 'fill') this.#fillByHand();
+    else if (act === 'undo') this.undo();
   }
 
   /** Moves the focus to the text, or to the button. */
@@ -440,7 +427,7 @@ export class PalimpsestBlanks extends BlanksControl {
 
   #items(): Item[][] | null {
     const draft = draftOf(this.#filled);
-    return draft?.tokens.length ? itemsOf(draft.tokens, this.#filled!.pins, this.#blanks) : null;
+    return draft?.tokens.length ? itemsOf(draft.tokens, this.#filled!.pins, this.#blanks, this.alternatives) : null;
   }
 
   #words(): string[] {
@@ -458,17 +445,18 @@ export class PalimpsestBlanks extends BlanksControl {
     this.#frame = 0;
     const focused = this.#root.activeElement;
     if (this.#run?.filled) this.#filled = this.#run.filled;
-    const { understood } = this;
+    const { understood, alternatives } = this;
     const items = this.#items();
     const fixed = this.#fixed;
+    if (this.#run) this.#choosing.close();
     this.#page.root.hidden = this.#editing;
     this.#page.root.setAttribute('aria-label', this.accessibleName(words.page));
     this.#page.root.setAttribute('aria-busy', String(this.#run?.filled != null));
-    this.#page.show(understood, items, !fixed);
+    this.#page.show(understood, items, { active: !fixed, tinted: this.certainty, asks: alternatives });
     this.#editor.show(this.#editing, this.#text, understood);
     this.#panel.show(panelState({
       run: this.#run, source: this.#source, filled: this.#filled, blanks: this.#blanks, complete: this.complete, fixed,
-      canUndo: this.#history.length > 0, editable: this.editable, editing: this.#editing,
+      canUndo: this.#history.canUndo, editable: this.editable, editing: this.#editing, hintText: alternatives ? words.hintAlternatives : words.hint,
     }));
     this.#sync();
     // What had the focus may be hidden now.
@@ -479,7 +467,7 @@ export class PalimpsestBlanks extends BlanksControl {
   #sync(): void {
     const { complete } = this;
     const missing = this.required && !complete ? words.missing : '';
-    this.tell(this.value, pack({ text: this.#text, filled: this.#filled }), missing, this.#panel.main);
+    this.tell(this.value, pack(this.#snapshot), missing, this.#panel.main);
     this.state('loading', this.#source.loading !== null);
     this.state('filling', this.#run?.filled != null);
     this.state('complete', complete && this.#filled !== null);

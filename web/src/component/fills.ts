@@ -40,14 +40,15 @@ export interface Item {
 export const keyOf = ({ blank, index }: { blank: number; index: number }) => `${blank}.${index}`;
 const pinOf = ({ blank, index, id }: PageToken): Pin => ({ blank, index, id: id! });
 
-/** The items of every blank.  A token that does not begin with white space belongs to the word before it. */
-export function itemsOf(tokens: readonly PageToken[], pins: Pins, blanks: number): Item[][] {
+/** The items of every blank.  A token that does not begin with white space belongs to the word before it, unless tokens are
+ *  `single`: then each is an item. */
+export function itemsOf(tokens: readonly PageToken[], pins: Pins, blanks: number, single = false): Item[][] {
   const items: Item[][] = Array.from({ length: blanks }, () => []);
   for (const token of tokens) {
     const list = items[token.blank];
     if (!list || (!token.open && !token.text)) continue;
     const last = list.at(-1);
-    const joins = last && last.open === token.open && (token.open || !last.text || !/^\s|^$/.test(token.text)) && !/\s$/.test(last.text);
+    const joins = last && last.open === token.open && (token.open || !last.text || (!single && !/^\s|^$/.test(token.text))) && !/\s$/.test(last.text);
     if (joins) add(last, token);
     else list.push(add({ blank: token.blank, tokens: [], open: token.open, lead: '', text: '', kept: false }, token));
   }
@@ -79,6 +80,22 @@ export function toggled(pins: Pins, item: Item, tokens: readonly PageToken[]): P
   if (end && all) next.set(keyOf(end), pinOf(end));
   return next;
 }
+
+/** The fill with another token at a place of the chosen draft; it is kept.  After the end of a blank there are no words. */
+export function replaced(filled: Filled, { blank, index }: PageToken, { id, text, probability, empty }: PageToken['alternatives'][number]): Filled {
+  const pins = new Map([...filled.pins].filter(([, pin]) => !(empty && pin.blank === blank && pin.index > index)));
+  pins.set(keyOf({ blank, index }), { blank, index, id });
+  const put = (token: PageToken): PageToken => {
+    if (token.blank !== blank || token.index < index) return token;
+    if (token.index === index) return { ...token, id, text, probability, empty };
+    return empty ? { ...token, text: '', open: false, empty: true } : token;
+  };
+  const drafts = filled.drafts.map((draft, i) => (i === filled.chosen ? { ...draft, tokens: draft.tokens.map(put) } : draft));
+  return { ...filled, drafts, pins };
+}
+
+/** The probability of an item: the product of those of its tokens. */
+export const probabilityOf = ({ tokens }: Item): number => tokens.reduce((product, { probability }) => product * probability, 1);
 
 /** Pins of all words that are there, and of the ends of blanks: what a stopped fill goes on from. */
 export function pinsOfAll(tokens: readonly PageToken[]): Pins {

@@ -1,15 +1,26 @@
 /** Shows a text: given text, open blanks, and the words in filled ones.  One word or blank is in the tab order; the arrow
  *  keys move between them.  Only blanks that have changed are written again. */
 import type { BlankPiece, Understood } from '../notation.ts';
-import type { Item } from './fills.ts';
+import { certainty } from './certainty.ts';
+import { probabilityOf, type Item } from './fills.ts';
 import { make } from './make.ts';
 import { words } from './words.ts';
 
 export interface PageHost {
   /** A word was clicked, or chosen by key. */
-  press(item: Item): void;
+  press(item: Item, word: HTMLElement): void;
   /** An open blank was chosen. */
   fill(): void;
+}
+
+/** How words are shown. */
+export interface WordLook {
+  /** They can be used. */
+  active: boolean;
+  /** They have tints of certainty. */
+  tinted: boolean;
+  /** A press opens their alternatives, and does not keep them. */
+  asks: boolean;
 }
 
 interface Slot {
@@ -36,10 +47,11 @@ export class PageView {
     this.root.addEventListener('focusin', (event) => this.#onFocus(event));
   }
 
-  /** `items`: those of every blank, or null if nothing is filled.  `active`: they can be used. */
-  show(understood: Understood, items: readonly Item[][] | null, active: boolean): void {
+  /** `items`: those of every blank, or null if nothing is filled. */
+  show(understood: Understood, items: readonly Item[][] | null, look: WordLook): void {
+    const { active } = look;
     if (understood !== this.#understood) this.#build(understood);
-    this.#slots.forEach((slot, i) => this.#write(slot, items?.[i] ?? [], i, active));
+    this.#slots.forEach((slot, i) => this.#write(slot, items?.[i] ?? [], i, look));
     if (active && this.#slots.length) this.root.setAttribute('aria-describedby', 'keys');
     else this.root.removeAttribute('aria-describedby');
     this.#keepOneStop();
@@ -62,10 +74,10 @@ export class PageView {
     }));
   }
 
-  #write(slot: Slot, items: readonly Item[], number: number, active: boolean): void {
+  #write(slot: Slot, items: readonly Item[], number: number, look: WordLook): void {
     slot.items = items;
     const list = items.length ? items : [null];
-    const shown = JSON.stringify([active, list.map((item) => item && [item.open, item.lead, item.text, item.kept, item.tokens.length])]);
+    const shown = JSON.stringify([look, list.map((item) => item && [item.open, item.lead, item.text, item.kept, item.tokens.length, look.tinted && probabilityOf(item)])]);
     if (shown === slot.shown) return;
     const focused = slot.targets.indexOf(this.#focused() as HTMLElement);
     const had = new Set(slot.targets.filter((one) => one.classList.contains('word')).map((one) => one.textContent));
@@ -73,7 +85,7 @@ export class PageView {
     slot.shown = shown;
     slot.targets = [];
     slot.element.replaceChildren(...list.flatMap((item) => {
-      const target = !item || item.open ? this.#blank(slot.piece, item, number, active) : this.#word(item, active, fade && !had.has(item.text));
+      const target = !item || item.open ? this.#blank(slot.piece, item, number, look.active) : this.#word(item, look, fade && !had.has(item.text));
       if (item && !item.open && !item.text) return [item.lead]; // nothing but white space
       slot.targets.push(target);
       return item?.lead ? [item.lead, target] : [target];
@@ -89,13 +101,30 @@ export class PageView {
     return blank;
   }
 
-  #word({ text, kept }: Item, active: boolean, fresh: boolean): HTMLElement {
-    const word = make('span', { part: kept ? 'word kept' : 'word', class: `word${kept ? ' kept' : ''}${fresh ? ' fresh' : ''}` }, text);
-    if (active) {
-      word.setAttribute('role', 'button');
-      word.setAttribute('aria-pressed', String(kept));
-    }
+  #word(item: Item, { active, tinted, asks }: WordLook, fresh: boolean): HTMLElement {
+    const { text, kept } = item;
+    const tint = tinted ? `sure-${certainty(probabilityOf(item))}` : '';
+    const word = make('span', { part: ['word', kept && 'kept', tint].filter(Boolean).join(' '), class: ['word', kept && 'kept', fresh && 'fresh', tint].filter(Boolean).join(' ') }, text);
+    if (tinted) word.setAttribute('aria-label', `${text}, ${words.share(probabilityOf(item))}`);
+    if (!active) return word;
+    word.setAttribute('role', 'button');
+    word.setAttribute('aria-pressed', String(kept));
+    if (asks) word.setAttribute('aria-haspopup', 'dialog');
     return word;
+  }
+
+  /** The item of a word; null: the element is not one. */
+  itemOf(word: HTMLElement): Item | null {
+    const found = this.#find(word);
+    const item = found && this.#itemOf(found.slot, found.at);
+    return item?.open ? null : item;
+  }
+
+  /** The word that has the token of a place. */
+  wordAt({ blank, index }: { blank: number; index: number }): HTMLElement | null {
+    const slot = this.#slots[blank];
+    const at = slot?.items.filter((item) => item.open || item.text).findIndex(({ tokens }) => tokens.some((token) => token.index === index)) ?? -1;
+    return slot?.targets[at] ?? null;
   }
 
   // ---- mouse and keys
@@ -110,7 +139,7 @@ export class PageView {
   #press({ slot, at }: { slot: number; at: number }): void {
     const item = this.#itemOf(slot, at);
     if (!item || item.open) this.#host.fill();
-    else this.#host.press(item);
+    else this.#host.press(item, this.#slots[slot]!.targets[at]!);
   }
 
   /** The item of a focusable element: white space alone has none. */

@@ -26,6 +26,7 @@ export interface PanelState {
   drafts: readonly string[];
   chosen: number;
   hint: boolean;
+  hintText: string;
 }
 
 /** A second click of a double click does not stop what the first began. */
@@ -82,7 +83,7 @@ export class Panel {
     if (progress) this.#showProgress(progress);
     this.#showDrafts(state);
     this.#hint.hidden = !state.hint;
-    setText(this.#hint, words.hint);
+    setText(this.#hint, state.hintText);
     setText(this.#keys, words.keys);
   }
 

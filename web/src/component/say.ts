@@ -1,4 +1,4 @@
-/** Errors as sentences. */
+/** Errors as sentences.  The page and the component use it. */
 
 /** Errors after which another try may succeed. */
 const PASSING = new Set(['network', 'integrity', 'memory', 'crashed', 'disposed']);
@@ -11,7 +11,7 @@ export function told(error: unknown): { code: string; message: string; passing: 
   return { code, message: sentence(message), passing: PASSING.has(code) };
 }
 
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const begun = /^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1); // an address stays as it is
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

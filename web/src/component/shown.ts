@@ -16,9 +16,11 @@ export interface Shown {
   canUndo: boolean;
   editable: boolean;
   editing: boolean;
+  /** What is said below a filled text. */
+  hintText: string;
 }
 
-export function panelState({ run, source, filled, blanks, complete, ...rest }: Shown): PanelState {
+export function panelState({ run, source, filled, blanks, complete, hintText, ...rest }: Shown): PanelState {
   return {
     ...rest,
     main: mainWords(run, filled, complete),
@@ -26,6 +28,7 @@ export function panelState({ run, source, filled, blanks, complete, ...rest }: S
     progress: progressOf(run, source),
     drafts: draftWords(filled, blanks),
     chosen: filled?.chosen ?? 0,
+    hintText,
     hint: !rest.fixed && !rest.editing && !run && complete && filled !== null,
   };
 }

@@ -51,6 +51,26 @@ const CSS = /* css */ `
 }
 :is(.word, .blank, button, textarea, input):focus-visible { outline: 0.16em solid var(--palimpsest-focus, var(--_accent)); outline-offset: 0.14em; }
 
+/* The darker, the less certain.  The ground of the page is not known, so the word has the colour of the text around it. */
+:is(.sure-0, .sure-1, .sure-2) { color: inherit; background: color-mix(in srgb, var(--palimpsest-doubt, #b57a1c) var(--_doubt), transparent); }
+.sure-2 { --_doubt: 30%; }
+.sure-1 { --_doubt: 58%; }
+.sure-0 { --_doubt: 86%; }
+.popover { position: absolute; z-index: 1; box-sizing: border-box; inline-size: min(20em, 100%); padding: 0.6em 0.8em; font-size: 0.9em; color: CanvasText; background: Canvas; border: 1px solid var(--_line); border-radius: var(--_radius); }
+.popover p, .popover ul { margin: 0; padding: 0; list-style: none; }
+.popover ul { margin-block: 0.4em; }
+.popover li { display: grid; grid-template-columns: minmax(0, 1fr) 4em 4.5em; gap: 0.5em; align-items: center; min-block-size: 2.4em; padding-inline: 0.4em; cursor: pointer; }
+.popover li:hover, ul:focus li[aria-selected='true'] { background: var(--_soft); }
+.popover li[aria-selected='true'] { box-shadow: inset 0.15em 0 var(--_accent); }
+.popover :is(ul, button):focus-visible { outline: 0.16em solid var(--palimpsest-focus, var(--_accent)); }
+.asked-word { display: flex; justify-content: space-between; gap: 1em; font-size: 1.1em; }
+.choice { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.choice.pinned { font-weight: 600; }
+.bar { inline-size: calc(100% * var(--share)); border-block-start: 0.35em solid var(--_line); }
+.figure { text-align: end; font-variant-numeric: tabular-nums; }
+.quiet { min-block-size: 2em; padding: 0.2em 0.7em; }
+.asked { outline: 0.1em solid currentColor; }
+
 .controls { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5em; }
 button {
   box-sizing: border-box;
@@ -119,7 +139,11 @@ code { font-family: var(--palimpsest-mono, ui-monospace, monospace); font-size: 
 }
 @media (forced-colors: active) {
   .blank { -webkit-text-fill-color: CanvasText; border: 1px solid CanvasText; }
-  .word { color: LinkText; }
+  .word, :is(.sure-0, .sure-1, .sure-2) { color: LinkText; }
+  .sure-2 { text-decoration: underline dotted 2px; }
+  .sure-1 { text-decoration: underline dashed 2px; }
+  .sure-0 { text-decoration: underline double 1px; }
+  .popover li[aria-selected='true'] { outline: 2px solid Highlight; }
   .kept, .kept[role='button']:hover { color: HighlightText; background: Highlight; forced-color-adjust: none; box-shadow: none; }
   .draft:has(:checked) { outline: 2px solid Highlight; }
   .fill { border-color: ButtonText; }

@@ -36,6 +36,7 @@ export type ChangeReason =
   | 'fill' // a fill has ended, or was stopped
   | 'draft' // another draft was chosen
   | 'keep' // a word is kept, or no longer kept; the value is the same
+  | 'choose' // a word was replaced by one of its alternatives, which is kept
   | 'undo' // the last change was taken back
   | 'edit'; // the text was typed
 

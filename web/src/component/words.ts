@@ -2,6 +2,7 @@
  *  place. */
 import type { BlankPiece } from '../notation.ts';
 import type { LoadProgress } from '../types.ts';
+import { percent } from './certainty.ts';
 
 /** The words of the component. */
 export interface Words {
@@ -35,6 +36,20 @@ export interface Words {
   plain: string;
   /** Below a filled text. */
   hint: string;
+  /** Below a filled text whose words have alternatives. */
+  hintAlternatives: string;
+  /** Name of the popover of a word. */
+  alternatives: (word: string) => string;
+  /** How probable a word is. */
+  share: (probability: number) => string;
+  /** Name of the list of alternatives. */
+  choices: string;
+  /** Below that list. */
+  choosing: string;
+  /** No longer keeps a word. */
+  release: string;
+  /** The alternative that ends a blank. */
+  ends: string;
   /** Keys, for screen readers. */
   keys: string;
   /** Nothing was written in a blank or draft. */
@@ -90,6 +105,13 @@ export const words: Words = {
   editor: 'Text; ___ is a blank',
   plain: 'Plain text',
   hint: 'Click or tap a word to keep it, then fill again.',
+  hintAlternatives: 'Click or tap a word to see its alternatives.',
+  alternatives: (word) => `Alternatives for “${word}”`,
+  share: percent,
+  choices: 'Words to keep',
+  choosing: 'Choosing a word keeps it.',
+  release: 'Do not keep it',
+  ends: '(ends here)',
   keys: 'Left and right arrow keys move between words and blanks, up and down between blanks. Enter keeps a word. Control and Enter fills, Escape stops, Control and Z takes back.',
   nothing: 'nothing',
   noBlank: 'There is no blank in this text: write ___ where words are missing.',
