@@ -1,7 +1,7 @@
 // @ts-check
 /* What the page says about a fill: order, probabilities, drafts, progress; and that nothing is lost. */
 import assert from 'node:assert/strict';
-import { choose, complaint, endWorkers, fill, filled, MORTAL, native, nativePage, ready, says, underWay, write } from '../kit.mjs';
+import { choose, complaint, endWorkers, fill, filled, kept, MORTAL, native, nativePage, ready, says, underWay, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -165,6 +165,7 @@ async function replacedTextsComeBack(/** @type {Kit} */ kit) {
 async function engineEnds(/** @type {Kit} */ kit) {
   kit.server.mishaps.prefix['palimpsest-worker.js'] = MORTAL;
   const tab = await kit.openReady();
+  await kept(tab);
   await write(tab, SLOW);
   await filled(tab, async () => {
     await tab.click('#fill');
