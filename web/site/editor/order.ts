@@ -1,7 +1,7 @@
 /** In which order the words of a page were written: a number for each, and a sentence that says why. */
 import type { PageToken, Sampler } from 'palimpsest';
 
-const SUREST = 'The model does not write from left to right. It writes the word it is surest of, looks at the whole page again, and goes on.';
+const SUREST = 'The model does not write from left to right: it writes the word it is surest of, looks at the whole page again, and goes on.';
 const RANDOM = 'The model writes the places in random order, and looks at the whole page again after each step.';
 const IN_TURN = 'Each blank is written from its left';
 
@@ -13,8 +13,8 @@ const SENTENCES: Partial<Record<Sampler, string>> = {
   ancestral: RANDOM,
   parallel: 'Words that are far apart are written in the same step, first those that the model is surest of.',
   remask: 'A step can also remove words that were written before, and write them again.',
-  ascending: `${IN_TURN}. The model goes on in the blank whose next word it is surest of.`,
-  'ascending-random': `${IN_TURN}. Which blank comes next is random.`,
+  ascending: `${IN_TURN}, and the model goes on in the blank whose next word it is surest of.`,
+  'ascending-random': `${IN_TURN}; which blank comes next is random.`,
   speculative: `${IN_TURN}, one blank after the other.`,
 };
 
