@@ -3,33 +3,22 @@ exponentials, the network against a plain one, a run that is stopped and resumed
 
 Needs packages of tests/requirements.txt and PyTorch; without them every test is skipped."""
 import argparse
+import json
 import math
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
 from torch_testing import needs_torch, needs_training, torch
+from training_testing import MISSING, Prepared, TRAIN
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRAIN = ROOT / "tools/train"
-sys.path.append(str(TRAIN))         # behind: the trainer of the pictures has modules of the same names
-try:
+if not MISSING:
     import numpy as np
-    import sentencepiece            # noqa: F401  tools/data/prepare.py wants it
-
-    MISSING = ""
-except ImportError as error:
-    MISSING = f"{error.name} is not installed (tests/requirements.txt)"
 if torch and not MISSING:
     import model
     import windows
     from sedd import batch, loss, network, noise, start
 
-TINY = ("--dim", "32", "--layers", "2", "--heads", "2", "--hidden", "64", "--context", "64", "--batch", "256",
-        "--parts", "2", "--warmup", "512", "--threads", "1", "--condition", "8", "--precision", "fp32", "--every", "512")
 DATA = [0.5, 0.2, 0.2, 0.1]         # of a token with four values
 STEPS = 4000                        # of the integrals over time
 
@@ -112,8 +101,11 @@ class Loss(unittest.TestCase):
             at = [torch.tensor([v], dtype=torch.float64) for v in (sigma, 1.7)]
             for true in range(count):
                 scores = np.exp(logits) / (count * math.expm1(sigma))
-                self.assertAlmostEqual(loss.absorb(made, torch.tensor([true]), *at, count).item(),
-                                       self.plain(scores, count, true, sigma, 1.7, "absorb", count), places=6)
+                expected = self.plain(scores, count, true, sigma, 1.7, "absorb", count)
+                self.assertAlmostEqual(loss.absorb(made, torch.tensor([true]), *at).item(), expected, places=6)
+                with_mask = torch.cat([made[:, :2], torch.tensor([[90.0]]), made[:, 2:]], 1)
+                self.assertAlmostEqual(loss.absorb(with_mask, torch.tensor([true + (true > 1)]), *at, mask=2).item(), expected,
+                                       places=6)
                 for x in range(count):
                     got = loss.uniform(made, torch.tensor([x]), torch.tensor([true]), *at).item()
                     expected = self.plain(np.exp(logits), x, true, sigma, 1.7, "uniform", count)
@@ -147,7 +139,7 @@ class Loss(unittest.TestCase):
             targets = torch.full((STEPS,), true)
             if graph == "absorb":
                 logits = (torch.log(data * count) + shift).expand(STEPS, -1)
-                found = touched * loss.absorb(logits, targets, level.sigma, level.rate, count)
+                found = touched * loss.absorb(logits, targets, level.sigma, level.rate)
             else:
                 marginal = (1 - touched)[:, None] * data + touched[:, None] / count     # p_t, and s(y) = p_t(y) / p_t(x)
                 found = torch.zeros(STEPS, dtype=torch.float64)
@@ -171,7 +163,7 @@ class Loss(unittest.TestCase):
             logits = torch.zeros(2, 6, requires_grad=True)
             level = torch.full((2,), sigma), torch.ones(2)
             total = loss.uniform(logits, torch.tensor([1, 2]), torch.tensor([1, 3]), *level).sum()
-            total = total + loss.absorb(logits, torch.tensor([0, 5]), *level, 6).sum()
+            total = total + loss.absorb(logits, torch.tensor([0, 5]), *level).sum()
             total.backward()
             self.assertTrue(torch.isfinite(logits.grad).all())
 
@@ -262,45 +254,24 @@ class Network(unittest.TestCase):
                 start.start_from(deep, path)
         h, n = torch.randn(9, 16, generator=generator), 9
         expected = masked.blk[1].attention(h, masked.cos[:n, None], masked.sin[:n, None], [n], False)
-        got = net.blk[1].attention(h, net.cos[:n, None], net.sin[:n, None], [n])
+        block = net.blk[1]
+        got = block.attn_output(model.mix(*block.qkv(h, net.cos[:n, None], net.sin[:n, None]), [n], False, True))
         self.assertLess((got - expected).abs().max(), 1e-4)
         self.assertTrue(torch.equal(net.output.weight, masked.token_embd.weight))
 
 
 @unittest.skipIf(MISSING, MISSING)
-class Run(unittest.TestCase):
-    """On the prose of this repository."""
-
-    @classmethod
-    def setUpClass(cls):
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.path = pathlib.Path(folder.name)
-        text = cls.path / "text"
-        text.mkdir()
-        (text / "docs.txt").write_text((ROOT / "ARCHITECTURE.md").read_text().encode("ascii", "ignore").decode())
-        cls.python(ROOT / "tools/data/prepare.py", text, cls.path / "data", "--vocab-size", 600)
-
-    @staticmethod
-    def python(*arguments, fails=False):
-        done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=False)
-        if bool(done.returncode) != fails:
-            raise AssertionError(done.stderr)
-        return done.stderr if fails else done.stdout
-
-    def train(self, name, tokens, *more):
-        self.python(TRAIN / "train.py", "--data", self.path / "data", "--out", self.path / name, "--tokens", tokens,
-                    "--objective", "score-entropy", *TINY, *more)
-        return torch.load(self.path / name / "best.pt", weights_only=True)
+class Run(Prepared):
+    def train_score(self, name, tokens, *more):
+        return self.train(name, tokens, "--objective", "score-entropy", "--condition", 8, *more)
 
     @needs_training
     def test_stopped_and_resumed_is_the_run_that_was_not(self):
         for graph in noise.GRAPHS:
             shared = ("--graph", graph, "--decay", 0)
-            whole = self.train(f"whole-{graph}", 1024, *shared)
-            self.train(f"parts-{graph}", 512, *shared)
-            parts = self.train(f"parts-{graph}", 1024, *shared, "--resume")
+            whole = self.train_score(f"whole-{graph}", 1024, *shared)
+            self.train_score(f"parts-{graph}", 512, *shared)
+            parts = self.train_score(f"parts-{graph}", 1024, *shared, "--resume")
             self.assertEqual(parts["seen"], whole["seen"])
             for name, value in whole["weights"].items():
                 self.assertTrue(torch.equal(value, parts["weights"][name]), name)
@@ -316,6 +287,9 @@ class Run(unittest.TestCase):
         self.assertEqual((value("general.architecture"), value("palimpsest.graph")), ("sedd", graph))
         self.assertEqual(value("palimpsest.scale_by_sigma"), graph == "absorb")
         self.assertEqual(value("sedd.embedding_length"), 32)
+        arguments = json.loads(value("palimpsest.training.arguments"))
+        self.assertEqual((arguments["data"], arguments["out"], arguments["graph"]), ("data", f"whole-{graph}", graph))
+        self.assertNotIn(str(self.path), out.read_bytes().decode("latin-1"))
         if graph == "uniform":
             self.assertEqual(value("palimpsest.states"), len(checkpoint["states"]))
         kinds = {t.name: t.tensor_type.name for t in reader.tensors}

@@ -5,33 +5,20 @@ that compute with PyTorch."""
 import argparse
 import json
 import math
-import os
-import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
 from torch_testing import needs_torch, needs_training, torch
+from training_testing import MISSING, Prepared, ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRAIN = ROOT / "tools/train"
-sys.path.append(str(TRAIN))         # behind: the trainer of the pictures has modules of the same names
-try:
+if not MISSING:
     import numpy as np
-    import sentencepiece            # noqa: F401  tools/data/prepare.py wants it
 
     import windows
-    MISSING = ""
-except ImportError as error:
-    MISSING = f"{error.name} is not installed (tests/requirements.txt)"
 if torch and not MISSING:
     import torch.nn.functional as F
 
     import model
-
-TINY = ("--dim", "32", "--layers", "2", "--heads", "2", "--hidden", "64", "--context", "64", "--batch", "256",
-        "--parts", "2", "--warmup", "512", "--threads", "1")
 
 
 def options(**other):
@@ -106,37 +93,7 @@ class Masks(unittest.TestCase):
 
 
 @unittest.skipIf(MISSING, MISSING)
-class Run(unittest.TestCase):
-    """On the prose of this repository."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.path = pathlib.Path(cls.folder.name)
-        text = cls.path / "text"
-        text.mkdir()
-        (text / "docs.txt").write_text("\n".join((ROOT / name).read_text() for name in ("ARCHITECTURE.md", "README.md"))
-                                       .encode("ascii", "ignore").decode())
-        cls.python(ROOT / "tools/data/prepare.py", text, cls.path / "data", "--vocab-size", 600)
-        cls.corpus = windows.Corpus(cls.path / "data")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    @staticmethod
-    def python(*arguments):
-        done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=False)
-        if done.returncode:
-            raise AssertionError(done.stderr)
-        return done.stdout
-
-    def train(self, name, tokens, *more):
-        self.python(TRAIN / "train.py", "--data", self.path / "data", "--out", self.path / name, "--tokens", tokens, "--precision", "fp32",
-                    "--every", 512, *TINY, *more)
-        return torch.load(self.path / name / "best.pt", weights_only=True)
-
+class Run(Prepared):
     @needs_training
     def test_stopped_and_resumed_is_the_run_that_was_not(self):
         for attention, processes in (("causal", 1), ("full", 2), ("full", 1)):

@@ -39,8 +39,12 @@ def filled(page):
     return [token["id"] for token in page["tokens"] if not token["empty"]]
 
 
+def sha256_of(data):
+    return hashlib.sha256(data).hexdigest()
+
+
 def sha256(path):
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+    return sha256_of(pathlib.Path(path).read_bytes())
 
 
 def load(folder, name, **models):

@@ -22,6 +22,8 @@ from windows import BOS, EOS, MASK, Corpus
 TYPES = {"F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32, ".f32.gguf"),
          "F16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16, ".f16.gguf"),
          "Q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0, ".gguf")}
+LICENSE = "MIT (weights); training text CDLA-Sharing-1.0, CC-BY, Apache-2.0 and public domain"
+PATHS = ("data", "out", "init")                 # arguments of train.py that name files
 
 
 def add_shape(writer, architecture, shape, causal):
@@ -59,42 +61,65 @@ def add_tokenizer(writer, vocab, causal):
     writer.add_add_space_prefix(True)
 
 
-def write(path, checkpoint, corpus, wanted, file_type, name, license_text, bits):
-    causal = checkpoint["causal"]
-    architecture = "llama" if causal else "llada"
+def open_writer(path, architecture, file_type, name, license_text):
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(name)
     writer.add_license(license_text)
     writer.add_file_type(file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    add_shape(writer, architecture, checkpoint["shape"], causal)
-    add_tokenizer(writer, corpus.vocab, causal)
+    return writer
+
+
+def add_training(writer, checkpoint, corpus):
+    """Of arguments that name files only the last part is written."""
+    arguments = {name: pathlib.Path(value).name if name in PATHS and value not in (None, "None") else value
+                 for name, value in checkpoint["arguments"].items()}
     writer.add_uint64("palimpsest.training.tokens", checkpoint["seen"])
-    writer.add_string("palimpsest.training.arguments", json.dumps(checkpoint["arguments"], sort_keys=True))
+    writer.add_string("palimpsest.training.arguments", json.dumps(arguments, sort_keys=True))
     writer.add_string("palimpsest.training.sources", json.dumps(corpus.report["sources"], sort_keys=True))
-    for tensor_name, tensor in checkpoint["weights"].items():
+
+
+def tensors_of(checkpoint, wanted, type_of=lambda name, data, wanted: stored_type(data, wanted)):
+    """(name, values, stored type) of every tensor."""
+    for name, tensor in checkpoint["weights"].items():
         data = tensor.float().numpy()
-        kind = stored_type(data, wanted)
-        writer.add_tensor(tensor_name, quantize(data, kind, bits), raw_dtype=kind)
+        yield name, data, type_of(name, data, wanted)
+
+
+def finish(writer, tensors, bits=8):
+    """Adds the tensors and writes the file."""
+    for name, data, kind in tensors:
+        writer.add_tensor(name, quantize(data, kind, bits), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def read_back(path, checkpoint, wanted, bits):
+def read_back(path, tensors, bits=8):
     """Every tensor read back must equal its quantised and dequantised values; returns the largest relative error."""
-    reader, worst = gguf.GGUFReader(path), 0.0
-    stored = {t.name: t for t in reader.tensors}
-    assert set(stored) == set(checkpoint["weights"])
-    for name, tensor in checkpoint["weights"].items():
-        data = tensor.float().numpy()
-        kind = stored_type(data, wanted)
-        assert stored[name].tensor_type == kind, name
-        got = gguf.quants.dequantize(stored[name].data, kind).reshape(data.shape)
-        assert np.array_equal(got, gguf.quants.dequantize(quantize(data, kind, bits), kind).reshape(data.shape)), name
-        worst = max(worst, float(np.abs(got - data).max() / np.abs(data).max()))
+    stored, worst = {t.name: t for t in gguf.GGUFReader(path).tensors}, 0.0
+    for name, data, kind in tensors:
+        t = stored.pop(name, None)
+        if t is None or t.tensor_type != kind:
+            raise SystemExit(f"{path}: {name} is {'missing' if t is None else 'stored as ' + t.tensor_type.name}")
+        got = gguf.quants.dequantize(t.data, kind).reshape(data.shape)
+        if not np.array_equal(got, gguf.quants.dequantize(quantize(data, kind, bits), kind).reshape(data.shape)):
+            raise SystemExit(f"{path}: {name} was not written as it is")
+        worst = max(worst, float(np.abs(got - data).max() / max(np.abs(data).max(), 1e-12)))
+    if stored:
+        raise SystemExit(f"{path}: tensors that the checkpoint does not have: {', '.join(sorted(stored)[:4])}")
     return worst
+
+
+def write(path, checkpoint, corpus, wanted, file_type, name, license_text, bits):
+    causal = checkpoint["causal"]
+    architecture = "llama" if causal else "llada"
+    writer = open_writer(path, architecture, file_type, name, license_text)
+    add_shape(writer, architecture, checkpoint["shape"], causal)
+    add_tokenizer(writer, corpus.vocab, causal)
+    add_training(writer, checkpoint, corpus)
+    finish(writer, tensors_of(checkpoint, wanted), bits)
 
 
 def main():
@@ -105,7 +130,7 @@ def main():
     p.add_argument("--types", default="F32,F16,Q8_0")
     p.add_argument("--bits", type=int, choices=range(4, 9), default=8, help="bits of the integers of Q8_0")
     p.add_argument("--name", default="")
-    p.add_argument("--license", default="MIT (weights); training text CDLA-Sharing-1.0, CC-BY, Apache-2.0 and public domain")
+    p.add_argument("--license", default=LICENSE)
     args = p.parse_args()
     checkpoint = torch.load(args.checkpoint, weights_only=True)
     corpus = Corpus(args.data)
@@ -113,7 +138,8 @@ def main():
         kind, file_type, suffix = TYPES[name]
         path = args.out.with_name(args.out.name + suffix)
         write(path, checkpoint, corpus, kind, file_type, args.name or args.out.name, args.license, args.bits)
-        print(f"{path}: {path.stat().st_size:,} bytes, largest relative error {read_back(path, checkpoint, kind, args.bits):.2e}")
+        worst = read_back(path, tensors_of(checkpoint, kind), args.bits)
+        print(f"{path}: {path.stat().st_size:,} bytes, largest relative error {worst:.2e}")
 
 
 if __name__ == "__main__":

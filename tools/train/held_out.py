@@ -1,4 +1,5 @@
-"""Makes pages with one blank from the validation texts, for measure_pair.py and compare_samplers.py.
+"""Makes pages with one blank from the validation texts, for measure_pair.py and compare_samplers.py; and windows of these
+texts.
 
 A paragraph is a line of 20 to 50 words.  Everything is drawn from a generator with a fixed seed, so that every
 model and option gets the same pages."""
@@ -34,6 +35,24 @@ def validation(folder, name):
 def paragraphs(folder, name):
     lines = validation(folder, name).split("\n")
     return [line for line in lines if 20 <= len(line.split()) <= 50 and "[[" not in line]
+
+
+def windows(corpus, tokens, count, seed):
+    """Ids of `count` windows of the validation texts, sources as often as in training.  Each is within a document;
+    shorter documents are left out."""
+    rng, starts = np.random.default_rng(seed), {}
+    for name in corpus.names:
+        bounds = corpus.valid[name]["documents"].tolist()
+        starts[name] = [(a, b - tokens) for a, b in zip(bounds, bounds[1:]) if b - a >= tokens]
+    names = [name for name in corpus.names if starts[name]]
+    if not names:
+        raise SystemExit(f"no held-out document has {tokens} tokens")
+    share, made = np.array([corpus.share[corpus.names.index(name)] for name in names]), []
+    while len(made) < count:
+        name = names[rng.choice(len(names), p=share / share.sum())]
+        at = int(rng.integers(*np.add(starts[name][int(rng.integers(len(starts[name])))], (0, 1))))
+        made.append(corpus.valid[name]["tokens"][at:at + tokens].tolist())
+    return made
 
 
 def _page(corpus, line, begin, end):

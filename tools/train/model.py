@@ -58,7 +58,8 @@ class Block(nn.Module):
         self.ffn_up = linear(shape.hidden, shape.dim)
         self.ffn_down = linear(shape.dim, shape.hidden)
 
-    def attention(self, x, cos, sin, lengths, causal):
+    def qkv(self, x, cos, sin):
+        """Queries, keys and values [N, heads, head_dim] of the attention's input."""
         s = self.shape
         split = lambda y, heads: y.unflatten(-1, (heads, s.head_dim))               # [N, heads, head_dim]
         v = split(self.attn_v(x), s.kv_heads)
@@ -66,14 +67,24 @@ class Block(nn.Module):
         k = rotate(split(self.attn_k(x), s.kv_heads), cos, sin).to(v.dtype)
         if s.kv_heads != s.heads:
             k, v = (t.repeat_interleave(s.heads // s.kv_heads, 1) for t in (k, v))
-        return self.attn_output(torch.cat([attend(*qkv, causal, self.training) for qkv in
-                                           zip(q.split(lengths), k.split(lengths), v.split(lengths))]))
+        return q, k, v
 
-    def forward(self, x, cos, sin, lengths, causal):
+    def attention(self, x, cos, sin, lengths, causal):
+        return self.attn_output(mix(*self.qkv(x, cos, sin), lengths, causal, self.training))
+
+    def begin(self, x, cos, sin):
+        """The layer until its attention."""
+        return self.qkv(self.attn_norm(x), cos, sin)
+
+    def finish(self, x, mixed):
+        """The layer behind its attention."""
         drop = lambda y: F.dropout(y, self.dropout, self.training)
-        x = x + drop(self.attention(self.attn_norm(x), cos, sin, lengths, causal))
+        x = x + drop(self.attn_output(mixed))
         h = self.ffn_norm(x)
         return x + drop(self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h)))
+
+    def forward(self, x, cos, sin, lengths, causal):
+        return self.finish(x, mix(*self.begin(x, cos, sin), lengths, causal, self.training))
 
 
 class KeptAttention(torch.autograd.Function):
@@ -109,6 +120,18 @@ def attend(q, k, v, causal, training):
     else:
         y = F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=causal)[0]
     return y.transpose(0, 1).flatten(-2)
+
+
+def mix(q, k, v, lengths, causal, training):
+    """What attention gives to each row [N, heads * head_dim]; the windows one after the other."""
+    return torch.cat([attend(*qkv, causal, training) for qkv in zip(q.split(lengths), k.split(lengths), v.split(lengths))])
+
+
+def compile_layers(network):
+    """Compiles what is around the attention of each layer (torch.compile, which needs a C++ compiler): the work between
+    the products is done in few passes over memory.  Results differ in rounding only."""
+    for block in network.blk:
+        block.begin, block.finish = (torch.compile(part, dynamic=True) for part in (block.begin, block.finish))
 
 
 class Network(nn.Module):

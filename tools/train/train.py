@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from checkpoint import load_weights
 from evaluate import validate
 from loop import Run, plain, rate, stop_on_signals
-from model import Network, Shape
+from model import Network, Shape, compile_layers
 from optim import make_optimisers
 from precision import add_option, autocast, choose, dtype_of
 from sedd import training as sedd
@@ -68,6 +68,8 @@ def parse_arguments():
     p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
     p.add_argument("--processes", type=int, default=1, help="processes that share every step, each with its part of --batch")
     p.add_argument("--threads", type=int, default=0, help="threads per process; 0: the cores divided by the processes")
+    p.add_argument("--compile", action="store_true",
+                   help="compile what is between the products (faster, a minute later; needs a C++ compiler)")
     add_option(p)
     args = p.parse_args()
     check(p, args)
@@ -141,6 +143,8 @@ class Training(Run):
             load_weights(network, args.init)
         super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay,
                                                             dtype=dtype_of(args.precision)))
+        if args.compile:
+            compile_layers(network)
         if args.resume:
             self.restore()
 

@@ -7,19 +7,17 @@ The matrices of the noise level (time_embd, modulation, output_modulation) are s
 F16.
 """
 import argparse
-import json
 import pathlib
 import sys
 
 import gguf
-import numpy as np
 import torch
 
 if not __package__:             # run as a program
     sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
-from export import TYPES, add_tokenizer  # noqa: E402
+from export import LICENSE, TYPES, add_tokenizer, add_training, finish, open_writer, read_back, tensors_of  # noqa: E402
 from sedd.noise import NOISES  # noqa: E402
-from stored import quantize, stored_type  # noqa: E402
+from stored import stored_type  # noqa: E402
 from windows import Corpus  # noqa: E402
 
 ARCHITECTURE = "sedd"
@@ -54,45 +52,16 @@ def type_of(name, data, wanted):
     return gguf.GGMLQuantizationType.F16 if kind == gguf.GGMLQuantizationType.Q8_0 and conditions else kind
 
 
-def tensors(checkpoint, wanted):
-    """(name, values, stored type) of every tensor."""
-    for name, tensor in checkpoint["weights"].items():
-        data = tensor.float().numpy()
-        yield name, data, type_of(name, data, wanted)
-
-
 def write(path, checkpoint, corpus, kind, name, license_text):
+    """Returns the largest relative error of a tensor."""
     wanted, file_type, _ = TYPES[kind]
-    writer = gguf.GGUFWriter(path, ARCHITECTURE)
-    writer.add_name(name)
-    writer.add_license(license_text)
-    writer.add_file_type(file_type)
-    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer = open_writer(path, ARCHITECTURE, file_type, name, license_text)
     add_shape(writer, checkpoint["shape"])
     add_noise(writer, checkpoint)
     add_tokenizer(writer, corpus.vocab, False)
-    writer.add_uint64("palimpsest.training.tokens", checkpoint["seen"])
-    writer.add_string("palimpsest.training.arguments", json.dumps(checkpoint["arguments"], sort_keys=True))
-    writer.add_string("palimpsest.training.sources", json.dumps(corpus.report["sources"], sort_keys=True))
-    for tensor_name, data, stored in tensors(checkpoint, wanted):
-        writer.add_tensor(tensor_name, quantize(data, stored, 8), raw_dtype=stored)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def read_back(path, checkpoint, kind):
-    """The largest relative error of a tensor; every tensor must be there with its type and shape."""
-    stored, worst = {t.name: t for t in gguf.GGUFReader(path).tensors}, 0.0
-    if set(stored) != set(checkpoint["weights"]):
-        raise SystemExit(f"{path}: tensors differ from the checkpoint's")
-    for name, data, wanted in tensors(checkpoint, TYPES[kind][0]):
-        if stored[name].tensor_type != wanted:
-            raise SystemExit(f"{path}: {name} is stored as {stored[name].tensor_type.name}")
-        got = gguf.quants.dequantize(stored[name].data, wanted).reshape(data.shape)
-        worst = max(worst, float(np.abs(got - data).max() / max(np.abs(data).max(), 1e-12)))
-    return worst
+    add_training(writer, checkpoint, corpus)
+    finish(writer, tensors_of(checkpoint, wanted, type_of))
+    return read_back(path, tensors_of(checkpoint, wanted, type_of))
 
 
 def main():
@@ -102,13 +71,11 @@ def main():
     p.add_argument("--out", type=pathlib.Path, required=True)
     p.add_argument("--type", choices=TYPES, default="Q8_0")
     p.add_argument("--name", default="")
-    p.add_argument("--license",
-                   default="MIT (weights); training text CDLA-Sharing-1.0, CC-BY, Apache-2.0 and public domain")
+    p.add_argument("--license", default=LICENSE)
     args = p.parse_args()
     checkpoint = torch.load(args.checkpoint, weights_only=True)
-    write(args.out, checkpoint, Corpus(args.data), args.type, args.name or args.out.stem, args.license)
-    print(f"{args.out}: {args.out.stat().st_size:,} bytes, "
-          f"largest relative error {read_back(args.out, checkpoint, args.type):.2e}")
+    worst = write(args.out, checkpoint, Corpus(args.data), args.type, args.name or args.out.stem, args.license)
+    print(f"{args.out}: {args.out.stat().st_size:,} bytes, largest relative error {worst:.2e}")
 
 
 if __name__ == "__main__":

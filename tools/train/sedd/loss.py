@@ -12,11 +12,14 @@ import math
 import torch
 
 
-def absorb(logits, target, sigma, rate, others):
-    """Losses [M] of masked tokens.  logits [M, V], minus infinity at the mask token; sigma, rate [M]; others: V - 1.
+def absorb(logits, target, sigma, rate, mask=-1):
+    """Losses [M] of masked tokens.  logits [M, V], of which that of the mask token is not used; sigma, rate [M].  mask: the
+    mask token; -1: it is none of the V.
 
-    The scores are exp(logits) / (others (e^sigma - 1)), the published scaling; r is 1 / (e^sigma - 1) at the true
-    token and 0 elsewhere."""
+    With V' tokens other than the mask the scores are exp(logits) / (V' (e^sigma - 1)), the published scaling; r is
+    1 / (e^sigma - 1) at the true token and 0 elsewhere."""
+    others = logits.shape[-1] - (mask >= 0)
+    logits = torch.where(torch.arange(logits.shape[-1]) == mask, -math.inf, logits)
     share = logits - math.log(others)           # ln q: the scores without their factor, which is also that of r
     return rate / torch.expm1(sigma) * (share.exp().sum(-1) - share.gather(-1, target[:, None])[:, 0] - 1)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from model import attend
+from model import mix
 
 FREQUENCIES = 128           # of the time embedding: as many cosines and sines
 
@@ -70,20 +70,29 @@ class Block(nn.Module):
         self.ffn_down = nn.Linear(shape.hidden, shape.dim)
         self.modulation = nn.Linear(shape.condition, 6 * shape.dim)
 
-    def attention(self, x, cos, sin, lengths):
+    def qkv(self, x, cos, sin):
+        """Queries, keys and values [N, heads, head_dim] of attn_qkv's input."""
         q, k, v = self.attn_qkv(x).unflatten(-1, (3, self.shape.heads, self.shape.head_dim)).unbind(1)
-        q, k = (rotate(t, cos, sin).to(v.dtype) for t in (q, k))
-        windows = zip(q.split(lengths), k.split(lengths), v.split(lengths))
-        return self.attn_output(torch.cat([attend(*qkv, False, self.training) for qkv in windows]))
+        return rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v
+
+    def begin(self, x, cos, sin, level, window):
+        """The layer until its attention."""
+        shift, scale = level[window].chunk(6, -1)[:2]
+        return self.qkv(self.attn_norm(x) * (1 + scale) + shift, cos, sin)
+
+    def finish(self, x, mixed, level, window):
+        """The layer behind its attention."""
+        drop = lambda y: F.dropout(y, self.dropout, self.training)
+        gate, shift, scale, gate2 = level[window].chunk(6, -1)[2:]
+        x = x + gate * drop(self.attn_output(mixed))
+        h = self.ffn_norm(x) * (1 + scale) + shift
+        return x + gate2 * drop(self.ffn_down(F.gelu(self.ffn_up(h), approximate="tanh")))
 
     def forward(self, x, cos, sin, lengths, level, window):
         """x [N, dim]; level [W, condition]; window [N]: the window of each row."""
-        drop = lambda y: F.dropout(y, self.dropout, self.training)
-        shift, scale, gate, shift2, scale2, gate2 = self.modulation(level)[window].chunk(6, -1)
-        y = self.attention(self.attn_norm(x) * (1 + scale) + shift, cos, sin, lengths)
-        x = x + gate * drop(y)
-        h = self.ffn_norm(x) * (1 + scale2) + shift2
-        return x + gate2 * drop(self.ffn_down(F.gelu(self.ffn_up(h), approximate="tanh")))
+        level = self.modulation(level)
+        mixed = mix(*self.begin(x, cos, sin, level, window), lengths, False, self.training)
+        return self.finish(x, mixed, level, window)
 
 
 class Network(nn.Module):

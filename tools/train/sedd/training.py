@@ -7,6 +7,7 @@ import torch
 
 from evaluate import pick_windows
 from loop import Run, plain, rate
+from model import compile_layers
 from optim import in_block, make_optimisers
 from precision import autocast, dtype_of
 from sedd import loss
@@ -59,6 +60,10 @@ class ScoreTraining(Run):
             start_from(network, args.init)
         super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay,
                                                             hidden_matrix, dtype_of(args.precision)))
+        self.absorb, self.uniform = loss.absorb, loss.uniform
+        if args.compile:
+            compile_layers(network)
+            self.absorb, self.uniform = (torch.compile(form, dynamic=True) for form in (loss.absorb, loss.uniform))
         if args.resume:
             self.restore()
 
@@ -73,11 +78,10 @@ class ScoreTraining(Run):
         level, true = noised.level.of(noised.window[counted]), noised.true[counted]
         sigma, slope = level.sigma.float(), level.rate.float()
         if self.graph == "absorb":
-            logits = logits.index_fill(-1, torch.tensor(MASK), -math.inf)     # a score of every other token
-            found = loss.absorb(logits, true, sigma, slope, self.corpus.size - 1)
+            found = self.absorb(logits, true, sigma, slope, MASK)
         else:
             numbers = (self.number[ids] for ids in (noised.tokens[counted], true))
-            found = loss.uniform(logits[:, self.states], *numbers, sigma, slope)
+            found = self.uniform(logits[:, self.states], *numbers, sigma, slope)
         return found, int(noised.free.sum())
 
     def train_step(self, stop=False):
