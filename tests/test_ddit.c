@@ -324,6 +324,32 @@ static void keys_that_are_wrong_or_contradict_each_other_are_named(void **state)
     }
 }
 
+static void uniform_keys(image *m)
+{
+    no_states(m);
+    image_key_u32(m, "palimpsest.states", 15);
+}
+
+/* Regression: the classes of a vocabulary that is not there were written. */
+static void uniform_noise_without_a_vocabulary_is_described(void **state)
+{
+    (void)state;
+    pal_model *m;
+    pal_error err = {0};
+    pal_noise_info noise;
+    ddit_spec o = small;
+    size_t size;
+    o.keys = uniform_keys;
+    unsigned char *whole = ddit_file(&o, &size);
+    assert_int_equal(pal_model_open(&m, whole, size, 0, &err), PAL_OK);
+    assert_true(pal_model_has_texts(m) && !pal_model_info(m)->can_infill);
+    assert_true(pal_model_noise(m, &noise));
+    assert_string_equal(noise.graph, "uniform");
+    assert_int_equal(noise.states, 15);
+    pal_model_close(m);
+    free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +358,7 @@ int main(void)
         cmocka_unit_test(the_noise_level_matters_within_the_trained_range_only),
         cmocka_unit_test(tensors_that_are_missing_misshapen_or_unknown_are_named),
         cmocka_unit_test(keys_that_are_wrong_or_contradict_each_other_are_named),
+        cmocka_unit_test(uniform_noise_without_a_vocabulary_is_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,8 @@ pal_status pal_noise_of_sedd(pal_model *m)
     c->least = pal_noise_sigma(n, PAL_NOISE_FIRST);
     c->most = pal_noise_sigma(n, 1.0);
     m->classes.noise = n;
-    if (n->graph == PAL_GRAPH_UNIFORM && m->classes.empty >= 0) { /* noise puts no <empty>: lengths are fixed */
+    /* Noise puts no <empty>: lengths are fixed. */
+    if (n->graph == PAL_GRAPH_UNIFORM && m->vocab && m->classes.empty >= 0) {
         m->classes.of[m->classes.empty] |= PAL_CLASS_NO_FILL;
         m->classes.empty = -1;
     }
