@@ -16,7 +16,8 @@ The first row is held-out text itself, half of its windows against the other hal
 from the GGUF file: the engine gives logits only, and its product with the output matrix cannot be undone.
 
 Everything is kept in OUT/cells as soon as it is made; a run that was stopped goes on, and cells of another model file or
-judge are made again.  OUT/steps.json has the figures, OUT/steps.md the table, OUT/steps.png the plot.
+judge are made again.  At its end, and with --show from what is there, it writes OUT/steps.json with the figures,
+OUT/steps.md with the table and OUT/steps.png with the plot.
 """
 import argparse
 import dataclasses
@@ -315,7 +316,7 @@ def parse_arguments(arguments=None):
     p.add_argument("--threads", type=int, default=1, help="of PyTorch")
     p.add_argument("--minutes", type=float, default=float("inf"), help="stop after the cell in which these are over")
     p.add_argument("--only", nargs="+", default=[], help="names of curves")
-    p.add_argument("--show", action="store_true", help="only print what is there")
+    p.add_argument("--show", action="store_true", help="make no cell: show what is there")
     a = p.parse_args(arguments)
     if len({c.name for c in a.curve}) < len(a.curve):
         p.error("two curves have the same name")
@@ -348,7 +349,6 @@ def main(arguments=None):
         cell.make(a, judges, (lambda curve=curve, steps=steps: draw(a, curve, steps)) if curve else
                   lambda: {"texts": judges.held_out_texts(), "evaluations": None})
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
-        write(a, judges.corpus, cells)
         if time.monotonic() > end:
             break
     rows = write(a, judges.corpus, cells)
