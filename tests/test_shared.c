@@ -98,7 +98,7 @@ static void run_products(const pal_compute *compute, void *input, test_array *y)
     pal_input in = pal_input_of(&p->rows, p->x.data, p->n, COLS);
     pal_output out[PRODUCTS];
     float *to = y->data;
-    for (int i = 0; i < PRODUCTS; to += p->n * heights[i++]) out[i] = (pal_output){to, &p->w[i].m};
+    for (int i = 0; i < PRODUCTS; to += (size_t)p->n * (size_t)heights[i++]) out[i] = (pal_output){to, &p->w[i].m};
     pal_linear_all(compute, &in, out, PRODUCTS);
 }
 
@@ -322,11 +322,11 @@ static void convolutions_have_the_bits_of_one_thread(void **state)
         if (type == PAL_Q8_0 && cols % PAL_BLOCK) continue;
         matrix w = some_matrix(type, 19, cols);
         conv_input input = {{.w = w.m, .in = in, .size = size, .stride = stride},
-                            floats(RANDOM, (size_t)(side * (side + 2) * in), 1.0f),
+                            floats(RANDOM, (size_t)side * (size_t)(side + 2) * (size_t)in, 1.0f),
                             side,
                             side + 2};
         const int height = pal_conv2d_extent(&input.conv, side), width = pal_conv2d_extent(&input.conv, side + 2);
-        expect_same_bits(run_convolution, &input, (size_t)(height * width * 19), "convolution");
+        expect_same_bits(run_convolution, &input, (size_t)height * (size_t)width * 19, "convolution");
         drop(&input.x);
         matrix_drop(&w);
     }

@@ -231,7 +231,7 @@ static void put_pictures(pal_model *m, int option, output *to)
     size_t bytes;
     pal_error err = {0};
     const pal_image_info *i = pal_model_image(m);
-    const size_t size = (size_t)(i->width * i->height * i->channels);
+    const size_t size = (size_t)i->width * (size_t)i->height * (size_t)i->channels;
     o.count = option % 10;
     o.label = i->labels ? 1 : -1;
     if (o.sampler == PAL_IMAGE_PROBABILITY_FLOW)

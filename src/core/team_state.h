@@ -24,16 +24,16 @@ enum {
 
 /* Fields that different threads write are in different cache lines. */
 struct pal_team {
+    _Alignas(64) atomic_uint state;
     int threads; /* with the caller */
     size_t min_work;
     /* What is computed now.  Only the caller writes these, when no thread is inside. */
-    int tiles, chunk; /* tiles that a thread takes at a time */
     pal_tiles_fn *fn;
     void *context;
-    _Alignas(64) atomic_uint state;
+    int tiles, chunk;               /* tiles that a thread takes at a time */
+    atomic_flag busy;               /* a thread of the program is using the team */
     _Alignas(64) atomic_int next;   /* the first tile that no thread has taken */
     _Alignas(64) atomic_int asleep; /* threads that sleep or are about to: pal_team_wake is needed */
-    atomic_flag busy;               /* a thread of the program is using the team */
 };
 
 /* Makes the state of a team that has no other threads yet. */

@@ -1,4 +1,7 @@
-/* rows.c - divides operations on rows and elements among threads: each tile is one call of a kernel. */
+/* rows.c - divides operations on rows and elements among threads: each tile is one call of a kernel.
+ *
+ * Without a team the whole is one call.  Functions that would be large otherwise have that call in two places: in engines
+ * without threads the compiler leaves out the other. */
 #include "rows.h"
 #include "linear.h"
 
@@ -28,11 +31,15 @@ static int end_of(const job *j, int to)
     return to < (j->n + j->rows - 1) / j->rows ? to * j->rows : j->n;
 }
 
-static void run_rows(job *j, pal_tiles_fn *fn)
+static pal_team *team_for_rows(const pal_compute *compute, int n, int dim)
 {
-    const size_t work = (size_t)j->n * (size_t)j->dim * NORM_WORK;
+    return pal_compute_team(compute, (size_t)n * (size_t)dim * NORM_WORK);
+}
+
+static void run_rows(pal_team *team, job *j, pal_tiles_fn *fn)
+{
     j->rows = j->dim < PIECE ? PIECE / j->dim : 1;
-    pal_team_run(pal_compute_team(j->compute, work), fn, j, (j->n + j->rows - 1) / j->rows);
+    pal_team_run(team, fn, j, (j->n + j->rows - 1) / j->rows);
 }
 
 static void rms_norm(void *context, int from, int to, int thread)
@@ -47,7 +54,12 @@ static void rms_norm(void *context, int from, int to, int thread)
 void pal_rows_rms_norm(const pal_compute *compute, float *y, const float *x, const float *gain, float eps, int n,
                        int dim)
 {
-    run_rows(&(job){.compute = compute, .y = y, .x = x, .gain = gain, .eps = eps, .n = n, .dim = dim}, rms_norm);
+    job j = {.compute = compute, .y = y, .x = x, .gain = gain, .eps = eps, .n = n, .dim = dim};
+    pal_team *team = team_for_rows(compute, n, dim);
+    if (team)
+        run_rows(team, &j, rms_norm);
+    else
+        compute->kernels->rms_norm(y, x, gain, eps, n, dim);
 }
 
 static void layer_norm(void *context, int from, int to, int thread)
@@ -62,8 +74,12 @@ static void layer_norm(void *context, int from, int to, int thread)
 void pal_rows_layer_norm(const pal_compute *compute, float *y, const float *x, const float *gain, const float *bias,
                          float eps, int n, int dim)
 {
-    run_rows(&(job){.compute = compute, .y = y, .x = x, .gain = gain, .bias = bias, .eps = eps, .n = n, .dim = dim},
-             layer_norm);
+    job j = {.compute = compute, .y = y, .x = x, .gain = gain, .bias = bias, .eps = eps, .n = n, .dim = dim};
+    pal_team *team = team_for_rows(compute, n, dim);
+    if (team)
+        run_rows(team, &j, layer_norm);
+    else
+        compute->kernels->layer_norm(y, x, gain, bias, eps, n, dim);
 }
 
 /* ---- elements --------------------------------------------------------------------------------------- */

@@ -33,36 +33,33 @@ void pal_choose_layout(pal_choose_scratch *s, int32_t vocab, bool typical, pal_a
 
 /* ---- logits: steps 1 to 4 ---------------------------------------------------------------------------- */
 
-/* A logit in double; PAL_NEVER for a token that is impossible, unless probabilities say which are. */
-static double bounded_logit(float logit, bool given)
+/* The softmax of a row that a team computes: the row is overwritten, and made again. */
+static void sum_by_team(pal_choose_scratch *s, const float *logits)
 {
-    return given || (double)logit >= -DBL_MAX ? pal_bounded((double)logit) : PAL_NEVER;
-}
-
-/* The softmax of logits whose row must be kept, since it says which tokens are possible. */
-static void sum_given(pal_choose_scratch *s)
-{
-    const double *row = s->probabilities;
-    s->max = row[pal_probs_likeliest(row, s->vocab)];
-    s->sum = 0.0;
+    double *row = s->probabilities;
+    s->sum = pal_exponentials(s->team, row, s->vocab, &s->max);
     for (int32_t id = 0; id < s->vocab; id++)
-        if (row[id] > PAL_NEVER) s->sum += pal_exp(row[id] - s->max);
+        row[id] = (double)logits[id] >= -DBL_MAX ? pal_bounded((double)logits[id]) : PAL_NEVER;
 }
 
 /* row := the logits in double, PAL_NEVER for impossible tokens; s->max and s->sum := the terms of their softmax. */
 static pal_status take_logits(pal_choose_scratch *s, const float *logits, bool given, pal_error *err)
 {
-    double *row = s->probabilities;
+    double *row = s->probabilities, max = PAL_NEVER, sum = 0.0;
     for (int32_t id = 0; id < s->vocab; id++) {
-        if (!given && logits[id] != logits[id]) return pal_fail_not_finite(err);
-        row[id] = given && row[id] <= 0.0 ? PAL_NEVER : bounded_logit(logits[id], given);
+        const double logit = (double)logits[id];
+        if (!given && logit != logit) return pal_fail_not_finite(err);
+        row[id] = (given ? row[id] > 0.0 : logit >= -DBL_MAX) ? pal_bounded(logit) : PAL_NEVER;
+        if (row[id] > max) max = row[id];
     }
-    if (given) {
-        sum_given(s);
+    if (PAL_HAVE_THREADS && s->team && !given) { /* if probabilities are given, only the row says what is possible */
+        sum_by_team(s, logits);
         return PAL_OK;
     }
-    s->sum = pal_exponentials(s->team, row, s->vocab, &s->max);
-    for (int32_t id = 0; id < s->vocab; id++) row[id] = bounded_logit(logits[id], false);
+    for (int32_t id = 0; id < s->vocab; id++)
+        if (row[id] > PAL_NEVER) sum += pal_exp(row[id] - max);
+    s->max = max;
+    s->sum = sum;
     return PAL_OK;
 }
 

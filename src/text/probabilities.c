@@ -38,7 +38,8 @@ static int tiles_of(int32_t n)
     return (n + TILE - 1) / TILE;
 }
 
-double pal_exponentials(pal_team *team, double *x, int32_t n, double *max)
+/* Inlined: engines without threads have it once, in pal_softmax. */
+__attribute__((always_inline)) static inline double exponentials(pal_team *team, double *x, int32_t n, double *max)
 {
     softmax j = {.x = x, .max = PAL_NEVER, .n = n};
     for (int32_t i = 0; i < n; i++)
@@ -48,10 +49,15 @@ double pal_exponentials(pal_team *team, double *x, int32_t n, double *max)
     return pal_probs_sum(x, n);
 }
 
+double pal_exponentials(pal_team *team, double *x, int32_t n, double *max)
+{
+    return exponentials(team, x, n, max);
+}
+
 void pal_softmax(pal_team *team, double *x, int32_t n)
 {
     softmax j = {.x = x, .n = n};
-    j.sum = pal_exponentials(team, x, n, &j.max);
+    j.sum = exponentials(team, x, n, &j.max);
     pal_team_run(tiles_of(n) < FEW ? NULL : team, divide, &j, tiles_of(n));
 }
 
