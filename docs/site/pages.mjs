@@ -2,7 +2,7 @@
 /* The pages of the documents in reading order: name of the page, Markdown file (from the root of the source tree) or
  * maker of its Markdown, and the title in the list of contents. */
 import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cApi } from './made/c-api.mjs';
 import { command } from './made/command.mjs';
 import { componentApi, libraryApi } from './made/library-api.mjs';
@@ -10,10 +10,14 @@ import { root } from './places.mjs';
 
 /** @typedef {{ name: string, title: string, source?: string, make?: () => string | Promise<string>,
  *  broad?: boolean }} Page  broad: a reference, with wide code and a list of all its names
- *  @typedef {{ title: string, pages: Page[] }} Group */
+ *  @typedef {{ title: string, pages: Page[], others?: { folder: string, prefix: string } }} Group  others: a folder whose
+ *  files that no group lists come last, under their own headings */
 
 const page = (/** @type {string} */ name, /** @type {string} */ title, /** @type {string} */ source) => ({ name, title, source });
+/** A file of docs, and a card of a model. */
+const document = (/** @type {string} */ name, /** @type {string} */ title) => page(name, title, `docs/${name}.md`);
 const card = (/** @type {string} */ name) => page(`model-${name}`, name, `models/${name}.md`);
+const reference = (/** @type {string} */ name, /** @type {string} */ title, /** @type {Page['make']} */ make, broad = true) => ({ name, title, make, broad });
 
 /** @type {Group[]} */
 const LISTED = [
@@ -21,31 +25,32 @@ const LISTED = [
     title: 'Palimpsest',
     pages: [
       page('index', 'Start here', 'README.md'),
-      page('how-it-works', 'How it works', 'docs/how-it-works.md'),
-      page('gallery', 'Gallery', 'docs/gallery.md'),
+      document('how-it-works', 'How it works'),
+      document('gallery', 'Gallery'),
     ],
   },
   {
     title: 'In a web page',
     pages: [
-      page('recipes', 'Recipes', 'docs/recipes.md'),
+      document('recipes', 'Recipes'),
       page('library', 'The library', 'web/README.md'),
-      { name: 'library-api', title: 'Library: every name', make: libraryApi, broad: true },
-      { name: 'component-api', title: 'Component: every name', make: componentApi, broad: true },
+      reference('library-api', 'Library: every name', libraryApi),
+      reference('component-api', 'Component: every name', componentApi),
     ],
   },
   {
     title: 'In a terminal, from C',
     pages: [
-      page('command-line', 'On the command line', 'docs/command-line.md'),
-      { name: 'command', title: 'The command: every option', make: command },
-      { name: 'c-api', title: 'The C library', make: cApi, broad: true },
+      document('command-line', 'On the command line'),
+      reference('command', 'The command: every option', command, false),
+      reference('c-api', 'The C library', cApi),
     ],
   },
   {
     title: 'Models',
+    others: { folder: 'models', prefix: 'model-' },
     pages: [
-      page('models', 'Models known to work', 'docs/models.md'),
+      document('models', 'Models known to work'),
       card('tales-infill'),
       card('tales-masked'),
       card('tales-ar'),
@@ -57,37 +62,40 @@ const LISTED = [
       page('train-pictures', 'Training picture models', 'tools/train/pictures/README.md'),
       page('checkpoints', 'Checkpoints', 'models/training/README.md'),
       page('data', 'Training data', 'tools/data/README.md'),
-      page('picture-models', 'Files of picture models', 'docs/picture-models.md'),
+      document('picture-models', 'Files of picture models'),
     ],
   },
   {
     title: 'Measured',
+    others: { folder: 'docs', prefix: '' },
     pages: [
-      page('quality', 'How well blanks are filled', 'docs/quality.md'),
-      page('long-texts', 'Long texts', 'docs/long-texts.md'),
-      page('speed', 'Speed', 'docs/speed.md'),
+      document('quality', 'How well blanks are filled'),
+      document('long-texts', 'Long texts'),
+      document('speed', 'Speed'),
       page('bench', 'Measuring speed', 'tools/bench/README.md'),
     ],
   },
   {
     title: 'The project',
     pages: [
-      page('troubleshooting', 'Troubleshooting', 'docs/troubleshooting.md'),
+      document('troubleshooting', 'Troubleshooting'),
       page('architecture', 'Architecture', 'ARCHITECTURE.md'),
       page('contributing', 'Contributing', 'CONTRIBUTING.md'),
       page('changes', 'Changes', 'CHANGELOG.md'),
     ],
   },
 ];
-/** Documents that nobody has listed yet come last in their group, under their own headings. */
-function unlisted(/** @type {string} */ folder, /** @type {string} */ prefix) {
-  const known = LISTED.flatMap((group) => group.pages.map((one) => one.source));
-  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.md') && !known.includes(`${folder}/${name}`)).sort();
-  return files.map((name) => {
-    const title = readFileSync(join(root, folder, name), 'utf8').match(/^# (.*)$/m)?.[1] ?? name;
-    return page(prefix + name.replace(/\.md$/, ''), title.replaceAll('`', ''), `${folder}/${name}`);
+const LISTED_SOURCES = new Set(LISTED.flatMap((group) => group.pages.map((one) => one.source)));
+
+/** The documents of a folder that no group lists. */
+function unlisted({ folder, prefix } = { folder: '', prefix: '' }) {
+  const sources = folder ? readdirSync(join(root, folder)).filter((name) => name.endsWith('.md')).sort().map((name) => `${folder}/${name}`) : [];
+  return sources.filter((source) => !LISTED_SOURCES.has(source)).map((source) => {
+    const name = basename(source, '.md');
+    const title = readFileSync(join(root, source), 'utf8').match(/^# (.*)$/m)?.[1] ?? name;
+    return page(prefix + name, title.replaceAll('`', ''), source);
   });
 }
-const LATER = new Map([['Measured', unlisted('docs', '')], ['Models', unlisted('models', 'model-')]]);
-export const GROUPS = LISTED.map((group) => ({ ...group, pages: [...group.pages, ...(LATER.get(group.title) ?? [])] }));
+
+export const GROUPS = LISTED.map((group) => ({ ...group, pages: [...group.pages, ...unlisted(group.others)] }));
 export const PAGES = GROUPS.flatMap((group) => group.pages);
