@@ -106,6 +106,8 @@ class Tab {
 // ---- Chromium
 
 class ChromiumTab extends Tab {
+  browser = 'chromium';
+
   /** @param {any} page */
   constructor(page) {
     super(page);
@@ -198,6 +200,8 @@ async function startChromium() {
 // ---- Firefox
 
 class FirefoxTab extends Tab {
+  browser = 'firefox';
+
   /** @param {any} page */
   constructor(page) {
     super(page);

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { Missing, start } from './drivers.mjs';
 import { command, Kit, library, root, site, Skip } from './kit.mjs';
 import { inNode } from './pages.mjs';
-import { scenarios } from './scenarios.mjs';
+import { scenariosFor } from './scenarios.mjs';
 import { Server } from './server.mjs';
 
 const LONGEST = 400_000;
@@ -59,7 +59,7 @@ async function inBrowser() {
   const server = await new Server(site).up();
   console.log(`${browser.name} ${browser.version}`);
   try {
-    for (const [name, scenario] of scenarios) {
+    for (const [name, scenario] of scenariosFor(target)) {
       if (values.only && !name.includes(values.only)) continue;
       await server.reset(site);
       const kit = new Kit(browser, server);

@@ -1,5 +1,5 @@
 // @ts-check
-/* Every scenario, in the order in which they are played; the same in both browsers. */
+/* Every scenario, in the order in which they are played; those of `scenarios` in both browsers. */
 import * as access from './scenarios/access.mjs';
 import * as chat from './scenarios/chat.mjs';
 import * as component from './scenarios/component.mjs';
@@ -17,6 +17,7 @@ import * as mistakes from './scenarios/mistakes.mjs';
 import * as models from './scenarios/models.mjs';
 import * as pictures from './scenarios/pictures.mjs';
 import * as morePictures from './scenarios/pictures_more.mjs';
+import * as offline from './scenarios/offline.mjs';
 import * as policies from './scenarios/policies.mjs';
 import * as recipes from './scenarios/recipes.mjs';
 import * as resuming from './scenarios/resuming.mjs';
@@ -43,11 +44,16 @@ const groups = [
   models,
   foreign,
   mistakes,
+  offline,
   policies,
   recipes,
   access,
   component,
   documents,
 ];
-/** @type {[string, (kit: import('./kit.mjs').Kit) => Promise<void>][]} */
-export const scenarios = groups.flatMap((group) => Object.entries(group.scenarios));
+/** @typedef {Record<string, (kit: import('./kit.mjs').Kit) => Promise<void>>} Scenarios */
+
+/** Those of `once` are played in Chromium only: what they check is the same in every browser (axe looks at roles, names and
+ *  colours), or only Chromium tells it. */
+export const scenariosFor = (/** @type {string} */ browser) =>
+  groups.flatMap((/** @type {{ scenarios: Scenarios, once?: Scenarios }} */ { scenarios, once }) => [...Object.entries(scenarios), ...(browser === 'chromium' && once ? Object.entries(once) : [])]);

@@ -12,6 +12,7 @@ const PATH = '/some/deep/path/';
 const TYPES = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm',
   '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.json': 'application/json',
+  '.png': 'image/png', '.webmanifest': 'application/manifest+json',
 };
 const PIECE = 64 << 10;
 
@@ -26,8 +27,13 @@ const PIECE = 64 << 10;
  *  @property {Record<string, string>} headers  more headers of every file
  *  @property {Record<string, string>} prefix  code put before a script, by its name */
 
+/** Code for the worker: the pauses before a download is tried again (web/src/loading.ts) are short, in every scenario. */
+export const SHORT_PAUSES = '{ const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, [500, 1500, 4000].includes(ms) ? 20 : ms, ...rest); }\n';
+
 /** @returns {Mishaps} */
-const none = () => ({ isolation: false, cut: null, hold: null, delay: 0, corrupt: false, claim: null, bareWasm: false, headers: {}, prefix: {} });
+const none = () => ({
+  isolation: false, cut: null, hold: null, delay: 0, corrupt: false, claim: null, bareWasm: false, headers: {}, prefix: { 'palimpsest-worker.js': SHORT_PAUSES },
+});
 
 export class Server {
   /** @type {{ method: string, path: string }[]} */

@@ -7,6 +7,8 @@ import { MODEL, native, nativePage } from '../kit.mjs';
 import { click, ELEMENT, fill, focused, get, heard, idle, listen, LONG, main, openWith, part, STRICT, tabUntil, TEXT, value } from './component_hands.mjs';
 import { scenarios as more } from './component_more.mjs';
 
+export { once } from './component_more.mjs';
+
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
 async function byKeyboard(/** @type {Kit} */ kit) {

@@ -228,6 +228,9 @@ export const scenarios = {
   'component: 5,000 words and 40 blanks': longText,
   'component: a model of the page': ownModel,
   'component: alternatives and tints': alternatives,
+};
+
+export const once = {
   'component: axe finds nothing, light': (/** @type {Kit} */ kit) => states(kit),
   'component: axe finds nothing, dark': (/** @type {Kit} */ kit) => states(kit, true),
 };

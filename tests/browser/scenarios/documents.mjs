@@ -94,6 +94,9 @@ export const scenarios = {
   'documents: a search by keyboard': search,
   'documents: a live blank': liveBlank,
   'documents: kept when read': offline,
-  'documents: axe, and widths': looked,
+  'documents: widths, and axe': looked,
+};
+
+export const once = {
   'documents: axe, dark': (/** @type {Kit} */ kit) => looked(kit, true),
 };

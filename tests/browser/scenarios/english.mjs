@@ -223,5 +223,8 @@ export const scenarios = {
   'too little memory or storage is told before the download': doubted,
   'general English with full storage works': storageFull,
   'general English by keyboard, and axe finds nothing, light': (/** @type {Kit} */ kit) => accessible(kit, false),
+};
+
+export const once = {
   'general English by keyboard, and axe finds nothing, dark': (/** @type {Kit} */ kit) => accessible(kit, true),
 };

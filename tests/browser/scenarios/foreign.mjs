@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { certificate } from '../certificate.mjs';
 import { Host, HTML, validators } from '../host.mjs';
 import { fill, kept, ready, root, says, TINY, view, write } from '../kit.mjs';
+import { SHORT_PAUSES } from '../server.mjs';
 import { findings, tabTo } from './access.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
@@ -144,7 +145,7 @@ async function fromHub(/** @type {Kit} */ kit) {
     await elsewhere(async (gate, address) => {
       const { origin } = new URL(address);
       gate.redirect = `${stored}?key=1`;
-      kit.server.mishaps.prefix['palimpsest-worker.js'] = hub(origin);
+      kit.server.mishaps.prefix['palimpsest-worker.js'] = SHORT_PAUSES + hub(origin);
       kit.server.routes['blank.html'] = (_, answer) => void answer.writeHead(200, { 'content-type': 'text/html' }).end('<!DOCTYPE html><link rel="icon" href="data:,">');
       const tab = await kit.tab();
       await tab.goto(`${kit.server.url}blank.html`);

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Host, HTML, validators } from '../host.mjs';
 import { root, TINY } from '../kit.mjs';
+import { SHORT_PAUSES } from '../server.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -16,7 +17,7 @@ const hashOf = (/** @type {Buffer} */ data) => createHash('sha256').update(data)
 const [OLD_HASH, NEW_HASH] = [hashOf(OLD), hashOf(NEW)];
 const MODEL = 'kept.gguf';
 /** Shortens the timeouts of the library: for the headers of a host, and for bytes of the body. */
-const HASTE = 'const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 120000 ? 2500 : ms > 4000 && ms <= 5000 ? 1500 : ms, ...rest);\n';
+const HASTE = SHORT_PAUSES + 'const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 120000 ? 2500 : ms > 4000 && ms <= 5000 ? 1500 : ms, ...rest);\n';
 
 /** A page with only the library, without a service worker, and the model's host. */
 async function start(/** @type {Kit} */ kit, prefix = HASTE) {

@@ -230,6 +230,9 @@ export const scenarios = {
   'pictures: the worker dies': deadWorker,
   'pictures: no motion where none is wanted': lessMotion,
   'pictures: those that come with the page, offline too': shipped,
+};
+
+export const once = {
   'pictures: axe finds nothing, light': (/** @type {Kit} */ kit) => states(kit, false),
   'pictures: axe finds nothing, dark': (/** @type {Kit} */ kit) => states(kit, true),
 };

@@ -16,14 +16,10 @@ const large = async (/** @type {string} */ path) => Buffer.concat([await readFil
 const [OLD, NEW, SMALL] = await Promise.all([large(TINY), large(join(root, 'tests/models/tiny-ar.gguf')), readFile(TINY)]);
 const hashOf = (/** @type {Buffer} */ data) => createHash('sha256').update(data).digest('hex');
 
-/** The pauses between tries are shorter. */
-const HASTE = 'const later = setTimeout; globalThis.setTimeout = (run, ms, ...rest) => later(run, ms === 500 || ms === 1500 || ms === 4000 ? 20 : ms, ...rest);\n';
-
 async function start(/** @type {Kit} */ kit, body = OLD) {
   const host = new Host(body);
   Object.assign(host, { ranges: true, linger: 1000 });
   kit.noisy = true; // what fails on the way is on the console
-  kit.server.mishaps.prefix['palimpsest-worker.js'] = HASTE;
   kit.server.routes = {
     [NAME]: host.answer,
     'blank.html': (_, answer) => void answer.writeHead(200, { 'content-type': 'text/html' }).end('<!DOCTYPE html><link rel="icon" href="data:,">'),
