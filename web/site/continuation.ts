@@ -1,6 +1,7 @@
 /** A continuation: the given text around it, and the words written so far. */
 import type { GeneratedPiece, GenerateOptions, GenerateResult, Model } from 'palimpsest';
 import type { Place } from './fill.ts';
+import { counted } from './format.ts';
 
 type Alternative = Place['alternatives'][number];
 
@@ -23,6 +24,8 @@ export interface Around {
   after: string;
   /** The part of `before` that the model sees. */
   prompt: string;
+  /** Tokens of `before` that it does not see, because the text is too long. */
+  unseen: number;
 }
 
 export class Continuation {
@@ -110,13 +113,21 @@ function toAlternative({ id, text, probability }: { id: number; text: string; pr
   return { id, text, probability, empty: text === '' };
 }
 
-/** The part of the text before the cursor that the model sees.  The model writes the space before a word itself. */
-export async function promptOf(model: Model, before: string, wanted: number, window: boolean): Promise<string> {
+/** The part of the text before the cursor that the model sees, and the number of tokens before that part.  The model writes the
+ *  space before a word itself. */
+export async function promptOf(model: Model, before: string, wanted: number, window: boolean): Promise<{ prompt: string; unseen: number }> {
   const text = before.replace(/ +$/, '');
   const { room } = model.info;
-  if (!window || text.length < room) return text;
+  if (!window || text.length < room) return { prompt: text, unseen: 0 };
   const ids = await model.tokenize(text);
-  if (ids.length + 1 + wanted <= room) return text;
   const most = Math.max(room >> 1, room - wanted - 1);
-  return ids.length <= most ? text : model.detokenize(ids.slice(-most), { inside: true });
+  if (ids.length + 1 + wanted <= room || ids.length <= most) return { prompt: text, unseen: 0 };
+  return { prompt: await model.detokenize(ids.slice(-most), { inside: true }), unseen: ids.length - most };
+}
+
+/** By how much a text is too long for a model, in a sentence; `count` includes the token that texts begin with. */
+export function tooLong(what: string, count: number, room: number, words: number): string {
+  const over = Math.max(1, count + 1 - room); // one more, for what the model writes
+  const asWords = words > 0 ? `, about ${counted(Math.max(1, Math.round((over * words) / count)), 'word')}` : '';
+  return `${what} has ${counted(count, 'token')} (words or pieces of words), and this model can hold ${counted(room, 'token')} with what it writes: ${counted(over, 'token')} too many${asWords}.`;
 }

@@ -79,7 +79,7 @@ export class Form<Key extends string, Flag extends string> {
   }
 
   seed(promise = 'the same seed writes the same text'): HTMLElement {
-    const input = make('input', { type: 'text', inputmode: 'numeric', placeholder: 'drawn' });
+    const input = make('input', { type: 'text', inputmode: 'numeric', placeholder: 'random' });
     return this.row('seed', 'Seed', make('span', { class: 'hint' }, promise), input);
   }
 

@@ -94,6 +94,12 @@ export class WritingForm {
     this.form.save();
   }
 
+  /** Switches `window` on: of a long text the model sees the end. */
+  showEnd(): void {
+    this.form.input('window').checked = true;
+    this.form.save();
+  }
+
   /** Selects a mistake in the grammar, and returns its line. */
   refuseGrammar(problem: string, offset: number): number {
     const box = this.form.show('grammar') as unknown as HTMLTextAreaElement;

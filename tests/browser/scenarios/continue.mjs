@@ -236,7 +236,7 @@ async function fullContext(/** @type {Kit} */ kit) {
   await choose(tab, { seed: 9, maxTokens: 600, ignoreEos: true });
   await go(tab);
   const full = await sheet(tab);
-  assert.match(await complaint(tab, 'continue-error'), /context is full.*512 tokens/);
+  assert.match(await complaint(tab, 'continue-error'), /reached the model’s limit.*512 tokens/);
   await choose(tab, { maxTokens: 20 });
   await ended(tab, () => tab.button('Forget the beginning'));
   assert.ok((await sheet(tab)).startsWith(full) && (await sheet(tab)).length > full.length);
@@ -245,10 +245,13 @@ async function fullContext(/** @type {Kit} */ kit) {
   await write(tab, long);
   await choose(tab, { window: false });
   await tab.button('Continue');
-  assert.match(await complaint(tab, 'continue-error'), /too long.*Show the model the end/);
-  await choose(tab, { window: true });
-  assert.ok((await go(tab)).startsWith(long.trimEnd()));
-  assert.equal(await tab.visible('[data-part=continue-error]'), false);
+  const told = /^The text is too long for this model\. Your text has (\d+) tokens .*can hold 512 tokens with what it writes: (\d+) tokens too many, about (\d+) words\. Shorten it/.exec(await complaint(tab, 'continue-error'));
+  const [count, over, words] = (told ?? []).slice(1).map(Number);
+  assert.ok(over === count + 1 - 512 && words > over / 2 && words < over, String(told));
+  await ended(tab, () => tab.button('Show the model only the end'));
+  assert.ok((await sheet(tab)).startsWith(long.trimEnd()));
+  assert.match(await statistics(tab), /your text is long: the model did not see its first \d+ tokens/);
+  assert.equal(await tab.visible('[data-part=continue-error]'), false, 'and nothing is said of a limit');
 }
 
 async function wrongGrammar(/** @type {Kit} */ kit) {
@@ -440,6 +443,9 @@ export const scenarios = {
   'writing keeps the page smooth': staysSmooth,
   'a causal model of one\'s own has its documented text': ownModel,
   'a causal model too large for a page is refused politely': tooLarge,
+};
+
+export const once = {
   'axe finds nothing in Continue, light': (/** @type {Kit} */ kit) => states(kit, false),
   'axe finds nothing in Continue, dark': (/** @type {Kit} */ kit) => states(kit, true),
 };

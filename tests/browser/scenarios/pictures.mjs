@@ -64,7 +64,7 @@ async function stopped(/** @type {Kit} */ kit) {
     await tab.until(() => document.querySelector('.picture:not(:disabled)') && document.querySelector('#draw')?.textContent === 'Stop', null, 'something is seen');
     await tab.press('Escape');
   });
-  assert.match(await statistics(tab), /seed \d+.*stopped/);
+  assert.match(await statistics(tab), /stopped.*seed \d+/);
   const [, done] = /(\d+) evaluations? per picture/.exec(await statistics(tab)) ?? [];
   assert.ok(Number(done) >= 1 && Number(done) < 1000);
   assert.equal((await pixels(tab)).length, 16, 'what there was stays');

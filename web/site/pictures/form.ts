@@ -6,13 +6,17 @@ import { lackOf, METHODS, methodOf, problemOf, type Method } from './methods.ts'
 
 type Key = 'count' | 'evaluations' | 'guidance' | 'tolerance';
 
+/** Evaluations of one sampler, and of several: with few of them the samplers differ most. */
+const USUALLY = 12;
+const COMPARED = 5;
+
 const FIELDS: readonly Field<Key>[] = [
   { key: 'count', label: 'How many', hint: '', initial: 9, least: 1, most: 16, step: 1 },
-  { key: 'evaluations', label: 'Evaluations', hint: 'of the network for each picture: 10, 25, 50 or any number', initial: 25, least: 1, most: 1000, step: 1 },
+  { key: 'evaluations', label: 'Evaluations', hint: 'how often the network looks at each picture: more take longer', initial: USUALLY, least: 1, most: 1000, step: 1 },
   { key: 'guidance', label: 'Guidance', hint: 'above 1, pictures are more typical of the kind; 1 is off and needs half the work', initial: 2, least: 0, most: 20, step: 'any' },
   { key: 'tolerance', label: 'Tolerance', hint: 'for RK45: a smaller tolerance is more exact and takes longer', initial: 1e-3, least: 1e-6, most: 0.1, step: 'any' },
 ];
-const USUAL = [10, 25, 50, 100];
+const USUAL = [COMPARED, 10, USUALLY, 25, 50, 100];
 
 export const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 
@@ -74,6 +78,12 @@ export class PicturesForm {
     if (this.sampler.disabled === comparing) return;
     this.sampler.disabled = comparing;
     this.form.check();
+  }
+
+  /** A number of evaluations that nobody has chosen becomes the one that suits the kind of drawing. */
+  begin(comparing: boolean): void {
+    const [before, now] = comparing ? [USUALLY, COMPARED] : [COMPARED, USUALLY];
+    if (this.evaluations === before) this.form.fill('evaluations', String(now));
   }
 
   private get method(): Method {

@@ -11,8 +11,8 @@ const SHIPPED = __MODELS__.filter((model) => model.use === 'pictures');
 /** The model that visitors like best comes first. */
 const FIRST = 'emoji';
 const TITLES: Record<string, string> = { emoji: 'Emoji', fashion: 'Clothes' };
-/** The label at a first visit; for other models any label. */
-const KINDS: Record<string, string> = { emoji: 'faces' };
+/** The label at a first visit, first in the menu: the one that the model draws best.  For other models any label. */
+const KINDS: Record<string, string> = { emoji: 'symbols' };
 
 /** The choice of the last visit. */
 export function lastSet(): Shipped | undefined {
@@ -60,11 +60,12 @@ export class Sets {
   }
 
   private showKinds(): void {
-    const kinds = this.engine.model?.info.image?.labels ?? [];
+    const best = KINDS[this.engine.name];
+    const kinds = [...(this.engine.model?.info.image?.labels ?? [])].sort((a, b) => Number(b === best) - Number(a === best));
     const options = kinds.map((name) => make('option', { value: name }, name));
     this.kind.replaceChildren(make('option', { value: '' }, 'any'), ...options);
     this.kind.disabled = this.engine.model !== null && !kinds.length;
-    const last = labels()[this.engine.name] ?? KINDS[this.engine.name];
+    const last = labels()[this.engine.name] ?? best;
     this.kind.value = typeof last === 'string' && kinds.includes(last) ? last : '';
     this.changed();
   }

@@ -1,10 +1,11 @@
 /** The conversation in the view Continue, for models with a chat template. */
 import { PalimpsestError, type ChatMessage, type GenerateResult } from 'palimpsest';
 import { announce, announceNow } from '../announce.ts';
+import { tooLong } from '../continuation.ts';
 import { byId, calm, make, setText } from '../dom.ts';
 import type { Engine } from '../engine.ts';
 import { complain, explain, isAbort, remedies, settle } from '../errors.ts';
-import { counted, seconds } from '../format.ts';
+import { counted, countWords, seconds } from '../format.ts';
 import { recall, remember } from '../storage.ts';
 import { SPEAKERS, Talk } from '../talk.ts';
 import { copyText } from '../textbox.ts';
@@ -169,19 +170,31 @@ export class ChatView {
     if (isAbort(problem)) announce('Stopped');
     else if (problem) this.fail(problem);
     else announce(`${SPEAKERS.assistant}: ${answer.content.trim() || 'says nothing'}`);
-    if (this.result?.finish === 'context') this.tellFull('The answer ends here; a new conversation has space again.');
+    if (this.result?.finish === 'context') this.tellFull(`${this.limit} The answer ends here; a new conversation has space again.`);
   }
 
   private fail(error: unknown): void {
     if (error === this.engine.failure?.error) return; // said by the line of the model
-    if (error instanceof PalimpsestError && error.code === 'context') return this.tellFull('Your message is in its box again: make it shorter, or begin a new conversation.');
+    if (error instanceof PalimpsestError && error.code === 'context') return void this.failTooLong();
     const complaint = explain(error, '');
     complain(this.error, complaint, remedies(complaint.remedy, () => void this.send()));
   }
 
+  /** Says by how much the conversation is too long.  The template adds a few tokens, so the number is not exact. */
+  private async failTooLong(): Promise<void> {
+    const { model } = this.engine;
+    const text = [this.system.value, ...this.talk.messages.map(({ content }) => content), this.box.value].join('\n');
+    const count = model ? 1 + (await model.tokenize(text).catch(() => [])).length : 0;
+    const long = model && count >= model.info.room ? tooLong('The conversation', count, model.info.room, countWords(text)) : this.limit;
+    this.tellFull(`${long} Your message is in its box again: make it shorter, or begin a new conversation.`);
+  }
+
+  private get limit(): string {
+    return `The model remembers ${counted(this.engine.model?.info.room ?? 0, 'token')} (words or pieces of words).`;
+  }
+
   private tellFull(detail: string): void {
-    const room = this.engine.model?.info.room ?? 0;
-    complain(this.error, { title: 'The context is full.', detail: `The model remembers ${counted(room, 'token')}. ${detail}`, remedy: null });
+    complain(this.error, { title: 'The conversation has reached the model’s limit.', detail, remedy: null });
   }
 
   private async copy(): Promise<void> {

@@ -21,7 +21,7 @@ export class Comparing {
   private readonly rows: readonly Row[];
   private info: ImageInfo | null = null;
 
-  constructor(private readonly changed: () => void, private readonly evaluations: () => number) {
+  constructor(private readonly changed: () => void, private readonly evaluations: () => number, private readonly begin: (on: boolean) => void) {
     this.rows = METHODS.map((method, i) => {
       const hint = make('span', { class: 'hint', id: `compare-hint-${i}` });
       const box = make('input', { type: 'checkbox', id: `compare-${i}`, value: method.name, 'aria-describedby': hint.id });
@@ -43,6 +43,7 @@ export class Comparing {
 
   private toggle(): void {
     this.place.hidden = this.on;
+    this.begin(this.on);
     this.check();
     this.changed();
   }

@@ -3,10 +3,10 @@ import { PalimpsestError, type Surprise } from 'palimpsest';
 import { Alternatives } from '../alternatives.ts';
 import { announce, announceNow } from '../announce.ts';
 import { BEGINNINGS, ENGLISH_BEGINNINGS } from '../beginnings.ts';
-import { Continuation, promptOf } from '../continuation.ts';
+import { Continuation, promptOf, tooLong } from '../continuation.ts';
 import { byId, calm, make, setText } from '../dom.ts';
 import type { Engine } from '../engine.ts';
-import { complain, explain, isAbort, remedies, settle } from '../errors.ts';
+import { complain, explain, isAbort, remedies, settle, type Complaint } from '../errors.ts';
 import { another } from '../examples.ts';
 import type { Place } from '../fill.ts';
 import { counted, countWords, percent, seconds } from '../format.ts';
@@ -31,7 +31,6 @@ interface State {
 
 const button = (id: string): HTMLButtonElement => byId<HTMLButtonElement>(id);
 const drawSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-const TOO_LONG = ' Under “Options”, “Show the model the end” continues longer texts.';
 
 export class ContinueView {
   private readonly box = byId<HTMLTextAreaElement>('prompt');
@@ -185,7 +184,7 @@ export class ContinueView {
 
   private async begin(options: WritingOptions, seed: number | bigint): Promise<void> {
     const [before, after] = [this.box.value.slice(0, this.cursor), this.box.value.slice(this.cursor)];
-    await this.write(new Continuation({ before, after, prompt: before }, [], seed), options);
+    await this.write(new Continuation({ before, after, prompt: before, unseen: 0 }, [], seed), options);
   }
 
   /** Writes the continuation again with another seed. */
@@ -224,7 +223,7 @@ export class ContinueView {
     try {
       const model = await this.engine.ready(signal);
       const { around, seed } = next;
-      if (!next.count) around.prompt = await promptOf(model, around.before, options.generate.maxTokens, options.window);
+      if (!next.count) Object.assign(around, await promptOf(model, around.before, options.generate.maxTokens, options.window));
       await next.run(model, { ...options.generate, seed, signal }, () => this.later());
       this.finish(next, before);
     } catch (error) {
@@ -253,20 +252,35 @@ export class ContinueView {
       this.form.letGo();
       void this.go();
     };
-    const detail = `The model remembers ${counted(next.result?.room ?? 0, 'token')}, and that limit is reached. It can continue if it forgets the beginning.`;
-    complain(this.error, { title: 'The context is full.', detail, remedy: null }, [make('button', { type: 'button', class: 'second', click: go }, 'Forget the beginning')]);
+    const detail = `The model remembers ${counted(next.result?.room ?? 0, 'token')} (words or pieces of words), and that limit is reached. It can continue if it forgets the beginning.`;
+    complain(this.error, { title: 'The text has reached the model’s limit.', detail, remedy: null }, [make('button', { type: 'button', class: 'second', click: go }, 'Forget the beginning')]);
   }
 
   private fail(error: unknown, next: Continuation, options: WritingOptions): void {
-    const complaint = explain(error, TOO_LONG);
+    const complaint = explain(error, '');
     if (error instanceof PalimpsestError && error.code === 'text' && options.generate.grammar)
       return this.failGrammar(complaint.detail, error.offset ?? 0);
+    if (error instanceof PalimpsestError && error.code === 'context') return void this.failTooLong(complaint, next);
     complain(this.error, complaint, remedies(complaint.remedy, () => void this.write(next.upTo(next.count), options)));
   }
 
   private failGrammar(detail: string, offset: number): void {
     const line = this.form.refuseGrammar(detail, offset);
     complain(this.error, { title: 'The grammar cannot be read.', detail: `${detail} Line ${line}, where the cursor is now.`, remedy: null });
+  }
+
+  /** Says by how much the text is too long, and offers to show the model only its end. */
+  private async failTooLong(complaint: Complaint, { around, seed }: Continuation): Promise<void> {
+    const { model } = this.engine;
+    const count = model ? 1 + (await model.tokenize(around.prompt).catch(() => [])).length : 0;
+    const detail = model && count > 1 ? tooLong('Your text', count, model.info.room, countWords(around.prompt)) : complaint.detail;
+    const go = (): void => {
+      this.form.showEnd();
+      const options = this.ask();
+      if (options) void this.write(new Continuation({ ...around, unseen: 0 }, [], seed), options);
+    };
+    const end = make('button', { type: 'button', class: 'second', click: go }, 'Show the model only the end');
+    complain(this.error, { ...complaint, detail: `${detail} Shorten it, or let the model see only its end.` }, [end]);
   }
 
   /** On a narrow screen the page may be below the visible part. */
@@ -294,7 +308,7 @@ export class ContinueView {
       announce(`${surprise.bitsPerByte.toFixed(2)} bits per byte`);
     } catch (error) {
       this.running = null;
-      const complaint = explain(error);
+      const complaint = explain(error, '');
       if (isAbort(error)) announce('Stopped');
       else if (error !== this.engine.failure?.error) complain(this.error, complaint, remedies(complaint.remedy, () => void this.showSurprise()));
     }

@@ -3,9 +3,10 @@ import type { GenerateResult, Surprise } from 'palimpsest';
 import { type Continuation } from '../continuation.ts';
 import { byId, make, setText } from '../dom.ts';
 import type { Place } from '../fill.ts';
-import { counted, seconds } from '../format.ts';
+import { counted, countWords, seconds } from '../format.ts';
 import { Reading, SURENESS, type Part } from '../reading.ts';
 import { placesOfSurprise, SURPRISE, totals } from '../surprise.ts';
+import { factsLine } from './facts.ts';
 
 export interface Shown {
   /** The text of the box, and the position of the cursor. */
@@ -50,15 +51,14 @@ export class Continued {
       return;
     }
     const result = continuation?.result ?? null;
-    if (result && this.told !== result) line.replaceChildren(...this.statistics(result));
+    if (result && this.told !== result) line.replaceChildren(...this.statistics(result, continuation?.text ?? '', continuation?.around.unseen ?? 0));
     if (!result) setText(line, continuation ? `${counted(continuation.count, 'token')}${busy ? '' : ', stopped'}` : '');
     this.told = result ?? undefined;
   }
 
-  private statistics(result: GenerateResult): Node[] {
+  private statistics(result: GenerateResult, text: string, unseen: number): Node[] {
     const { drawn, tokens, known, tokensPerSecond, firstSeconds, dropped, isa, threads, seed } = result;
-    const facts = [
-      seconds(result.seconds),
+    const exact = [
       counted(drawn, 'token'),
       Number.isNaN(firstSeconds) ? '' : `the first after ${seconds(firstSeconds)}`,
       tokensPerSecond ? `${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s` : '',
@@ -68,9 +68,8 @@ export class Continued {
       isa,
       `seed ${seed}`,
     ];
-    const nodes: Node[] = facts.filter(Boolean).map(fact);
-    nodes.push(make('button', { type: 'button', class: 'quiet', click: () => this.reuse(seed) }, 'Use this seed again'));
-    return nodes;
+    const long = unseen ? `your text is long: the model did not see its first ${counted(unseen, 'token')}` : '';
+    return factsLine([seconds(result.seconds), counted(countWords(text), 'word'), long], exact, () => this.reuse(seed));
   }
 }
 

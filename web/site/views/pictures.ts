@@ -14,6 +14,7 @@ import { Sets } from '../pictures/sets.ts';
 import { Replay } from '../replay.ts';
 import { Chosen } from './chosen.ts';
 import { Comparing } from './comparing.ts';
+import { factsLine } from './facts.ts';
 import { Gallery, type Choice } from './gallery.ts';
 import { Redraw, type Part } from './redraw.ts';
 import { Status } from './status.ts';
@@ -41,7 +42,7 @@ export class PicturesView {
 
   constructor(private readonly engine: Engine) {
     this.form = new PicturesForm();
-    this.comparing = new Comparing(() => this.draw(), () => this.form.evaluations);
+    this.comparing = new Comparing(() => this.draw(), () => this.form.evaluations, (on) => this.form.begin(on));
     this.redraw = new Redraw(() => this.sample(), () => void this.redrawPart());
     this.sets = new Sets(engine, () => this.suit());
     new Status(byId('painter'), engine, false);
@@ -83,7 +84,7 @@ export class PicturesView {
     byId('picture-samplers').replaceChildren(
       ...METHODS.flatMap((method) => {
         const lack = info ? lackOf(method, info) : null;
-        return [make('dt', {}, method.name), make('dd', {}, `${method.about}${lack ? `. Not with this file: ${lack}` : ''}`)];
+        return [make('dt', {}, method.name), make('dd', {}, `${method.about}. `, make('span', { class: 'note' }, `${method.exactly}${lack ? `. Not with this file: ${lack}` : ''}`))];
       }),
     );
     this.draw();
@@ -249,18 +250,14 @@ export class PicturesView {
     const passes = looks.reduce((sum, look) => sum + look.passes, 0);
     const time = timeOf(drawing);
     const single = drawing.panels.length === 1;
-    const facts = [
-      seconds(time),
+    const exact = [
       single ? `${counted(evaluations, 'evaluation')} per picture` : `${evaluations} evaluations per picture in total`,
       `${((1000 * time) / Math.max(1, passes)).toFixed(1)} ms each`,
       looks[0]?.isa ?? '',
       single ? (drawing.panels[0]?.method.name ?? '') : 'the same noise for all',
       `seed ${drawing.seed}`,
-      drawing.done ? '' : 'stopped',
     ];
-    const nodes: Node[] = facts.filter(Boolean).map((fact) => make('span', { class: 'fact' }, fact));
-    nodes.push(make('button', { type: 'button', class: 'quiet', click: () => this.form.useSeed(drawing.seed) }, 'Use this seed again'));
-    return nodes;
+    return factsLine([seconds(time), counted(drawing.count * drawing.panels.length, 'picture'), drawing.done ? '' : 'stopped'], exact, () => this.form.useSeed(drawing.seed));
   }
 
   private drawChosen(): void {

@@ -3,6 +3,7 @@ import type { InfillResult } from 'palimpsest';
 import { make } from '../dom.ts';
 import type { Fill } from '../fill.ts';
 import { counted, countWords, seconds } from '../format.ts';
+import { factsLine } from './facts.ts';
 
 /** Number of tokens that the model wrote. */
 const written = (result: InfillResult): number => result.tokens.filter((token) => !token.open && !token.empty && !token.pinned).length;
@@ -16,8 +17,7 @@ function wordsWritten(result: InfillResult): number {
 export function statistics(result: InfillResult, reuse: (seed: number | bigint) => void): Node[] {
   const tokens = written(result);
   const rate = result.seconds > 0 ? `${Math.round(tokens / result.seconds)} tokens/s` : '';
-  const facts = [
-    seconds(result.seconds),
+  const exact = [
     counted(result.evaluations, 'evaluation'),
     counted(tokens, 'token'),
     rate,
@@ -26,8 +26,7 @@ export function statistics(result: InfillResult, reuse: (seed: number | bigint) 
     result.sampler,
     `seed ${result.seed}`,
   ];
-  const nodes: Node[] = facts.filter(Boolean).map((fact) => make('span', { class: 'fact' }, fact));
-  nodes.push(make('button', { type: 'button', class: 'quiet', click: () => reuse(result.seed) }, 'Use this seed again'));
+  const nodes = factsLine([seconds(result.seconds), counted(wordsWritten(result), 'word')], exact, () => reuse(result.seed));
   if (result.windowed) {
     const { shown, total, windows } = result;
     nodes.push(make('p', {}, `The text has ${total} tokens. It was filled in ${counted(windows, 'window')} of up to ${shown} tokens around the blanks.`));
