@@ -10,12 +10,13 @@
  *   --with FILE  general English: FILE is SmolLM2-135M-Instruct (tools/models get smollm2); it is put into build/site with
  *                models/smol-infill.gguf, licence and notice, and the page offers it
  *   --first      the page opens with it
+ *   --url URL    the address of the site: links to it have a title and a picture in other programs (Open Graph)
  *   --library    only build/web
  *
  * PALIMPSEST_BUILD names another folder than build. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, cp, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, copyFile, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +24,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import { architectures } from './architectures.mjs';
+import { addressOfSite, installable, shareable } from './install.mjs';
 import { writeOptions } from './options.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -42,7 +44,8 @@ const engines = [
       ]
     : []),
 ];
-const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' } } });
+const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' }, url: { type: 'string' } } });
+const address = given.url === undefined ? null : addressOfSite(given.url);
 const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
 
 /** A hash of everything that goes into the build. */
@@ -187,10 +190,16 @@ async function shippedModels() {
   for (const line of lines) {
     const [sha256, bytes, name] = line.trim().split(/\s+/);
     const use = USES[name];
-    if (use) models.push({ name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256, use });
+    if (!use) continue;
+    const model = { name: name.replace(/\.gguf$/, ''), file: `models/${name}`, bytes: Number(bytes), sha256, use };
+    const sizes = await Promise.all(sheetOf(model).map(async (file) => (await stat(join(root, file))).size));
+    models.push({ ...model, sheetBytes: sizes.reduce((sum, size) => sum + size, 0) });
   }
   return models;
 }
+
+/** The training pictures that a picture of this model is compared with. */
+const sheetOf = ({ name }) => ['png', 'json'].map((ending) => `models/${name}.neighbours.${ending}`).filter((file) => existsSync(join(root, file)));
 
 /** Puts general English into the site: two files, licence and notice.  Returns what the page reads from #carried. */
 async function generalEnglish(model) {
@@ -221,11 +230,7 @@ async function page() {
   for (const name of files) await copyFile(join(web, name), join(site, name));
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) {
-    await cp(join(root, model.file), join(site, model.file));
-    for (const beside of ['neighbours.png', 'neighbours.json']) {
-      const file = `models/${model.name}.${beside}`; // what a picture is compared with
-      if (existsSync(join(root, file))) await cp(join(root, file), join(site, file));
-    }
+    for (const file of [model.file, ...sheetOf(model)]) await cp(join(root, file), join(site, file));
   }
   if (given.with) {
     const index = await readFile(join(site, 'index.html'), 'utf8');
@@ -233,6 +238,8 @@ async function page() {
     if (after === undefined) throw new Error('index.html has no empty #carried');
     await writeFile(join(site, 'index.html'), before + JSON.stringify(await generalEnglish(given.with)) + after);
   }
+  await installable(site, root);
+  if (address) await shareable(site, root, address);
   await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });
   const kept = await precached();
   const worker = join(site, 'sw.js');
@@ -240,14 +247,17 @@ async function page() {
   console.log(`build ${id}: the page keeps ${kept.entries.length} files, ${Math.round(kept.bytes / 1024)} KB, for offline use`);
 }
 
-/** What the service worker keeps: every file of the site but itself and the models; with a revision where the name
+/** Files that the page itself never asks for. */
+const NOT_KEPT = /^(sw\.js$|share\.png$|models\/|screenshots\/)/;
+
+/** What the service worker keeps: every file of the site that the page uses, but the models; with a revision where the name
  *  holds no hash.  (workbox-build would list them too, but brings three hundred packages along.) */
 async function precached() {
   const entries = [];
   let bytes = 0;
   for (const entry of await readdir(site, { recursive: true, withFileTypes: true })) {
     const url = join(entry.parentPath, entry.name).slice(site.length + 1);
-    if (!entry.isFile() || url === 'sw.js' || url.startsWith('models/')) continue;
+    if (!entry.isFile() || NOT_KEPT.test(url)) continue;
     const data = await readFile(join(site, url));
     bytes += data.length;
     const revision = url.startsWith('assets/') ? null : createHash('sha256').update(data).digest('hex').slice(0, 8);

@@ -5,9 +5,10 @@
  *   npm ci --prefix docs/site && node docs/site/build.mjs        after web/build.mjs
  *
  * pages.mjs lists the pages.  PALIMPSEST_BUILD names another folder than build, PALIMPSEST the command whose help is shown. */
+import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import Eleventy from '@11ty/eleventy';
 import { configure } from './eleventy.config.mjs';
 import { here, root, site } from './places.mjs';
@@ -39,6 +40,20 @@ async function script(/** @type {string} */ name) {
   return (await readFile(join(here, 'assets', name), 'utf8')).replace('__SHA256__', sha256).replace('__BYTES__', bytes);
 }
 
+/** All files, for "Save everything for offline use" on the page (web/site/offline/documents.ts). */
+async function listed() {
+  const entries = (await readdir(out, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const hash = createHash('sha256');
+  const files = [];
+  for (const path of entries.map((entry) => join(entry.parentPath, entry.name)).sort()) {
+    const data = await readFile(path);
+    const url = relative(out, path);
+    hash.update(url).update(data);
+    files.push({ url, bytes: data.length });
+  }
+  return { id: hash.digest('hex').slice(0, 12), files };
+}
+
 process.chdir(here);
 /** @type {Map<string, string>} */
 const files = new Map();
@@ -56,4 +71,5 @@ await put('assets/favicon.svg', await readFile(join(root, 'web/site/favicon.svg'
 await put('assets/minisearch.js', await readFile(createRequire(import.meta.url).resolve('minisearch').replace(/dist\/.*/, 'dist/es/index.js'), 'utf8'));
 const parts = searchable(pages);
 await put('assets/search.json', JSON.stringify(parts));
+await put('files.json', JSON.stringify(await listed()));
 console.log(`documents: ${pages.length} pages, ${files.size} files, ${parts.length} sections to search`);

@@ -1,9 +1,16 @@
 // @ts-check
 /* The HTML around the text of a page. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { socialTags } from '../../web/install.mjs';
 import { GROUPS, PAGES } from './pages.mjs';
+import { site } from './places.mjs';
 
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' blob: data:; style-src 'self'; object-src 'none'; base-uri 'none'";
 const VIEWS = ['Text', 'Continue', 'Pictures', 'Models'];
+
+/** The address of the site, if its page was built with one. */
+const addressOfPage = () => readFileSync(join(site, 'index.html'), 'utf8').match(/<meta property="og:url" content="([^"]*)"/)?.[1] ?? null;
 
 const plain = (/** @type {string} */ html) => html.replace(/<a class="anchor".*?<\/a>/g, '').replace(/<[^>]*>/g, '').trim();
 
@@ -36,6 +43,7 @@ function neighbours(/** @type {string} */ name) {
 
 /** @param {{ name: string, title: string, body: string, description: string, broad: boolean }} page */
 export function layout({ name, title, body, description, broad }) {
+  const address = addressOfPage();
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -47,7 +55,7 @@ export function layout({ name, title, body, description, broad }) {
 <meta name="color-scheme" content="light dark">
 <meta name="theme-color" content="#f5eee0" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#1b1714" media="(prefers-color-scheme: dark)">
-<link rel="icon" href="assets/favicon.svg" type="image/svg+xml">
+${address ? `${socialTags(address, { title: `${title} – Palimpsest`, description, path: `docs/${name}.html` })}\n` : ''}<link rel="icon" href="assets/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="assets/documents.css">
 <script type="module" src="assets/documents.js"></script>
 </head>

@@ -175,7 +175,8 @@ export class Engine {
   }
 }
 
-function fetchModel({ source, sha256, adapter, parts = [], room }: Offer, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Model> {
+/** Loads a model, from its kept copy if there is one, and keeps it. */
+export function fetchModel({ source, sha256, adapter, parts = [], room }: Offer, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Model> {
   const whole = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const before = (part: LoadProgress['part']): number => (part === 'adapter' ? (parts[0]?.bytes ?? 0) : 0);
   return load(source, {

@@ -25,6 +25,8 @@ export interface Complaint {
   title: string;
   detail: string;
   remedy: Remedy;
+  /** The engine's own words, behind "Details". */
+  more?: string;
 }
 
 const ADVICE = ' Under “Options”, “Show the model a part” fills longer texts.';
@@ -37,10 +39,23 @@ export function explain(error: unknown, advice = ADVICE): Complaint {
   return { title, detail: error.code === 'context' ? detail + advice : detail, remedy };
 }
 
+/** A host that gave no answer at all; a host of another origin may have answered what browsers do not show (CORS). */
+const SILENT = /could not be fetched: (?!.*\(CORS\))|^no data for /;
+
+/** The error of a load.  Without a network it says that the model is not kept, and what helps. */
+export function explainLoad(error: unknown, name: string): Complaint {
+  const complaint = explain(error);
+  if (!(error instanceof PalimpsestError) || error.code !== 'network' || !SILENT.test(error.message)) return complaint;
+  const title = `${name} is not kept on this device, and ${navigator.onLine ? 'its host cannot be reached' : 'there is no network'}.`;
+  const detail = 'It is fetched as soon as the network is back. “Save everything for offline use”, in Models, keeps all of this site for times without a network.';
+  return { title, detail, remedy: 'retry', more: complaint.detail };
+}
+
 /** Shows an error in its place and announces it. */
 export function complain(place: HTMLElement, complaint: Complaint, actions: readonly HTMLElement[] = []): void {
   const words = make('p', {}, make('strong', {}, complaint.title), ` ${complaint.detail}`);
-  place.replaceChildren(words, ...actions);
+  const more = complaint.more ? [make('details', {}, make('summary', {}, 'Details'), complaint.more)] : [];
+  place.replaceChildren(words, ...more, ...actions);
   place.hidden = false;
   announceNow(`${complaint.title} ${complaint.detail}`);
 }

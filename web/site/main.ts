@@ -19,9 +19,11 @@
  *    data-part="drafts"           the drafts             data-part="alternatives"    the popover of a word
  *    data-part="loaded" "shipped" "pending" "storage" "kept" "model-error" "kept-error"   parts of Models
  *    data-part="address-error" "confirm"   a model by its address: what is wrong with it, and the dialog
+ *    data-part="offline" "offline-note" "offline-parts" "offline-progress" "offline-error"   saving for offline use
  *    data-part="drop"             shown while a file is dragged over the page
  *    data-part="polite" "assertive"   texts for screen readers
  */
+import { PalimpsestError } from 'palimpsest';
 import { continues, draws, Engine, fills } from './engine.ts';
 import { lastSet } from './pictures/sets.ts';
 import { startRouter, type View } from './router.ts';
@@ -31,6 +33,7 @@ import { ModelsView, offerOf } from './views/models.ts';
 import { PicturesView } from './views/pictures.ts';
 import { TextView } from './views/text.ts';
 
+document.documentElement.classList.add('alive'); // frame.css
 const engines = { text: new Engine(fills), continue: new Engine(continues), pictures: new Engine(draws) };
 const all = Object.values(engines);
 for (const engine of all) engine.others = all.filter((other) => other !== engine);
@@ -65,6 +68,11 @@ startRouter((view) => {
   if (view === 'models') void models?.refresh();
 });
 for (const [i, view] of (['models', 'text', 'continue', 'pictures'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
+
+/** What could not be fetched is fetched when the network is back. */
+addEventListener('online', () => {
+  for (const engine of all) if (engine.failure?.error instanceof PalimpsestError && engine.failure.error.code === 'network') engine.retry();
+});
 
 /** The page requires Trusted Types: only this script, and the library's worker, can be named. */
 function trusted(script: './sw.js'): string {

@@ -25,28 +25,42 @@ export interface Neighbour {
 }
 
 const KEPT = 'palimpsest-training-pictures';
+const ENDINGS = ['json', 'png'] as const;
+const addressOf = (model: string, ending: (typeof ENDINGS)[number]): URL => new URL(`models/${model}.neighbours.${ending}`, location.href);
 
 /** Fetches a file beside the page, and keeps it for visits without a network. */
-async function fetched(address: URL): Promise<Blob> {
+async function fetched(address: URL, signal: AbortSignal | null = null): Promise<Blob> {
   const store = await globalThis.caches?.open(KEPT).catch(() => null);
   try {
-    const answer = await fetch(address, { cache: 'no-cache' });
+    const answer = await fetch(address, { cache: 'no-cache', signal });
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     await store?.put(address, answer.clone()).catch(() => {});
     return await answer.blob();
   } catch (error) {
     const kept = await store?.match(address);
-    if (!kept) throw error;
+    if (!kept || signal?.aborted) throw error;
     return kept.blob();
   }
+}
+
+/** Keeps the training pictures of a model. */
+export const keepSheet = (model: string, signal: AbortSignal): Promise<unknown> => Promise.all(ENDINGS.map((ending) => fetched(addressOf(model, ending), signal)));
+
+export async function isSheetKept(model: string): Promise<boolean> {
+  const found = await Promise.all(ENDINGS.map((ending) => globalThis.caches?.match(addressOf(model, ending), { cacheName: KEPT }).catch(() => undefined)));
+  return found.every(Boolean);
+}
+
+export async function removeSheet(model: string): Promise<void> {
+  const store = await globalThis.caches?.open(KEPT);
+  for (const ending of ENDINGS) await store?.delete(addressOf(model, ending));
 }
 
 export class Neighbours {
   private constructor(private readonly about: About, private readonly sheet: ImageData) {}
 
   static async load(model: string): Promise<Neighbours> {
-    const at = (ending: string): URL => new URL(`models/${model}.neighbours.${ending}`, location.href);
-    const [json, png] = await Promise.all([fetched(at('json')), fetched(at('png'))]);
+    const [json, png] = await Promise.all([fetched(addressOf(model, 'json')), fetched(addressOf(model, 'png'))]);
     const about = JSON.parse(await json.text()) as About;
     const bitmap = await createImageBitmap(png);
     const [, context] = paper(bitmap.width, bitmap.height);

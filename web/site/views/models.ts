@@ -3,10 +3,13 @@ import { cache, type ImageInfo, type KeptModel, type ModelInfo, type UnfinishedD
 import { announce } from '../announce.ts';
 import { byId, make } from '../dom.ts';
 import type { Engine, Engines, Offer } from '../engine.ts';
-import { complain, explain, remedies, settle } from '../errors.ts';
+import { complain, explain, explainLoad, remedies, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
 import { bytesOf, ENGLISH } from '../text-models.ts';
 import { copyText } from '../textbox.ts';
+import { keptDocumentBytes, removeDocuments } from '../offline/documents.ts';
+import { OfflineView } from '../offline/view.ts';
+import { removeSheet } from '../pictures/neighbours.ts';
 import { AddressModel } from './address.ts';
 import { OwnModel } from './own.ts';
 import { Status } from './status.ts';
@@ -18,6 +21,8 @@ export const offerOf = ({ name, file, sha256 }: Shipped): Offer => ({ name, sha2
 export class ModelsView {
   private kept: KeptModel[] = [];
   private unfinished: UnfinishedDownload[] = [];
+  private documentBytes = 0;
+  private readonly offline = new OfflineView(() => void this.refresh());
   private readonly address: AddressModel;
   private drawn = '';
   /** The error that is shown, and its text. */
@@ -44,10 +49,12 @@ export class ModelsView {
   async refresh(): Promise<void> {
     this.kept = await cache.list().catch(() => []);
     this.unfinished = await cache.unfinished().catch(() => []);
+    this.documentBytes = await keptDocumentBytes().catch(() => 0);
     this.drawLoaded();
     this.drawShipped();
     this.drawKept();
     byId('storage').textContent = await storageLine();
+    await this.offline.refresh();
   }
 
   private changed(): void {
@@ -80,7 +87,7 @@ export class ModelsView {
       if (place.firstElementChild === this.told) settle(place);
       return;
     }
-    const complaint = explain(failure.error);
+    const complaint = explainLoad(failure.error, failure.offer.name);
     const detail = `“${failure.offer.name}” was not loaded. ${complaint.detail}${failed.model ? ` ${failed.name} stays in use.` : ''}`;
     complain(place, { ...complaint, detail }, remedies(complaint.remedy, () => failed.retry()));
     this.told = place.firstElementChild;
@@ -113,6 +120,7 @@ export class ModelsView {
     });
     const english = this.kept.filter(isEnglish);
     if (ENGLISH && english.length) rows.push(this.keptRow(ENGLISH.name, english));
+    if (this.documentBytes) rows.push(make('li', {}, row('Documents', [megabytes(this.documentBytes)]), this.deleter('Documents', removeDocuments)));
     const loading = this.all.some(([, engine]) => engine.loading);
     byId('kept').replaceChildren(...rows, ...(loading ? [] : this.unfinished.map((part) => this.partRow(part))));
   }
@@ -120,25 +128,29 @@ export class ModelsView {
   /** What is left of a download. */
   private partRow({ url, bytes, total }: UnfinishedDownload): HTMLElement {
     const name = fileName(url);
-    const label = `Delete the part of ${name}`;
-    const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': label, click: () => void this.remove([url], `The part of ${name}`) }, 'Delete');
-    return make('li', {}, row(name, [`${megabytes(bytes)} of ${megabytes(total)}; the next download goes on from there`]), remove);
+    return make('li', {}, row(name, [`${megabytes(bytes)} of ${megabytes(total)}; the next download goes on from there`]), this.deleter(`the part of ${name}`, () => cache.remove(url)));
   }
 
   /** Files that are deleted together. */
   private keptRow(name: string, copies: readonly KeptModel[], loadable = false): HTMLElement {
     const used = copies.some(({ sha256 }) => this.all.some(([, engine]) => engine.model?.info.sha256 === sha256));
     const load = make('button', { type: 'button', class: 'second', 'aria-label': `Load ${name}`, click: () => this.address.use(copies[0]!) }, 'Load');
-    const remove = make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(copies.map(({ sha256 }) => sha256), name) }, 'Delete');
+    const remove = this.deleter(name, async () => {
+      for (const { sha256 } of copies) await cache.remove(sha256);
+      await removeSheet(name);
+    });
     return make('li', {}, row(name, [megabytes(bytesOf(copies)), copies.map(({ sha256 }) => sha256.slice(0, 12)).join(' and ')]), ...(loadable && !used ? [load] : []), remove);
   }
 
-  /** By hashes of copies, or URLs of unfinished downloads. */
-  private async remove(which: readonly string[], name: string): Promise<void> {
+  private deleter(name: string, remove: () => Promise<void>): HTMLElement {
+    return make('button', { type: 'button', class: 'quiet', 'aria-label': `Delete ${name}`, click: () => void this.remove(name, remove) }, 'Delete');
+  }
+
+  private async remove(name: string, remove: () => Promise<void>): Promise<void> {
     const place = byId('kept-error');
     settle(place);
     try {
-      for (const one of which) await cache.remove(one);
+      await remove();
       announce(`${name} is deleted from this device`);
     } catch (error) {
       complain(place, { ...explain(error), title: 'It could not be deleted.' });
@@ -149,7 +161,7 @@ export class ModelsView {
 }
 
 const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures' };
-const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', pictures: 'draws pictures' };
+export const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', pictures: 'draws pictures' };
 
 const fileName = (url: string): string => url.split('/').at(-1)!;
 
@@ -214,5 +226,6 @@ async function storageLine(): Promise<string> {
   if (!ok) return `Copies cannot be kept here${why ? `: ${why}` : ''}. Everything works, but the model is downloaded again at each visit.`;
   const estimate = await cache.estimate().catch(() => null);
   if (!estimate) return 'A model is kept after its first download, so that the next visit needs no network.';
-  return `This page uses ${megabytes(estimate.usage)} of the ${megabytes(estimate.quota)} that the browser allows it.`;
+  const { usage, quota } = estimate;
+  return `This page uses ${megabytes(usage)} of the ${megabytes(quota)} that the browser allows it; ${megabytes(Math.max(quota - usage, 0))} are free.`;
 }

@@ -2,7 +2,7 @@
 import { announce } from '../announce.ts';
 import { make, setText } from '../dom.ts';
 import type { Engine, Loading } from '../engine.ts';
-import { complain, explain, remedies } from '../errors.ts';
+import { complain, explainLoad, remedies } from '../errors.ts';
 import { megabytes } from '../format.ts';
 import { Pace, timeLeft } from '../pace.ts';
 
@@ -35,7 +35,7 @@ export class Status {
     if (loading) this.advance(loading);
     if (now === this.shown && kind !== 'failed') return;
     this.shown = now;
-    if (kind === 'failed' && failure && !this.quiet) return this.fail(failure.error);
+    if (kind === 'failed' && failure && !this.quiet) return this.fail(failure);
     if (kind === 'missing' && !this.quiet) return this.lack();
     this.place.classList.remove('complaint');
     this.place.replaceChildren(...this.parts(kind));
@@ -77,8 +77,8 @@ export class Status {
     complain(this.place, { title: 'This browser cannot run the model.', detail: this.engine.missing ?? '', remedy: null });
   }
 
-  private fail(error: unknown): void {
-    const complaint = explain(error);
+  private fail({ error, offer }: NonNullable<Engine['failure']>): void {
+    const complaint = explainLoad(error, offer.name);
     this.place.classList.add('complaint');
     complain(this.place, complaint, remedies(complaint.remedy, () => this.engine.retry()));
   }
