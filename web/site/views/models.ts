@@ -54,7 +54,7 @@ export class ModelsView {
     this.drawShipped();
     this.drawKept();
     byId('storage').textContent = await storageLine();
-    await this.offline.refresh();
+    if (!byId('view-models').hidden) await this.offline.refresh(); // it asks for the list of documents
   }
 
   private changed(): void {
