@@ -248,7 +248,7 @@ async function page() {
 }
 
 /** Files that the page itself never asks for. */
-const NOT_KEPT = /^(sw\.js$|share\.png$|models\/|screenshots\/)/;
+const NOT_KEPT = /^(sw\.js$|share\.png$|models\/|icons\/|screenshots\/)/;
 
 /** What the service worker keeps: every file of the site that the page uses, but the models; with a revision where the name
  *  holds no hash.  (workbox-build would list them too, but brings three hundred packages along.) */

@@ -23,7 +23,9 @@ const rows = (/** @type {any} */ tab) => tab.evaluate(() => [...document.querySe
   const box = /** @type {HTMLInputElement} */ (row.querySelector('input'));
   return { name: row.querySelector('label')?.textContent, about: row.querySelector('.hint')?.textContent, ticked: box.checked, fixed: box.disabled };
 }));
-const done = (/** @type {any} */ tab) => tab.until(() => document.querySelector('#offline-done')?.checkVisibility(), null, 'all is kept');
+/** Long, because every model is loaded once. */
+const PATIENCE = 300_000;
+const done = (/** @type {any} */ tab) => tab.until(() => document.querySelector('#offline-done')?.checkVisibility(), null, 'all is kept', PATIENCE);
 const saving = (/** @type {any} */ tab, /** @type {string} */ name) => says(tab, '[data-part=offline-progress]', `Saving ${name}`);
 
 async function everything(/** @type {Kit} */ kit) {
@@ -89,7 +91,7 @@ async function partly(/** @type {Kit} */ kit) {
   assert.deepEqual((await rows(tab)).filter(({ ticked }) => !ticked).map(({ name }) => name).sort(), ['emoji', 'fashion'], 'the choice stays');
   kit.server.mishaps.hold = null;
   await tab.click(SAVE);
-  await tab.until((/** @type {string} */ s) => document.querySelector(s)?.textContent === 'Nothing is ticked', SAVE, 'the ticked ones are saved');
+  await tab.until((/** @type {string} */ s) => document.querySelector(s)?.textContent === 'Nothing is ticked', SAVE, 'the ticked ones are saved', PATIENCE);
   assert.deepEqual((await rows(tab)).filter(({ fixed }) => !fixed).map(({ name }) => name).sort(), ['emoji', 'fashion']);
   assert.equal(kit.server.count('models/emoji.gguf'), 0);
   await tab.until(() => /Documents\d/.test(document.querySelector('[data-part=kept]')?.textContent ?? ''), null, 'the documents are listed');
@@ -113,7 +115,7 @@ async function broken(/** @type {Kit} */ kit) {
   assert.match(await complaint(tab, 'offline-error'), /^Not everything could be saved\. .*503 .*What was saved stays\./);
   kit.server.routes = { 'docs/speed.html': away };
   await tab.button('Try again');
-  await tab.until(() => /docs\/speed\.html could not be fetched: the server answered 503/.test(document.querySelector('[data-part=offline-error]')?.textContent ?? ''), null, 'the document is named');
+  await tab.until(() => /docs\/speed\.html could not be fetched: the server answered 503/.test(document.querySelector('[data-part=offline-error]')?.textContent ?? ''), null, 'the document is named', PATIENCE);
   assert.deepEqual((await rows(tab)).filter(({ fixed }) => !fixed).map(({ name }) => name), ['Documents']);
   kit.server.routes = {};
   await tab.button('Try again');

@@ -18,14 +18,15 @@ const urlOf = (url: string): string => new URL(url, folder).href;
 /** The list is kept too whenever it is asked for; it counts as no document. */
 const LIST = 'files.json';
 
-/** Null if the site has no documents, or none can be asked for now. */
-export async function documentFiles(): Promise<DocumentFiles | null> {
-  try {
-    const answer = await fetch(urlOf(LIST), { cache: 'no-cache' });
-    return answer.ok ? ((await answer.json()) as DocumentFiles) : null;
-  } catch {
-    return null;
-  }
+let asked: Promise<DocumentFiles | null> | null = null;
+
+/** Null if the site has no documents, or none can be asked for now.  Asked once; again only if there was no answer. */
+export function documentFiles(): Promise<DocumentFiles | null> {
+  asked ??= fetch(urlOf(LIST), { cache: 'no-cache' }).then(
+    async (answer) => (answer.ok ? ((await answer.json()) as DocumentFiles) : null),
+    () => (asked = null),
+  );
+  return asked;
 }
 
 async function missing(files: DocumentFiles['files']): Promise<typeof files> {
