@@ -115,7 +115,7 @@ async function broken(/** @type {Kit} */ kit) {
   assert.match(await complaint(tab, 'offline-error'), /^Not everything could be saved\. .*503 .*What was saved stays\./);
   kit.server.routes = { 'docs/speed.html': away };
   await tab.button('Try again');
-  await tab.until(() => /docs\/speed\.html could not be fetched: the server answered 503/.test(document.querySelector('[data-part=offline-error]')?.textContent ?? ''), null, 'the document is named', PATIENCE);
+  await tab.until(() => /The document speed\.html could not be fetched: the server answered 503/.test(document.querySelector('[data-part=offline-error]')?.textContent ?? ''), null, 'the document is named', PATIENCE);
   assert.deepEqual((await rows(tab)).filter(({ fixed }) => !fixed).map(({ name }) => name), ['Documents']);
   kit.server.routes = {};
   await tab.button('Try again');

@@ -44,7 +44,7 @@ export async function keepDocuments({ id, files }: DocumentFiles, signal: AbortS
   const run = async (): Promise<void> => {
     for (let file = left.shift(); file; file = left.shift()) {
       const answer = await fetch(urlOf(file.url), { cache: 'no-cache', signal });
-      if (!answer.ok) throw new Error(`docs/${file.url} could not be fetched: the server answered ${answer.status}`);
+      if (!answer.ok) throw new Error(`the document ${file.url} could not be fetched: the server answered ${answer.status}`);
       await answer.arrayBuffer();
       advanced(file.bytes);
     }
@@ -53,7 +53,7 @@ export async function keepDocuments({ id, files }: DocumentFiles, signal: AbortS
   // The service worker writes a copy when its document has been read; the last ones may take a moment.
   for (let i = 0; i < 50 && (await missing(files)).length; i++) await new Promise((resolve) => setTimeout(resolve, 100));
   const lost = await missing(files);
-  if (lost.length) throw new Error(`docs/${lost[0]!.url} could not be kept: the browser may be short of storage`);
+  if (lost.length) throw new Error(`the document ${lost[0]!.url} could not be kept: the browser may be short of storage`);
   remember(MEMORY, id);
 }
 
