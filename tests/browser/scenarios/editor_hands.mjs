@@ -29,6 +29,17 @@ async function phone(/** @type {Kit} */ kit) {
     await new Promise((done) => setTimeout(done, 200));
     for (const selector of ['#fill', '#undo', '#unpin', '#pin-count']) assert.ok(await onTop(tab, selector), `${selector} is on the screen at the ${place}`);
   }
+  // The share dialog fits on the screen, with its buttons.
+  await tab.evaluate(() => scrollTo(0, 0));
+  await tab.button('Share');
+  for (const name of ['Copy the link', 'Save as a file']) {
+    const seen = await tab.evaluate((/** @type {string} */ text) => {
+      const { top, bottom } = /** @type {Element} */ ([...document.querySelectorAll('[data-part=share] button')].find((one) => one.textContent === text)).getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    }, name);
+    assert.ok(seen, `${name} is on the screen`);
+  }
+  await tab.button('Close');
   // The last words of the page, and the last control below it, can be scrolled out from under the bar.
   for (const selector of ['[data-part=page] [role=button]:last-of-type', '#options summary']) {
     const covered = await tab.evaluate((/** @type {string} */ s) => {
@@ -133,6 +144,22 @@ async function nativeBox(/** @type {Kit} */ kit) {
   assert.equal(await seen(), 0, 'the page wrote nothing into the box');
 }
 
+/** While a long text is filled, Stop and the progress are in sight wherever the page is. */
+async function stopInSight(/** @type {Kit} */ kit) {
+  const tab = await kit.openReady();
+  await write(tab, Array.from({ length: 30 }, (_, i) => `Number ${i + 1} was a [[12]]`).join('.\n'));
+  await tab.evaluate(() => scrollTo(0, 0));
+  assert.ok(await onTop(tab, '#fill'));
+  await tab.click('#fill');
+  await tab.until(() => document.querySelector('#fill-progress')?.checkVisibility(), null, 'the progress is shown');
+  for (const y of [0, 400]) {
+    await tab.evaluate((/** @type {number} */ to) => scrollTo(0, to), y);
+    for (const selector of ['#fill', '#fill-progress']) assert.ok(await onTop(tab, selector), `${selector} at ${y}`);
+  }
+  await tab.button('Stop');
+  await tab.until(() => document.querySelector('[data-part=page]')?.getAttribute('aria-busy') === 'false', null, 'the fill ends');
+}
+
 /** Tab goes through the page in the order in which it is seen. */
 async function readingOrder(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
@@ -220,6 +247,7 @@ export const scenarios = {
   'on a phone filling, pins and undo stay on the screen and cover nothing': phone,
   'by thumb: a tap, a long press and a drag, a swipe': byThumb,
   'the box for typing is the browser’s own': nativeBox,
+  'Stop and progress stay in sight in a long text': stopInSight,
   'Tab goes in reading order': readingOrder,
   '5,000 words with 40 blanks stay quick': longText,
   'a text that asks for millions of places is shown': manyPlaces,
