@@ -40,7 +40,7 @@ static inline int32_t page_of(const score_model *m, const int32_t *tokens)
 /* The probabilities of all pages after noise sigma. */
 static inline void set_level(score_model *m, double sigma)
 {
-    double moves[VOCAB][VOCAB];
+    double moves[VOCAB][VOCAB] = {{0.0}};
     if (!(m->sigma < sigma) && !(m->sigma > sigma)) return;
     m->sigma = sigma;
     memset(m->probability, 0, sizeof m->probability);

@@ -245,7 +245,7 @@ class Network(unittest.TestCase):
             path = pathlib.Path(folder) / "masked.pt"
             torch.save({"weights": dict(masked.state_dict())}, path)
             net = self.random()
-            start.start_from(net, path)
+            self.assertTrue(start.start_from(net, path))
             wrong = network.Network(network.Shape(vocab=20, dim=32, layers=2, heads=2, hidden=24, context=16))
             with self.assertRaisesRegex(SystemExit, "has shape"):
                 start.start_from(wrong, path)
@@ -258,6 +258,17 @@ class Network(unittest.TestCase):
         got = block.attn_output(model.mix(*block.qkv(h, net.cos[:n, None], net.sin[:n, None]), [n], False, True))
         self.assertLess((got - expected).abs().max(), 1e-4)
         self.assertTrue(torch.equal(net.output.weight, masked.token_embd.weight))
+
+    def test_logits_of_another_network_are_shifted_to_the_size_of_scores(self):
+        net, tokens, states = self.random(), torch.arange(12) + 5, torch.arange(5, 20)
+        logits = lambda: net.logits(net(tokens, [5, 7], torch.tensor([0.3, 1.3])))
+        with torch.no_grad():
+            net.output.bias += 3
+            before = logits()
+            start.calibrate(net, states, before)
+            after = logits()
+            self.assertAlmostEqual(after[:, states].exp().mean().item(), 1, places=4)
+            self.assertLess((after - before - (after - before)[0, 0]).abs().max(), 1e-4)
 
 
 @unittest.skipIf(MISSING, MISSING)

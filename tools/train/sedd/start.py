@@ -4,6 +4,8 @@ Embeddings, attention and norms are copied; the output matrix begins as the embe
 the modulation begin at one, so that attention works from the first step.  The feed-forward networks are of another kind
 (GELU instead of SwiGLU): their output begins at zero, as from scratch.
 """
+import math
+
 import torch
 
 from checkpoint import read_weights
@@ -15,7 +17,8 @@ def halves(matrix, head_dim):
 
 
 def start_from(network, path):
-    """Copies the weights of a checkpoint of the same network, or those of a masked network that fit."""
+    """Copies the weights of a checkpoint of the same network, or those of a masked network that fit; returns whether it
+    was the second, whose logits need calibrate()."""
     weights = read_weights(path)
     own = dict(network.named_parameters())
     if set(weights) == set(own):
@@ -30,6 +33,15 @@ def start_from(network, path):
     with torch.no_grad():
         for name, weight in taken.items():
             own[name].copy_(weight)
+    return taken is not weights
+
+
+@torch.no_grad()
+def calibrate(network, states, logits):
+    """Shifts the bias of the output so that the scores of these logits [N, V] are right in their mean: a masked network is
+    trained by ratios of probabilities only, so the sum of its scores can be anything."""
+    chosen = logits[:, states].flatten()
+    network.output.bias -= chosen.logsumexp(0) - math.log(len(chosen))
 
 
 def translate(weights, shape, own):

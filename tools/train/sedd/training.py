@@ -15,7 +15,7 @@ from sedd.batch import (EARLIEST, add_noise, draw_windows, free_states, generato
                         rng_of, split, stratified)
 from sedd.network import Network, Shape
 from sedd.noise import NOISES
-from sedd.start import start_from
+from sedd.start import calibrate, start_from
 from windows import MASK
 
 
@@ -56,8 +56,9 @@ class ScoreTraining(Run):
         self.terminal = loss.terminal(self.noise.sigma(torch.tensor(1.0, dtype=torch.float64)).item(), len(self.states))
         network = Network(make_shape(args, corpus), args.dropout)
         network.reset(torch.Generator().manual_seed(args.seed))
-        if args.init:
-            start_from(network, args.init)
+        if args.init and start_from(network, args.init):
+            with torch.no_grad():
+                calibrate(network, self.states, self.logits_of(network, self.draw_parts(0)[0])[0])
         super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay,
                                                             hidden_matrix, dtype_of(args.precision)))
         self.absorb, self.uniform = loss.absorb, loss.uniform
@@ -67,14 +68,17 @@ class ScoreTraining(Run):
         if args.resume:
             self.restore()
 
-    def losses(self, noised):
-        """(losses of tokens in nats per unit of time, number of tokens that noise may touch).  Under `absorb` only
-        masked tokens have a loss."""
+    def logits_of(self, network, noised):
+        """(logits of the tokens that have a loss, which tokens have).  Under `absorb` only masked tokens have one."""
         tokens, lengths, asked = padded(noised, self.args.context)
         with autocast(self.args.precision):
-            hidden = self.network(tokens, lengths, asked)[:len(noised.tokens)]
+            hidden = network(tokens, lengths, asked)[:len(noised.tokens)]
             counted = noised.free & (noised.tokens == MASK) if self.graph == "absorb" else noised.free
-            logits = self.network.logits(hidden[counted]).float()
+            return network.logits(hidden[counted]).float(), counted
+
+    def losses(self, noised):
+        """(losses of tokens in nats per unit of time, number of tokens that noise may touch)."""
+        logits, counted = self.logits_of(self.network, noised)
         level, true = noised.level.of(noised.window[counted]), noised.true[counted]
         sigma, slope = level.sigma.float(), level.rate.float()
         if self.graph == "absorb":
@@ -84,14 +88,18 @@ class ScoreTraining(Run):
             found = self.uniform(logits[:, self.states], *numbers, sigma, slope)
         return found, int(noised.free.sum())
 
-    def train_step(self, stop=False):
-        """Makes one step; the mean loss per token, and `stop`."""
-        a, rng = self.args, rng_of(self.args.seed, self.step)
+    def draw_parts(self, step):
+        """The noised windows of a step, in parts."""
+        a, rng = self.args, rng_of(self.args.seed, step)
         plain_text = argparse.Namespace(shortest=a.shortest, pages=0.0, padded=0.0)
         drawn = draw_windows(self.corpus, rng, a.batch, a.context, plain_text)
         level = levels_at(self.noise, EARLIEST + (1 - EARLIEST) * stratified(rng, len(drawn)))
-        parts = [add_noise(drawn[part], level.of(part), self.graph, self.states, generator_of(rng))
-                 for part in split(drawn, a.parts)]
+        return [add_noise(drawn[part], level.of(part), self.graph, self.states, generator_of(rng))
+                for part in split(drawn, a.parts)]
+
+    def train_step(self, stop=False):
+        """Makes one step; the mean loss per token, and `stop`."""
+        a, parts = self.args, self.draw_parts(self.step)
         count, total = sum(int(part.free.sum()) for part in parts), 0.0
         for part in parts:
             found = self.losses(part)[0].sum() / count
@@ -100,7 +108,7 @@ class ScoreTraining(Run):
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), a.clip)
         scale = rate(self.seen, a.tokens, a.warmup, a.decay)
         self.update((a.muon_lr * scale, a.adam_lr * scale), a.ema)
-        self.seen += sum(len(tokens) for tokens, _ in drawn)
+        self.seen += sum(len(part.tokens) for part in parts)
         return total, stop
 
     # ---- the bound ----------------------------------------------------------------------------------------
