@@ -88,7 +88,8 @@ static void start(int32_t min, int32_t max, pal_first first, bool ends)
 {
     pal_arena arena = {.base = b.block, .red_zones = true};
     b.classes.ends = ends;
-    b.fill = (pal_fill){.predictor = {&b, VOCAB, no_network, random_logits, false, false}, .classes = &b.classes};
+    b.fill = (pal_fill){.predictor = {.context = &b, .vocab = VOCAB, .evaluate = no_network, .logits = random_logits},
+                        .classes = &b.classes};
     b.fill.options = (pal_infill_options){
         .sampler = PAL_FIRST_HITTING, .temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .remask = -1.0};
     b.fill.n = b.fill.places = max;

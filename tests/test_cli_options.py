@@ -55,7 +55,7 @@ class Ranges(CommandTest):
                                     ("generate", "--keep", "-2"), ("generate", "--mirostat", "1"), ("generate", "--batch", "0"),
                                     ("score", "--standard-error", "-1"), ("image", "--count", "0"), ("image", "--snr", "0"),
                                     ("image", "--probes", "10001"), ("bench", "--repeat", "0"), ("infill", "--threads", "-1"),
-                                    ("generate", "--threads", "1000000000"), ("image", "--threads", "65"), ("score", "--threads", "-2147483649"),
+                                    ("generate", "--threads", "1000000000"), ("image", "--threads", "65"), ("score", "--threads", "-7"),
                                     ("surprise", "--threads", "99"), ("bench", "--threads", "-1")):
             with self.subTest(command=command, arguments=arguments):
                 self.bad(2, f"{command}: {arguments[0][2:]} must ", command, "-m", "no-model", *arguments)

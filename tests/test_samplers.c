@@ -399,7 +399,9 @@ static void ancestral_with_many_steps_and_words_keeps_the_tail(void **state)
     of[ZIPF_WORDS] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
     for (int32_t k = 0; k < ZIPF_WORDS; k++) logit[k] = (float)-log(k + 1.0);
     for (int32_t i = 0; i < ZIPF_PLACES; i++) place[i] = (pal_fill_place){.at = i, .index = i};
-    pal_fill f = {.predictor = {logit, ZIPF_WORDS + 1, zipf_evaluate, zipf_logits, false, false}, .classes = &classes};
+    pal_fill f = {
+        .predictor = {.context = logit, .vocab = ZIPF_WORDS + 1, .evaluate = zipf_evaluate, .logits = zipf_logits},
+        .classes = &classes};
     f.options = (pal_infill_options){.sampler = PAL_ANCESTRAL, .seed = SEED, .steps = ZIPF_STEPS, .temperature = 1.0};
     f.options.top_p = f.options.repetition_penalty = 1.0;
     f.n = f.places = ZIPF_PLACES;

@@ -83,7 +83,8 @@ static void begin_with(pal_sampler sampler, const page_spec *s)
     table_fill_blanks(&t, sampler, table_page(&t.model, s->tokens), s->blanks, s->from, s->min, s->max);
     t.fill.options.temperature = s->temperature;
     t.fill.options.top_k = s->top_k;
-    t.fill.predictor = (pal_predictor){&t.model, TABLE_VOCAB, evaluate, logits, false, true};
+    t.fill.predictor = (pal_predictor){
+        .context = &t.model, .vocab = TABLE_VOCAB, .evaluate = evaluate, .logits = logits, .reads_order = true};
 }
 
 static void begin(const page_spec *s)

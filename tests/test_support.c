@@ -58,7 +58,8 @@ static void byte_start(byte_fill *b, int32_t blanks, int32_t min, int32_t max, p
     b->of[INSIDE] = 0;
     b->of[EMPTY] = PAL_CLASS_NO_FILL;
     b->of[MASK] = PAL_CLASS_NO_FILL | PAL_CLASS_LEFT_OUT;
-    b->fill = (pal_fill){.predictor = {b, VOCAB, byte_evaluate, byte_logits, false, false}, .classes = &b->classes};
+    b->fill = (pal_fill){.predictor = {.context = b, .vocab = VOCAB, .evaluate = byte_evaluate, .logits = byte_logits},
+                         .classes = &b->classes};
     b->fill.options = (pal_infill_options){.temperature = 1.0, .top_p = 1.0, .repetition_penalty = 1.0, .remask = -1.0};
     b->fill.options.byte_pieces = true;
     b->fill.n = b->fill.places = blanks * max;
