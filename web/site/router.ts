@@ -4,13 +4,14 @@ import { byId, setText } from './dom.ts';
 const FILLING = 'Leave blanks anywhere in a text: a small language model fills them, here in your browser, and nothing you type leaves it.';
 const WRITING = 'Begin a text: a small language model continues it, here in your browser, and nothing you type leaves it.';
 const DRAWING = 'Small networks draw pictures from noise, here in your browser: with every sampler of score-based diffusion, side by side.';
+const KEEPING = 'The models of this page, and your own: what each can do, and what is kept on this device for times without a network.';
 
 /** Title and subtitle of each view. */
 const VIEWS = {
   text: ['Palimpsest', FILLING],
   continue: ['Continue – Palimpsest', WRITING],
   pictures: ['Pictures – Palimpsest', DRAWING],
-  models: ['Models – Palimpsest', FILLING],
+  models: ['Models – Palimpsest', KEEPING],
 } as const;
 export type View = keyof typeof VIEWS;
 

@@ -30,7 +30,7 @@ async function ownModel(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await view(tab, 'Models');
   assert.match(await pick(tab, TINY), /tiny-infill\.gguf: 0\.1 MB, needs about 32\.1 MB of memory; it fills blanks, in the view Text/);
-  await tab.button('Leave it');
+  await tab.button('Do not load it');
   assert.equal(await tab.visible('[data-part=pending]'), false);
   await pick(tab, TINY);
   await tab.button('Load it');

@@ -74,7 +74,7 @@ export class OwnModel {
     if (seen.bytes > MAX_BYTES) return this.refuse(file, seen);
     const name = file.name.replace(/\.gguf$/i, '');
     const accept = make('button', { type: 'button', class: 'second', click: () => this.accept(name, file, seen) }, 'Load it');
-    const decline = make('button', { type: 'button', class: 'quiet', click: () => this.dismiss() }, 'Leave it');
+    const decline = make('button', { type: 'button', class: 'quiet', click: () => this.dismiss() }, 'Do not load it');
     this.pending.replaceChildren(
       make('p', {}, make('strong', {}, file.name), `: ${megabytes(file.size)}, needs about ${megabytes(seen.bytes)} of memory${useOf(seen)}.`),
       make('div', { class: 'actions' }, accept, decline),

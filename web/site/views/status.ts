@@ -49,7 +49,7 @@ export class Status {
       return [this.bar, this.words, make('button', { type: 'button', class: 'quiet', click: cancel }, 'Cancel')];
     }
     if (kind === 'ready') return this.quiet ? [] : [`The model ${engine.name} is ready.`];
-    if (kind === 'failed' || kind === 'missing') return [];
+    if (kind === 'failed' || kind === 'missing' || this.quiet) return []; // Models lists the models, with buttons to load them
     return ['No model is loaded.', make('button', { type: 'button', class: 'quiet', click: () => engine.retry() }, 'Load the model')];
   }
 
