@@ -203,7 +203,7 @@ typedef enum {
     PAL_ASCENDING_RANDOM, /* each blank from its left; a uniformly random one of those places; exact */
     PAL_SPECULATIVE,      /* blanks first to last, each from its left; models of query rows draft several tokens and
                              verify them in one evaluation; exact */
-    /* For networks that compute scores (sedd); the engines of web pages have none of them. */
+    /* For networks that compute scores (sedd). */
     PAL_EULER,           /* `steps` Euler steps of the reverse process, then a closing one; approximate, O(1 / steps) */
     PAL_TWEEDIE,         /* the same with steps that are exact for one place; approximate, O(1 / steps) */
     PAL_EULER_CORRECTOR, /* Euler steps with `corrections` between them; approximate, O(1 / steps) */

@@ -1,11 +1,11 @@
-/* exports.c - functions for JavaScript that both WebAssembly engines have: memory, hashes and models.
+/* exports.c - functions for JavaScript that all WebAssembly engines have: memory, hashes and models.
  *
  * JavaScript can pass only numbers and pointers.  Functions of palimpsest.h that need no more (pal_tokenize, pal_step,
  * ...) are exported unchanged; wasm/CMakeLists.txt lists them.  For those with structs, the functions here and in the
  * files below use arrays of numbers instead; web/src/engine.ts, the other side, has the same fields in the same order.
  *
- * There are two engines, so that a page downloads only what it uses: one for texts (pages.c, generate.c) and one for
- * pictures (pictures.c).  Each lists its networks and checks its own kernels; this file is in both.  A module is
+ * There are three engines, so that a page downloads only what it uses: one for texts (pages.c, generate.c), one for texts
+ * with networks of discrete diffusion (pages.c) and one for pictures (pictures.c).  Each lists its networks and checks its own kernels; this file is in both.  A module is
  * single-threaded and has no state of its own but its memory (allocator.c). */
 #include "palimpsest.h"
 #include "core/sha256.h"

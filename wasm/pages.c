@@ -1,4 +1,7 @@
-/* pages.c - functions of the text engine for JavaScript: pages and scores.  Generation is in generate.c. */
+/* pages.c - functions of the text engine for JavaScript: pages and scores.  Generation is in generate.c.
+ *
+ * With PW_SCORES this is the engine of scores, for the networks of discrete diffusion (sedd, mdlm).  What they need beside
+ * the functions of the text engine (their forward pass, samplers and bound) would make everybody's download larger. */
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
@@ -10,10 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef PW_SCORES
+const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_DDIT, PAL_KIND_UNKNOWN};
+#else
 const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS, PAL_KIND_UNKNOWN};
-const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
-
 const pal_score_sampling *const pal_of_scores = NULL;
+#endif
+const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 
 /* Whether the best kernels of this build compute correct results on this machine. */
 int pw_self_check(void)
@@ -40,6 +46,14 @@ pal_model *pw_model_open_parts(void *const *images, const size_t *bytes, size_t 
 }
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
+
+/* Whether the sampler can fill pages of the model. */
+int pw_sampler_fits(const pal_model *model, int32_t sampler)
+{
+    pal_infill_options o = pal_infill_defaults();
+    o.sampler = (pal_sampler)sampler;
+    return pal_model_info(model)->can_infill && !pal_fill_check(&o, &model->classes, NULL);
+}
 
 /* A page being filled, and buffers to read it. */
 typedef struct {
@@ -160,7 +174,7 @@ pal_scoring *pw_score_start(const pal_model *model, const char *text, size_t byt
     return pal_scoring_start(&s, model, text, bytes, &o, err) ? NULL : s;
 }
 
-enum { FIGURES = 11 };
+enum { FIGURES = 12 };
 void pw_score_figures(const pal_scoring *s, double out[FIGURES])
 {
     pal_score_result r = pal_scoring_result(s);
@@ -174,6 +188,7 @@ void pw_score_figures(const pal_scoring *s, double out[FIGURES])
                                      (double)r.bytes,
                                      (double)r.evaluations,
                                      r.method,
-                                     (double)pal_scoring_progress(s).expected_evaluations};
+                                     (double)pal_scoring_progress(s).expected_evaluations,
+                                     (double)r.left_out};
     memcpy(out, figures, sizeof figures);
 }

@@ -3,13 +3,12 @@
 import { readFile } from 'node:fs/promises';
 
 /** {architecture: {causal, engine}}: whether such networks read from left to right unless a file says otherwise, and
- *  which engine runs them, 'text' or 'pictures'.  Networks that neither engine has are left out. */
+ *  which engine runs them. */
 export async function architectures(header) {
   const text = await readFile(header, 'utf8');
   const found = {};
   for (const [, list, rows] of text.matchAll(/#define PAL_KINDS_OF_(\w+) \\\n((?:.*\\\n)*.*)\n/g)) {
-    const engine = { TRANSFORMERS: 'text', UNETS: 'pictures', DDIT: null }[list];
-    if (engine === null) continue;
+    const engine = { TRANSFORMERS: 'text', UNETS: 'pictures', DDIT: 'scores' }[list];
     if (!engine) throw new Error(`${header}: which engine runs ${list}?`);
     for (const [, name, causal] of rows.matchAll(/\{"(\w+)",\s*(true|false),/g)) found[name] = { causal: causal === 'true', engine };
   }

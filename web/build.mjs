@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-/* Builds the library into build/web and the page into build/site, from the engines palimpsest-web.wasm and
- * palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed.
+/* Builds the library into build/web and the page into build/site, from the engines palimpsest-web.wasm,
+ * palimpsest-scores.wasm and palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed.
  *
  *   build/web    palimpsest.js, palimpsest-worker.js and their parts, the engines, all of them in inline.js, types
  *                and source maps: what the npm tarball holds
@@ -32,18 +32,13 @@ const root = dirname(here);
 const built = process.env.PALIMPSEST_BUILD ?? join(root, 'build');
 const web = join(built, 'web');
 const site = join(built, 'site');
-/** The engines' builds by the names they get; those with relaxed SIMD are all there, or none. */
-const relaxed = ['palimpsest-web.wasm', 'palimpsest-pictures.wasm'].every((name) => existsSync(join(built, 'wasm-relaxed', name)));
-const engines = [
-  ['palimpsest.wasm', join(built, 'wasm/palimpsest-web.wasm')],
-  ['palimpsest-pictures.wasm', join(built, 'wasm/palimpsest-pictures.wasm')],
-  ...(relaxed
-    ? [
-        ['palimpsest-relaxed.wasm', join(built, 'wasm-relaxed/palimpsest-web.wasm')],
-        ['palimpsest-pictures-relaxed.wasm', join(built, 'wasm-relaxed/palimpsest-pictures.wasm')],
-      ]
-    : []),
-];
+/** The engines by the names they get and their files; those with relaxed SIMD are all there, or none. */
+const ENGINES = { palimpsest: 'palimpsest-web.wasm', 'palimpsest-scores': 'palimpsest-scores.wasm', 'palimpsest-pictures': 'palimpsest-pictures.wasm' };
+const relaxed = Object.values(ENGINES).every((name) => existsSync(join(built, 'wasm-relaxed', name)));
+const engines = Object.entries(ENGINES).flatMap(([name, file]) => [
+  [`${name}.wasm`, join(built, 'wasm', file)],
+  ...(relaxed ? [[`${name}-relaxed.wasm`, join(built, 'wasm-relaxed', file)]] : []),
+]);
 const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' }, url: { type: 'string' } } });
 const address = given.url === undefined ? null : addressOfSite(given.url);
 const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
@@ -148,7 +143,7 @@ async function plainLiterals(file) {
   const code = await readFile(file, 'utf8');
   const plain = code.replace(/(new URL\()`(\.\/palimpsest[\w.-]+)`(,import\.meta\.url\))/g, "$1'$2'$3");
   const found = plain.match(/new URL\('\.\/palimpsest[\w.-]+',import\.meta\.url\)/g)?.length;
-  if (found !== 8) throw new Error(`palimpsest.js names ${found} files of its own, not 8`);
+  if (found !== 10) throw new Error(`palimpsest.js names ${found} files of its own, not 10`);
   await writeFile(file, plain);
 }
 

@@ -118,7 +118,7 @@ ${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
 } as const;
 `;
 const ofPictures = (table) => table === 'IMAGE' || table === 'LIKELIHOOD';
-const WRITTEN = '/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers/samplers.c, which are the places to change it. */';
+const WRITTEN = '/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers, which are the places to change it. */';
 
 function text() {
   const all = Object.entries(tables()).map(([table, rows]) => {

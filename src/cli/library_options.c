@@ -27,7 +27,7 @@ PAL_SCORE_ROWS(WRAP)
 #define IMAGE(where, ...) where(pal_image_options, __VA_ARGS__)
 #define LIKELIHOOD(where, ...) where(pal_likelihood_options, __VA_ARGS__)
 
-static const option infill[] = {PAL_INFILL_ROWS(INFILL) PAL_REVERSE_ROWS(INFILL)};
+static const option infill[] = {PAL_INFILL_ROWS(INFILL)};
 static const option generate[] = {PAL_GENERATE_ROWS(GENERATE)};
 static const option sequence[] = {PAL_SEQUENCE_ROWS(SEQUENCE)};
 static const option score[] = {PAL_SCORE_ROWS(SCORE)};

@@ -62,17 +62,14 @@
       "fill together the places that are at least this many tokens apart, the most certain ones first") \
     X(BOTH, "remask", remask, NUMBER, BETWEEN(0, 1), SAID(-1, "0.04"), "", \
       "probability that a filled place is masked again in a step") \
+    X(BOTH, "corrections", corrections, INT, BETWEEN(1, 1000), SAID(0, "1"), "", \
+      "number of corrections after each Euler step") \
+    X(BOTH, "released", released, FLAG, ANY, IS(0), "", \
+      "draw as the released code of SEDD does, in 32-bit numbers: loses reveals and rare words") \
     X(BOTH, "empty-token", empty_token, INT, FROM(0), SAID(-1, "the one that the model names"), "", \
       "models of query rows: the token that ends a blank of chosen length") \
     X(LIBRARY, "free-min", free_min, INT, FROM(1), IS(1), "", "shortest length of [[?]], in tokens") \
     X(LIBRARY, "free-max", free_max, INT, FROM(1), IS(16), "", "longest length of [[?]], in tokens")
-
-/* More of pal_infill_options, for models that compute scores: not in JavaScript yet. */
-#define PAL_REVERSE_ROWS(X) \
-    X(BOTH, "corrections", corrections, INT, BETWEEN(1, 1000), SAID(0, "1"), "", \
-      "number of corrections after each Euler step") \
-    X(BOTH, "released", released, FLAG, ANY, IS(0), "", \
-      "draw as the released code of SEDD does, in 32-bit numbers: loses reveals and rare words")
 
 /* pal_generate_options.  The first three can be changed during generation (web/src/writer.ts). */
 #define PAL_GENERATE_ROWS(X) \

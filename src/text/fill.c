@@ -556,7 +556,9 @@ static bool has_all_bytes(const pal_classes *c)
 /* Rules that depend on the sampler or on several options. */
 static pal_status check_samplers(const pal_infill_options *o, const pal_classes *c, pal_error *err)
 {
-    const pal_sampler_properties *takes = &pal_sampler_row_for(o, c)->is;
+    const pal_sampler_row *row = pal_sampler_row_for(o, c);
+    if (!row) return pal_fail(err, PAL_E_OPTION, PAL_FOR_SCORES, SIZE_MAX); /* it is not in this program */
+    const pal_sampler_properties *takes = &row->is;
     const pal_rule rules[] = {
         {!o->steps || takes->steps, "this sampler does not use the option steps"},
         {!(o->threshold > 0.0) || takes->threshold, "this sampler does not use the option threshold"},
@@ -566,8 +568,10 @@ static pal_status check_samplers(const pal_infill_options *o, const pal_classes 
         {!o->distance || !(o->threshold > 0.0 || o->entropy_bound > 0.0),
          "distance cannot be used with threshold or entropy-bound"},
         {!(o->remask >= 0.0) || takes->remask, "this sampler does not use the option remask"},
+        {!o->corrections || takes->corrections, "this sampler does not use the option corrections"},
+        {!o->released || takes->released, "this sampler does not use the option released"},
     };
-    pal_status s = pal_of_scores ? pal_of_scores->check(o, pal_sampler_row_for(o, c), c, err) : PAL_OK;
+    pal_status s = pal_of_scores ? pal_of_scores->check(o, row, c, err) : PAL_OK;
     return s ? s : pal_check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 

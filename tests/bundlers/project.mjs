@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 
-/** Fills blanks, continues a text and draws a picture: all parts of the library.  `models` is the address of their folder. */
+/** Fills blanks, continues a text and draws a picture: all parts of the library.  `models` is the address of their folder.
+ *  `palimpsest/inline` has no engine for the last of them. */
 const program = (/** @type {string} */ entry) => `import { load } from '${entry}';
 
 export async function run(models) {
@@ -21,7 +22,12 @@ export async function run(models) {
   const draws = await load(models + 'unet-labels.gguf', { cache: false });
   const { image } = await draws.image({ count: 2, steps: 3, seed: 7 }).result();
   for (const model of [fills, writes, draws]) model.dispose();
-  return { filled: filled.text, continued, drawn: image.data.reduce((sum, byte, i) => (31 * sum + byte + i) % 1000003, 7) };
+  const noised = await load(models + '../golden/arch/sedd.gguf', { cache: false }).then(async (scores) => {
+    const { text } = await scores.infill('the dog [[2]] the [[3]].', { seed: 7, sampler: 'tweedie', steps: 4 }).result();
+    scores.dispose();
+    return text;
+  }, ({ code }) => code);
+  return { filled: filled.text, continued, noised, drawn: image.data.reduce((sum, byte, i) => (31 * sum + byte + i) % 1000003, 7) };
 }
 `;
 
@@ -70,7 +76,9 @@ export function byCommand() {
   const command = process.env.PALIMPSEST ?? join(root, 'build/release/palimpsest');
   const say = (/** @type {string[]} */ ...words) => execFileSync(command, words, { encoding: 'utf8', cwd: join(root, 'tests/models') }).slice(0, -1);
   const prompt = 'Once upon a time';
+  const scores = ['-m', '../golden/arch/sedd.gguf', '--sampler', 'tweedie', '--steps', '4'];
   return {
+    noised: say('infill', ...scores, '--seed', '7', '--text', 'the dog [[2]] the [[3]].'),
     filled: say('infill', '-m', 'tiny-infill.gguf', '--seed', '7', '--text', 'the dog [[2]] the [[3]].'),
     continued: say('generate', '-m', 'stories260K.gguf', '--seed', '7', '--max-tokens', '12', '--temperature', '0.8', '--prompt', prompt).slice(prompt.length),
   };

@@ -54,7 +54,7 @@ async function testBuild(/** @type {Run} */ run, /** @type {string} */ folder, /
   const programs = (await readdir(join(folder, 'engines'))).filter((name) => /^test_.*\.wasm$/.test(name)).sort();
   if (!programs.length) report('failed', build, 'no test programs');
   for (const program of programs) await testProgram(run, join(folder, 'engines', program), `${program.slice(0, -5)}, ${build}`);
-  for (const [of, file] of Object.entries({ texts: 'palimpsest-web.wasm', pictures: 'palimpsest-pictures.wasm' })) {
+  for (const [of, file] of Object.entries({ texts: 'palimpsest-web.wasm', scores: 'palimpsest-scores.wasm', pictures: 'palimpsest-pictures.wasm' })) {
     const { good, milliseconds } = await run(join(folder, file), { task: 'check' }, () => {});
     report(good ? 'passed' : 'failed', `self-check of the engine of ${of}, ${build}`, `${milliseconds.toFixed(1)} ms`);
   }

@@ -17,7 +17,7 @@ export const modelUrl = (/** @type {string} */ name) => pathToFileURL(modelPath(
 
 /** @type {typeof import('../../web/src/palimpsest.ts')} */
 export const library = await import(pathToFileURL(join(built, 'palimpsest.js')).href);
-export const { load, escape, supported, samplers, imageSamplers, cache, PalimpsestError } = library;
+export const { load, escape, supported, samplers, scoreSamplers, imageSamplers, cache, PalimpsestError } = library;
 
 /** Why tests against the command cannot run, or false. */
 export const noCommand = existsSync(command) ? false : 'build/release/palimpsest is absent';

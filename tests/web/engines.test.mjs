@@ -11,7 +11,7 @@ import { built, fails, load, modelUrl, open } from './common.mjs';
 
 const RELAXED = 'palimpsest-relaxed.wasm';
 const DRAWS = 'palimpsest-pictures-relaxed.wasm';
-const PLAIN = ['palimpsest-worker.js', 'palimpsest-loading.js', 'palimpsest-pictures.js', 'palimpsest.wasm', 'palimpsest-pictures.wasm'];
+const PLAIN = ['palimpsest-worker.js', 'palimpsest-loading.js', 'palimpsest-pictures.js', 'palimpsest.wasm', 'palimpsest-scores.wasm', 'palimpsest-pictures.wasm'];
 const file = (/** @type {string} */ name) => readFile(join(built, name));
 const notBuilt = existsSync(join(built, RELAXED)) ? false : `${RELAXED} was not built`;
 const relaxed = notBuilt ? null : await file(RELAXED);
@@ -40,7 +40,7 @@ async function textOf(/** @type {import('../../web/src/types.ts').Model} */ mode
   return (await model.infill('Once [[?]] upon [[4]].', { seed: 5 }).result()).text;
 }
 
-for (const builds of [['palimpsest.wasm', RELAXED], ['palimpsest-pictures.wasm', DRAWS]])
+for (const builds of [['palimpsest.wasm', RELAXED], ['palimpsest-scores.wasm', 'palimpsest-scores-relaxed.wasm'], ['palimpsest-pictures.wasm', DRAWS]])
   test(`${builds.join(' and ')} have the same exports and imports`, { skip: notHere }, async () => {
     const faces = [];
     for (const name of builds) {
@@ -102,7 +102,7 @@ test('of the engine of pictures, too, the build that runs here and computes what
   }
 });
 
-test('of four engines one is fetched', async (t) => {
+test('of six engines one is fetched', async (t) => {
   for (const [name, needed] of [['tiny-infill', 'palimpsest.wasm'], ['unet-plain', 'palimpsest-pictures.wasm']]) {
     const folder = await folderWith(t, null);
     for (const other of PLAIN.filter((one) => one.endsWith('.wasm') && one !== needed)) await rm(new URL(other, folder));

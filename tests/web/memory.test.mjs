@@ -133,7 +133,7 @@ test('Regression: a model that does not fit beside what there is is told before 
 
 // ---- the engine itself
 
-const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]).filter((name) => existsSync(join(built, name)));
+const engines = ['palimpsest', 'palimpsest-scores', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]).filter((name) => existsSync(join(built, name)));
 
 /** An engine's exports, or null if this Node cannot run it. */
 async function engineOf(/** @type {string} */ name) {

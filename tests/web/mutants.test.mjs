@@ -96,6 +96,7 @@ function missed(/** @type {Mutant[]} */ mutants, /** @type {Seen[]} */ seen) {
 /** Code without names, as shipped. */
 const code = (/** @type {Uint8Array} */ wasm) => sections(wasm).filter(({ id }) => id !== 0).map(({ begin, end }) => Buffer.from(wasm.subarray(begin, end)).toString('base64'));
 
+/** The engine of networks of discrete diffusion is linked with the kernels of the engine of texts. */
 const BUILDS = [
   ['palimpsest.wasm', 'wasm/palimpsest-web.wasm'], ['palimpsest-relaxed.wasm', 'wasm-relaxed/palimpsest-web.wasm'],
   ['palimpsest-pictures.wasm', 'wasm/palimpsest-pictures.wasm'], ['palimpsest-pictures-relaxed.wasm', 'wasm-relaxed/palimpsest-pictures.wasm'],

@@ -4,14 +4,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { samplers as rows } from '../../web/samplers.mjs';
-import { fails, library, open, samplers } from './common.mjs';
+import { fails, library, open, samplers, scoreSamplers } from './common.mjs';
 
 const timeout = 120_000;
 const { samplerProperties } = library;
-const OPTIONS = { steps: 3, threshold: 0.5, entropyBound: 1, distance: 4, remask: 0.5 };
+const OPTIONS = { steps: 3, threshold: 0.5, entropyBound: 1, distance: 4, remask: 0.5, corrections: 2, released: true };
 
 test('the rows are those of the library, all with properties', () => {
-  assert.deepEqual(rows().map(({ name }) => name), samplers);
+  assert.deepEqual(rows().map(({ name }) => name), [...samplers, ...scoreSamplers]);
   for (const { name, ...properties } of rows()) assert.deepEqual(samplerProperties[name], properties);
   assert.ok(samplers.length >= 7 && samplers.includes('margin'));
 });

@@ -15,8 +15,9 @@ const LINES_OF_GLUE = { 'engine.ts': 370, 'generator.ts': 250, 'painter.ts': 330
 const LIBRARY = ['palimpsest.js', 'palimpsest-worker.js'];
 const DRAWS = 'palimpsest-pictures.js';
 
-/** One of these is downloaded for texts, and one for pictures; those with relaxed SIMD may not have been built. */
-const engines = ['palimpsest', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]).filter((name) => existsSync(join(built, name)));
+/** One of these is downloaded for texts, networks of discrete diffusion or pictures; those with relaxed SIMD may not have been
+ *  built. */
+const engines = ['palimpsest', 'palimpsest-scores', 'palimpsest-pictures'].flatMap((name) => [`${name}.wasm`, `${name}-relaxed.wasm`]).filter((name) => existsSync(join(built, name)));
 
 for (const engine of engines)
   test(`${engine}, glue and library take at most 120 KB together, compressed`, async (t) => {
@@ -58,11 +59,13 @@ for (const engine of engines)
     assert.deepEqual(imports, ['function env.emscripten_notify_memory_growth']);
   });
 
-test('each engine has what the other has not', async () => {
-  const [text, pictures] = await Promise.all(['palimpsest.wasm', 'palimpsest-pictures.wasm'].map(async (name) =>
+test('each engine has what the others have not', async () => {
+  const all = await Promise.all(['palimpsest.wasm', 'palimpsest-scores.wasm', 'palimpsest-pictures.wasm'].map(async (name) =>
     WebAssembly.Module.exports(new WebAssembly.Module(await readFile(join(built, name)))).map((one) => one.name)));
-  for (const name of ['pw_fill_start', 'pw_generate_start', 'pal_tokenize']) assert.deepEqual([text?.includes(name), pictures?.includes(name)], [true, false], name);
-  for (const name of ['pw_image_start', 'pw_likelihood_start']) assert.deepEqual([text?.includes(name), pictures?.includes(name)], [false, true], name);
+  const has = (/** @type {string[]} */ names, /** @type {boolean[]} */ where) => names.forEach((name) => assert.deepEqual(all.map((exports) => exports.includes(name)), where, name));
+  has(['pw_fill_start', 'pw_score_start', 'pal_tokenize'], [true, true, false]);
+  has(['pw_generate_start', 'pw_model_attach'], [true, false, false]);
+  has(['pw_image_start', 'pw_likelihood_start'], [false, false, true]);
 });
 
 test('the library names no other origin than that of hf: and evaluates no text', async () => {

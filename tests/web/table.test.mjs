@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tables } from '../../web/options.mjs';
-import { built, fails, noCommand, open, root, run, samplers } from './common.mjs';
+import { built, fails, noCommand, open, root, run, samplers, scoreSamplers } from './common.mjs';
 
 const timeout = 120_000;
 
@@ -28,7 +28,7 @@ test('the rows are those of the header', async () => {
   const rows = [...header.matchAll(/^ +X\((BOTH|LIBRARY), "([a-z0-9-]+)"/gm)].map((found) => found[2]);
   const ours = new Set(Object.values(TABLES).flat().map(({ option }) => option));
   const unknown = rows.filter((option) => option && !ours.has(option));
-  assert.deepEqual(unknown, ['corrections', 'released', 'context', 'batch', 'kv'], 'those that do not cross as numbers');
+  assert.deepEqual(unknown, ['context', 'batch', 'kv'], 'those that do not cross as numbers');
   assert.deepEqual(TABLES.INFILL?.map(({ name }) => name).slice(0, 5), ['seed', 'sampler', 'draft', 'temperature', 'topK']);
   assert.equal(TABLES.INFILL?.find(({ name }) => name === 'temperature')?.standard, '0.6');
   assert.equal(TABLES.GENERATE?.find(({ name }) => name === 'temperature')?.standard, '1');
@@ -36,8 +36,7 @@ test('the rows are those of the header', async () => {
 
 test('samplers are those of the command, in its order, and the default is the table\'s', { timeout, skip: noCommand }, async (t) => {
   const line = run('infill', '--help').split('\n').find((one) => one.includes('--sampler')) ?? '';
-  const native = ['euler', 'tweedie', 'euler-corrector']; // of models of scores, which the engines of web pages do not have
-  assert.ok(line.includes(`: ${[...samplers, ...native].join(', ')} (default: ascending for models of query rows, first-hitting or tweedie for models of scores, otherwise margin)`), line);
+  assert.ok(line.includes(`: ${[...samplers, ...scoreSamplers].join(', ')} (default: ascending for models of query rows, first-hitting or tweedie for models of scores, otherwise margin)`), line);
   const { sampler } = await (await open(t)).infill('the [[1]]').result();
   assert.equal(sampler, 'margin');
 });
@@ -118,7 +117,7 @@ test('defaults that are numbers, switches or words are taken', { timeout }, asyn
   const values = (/** @type {Row[]} */ rows) =>
     Object.fromEntries(rows.flatMap(({ name, kind, standard }) =>
       name === 'seed' || Number.isNaN(Number(standard)) && kind !== 'FLAG' ? [] : [[name, kind === 'FLAG' ? standard === 'true' : Number(standard)]]));
-  const { steps: _, threshold: __, remask: ___, distance: ____, ...filling } = values(TABLES.INFILL ?? []); // of samplers that are not the default
+  const { steps: _, threshold: __, remask: ___, distance: ____, corrections: _____, ...filling } = values(TABLES.INFILL ?? []); // of samplers that are not the default
   assert.equal((await fill.infill('the [[3]]', { ...filling, seed: 4 }).result()).text, (await fill.infill('the [[3]]', { seed: 4 }).result()).text);
   const writing = { ...values(TABLES.GENERATE ?? []), maxTokens: 8 };
   assert.ok(Object.keys(filling).length > 12 && Object.keys(writing).length > 15);

@@ -47,11 +47,15 @@ const precache = new PrecacheController({
   plugins: [{ handlerWillRespond: async ({ response }) => isolated(response) }],
 });
 /** Of the two builds of each engine, the one that this browser supports is kept.  The other one is kept when it is requested,
- *  which happens if the first did not pass its self-check. */
-const unused =
-  __RELAXED__ && hasRelaxed()
+ *  which happens if the first did not pass its self-check; so is the engine of networks of discrete diffusion, which few
+ *  visitors use. */
+const unused = [
+  'palimpsest-scores.wasm',
+  'palimpsest-scores-relaxed.wasm',
+  ...(__RELAXED__ && hasRelaxed()
     ? ['palimpsest.wasm', 'palimpsest-pictures.wasm']
-    : ['palimpsest-relaxed.wasm', 'palimpsest-pictures-relaxed.wasm'];
+    : ['palimpsest-relaxed.wasm', 'palimpsest-pictures-relaxed.wasm']),
+];
 precache.addToCacheList(self.__WB_MANIFEST.filter((entry) => !unused.includes((entry as PrecacheEntry).url)));
 async function engine(request: Request): Promise<Response> {
   const cache = await caches.open(PREFIX + __BUILD__);

@@ -1,13 +1,13 @@
-/** Chooses the engine for a model: for text or for pictures, by the architecture of the file.  Each engine has two builds
- *  that give the same bits: a faster one with relaxed SIMD, and one for all browsers with SIMD.  Normally only one of the
- *  four is downloaded. */
+/** Chooses the engine for a model by the architecture of the file: for text, for text with networks of discrete diffusion
+ *  (whose samplers and bounds only few pages use), or for pictures.  Each engine has two builds that give the same bits: a
+ *  faster one with relaxed SIMD, and one for all browsers with SIMD.  Normally only one of the six is downloaded. */
 import { Engine } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type { Files, Place } from './files.ts';
 import { fromNode } from './platform.ts';
 import { hasRelaxed } from './relaxed.ts';
 
-export type Kind = 'text' | 'pictures';
+export type Kind = 'text' | 'pictures' | 'scores';
 
 export const kindOf = (architecture: string | null): Kind => __ARCHITECTURES__[architecture ?? '']?.engine ?? 'text';
 
@@ -16,6 +16,7 @@ export const kindOf = (architecture: string | null): Kind => __ARCHITECTURES__[a
 export async function chooseEngine(files: Files, kind: Kind): Promise<Engine> {
   await allowed();
   const [plain, relaxed] = files[kind];
+  if (!plain) throw new PalimpsestError('unsupported', "palimpsest/inline has no engine for networks of the architectures sedd and mdlm: import 'palimpsest'");
   return (relaxed && hasRelaxed() && (await checked(relaxed))) || create(plain);
 }
 

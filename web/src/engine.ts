@@ -29,7 +29,7 @@ const MODEL_TEXTS = ['architecture', 'name', 'license', 'weights', 'tokenizer', 
 /** Numbers of a score, in the order of pw_score_figures. */
 const SCORE_FIGURES = [
   'bitsPerByte', 'natsPerToken', 'perplexity', 'standardError', 'estimated', 'bound', 'tokens', 'bytes', 'evaluations',
-  'method', 'expectedEvaluations',
+  'method', 'expectedEvaluations', 'leftOut',
 ] as const;
 
 export interface FillProgress {
@@ -250,7 +250,7 @@ export class Engine {
   }
 
   /** The names of a C enum in its order, from the C function that names its members. */
-  names(naming: 'pal_score_method_name' | 'pal_finish_name' | 'pal_kv_type_name' | 'pal_image_sampler_name'): string[] {
+  names(naming: 'pal_score_method_name' | 'pal_finish_name' | 'pal_kv_type_name' | 'pal_sampler_name' | 'pal_image_sampler_name'): string[] {
     const names: string[] = [];
     for (let name; (name = this.cString(this.fn(naming)(names.length))); ) names.push(name);
     return names;
@@ -309,7 +309,7 @@ export class Engine {
       given.push(decoder.decode(text.subarray(end, from), { stream: from === end }));
       end = from + length;
       // A character of several byte pieces is the text of the last of them.
-      token.text = decoder.decode(text.subarray(from, end), { stream: true });
+      if (!token.open) token.text = decoder.decode(text.subarray(from, end), { stream: true });
       tokens.push(token);
     }
     given.push(decoder.decode(text.subarray(end)));
@@ -349,22 +349,22 @@ async function compile(wasm: Response | BufferSource): Promise<WebAssembly.Modul
   return type.startsWith('application/wasm') ? WebAssembly.compileStreaming(wasm) : WebAssembly.compile(await wasm.arrayBuffer());
 }
 
-/** Reads a pal_place; the caller sets its text. */
+/** Reads a pal_place; the caller sets its text, unless it is open. */
 function readPlace(view: DataView, at: number, piece: (id: number) => string): PageToken {
   const word = (i: number) => view.getInt32(at + 4 * i, true);
   const real = (i: number) => view.getFloat32(at + 4 * i, true);
   const id = word(2);
   const empty = view.getUint8(at + 20) !== 0;
   const spaceGiven = view.getUint8(at + 21) !== 0;
+  const written = (text: string) => (spaceGiven && text.startsWith(' ') ? text.slice(1) : text);
   const alternatives: Alternative[] = [];
   for (let i = 0; i < word(8); i++) {
     const text = piece(word(9 + i));
-    const written = spaceGiven && text.startsWith(' ') ? text.slice(1) : text;
-    alternatives.push({ id: word(9 + i), text: written, probability: real(9 + ALTERNATIVES + i), empty: text === '' });
+    alternatives.push({ id: word(9 + i), text: written(text), probability: real(9 + ALTERNATIVES + i), empty: text === '' });
   }
-  const open = id < 0;
+  const open = word(3) < 0; // with uniform noise it has a token too, which is not final
   return {
-    blank: word(0), index: word(1), id: open ? null : id, text: '', open, empty, pinned: word(3) === 0,
+    blank: word(0), index: word(1), id: id < 0 ? null : id, text: open && id >= 0 ? written(piece(id)) : '', open, empty, pinned: word(3) === 0,
     step: open ? null : word(3), fresh: false, probability: open ? 0 : real(4), alternatives,
   };
 }

@@ -3,13 +3,14 @@
 /** The address of a file for the worker, or its bytes. */
 export type Place = string | Uint8Array<ArrayBuffer>;
 
-/** The builds of an engine: with simd128 and, if there is one, with relaxed SIMD. */
-type Builds = readonly [Place, Place?];
+/** The builds of an engine: with simd128 and, if there is one, with relaxed SIMD.  `palimpsest/inline` lacks an engine. */
+type Builds = readonly [Place?, Place?];
 
 /** What the worker loads. */
 export interface Files {
   text: Builds;
   pictures: Builds;
+  scores: Builds;
   /** The worker's code for pictures; null if the worker has it already. */
   painter: string | null;
   /** The same for large and cut downloads and for split models. */
@@ -32,6 +33,7 @@ export const BESIDE: Parts = {
   files: async () => ({
     text: [new URL('./palimpsest.wasm', __HERE__).href, new URL('./palimpsest-relaxed.wasm', __HERE__).href],
     pictures: [new URL('./palimpsest-pictures.wasm', __HERE__).href, new URL('./palimpsest-pictures-relaxed.wasm', __HERE__).href],
+    scores: [new URL('./palimpsest-scores.wasm', __HERE__).href, new URL('./palimpsest-scores-relaxed.wasm', __HERE__).href],
     painter: new URL('./palimpsest-pictures.js', __HERE__).href,
     loading: new URL('./palimpsest-loading.js', __HERE__).href,
   }),
@@ -47,6 +49,7 @@ export function partsIn(folder: URL): Parts {
     files: async () => ({
       text: [at('.wasm'), at('-relaxed.wasm')],
       pictures: [at('-pictures.wasm'), at('-pictures-relaxed.wasm')],
+      scores: [at('-scores.wasm'), at('-scores-relaxed.wasm')],
       painter: at('-pictures.js'),
       loading: at('-loading.js'),
     }),

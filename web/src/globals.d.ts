@@ -4,7 +4,7 @@ declare const __VERSION__: string;
 /** Whether palimpsest-relaxed.wasm was built. */
 declare const __RELAXED__: boolean;
 /** The kinds of networks by general.architecture, from src/network/kinds.h. */
-declare const __ARCHITECTURES__: Record<string, { causal: boolean; engine: 'text' | 'pictures' }>;
+declare const __ARCHITECTURES__: Record<string, { causal: boolean; engine: 'text' | 'pictures' | 'scores' }>;
 /** `import.meta.url`, which Vite would otherwise evaluate in this build. */
 declare const __HERE__: string;
 /** Set by palimpsest-pictures.js. */

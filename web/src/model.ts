@@ -84,7 +84,7 @@ class LoadedModel implements Model {
   async #start(loading?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
     const died = () => (this.#connection = this.#live = null);
     const files = await this.#parts.files();
-    if (!this.#relaxed) for (const kind of ['text', 'pictures'] as const) files[kind] = [files[kind][0]];
+    if (!this.#relaxed) for (const kind of ['text', 'pictures', 'scores'] as const) files[kind] = [files[kind][0]];
     const connection = await Connection.open(this.#parts, died, signal);
     this.#live = connection;
     try {

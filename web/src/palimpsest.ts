@@ -5,8 +5,10 @@
  *    const { text } = await model.infill('Once upon a time there was a [[?]] who lived in [[4]].').result();
  *
  *  The engine runs in its own worker, `palimpsest-worker.js`.  That file and the builds of the engine must be in the same
- *  folder as this file: `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; for pictures `palimpsest-pictures.wasm`,
- *  `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's code for pictures. */
+ *  folder as this file: `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; `palimpsest-scores.wasm` and
+ *  `palimpsest-scores-relaxed.wasm` for text with networks of discrete diffusion (`sedd`, `mdlm`); for pictures
+ *  `palimpsest-pictures.wasm`, `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's code for
+ *  pictures. */
 import { take } from './check.ts';
 import { BESIDE } from './files.ts';
 import { IMAGE_SAMPLERS } from './image.ts';
@@ -21,9 +23,13 @@ export type * from './types.ts';
 
 /** Version of the library. */
 export const version: string = __VERSION__;
-/** Names of the samplers that fill blanks. */
-export const samplers: readonly Sampler[] = Object.keys(SAMPLERS) as Sampler[];
-/** For each sampler: whether it is exact, whether it masks places again, and which options it takes. */
+const named = (ofScores: boolean) => (Object.keys(SAMPLERS) as Sampler[]).filter((name) => SAMPLERS[name].scores === ofScores);
+/** Names of the samplers that fill blanks, with models that predict masked tokens.  `ModelInfo.samplers` has those of a
+ *  model. */
+export const samplers: readonly Sampler[] = named(false);
+/** Names of the samplers for models that compute scores (`sedd`). */
+export const scoreSamplers: readonly Sampler[] = named(true);
+/** For each sampler: whether it is exact, whether it masks places again, for which models it is, and which options it takes. */
 export const samplerProperties: Readonly<Record<Sampler, SamplerProperties>> = SAMPLERS;
 /** Names of the samplers that draw pictures. */
 export const imageSamplers: readonly ImageSampler[] = IMAGE_SAMPLERS;

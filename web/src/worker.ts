@@ -9,7 +9,7 @@ import { fromDisk, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FileMessage, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
-import type { AdapterInfo, LoadProgress, ModelInfo, PageToken, Score, ScoreMethod, ScoreProgress } from './types.ts';
+import type { AdapterInfo, LoadProgress, ModelInfo, PageToken, Sampler, Score, ScoreMethod, ScoreProgress } from './types.ts';
 import { Writer, type Work } from './writer.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
@@ -61,7 +61,7 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv }:
     const taken = await take(enginesOf(files), 'model', file);
     engine = taken.engine;
     model = filler = taken.model;
-    if (adapter && kind === 'pictures') throw new PalimpsestError('unsupported', 'this model draws pictures: it cannot have an adapter');
+    if (adapter && kind !== 'text') throw new PalimpsestError('unsupported', `this model ${kind === 'pictures' ? 'draws pictures' : 'is bidirectional'}: it cannot have an adapter`);
     const added = adapter && (await take(attaching(engine, model), 'adapter', adapter));
     if (added) filler = added.model;
     const image = kind === 'pictures' ? await preparePainter(engine, files) : null;
@@ -132,12 +132,13 @@ type Described = Omit<ModelInfo, Writes | 'image' | 'adapter'>;
 function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, updateWhyNot }: Pick<Taken, 'sha256' | 'kept' | 'keptWhyNot' | 'updateWhyNot'>): Described {
   const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(filler);
   const { whyNot, ...texts } = on.modelTexts(model);
+  const samplers = kind === 'pictures' ? [] : on.names('pal_sampler_name').filter((_, i) => on.fn('pw_sampler_fits')(filler, i));
   isa = texts.isa ?? '';
   return {
     ...numbers,
     ...(texts as Record<keyof typeof texts, string>),
     causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
-    whyNot, threads: 1, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
+    samplers: samplers as Sampler[], whyNot, threads: 1, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
   };
 }
 

@@ -51,6 +51,11 @@ typedef struct {
 
 extern const pal_score_sampling *const pal_of_scores;
 
+/* The error if such a sampler is asked to fill a page of another network. */
+#define PAL_FOR_SCORES                                                                                                 \
+    "this sampler is for networks that compute scores, such as sedd: this model predicts masked tokens, and fills "    \
+    "blanks with first-hitting, margin and others"
+
 /* Returns NULL for a sampler that is unknown, or not in this program. */
 const pal_sampler_row *pal_sampler_row_of(pal_sampler sampler);
 

@@ -1,4 +1,5 @@
 /** What is known of a loaded model. */
+import type { Sampler } from '../options.ts';
 import type { ImageInfo } from './pictures.ts';
 
 /** What is known of a loaded model. */
@@ -39,6 +40,8 @@ export interface ModelInfo {
   canScore: boolean;
   /** Whether it can fill blanks. */
   canInfill: boolean;
+  /** The samplers that can fill its pages. */
+  samplers: Sampler[];
   /** The model is causal, so it can continue a text. */
   canGenerate: boolean;
   /** The model can continue a text and its file has a chat template, so `chat` can be called.  If the template cannot be run,

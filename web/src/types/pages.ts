@@ -43,11 +43,12 @@ export interface PageToken {
   blank: number;
   /** Place within the blank, from 0. */
   index: number;
-  /** null while the place is open. */
+  /** null while the place is open.  With uniform noise (`sedd`) an open place has a token too, which can change until the
+   *  last step. */
   id: number | null;
-  /** As in the page; `''` while the place is open or empty. */
+  /** As in the page; `''` if the place is empty, or open and without a token. */
   text: string;
-  /** Whether no token is here yet. */
+  /** Whether no token is here yet, or with uniform noise only one that can still change. */
   open: boolean;
   /** The place is after the end of a blank of free length. */
   empty: boolean;
@@ -85,9 +86,9 @@ export interface Page {
   steps: number | null;
   /** Evaluations of the network. */
   evaluations: number;
-  /** Number of places without a token. */
+  /** Number of open places. */
   open: number;
-  /** Whether all places have a token. */
+  /** Whether no place is open. */
   done: boolean;
   /** Number of tokens that the network sees at once, at most (`shown`), and of tokens in the page (`total`).  `windowed`:
    *  the page is longer, so the probabilities are those in its `windows`, the parts in which it is filled. */

@@ -38,8 +38,10 @@ export interface Score {
   estimated: boolean;
   /** The score is an upper bound. */
   bound: boolean;
-  /** Number of tokens. */
+  /** Number of tokens that were scored. */
   tokens: number;
+  /** With uniform noise (`sedd`): number of tokens that noise never puts, which are shown but not scored. */
+  leftOut: number;
   /** Length of the text in bytes. */
   bytes: number;
   /** Evaluations of the network. */
