@@ -10,6 +10,7 @@ and a masked model with --masked. TEXT_DIR has NAME.valid.txt, plain or .xz. --a
 left to right; samples with fixed seeds, none left out. matplotlib draws the curve.
 """
 import argparse
+import concurrent.futures
 import hashlib
 import json
 import pathlib
@@ -82,7 +83,8 @@ def draw_curve(log, title, path):
 def command_of(arguments, base):
     """The command of the last run, from the arguments that the file names."""
     options = [f"--{name.replace('_', '-')} {arguments[name]:g}" if isinstance(arguments[name], (int, float)) else
-               f"--{name.replace('_', '-')} {arguments[name]}" for name in TRAINER if arguments.get(name)]
+               f"--{name.replace('_', '-')} {arguments[name]}" for name in TRAINER
+               if arguments.get(name) and (name != "long_share" or arguments["long"])]
     head = f"python tools/train/rows/train.py models/{base.name} --train {arguments['train']} --out build/rows/tales"
     half = len(options) // 2
     return " \\\n       ".join([head, " ".join(options[:half]), " ".join(options[half:]), " ".join(arguments["texts"])])
@@ -153,16 +155,22 @@ def beside(results, args):
 
 # ---- what is measured here
 
+def score(args, model, name):
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(f"\n{texts.SEPARATOR}\n".join(texts.held_out(args.texts, name)))
+        file.flush()
+        return json.loads(run(args.palimpsest, "score", "-m", model, "--file", file.name, "--json"))
+
+
 def bits_per_byte(args, names):
-    rows = []
-    for name in names:
-        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-            file.write(f"\n{texts.SEPARATOR}\n".join(texts.held_out(args.texts, name)))
-            file.flush()
-            ours, base = (json.loads(run(args.palimpsest, "score", "-m", model, "--file", file.name, "--json"))
-                          for model in (args.model, args.base))
-        rows.append([name, f"{ours['bits_per_byte']:.4f}", f"{base['bits_per_byte']:.4f}", f"{ours['tokens']:,}",
-                     f"{ours['bytes']:,}"])
+    """Of this model and of its base, two processes at a time."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = {name: [pool.submit(score, args, model, name) for model in (args.model, args.base)] for name in names}
+        rows = []
+        for name, (ours, base) in jobs.items():
+            ours, base = ours.result(), base.result()
+            rows.append([name, f"{ours['bits_per_byte']:.4f}", f"{base['bits_per_byte']:.4f}", f"{ours['tokens']:,}",
+                         f"{ours['bytes']:,}"])
     return tables.table(["held-out text", args.name, args.base.stem, "tokens", "bytes"], rows)
 
 
