@@ -162,7 +162,7 @@ export async function underWay(/** @type {Tab} */ tab, words = 2) {
 }
 
 /** A text that takes some seconds. */
-export const LONG = Array.from({ length: 8 }, (_, i) => `Number ${i + 1} was a [[10]]`).join('.\n');
+export const LONG = Array.from({ length: 24 }, (_, i) => `Number ${i + 1} was a [[12]]`).join('.\n');
 
 /** Code to put before the worker's code, so that a test can end the worker from inside, as a browser might. */
 export const MORTAL = "new BroadcastChannel('end').onmessage = () => self.close();\n";
