@@ -164,6 +164,10 @@ export async function underWay(/** @type {Tab} */ tab, words = 2) {
 /** A text that takes some seconds. */
 export const LONG = Array.from({ length: 24 }, (_, i) => `Number ${i + 1} was a [[12]]`).join('.\n');
 
+/** Code to put before the worker's code: each step takes at least so many milliseconds, so that what is being written is
+ *  seen however busy the machine is. */
+export const slowly = (/** @type {number} */ ms) => `globalThis.setImmediate = (then) => setTimeout(then, ${ms});\n`;
+
 /** Code to put before the worker's code, so that a test can end the worker from inside, as a browser might. */
 export const MORTAL = "new BroadcastChannel('end').onmessage = () => self.close();\n";
 export const endWorkers = (/** @type {Tab} */ tab) => tab.evaluate(() => new BroadcastChannel('end').postMessage(null));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { choose, complaint, fill, filled, LONG, TINY, underWay, view, write } from '../kit.mjs';
+import { choose, complaint, fill, filled, LONG, slowly, TINY, underWay, view, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -97,6 +97,7 @@ export async function findings(/** @type {any} */ tab, /** @type {string} */ sta
 async function states(/** @type {Kit} */ kit, dark = false) {
   kit.noisy = true; // the cut download
   kit.server.mishaps.cut = 1e6;
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = slowly(40);
   const tab = await kit.tab(null, dark);
   await tab.goto(kit.server.url);
   assert.equal(await tab.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches), dark);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../drivers.mjs';
-import { MODEL, native, nativePage } from '../kit.mjs';
+import { MODEL, native, nativePage, slowly } from '../kit.mjs';
 import { click, ELEMENT, fill, focused, get, heard, idle, listen, LONG, main, openWith, part, STRICT, tabUntil, TEXT, value } from './component_hands.mjs';
 import { scenarios as more } from './component_more.mjs';
 
@@ -169,6 +169,7 @@ async function drafts(/** @type {Kit} */ kit) {
 }
 
 async function stopped(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = slowly(100);
   const tab = await openWith(kit, ELEMENT.replace(TEXT, `<pre>${LONG}</pre>`));
   assert.equal(await get(tab, 'text'), LONG);
   await tab.evaluate(() => /** @type {any} */ (document.getElementById('one')).load());

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { open as openFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { complaint, endWorkers, kept, library, MODEL, MORTAL, root, view } from '../kit.mjs';
+import { complaint, endWorkers, kept, library, MODEL, MORTAL, root, slowly, view } from '../kit.mjs';
 import { findings, tabTo } from './access.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
@@ -86,8 +86,7 @@ const underWay = (/** @type {any} */ tab, words = 3) =>
 
 /** Slow enough to be stopped: many tokens, and never an end. */
 const LONG = { maxTokens: 450, ignoreEos: true };
-/** Before the worker's code: at least 8 ms a step, so that a text is still being written when this looks at it. */
-const SLOW = 'globalThis.setImmediate = (then) => setTimeout(then, 8);\n';
+const SLOW = slowly(8);
 
 async function goesOn(/** @type {Kit} */ kit) {
   const tab = await openView(kit);

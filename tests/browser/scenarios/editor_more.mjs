@@ -1,7 +1,7 @@
 // @ts-check
 /* What the page says about a fill: order, probabilities, drafts, progress; and that nothing is lost. */
 import assert from 'node:assert/strict';
-import { choose, complaint, endWorkers, fill, filled, MORTAL, native, nativePage, ready, says, underWay, write } from '../kit.mjs';
+import { choose, complaint, endWorkers, fill, filled, MORTAL, native, nativePage, ready, says, slowly, underWay, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -97,6 +97,7 @@ async function forcedColours(/** @type {Kit} */ kit) {
 }
 
 async function progress(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = slowly(40);
   const tab = await kit.openReady();
   await write(tab, 'Tom saw a [[1]].');
   await fill(tab);
@@ -125,6 +126,7 @@ async function download(/** @type {Kit} */ kit) {
 // ---- nothing is lost
 
 async function reloads(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = slowly(40);
   const tab = await kit.openReady();
   await tab.click('#tool-type');
   await tab.press('Control+a');
@@ -163,7 +165,7 @@ async function replacedTextsComeBack(/** @type {Kit} */ kit) {
 }
 
 async function engineEnds(/** @type {Kit} */ kit) {
-  kit.server.mishaps.prefix['palimpsest-worker.js'] = MORTAL;
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = MORTAL + slowly(40);
   const tab = await kit.openReady();
   await write(tab, SLOW);
   await filled(tab, async () => {

@@ -7,14 +7,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CHATML, withTemplate } from '../chat_model.mjs';
-import { complaint, library, root, says, view } from '../kit.mjs';
+import { complaint, library, root, says, slowly, view } from '../kit.mjs';
 import { findings, tabTo } from './access.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
 const STORIES = readFileSync(join(root, 'tests/models/stories260K.gguf'));
-/** Before the worker's code: at least 8 ms a step, so that an answer is still being written when this looks at it. */
-const SLOW = 'globalThis.setImmediate = (then) => setTimeout(then, 8);\n';
+const SLOW = slowly(8);
 const said = (/** @type {any} */ tab) =>
   tab.evaluate(() => [...document.querySelectorAll('[data-part=talk] li')].map((one) => [one.querySelector('.who')?.textContent, one.querySelector('.words')?.textContent]));
 const message = (/** @type {any} */ tab) => tab.evaluate(() => /** @type {HTMLTextAreaElement} */ (document.querySelector('#message')).value);
