@@ -64,7 +64,7 @@ async function told(/** @type {string} */ path, /** @type {any[]} */ messages, /
 }
 
 async function byKeyboard(/** @type {Kit} */ kit) {
-  kit.server.mishaps.prefix['palimpsest-worker.js'] = SLOW;
+  kit.server.mishaps.prefix['palimpsest-worker.js'] = slowly(100);
   const { tab, path } = await openTalk(kit);
   assert.equal(await tab.visible('#prompt'), false);
   await choose(tab, '5');
