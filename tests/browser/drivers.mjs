@@ -236,7 +236,20 @@ class FirefoxTab extends Tab {
         last = now;
       }
     });
-    await element.click();
+    await this.clickSurely(element);
+  }
+
+  /** A page that moves between pressing and releasing the button has no click: then it is clicked once more. */
+  async clickSurely(/** @type {any} */ element) {
+    for (let tries = 0; tries < 5; tries++) {
+      await element.evaluate((/** @type {any} */ one) => {
+        one.wasClicked = false;
+        one.addEventListener('click', () => (one.wasClicked = true), { once: true, capture: true });
+      });
+      await element.click();
+      // An element that is gone has been clicked: that is why it is gone.
+      if (await element.evaluate((/** @type {any} */ one) => one.wasClicked || !one.isConnected).catch(() => true)) return;
+    }
   }
 
   /** Not by puppeteer's locators, which wait until a page stops moving. */
