@@ -1,13 +1,11 @@
 // @ts-check
 /* What the page says about a fill: order, probabilities, drafts, progress; and that nothing is lost. */
 import assert from 'node:assert/strict';
-import { choose, complaint, endWorkers, fill, filled, MORTAL, native, nativePage, ready, says, slowly, underWay, write } from '../kit.mjs';
+import { choose, complaint, endWorkers, fill, filled, LONG, MORTAL, native, nativePage, ready, says, slowly, underWay, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
 const TEXT = 'The [[2]] king gave the boy a bag of [[2]] and the [[1]] ran home.';
-/** A fill of some seconds. */
-const SLOW = Array.from({ length: 24 }, (_, i) => `Number ${i + 1} was a [[12]]`).join('.\n');
 const box = (/** @type {any} */ tab) => tab.evaluate(() => /** @type {HTMLTextAreaElement} */ (document.querySelector('#text')).value);
 const page = (/** @type {any} */ tab) => tab.text('[data-part=page]');
 const popover = (/** @type {any} */ tab) => tab.text('[data-part=alternatives]');
@@ -102,7 +100,7 @@ async function progress(/** @type {Kit} */ kit) {
   await write(tab, 'Tom saw a [[1]].');
   await fill(tab);
   assert.equal(await tab.visible('[data-part=fill-progress]'), false);
-  await write(tab, SLOW);
+  await write(tab, LONG);
   await filled(tab, async () => {
     await tab.click('#fill');
     await tab.until(() => /^Filling: \d+ %, about \d+ (s|min) left$/.test(document.querySelector('[data-part=fill-progress] span')?.textContent ?? ''), null, 'percent and time left are told');
@@ -142,12 +140,12 @@ async function reloads(/** @type {Kit} */ kit) {
   assert.equal(await box(other), 'Another tab.');
   // In the middle of a fill: what was written so far is there again.
   await ready(tab);
-  await write(tab, SLOW);
+  await write(tab, LONG);
   await tab.click('#fill');
   await underWay(tab, 3);
   await tab.reload();
   await ready(tab);
-  assert.equal(await box(tab), SLOW);
+  assert.equal(await box(tab), LONG);
   assert.ok(await tab.evaluate(() => document.querySelectorAll('[data-part=page] .ink').length >= 3), 'the words so far are there');
 }
 
@@ -167,7 +165,7 @@ async function replacedTextsComeBack(/** @type {Kit} */ kit) {
 async function engineEnds(/** @type {Kit} */ kit) {
   kit.server.mishaps.prefix['palimpsest-worker.js'] = MORTAL + slowly(40);
   const tab = await kit.openReady();
-  await write(tab, SLOW);
+  await write(tab, LONG);
   await filled(tab, async () => {
     await tab.click('#fill');
     await underWay(tab, 3);
@@ -175,7 +173,7 @@ async function engineEnds(/** @type {Kit} */ kit) {
     await endWorkers(tab);
   });
   assert.match(await complaint(tab, 'error'), /your text is untouched/);
-  assert.equal(await box(tab), SLOW);
+  assert.equal(await box(tab), LONG);
   assert.ok(await tab.evaluate(() => document.querySelectorAll('[data-part=page] .ink').length >= 3), 'the words so far stay');
   assert.match(await tab.text('[data-part=statistics]'), /\d+ places still open/);
   await says(tab, '#fill', 'Fill');
