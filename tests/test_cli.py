@@ -134,6 +134,13 @@ class Infill(CommandTest):
         for text in ("", "no blank", "\n", "x" * 5000):
             self.assertEqual(self.fill(text, "--seed", 1).decode(), text + "\n")
 
+    def test_text_without_a_blank_is_told_how_to_write_one(self):
+        told = "the text has no blank: write [[?]], [[4]] or [[3-8]] where the model should write\n"
+        for drafts in (1, 2):
+            self.assertEqual(run("infill", "-m", INFILL, "--seed", 1, "--drafts", drafts, "--text", "The ___ dog")[2], told)
+        self.assertEqual(run("infill", "-m", INFILL, "--seed", 1, "--text", "The [[1]] dog")[2], "")
+        self.assertEqual(run("infill", "-m", INFILL, "--seed", 1, "--pages", "-", stdin=b"no blank")[2], "")
+
     def test_free_option_sets_the_length(self):
         for low, high in ((1, 2), (7, 7), (3, 9)):
             for seed in range(8):

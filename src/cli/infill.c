@@ -210,9 +210,12 @@ static void show_progress(const draft *d)
             p.evaluations - d->evaluations_before);
 }
 
-static void say_if_windowed(const pal_session *session)
+/* Notes for people: on a page that comes back as it was, or of which the model does not see all at once. */
+static void say_of_page(const request *r, const pal_session *session)
 {
     pal_progress p = pal_session_progress(session);
+    if (!p.places && r->page < 0)
+        fputs("the text has no blank: write [[?]], [[4]] or [[3-8]] where the model should write\n", stderr);
     if (p.windowed && p.windows == 1) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
     if (p.windowed && p.windows > 1)
         fprintf(stderr, "the page has %d tokens and is filled in %d windows of up to %d\n", p.tokens, p.windows,
@@ -355,7 +358,7 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
         free(block);
         return EXIT_BAD;
     }
-    say_if_windowed(d.session);
+    say_of_page(r, d.session);
     for (int32_t number = 0; number < r->drafts && code == EXIT_GOOD; number++) {
         if (number) {
             pal_session_reseed(d.session, r->fill.seed, (uint32_t)number);
@@ -378,7 +381,7 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
     pal_status s = drafts_start(&all, r, model, page, err);
     int code = s ? EXIT_BAD : EXIT_GOOD;
     if (!s) {
-        say_if_windowed(all.session[0]);
+        say_of_page(r, all.session[0]);
         code = drafts_run(&all, err);
     }
     drafts_end(&all);
