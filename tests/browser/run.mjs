@@ -4,6 +4,9 @@
  *
  *   node tests/browser/run.mjs [chromium|firefox|node] [--only NAME]
  *
+ * A scenario that fails in a browser is played once more, from the start: on a machine that has other work a browser
+ * sometimes answers too late.  `again` lines tell the first error; one that fails twice has failed.
+ *
  * PALIMPSEST_BUILD names another build folder.  The last line is `N passed, N failed, N skipped`. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -22,14 +25,20 @@ if (!['chromium', 'firefox', 'node'].includes(target)) throw new Error(`unknown 
 const logs = join(root, 'build/test-logs');
 const count = { passed: 0, failed: 0, skipped: 0 };
 
-function report(/** @type {keyof typeof count} */ how, /** @type {string} */ name, /** @type {string} */ detail) {
-  count[how]++;
-  const mark = { passed: 'ok', failed: 'FAILED', skipped: 'skipped' }[how];
+function say(/** @type {string} */ mark, /** @type {string} */ name, /** @type {string} */ detail) {
   console.log(`    ${mark.padEnd(8)} ${name}${detail ? `: ${detail}` : ''}`);
 }
 
-/** Runs one scenario and catches all its errors. */
-async function play(/** @type {string} */ name, /** @type {() => Promise<string[] | void>} */ run, /** @type {() => Promise<unknown>} */ onFailure) {
+function report(/** @type {keyof typeof count} */ how, /** @type {string} */ name, /** @type {string} */ detail) {
+  count[how]++;
+  say({ passed: 'ok', failed: 'FAILED', skipped: 'skipped' }[how], name, detail);
+}
+
+const told = (/** @type {unknown} */ error) =>
+  error instanceof Error ? String(error.stack ?? error).replaceAll('\n', '\n        ') : String(error);
+
+/** Runs one scenario, and reports it unless it fails: then it returns its error. */
+async function attempt(/** @type {string} */ name, /** @type {() => Promise<string[] | void>} */ run) {
   const began = performance.now();
   let timer;
   const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`not done after ${LONGEST / 1000} s`)), LONGEST)));
@@ -37,12 +46,17 @@ async function play(/** @type {string} */ name, /** @type {() => Promise<string[
     const figures = await Promise.race([run(), late]);
     report('passed', name, [`${((performance.now() - began) / 1000).toFixed(1)} s`, .../** @type {string[]} */ (figures ?? [])].join(', '));
   } catch (error) {
-    if (error instanceof Skip) return report('skipped', name, error.message);
-    report('failed', name, error instanceof Error ? String(error.stack ?? error).replaceAll('\n', '\n        ') : String(error));
-    await onFailure().catch((why) => console.log(`        no screenshot: ${why}`));
+    if (!(error instanceof Skip)) return told(error);
+    report('skipped', name, error.message);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Runs one scenario and catches all its errors. */
+async function play(/** @type {string} */ name, /** @type {() => Promise<string[] | void>} */ run) {
+  const error = await attempt(name, run);
+  if (error) report('failed', name, error);
 }
 
 async function shoot(/** @type {Kit} */ kit, /** @type {string} */ name) {
@@ -54,22 +68,34 @@ async function shoot(/** @type {Kit} */ kit, /** @type {string} */ name) {
   }
 }
 
+/** Plays one scenario with an empty profile and a fresh server; returns its error. */
+async function playIn(/** @type {Awaited<ReturnType<typeof start>>} */ browser, /** @type {Server} */ server, /** @type {string} */ name, /** @type {(kit: Kit) => Promise<void>} */ scenario) {
+  await server.reset(site);
+  const kit = new Kit(browser, server);
+  const error = await attempt(name, async () => {
+    await scenario(kit);
+    kit.check();
+    return kit.figures;
+  });
+  if (error) await shoot(kit, name).catch((why) => console.log(`        no screenshot: ${why}`));
+  await kit.close().catch((why) => console.log(`        not closed: ${why}`));
+  return error;
+}
+
 async function inBrowser() {
-  const browser = await start(target);
+  let browser = await start(target);
   const server = await new Server(site).up();
   console.log(`${browser.name} ${browser.version}`);
   try {
     for (const [name, scenario] of scenariosFor(target)) {
       if (values.only && !name.includes(values.only)) continue;
-      await server.reset(site);
-      const kit = new Kit(browser, server);
-      const run = async () => {
-        await scenario(kit);
-        kit.check();
-        return kit.figures;
-      };
-      await play(name, run, () => shoot(kit, name));
-      await kit.close().catch((error) => console.log(`        not closed: ${error}`));
+      const first = await playIn(browser, server, name, scenario);
+      if (!first) continue;
+      say('again', name, first);
+      await browser.close().catch((why) => console.log(`        not closed: ${why}`)); // it may be the cause
+      browser = await start(target);
+      const second = await playIn(browser, server, name, scenario);
+      if (second) report('failed', name, second);
     }
   } finally {
     await browser.close();

@@ -59,8 +59,9 @@ counted() {
     read -r p f s < <(awk -f tools/lib/count-web.awk "$log")
     if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
     if [ $((p + f)) -eq 0 ]; then f=1; fi
-    # node --test goes on after a failure: the end of its log is not where the failed test is.
-    [ "$f" -eq 0 ] || grep -A 24 '^ *not ok' "$log" | head -n 100 | cut -c1-300 | sed 's/^/        /'
+    # Test runners go on after a failure: the end of the log is not where the failed test is.
+    grep -A 2 '^ *again ' "$log" | cut -c1-300 | sed 's/^/        /'
+    [ "$f" -eq 0 ] || grep -A 24 -E '^ *(not ok|FAILED)' "$log" | head -n 100 | cut -c1-300 | sed 's/^/        /'
     add "$name" "$p" "$f" "$s" $((SECONDS - start)) "$log" 30
 }
 

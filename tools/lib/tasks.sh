@@ -3,6 +3,7 @@
 #
 #   task NAME LANE NEEDS CALL     declares a task after those in NEEDS (names); CALL is a function with arguments
 #   run_tasks                     runs all; prints; adds to passed, failed, skipped
+#   failures                      prints what failed once more, for the end of a long output
 #
 # LANE is cpu, of which $PAL_LANES run at a time, or browser, of which two more run at a time, because they mostly wait.
 # A task runs in its own process group.  Its counts in $passed, $failed and $skipped are returned through a file; a task
@@ -20,6 +21,7 @@ task() {
     task_names+=("$name")
     task_lane[$name]=$2 task_needs[$name]=$3 task_state[$name]=waiting
     task_call[$name]=$4
+    rm -f "$task_folder/$name.out"
 }
 
 # Runs in the process of a task: counts for itself and writes the counts to the file that the parent reads.
@@ -126,5 +128,13 @@ run_tasks() {
     trap - EXIT INT TERM HUP
     for name in "${task_names[@]}"; do
         [ "${task_state[$name]}" != waiting ] || { result FAILED "$name" "was never started"; failed=$((failed + 1)); }
+    done
+}
+
+failures() {
+    local name
+    for name in "${task_names[@]}"; do
+        [ "${task_state[$name]}" = bad ] && [ -f "$task_folder/$name.out" ] || continue
+        grep -A 4 -E '^ *(not ok|FAILED|FAIL:|ERROR:|\[  FAILED  \])' "$task_folder/$name.out" | cut -c1-200 | head -n 60
     done
 }
