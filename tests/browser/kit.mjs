@@ -155,6 +155,12 @@ export async function fill(/** @type {Tab} */ tab) {
   return tab.text('[data-part=page]');
 }
 
+/** Opens the dialog that shares the page: it appears when the link has been compressed. */
+export async function openShare(/** @type {Tab} */ tab) {
+  await tab.button('Share');
+  await tab.until(() => /** @type {HTMLDialogElement} */ (document.querySelector('[data-part=share]')).open, null, 'the share dialog opens');
+}
+
 /** A running fill: some words are there, not all. */
 export async function underWay(/** @type {Tab} */ tab, words = 2) {
   await tab.until((/** @type {number} */ least) => document.querySelectorAll('[data-part=page] .ink').length >= least, words, 'words appear');

@@ -1,7 +1,7 @@
 // @ts-check
 /* The editor under a thumb, a keyboard and an input method, and with a long text. */
 import assert from 'node:assert/strict';
-import { choose, fill, ready, write } from '../kit.mjs';
+import { choose, fill, openShare, ready, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -31,7 +31,7 @@ async function phone(/** @type {Kit} */ kit) {
   }
   // The share dialog fits on the screen, with its buttons.
   await tab.evaluate(() => scrollTo(0, 0));
-  await tab.button('Share');
+  await openShare(tab);
   for (const name of ['Copy the link', 'Save as a file']) {
     const seen = await tab.evaluate((/** @type {string} */ text) => {
       const { top, bottom } = /** @type {Element} */ ([...document.querySelectorAll('[data-part=share] button')].find((one) => one.textContent === text)).getBoundingClientRect();

@@ -146,7 +146,7 @@ async function reloads(/** @type {Kit} */ kit) {
   await tab.reload();
   await ready(tab);
   assert.equal(await box(tab), LONG);
-  assert.ok(await tab.evaluate(() => document.querySelectorAll('[data-part=page] .ink').length >= 3), 'the words so far are there');
+  await tab.until(() => document.querySelectorAll('[data-part=page] .ink').length >= 3, null, 'the words so far are there');
 }
 
 /** Regression: after an example or a link had replaced a text, a reload lost it for good. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { choose, complaint, fill, ready, write } from '../kit.mjs';
+import { choose, complaint, fill, openShare, ready, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -13,7 +13,7 @@ const page = (/** @type {any} */ tab) => tab.text('[data-part=page]');
 const box = (/** @type {any} */ tab) => tab.evaluate(() => /** @type {HTMLTextAreaElement} */ (document.querySelector('#text')).value);
 
 async function linkOf(/** @type {any} */ tab) {
-  await tab.button('Share');
+  await openShare(tab);
   const link = await tab.evaluate(() => /** @type {HTMLTextAreaElement} */ (document.querySelector('[data-part=share] textarea')).value);
   await tab.button('Close');
   return link;
@@ -106,7 +106,7 @@ async function asFile(/** @type {Kit} */ kit) {
   await write(tab, text);
   await choose(tab, { seed: 6 });
   const shown = await fill(tab);
-  await tab.button('Share');
+  await openShare(tab);
   assert.match(await tab.text('[data-part=share]'), /too long for a link, which holds at most 64 KB/);
   assert.equal(await tab.visible('[data-part=share] textarea'), false);
   const json = await saved(kit, tab);
@@ -115,7 +115,7 @@ async function asFile(/** @type {Kit} */ kit) {
   await writeFile(path, json);
   const other = await kit.openReady();
   await write(other, 'My own [[2]] text.');
-  await other.button('Share');
+  await openShare(other);
   await other.pick('[data-part=share] input[type=file]', path);
   await other.until((/** @type {string} */ whole) => document.querySelector('[data-part=page]')?.textContent === whole, shown, 'the page is replayed and then as it was');
   assert.equal(await box(other), text);
