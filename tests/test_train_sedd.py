@@ -245,7 +245,8 @@ class Network(unittest.TestCase):
             path = pathlib.Path(folder) / "masked.pt"
             torch.save({"weights": dict(masked.state_dict())}, path)
             net = self.random()
-            self.assertTrue(start.start_from(net, path))
+            found = start.start_from(net, path)
+            self.assertTrue(all(torch.equal(p, dict(masked.named_parameters())[n]) for n, p in found.named_parameters()))
             wrong = network.Network(network.Shape(vocab=20, dim=32, layers=2, heads=2, hidden=24, context=16))
             with self.assertRaisesRegex(SystemExit, "has shape"):
                 start.start_from(wrong, path)
@@ -259,16 +260,41 @@ class Network(unittest.TestCase):
         self.assertLess((got - expected).abs().max(), 1e-4)
         self.assertTrue(torch.equal(net.output.weight, masked.token_embd.weight))
 
-    def test_logits_of_another_network_are_shifted_to_the_size_of_scores(self):
-        net, tokens, states = self.random(), torch.arange(12) + 5, torch.arange(5, 20)
-        logits = lambda: net.logits(net(tokens, [5, 7], torch.tensor([0.3, 1.3])))
+    def test_feed_forward_networks_add_what_those_of_the_masked_network_do(self):
+        shape, generator = model.Shape(vocab=20, dim=16, layers=2, heads=2, kv_heads=2, hidden=64, context=16), torch.Generator()
+        masked = model.Network(shape)
+        for p in masked.parameters():
+            torch.nn.init.normal_(p, 0.0, 0.3, generator=generator.manual_seed(p.numel()))
+        net = network.Network(network.Shape(vocab=20, dim=16, layers=2, heads=2, hidden=64, context=16, condition=6))
+        net.reset(generator)
+        for block, other in zip(net.blk, masked.blk):
+            block.ffn_up.weight.data.copy_(other.ffn_gate.weight)
+            block.ffn_norm.weight.data.copy_(other.ffn_norm.weight)
+        texts = lambda count: [(torch.randint(20, (16 * count,), generator=generator), [16] * count)]
+        start.fit_feed_forward(net, masked, texts(200))
+        seen = []
+        for other in masked.blk:
+            other.ffn_norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+            other.ffn_down.register_forward_hook(lambda _, inputs, output: seen.append(output))
         with torch.no_grad():
+            masked(*texts(20)[0], False)
+            for block, x, expected in zip(net.blk, seen[::2], seen[1::2]):
+                got = block.ffn_down(torch.nn.functional.gelu(block.ffn_up(block.ffn_norm(x)), approximate="tanh"))
+                self.assertLess((got - expected).var(), 0.5 * expected.var())
+
+    def test_logits_of_another_network_are_shifted_to_the_size_of_scores(self):
+        net, generator, states = self.random(), torch.Generator().manual_seed(2), torch.arange(5, 20)
+        hidden = torch.randn(400, 16, generator=generator)
+        with torch.no_grad():
+            net.output.weight += torch.randn(16, generator=generator)       # another factor of all scores of each row
             net.output.bias += 3
-            before = logits()
-            start.calibrate(net, states, before)
-            after = logits()
+            before = net.logits(hidden)
+            start.calibrate(net, states, hidden)
+            after = net.logits(hidden)
             self.assertAlmostEqual(after[:, states].exp().mean().item(), 1, places=4)
-            self.assertLess((after - before - (after - before)[0, 0]).abs().max(), 1e-4)
+            self.assertLess((after - before - (after - before)[:, :1]).abs().max(), 1e-4)   # only their common factors
+            spread = lambda logits: logits[:, states].logsumexp(-1).std()
+            self.assertLess(spread(after), 0.3 * spread(before))
 
 
 @unittest.skipIf(MISSING, MISSING)

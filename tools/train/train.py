@@ -66,6 +66,7 @@ def parse_arguments():
     p.add_argument("--page-weight", type=float, default=3.0, help="factor of the loss in pages")
     p.add_argument("--shortest", type=int, default=8, help="minimum tokens per window (log-uniform lengths)")
     p.add_argument("--every", type=float, default=5e5, help="tokens between validations")
+    p.add_argument("--save-every", type=float, help="tokens between saved states; default: those of --every")
     p.add_argument("--processes", type=int, default=1, help="processes that share every step, each with its part of --batch")
     p.add_argument("--threads", type=int, default=0, help="threads per process; 0: the cores divided by the processes")
     p.add_argument("--compile", action="store_true",
@@ -230,6 +231,7 @@ def train(group, args):
 
     asked, stop = stop_on_signals(), False
     began, began_at, due, losses = time.time(), run.seen, run.seen + args.every, []
+    saved, save_every = run.seen, args.save_every or args.every
     while run.seen < args.tokens and not stop:
         loss, stop = run.train_step(bool(asked))
         losses.append(loss)
@@ -251,6 +253,10 @@ def train(group, args):
             run.save()
             draw_curve(run.log, f"{args.out.name} ({args.attention} attention)", args.out / "curve.png")
             say("valid bits per byte: " + ", ".join(f"{n} {v:.4f}" for n, v in figures.items()), flush=True)
+            saved = run.seen
+        elif run.seen >= saved + save_every:
+            run.save()
+            saved = run.seen
 
 
 def main():

@@ -15,8 +15,10 @@ from sedd.batch import (EARLIEST, add_noise, draw_windows, free_states, generato
                         rng_of, split, stratified)
 from sedd.network import Network, Shape
 from sedd.noise import NOISES
-from sedd.start import calibrate, start_from
+from sedd.start import calibrate, fit_feed_forward, start_from
 from windows import MASK
+
+START_STEPS = 3             # whose text is read when the run starts from a masked network
 
 
 def make_shape(args, corpus):
@@ -56,9 +58,8 @@ class ScoreTraining(Run):
         self.terminal = loss.terminal(self.noise.sigma(torch.tensor(1.0, dtype=torch.float64)).item(), len(self.states))
         network = Network(make_shape(args, corpus), args.dropout)
         network.reset(torch.Generator().manual_seed(args.seed))
-        if args.init and start_from(network, args.init):
-            with torch.no_grad():
-                calibrate(network, self.states, self.logits_of(network, self.draw_parts(0)[0])[0])
+        if args.init and not args.resume:
+            self.start(network)
         super().__init__(args.out, network, make_optimisers(network, args.muon_lr, args.adam_lr, args.weight_decay,
                                                             hidden_matrix, dtype_of(args.precision)))
         self.absorb, self.uniform = loss.absorb, loss.uniform
@@ -68,17 +69,28 @@ class ScoreTraining(Run):
         if args.resume:
             self.restore()
 
-    def logits_of(self, network, noised):
-        """(logits of the tokens that have a loss, which tokens have).  Under `absorb` only masked tokens have one."""
+    def start(self, network):
+        masked = start_from(network, self.args.init)
+        if masked is None:
+            return
+        texts = [(part.tokens, part.lengths) for step in range(START_STEPS) for part in self.draw_parts(step, "absorb")]
+        fit_feed_forward(network, masked, texts)
+        with torch.no_grad():
+            calibrate(network, self.states, torch.cat([self.hidden_of(network, part)[0] for part in self.draw_parts(0)]))
+
+    def hidden_of(self, network, noised):
+        """(rows of the tokens that have a loss, which tokens have).  Under `absorb` only masked tokens have one."""
         tokens, lengths, asked = padded(noised, self.args.context)
         with autocast(self.args.precision):
             hidden = network(tokens, lengths, asked)[:len(noised.tokens)]
-            counted = noised.free & (noised.tokens == MASK) if self.graph == "absorb" else noised.free
-            return network.logits(hidden[counted]).float(), counted
+        counted = noised.free & (noised.tokens == MASK) if self.graph == "absorb" else noised.free
+        return hidden[counted], counted
 
     def losses(self, noised):
         """(losses of tokens in nats per unit of time, number of tokens that noise may touch)."""
-        logits, counted = self.logits_of(self.network, noised)
+        hidden, counted = self.hidden_of(self.network, noised)
+        with autocast(self.args.precision):
+            logits = self.network.logits(hidden).float()
         level, true = noised.level.of(noised.window[counted]), noised.true[counted]
         sigma, slope = level.sigma.float(), level.rate.float()
         if self.graph == "absorb":
@@ -88,13 +100,13 @@ class ScoreTraining(Run):
             found = self.uniform(logits[:, self.states], *numbers, sigma, slope)
         return found, int(noised.free.sum())
 
-    def draw_parts(self, step):
-        """The noised windows of a step, in parts."""
+    def draw_parts(self, step, graph=None):
+        """The noised windows of a step, in parts.  graph: another one than that of the run."""
         a, rng = self.args, rng_of(self.args.seed, step)
         plain_text = argparse.Namespace(shortest=a.shortest, pages=0.0, padded=0.0)
         drawn = draw_windows(self.corpus, rng, a.batch, a.context, plain_text)
         level = levels_at(self.noise, EARLIEST + (1 - EARLIEST) * stratified(rng, len(drawn)))
-        return [add_noise(drawn[part], level.of(part), self.graph, self.states, generator_of(rng))
+        return [add_noise(drawn[part], level.of(part), graph or self.graph, self.states, generator_of(rng))
                 for part in split(drawn, a.parts)]
 
     def train_step(self, stop=False):
