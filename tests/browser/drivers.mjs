@@ -219,8 +219,18 @@ class FirefoxTab extends Tab {
       const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(kind === 'link' ? 'a[href]' : 'button')]);
       return all.find((one) => (one.ariaLabel ?? one.textContent?.trim()) === wanted && one.checkVisibility() && !one.matches(':disabled')) ?? null;
     }, name, role);
-    const element = await until(async () => (await find()).asElement(), `the ${role} ${name}`);
-    await this.hit(element);
+    await this.hitOneOf(async () => (await find()).asElement(), `the ${role} ${name}`);
+  }
+
+  /** Finds an element and clicks it; if the page has put another one in its place meanwhile, that one. */
+  async hitOneOf(/** @type {() => Promise<any>} */ find, /** @type {string} */ what) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.hit(await until(find, what));
+      } catch (error) {
+        if (tries === 5 || !/detached/.test(String(error))) throw error;
+      }
+    }
   }
 
   /** Clicks when the element has not moved for two frames, because a click goes to its old position; after a second it
@@ -254,7 +264,7 @@ class FirefoxTab extends Tab {
 
   /** Not by puppeteer's locators, which wait until a page stops moving. */
   async click(/** @type {string} */ selector) {
-    await this.hit(await until(() => this.page.$(selector), selector));
+    await this.hitOneOf(() => this.page.$(selector), selector);
   }
 
   async pick(/** @type {string} */ selector, /** @type {string} */ path) {

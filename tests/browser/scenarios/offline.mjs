@@ -123,6 +123,29 @@ async function broken(/** @type {Kit} */ kit) {
   assert.equal(await tab.visible('[data-part=offline-error]'), false);
 }
 
+/** Regression: while the page looked at what is kept, a click on Save did nothing. */
+async function clickedMeanwhile(/** @type {Kit} */ kit) {
+  const tab = await kit.open(() => {
+    const { storage } = navigator;
+    const estimate = storage.estimate.bind(storage);
+    Object.assign(globalThis, { asked: 0 });
+    storage.estimate = async () => {
+      /** @type {any} */ (globalThis).asked++;
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      return estimate();
+    };
+  });
+  await ready(tab);
+  await view(tab, 'Models');
+  await tab.until((/** @type {string} */ save) => document.querySelector(save)?.checkVisibility(), SAVE, 'it can be saved');
+  const asked = await tab.evaluate(() => /** @type {any} */ (globalThis).asked);
+  await view(tab, 'Text');
+  await view(tab, 'Models');
+  await tab.until((/** @type {number} */ before) => /** @type {any} */ (globalThis).asked >= before + 2, asked, 'the page looks again');
+  await tab.click(SAVE);
+  await tab.until(() => !document.querySelector('#save-offline')?.checkVisibility(), null, 'it saves');
+}
+
 /** A view whose model is not kept says so, and goes on when the network is back. */
 async function notKept(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
@@ -210,6 +233,7 @@ export const scenarios = {
   'offline: everything is saved, and all views and documents work without a network': everything,
   'offline: some of it, cancelled, begun again, deleted': partly,
   'offline: a part that cannot be saved is told, and Try again saves the rest': broken,
+  'Regression: offline: a click on Save while the page looks at what is kept': clickedMeanwhile,
   'offline: a view whose model is not kept says so, and goes on with the network': notKept,
 };
 /** Does not depend on the browser's engine, or only Chromium tells it. */

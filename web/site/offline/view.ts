@@ -39,11 +39,15 @@ export class OfflineView {
     const asked = ++this.asked;
     const why = await obstacle();
     const [found, page] = why ? [[], 0] : await Promise.all([parts(), pageBytes().catch(() => 0)]);
+    const warning = why ? '' : await this.warning(found);
     if (asked !== this.asked || this.running) return;
-    this.rows = found.map((part, i) => ({ part, box: make('input', { type: 'checkbox', id: `offline-${i}`, 'aria-describedby': `offline-about-${i}` }) }));
     const own = page ? `The page itself and its engines (${megabytes(page)}) are kept already.` : 'The page itself and its engines are kept at the end of the first visit.';
-    setText(this.note, why ?? `${own} ${await this.warning()}`.trim());
-    this.list.replaceChildren(...this.rows.map(({ part, box }, i) => this.item(part, box, i)));
+    setText(this.note, why ?? `${own} ${warning}`.trim());
+    // Rows that say the same stay, with their boxes: one may be being clicked.
+    if (JSON.stringify(found) !== JSON.stringify(this.rows.map(({ part }) => part))) {
+      this.rows = found.map((part, i) => ({ part, box: make('input', { type: 'checkbox', id: `offline-${i}`, 'aria-describedby': `offline-about-${i}` }) }));
+      this.list.replaceChildren(...this.rows.map(({ part, box }, i) => this.item(part, box, i)));
+    }
     this.draw();
   }
 
@@ -64,9 +68,9 @@ export class OfflineView {
   }
 
   /** What may go wrong. */
-  private async warning(): Promise<string> {
+  private async warning(found: readonly Part[]): Promise<string> {
     const estimate = await cache.estimate().catch(() => null);
-    const needed = bytesOf(this.left);
+    const needed = bytesOf(found.filter(({ kept }) => !kept));
     const free = estimate ? Math.max(estimate.quota - estimate.usage, 0) : Infinity;
     if (free < needed) return `The browser gives this page only ${megabytes(free)} more, and ${megabytes(needed)} are needed: untick something.`;
     if (!needed && !(await navigator.storage?.persisted?.().catch(() => true))) return 'The browser may delete it all if the device is short of space, or if you do not come back for long.';

@@ -1,7 +1,7 @@
 /** The view Models: models in use, models of the page, kept copies. */
 import { cache, type ImageInfo, type KeptModel, type ModelInfo, type UnfinishedDownload } from 'palimpsest';
 import { announce } from '../announce.ts';
-import { byId, make } from '../dom.ts';
+import { byId, make, showRows } from '../dom.ts';
 import type { Engine, Engines, Offer } from '../engine.ts';
 import { complain, explain, explainLoad, remedies, settle } from '../errors.ts';
 import { megabytes } from '../format.ts';
@@ -73,7 +73,7 @@ export class ModelsView {
       return [make('h4', {}, make('a', { href: `#${view}` }, USES[view])), facts(name, model.info, kept)];
     });
     const none = make('p', { class: 'note' }, this.engines.text.missing ?? 'No model is loaded.');
-    byId('loaded').replaceChildren(...(blocks.length ? blocks : [none]));
+    showRows(byId('loaded'), blocks.length ? blocks : [none]);
   }
 
   /** Writes only if the error has changed, because messages about the user's own file are in the same place. */
@@ -94,10 +94,10 @@ export class ModelsView {
   }
 
   private drawShipped(): void {
-    byId('shipped').replaceChildren(
+    showRows(byId('shipped'), [
       ...__MODELS__.map((shipped) => this.shippedRow(this.engines[shipped.use === 'pictures' ? 'pictures' : 'text'], offerOf(shipped), [shipped], PURPOSES[shipped.use])),
       ...(ENGLISH ? [this.shippedRow(this.engines.text, ENGLISH, ENGLISH.parts, PURPOSES.writing)] : []),
-    );
+    ]);
   }
 
   /** `engine`: where the button loads it, even if another view uses the model already. */
@@ -122,13 +122,13 @@ export class ModelsView {
     if (ENGLISH && english.length) rows.push(this.keptRow(ENGLISH.name, english));
     if (this.documentBytes) rows.push(make('li', {}, row('Documents', [megabytes(this.documentBytes)]), this.deleter('Documents', removeDocuments)));
     const loading = this.all.some(([, engine]) => engine.loading);
-    byId('kept').replaceChildren(...rows, ...(loading ? [] : this.unfinished.map((part) => this.partRow(part))));
+    showRows(byId('kept'), [...rows, ...(loading ? [] : this.unfinished.map((part) => this.partRow(part)))]);
   }
 
   /** What is left of a download. */
   private partRow({ url, bytes, total }: UnfinishedDownload): HTMLElement {
     const name = fileName(url);
-    return make('li', {}, row(name, [`${megabytes(bytes)} of ${megabytes(total)}; the next download goes on from there`]), this.deleter(`the part of ${name}`, () => cache.remove(url)));
+    return make('li', { title: url }, row(name, [`${megabytes(bytes)} of ${megabytes(total)}; the next download goes on from there`]), this.deleter(`the part of ${name}`, () => cache.remove(url)));
   }
 
   /** Files that are deleted together. */
