@@ -5,8 +5,9 @@
  * what is freed is joined with its neighbours.  Memory grows at its end by what is missing.  A block can have any size
  * that 32-bit addresses allow, and the last one can grow where it is.
  *
- * One thread at a time may call these functions. */
+ * One thread may call these functions; if there are others, they only compute. */
 #include "memory.h"
+#include "team.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -58,14 +59,20 @@ static void release(block *b)
     if (before) join(before, b);
 }
 
+/* The host is told after a failure too if there are threads, because it lets them in again. */
+static bool grow(size_t pages)
+{
+    pw_team_rest();
+    const bool grown = __builtin_wasm_memory_grow(0, pages) != SIZE_MAX;
+    if (grown || PAL_HAVE_THREADS) emscripten_notify_memory_growth(0);
+    return grown;
+}
+
 /* Makes the memory up to `end` free blocks; false: the host has no more. */
 static bool grow_to(uintptr_t end)
 {
     const uintptr_t have = (uintptr_t)__builtin_wasm_memory_size(0) * WASM_PAGE - 1; /* 4 GiB would be 0 */
-    if (end > have) {
-        if (__builtin_wasm_memory_grow(0, (end - have - 1 + WASM_PAGE - 1) / WASM_PAGE) == SIZE_MAX) return false;
-        emscripten_notify_memory_growth(0);
-    }
+    if (end > have && !grow((end - have - 1 + WASM_PAGE - 1) / WASM_PAGE)) return false;
     const uintptr_t from = managed_end ? managed_end : round_up((uintptr_t)&__heap_base, UNIT);
     const uintptr_t last = (uintptr_t)__builtin_wasm_memory_size(0) * WASM_PAGE - 1;
     managed_end = last < END ? last + 1 : END;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /* Builds the library into build/web and the page into build/site, from the engines palimpsest-web.wasm,
- * palimpsest-scores.wasm and palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed.
+ * palimpsest-scores.wasm and palimpsest-pictures.wasm in build/wasm and, where they were built, in build/wasm-relaxed
+ * (with relaxed SIMD, and with threads).
  *
  *   build/web    palimpsest.js, palimpsest-worker.js and their parts, the engines, all of them in inline.js, types
  *                and source maps: what the npm tarball holds
@@ -32,12 +33,14 @@ const root = dirname(here);
 const built = process.env.PALIMPSEST_BUILD ?? join(root, 'build');
 const web = join(built, 'web');
 const site = join(built, 'site');
-/** The engines by the names they get and their files; those with relaxed SIMD are all there, or none. */
+/** The engines by the names they get and their files; those with relaxed SIMD, and those with threads, are all there, or none. */
 const ENGINES = { palimpsest: 'palimpsest-web.wasm', 'palimpsest-scores': 'palimpsest-scores.wasm', 'palimpsest-pictures': 'palimpsest-pictures.wasm' };
 const relaxed = Object.values(ENGINES).every((name) => existsSync(join(built, 'wasm-relaxed', name)));
 const engines = Object.entries(ENGINES).flatMap(([name, file]) => [
   [`${name}.wasm`, join(built, 'wasm', file)],
   ...(relaxed ? [[`${name}-relaxed.wasm`, join(built, 'wasm-relaxed', file)]] : []),
+  ...(relaxed ? [['', '-simd128'], ['-relaxed', '']].map(([ending, build]) =>
+    [`${name}-threads${ending}.wasm`, join(built, 'wasm-relaxed', file.replace('.wasm', `-threads${build}.wasm`))]) : []),
 ]);
 const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' }, url: { type: 'string' } } });
 const address = given.url === undefined ? null : addressOfSite(given.url);
@@ -92,13 +95,14 @@ const define = {
 };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
 
-/** The library's files by the names they get.  The last two are parts of the worker, loaded when they are needed.  Those
+/** The library's files by the names they get.  The last three are parts of the worker, loaded when they are needed.  Those
  *  of the worker are neither module nor not: bundlers, Node and blobs start them as either. */
 const modules = [
   ['palimpsest.js', join(here, 'src/palimpsest.ts'), 'es'],
   ['palimpsest-worker.js', join(here, 'src/worker.ts'), 'iife'],
   ['palimpsest-pictures.js', join(here, 'src/painter-file.ts'), 'iife'],
   ['palimpsest-loading.js', join(here, 'src/loading-file.ts'), 'iife'],
+  ['palimpsest-threads.js', join(here, 'src/threads-file.ts'), 'iife'],
 ];
 
 /** One self-contained script.  Its source map is beside it and not named in it: tools/package does that, for the tarball. */
@@ -143,7 +147,7 @@ async function plainLiterals(file) {
   const code = await readFile(file, 'utf8');
   const plain = code.replace(/(new URL\()`(\.\/palimpsest[\w.-]+)`(,import\.meta\.url\))/g, "$1'$2'$3");
   const found = plain.match(/new URL\('\.\/palimpsest[\w.-]+',import\.meta\.url\)/g)?.length;
-  if (found !== 10) throw new Error(`palimpsest.js names ${found} files of its own, not 10`);
+  if (found !== 17) throw new Error(`palimpsest.js names ${found} files of its own, not 17`);
   await writeFile(file, plain);
 }
 

@@ -23,6 +23,7 @@ import * as recipes from './scenarios/recipes.mjs';
 import * as resuming from './scenarios/resuming.mjs';
 import * as sharing from './scenarios/sharing.mjs';
 import * as talk from './scenarios/talk.mjs';
+import * as threads from './scenarios/threads.mjs';
 import * as visits from './scenarios/visits.mjs';
 
 const groups = [
@@ -38,6 +39,7 @@ const groups = [
   pictures,
   morePictures,
   visits,
+  threads,
   loading,
   keeping,
   resuming,

@@ -40,7 +40,8 @@ async function textOf(/** @type {import('../../web/src/types.ts').Model} */ mode
   return (await model.infill('Once [[?]] upon [[4]].', { seed: 5 }).result()).text;
 }
 
-for (const builds of [['palimpsest.wasm', RELAXED], ['palimpsest-scores.wasm', 'palimpsest-scores-relaxed.wasm'], ['palimpsest-pictures.wasm', DRAWS]])
+for (const builds of [['palimpsest.wasm', RELAXED], ['palimpsest-scores.wasm', 'palimpsest-scores-relaxed.wasm'], ['palimpsest-pictures.wasm', DRAWS],
+  ...['', '-scores', '-pictures'].map((name) => [`palimpsest${name}-threads.wasm`, `palimpsest${name}-threads-relaxed.wasm`])])
   test(`${builds.join(' and ')} have the same exports and imports`, { skip: notHere }, async () => {
     const faces = [];
     for (const name of builds) {
@@ -102,7 +103,7 @@ test('of the engine of pictures, too, the build that runs here and computes what
   }
 });
 
-test('of six engines one is fetched', async (t) => {
+test('of all engines one is fetched', async (t) => {
   for (const [name, needed] of [['tiny-infill', 'palimpsest.wasm'], ['unet-plain', 'palimpsest-pictures.wasm']]) {
     const folder = await folderWith(t, null);
     for (const other of PLAIN.filter((one) => one.endsWith('.wasm') && one !== needed)) await rm(new URL(other, folder));

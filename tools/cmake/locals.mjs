@@ -15,7 +15,8 @@ const DOT = { op: 0xfd00 + 0x112, bytes: [0x92, 0x02] };
 const STAND_IN = { op: 0xfd00 + 0xf6, bytes: [0xf6, 0x01] };
 const PASSES = ['--rse', '--coalesce-locals', '--reorder-locals', '--vacuum', '--duplicate-function-elimination',
   '--merge-similar-functions'];
-const FEATURES = ['--enable-simd', '--enable-sign-ext', '--enable-mutable-globals', '--enable-bulk-memory', '--enable-nontrapping-float-to-int'];
+const FEATURES = ['--enable-simd', '--enable-sign-ext', '--enable-mutable-globals', '--enable-bulk-memory',
+  '--enable-nontrapping-float-to-int', '--enable-threads'];
 
 const [optimizer = '', file = ''] = process.argv.slice(2);
 

@@ -27,3 +27,12 @@ function(pal_standalone target stack)
             -sSTANDALONE_WASM -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=${stack} -Oz --profiling-funcs)
     endif()
 endfunction()
+
+# pal_shared_memory(TARGET)
+#
+# after pal_standalone: the memory is the host's and shared by several instances; the first one initialises it.  The
+# system libraries know nothing of threads (--no-check-features), so one thread alone may call the functions that keep
+# something.  Nothing is thread-local.
+function(pal_shared_memory target)
+    target_link_options(${target} PRIVATE --shared-memory --import-memory --no-check-features)
+endfunction()

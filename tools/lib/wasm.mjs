@@ -104,7 +104,7 @@ function skipPlain(/** @type {Reader} */ r, /** @type {number} */ op) {
   else if (op === 0xfc) {
     const sub = r.leb();
     r.skip(sub < 8 ? 0 : [9, 11, 13, 15, 16, 17].includes(sub) ? 1 : 2);
-  }
+  } else if (op === 0xfe) r.skip(r.leb() === 3 ? 1 : 2); // atomic
 }
 
 /** Operands of a vector instruction. */

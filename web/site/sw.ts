@@ -15,9 +15,10 @@ declare const __RELAXED__: boolean;
 
 const PREFIX = 'palimpsest-build-';
 
-/** Headers for cross-origin isolation, which threads will need.  All files are of one origin, so nothing is blocked. */
+/** Headers for cross-origin isolation, which threads need.  All files are of one origin, so nothing is blocked.  An answer
+ *  without a body (304) passes unchanged: as a response of its own it would be an empty file. */
 function isolated(response: Response): Response {
-  if (response.type === 'opaque' || response.status === 0) return response;
+  if (response.type === 'opaque' || response.status === 0 || !response.body) return response;
   const headers = new Headers(response.headers);
   headers.set('Cross-Origin-Opener-Policy', 'same-origin');
   headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
@@ -48,8 +49,9 @@ const precache = new PrecacheController({
 });
 /** Of the two builds of each engine, the one that this browser supports is kept.  The other one is kept when it is requested,
  *  which happens if the first did not pass its self-check; so is the engine of networks of discrete diffusion, which few
- *  visitors use. */
+ *  visitors use, and so are engines with threads: without them the others serve. */
 const unused = [
+  ...['', '-scores', '-pictures'].flatMap((name) => [`palimpsest${name}-threads.wasm`, `palimpsest${name}-threads-relaxed.wasm`]),
   'palimpsest-scores.wasm',
   'palimpsest-scores-relaxed.wasm',
   ...(__RELAXED__ && hasRelaxed()

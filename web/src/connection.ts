@@ -16,6 +16,10 @@ export interface Hears {
   measured?: (progress: ImageProgress) => void;
 }
 
+const TEAM_END = 0x200; // PAL_TEAM_END
+/** `turn`: 1 while the threads of a model compute, so that one team of a page computes at a time. */
+export const page: { turn: Int32Array | null } = { turn: null };
+
 interface Pending extends Hears {
   resolve(result: Result): void;
   reject(error: unknown): void;
@@ -24,6 +28,8 @@ interface Pending extends Hears {
 export class Connection {
   readonly lock = `palimpsest-worker ${crypto.randomUUID?.() ?? Math.random()}`;
   memoryBytes = 0;
+  threads = 1;
+  #team: Int32Array | null = null;
   #link: WorkerLink | null = null;
   #pending = new Map<number, Pending>();
   #nextId = 1;
@@ -62,6 +68,7 @@ export class Connection {
   #hear(reply: Reply): void {
     if ('ready' in reply) return this.#welcome(reply.ready);
     if ('crash' in reply) return this.#die(reply.crash);
+    if ('team' in reply) return this.#lead(reply.team);
     const pending = this.#pending.get(reply.id);
     if (!pending) return; // cancelled in the meantime
     if ('page' in reply) return pending.page?.(reply.page);
@@ -89,6 +96,21 @@ export class Connection {
     void globalThis.navigator?.locks
       ?.request(this.lock, { signal: this.#watch.signal }, () => this.#die('the browser stopped it'))
       .catch(() => {});
+  }
+
+  /** Parked threads can outlive a page in Safari, until there is no memory left: they leave the engine with it. */
+  #lead(team: Int32Array): void {
+    this.#team = team;
+    const { signal } = this.#watch;
+    globalThis.addEventListener?.('pagehide', () => this.#rest(), { signal });
+    globalThis.addEventListener?.('pageshow', () => this.#link?.post({ id: 0, call: 'wake' }), { signal });
+  }
+
+  #rest(): void {
+    if (!this.#team) return;
+    Atomics.or(this.#team, 0, TEAM_END);
+    Atomics.notify(this.#team, 0);
+    Atomics.store(page.turn!, 0, 0); // this worker may have ended in its turn
   }
 
   #settle(id: number): void {
@@ -139,6 +161,7 @@ export class Connection {
   end(error: unknown): void {
     this.#dead = error instanceof PalimpsestError ? error : new PalimpsestError('disposed', 'the model was disposed');
     this.#watch.abort();
+    this.#rest();
     this.#link?.end();
     const pending = [...this.#pending.values()];
     this.#pending.clear();

@@ -43,7 +43,19 @@ export interface Reading {
   tokens: PageToken[];
 }
 
+/** The memory and the threads of an engine with threads (threads.ts). */
+export interface Shared {
+  memory: WebAssembly.Memory;
+  begin(engine: Engine, module: WebAssembly.Module): void;
+  grown(): void;
+  use(model: Pointer): Promise<void>;
+  step<T>(run: () => T): T;
+  state(): Int32Array;
+}
+
 export class Engine {
+  /** Threads of the model that is loaded. */
+  threads = 1;
   readonly #memory: WebAssembly.Memory;
   readonly #call: Record<string, Call>;
   readonly error: Pointer;
@@ -52,21 +64,21 @@ export class Engine {
   #scratch: Pointer = 0;
   #scratchBytes = 0;
 
-  private constructor(instance: WebAssembly.Instance) {
-    this.#memory = instance.exports.memory as WebAssembly.Memory;
-    this.#call = callsOf(instance.exports);
+  private constructor(readonly module: WebAssembly.Module, { exports }: WebAssembly.Instance, readonly shared?: Shared) {
+    this.#memory = shared?.memory ?? (exports.memory as WebAssembly.Memory);
+    this.#call = callsOf(exports);
     this.fn('_initialize')();
     this.error = this.alloc(12);
   }
 
   /** Compiles and starts one of the .wasm files, which must be from the given build. */
-  static async create(wasm: Response | BufferSource, build: string): Promise<Engine> {
+  static async create(wasm: Response | BufferSource, build: string, shared?: Shared): Promise<Engine> {
     const module = await compile(wasm);
     const section = WebAssembly.Module.customSections(module, BUILD_SECTION)[0];
     const found = section ? new TextDecoder().decode(section) : 'unknown';
     if (found !== build) throw new PalimpsestError('version', `the engine is from build ${found}, the library from ${build}: reload the page`);
-    const env = { emscripten_notify_memory_growth: () => {} }; // every access makes new views
-    return new Engine(await WebAssembly.instantiate(module, { env }));
+    const env = { emscripten_notify_memory_growth: () => shared?.grown(), memory: shared?.memory! }; // every access makes new views
+    return new Engine(module, await WebAssembly.instantiate(module, { env }), shared);
   }
 
   get memoryBytes(): number {

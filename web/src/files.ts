@@ -3,8 +3,9 @@
 /** The address of a file for the worker, or its bytes. */
 export type Place = string | Uint8Array<ArrayBuffer>;
 
-/** The builds of an engine: with simd128 and, if there is one, with relaxed SIMD.  `palimpsest/inline` lacks an engine. */
-type Builds = readonly [Place?, Place?];
+/** The builds of an engine: with simd128 and, if there is one, with relaxed SIMD; then the same with threads, if there are
+ *  any.  `palimpsest/inline` lacks an engine. */
+export type Builds = readonly [Place?, Place?, Place?, Place?];
 
 /** What the worker loads. */
 export interface Files {
@@ -15,6 +16,8 @@ export interface Files {
   painter: string | null;
   /** The same for large and cut downloads and for split models. */
   loading: string | null;
+  /** The same for threads, which are started with it too. */
+  threads: string | null;
 }
 
 export interface Parts {
@@ -31,11 +34,21 @@ export const BESIDE: Parts = {
   worker: () => new URL('./palimpsest-worker.js', __HERE__),
   start: () => new Worker(new URL('./palimpsest-worker.js', __HERE__), { type: 'module', name: 'palimpsest' }),
   files: async () => ({
-    text: [new URL('./palimpsest.wasm', __HERE__).href, new URL('./palimpsest-relaxed.wasm', __HERE__).href],
-    pictures: [new URL('./palimpsest-pictures.wasm', __HERE__).href, new URL('./palimpsest-pictures-relaxed.wasm', __HERE__).href],
-    scores: [new URL('./palimpsest-scores.wasm', __HERE__).href, new URL('./palimpsest-scores-relaxed.wasm', __HERE__).href],
+    text: [
+      new URL('./palimpsest.wasm', __HERE__).href, new URL('./palimpsest-relaxed.wasm', __HERE__).href,
+      new URL('./palimpsest-threads.wasm', __HERE__).href, new URL('./palimpsest-threads-relaxed.wasm', __HERE__).href,
+    ],
+    pictures: [
+      new URL('./palimpsest-pictures.wasm', __HERE__).href, new URL('./palimpsest-pictures-relaxed.wasm', __HERE__).href,
+      new URL('./palimpsest-pictures-threads.wasm', __HERE__).href, new URL('./palimpsest-pictures-threads-relaxed.wasm', __HERE__).href,
+    ],
+    scores: [
+      new URL('./palimpsest-scores.wasm', __HERE__).href, new URL('./palimpsest-scores-relaxed.wasm', __HERE__).href,
+      new URL('./palimpsest-scores-threads.wasm', __HERE__).href, new URL('./palimpsest-scores-threads-relaxed.wasm', __HERE__).href,
+    ],
     painter: new URL('./palimpsest-pictures.js', __HERE__).href,
     loading: new URL('./palimpsest-loading.js', __HERE__).href,
+    threads: new URL('./palimpsest-threads.js', __HERE__).href,
   }),
 };
 
@@ -44,14 +57,16 @@ export function partsIn(folder: URL): Parts {
   const { href, search } = folder;
   const base = href.slice(0, href.length - search.length - folder.hash.length).replace(/\/([^/]+\.(m?js|html?))?$|$/, '/');
   const at = (name: string) => `${base}palimpsest${name}${search}`;
+  const builds = (name: string): Builds => [at(`${name}.wasm`), at(`${name}-relaxed.wasm`), at(`${name}-threads.wasm`), at(`${name}-threads-relaxed.wasm`)];
   return {
     worker: () => new URL(at('-worker.js')),
     files: async () => ({
-      text: [at('.wasm'), at('-relaxed.wasm')],
-      pictures: [at('-pictures.wasm'), at('-pictures-relaxed.wasm')],
-      scores: [at('-scores.wasm'), at('-scores-relaxed.wasm')],
+      text: builds(''),
+      pictures: builds('-pictures'),
+      scores: builds('-scores'),
       painter: at('-pictures.js'),
       loading: at('-loading.js'),
+      threads: at('-threads.js'),
     }),
   };
 }

@@ -65,7 +65,7 @@ export function generate(connect: Connect, prompt: unknown, given?: GenerateOpti
     const pieces = (some: GeneratedPiece[]) => some.forEach((piece) => (all.push(piece), push(piece)));
     const connection = await connect();
     const done = await connection.call<GenerateDone>(call, { pieces, reading: options.onReading }, stop);
-    return resultOf(done, all, seed, options.draft ?? 0);
+    return { ...resultOf(done, all, seed, options.draft ?? 0), threads: connection.threads };
   });
   async function* iterate(): AsyncGenerator<GeneratedPiece, void> {
     let count = 0;
@@ -82,7 +82,7 @@ export function generate(connect: Connect, prompt: unknown, given?: GenerateOpti
   return { result: work.result, then: work.then, save, [Symbol.asyncIterator]: iterate };
 }
 
-function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, draft: number): GenerateResult {
+function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, draft: number): Omit<GenerateResult, 'threads'> {
   const { prompt: _, evaluations: __, laterSeconds, ...rest } = done;
   return {
     ...rest,
@@ -92,7 +92,6 @@ function resultOf(done: GenerateDone, pieces: GeneratedPiece[], seed: bigint, dr
     seed: asSeed(seed),
     draft,
     tokensPerSecond: done.drawn > 1 && laterSeconds > 0 ? (done.drawn - 1) / laterSeconds : null,
-    threads: 1,
   };
 }
 

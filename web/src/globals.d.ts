@@ -11,6 +11,8 @@ declare const __HERE__: string;
 declare var palimpsestPictures: { Painter: typeof import('./painter.ts').Painter; build: string } | undefined;
 /** Set by palimpsest-loading.js. */
 declare var palimpsestLoading: { loading: import('./loading.ts').Loading; build: string } | undefined;
+/** Set by palimpsest-threads.js. */
+declare var palimpsestThreads: { Team: typeof import('./threads.ts').Team; build: string } | undefined;
 /** For `palimpsest/inline`: the code of the worker, and the engines for texts and pictures, gzipped, as base64. */
 declare module 'palimpsest:parts' {
   export const worker: string;

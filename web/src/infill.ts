@@ -53,6 +53,6 @@ export function infill(connect: () => Promise<Connection>, text: string, given?:
     const connection = await connect();
     const { usual, ...done } = await connection.call<FillDone>(call, { page: (message) => push(assembly.next(message)) }, stop);
     const sampler = options.sampler ?? (Object.keys(SAMPLERS)[usual] as Sampler);
-    return { ...assembly.page!, ...done, sampler, seed: asSeed(seed), draft: options.draft ?? 0, threads: 1 };
+    return { ...assembly.page!, ...done, sampler, seed: asSeed(seed), draft: options.draft ?? 0, threads: connection.threads };
   });
 }

@@ -1,6 +1,6 @@
 /** A loaded model: its worker, kept alive across crashes, and the calls on it. */
 import { check, take, told, type Table } from './check.ts';
-import { Connection } from './connection.ts';
+import { Connection, page } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
 import { partsIn, type Parts } from './files.ts';
 import { generate, sequence } from './generate.ts';
@@ -20,12 +20,15 @@ import type {
 } from './types.ts';
 
 const LOAD: Table = {
-  adapter: 'any', adapterSha256: 'hash', base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal',
+  adapter: 'any', adapterSha256: 'hash', base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal', threads: 'threads',
 };
 /** In the order of C's enum, whose first member is the default. */
 const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
 const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
+
+/** The default number of threads, once it is known: on some machines it is measured. */
+let usual: number | null = null;
 
 /** Loads a model with these parts of the library, unless the options name a folder of others. */
 export async function open(parts: Parts, source: Source, given?: LoadOptions): Promise<Model> {
@@ -40,13 +43,16 @@ export async function open(parts: Parts, source: Source, given?: LoadOptions): P
 
 interface LoadedModel extends Disposable {}
 class LoadedModel implements Model {
-  readonly #load: Omit<Extract<Calls, { call: 'load' }>, 'files'>;
+  readonly #load: Omit<Extract<Calls, { call: 'load' }>, 'files' | 'threads' | 'turn'>;
   readonly #parts: Parts;
   readonly #relaxed: boolean;
   #connection: Promise<Connection> | null = null;
   #live: Connection | null = null;
   #info: ModelInfo | null = null;
   #disposed = false;
+  /** 1 where memory cannot be shared; undefined: the default. */
+  #threads: number | undefined;
+  #crashes = 0;
   readonly sequence: Sequence;
 
   constructor(parts: Parts, file: FileMessage, adapter: FileMessage | null, options: LoadOptions) {
@@ -63,6 +69,7 @@ class LoadedModel implements Model {
       room: options.room ?? null,
       kv: options.kv ?? null,
     };
+    this.#threads = isNode || globalThis.crossOriginIsolated ? (options.threads ?? 1) : 1;
   }
 
   async open(options: LoadOptions): Promise<this> {
@@ -82,17 +89,26 @@ class LoadedModel implements Model {
   }
 
   async #start(loading?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
-    const died = () => (this.#connection = this.#live = null);
+    const died = () => {
+      this.#connection = this.#live = null;
+      if (++this.#crashes > 1) this.#threads = 1; // perhaps the threads are the reason
+    };
     const files = await this.#parts.files();
-    if (!this.#relaxed) for (const kind of ['text', 'pictures', 'scores'] as const) files[kind] = [files[kind][0]];
+    if (!this.#relaxed) for (const kind of ['text', 'pictures', 'scores'] as const) files[kind] = [files[kind][0], undefined, files[kind][2]];
     const connection = await Connection.open(this.#parts, died, signal);
     this.#live = connection;
+    const threads = this.#threads ?? usual;
+    const turn = threads === 1 ? null : (page.turn ??= new Int32Array(new SharedArrayBuffer(4)));
     try {
-      this.#info = await connection.call<ModelInfo>({ ...this.#load, files, lock: connection.lock }, { loading }, signal);
+      this.#info = await connection.call<ModelInfo>({ ...this.#load, files, threads, turn, lock: connection.lock }, { loading }, signal);
     } catch (error) {
       connection.end(error);
-      throw error;
+      if (threads === 1 || (error as PalimpsestError).code !== 'memory') throw error;
+      this.#threads = 1; // shared memory can be smaller
+      return this.#start(loading, signal);
     }
+    connection.threads = this.#info.threads;
+    if (threads === null) usual = connection.threads;
     connection.watch();
     return connection;
   }

@@ -154,7 +154,7 @@ export class Painter {
     const first = Number(given.first ?? 0);
     const drawing = this.#start(given, sampler, seed, count);
     const frames = new Frames(this, drawing, { count, columns, view });
-    const about = { sampler: this.#samplers[sampler] as ImageSampler, seed: asSeed(seed), first, isa: this.isa, threads: 1 };
+    const about = { sampler: this.#samplers[sampler] as ImageSampler, seed: asSeed(seed), first, isa: this.isa, threads: engine.threads };
     let step = 0;
     let seconds = 0;
     return {

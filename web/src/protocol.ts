@@ -14,7 +14,7 @@ export interface FileMessage extends Found {
 }
 
 export type Calls =
-  | { call: 'load'; file: FileMessage; adapter: FileMessage | null; files: Files; cache: boolean; lock: string; room: number | null; kv: string | null }
+  | { call: 'load'; file: FileMessage; adapter: FileMessage | null; files: Files; cache: boolean; lock: string; room: number | null; kv: string | null; threads: number | null; turn: Int32Array | null }
   | { call: 'infill'; text: string; options: number[]; seed: bigint; pins: Pin[] }
   | { call: 'tokenize'; text: string; flags: number }
   | { call: 'detokenize'; ids: number[]; flags: number }
@@ -30,7 +30,7 @@ export type Calls =
   | { call: 'image'; options: Omit<ImageOptions, 'signal'> }
   | { call: 'imageLikelihood'; pictures: readonly Picture[]; options: Omit<ImageLikelihoodOptions, 'signal' | 'onProgress'> };
 
-export type Request = ({ id: number } & Calls) | { id: number; call: 'cancel' };
+export type Request = ({ id: number } & Calls) | { id: number; call: 'cancel' | 'wake' }; // wake: the page is shown again
 
 /** A step of a fill: only what changed.  `given` is sent once, with the first step. */
 export interface PageMessage {
@@ -84,6 +84,7 @@ export type Pixels = { data: Uint8ClampedArray<ArrayBuffer>; width: number; heig
 export type Reply =
   | { ready: string } // the worker's build
   | { crash: string } // the engine can no longer be used
+  | { team: Int32Array } // the state of the team's threads, in the engine's memory
   | { id: number; error: ErrorMessage }
   | { id: number; loading: LoadProgress }
   | { id: number; scoring: ScoreProgress }

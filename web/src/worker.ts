@@ -1,7 +1,7 @@
 /** The worker: one engine, one model, and its tasks, which take turns, one step each. */
 import type { ChatModel } from './chat.ts';
 import { chooseEngine, kindOf, type Kind } from './choose-engine.ts';
-import { MORE, type Engine, type Reading } from './engine.ts';
+import { MORE, type Engine, type Reading, type Shared } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type { Files } from './files.ts';
 import { attaching, closeIn, takeIn, type Engines, type Taken } from './intake.ts';
@@ -48,7 +48,7 @@ function reply(message: Reply, transfer: ArrayBuffer[] = []): void {
 
 // ---- calls
 
-async function load(id: number, { file, adapter, files, cache, lock, room, kv }: Call<'load'>): Promise<ModelInfo> {
+async function load(id: number, { file, adapter, files, cache, lock, room, kv, threads, turn }: Call<'load'>): Promise<ModelInfo> {
   if (fromDisk()) throw new PalimpsestError('environment', fromDisk());
   const held = holdLock(lock);
   const cancel = new AbortController();
@@ -58,9 +58,14 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv }:
       const wanted = { sha256, cache, signal: cancel.signal, loading: () => loadingPart(files), progress: (loaded: Omit<LoadProgress, 'part'>) => reply({ id, loading: { part, ...loaded } }) };
       return Array.isArray(source) ? (await wanted.loading()).takeParts(engines, source, wanted, takeIn) : takeIn(engines, { ...wanted, source });
     };
-    const taken = await take(enginesOf(files), 'model', file);
+    const team = async () => new (await fetched('threads', files.threads, () => globalThis.palimpsestThreads)).Team(files.threads!, threads, turn);
+    const taken = await take(enginesOf(files, threads === 1 ? null : team), 'model', file);
     engine = taken.engine;
     model = filler = taken.model;
+    if (engine.shared) {
+      await engine.shared.use(model);
+      reply({ team: engine.shared.state() });
+    }
     if (adapter && kind !== 'text') throw new PalimpsestError('unsupported', `this model ${kind === 'pictures' ? 'draws pictures' : 'is bidirectional'}: it cannot have an adapter`);
     const added = adapter && (await take(attaching(engine, model), 'adapter', adapter));
     if (added) filler = added.model;
@@ -73,11 +78,11 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv }:
 }
 
 /** If a file cannot be used, another one can follow, and may need the other engine. */
-function enginesOf(files: Files): Engines {
+function enginesOf(files: Files, team: (() => Promise<Shared>) | null): Engines {
   let chosen: Promise<Engine> | null = null;
   return {
     choose(architecture) {
-      if (!chosen || kind !== kindOf(architecture)) chosen = chooseEngine(files, (kind = kindOf(architecture)));
+      if (!chosen || kind !== kindOf(architecture)) chosen = chooseEngine(files, (kind = kindOf(architecture)), team);
       return chosen;
     },
     open(image) {
@@ -138,7 +143,7 @@ function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, update
     ...numbers,
     ...(texts as Record<keyof typeof texts, string>),
     causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
-    samplers: samplers as Sampler[], whyNot, threads: 1, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
+    samplers: samplers as Sampler[], whyNot, threads: on.threads, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
   };
 }
 
@@ -179,7 +184,7 @@ function chatModel(on: Engine): ChatModel {
   const room = on.room(16);
   const at = on.fn('pw_chat')(model, room) >>> 0;
   const [length, bos, eos, addBos] = on.ints(room, 4) as [number, number, number, number];
-  return { template: at ? new TextDecoder().decode(on.bytes(at, length)) : null, bos, eos, addBos: addBos > 0 };
+  return { template: at ? new TextDecoder().decode(on.bytes(at, length).slice()) : null, bos, eos, addBos: addBos > 0 };
 }
 
 // ---- filling a page
@@ -320,7 +325,8 @@ function takeTurn(): void {
   for (const [id, task] of tasks) {
     tasks.delete(id); // to the end of the queue
     tasks.set(id, task);
-    answer(id, () => task.step());
+    const step = () => task.step();
+    answer(id, () => (engine?.shared ? engine.shared.step(step) : step()));
     break;
   }
   if (tasks.size) nextTurn();
@@ -369,6 +375,8 @@ port.onmessage = ({ data }: { data: Request }) => {
     case 'cancel':
       loading.get(id)?.abort();
       return finish(id);
+    case 'wake':
+      return engine?.shared?.grown();
     case 'load':
       return void load(id, data).then(
         (result) => reply({ id, result, memoryBytes: result.memoryBytes }),

@@ -117,7 +117,7 @@ export interface GenerateResult {
   tokensPerSecond: number | null;
   /** Instruction set of the engine that ran. */
   isa: string;
-  /** Number of threads; 1. */
+  /** Number of threads. */
   threads: number;
 }
 

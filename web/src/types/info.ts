@@ -16,7 +16,7 @@ export interface ModelInfo {
   tokenizer: string;
   /** Instruction set of the kernels: `relaxed` or `simd128`. */
   isa: string;
-  /** Number of threads; 1. */
+  /** Number of threads, that of the caller included. */
   threads: number;
   /** Size of the file in bytes. */
   fileBytes: number;

@@ -113,7 +113,7 @@ export interface InfillResult extends Page {
   seconds: number;
   /** Instruction set of the engine that ran. */
   isa: string;
-  /** Number of threads; 1. */
+  /** Number of threads. */
   threads: number;
 }
 

@@ -102,7 +102,7 @@ export interface ImageFrame {
   first: number;
   /** Instruction set of the engine that ran. */
   isa: string;
-  /** Number of threads; 1. */
+  /** Number of threads. */
   threads: number;
 }
 

@@ -1,0 +1,85 @@
+// @ts-check
+/* Threads: the library in an isolated page and in one that is not, a thread that fails, a page that is left and shown again. */
+import assert from 'node:assert/strict';
+import { native } from '../kit.mjs';
+
+/** @typedef {import('../kit.mjs').Kit} Kit */
+
+const TEXT = 'Once [[?]] upon [[4]] there was [[?]] and a dog.';
+
+/** A fill by the library in an empty page of the site's origin; `twice`: what to do between two fills of one model. */
+const fills = (/** @type {any} */ tab, /** @type {number[]} */ threads, /** @type {string[]} */ events = []) =>
+  tab.evaluate(async (/** @type {{ threads: number[], events: string[], text: string }} */ { threads, events, text }) => {
+    const { load } = await import(new URL('palimpsest.js', document.baseURI).href);
+    const results = [];
+    for (const asked of threads) {
+      const model = await load('models/tales-infill.gguf', { threads: asked, cache: false });
+      const one = async () => {
+        try {
+          const { text: filled, threads } = await model.infill(text, { seed: 5 }).result();
+          results.push([threads, filled]);
+        } catch (error) {
+          results.push([/** @type {any} */ (error).code, '']);
+        }
+      };
+      await one();
+      for (const name of events) {
+        if (name) dispatchEvent(new Event(name));
+        await one();
+      }
+      model.dispose();
+    }
+    return results;
+  }, { threads, events, text: TEXT });
+
+/** A page beside the library that has nothing of its own. */
+async function bare(/** @type {Kit} */ kit, /** @type {boolean} */ isolation) {
+  kit.server.mishaps.isolation = isolation;
+  const headers = { 'content-type': 'text/html', ...(isolation && { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }) };
+  kit.server.routes['bare.html'] = (_, answer) => void answer.writeHead(200, headers).end('<!doctype html><link rel="icon" href="data:,">');
+  const tab = await kit.tab();
+  await tab.goto(new URL('bare.html', kit.server.url).href);
+  assert.equal(await tab.evaluate(() => globalThis.crossOriginIsolated), isolation);
+  return tab;
+}
+
+/** The same texts with any number of threads, as the command writes them. */
+async function isolated(/** @type {Kit} */ kit) {
+  const tab = await bare(kit, true);
+  const text = native(TEXT, { seed: 5 });
+  assert.deepEqual(await fills(tab, [1, 2, 3]), [[1, text], [2, text], [3, text]]);
+  assert.ok(kit.server.count('palimpsest-threads-relaxed.wasm') > 0);
+}
+
+/** Where memory cannot be shared there is one thread, and nothing for threads is fetched. */
+async function notIsolated(/** @type {Kit} */ kit) {
+  const tab = await bare(kit, false);
+  assert.deepEqual(await fills(tab, [2]), [[1, native(TEXT, { seed: 5 })]]);
+  for (const name of ['palimpsest-threads-relaxed.wasm', 'palimpsest-threads.wasm', 'palimpsest-threads.js']) assert.equal(kit.server.count(name), 0, name);
+}
+
+/** A page that is left ends the team, and one that is shown again has it back; in between one thread serves. */
+async function left(/** @type {Kit} */ kit) {
+  const tab = await bare(kit, true);
+  const text = native(TEXT, { seed: 5 });
+  assert.deepEqual(await fills(tab, [2], ['pagehide', 'pageshow', 'pagehide']), Array(4).fill([2, text]));
+}
+
+/** Threads whose stack is at the beginning of the memory: they trap in the first function that needs one. */
+const TRAPS = `{ const Real = WebAssembly.Instance; WebAssembly.Instance = function (module, imports) {
+  const { exports } = new Real(module, imports);
+  return { exports: { ...exports, stackRestore: () => exports.stackRestore(16) } }; }; }\n`;
+
+async function fails(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-threads.js'] = TRAPS;
+  kit.noisy = true;
+  const tab = await bare(kit, true);
+  assert.deepEqual(await fills(tab, [2], ['', '']), [['crashed', ''], ['crashed', ''], [1, native(TEXT, { seed: 5 })]]);
+}
+
+export const scenarios = {
+  'threads: the same texts with 1, 2 and 3 in an isolated page': isolated,
+  'threads: one where the page is not isolated': notIsolated,
+  'threads: a page that is left and shown again': left,
+  'threads: one that fails in the middle of its work': fails,
+};
