@@ -2,11 +2,12 @@
 // @ts-check
 /* Plays the scenarios in one browser, or the pages in Node.
  *
- *   node tests/browser/run.mjs [chromium|firefox|node] [--only NAME]
+ *   node tests/browser/run.mjs [chromium|firefox|node] [--only NAME] [--short]
  *
  * A scenario that fails in a browser is played once more, from the start: on a machine that has other work a browser
  * sometimes answers too late.  `again` lines tell the first error; one that fails twice has failed.
  *
+ * --short leaves out those that are alike in all browsers (scenarios.mjs).
  * PALIMPSEST_BUILD names another build folder.  The last line is `N passed, N failed, N skipped`. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -19,7 +20,7 @@ import { scenariosFor } from './scenarios.mjs';
 import { Server } from './server.mjs';
 
 const LONGEST = 400_000;
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' }, short: { type: 'boolean', default: false } } });
 const target = positionals[0] ?? 'chromium';
 if (!['chromium', 'firefox', 'node'].includes(target)) throw new Error(`unknown target: ${target}`);
 const logs = join(root, 'build/test-logs');
@@ -87,7 +88,7 @@ async function inBrowser() {
   const server = await new Server(site).up();
   console.log(`${browser.name} ${browser.version}`);
   try {
-    for (const [name, scenario] of scenariosFor(target)) {
+    for (const [name, scenario] of scenariosFor(target, values.short)) {
       if (values.only && !name.includes(values.only)) continue;
       const first = await playIn(browser, server, name, scenario);
       if (!first) continue;

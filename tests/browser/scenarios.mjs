@@ -55,7 +55,12 @@ const groups = [
 ];
 /** @typedef {Record<string, (kit: import('./kit.mjs').Kit) => Promise<void>>} Scenarios */
 
+/** What these check is made by the page's own code and hardly by a browser's: words, links, lists, errors.  A whole test run
+ *  plays them in one browser only. */
+const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents]);
+
 /** Those of `once` are played in Chromium only: what they check is the same in every browser (axe looks at roles, names and
  *  colours), or only Chromium tells it. */
-export const scenariosFor = (/** @type {string} */ browser) =>
-  groups.flatMap((/** @type {{ scenarios: Scenarios, once?: Scenarios }} */ { scenarios, once }) => [...Object.entries(scenarios), ...(browser === 'chromium' && once ? Object.entries(once) : [])]);
+export const scenariosFor = (/** @type {string} */ browser, short = false) =>
+  groups.filter((group) => !(short && alike.has(group))).flatMap((/** @type {{ scenarios: Scenarios, once?: Scenarios }} */ { scenarios, once }) =>
+    [...Object.entries(scenarios), ...(browser === 'chromium' && once ? Object.entries(once) : [])]);
