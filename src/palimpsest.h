@@ -800,6 +800,107 @@ typedef struct {
 pal_surprise_progress pal_surprising_progress(const pal_surprising *job);
 void pal_surprising_end(pal_surprising *job); /* NULL is allowed */
 
+/* ---- unpredictable tokens --------------------------------------------------------------------------- */
+
+/* Which tokens can never be the most probable one, whatever the text (Su, kexue.fm 9046; Grivas, Bogoychev and Lopez, "Low-
+ * rank softmax can have unargmaxable classes in theory but rarely in practice", 2022).  A logit is w . h + b for the hidden
+ * row h: token k is predictable if some hidden row makes its logit the largest.  Otherwise other tokens dominate it: for
+ * weights a with the sum 1, |sum a (w_k - w_i)| R + sum a (b_k - b_i) <= 0, where R is the limit of the length of hidden
+ * rows (without a limit, the first sum is 0).  In a model, hidden rows are what its last norm can compute, with its gain
+ * and shift: R = sqrt(width), and after a LayerNorm only differences without their mean count.  If the norm depends on
+ * the noise level, hidden rows are of any length.
+ *
+ *   pal_probing_start(&job, model, NULL, &err);
+ *   while ((status = pal_probing_step(job, &err)) == PAL_MORE) show(pal_probing_progress(job));
+ *   pal_probed_token t = pal_probing_token(job, 17); */
+typedef enum {
+    PAL_TOKEN_OPEN,          /* not decided yet, or not asked for */
+    PAL_TOKEN_PREDICTABLE,   /* a hidden row is known for which it is the most probable, checked in f64 */
+    PAL_TOKEN_TIED,          /* the same, together with tokens of the same row and bias */
+    PAL_TOKEN_UNPREDICTABLE, /* weights are known by which others dominate it, with a relative residual of at most 1e-9 */
+    PAL_TOKEN_UNDECIDED,     /* neither was found */
+    PAL_TOKEN_STATES
+} pal_token_state;
+
+const char *pal_token_state_name(pal_token_state state); /* "open", "predictable", ...; NULL outside the enum */
+
+enum { PAL_DOMINATING = 8 };
+
+typedef struct {
+    pal_token_state state;
+    bool drawn;      /* false: a control, unknown or unused piece, or the mask, that no fill or text ends with or has */
+    int32_t same_as; /* the lowest token with the same row and bias; -1: it is this one, or there is none */
+    double lead;     /* predictable, tied: by how much its logit leads the next one in the hidden row that was found */
+    double residual; /* unpredictable: |sum a (w_k - w_i)| / sum a |w_k - w_i|, or the same with biases; undecided: the
+                        smallest that was reached, NaN if none */
+    int32_t dominating; /* unpredictable: number of tokens with positive weights; the arrays have the largest */
+    int32_t id[PAL_DOMINATING];
+    double weight[PAL_DOMINATING];
+} pal_probed_token;
+
+/* Comments name the default, as pal_probe_defaults() sets it. */
+typedef struct {
+    const int32_t *tokens; /* NULL: all; [count] which tokens to decide about; copied */
+    size_t count;          /* 0 */
+    int32_t sample;        /* 0: off; decide about this many tokens, evenly spaced, if there are more */
+    int32_t rounds;        /* 500: products with all rows after which a token is undecided; at least 1 */
+    bool any_hidden;       /* false; true: hidden rows of any direction and length, not those of the model's norm */
+} pal_probe_options;
+pal_probe_options pal_probe_defaults(void);
+
+/* An output layer that is not of a model. */
+typedef struct {
+    int32_t tokens, width; /* 1 to 2^24; 1 to 65536 */
+    const float *rows;     /* [tokens, width] */
+    const float *bias;     /* [tokens]; NULL: none */
+    double radius;         /* the limit of the length of hidden rows; 0: none */
+    bool centred;          /* the elements of hidden rows have the sum 0 */
+} pal_output_rows;
+
+/* Starts, allocates memory: about 4 bytes per weight and 200 per token.  options can be NULL: the defaults; tokens and
+ * rows are copied.  PAL_E_UNSUPPORTED: the model has no output layer of tokens; PAL_E_OPTION: an option is out of range, or
+ * a token outside the vocabulary (offset: its index); PAL_E_FORMAT: a weight is NaN or infinite; PAL_E_MEMORY. */
+typedef struct pal_probing pal_probing;
+pal_status pal_probing_start(pal_probing **out, const pal_model *model, const pal_probe_options *options,
+                             pal_error *err);
+pal_status pal_probing_start_rows(pal_probing **out, const pal_output_rows *rows, const pal_probe_options *options,
+                                  pal_error *err);
+
+/* Makes a few products with all rows: of a few tokens that may then be decided, or of one.  PAL_MORE, or PAL_OK when all
+ * are decided.  The results do not depend on the number of threads. */
+pal_status pal_probing_step(pal_probing *job, pal_error *err);
+
+typedef struct {
+    int32_t tokens, all_tokens;      /* decided; asked for */
+    int32_t drawn[PAL_TOKEN_STATES]; /* number of tokens of each state among those asked for that can be drawn, */
+    int32_t never[PAL_TOKEN_STATES]; /* and among those that are never drawn */
+    int32_t vocabulary;              /* rows of the output layer */
+    uint64_t products;               /* of one hidden row with all rows */
+    int32_t width;                   /* of a hidden row */
+    bool bounded, centred, biased;   /* which hidden rows: R is finite; without mean; there is a bias */
+} pal_probe_progress;
+pal_probe_progress pal_probing_progress(const pal_probing *job);
+
+/* The result for one token, 0 <= id < number of tokens. */
+pal_probed_token pal_probing_token(const pal_probing *job, int32_t id);
+
+/* Writes up to `capacity` of the tokens that the last step decided, and returns how many there are. */
+size_t pal_probing_decided(const pal_probing *job, int32_t *ids, size_t capacity);
+
+/* Proofs, only for tokens that the last step decided.  pal_probing_hidden writes hidden[width], for which the token is
+ * the most probable; false: it is not predictable.  pal_probing_weights writes up to `capacity` weights of the tokens that
+ * dominate it, and returns how many there are; 0: it is not unpredictable. */
+bool pal_probing_hidden(const pal_probing *job, int32_t id, double *hidden);
+size_t pal_probing_weights(const pal_probing *job, int32_t id, int32_t *ids, double *weights, size_t capacity);
+
+/* Saves what is decided; returns the number of bytes, which are written if `capacity` suffices.  Restoring, before the
+ * first step, takes over what was decided about the same output layer; tokens that were undecided are tried again if
+ * options.rounds is larger now.  PAL_E_FORMAT: not such a file, or damaged; PAL_E_UNSUPPORTED: of another output layer,
+ * another kind of hidden rows, or another version. */
+size_t pal_probing_save(const pal_probing *job, void *out, size_t capacity);
+pal_status pal_probing_restore(pal_probing *job, const void *data, size_t bytes, pal_error *err);
+void pal_probing_end(pal_probing *job); /* NULL is allowed */
+
 /* ---- pictures -------------------------------------------------------------------------------------- */
 
 /* Pictures are drawn from noise by a network that predicts the noise in a noisy picture (architecture unet).  The

@@ -112,5 +112,6 @@ int command_info(int argc, char **argv);
 int command_quantize(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_sudoku(int argc, char **argv);
+int command_probe(int argc, char **argv);
 
 #endif

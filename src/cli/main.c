@@ -26,6 +26,7 @@ static const struct {
     {"detokenize", "turn tokens into text", command_detokenize},
     {"info", "what a model file contains and supports", command_info},
     {"quantize", "write a model with its weights in another type", command_quantize},
+    {"probe", "which tokens a model can never find the most probable", command_probe},
     {"sudoku", "make puzzles of Sudoku, or solve and grade a board, without a model", command_sudoku},
     {"bench", "how fast a model runs on this machine", command_bench},
 };
