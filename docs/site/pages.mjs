@@ -71,6 +71,7 @@ const LISTED = [
     pages: [
       document('quality', 'How well blanks are filled'),
       document('long-texts', 'Long texts'),
+      document('unpredictable', 'Unpredictable tokens'),
       document('speed', 'Speed'),
       page('bench', 'Measuring speed', 'tools/bench/README.md'),
     ],

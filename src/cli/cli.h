@@ -93,6 +93,7 @@ void json_string(json *j, const char *key, const char *text);
 void json_int(json *j, const char *key, int64_t value);
 void json_uint(json *j, const char *key, uint64_t value);
 void json_number(json *j, const char *key, double value); /* null if it is not finite */
+void json_exact(json *j, const char *key, double value);  /* the same with all digits of a double */
 void json_bool(json *j, const char *key, bool value);
 void json_end_line(json *j);
 size_t utf8_length(const unsigned char *text, size_t size); /* bytes of the first character of text[size]; 0: invalid */

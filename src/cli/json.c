@@ -95,13 +95,23 @@ void json_uint(json *j, const char *key, uint64_t value)
     fprintf(j->out, "%" PRIu64, value);
 }
 
-void json_number(json *j, const char *key, double value)
+static void put_number(json *j, const char *key, double value, int digits)
 {
     begin(j, key);
     if (isfinite(value))
-        fprintf(j->out, "%.9g", value);
+        fprintf(j->out, "%.*g", digits, value);
     else
         fputs("null", j->out);
+}
+
+void json_number(json *j, const char *key, double value)
+{
+    put_number(j, key, value, 9);
+}
+
+void json_exact(json *j, const char *key, double value)
+{
+    put_number(j, key, value, 17);
 }
 
 void json_bool(json *j, const char *key, bool value)

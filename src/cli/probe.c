@@ -135,7 +135,7 @@ static void json_weights(json *j, const int32_t *ids, const double *weights, siz
     for (size_t i = 0; i < n; i++) {
         json_open(j, NULL, '{');
         json_int(j, "id", ids[i]);
-        json_number(j, "weight", weights[i]);
+        json_exact(j, "weight", weights[i]);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -196,18 +196,18 @@ static bool json_proof(json *j, const request *r, int32_t id)
 {
     const pal_probed_token t = pal_probing_token(r->job, id);
     const size_t width = (size_t)pal_probing_progress(r->job).width;
-    double *values = malloc((width + 2) * sizeof *values); /* a hull in width + 1 dimensions has so many */
-    int32_t *ids = malloc((width + 2) * sizeof *ids);
+    const size_t n = pal_probing_weights(r->job, id, NULL, NULL, 0);
+    double *values = malloc((n > width ? n : width) * sizeof *values);
+    int32_t *ids = malloc((n + 1) * sizeof *ids);
     const bool good = values && ids;
     if (good) {
         json_token(j, r, id, &t);
         if (pal_probing_hidden(r->job, id, values)) {
             json_open(j, "hidden", '[');
-            for (size_t i = 0; i < width; i++) json_number(j, NULL, values[i]);
+            for (size_t i = 0; i < width; i++) json_exact(j, NULL, values[i]);
             json_close(j, ']');
         }
-        const size_t n = pal_probing_weights(r->job, id, ids, values, width + 2);
-        if (n) json_weights(j, ids, values, n < width + 2 ? n : width + 2);
+        if (n) json_weights(j, ids, values, pal_probing_weights(r->job, id, ids, values, n));
         json_close(j, '}');
     }
     free(values);
