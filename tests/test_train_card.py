@@ -49,12 +49,12 @@ class Card(CommandTest):
             name="small", masked="masked", model=self.model, base=base, about=self.path / "about.md", run=self.path,
             measures=self.path, texts=self.path, palimpsest=COMMAND[0])
 
-    def measure(self, name):
+    def measure(self, name, pages=12):
         """Records as measure.py makes them."""
         network = parts.Network(name, ["-m", str(self.model)], ["-m", AR], ["--byte-pieces"])
         text = texts.Text(texts.Tokenizer(COMMAND[0], AR), DOCUMENTS)
         part = parts.Nats(network, "stories", text, 40, "4", True)
-        items = part.run(Command(COMMAND[0]), range(12))
+        items = part.run(Command(COMMAND[0]), range(pages))
         return {part.key: {"models": network.hashes(), "items": items, "figures": part.figures(items)}}
 
     def save(self, results):
@@ -76,6 +76,17 @@ class Card(CommandTest):
             ours, base = line.split(" | ")[1:3]
             self.assertEqual(ours, base, "the same weights")
         self.assertEqual(written.count("\n1. "), len(card.PAGES) + len(card.PROMPTS) + len(card.examples.PAGES))
+
+    def test_all_windows_count_if_the_masked_model_has_fewer(self):
+        """Regression: the windows that only one model was measured on were left out of every column."""
+        results = {**self.measure("small"), **self.measure("masked", 6)}
+        few, many = (len(results[f"nats/{name}/stories/40/4"]["items"]) for name in ("masked", "small"))
+        self.assertLess(few, many)
+        row, = [line for line in card.beside(results, self.args).splitlines() if line.startswith("| stories |")]
+        cells = row.strip("| ").split(" | ")
+        self.assertEqual([cells[2], cells[6], cells[8]], [str(many), str(few), "+0.00 ± 0.00"])
+        alone = card.beside(self.measure("small"), self.args).splitlines()[-1]
+        self.assertEqual(alone.split(" | ")[:6], row.split(" | ")[:6])
 
     def test_refuses_what_belongs_to_another_file(self):
         log = card.read_log(self.path, 500)

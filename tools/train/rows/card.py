@@ -130,27 +130,34 @@ def per_token(nats, n):
     return mean, float(np.std(nats - n * mean, ddof=1) / n.mean() / len(n) ** 0.5)
 
 
+def beside_masked(items, other, args):
+    """Cells of the windows that the masked model was measured on too, with paired figures."""
+    if not other:
+        return ["", "", ""]
+    count = min(len(items), len(other))
+    n, ours, _, left = np.array(items[:count], float).T
+    masked = np.array(other[:count], float).T
+    if not np.array_equal(masked[3], left):
+        raise SystemExit(f"{args.measures}/quality.json: {args.masked} was measured on other windows")
+    return [f"{count:,}", f"{per_token(masked[1], n)[0]:.2f}", tables.below(*per_token(masked[1] - ours, n))]
+
+
 def beside(results, args):
-    """True words of the same windows: the left-only base, the masked model, this one."""
+    """True words: the left-only base and this model; the masked model on the windows that it was measured on."""
     rows = []
     for (network, text, size, kind), record in tables.split(results, "nats"):
         if network != args.name:
             continue
         other = results.get(f"nats/{args.masked}/{text}/{size}/{kind}", {"items": []})["items"]
-        count = min(len(record["items"]), len(other)) or len(record["items"])
-        n, ours, _, left = np.array(record["items"][:count], float).T
-        row = [text, tables.KINDS[kind], f"{count:,}", f"{per_token(left, n)[0]:.2f}"]
-        masked = np.array(other[:count], float).T
-        if other and not np.array_equal(masked[3], left):
-            raise SystemExit(f"{args.measures}/quality.json: {args.masked} was measured on other windows")
-        row += [f"{per_token(masked[1], n)[0]:.2f}"] if other else [""]
-        row += [f"{per_token(ours, n)[0]:.2f}", tables.below(*per_token(left - ours, n))]
-        rows.append(row + ([tables.below(*per_token(masked[1] - ours, n))] if other else [""]))
-    return ("Nats per token of the true words of a blank in windows of 128 tokens, all models on the same windows, from "
-            f"the left. `{args.base.stem}` sees only what is before each token. “Below” is how much lower `{args.name}` is, "
-            "with the standard error of the difference. `<empty>` is no candidate.\n\n" +
-            tables.table(["text", "blank", "windows", args.base.stem, args.masked, args.name, f"below {args.base.stem}",
-                          f"below {args.masked}"], rows))
+        n, ours, _, left = np.array(record["items"], float).T
+        rows.append([text, tables.KINDS[kind], f"{len(n):,}", f"{per_token(left, n)[0]:.2f}", f"{per_token(ours, n)[0]:.2f}",
+                     tables.below(*per_token(left - ours, n)), *beside_masked(record["items"], other, args)])
+    return ("Nats per token of the true words of a blank in windows of 128 tokens, from the left, by the command. "
+            f"`{args.base.stem}` sees only what is before each token. “Below” is how much lower `{args.name}` is on the same "
+            f"windows, with the standard error of the difference; `{args.masked}` was measured on the first windows of each "
+            "row. `<empty>` is no candidate.\n\n" +
+            tables.table(["text", "blank", "windows", args.base.stem, args.name, f"below {args.base.stem}", "windows",
+                          args.masked, f"below {args.masked}"], rows))
 
 
 # ---- what is measured here
