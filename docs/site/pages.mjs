@@ -53,6 +53,7 @@ const LISTED = [
       document('models', 'Models known to work'),
       card('tales-infill'),
       card('tales-masked'),
+      card('tales-sedd-absorb'),
       card('tales-ar'),
       card('smol-infill'),
       card('fashion'),

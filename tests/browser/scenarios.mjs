@@ -21,6 +21,7 @@ import * as offline from './scenarios/offline.mjs';
 import * as policies from './scenarios/policies.mjs';
 import * as recipes from './scenarios/recipes.mjs';
 import * as resuming from './scenarios/resuming.mjs';
+import * as scores from './scenarios/scores.mjs';
 import * as sharing from './scenarios/sharing.mjs';
 import * as talk from './scenarios/talk.mjs';
 import * as threads from './scenarios/threads.mjs';
@@ -45,6 +46,7 @@ const groups = [
   resuming,
   models,
   foreign,
+  scores,
   mistakes,
   offline,
   policies,

@@ -6,16 +6,20 @@ interface Trace {
   step: number;
   /** Text of each place, null while open. */
   texts: (string | null)[];
+  /** Text of the open places that can still change (uniform noise). */
+  loose: string[];
 }
 
 /** Max. number of stored steps for samplers that mask places again; when there are more, every other one is dropped. */
 const MAX_TRACES = 512;
 
+const looseOf = ({ open, text }: PageToken): string => (open ? text : '');
+
 export class Draft {
   page: Page | null = null;
   result: InfillResult | null = null;
-  /** Only for samplers that mask places again; for all others the step of each place is enough. */
-  private readonly traces: Trace[] | null;
+  /** Only for samplers that mask places again or change their tokens; for all others the step of each place is enough. */
+  private traces: Trace[] | null;
   private stride = 1;
 
   constructor(readonly number: number, takesBack: boolean) {
@@ -24,8 +28,9 @@ export class Draft {
 
   advance(page: Page): void {
     this.page = page;
+    if (page.tokens.some((token) => token.open && token.text)) this.traces ??= [];
     if (!this.traces || page.step % this.stride) return;
-    this.traces.push({ step: page.step, texts: page.tokens.map((token) => (token.open ? null : token.text)) });
+    this.traces.push({ step: page.step, texts: page.tokens.map((token) => (token.open ? null : token.text)), loose: page.tokens.map(looseOf) });
     if (this.traces.length < MAX_TRACES) return;
     this.stride *= 2;
     const kept = this.traces.filter((trace) => trace.step % this.stride === 0);
@@ -36,9 +41,19 @@ export class Draft {
     return this.page?.step ?? 0;
   }
 
+  private traceAt(step: number): Trace | undefined {
+    return step < this.lastStep ? this.traces?.filter((one) => one.step <= step).at(-1) : undefined;
+  }
+
+  /** The text that an open place had after a step, if it was not final. */
+  looseAt(token: PageToken, place: number, step: number): string {
+    const trace = this.traceAt(step);
+    return trace ? (trace.loose[place] ?? '') : step < this.lastStep ? '' : looseOf(token);
+  }
+
   /** The text of a place after a step, null while it was open. */
   textAt(token: PageToken, place: number, step: number): string | null {
-    const trace = step < this.lastStep ? this.traces?.filter((one) => one.step <= step).at(-1) : undefined;
+    const trace = this.traceAt(step);
     if (trace) return trace.texts[place] ?? null;
     if (this.traces && step < this.lastStep) return token.pinned ? token.text : null;
     return token.step !== null && token.step <= step ? token.text : null;
@@ -98,6 +113,8 @@ export interface Place {
   index: number;
   text: string;
   open: boolean;
+  /** Of an open place: a text that can still change. */
+  loose?: string;
   empty: boolean;
   pinned: boolean;
   kept?: boolean;
@@ -123,6 +140,7 @@ export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Pl
       index: token.index,
       text: pin?.text ?? drawn ?? '',
       open: !pin && drawn === null,
+      loose: !pin && drawn === null ? draft.looseAt(token, i, step) : '',
       empty: pin ? pin.empty : drawn !== null && drawn === '' && token.empty,
       pinned: pin !== undefined,
       kept: pin?.kept ?? false,
@@ -132,7 +150,7 @@ export function placesOf(fill: Fill, draft: Draft, pins: Pins, step: number): Pl
       step: pin || token.pinned ? null : token.step,
     };
     // A blank that the user ended here ends here, whatever was drawn after it.
-    if (ended.has(place.blank)) Object.assign(place, { text: '', open: false, empty: true });
+    if (ended.has(place.blank)) Object.assign(place, { text: '', open: false, loose: '', empty: true });
     if (pin?.empty) ended.add(place.blank);
     return place;
   });

@@ -1,3 +1,3 @@
 /** Set by build.mjs: the models beside the page. `file` is relative to index.html, `use` is what the page uses it for
  *  (USES in build.mjs), `sheetBytes` the size of its training pictures (pictures/neighbours.ts). */
-declare const __MODELS__: readonly { name: string; file: string; bytes: number; sha256: string; use: 'writing' | 'blanks' | 'pictures'; sheetBytes: number }[];
+declare const __MODELS__: readonly { name: string; file: string; bytes: number; sha256: string; use: 'writing' | 'blanks' | 'scores' | 'pictures'; sheetBytes: number }[];

@@ -1,5 +1,5 @@
 /** The options of a fill. */
-import { samplerProperties, samplers, type InfillOptions, type Sampler } from 'palimpsest';
+import { samplerProperties, samplers, scoreSamplers, type InfillOptions, type Sampler } from 'palimpsest';
 import { INFILL_RANGES as RANGES } from '../src/options.ts';
 import { byId, make } from './dom.ts';
 import { Form, type Field, type Switch } from './form.ts';
@@ -8,7 +8,7 @@ const USUAL = 'default';
 
 /** Texts of the samplers, in the order of the menu; samplers without a line here come last. */
 const ABOUT: Partial<Record<Sampler | typeof USUAL, string>> = {
-  [USUAL]: 'what suits the model: ascending for those of this page, margin for masked ones such as tales-masked',
+  [USUAL]: 'what suits the model: ascending for tales-infill and general English, margin for masked ones such as tales-masked',
   margin: 'writes first where the first choice is furthest ahead of the second',
   'first-hitting': 'writes at random places: exactly the distribution of the model, the reference',
   entropy: 'writes first where the model is least uncertain (lowest entropy)',
@@ -20,11 +20,23 @@ const ABOUT: Partial<Record<Sampler | typeof USUAL, string>> = {
   'ascending-random': 'fills each blank from its left, the next word always in a blank chosen at random',
   speculative: 'fills the blanks one after the other, and guesses several words ahead where the model can check them at once',
 };
-const MENU = [...new Set([...(Object.keys(ABOUT) as (Sampler | typeof USUAL)[]), ...samplers])];
-const TIMED = samplers.filter((name) => samplerProperties[name].takes.includes('steps'));
-const isTimed = (name: Sampler | typeof USUAL) => TIMED.some((timed) => timed === name);
+/** The same for models that compute scores. */
+const ABOUT_SCORES: typeof ABOUT = {
+  [USUAL]: 'what suits the model: first-hitting if its noise masks words, tweedie if it replaces them by others',
+  'first-hitting': 'one word at a time, at random places: exact as far as the model’s scores are',
+  tweedie: 'a number of time steps, exact for a single place; with exact scores the error falls as one over the steps',
+  euler: 'a number of time steps by the rates of change; with exact scores the error falls as one over the steps',
+  'euler-corrector': 'euler, and after each step corrections that can take words back; the error falls as one over the steps',
+};
+type Choice = Sampler | typeof USUAL;
+const choices = (about: typeof ABOUT, names: readonly Sampler[]): readonly Choice[] => {
+  const known = (Object.keys(about) as Choice[]).filter((name) => name === USUAL || names.includes(name));
+  return [...new Set([...known, ...names])];
+};
+const takes = (name: Choice, option: 'steps' | 'corrections'): boolean => name !== USUAL && samplerProperties[name].takes.includes(option);
+const taking = (option: 'steps' | 'corrections'): string => [...samplers, ...scoreSamplers].filter((name) => takes(name, option)).join(', ');
 
-type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'steps' | 'freeMin' | 'freeMax';
+type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'steps' | 'corrections' | 'freeMin' | 'freeMax';
 
 const FIELDS: readonly Field<Key>[] = [
   { key: 'drafts', label: 'Drafts', hint: 'filled side by side', initial: 1, least: 1, most: 4, step: 1 },
@@ -33,7 +45,8 @@ const FIELDS: readonly Field<Key>[] = [
   { key: 'topP', label: 'Top-p', hint: 'only the most probable words, up to this sum of probability; 1 is off', initial: 1, ...RANGES.topP, step: 'any' },
   { key: 'minP', label: 'Min-p', hint: 'min. probability, relative to the most probable word; 0 is off', initial: 0, ...RANGES.minP, step: 'any' },
   { key: 'repetitionPenalty', label: 'Repetition penalty', hint: '1 is off', initial: 1, ...RANGES.repetitionPenalty, step: 'any' },
-  { key: 'steps', label: 'Time steps', hint: `for ${TIMED.join(' and ')}`, initial: 64, ...RANGES.steps, step: 1 },
+  { key: 'steps', label: 'Time steps', hint: `for ${taking('steps')}`, initial: 64, ...RANGES.steps, step: 1 },
+  { key: 'corrections', label: 'Corrections', hint: `after each time step, for ${taking('corrections')}`, initial: 1, ...RANGES.corrections, step: 1 },
   { key: 'freeMin', label: 'Length of [[?]], from', hint: 'tokens', initial: 1, least: 1, most: 512, step: 1 },
   { key: 'freeMax', label: 'to', hint: 'tokens', initial: 16, least: 1, most: 512, step: 1 },
 ];
@@ -47,7 +60,13 @@ type Flag = (typeof SWITCHES)[number][0];
 const NOTE =
   'Border rules, temperatures other than 1, and options that exclude words (top-k, top-p, min-p, the penalty) change the model’s distribution on purpose. First-hitting at temperature 1 without border rules draws exactly from it.';
 
+const NOTE_UNIFORM =
+  'This model’s noise replaces words by other words, so no word is final before the last step. It was not trained to hold the text around blanks: what it writes there is not exactly what it would write beside this text, whichever sampler is used.';
+
 export class Options {
+  /** The samplers of the model in use; empty: of any that predicts masked tokens. */
+  private offered: readonly Sampler[] = samplers;
+  private readonly noteUniform = make('p', { class: 'note wide', 'data-part': 'uniform-note', hidden: true }, NOTE_UNIFORM);
   private readonly about = make('p', { class: 'hint' });
   private readonly form = new Form<Key, Flag>(
     { form: 'options-form', details: 'options', prefix: '', memory: 'options', outside: ['drafts-field'] },
@@ -59,22 +78,47 @@ export class Options {
     const { form } = this;
     const [drafts, ...rest] = form.numbers();
     byId('drafts-field').append(drafts ?? '');
-    form.form.append(this.samplers(), ...rest, form.seed(), form.toggles(), make('p', { class: 'note wide' }, NOTE), form.resetter());
+    form.form.append(this.samplers(), ...rest, form.seed(), form.toggles(), make('p', { class: 'note wide' }, NOTE), this.noteUniform, form.resetter());
     form.checks = () => this.check();
     form.changed = changed;
     form.begin();
   }
 
   private samplers(): HTMLElement {
-    const select = make('select', {}, ...MENU.map((name) => make('option', { value: name }, name)));
-    return this.form.row('sampler', 'Sampler', this.about, select, true);
+    return this.form.row('sampler', 'Sampler', this.about, make('select', {}, ...this.menu()), true);
+  }
+
+  private get scores(): boolean {
+    return this.offered.some((name) => samplerProperties[name].scores);
+  }
+
+  private get texts(): typeof ABOUT {
+    return this.scores ? ABOUT_SCORES : ABOUT;
+  }
+
+  private menu(): HTMLElement[] {
+    return choices(this.texts, this.offered).map((name) => make('option', { value: name }, name));
+  }
+
+  /** Offers what the model can do.  `own`: its samplers; only those of models that compute scores are other ones. */
+  suit(own: readonly Sampler[]): void {
+    const offered = own.some((name) => samplerProperties[name].scores) ? own : samplers;
+    if (offered.join() === this.offered.join()) return;
+    const select = this.form.input('sampler');
+    const { value } = select;
+    this.offered = offered;
+    select.replaceChildren(...this.menu());
+    select.value = offered.some((name) => name === value) ? value : USUAL;
+    this.form.check();
   }
 
   private check(): boolean[] {
     const { form } = this;
-    const sampler = form.input('sampler').value as Sampler | typeof USUAL;
-    this.about.textContent = ABOUT[sampler] ?? '';
-    form.input('steps').disabled = !isTimed(sampler);
+    const sampler = form.input('sampler').value as Choice;
+    this.about.textContent = this.texts[sampler] ?? '';
+    form.input('steps').disabled = !takes(sampler, 'steps');
+    form.input('corrections').disabled = !takes(sampler, 'corrections');
+    this.noteUniform.hidden = !this.scores || this.offered.includes('first-hitting');
     return form.value('freeMin') > form.value('freeMax') ? [form.say('freeMax', 'must not be less than the first')] : [];
   }
 
@@ -82,8 +126,8 @@ export class Options {
   read(): InfillOptions | null {
     const { form } = this;
     if (!form.ready()) return null;
-    const sampler = form.input('sampler').value as Sampler | typeof USUAL;
-    const numbers = FIELDS.filter(({ key }) => key !== 'drafts' && (key !== 'steps' || isTimed(sampler)));
+    const sampler = form.input('sampler').value as Choice;
+    const numbers = FIELDS.filter(({ key }) => key !== 'drafts' && ((key !== 'steps' && key !== 'corrections') || takes(sampler, key)));
     const seed = form.seedValue();
     return {
       ...(sampler !== USUAL && { sampler }),
@@ -107,7 +151,7 @@ export class Options {
   use(options: InfillOptions): void {
     const { form } = this;
     for (const [key, value] of Object.entries(options)) {
-      if (key === 'sampler') form.input(key).value = MENU.some((name) => name === value) ? String(value) : USUAL;
+      if (key === 'sampler') form.input(key).value = this.offered.some((name) => name === value) ? String(value) : USUAL;
       else if (typeof value === 'boolean') form.input(key).checked = value;
       else if (value !== undefined && form.input(key)) form.input(key).value = String(value);
     }

@@ -102,14 +102,16 @@ export class Reading {
   private write(place: Place, node: Node | undefined, look: Look): void {
     if (!node) return;
     const tint = look.tint(place);
-    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.kept ?? false} ${place.probability} ${place.order ?? ''} ${tint} ${place.text}`;
+    const shown = `${place.open} ${place.empty} ${place.pinned} ${place.kept ?? false} ${place.probability} ${place.order ?? ''} ${tint} ${place.text} ${place.loose ?? ''}`;
     if (shown === node.shown) return;
     const before = node.shown;
     node.shown = shown;
     const { outer, ink } = node;
-    const word = place.text.replace(/^ +/, '');
-    const space = place.text.slice(0, place.text.length - word.length);
-    outer.classList.toggle('open', place.open);
+    const text = place.loose || place.text;
+    const word = text.replace(/^ +/, '');
+    const space = text.slice(0, text.length - word.length);
+    outer.classList.toggle('open', place.open && !place.loose);
+    outer.classList.toggle('loose', Boolean(place.loose));
     // The space before a word is not underlined, focused or chosen.
     outer.replaceChildren(space, ink);
     const marked = place.empty && place.pinned && !place.kept;

@@ -3,6 +3,7 @@ import type { PageToken, Sampler } from 'palimpsest';
 
 const SUREST = 'The model does not write from left to right: it writes the word it is surest of, looks at the whole page again, and goes on.';
 const RANDOM = 'The model writes the places in random order, and looks at the whole page again after each step.';
+const BY_TIME = 'The model goes through time steps, from much noise to none; in each of them some places change.';
 const IN_TURN = 'Each blank is written from its left';
 
 const SENTENCES: Partial<Record<Sampler, string>> = {
@@ -15,6 +16,9 @@ const SENTENCES: Partial<Record<Sampler, string>> = {
   remask: 'A step can also remove words that were written before, and write them again.',
   ascending: `${IN_TURN}, and the model goes on in the blank whose next word it is surest of.`,
   'ascending-random': `${IN_TURN}; which blank comes next is random.`,
+  euler: BY_TIME,
+  tweedie: BY_TIME,
+  'euler-corrector': `${BY_TIME} A correction can take words back.`,
   speculative: `${IN_TURN}, one blank after the other.`,
 };
 

@@ -161,7 +161,7 @@ export class ModelsView {
 }
 
 const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures' };
-export const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', pictures: 'draws pictures' };
+export const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', scores: 'fills blanks by score entropy diffusion; for comparison', pictures: 'draws pictures' };
 
 const fileName = (url: string): string => url.split('/').at(-1)!;
 

@@ -63,6 +63,7 @@ export class Sheet {
       return place !== undefined && place.index >= least(place.blank);
     };
     const parts = fill && draft?.page ? this.filled(fill, draft, pins, step) : this.preview(understood.pieces, free, pins);
+    byId('not-final').hidden = !this.places.some(({ loose }) => loose);
     if (numbered && draft?.page) ordersOf(draft.page.tokens).forEach((order, i) => Object.assign(this.places[i] ?? {}, { order: this.places[i]?.pinned ? null : order }));
     const gap = (place: Place): string | null => (changing ? `Blank, ${lengthOf(blanks[place.blank] ?? { length: null })}` : null);
     this.reading.show({ parts: erasing ? divide(parts, understood.pieces) : parts, spare, gap }, this.places);

@@ -207,6 +207,8 @@ export class TextView {
   }
 
   private suit(): void {
+    const { model } = this.engine;
+    if (model) this.options.suit(model.info.samplers);
     if (!this.running && !this.fillShown && suitExample(this.editing.box, ...this.examples)) this.editing.takeBox();
     if (!this.running) this.draw();
   }
