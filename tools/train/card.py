@@ -22,6 +22,7 @@ import compare_samplers
 import compare_types
 import held_out
 import measure_pair
+import unpredictable_tokens
 from manifest import update_manifest
 
 PAGES = ("Once upon a time there was a [[?]] who lived in [[4]].",
@@ -105,6 +106,9 @@ def main():
 
 {info['parameters']:,} parameters: {info['layers']} layers, width {info['width']}, hidden {info['hidden']}, {info['heads']} heads, tied output, vocabulary {info['vocabulary']}, context {info['context']}, {'causal' if info['causal'] else 'bidirectional'} attention. `{args.model.name}`: Q8_0, {size:,} bytes, sha256 `{digest}`.
 
+## Unpredictable tokens
+
+{unpredictable_tokens.section(args.palimpsest, args.model)}
 ## Training
 
 | source | weight | bytes | tokens |

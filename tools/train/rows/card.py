@@ -24,6 +24,7 @@ import numpy as np
 if not __package__:             # run as a program
     sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 import examples  # noqa: E402
+import unpredictable_tokens  # noqa: E402
 from manifest import update_manifest  # noqa: E402
 from measures import tables, texts  # noqa: E402
 
@@ -204,6 +205,9 @@ def card(args, log):
 
 {info['parameters']:,} parameters: {info['layers']} layers, width {info['width']}, hidden {info['hidden']}, {info['heads']} heads, tied output, vocabulary {info['vocabulary']}, context {info['context']}, causal content rows and query rows (`palimpsest.rows = {value_of(args.model, "palimpsest.rows")}`). `{args.model.name}`: {info['weights']}, {len(data):,} bytes, sha256 `{hashlib.sha256(data).hexdigest()}`.
 
+## Unpredictable tokens
+
+{unpredictable_tokens.section(args.palimpsest, args.model)}
 ## Training
 
 {training(args, arguments, log)}

@@ -20,6 +20,7 @@ import gguf
 if not __package__:             # run as a program
     sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 import engine  # noqa: E402
+import unpredictable_tokens  # noqa: E402
 from manifest import update_manifest  # noqa: E402
 from sedd.table import cell  # noqa: E402
 
@@ -84,6 +85,9 @@ def card(a, info, digest, size):
 
 {info['parameters']:,} parameters: {info['layers']} layers, width {info['width']}, hidden {info['hidden']}, {info['heads']} heads, output of its own, vocabulary {info['vocabulary']}, context {info['context']}. `{a.model.name}`: Q8_0, {size:,} bytes, sha256 `{digest}`.
 
+## Unpredictable tokens
+
+{unpredictable_tokens.section(a.palimpsest, a.model)}
 ## Training
 
 | source | weight | bytes | tokens |
