@@ -52,7 +52,7 @@ async function onlyConfirmed(/** @type {Kit} */ kit) {
     await title(tab, `Ask ${where}?`);
     assert.match(await text(tab), /Nothing that you write is sent/);
     assert.deepEqual([foreign(), host.seen.HEAD], [[], 0], 'nothing is asked before it is confirmed');
-    await tab.button('Cancel');
+    await tab.click('#confirm-actions .quiet');
     assert.equal(await tab.visible('#confirm'), false);
     await name(tab, url);
     await tab.button('Ask for the size');

@@ -9,12 +9,13 @@ import { choose, complaint, fill, kept, native, ready, says, view, write } from 
 const TEXT = 'Tom saw a [[2]] and [[3]].';
 const SAVE = '#save-offline';
 
-/** The view Models, when the page itself is kept. */
+/** The view Models, when the page itself and the model in use are kept.  The list may first show an earlier state. */
 async function openModels(/** @type {Kit} */ kit) {
   const tab = await kit.openReady();
   await kept(tab);
   await view(tab, 'Models');
   await tab.until(() => /kept already/.test(document.querySelector('[data-part=offline-note]')?.textContent ?? ''), null, 'the page is kept');
+  await tab.until(() => [...document.querySelectorAll('[data-part=offline-parts] .switch')].some((row) => row.querySelector('label')?.textContent === 'tales-infill' && row.querySelector('input')?.disabled), null, 'the model is kept');
   return tab;
 }
 
