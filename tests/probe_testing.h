@@ -80,7 +80,7 @@ static inline void check_weights(const pal_probing *job, const pal_output_rows *
                              difference[MAX_COLS] = {0};
     const size_t n = pal_probing_weights(job, id, by, weight, MAX_ROWS);
     assert_int_equal(n, pal_probing_token(job, id).dominating);
-    assert_in_range(n, 1, (uint64_t)l->width + (l->bias ? 2 : 1));
+    assert_true(n >= 1 && n <= (size_t)l->width + (l->bias ? 2 : 1));
     for (size_t i = 0; i < n; i++) {
         double norm = 0.0;
         assert_true(by[i] != id && weight[i] > 0.0);

@@ -19,7 +19,7 @@ static void the_worked_example_has_one_unpredictable_token(void **state)
     const pal_probed_token t = pal_probing_token(job, 4);
     assert_int_equal(t.state, PAL_TOKEN_UNPREDICTABLE);
     assert_true(t.residual <= 1e-9);
-    assert_in_range(t.dominating, 2, 3);
+    assert_true(t.dominating == 2 || t.dominating == 3);
     assert_true(t.weight[0] >= t.weight[1]);
     const pal_probe_progress p = pal_probing_progress(job);
     assert_int_equal(p.tokens, 5);
