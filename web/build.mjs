@@ -36,11 +36,12 @@ const site = join(built, 'site');
 /** The engines by the names they get and their files; those with relaxed SIMD, and those with threads, are all there, or none. */
 const ENGINES = { palimpsest: 'palimpsest-web.wasm', 'palimpsest-scores': 'palimpsest-scores.wasm', 'palimpsest-pictures': 'palimpsest-pictures.wasm' };
 const relaxed = Object.values(ENGINES).every((name) => existsSync(join(built, 'wasm-relaxed', name)));
+const ofThreads = (file, build) => join(built, 'wasm-relaxed', file.replace('.wasm', `-threads${build}.wasm`));
+const threaded = relaxed && Object.values(ENGINES).every((file) => existsSync(ofThreads(file, '')));
 const engines = Object.entries(ENGINES).flatMap(([name, file]) => [
   [`${name}.wasm`, join(built, 'wasm', file)],
   ...(relaxed ? [[`${name}-relaxed.wasm`, join(built, 'wasm-relaxed', file)]] : []),
-  ...(relaxed ? [['', '-simd128'], ['-relaxed', '']].map(([ending, build]) =>
-    [`${name}-threads${ending}.wasm`, join(built, 'wasm-relaxed', file.replace('.wasm', `-threads${build}.wasm`))]) : []),
+  ...(threaded ? [['', '-simd128'], ['-relaxed', '']].map(([ending, build]) => [`${name}-threads${ending}.wasm`, ofThreads(file, build)]) : []),
 ]);
 const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' }, url: { type: 'string' } } });
 const address = given.url === undefined ? null : addressOfSite(given.url);
@@ -179,8 +180,8 @@ async function publicTypes() {
   await writeFile(join(web, 'inline.d.ts'), "export * from './palimpsest.js';\n");
 }
 
-/** What the page uses each model for: `writing` is Text and Continue, `blanks` and `scores` are Text only. */
-const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'tales-sedd-absorb.gguf': 'scores', 'tales-sedd-uniform.gguf': 'scores', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
+/** What the page uses each model for: `writing` is Text and Continue, `blanks` is Text only. */
+const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
 
 /** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
 async function shippedModels() {

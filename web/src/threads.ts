@@ -1,8 +1,8 @@
 /** Engines with threads: their shared memory, and their team of workers.  The counterpart of wasm/team.c.
  *
  *  The engine's worker is the first thread.  It starts the others with this same file (threads-file.ts): each has an
- *  instance of the same module on the same memory, waits there for work, and leaves it only while memory grows and when
- *  the page is left.  Allocation, hashing and everything else are the first thread's alone. */
+ *  instance of the same module on the same memory, waits there for work, and leaves it while memory grows, when there is
+ *  nothing to do, and when the page is left.  Allocation, hashing and everything else are the first thread's alone. */
 import type { Engine, Shared } from './engine.ts';
 import { fromNode, isNode } from './platform.ts';
 
@@ -13,6 +13,7 @@ const STACK = 256 << 10;
 const USUAL = 8; // at most by default; so many can be asked for on any machine
 const START_MS = 8000; // a script that never starts tells nobody
 const SPIN_MS = 0.03; // between the products of a pass there is less
+const IDLE_MS = 300; // then the threads leave the engine
 export const NAME = 'palimpsest-thread';
 
 /** What a thread is started with; afterwards it gets its number each time it is to enter. */
@@ -46,6 +47,8 @@ export class Team implements Shared {
   #ready: Promise<unknown> | null = null;
   readonly #count: number;
   #members = 0; // threads that are told to enter
+  #resting = false; // they have left because there is nothing to do
+  #clock: ReturnType<typeof setTimeout> | undefined;
 
   /** `file`: the address of palimpsest-threads.js, or its text.  `wanted`: null for the default.  `turn`: of the page. */
   constructor(
@@ -95,6 +98,16 @@ export class Team implements Shared {
     const threads = this.#links.length + 1;
     engine.check(engine.fn('pal_model_use_threads')(model, threads, engine.error));
     engine.threads = threads;
+    this.#restLater();
+  }
+
+  /** A thread that sleeps in the engine hears no messages, for which Firefox waits, for example when a service worker begins
+   *  to control the page. */
+  #restLater(): void {
+    this.#clock = setTimeout(() => {
+      this.#resting = true;
+      this.#engine!.fn('pw_team_rest')();
+    }, IDLE_MS);
   }
 
   #begin(members: number): void {
@@ -134,18 +147,25 @@ export class Team implements Shared {
 
   /** Lets the threads in, at first and after they had to leave. */
   grown(members = this.#members): void {
+    if (this.#resting) return;
     for (let i = 0; i < members; i++) if (this.#engine!.fn('pw_team_invite')(i + 1)) this.#links[i]!.post(i + 1);
   }
 
   /** One team of a page computes at a time; the others' first threads work alone meanwhile. */
   step<T>(run: () => T): T {
     const { turn } = this;
+    clearTimeout(this.#clock);
+    if (this.#resting) {
+      this.#resting = false;
+      this.grown();
+    }
     const free = !turn || Atomics.compareExchange(turn, 0, 0, 1) === 0;
     this.#engine!.fn('pw_team_alone')(free ? 0 : 1);
     try {
       return run();
     } finally {
       if (turn && free) Atomics.store(turn, 0, 0);
+      this.#restLater();
     }
   }
 

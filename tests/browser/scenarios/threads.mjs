@@ -77,9 +77,34 @@ async function fails(/** @type {Kit} */ kit) {
   assert.deepEqual(await fills(tab, [2], ['', '']), [['crashed', ''], ['crashed', ''], [1, native(TEXT, { seed: 5 })]]);
 }
 
+/** Regression: Firefox asks every worker before a service worker takes over, and threads that slept in the engine did not
+ *  answer: it took a minute. */
+async function claimed(/** @type {Kit} */ kit) {
+  const tab = await bare(kit, true);
+  kit.server.routes['claims.js'] = (_, answer) => void answer.writeHead(200, { 'content-type': 'text/javascript', 'cross-origin-embedder-policy': 'require-corp' })
+    .end('onactivate = (event) => event.waitUntil(clients.claim());');
+  const ms = await tab.evaluate(async () => {
+    const { load } = await import(new URL('palimpsest.js', document.baseURI).href);
+    const model = await load('models/tales-infill.gguf', { threads: 2, cache: false });
+    await model.infill('Once [[2]].', { seed: 5 }).result();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const began = performance.now();
+    const { serviceWorker } = navigator;
+    const taken = new Promise((resolve) => (serviceWorker.oncontrollerchange = resolve));
+    await serviceWorker.register('claims.js');
+    await taken;
+    while (serviceWorker.controller?.state !== 'activated') await new Promise((resolve) => setTimeout(resolve, 50));
+    const took = performance.now() - began;
+    model.dispose();
+    return took;
+  });
+  assert.ok(ms < 40_000, `${Math.round(ms)} ms`);
+}
+
 export const scenarios = {
   'threads: the same texts with 1, 2 and 3 in an isolated page': isolated,
   'threads: one where the page is not isolated': notIsolated,
+  'threads: idle ones let a service worker take over': claimed,
   'threads: a page that is left and shown again': left,
   'threads: one that fails in the middle of its work': fails,
 };
