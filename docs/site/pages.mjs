@@ -54,6 +54,7 @@ const LISTED = [
       card('tales-infill'),
       card('tales-masked'),
       card('tales-sedd-absorb'),
+      card('tales-sedd-uniform'),
       card('tales-ar'),
       card('smol-infill'),
       card('fashion'),

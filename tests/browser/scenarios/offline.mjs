@@ -33,7 +33,7 @@ async function everything(/** @type {Kit} */ kit) {
   const tab = await openModels(kit);
   assert.match(await tab.text('[data-part=offline-note]'), /The page itself and its engines \(\d\.\d MB\) are kept already/);
   const before = await rows(tab);
-  assert.deepEqual(before.map(({ name }) => name).sort(), ['Documents', 'emoji', 'fashion', 'tales-infill', 'tales-masked', 'tales-sedd-absorb']);
+  assert.deepEqual(before.map(({ name }) => name).sort(), ['Documents', 'emoji', 'fashion', 'tales-infill', 'tales-masked', 'tales-sedd-absorb', 'tales-sedd-uniform']);
   assert.ok(before.every(({ about }) => /^\d+\.\d MB, /.test(about)), JSON.stringify(before));
   assert.deepEqual(before.filter(({ fixed }) => fixed).map(({ name }) => name), ['tales-infill'], 'the model in use is kept');
   const sum = before.filter(({ fixed }) => !fixed).reduce((total, { about }) => total + parseFloat(about), 0);

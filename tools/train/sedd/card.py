@@ -106,7 +106,7 @@ The curve is measured while training, with four noise levels for each of 64 wind
 
 ## Bits per byte
 
-An upper bound, estimated by `palimpsest score` (`tools/train/sedd/table.py`); [beside other models](../docs/score-entropy.md#models).
+An upper bound, estimated by `palimpsest score` (`tools/train/sedd/table.py`) from as much of each text as the table says; [beside other models](../docs/score-entropy.md#models).
 
 {bits(a.measures, digest)}
 {levels}
