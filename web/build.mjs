@@ -180,8 +180,8 @@ async function publicTypes() {
   await writeFile(join(web, 'inline.d.ts'), "export * from './palimpsest.js';\n");
 }
 
-/** What the page uses each model for: `writing` is Text and Continue, `blanks` is Text only. */
-const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
+/** What the page uses each model for: `writing` is Text and Continue, `blanks` and `scores` are Text only. */
+const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'tales-sedd-absorb.gguf': 'scores', 'tales-sedd-uniform.gguf': 'scores', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
 
 /** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
 async function shippedModels() {
