@@ -7,30 +7,43 @@ import { native } from '../kit.mjs';
 
 const TEXT = 'Once [[?]] upon [[4]] there was [[?]] and a dog.';
 
-/** A fill by the library in an empty page of the site's origin; `twice`: what to do between two fills of one model. */
-const fills = (/** @type {any} */ tab, /** @type {number[]} */ threads, /** @type {string[]} */ events = []) =>
-  tab.evaluate(async (/** @type {{ threads: number[], events: string[], text: string }} */ { threads, events, text }) => {
-    const { load } = await import(new URL('palimpsest.js', document.baseURI).href);
-    const results = [];
-    for (const asked of threads) {
-      const model = await load('models/tales-infill.gguf', { threads: asked, cache: false });
-      const one = async () => {
-        try {
-          const { text: filled, threads } = await model.infill(text, { seed: 5 }).result();
-          results.push([threads, filled]);
-        } catch (error) {
-          results.push([/** @type {any} */ (error).code, '']);
+/** Fills by the library in an empty page of the site's origin; `events`: what happens in the page between two fills of one
+ *  model.  They run in the page by themselves: a call of minutes is no call that a driver should wait for. */
+async function fills(/** @type {any} */ tab, /** @type {number[]} */ threads, /** @type {string[]} */ events = []) {
+  await tab.evaluate((/** @type {{ threads: number[], events: string[], text: string }} */ { threads, events, text }) => {
+    const results = /** @type {unknown[]} */ ([]);
+    const state = { doing: 'the library', results, done: false };
+    Object.assign(globalThis, { fillState: state });
+    const run = async () => {
+      const { load } = await import(new URL('palimpsest.js', document.baseURI).href);
+      for (const asked of threads) {
+        state.doing = `loading for ${asked}`;
+        const model = await load('models/tales-infill.gguf', { threads: asked, cache: false });
+        const one = async (/** @type {string} */ after) => {
+          state.doing = `a fill with ${asked}${after}`;
+          try {
+            const { text: filled, threads } = await model.infill(text, { seed: 5 }).result();
+            results.push([threads, filled]);
+          } catch (error) {
+            results.push([/** @type {any} */ (error).code, '']);
+          }
+        };
+        await one('');
+        for (const name of events) {
+          if (name) dispatchEvent(new Event(name));
+          await one(` after ${name}`);
         }
-      };
-      await one();
-      for (const name of events) {
-        if (name) dispatchEvent(new Event(name));
-        await one();
+        model.dispose();
       }
-      model.dispose();
-    }
-    return results;
+    };
+    void run().catch((error) => results.push(String(error))).finally(() => (state.done = true));
   }, { threads, events, text: TEXT });
+  const state = () => tab.evaluate(() => /** @type {any} */ (globalThis).fillState);
+  await tab.until(() => /** @type {any} */ (globalThis).fillState.done, null, 'the fills end').catch(async (/** @type {Error} */ error) => {
+    throw new Error(`${error.message}, during ${(await state()).doing}`);
+  });
+  return (await state()).results;
+}
 
 /** A page beside the library that has nothing of its own. */
 async function bare(/** @type {Kit} */ kit, /** @type {boolean} */ isolation) {
