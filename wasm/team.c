@@ -12,7 +12,10 @@
 #include <wasm_simd128.h>
 
 enum {
-    SLICES = 20, /* of a second without a sign of the others: then one of them has ended in the middle of its work */
+    /* Waits that time out before a thread is taken for dead.  So many, because V8 (Node 20) reports a time-out at once now
+     * and then: twenty of a second each were over within 25 ms.  A thread that was ended from outside is missed therefore
+     * until the caller gives up. */
+    SLICES = 1 << 16,
     TRY_TILES = 64,
     TRY_STEPS = 2000 /* some microseconds */
 };
