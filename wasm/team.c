@@ -44,7 +44,7 @@ static void notify(void *at)
 
 /* ---- what team.c needs ------------------------------------------------------------------------------- */
 
-/* The first thread waits for threads that are computing.  If one of them has trapped, or was ended from outside, the
+/* The first thread waits for threads that are computing.  If one of them has trapped, the
  * result will never be complete: this thread traps too, and the page starts the engine again. */
 unsigned pal_team_wait(pal_team *team, unsigned mask, unsigned value)
 {
