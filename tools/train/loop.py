@@ -35,6 +35,7 @@ class Run:
         self.step = self.seen = 0
         self.hours = 0.0                    # spent by runs before this one
         self.best = math.inf
+        self.more = {}                      # tensors by name that a run needs besides, to go on exactly
         self.log = []
 
     def restore(self):
@@ -47,13 +48,14 @@ class Run:
                 group["weight_decay"] = decay           # as the command has it, not as it was
         self.ema = state["ema"]
         self.step, self.seen, self.best = state["step"], state["seen"], state["best"]
+        self.more = state.get("more", {})
         self.hours = state.get("hours", 0.0)
         path = self.out / "log.jsonl"
         self.log = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def save(self, hours=0.0):
         torch.save({"network": self.network.state_dict(), "ema": self.ema, "step": self.step, "seen": self.seen,
-                    "best": self.best, "hours": self.hours + hours,
+                    "best": self.best, "hours": self.hours + hours, "more": self.more,
                     "optimisers": [o.state_dict() for o in self.optimisers]}, self.out / "last.tmp")
         (self.out / "last.tmp").replace(self.out / "last.pt")
         (self.out / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.log))
