@@ -26,6 +26,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import { architectures } from './architectures.mjs';
 import { addressOfSite, installable, shareable } from './install.mjs';
+import { calculations } from './lab.mjs';
 import { writeOptions } from './options.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -43,6 +44,8 @@ const engines = Object.entries(ENGINES).flatMap(([name, file]) => [
   ...(relaxed ? [[`${name}-relaxed.wasm`, join(built, 'wasm-relaxed', file)]] : []),
   ...(threaded ? [['', '-simd128'], ['-relaxed', '']].map(([ending, build]) => [`${name}-threads${ending}.wasm`, ofThreads(file, build)]) : []),
 ]);
+/** The engine of the view Lab: the page's alone. */
+const LAB = join(built, 'wasm/palimpsest-lab.wasm');
 const { values: given } = parseArgs({ options: { with: { type: 'string' }, first: { type: 'boolean' }, library: { type: 'boolean' }, url: { type: 'string' } } });
 const address = given.url === undefined ? null : addressOfSite(given.url);
 const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));
@@ -51,6 +54,7 @@ const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'
 async function buildId() {
   const hash = createHash('sha256');
   for (const [name, file] of engines) hash.update(name).update(await readFile(file));
+  if (existsSync(LAB)) hash.update(await readFile(LAB));
   for (const folder of ['src', 'site']) {
     const entries = await readdir(join(here, folder), { recursive: true, withFileTypes: true });
     const files = entries.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name));
@@ -92,6 +96,7 @@ const define = {
   __VERSION__: JSON.stringify(version),
   __RELAXED__: String(relaxed),
   __ARCHITECTURES__: JSON.stringify(kinds),
+  __LAB__: JSON.stringify(await calculations(join(here, '../src/lab/kinds.h'))),
   __HERE__: 'import.meta.url',
 };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
@@ -224,10 +229,12 @@ async function page() {
     root: join(here, 'site'),
     base: './',
     define: { ...define, __MODELS__: JSON.stringify(models) },
+    worker: { format: 'es' },
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
   const files = (await readdir(web)).filter((name) => /^palimpsest.*\.(js|wasm)$/.test(name));
   for (const name of files) await copyFile(join(web, name), join(site, name));
+  await writeFile(join(site, 'palimpsest-lab.wasm'), await marked(LAB));
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) {
     for (const file of [model.file, ...sheetOf(model)]) await cp(join(root, file), join(site, file));

@@ -27,6 +27,7 @@ const LISTED = [
       page('index', 'Start here', 'README.md'),
       document('how-it-works', 'How it works'),
       document('gallery', 'Gallery'),
+      document('lab', 'The Lab'),
     ],
   },
   {

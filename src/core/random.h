@@ -19,7 +19,8 @@ typedef enum {
     PAL_DRAW_REPLACE,  /* which token takes the place of one that was not */
     PAL_DRAW_BOARD,    /* a board of Sudoku: its digits, what is removed, symmetries */
     PAL_DRAW_NOISE,    /* which piece a place holds at first, if the noise is uniform */
-    PAL_DRAW_RACE      /* the key of a race (text/race.h) */
+    PAL_DRAW_RACE,     /* the key of a race (text/race.h) */
+    PAL_DRAW_LAB       /* what the calculations of the Lab draw themselves (src/lab) */
 } pal_purpose;
 
 /* One block of the generator: four words. */

@@ -12,6 +12,7 @@ import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as foreign from './scenarios/foreign.mjs';
 import * as keeping from './scenarios/keeping.mjs';
+import * as lab from './scenarios/lab.mjs';
 import * as loading from './scenarios/loading.mjs';
 import * as mistakes from './scenarios/mistakes.mjs';
 import * as models from './scenarios/models.mjs';
@@ -47,6 +48,7 @@ const groups = [
   models,
   foreign,
   scores,
+  lab,
   mistakes,
   offline,
   policies,
@@ -59,7 +61,7 @@ const groups = [
 
 /** What these check is made by the page's own code and hardly by a browser's: words, links, lists, errors.  A whole test run
  *  plays them in one browser only. */
-const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents]);
+const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents, lab]);
 
 /** Those of `once` are played in Chromium only: what they check is the same in every browser (axe looks at roles, names and
  *  colours), or only Chromium tells it. */

@@ -20,11 +20,17 @@
  *    data-part="loaded" "shipped" "pending" "storage" "kept" "model-error" "kept-error"   parts of Models
  *    data-part="address-error" "confirm"   a model by its address: what is wrong with it, and the dialog
  *    data-part="offline" "offline-note" "offline-parts" "offline-progress" "offline-error"   saving for offline use
+ *    data-part="view-lab"         the view Lab; its errors, the progress of a chart, its errors, figures, main figures in words:
+ *    data-part="lab-error" "lab-progress" "lab-chart-error" "lab-part" "lab-words"
  *    data-part="drop"             shown while a file is dragged over the page
  *    data-part="polite" "assertive"   texts for screen readers
  */
 import { PalimpsestError } from 'palimpsest';
+import { byId } from './dom.ts';
 import { continues, draws, Engine, fills } from './engine.ts';
+import { complain, remedies, settle } from './errors.ts';
+import type { LabView } from './lab/view.ts';
+import { named } from './named-script.ts';
 import { lastSet } from './pictures/sets.ts';
 import { startRouter, type View } from './router.ts';
 import { ContinueView } from './views/continue.ts';
@@ -42,6 +48,7 @@ const textModels = new TextModels(engines);
 /** The model of a view is loaded when the view is first shown; that of Text also for Models, which describes it.  Pictures
  *  has several models and loads the chosen one. */
 function loadFor(view: View): void {
+  if (view === 'lab') return;
   if (view !== 'pictures') return textModels.enter(view === 'models' ? 'text' : view);
   const shipped = lastSet();
   if (shipped) engines.pictures.begin(offerOf(shipped));
@@ -52,6 +59,7 @@ const build: Record<View, () => void> = {
   text: () => new TextView(engines.text, textModels),
   continue: () => new ContinueView(engines.continue, textModels),
   pictures: () => new PicturesView(engines.pictures),
+  lab: () => {},
   models: () => (models = new ModelsView(engines)),
 };
 const built = new Set<View>();
@@ -62,10 +70,25 @@ function need(view: View): void {
 }
 let models: ModelsView | null = null;
 
-startRouter((view) => {
+/** The view Lab is a program of its own, fetched when it is opened. */
+let lab: Promise<LabView> | null = null;
+async function enterLab(chart: string): Promise<void> {
+  settle(byId('lab-error'));
+  lab ??= import('./lab/view.ts').then(({ LabView }) => new LabView({ engines, textModels }));
+  try {
+    (await lab).enter(chart);
+  } catch {
+    lab = null;
+    const detail = 'It is fetched when it is first opened; after that it also works without a network.';
+    complain(byId('lab-error'), { title: 'The Lab could not be fetched.', detail, remedy: 'retry' }, remedies('retry', () => void enterLab(chart)));
+  }
+}
+
+startRouter((view, rest) => {
   loadFor(view);
   need(view);
   if (view === 'models') void models?.refresh();
+  if (view === 'lab') void enterLab(rest);
 });
 for (const [i, view] of (['models', 'text', 'continue', 'pictures'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
 
@@ -74,13 +97,7 @@ addEventListener('online', () => {
   for (const engine of all) if (engine.failure?.error instanceof PalimpsestError && engine.failure.error.code === 'network') engine.retry();
 });
 
-/** The page requires Trusted Types: only this script, and the library's worker, can be named. */
-function trusted(script: './sw.js'): string {
-  const { trustedTypes } = globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(script: string): string } } };
-  return trustedTypes ? trustedTypes.createPolicy('palimpsest-page', { createScriptURL: (given: string) => given }).createScriptURL(script) : script;
-}
-
 addEventListener('load', () => {
   // Without a service worker, or over file:, the page works as long as there is a network.
-  if (location.protocol.startsWith('http')) navigator.serviceWorker?.register(trusted('./sw.js')).catch(() => {});
+  if (location.protocol.startsWith('http')) navigator.serviceWorker?.register(named('./sw.js')).catch(() => {});
 });

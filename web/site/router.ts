@@ -4,6 +4,7 @@ import { byId, setText } from './dom.ts';
 const FILLING = 'Leave blanks anywhere in a text: a small language model fills them, here in your browser, and nothing you type leaves it.';
 const WRITING = 'Begin a text: a small language model continues it, here in your browser, and nothing you type leaves it.';
 const DRAWING = 'Small networks draw pictures from noise, here in your browser: with every sampler of score-based diffusion, side by side.';
+const MEASURING = 'Charts that the engine computes while you watch: which samplers are exact, what noise does, and what a score is.';
 const KEEPING = 'The models of this page, and your own: what each can do, and what is kept on this device for times without a network.';
 
 /** Title and subtitle of each view. */
@@ -11,16 +12,19 @@ const VIEWS = {
   text: ['Palimpsest', FILLING],
   continue: ['Continue – Palimpsest', WRITING],
   pictures: ['Pictures – Palimpsest', DRAWING],
+  lab: ['Lab – Palimpsest', MEASURING],
   models: ['Models – Palimpsest', KEEPING],
 } as const;
 export type View = keyof typeof VIEWS;
 
 const isView = (name: string): name is View => name in VIEWS;
 
-export function startRouter(entered: (view: View) => void): void {
+/** `entered`: called with the view, and with what follows it in the address after a slash. */
+export function startRouter(entered: (view: View, rest: string) => void): void {
+  let last: View | null = null;
   const show = (focus: boolean): void => {
-    const name = location.hash.slice(1);
-    const view = isView(name) ? name : 'text';
+    const [name = '', rest = ''] = location.hash.slice(1).split('/');
+    const view = isView(name) && (!rest || name === 'lab') ? name : 'text';
     for (const other of Object.keys(VIEWS)) byId(`view-${other}`).hidden = other !== view;
     for (const link of document.querySelectorAll('nav a')) {
       if (link.getAttribute('href') === `#${view}`) link.setAttribute('aria-current', 'page');
@@ -29,11 +33,12 @@ export function startRouter(entered: (view: View) => void): void {
     const [title, subtitle] = VIEWS[view];
     document.title = title;
     setText(byId('subtitle'), subtitle);
-    if (focus) {
+    if (focus && view !== last) {
       scrollTo(0, 0);
       byId(`heading-${view}`).focus({ preventScroll: true });
     }
-    entered(view);
+    last = view;
+    entered(view, rest);
   };
   addEventListener('hashchange', () => show(true));
   show(false);

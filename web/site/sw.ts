@@ -49,9 +49,10 @@ const precache = new PrecacheController({
 });
 /** Of the two builds of each engine, the one that this browser supports is kept.  The other one is kept when it is requested,
  *  which happens if the first did not pass its self-check; so is the engine of networks of discrete diffusion, which few
- *  visitors use, and so are engines with threads: without them the others serve. */
+ *  visitors use, that of the Lab, and so are engines with threads: without them the others serve. */
 const unused = [
   ...['', '-scores', '-pictures'].flatMap((name) => [`palimpsest${name}-threads.wasm`, `palimpsest${name}-threads-relaxed.wasm`]),
+  'palimpsest-lab.wasm',
   'palimpsest-scores.wasm',
   'palimpsest-scores-relaxed.wasm',
   ...(__RELAXED__ && hasRelaxed()
