@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const pal_lab_kind *const kinds[] = {&pal_lab_exactness};
+static const pal_lab_kind *const kinds[] = {&pal_lab_exactness, &pal_lab_chain, &pal_lab_density, &pal_lab_steps};
 
 const pal_lab_kind *pal_lab_find(const char *name)
 {

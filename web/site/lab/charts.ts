@@ -1,5 +1,8 @@
 /** The charts of the view Lab, in the order of its list. */
 import type { Chart } from './chart.ts';
+import { chain } from './charts/chain.ts';
+import { density } from './charts/density.ts';
 import { exactness } from './charts/exactness.ts';
+import { steps } from './charts/steps.ts';
 
-export const charts: readonly [Chart, ...Chart[]] = [exactness];
+export const charts: readonly [Chart, ...Chart[]] = [exactness, chain, density, steps];
