@@ -137,6 +137,8 @@ typedef struct {
     bool can_tokenize, can_score, can_infill, free_length, can_generate, can_image;
     const char *why_not; /* why the network or the tokenizer cannot be used, or NULL; owned by the model */
     int32_t threads;     /* that evaluate it: see pal_model_use_threads */
+    int32_t board;       /* 0; of a model that fills boards of Sudoku: 9, or 4 for boards of 4 x 4 */
+    int32_t loops;       /* of such a model: pal_infill_options.loops by default */
 } pal_info;
 const pal_info *pal_model_info(const pal_model *model);
 
@@ -270,6 +272,8 @@ typedef struct {
                                    in one race of 32-bit numbers, as the code released with SEDD does: it loses reveals and
                                    rare tokens */
     double remask; /* -1: default; PAL_REMASK: probability of masking again, per step (default 0.04) */
+    int32_t loops; /* 0: the number that the file names; only for models of boards: how often the network goes through its
+                      layers in an evaluation, 1 to 64 */
     int32_t free_min, free_max; /* 1, 16: lengths that [[?]] can have, in tokens */
     int32_t empty_token;        /* -1: the one that the model names; the token that ends a blank of chosen length.  Only
                                    for models of query rows; -1 for all others */

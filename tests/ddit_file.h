@@ -93,39 +93,45 @@ static inline void ddit_pad(image *m)
     while (m->size % 32) image_put(m, "", 1);
 }
 
+/* Appends the list of tensors and their weights to a file with its keys, and returns it in a 64-byte aligned block. */
+static inline unsigned char *ddit_put_tensors(image *m, const ddit_tensor *all, uint64_t count, size_t *size)
+{
+    uint64_t offset = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t rows = all[i].rows ? all[i].rows : 1;
+        image_str(m, (pal_str){all[i].name, strlen(all[i].name)});
+        image_u32(m, all[i].rows ? 2 : 1);
+        image_u64(m, all[i].cols);
+        if (all[i].rows) image_u64(m, rows);
+        image_u32(m, PAL_F32);
+        image_u64(m, offset);
+        offset += (4 * all[i].cols * rows + 31) / 32 * 32;
+    }
+    ddit_pad(m);
+    for (uint32_t i = 0; i < count; i++, ddit_pad(m))
+        for (uint32_t e = 0; e < all[i].cols * (all[i].rows ? all[i].rows : 1); e++) {
+            const float x = ddit_weight(&all[i], i, e);
+            image_put(m, &x, sizeof x);
+        }
+    image_end(m);
+    *size = m->size;
+    unsigned char *aligned = aligned_alloc(64, (m->size + 63) & ~(size_t)63);
+    if (!aligned) abort();
+    memcpy(aligned, m->data, m->size);
+    free(m->data);
+    return aligned;
+}
+
 /* The file in a 64-byte aligned block; free it. */
 static inline unsigned char *ddit_file(const ddit_spec *o, size_t *size)
 {
     ddit_tensor all[DDIT_TENSORS];
     const uint64_t count = ddit_tensors(o, all);
-    uint64_t offset = 0;
     image m;
     image_begin(&m);
     memcpy(m.data + 8, &count, sizeof count);
     ddit_keys(&m, o);
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t rows = all[i].rows ? all[i].rows : 1;
-        image_str(&m, (pal_str){all[i].name, strlen(all[i].name)});
-        image_u32(&m, all[i].rows ? 2 : 1);
-        image_u64(&m, all[i].cols);
-        if (all[i].rows) image_u64(&m, rows);
-        image_u32(&m, PAL_F32);
-        image_u64(&m, offset);
-        offset += (4 * all[i].cols * rows + 31) / 32 * 32;
-    }
-    ddit_pad(&m);
-    for (uint32_t i = 0; i < count; i++, ddit_pad(&m))
-        for (uint32_t e = 0; e < all[i].cols * (all[i].rows ? all[i].rows : 1); e++) {
-            const float x = ddit_weight(&all[i], i, e);
-            image_put(&m, &x, sizeof x);
-        }
-    image_end(&m);
-    *size = m.size;
-    unsigned char *aligned = aligned_alloc(64, (m.size + 63) & ~(size_t)63);
-    if (!aligned) abort();
-    memcpy(aligned, m.data, m.size);
-    free(m.data);
-    return aligned;
+    return ddit_put_tensors(&m, all, count, size);
 }
 
 #endif

@@ -117,10 +117,7 @@ const pal_info *pal_model_info(const pal_model *m)
 pal_status pal_model_can_evaluate(const pal_model *m, pal_error *err)
 {
     if (!pal_model_has_texts(m)) return pal_fail(err, m->net_error.status, m->net_error.text, m->net_error.offset);
-    if (m->as_stored)
-        return pal_fail(err, PAL_E_OPTION, "the model was opened with PAL_OPEN_AS_STORED and cannot be evaluated",
-                        SIZE_MAX);
-    return PAL_OK;
+    return m->as_stored ? pal_fail_as_stored(err) : PAL_OK;
 }
 
 pal_status pal_model_ready(const pal_model *m, pal_error *err)

@@ -2,6 +2,7 @@
  *
  * Shape and abilities are those of the bound network.  If the network cannot be used, they are read from the file's
  * keys. */
+#include "../arch/board.h"
 #include "../network/kinds.h"
 #include "../core/say.h"
 
@@ -53,7 +54,7 @@ static void check_stored(pal_model *m)
 static const char *why_not(pal_model *m)
 {
     const char *vocab = m->vocab_error.text, *net = m->net_error.text;
-    if (m->picture) return NULL;
+    if (m->picture || m->board) return NULL;
     if (m->pair_error.text && m->vocab && pal_model_has_texts(m)) return m->pair_error.text;
     if (!vocab || !net || strcmp(vocab, net) == 0) return vocab ? vocab : net;
     pal_say(m->why_not, sizeof m->why_not, "%s; %s", vocab, net);
@@ -143,10 +144,12 @@ static void describe_abilities(pal_model *m)
     m->info.can_score =
         ready && special && (m->shape.causal ? special->bos >= 0 : special->mask >= 0 || m->classes.noise);
     m->info.can_infill =
-        ready && (m->rows.used || (special && !m->shape.causal && (special->mask >= 0 || m->classes.noise)));
+        m->board || (ready && (m->rows.used || (special && !m->shape.causal && (special->mask >= 0 || m->classes.noise))));
     m->info.free_length = m->info.can_infill && m->classes.empty >= 0;
     m->info.can_generate = ready && m->shape.causal;
     m->info.can_image = m->picture != NULL;
+    m->info.board = m->board ? m->board->size : 0;
+    m->info.loops = m->board ? m->board->loops : 0;
     m->info.why_not = why_not(m);
 }
 

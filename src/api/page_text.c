@@ -87,6 +87,10 @@ static size_t token_text(const pal_session *s, const pal_blank *blank, const pal
                          char text[LONGEST_PIECE])
 {
     int32_t id = s->layout.tokens[place->at];
+    if (s->model->board) {
+        text[0] = (char)('0' + id);
+        return 1;
+    }
     if (id == s->classes.empty) return 0; /* a token of any type */
     size_t bytes = pal_vocab_decode_one(s->model->vocab, id, false, text, LONGEST_PIECE);
     bool drop = place->index == 0 && blank->drop_space && (s->model->classes.of[id] & PAL_CLASS_WORD);
@@ -112,11 +116,13 @@ static void put_places(writer *w, const pal_session *s, const pal_blank *blank, 
         if (!is_open) put_open(w, &open);
         pal_place *entry = (size_t)place < count ? &w->places[w->known++] : NULL;
         if (entry) entry->offset = w->length;
-        if (is_open)
+        if (is_open && s->model->board)
+            put_byte(w, '.');
+        else if (is_open)
             open++;
         else
             put_text(w, text, token_text(s, blank, &s->layout.place[place], text));
-        if (entry) entry->bytes = is_open ? 0 : w->length - entry->offset;
+        if (entry) entry->bytes = is_open && !s->model->board ? 0 : w->length - entry->offset;
     }
     put_open(w, &open);
 }

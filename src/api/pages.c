@@ -1,5 +1,5 @@
 /* pages.c - pal_session: a page being filled with the samplers of text/, in the caller's block. */
-#include "pages.h"
+#include "board_pages.h"
 #include "../text/samplers/samplers.h"
 #include "../text/support.h"
 #include "../text/windows.h"
@@ -48,6 +48,7 @@ static pal_status check_empty(const pal_model *m, const pal_infill_options *o, p
 
 static pal_status check(const pal_model *m, const pal_infill_options *o, pal_error *err)
 {
+    if (pal_of_boards && m->board) return pal_of_boards->check(m, o, err);
     pal_status s = pal_model_ready(m, err);
     if (s) return s;
     if (!pal_page_fills(m))
@@ -56,6 +57,8 @@ static pal_status check(const pal_model *m, const pal_infill_options *o, pal_err
                         "adapter made for this model (pal_model_attach, --adapter FILE)",
                         SIZE_MAX);
     s = pal_fill_check(o, &m->classes, err);
+    if (!s && o->loops)
+        s = pal_fail(err, PAL_E_OPTION, "loops is an option of models of boards: this model fills texts", SIZE_MAX);
     if (!s) s = check_empty(m, o, err);
     if (!s && !m->rows.used && m->classes.mask < 0 && !m->classes.noise)
         s = pal_fail(err, PAL_E_OPTION, "the model has no mask token: it cannot fill blanks", SIZE_MAX);
@@ -70,6 +73,7 @@ static pal_status read_page(pal_page *page, const pal_model *m, const char *text
                                   .together = o->window ? INT32_MAX / 16 : 0,
                                   .free_min = o->free_min,
                                   .free_max = o->free_max};
+    if (pal_of_boards && m->board) return pal_of_boards->read(page, m, text, bytes, err);
     if (bytes > INT32_MAX / 4) return pal_fail(err, PAL_E_CONTEXT, "the page is larger than 512 MiB", SIZE_MAX);
     return pal_page_read(page, text, bytes, &rules, err);
 }
@@ -81,13 +85,17 @@ static pal_session *lay_out(pal_session *s, const pal_model *m, const pal_page *
 {
     pal_session *placed = pal_take(arena, 1, sizeof *placed);
     if (placed) s = placed;
+    s->page = *page;
+    s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
+    s->page.text = pal_take(arena, page->bytes, 1);
+    if (pal_of_boards && m->board) {
+        pal_of_boards->lay_out(s, m, page, arena);
+        return s;
+    }
     size_t tokens = page->bytes + page->count + (size_t)page->places + 2;
     const int32_t longest = pal_window_longest(page, o, pal_page_context(m));
     const int32_t shown = tokens < (size_t)longest ? (int32_t)tokens : longest;
     const int32_t places = page->places < shown ? (int32_t)page->places : shown; /* of one window */
-    s->page = *page;
-    s->page.segments = pal_take(arena, page->count, sizeof *s->page.segments);
-    s->page.text = pal_take(arena, page->bytes, 1);
     pal_layout_arrays(&s->layout, &s->scratch, page, m->vocab, arena);
     pal_fill_layout(&s->fill, m->shape.vocab, shown, places, arena);
     if (m->classes.ends && o->sampler == PAL_SPECULATIVE) pal_fill_layout_drafts(&s->fill, m->shape.vocab, arena);
@@ -129,7 +137,8 @@ static pal_status pin_all(pal_session *s, const pal_infill_options *o, pal_error
 static void start_fill(pal_session *s)
 {
     pal_fill *f = &s->fill;
-    f->predictor = pal_page_runner_start(&s->runner, s->model);
+    f->predictor = pal_of_boards && s->model->board ? pal_of_boards->start(s)
+                                                    : pal_page_runner_start(&s->runner, s->model);
     f->classes = &s->classes;
     f->options = s->options;
     f->tokens = s->layout.tokens;
@@ -166,6 +175,18 @@ static pal_status check_lengths(const pal_session *s, pal_error *err)
     return PAL_OK;
 }
 
+static pal_status build(pal_session *s, const pal_infill_options *o, pal_error *err)
+{
+    const pal_model *m = s->model;
+    if (pal_of_boards && m->board) {
+        pal_of_boards->build(&s->layout, &s->page);
+        return PAL_OK;
+    }
+    const pal_status status = check_lengths(s, err);
+    if (status) return status;
+    return pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, m->as_written, o, pal_page_context(m), err);
+}
+
 pal_status pal_session_place(pal_session **out, const pal_model *m, const char *text, size_t text_bytes,
                              const pal_infill_options *o, void *block, size_t bytes, pal_error *err)
 {
@@ -186,10 +207,7 @@ pal_status pal_session_place(pal_session **out, const pal_model *m, const char *
     if (o->empty_token >= 0) s->classes.empty = o->empty_token;
     s->options.pins = NULL;
     read_page(&s->page, m, text, text_bytes, o, NULL);
-    status = check_lengths(s, err);
-    if (!status)
-        status =
-            pal_layout_build(&s->layout, &s->scratch, &s->page, m->vocab, m->as_written, o, pal_page_context(m), err);
+    status = build(s, o, err);
     if (!status && m->classes.noise && m->classes.noise->graph == PAL_GRAPH_UNIFORM && s->layout.windows > 1)
         status = pal_fail(err, PAL_E_CONTEXT, "with uniform noise a page must fit into one window", SIZE_MAX);
     if (!status) {

@@ -61,7 +61,7 @@ static void plan(const pal_model *m, uint32_t wanted, pal_gguf_tensor_plan *plan
 pal_status pal_model_quantize(const pal_model *m, const char *type, pal_sink_fn *sink, void *context, pal_error *err)
 {
     size_t count = pal_gguf_tensors(m->gguf), which = 0;
-    if ((pal_model_has_texts(m) || m->picture) && !m->as_stored)
+    if ((pal_model_has_texts(m) || m->picture || m->board) && !m->as_stored)
         return pal_fail(err, PAL_E_OPTION, "a model to be converted must be opened with PAL_OPEN_AS_STORED", SIZE_MAX);
     while (which < sizeof types / sizeof *types && strcmp(types[which].name, type)) which++;
     if (which == sizeof types / sizeof *types)

@@ -39,6 +39,11 @@ pal_status pal_detokenize(const pal_model *m, const int32_t *ids, size_t count, 
 
 const char *pal_token_piece(const pal_model *m, int32_t id, size_t *bytes)
 {
+    static const char digits[] = "123456789"; /* of boards */
+    if (m->board && id > 0 && id < m->classes.vocab) {
+        *bytes = 1;
+        return digits + id - 1;
+    }
     if (!m->vocab || id < 0 || id >= pal_vocab_size(m->vocab)) return NULL;
     pal_str piece = pal_vocab_piece(m->vocab, id);
     *bytes = piece.size;

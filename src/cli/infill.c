@@ -1,5 +1,5 @@
 /* infill.c - palimpsest infill: fills the blanks of a page, or of many pages, with a diffusion model or an adapter. */
-#include "cli.h"
+#include "boards.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@ typedef struct {
     pal_infill_options fill;
     bool json, trace, pages;
     int32_t drafts, threads;
+    int32_t board; /* the model fills boards of this size; 0: texts */
     int64_t page; /* number of the current page with --pages, from 0; -1: the input is one page */
     pal_pin pins[MAX_PINS];
 } request;
@@ -55,7 +56,8 @@ static const option page_options[] = {
     TEXT_OPTION(request, "file", file, "F", "read the page from a file, or - for standard input"),
     FLAG_OPTION(
         request, "pages", pages,
-        "the input holds many pages, separated by lines <|endoftext|>; page n (from 0) is filled with seed + n"),
+        "the input holds many pages, separated by lines <|endoftext|>, or many boards, one in a line; page n (from 0) is "
+        "filled with seed + n"),
     OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "number of drafts of the page"),
     CALL_OPTION("free", "A-B", set_free, "[[?]] is a blank of A to B tokens (default 1-16)"),
     CALL_OPTION("pin", "B:I:ID", add_pin, "keep token ID at place I of blank B (both count from 0); may be repeated"),
@@ -68,7 +70,8 @@ static const option page_options[] = {
 #define SUMMARY                                                                                                        \
     "Fills all blanks of a page together; each one sees the text on both sides.\n"                                     \
     "[[5]] is a blank of 5 tokens, [[3-8]] one of 3 to 8, [[?]] one whose length the model chooses;\n"                 \
-    "\\[[ stands for two plain brackets."
+    "\\[[ stands for two plain brackets.\n"                                                                            \
+    "A model of boards takes a board for a page: digits, and . or 0 or _ for open cells."
 
 static void add(char *text, size_t size, const char *before, const char *more)
 {
@@ -174,12 +177,18 @@ static void put_json(draft *d, int32_t number)
     json_bool(&d->out, "complete", p.open == 0);
     json_int(&d->out, "steps", p.step);
     json_int(&d->out, "evaluations", p.evaluations - d->evaluations_before);
-    json_int(&d->out, "shown_tokens", p.shown);
-    json_int(&d->out, "page_tokens", p.tokens);
+    if (d->r->board)
+        json_int(&d->out, "loops", d->r->fill.loops ? d->r->fill.loops : pal_model_info(d->model)->loops);
+    else {
+        json_int(&d->out, "shown_tokens", p.shown);
+        json_int(&d->out, "page_tokens", p.tokens);
+    }
     if (p.windows > 1) json_int(&d->out, "windows", p.windows); /* the probabilities are those in the windows */
     json_run(&d->out, d->model, d->r->model, d->start);
-    json_text(&d->out, "text", d->text, d->text_bytes);
-    if (places) {
+    json_text(&d->out, d->r->board ? "board" : "text", d->text, d->text_bytes);
+    if (d->r->board)
+        put_filled_board(&d->out, d->session, d->text, d->text_bytes);
+    else if (places) {
         pal_session_tokens(d->session, places, count);
         json_open(&d->out, "tokens", '[');
         for (size_t i = 0; i < count; i++) put_place(d, &places[i]);
@@ -211,9 +220,13 @@ static void show_progress(const draft *d)
 }
 
 /* Notes for people: on a page that comes back as it was, or of which the model does not see all at once. */
-static void say_of_page(const request *r, const pal_session *session)
+static void say_of_page(const request *r, const bytes *page, const pal_session *session)
 {
     pal_progress p = pal_session_progress(session);
+    if (r->board) {
+        say_of_board(page, r->page);
+        return;
+    }
     if (!p.places && r->page < 0)
         fputs("the text has no blank: write [[?]], [[4]] or [[3-8]] where the model should write\n", stderr);
     if (p.windowed && p.windows == 1) fprintf(stderr, "the model sees %d of the page's %d tokens\n", p.shown, p.tokens);
@@ -358,7 +371,7 @@ static int run_in_turn(request *r, const pal_model *model, const bytes *page, pa
         free(block);
         return EXIT_BAD;
     }
-    say_of_page(r, d.session);
+    say_of_page(r, page, d.session);
     for (int32_t number = 0; number < r->drafts && code == EXIT_GOOD; number++) {
         if (number) {
             pal_session_reseed(d.session, r->fill.seed, (uint32_t)number);
@@ -381,14 +394,28 @@ static int run_all(request *r, const pal_model *model, const bytes *page, pal_er
     pal_status s = drafts_start(&all, r, model, page, err);
     int code = s ? EXIT_BAD : EXIT_GOOD;
     if (!s) {
-        say_of_page(r, all.session[0]);
+        say_of_page(r, page, all.session[0]);
         code = drafts_run(&all, err);
     }
     drafts_end(&all);
     return s == PAL_E_MEMORY ? run_in_turn(r, model, page, err) : code;
 }
 
+/* Prints an error, once. */
+static int report_text(const request *r, const bytes *page, pal_error *err)
+{
+    const pal_error e = *err;
+    err->text = NULL;
+    if (e.status == PAL_E_TEXT && r->board) return report_board(page, r->board, r->page, &e);
+    return report(e.status == PAL_E_TEXT ? "the page" : "infill", &e);
+}
+
 /* ---- many pages --------------------------------------------------------------------------------------- */
+
+static bool next_page(const request *r, const bytes *input, size_t *at, bytes *page)
+{
+    return r->board ? next_board(input, at, page) : next_document(input, at, page);
+}
 
 static int run_pages(request *r, const pal_model *model, const bytes *input, pal_error *err)
 {
@@ -396,12 +423,14 @@ static int run_pages(request *r, const pal_model *model, const bytes *input, pal
     size_t at = 0, from = 0;
     uint64_t seed = r->fill.seed;
     int code = EXIT_GOOD;
-    for (r->page = 0; code == EXIT_GOOD && next_document(input, &at, &page); r->page++, from = at) {
-        if (r->page && !r->json) puts("<|endoftext|>");
+    for (r->page = 0; code == EXIT_GOOD && next_page(r, input, &at, &page); r->page++, from = at) {
+        if (r->page && !r->json && !r->board) puts("<|endoftext|>");
         r->fill.seed = seed + (uint64_t)r->page;
         page.size = without_line_break(page.data, page.size);
         code = run_all(r, model, &page, err);
-        if (code == EXIT_BAD && err->text && err->status == PAL_E_TEXT) err->offset += from; /* in all of the input */
+        if (code != EXIT_BAD || !err->text || err->status != PAL_E_TEXT) continue;
+        if (r->board) return report_text(r, &page, err);
+        err->offset += from; /* in all of the input */
     }
     return code;
 }
@@ -426,8 +455,9 @@ int command_infill(int argc, char **argv)
         stop_on_interrupt();
         r->fill.seed = seed_or_drawn(r->fill.seed, seeded);
         if (r->fill.sampler == PAL_SAMPLER_OF_MODEL) r->fill.sampler = pal_default_sampler(model);
+        r->board = pal_model_info(model)->board;
         code = (r->pages ? run_pages : run_all)(r, model, &page, &err);
-        if (code == EXIT_BAD && err.text) code = report(err.status == PAL_E_TEXT ? "the page" : "infill", &err);
+        if (code == EXIT_BAD && err.text) code = report_text(r, &page, &err);
     }
     if (model != base) pal_model_close(model);
     pal_model_close(base);

@@ -77,12 +77,18 @@ static void put_noise_plain(const pal_model *model)
     printf(", %s, sigma %.4g to %.4g\n", n.schedule, n.sigma_min, n.sigma_max);
 }
 
+static void put_board_plain(const pal_info *i)
+{
+    printf("boards        %d x %d cells, %d loops\nsupports      infill\n", i->board, i->board, i->loops);
+}
+
 static void put_plain(const pal_model *model)
 {
     const pal_info *i = pal_model_info(model);
     put_line("name", i->name, "");
     put_line("architecture", i->architecture,
              i->can_image    ? ", pictures"
+             : i->board      ? ", boards"
              : !i->causal    ? ", bidirectional"
              : i->can_infill ? ", causal, fills blanks by query rows"
                              : ", causal");
@@ -95,6 +101,8 @@ static void put_plain(const pal_model *model)
         put_network_plain(i);
     if (i->can_image)
         put_image_plain(model);
+    else if (i->board)
+        put_board_plain(i);
     else
         put_text_plain(i);
     put_noise_plain(model);
@@ -186,6 +194,10 @@ static void put_json(const pal_model *model, const char *path, double start)
     json_bool(&j, "can_infill", i->can_infill);
     json_bool(&j, "free_length", i->free_length);
     json_bool(&j, "can_image", i->can_image);
+    if (i->board) {
+        json_int(&j, "board", i->board);
+        json_int(&j, "loops", i->loops);
+    }
     if (i->can_tokenize) put_vocabulary_json(&j, model);
     if (i->can_image) put_image_json(&j, model);
     put_noise_json(&j, model);

@@ -1,11 +1,8 @@
 /* sudoku.c - palimpsest sudoku: makes puzzles, and solves and grades boards, by the rules and without a model. */
-#include "cli.h"
-#include "../sudoku/sudoku.h"
+#include "boards.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_SOLUTIONS = 1000, TRIES = 1 << 14 };
 
 typedef struct {
     const char *text, *file, *dash;
@@ -144,16 +141,6 @@ static int make_puzzles(request *r)
 
 /* ---- solving ---------------------------------------------------------------------------------------- */
 
-/* Counts for at most a second; returns whether the count is complete. */
-static bool count_solutions(pal_sudoku_search *s, const pal_sudoku *b)
-{
-    const double start = seconds_now();
-    pal_sudoku_search_start(s, b, MAX_SOLUTIONS + 1);
-    while (!pal_sudoku_search_step(s, TRIES))
-        if (stop_requested() || seconds_now() - start > 1.0) return false;
-    return true;
-}
-
 static void put_judged_json(const request *r, const pal_sudoku *b, const pal_sudoku_search *s, bool counted)
 {
     int other = -1;
@@ -220,12 +207,9 @@ static int judge(const request *r, const char *text, size_t size, size_t from)
 static int judge_lines(const request *r, const bytes *input)
 {
     int code = EXIT_GOOD;
-    for (size_t at = 0; at < input->size && !code;) {
-        const char *end = memchr(input->data + at, '\n', input->size - at);
-        const size_t size = end ? (size_t)(end - input->data) - at : input->size - at;
-        if (size) code = judge(r, input->data + at, size, at);
-        at += size + 1;
-    }
+    bytes line;
+    for (size_t at = 0; !code && next_board(input, &at, &line);)
+        code = judge(r, line.data, line.size, (size_t)(line.data - input->data));
     return code;
 }
 

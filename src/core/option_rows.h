@@ -66,6 +66,8 @@
       "number of corrections after each Euler step") \
     X(BOTH, "released", released, FLAG, ANY, IS(0), "", \
       "draw as the released code of SEDD does, in 32-bit numbers: loses reveals and rare words") \
+    X(BOTH, "loops", loops, INT, BETWEEN(1, 64), SAID(0, "the number that the model names"), "", \
+      "models of boards: how often the network goes through its layers in an evaluation") \
     X(BOTH, "empty-token", empty_token, INT, FROM(0), SAID(-1, "the one that the model names"), "", \
       "models of query rows: the token that ends a blank of chosen length") \
     X(LIBRARY, "free-min", free_min, INT, FROM(1), IS(1), "", "shortest length of [[?]], in tokens") \

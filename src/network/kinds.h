@@ -19,7 +19,7 @@ typedef struct {
     void (*close)(pal_model *m);                         /* frees what open allocated, also after a failure */
 } pal_network_class;
 
-extern const pal_network_class pal_transformers, pal_unets; /* transformers.c, unets.c */
+extern const pal_network_class pal_transformers, pal_unets, pal_boards; /* transformers.c, unets.c, boards.c */
 
 struct pal_network_kind {
     const char *architecture; /* general.architecture; NULL: any other, of which at most the vocabulary can be used */
@@ -43,6 +43,8 @@ struct pal_network_kind {
     {"mdlm",  false, &pal_transformers, &pal_architecture_mdlm, pal_noise_of_mdlm}
 #define PAL_KINDS_OF_UNETS \
     {"unet",  false, &pal_unets, NULL, NULL}
+#define PAL_KINDS_OF_BOARDS \
+    {"sudoku", false, &pal_boards, NULL, NULL}
 /* The last row of a program with transformers. */
 #define PAL_KIND_UNKNOWN \
     {NULL,    true,  &pal_transformers, NULL, NULL}

@@ -11,6 +11,7 @@
 typedef struct pal_network_kind pal_network_kind;   /* kinds.h */
 typedef struct pal_picture_model pal_picture_model; /* picture.h */
 typedef struct pal_attached pal_attached;           /* attached.h */
+typedef struct pal_board_net pal_board_net;         /* arch/board.h */
 
 /* The shape of a network of tokens, whatever its kind; zeros if there is none. */
 typedef struct {
@@ -38,6 +39,7 @@ struct pal_model {
     const pal_matrices *matrices; /* of the network; NULL: no network is bound */
     pal_network_shape shape;      /* of a network of tokens */
     pal_picture_model *picture;   /* other data of a network of pictures, owned; NULL: draws no pictures */
+    const pal_board_net *board;   /* the network, if it is one of boards; NULL: it is not */
     pal_noise noise;              /* of discrete diffusion, if classes.noise points here */
     pal_page_rows rows;           /* of a model with an adapter, or a network that was trained for it */
     pal_attached *attached;       /* the adapter, owned; NULL: none.  The fields gguf to classes are then the base's */
@@ -71,6 +73,12 @@ static inline pal_compute pal_model_compute(const pal_model *m)
 static inline int pal_model_threads(const pal_model *m)
 {
     return pal_team_threads(m->team);
+}
+
+/* The error if a model that was opened with PAL_OPEN_AS_STORED is to be evaluated. */
+static inline pal_status pal_fail_as_stored(pal_error *err)
+{
+    return pal_fail(err, PAL_E_OPTION, "the model was opened with PAL_OPEN_AS_STORED and cannot be evaluated", SIZE_MAX);
 }
 
 /* Whether a network of tokens is bound. */

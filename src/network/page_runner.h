@@ -2,11 +2,13 @@
 #ifndef PAL_PAGE_RUNNER_H
 #define PAL_PAGE_RUNNER_H
 
+#include "board_runner.h"
 #include "row_runner.h"
 
 typedef struct {
     pal_runner text;     /* of a bidirectional network */
     pal_row_runner rows; /* of a model with query rows */
+    pal_board_runner board; /* of a model of boards: api/board_pages.c */
 } pal_page_runner;
 
 /* Whether the model has a network that can fill pages. */

@@ -10,24 +10,19 @@ int pal_sudoku_givens(const pal_sudoku *b)
     return givens;
 }
 
-static bool is_skipped(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '|' || c == '-' || c == '+';
-}
-
 /* The number of cells up to `max`; stores their values. */
 static int read_cells(uint8_t *cell, int max, const char *text, size_t bytes, size_t *wrong)
 {
     int cells = 0;
     *wrong = SIZE_MAX;
     for (size_t i = 0; i < bytes; i++) {
-        const char c = text[i];
-        if (is_skipped(c)) continue;
-        if (!(c >= '0' && c <= '9') && c != '.' && c != '_') {
+        const int symbol = pal_sudoku_symbol(text[i]);
+        if (symbol == PAL_SUDOKU_SKIPPED) continue;
+        if (symbol == PAL_SUDOKU_WRONG) {
             *wrong = i;
             return cells;
         }
-        if (cells < max) cell[cells] = c >= '1' && c <= '9' ? (uint8_t)(c - '0') : 0;
+        if (cells < max) cell[cells] = (uint8_t)symbol;
         cells++;
     }
     return cells;
@@ -44,7 +39,7 @@ pal_status pal_sudoku_read(pal_sudoku *b, const char *text, size_t bytes, int *c
     if (*cells != pal_sudoku_cells(b))
         return pal_fail(err, PAL_E_TEXT, "a board has 81 cells (or 16, for one of 4 x 4)", SIZE_MAX);
     for (size_t i = 0, at = 0; i < bytes; i++) {
-        if (is_skipped(text[i])) continue;
+        if (pal_sudoku_symbol(text[i]) == PAL_SUDOKU_SKIPPED) continue;
         if (b->cell[at++] > pal_sudoku_size(b))
             return pal_fail(err, PAL_E_TEXT, "a board of 4 x 4 has the digits 1 to 4", i);
     }

@@ -1,6 +1,7 @@
 /* sudoku.h - boards of Sudoku: reading, conflicts, counting solutions, grading, making puzzles, symmetries (internal).
  *
- * Only tools, the command `sudoku` and the page use this: no rule of Sudoku enters what a network fills in.  A board has
+ * Only tools, commands and the page use this: no rule of Sudoku enters what a network fills in.  (text/board.c reads boards
+ * with pal_sudoku_symbol.)  A board has
  * size x size cells in boxes of box x box, size = box * box; box is 3 (or 2, for boards that can be enumerated).  Cells are
  * numbered row by row from 0.  Depends only on core/. */
 #ifndef PAL_SUDOKU_H
@@ -23,6 +24,17 @@ static inline int pal_sudoku_size(const pal_sudoku *b)
 static inline int pal_sudoku_cells(const pal_sudoku *b)
 {
     return pal_sudoku_size(b) * pal_sudoku_size(b);
+}
+
+/* What a character of a written board means: a digit, 0 for an open cell (`.`, `0`, `_`), PAL_SUDOKU_SKIPPED between cells
+ * (spaces, line breaks, `|`, `-`, `+`), PAL_SUDOKU_WRONG for any other. */
+enum { PAL_SUDOKU_SKIPPED = -1, PAL_SUDOKU_WRONG = -2 };
+static inline int pal_sudoku_symbol(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c == '.' || c == '_') return 0;
+    const bool skipped = c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '|' || c == '-' || c == '+';
+    return skipped ? PAL_SUDOKU_SKIPPED : PAL_SUDOKU_WRONG;
 }
 
 int pal_sudoku_givens(const pal_sudoku *b);
