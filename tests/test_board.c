@@ -232,7 +232,8 @@ static void tensors_that_are_missing_misshapen_or_unknown_are_named(void **state
         snprintf(text, sizeof text, "a tensor of the network has the wrong shape: %s", all[i].name);
         expect_refused(&(board_spec){.misshapen = all[i].name}, text);
     }
-    expect_refused(&(board_spec){.extra = "blk.0.attn_q.bias"}, "not supported for this architecture: blk.0.attn_q.bias");
+    expect_refused(&(board_spec){.extra = "blk.0.attn_q.bias"},
+                   "not supported for this architecture: blk.0.attn_q.bias");
     expect_refused(&(board_spec){.extra = "blk.1.attn_norm.weight"}, "blk.1.attn_norm.weight");
 }
 
@@ -297,8 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_after_any_number_of_loops_are_near_float64_on_every_instruction_set),
-        cmocka_unit_test(
-            an_evaluation_depends_on_the_board_alone_and_the_default_is_the_files_number_of_loops),
+        cmocka_unit_test(an_evaluation_depends_on_the_board_alone_and_the_default_is_the_files_number_of_loops),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(quantised_networks_have_the_same_bits_on_every_instruction_set),
         cmocka_unit_test(tensors_that_are_missing_misshapen_or_unknown_are_named),

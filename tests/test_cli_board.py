@@ -83,7 +83,7 @@ class Board(CommandTest):
     def test_commands_and_options_of_texts_are_refused(self):
         none = "the model fills boards of Sudoku (infill): it has no texts and no tokenizer"
         for command in (("generate", "--prompt", "x", "--max-tokens", "1"), ("score", "--text", "x"), ("tokenize", "--text", "x"),
-                        ("surprise", "--text", "x"), ("probe",)):
+                        ("surprise", "--text", "x"), ("probe", "unpredictable")):
             code, out, err = run(command[0], "-m", MODEL, *command[1:])
             self.assertNotEqual(code, 0, command)
             self.assertIn(none, err)

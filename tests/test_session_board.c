@@ -56,8 +56,8 @@ static void expect_error(const char *page, const pal_infill_options *o, pal_stat
 static void boards_of_all_shapes_are_read_and_written_as_cells_alone(void **state)
 {
     (void)state;
-    static const char *const shapes[] = {"1..42....3..4..1", "1__4 2000\n0300 4__1\n", "1.|.4\n2.|..\n--+--\n.3|..\n4.|.1\r\n",
-                                         "+----+\n|10 04|\t2..._3__4..1"};
+    static const char *const shapes[] = {"1..42....3..4..1", "1__4 2000\n0300 4__1\n",
+                                         "1.|.4\n2.|..\n--+--\n.3|..\n4.|.1\r\n", "+----+\n|10 04|\t2..._3__4..1"};
     const pal_infill_options o = pal_infill_defaults();
     for (size_t i = 0; i < COUNT(shapes); i++) {
         lent l = start(shapes[i], &o);
@@ -105,7 +105,8 @@ static void every_sampler_of_masks_fills_all_cells_and_keeps_the_given_ones(void
         lent l = start(page, &o);
         fill_all(&l);
         assert_int_equal(pal_session_text(l.session, text, sizeof text), 16);
-        for (int i = 0; i < 16; i++) assert_true(page[i] == '.' ? text[i] >= '1' && text[i] <= '4' : text[i] == page[i]);
+        for (int i = 0; i < 16; i++)
+            assert_true(page[i] == '.' ? text[i] >= '1' && text[i] <= '4' : text[i] == page[i]);
         end(&l);
         samplers++;
     }

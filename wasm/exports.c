@@ -5,7 +5,7 @@
  * files below use arrays of numbers instead; web/src/engine.ts, the other side, has the same fields in the same order.
  *
  * There are three engines, so that a page downloads only what it uses: one for texts (pages.c, generate.c), one for texts
- * with networks of discrete diffusion (pages.c) and one for pictures (pictures.c).  Each lists its networks and checks its own kernels; this file is in both.  A module is
+ * with networks of discrete diffusion and for boards (pages.c) and one for pictures (pictures.c).  Each lists its networks and checks its own kernels; this file is in both.  A module is
  * single-threaded and has no state of its own but its memory (allocator.c). */
 #include "palimpsest.h"
 #include "core/sha256.h"
@@ -77,7 +77,7 @@ const char *pw_model_text(const pal_model *model, int which)
     return texts[which];
 }
 
-enum { NUMBERS = 15 };
+enum { NUMBERS = 17 };
 void pw_model_numbers(const pal_model *model, double out[NUMBERS])
 {
     const pal_info *i = pal_model_info(model);
@@ -95,6 +95,8 @@ void pw_model_numbers(const pal_model *model, double out[NUMBERS])
                                      i->can_score,
                                      i->can_infill,
                                      i->free_length,
-                                     i->can_generate};
+                                     i->can_generate,
+                                     i->board,
+                                     i->loops};
     memcpy(out, numbers, sizeof numbers);
 }

@@ -1,12 +1,14 @@
 /* pages.c - functions of the text engine for JavaScript: pages and scores.  Generation is in generate.c.
  *
- * With PW_SCORES this is the engine of scores, for the networks of discrete diffusion (sedd, mdlm).  What they need beside
- * the functions of the text engine (their forward pass, samplers and bound) would make everybody's download larger. */
+ * With PW_SCORES this is the engine of scores, for the networks of discrete diffusion (sedd, mdlm) and of boards (sudoku).
+ * What they need beside the functions of the text engine (their forward passes, samplers and bound) would make everybody's
+ * download larger. */
 #include "palimpsest.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
 #include "core/options.h"
 #include "memory.h"
+#include "api/board_pages.h"
 #include "network/kinds.h"
 #include "text/samplers/samplers.h"
 
@@ -14,10 +16,11 @@
 #include <string.h>
 
 #ifdef PW_SCORES
-const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_DDIT, PAL_KIND_UNKNOWN};
+const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_DDIT, PAL_KINDS_OF_BOARDS, PAL_KIND_UNKNOWN};
 #else
 const pal_network_kind pal_network_kinds[] = {PAL_KINDS_OF_TRANSFORMERS, PAL_KIND_UNKNOWN};
 const pal_score_sampling *const pal_of_scores = NULL;
+const pal_board_pages *const pal_of_boards = NULL;
 #endif
 const size_t pal_network_kind_count = sizeof pal_network_kinds / sizeof *pal_network_kinds;
 

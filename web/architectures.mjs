@@ -8,7 +8,7 @@ export async function architectures(header) {
   const text = await readFile(header, 'utf8');
   const found = {};
   for (const [, list, rows] of text.matchAll(/#define PAL_KINDS_OF_(\w+) \\\n((?:.*\\\n)*.*)\n/g)) {
-    const engine = { TRANSFORMERS: 'text', UNETS: 'pictures', DDIT: 'scores' }[list];
+    const engine = { TRANSFORMERS: 'text', UNETS: 'pictures', DDIT: 'scores', BOARDS: 'scores' }[list];
     if (!engine) throw new Error(`${header}: which engine runs ${list}?`);
     for (const [, name, causal] of rows.matchAll(/\{"(\w+)",\s*(true|false),/g)) found[name] = { causal: causal === 'true', engine };
   }

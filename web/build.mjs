@@ -186,7 +186,7 @@ async function publicTypes() {
 }
 
 /** What the page uses each model for: `writing` is Text and Continue, `blanks` and `scores` are Text only. */
-const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'tales-sedd-absorb.gguf': 'scores', 'tales-sedd-uniform.gguf': 'scores', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
+const USES = { 'tales-infill.gguf': 'writing', 'tales-masked.gguf': 'blanks', 'tales-sedd-absorb.gguf': 'scores', 'tales-sedd-uniform.gguf': 'scores', 'sudoku.gguf': 'boards', 'fashion.gguf': 'pictures', 'emoji.gguf': 'pictures' };
 
 /** The models of the page: name, size and hash of what models/MANIFEST lists, as a virtual module. */
 async function shippedModels() {

@@ -66,6 +66,7 @@ const LISTED = [
       page('checkpoints', 'Checkpoints', 'models/training/README.md'),
       page('data', 'Training data', 'tools/data/README.md'),
       document('picture-models', 'Files of picture models'),
+      document('board-models', 'Files of board models'),
     ],
   },
   {

@@ -144,7 +144,8 @@ static void describe_abilities(pal_model *m)
     m->info.can_score =
         ready && special && (m->shape.causal ? special->bos >= 0 : special->mask >= 0 || m->classes.noise);
     m->info.can_infill =
-        m->board || (ready && (m->rows.used || (special && !m->shape.causal && (special->mask >= 0 || m->classes.noise))));
+        m->board ||
+        (ready && (m->rows.used || (special && !m->shape.causal && (special->mask >= 0 || m->classes.noise))));
     m->info.free_length = m->info.can_infill && m->classes.empty >= 0;
     m->info.can_generate = ready && m->shape.causal;
     m->info.can_image = m->picture != NULL;

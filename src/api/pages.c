@@ -137,8 +137,8 @@ static pal_status pin_all(pal_session *s, const pal_infill_options *o, pal_error
 static void start_fill(pal_session *s)
 {
     pal_fill *f = &s->fill;
-    f->predictor = pal_of_boards && s->model->board ? pal_of_boards->start(s)
-                                                    : pal_page_runner_start(&s->runner, s->model);
+    f->predictor =
+        pal_of_boards && s->model->board ? pal_of_boards->start(s) : pal_page_runner_start(&s->runner, s->model);
     f->classes = &s->classes;
     f->options = s->options;
     f->tokens = s->layout.tokens;

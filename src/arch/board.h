@@ -31,10 +31,10 @@ enum {
 };
 
 typedef struct {
-    const float *attn_norm, *ffn_norm;  /* [dim] */
-    pal_matrix q, k, v, attn_output;    /* [dim, dim] */
-    pal_matrix attn_bias;               /* [heads, PAL_RELATIONS] */
-    pal_matrix gate, up, down;          /* [hidden, dim] twice, [dim, hidden] */
+    const float *attn_norm, *ffn_norm; /* [dim] */
+    pal_matrix q, k, v, attn_output;   /* [dim, dim] */
+    pal_matrix attn_bias;              /* [heads, PAL_RELATIONS] */
+    pal_matrix gate, up, down;         /* [hidden, dim] twice, [dim, hidden] */
 } pal_board_layer;
 
 struct pal_board_net {
@@ -42,9 +42,9 @@ struct pal_board_net {
     int dim, layers, heads, head_dim, hidden;
     int loops; /* if the caller names no number */
     float eps;
-    pal_matrix token_embd; /* [size + 1, dim] */
-    pal_matrix feedback;   /* [dim, size] */
-    pal_matrix output;     /* [size, dim] */
+    pal_matrix token_embd;                /* [size + 1, dim] */
+    pal_matrix feedback;                  /* [dim, size] */
+    pal_matrix output;                    /* [size, dim] */
     const float *loop_norm, *output_norm; /* [dim] */
     pal_board_layer *layer;               /* [layers], owned */
     pal_matrices matrices;                /* all matrices above, each once */
@@ -58,21 +58,21 @@ void pal_board_release(pal_board_net *net);
 
 /* Scratch memory of an evaluation, for `threads` threads. */
 typedef struct {
-    float *x, *h;               /* [cells, dim]: the state, and what a layer reads or adds */
+    float *x, *h;                /* [cells, dim]: the state, and what a layer reads or adds */
     float *q, *k, *v, *attended; /* [cells, dim] */
-    float *gate, *up;           /* [cells, hidden] */
-    float *belief;              /* [cells, size]: the probabilities of the digits after the last loop */
-    float *logits;              /* [cells, size] */
-    float *embedding;           /* [size + 1, dim]: token_embd in f32 */
-    float *related;             /* [layers, heads, PAL_RELATIONS]: attn_bias in f32 */
-    float *bias;                /* [heads, cells, capacity] of the current layer */
-    float *scores;              /* [threads, PAL_ATTENTION_ROWS, capacity] */
-    uint8_t *relation;          /* [cells, cells] */
-    pal_seen *seen;             /* [cells]: every cell sees all */
-    int *place;                 /* [cells]: 0, 1, 2, ... */
-    void *row;                  /* one row of token_embd or attn_bias as stored */
-    pal_cache cache;            /* keys and values of the current layer; its capacity is that above */
-    pal_quantized scratch;      /* [cells, the widest input] */
+    float *gate, *up;            /* [cells, hidden] */
+    float *belief;               /* [cells, size]: the probabilities of the digits after the last loop */
+    float *logits;               /* [cells, size] */
+    float *embedding;            /* [size + 1, dim]: token_embd in f32 */
+    float *related;              /* [layers, heads, PAL_RELATIONS]: attn_bias in f32 */
+    float *bias;                 /* [heads, cells, capacity] of the current layer */
+    float *scores;               /* [threads, PAL_ATTENTION_ROWS, capacity] */
+    uint8_t *relation;           /* [cells, cells] */
+    pal_seen *seen;              /* [cells]: every cell sees all */
+    int *place;                  /* [cells]: 0, 1, 2, ... */
+    void *row;                   /* one row of token_embd or attn_bias as stored */
+    pal_cache cache;             /* keys and values of the current layer; its capacity is that above */
+    pal_quantized scratch;       /* [cells, the widest input] */
 } pal_board_scratch;
 
 /* Places the arrays in `arena`, or measures them (see pal_arena). */

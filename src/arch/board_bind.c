@@ -37,8 +37,8 @@ static pal_status read_loops(pal_binder *b, pal_board_net *net)
 {
     char key[128];
     int most;
-    pal_status s = pal_bind_int(b, "loop_count", PAL_BOARD_LOOPS, -1, &net->loops,
-                                "loop_count is missing or not 1 to 64");
+    pal_status s =
+        pal_bind_int(b, "loop_count", PAL_BOARD_LOOPS, -1, &net->loops, "loop_count is missing or not 1 to 64");
     if (!s) s = pal_bind_int(b, "max_loop_count", 1 << 16, net->loops, &most, "max_loop_count is not 1 to 65536");
     if (s) return s;
     if (most < net->loops)
@@ -83,10 +83,13 @@ static pal_status bind_layer(pal_binder *b, const pal_board_net *net, int index,
         pal_matrix *out;
         int rows, cols;
     } matrices[] = {
-        {"attn_q", &l->q, dim, dim},           {"attn_k", &l->k, dim, dim},
-        {"attn_v", &l->v, dim, dim},           {"attn_output", &l->attn_output, dim, dim},
+        {"attn_q", &l->q, dim, dim},
+        {"attn_k", &l->k, dim, dim},
+        {"attn_v", &l->v, dim, dim},
+        {"attn_output", &l->attn_output, dim, dim},
         {"attn_bias", &l->attn_bias, net->heads, PAL_RELATIONS},
-        {"ffn_gate", &l->gate, hidden, dim},   {"ffn_up", &l->up, hidden, dim},
+        {"ffn_gate", &l->gate, hidden, dim},
+        {"ffn_up", &l->up, hidden, dim},
         {"ffn_down", &l->down, dim, hidden},
     };
     pal_status s;

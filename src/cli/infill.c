@@ -13,7 +13,7 @@ typedef struct {
     bool json, trace, pages;
     int32_t drafts, threads;
     int32_t board; /* the model fills boards of this size; 0: texts */
-    int64_t page; /* number of the current page with --pages, from 0; -1: the input is one page */
+    int64_t page;  /* number of the current page with --pages, from 0; -1: the input is one page */
     pal_pin pins[MAX_PINS];
 } request;
 
@@ -54,10 +54,10 @@ static const option page_options[] = {
     TEXT_OPTION(request, "adapter", adapter, "F", "GGUF, an adapter that lets the causal model fill blanks"),
     TEXT_OPTION(request, "text", text, "T", "the page"),
     TEXT_OPTION(request, "file", file, "F", "read the page from a file, or - for standard input"),
-    FLAG_OPTION(
-        request, "pages", pages,
-        "the input holds many pages, separated by lines <|endoftext|>, or many boards, one in a line; page n (from 0) is "
-        "filled with seed + n"),
+    FLAG_OPTION(request, "pages", pages,
+                "the input holds many pages, separated by lines <|endoftext|>, or many boards, one in a line; page n "
+                "(from 0) is "
+                "filled with seed + n"),
     OPTION(request, "drafts", drafts, INT, BETWEEN(1, 100000), IS(1), "", "number of drafts of the page"),
     CALL_OPTION("free", "A-B", set_free, "[[?]] is a blank of A to B tokens (default 1-16)"),
     CALL_OPTION("pin", "B:I:ID", add_pin, "keep token ID at place I of blank B (both count from 0); may be repeated"),

@@ -35,9 +35,6 @@ pal_predictor pal_board_runner_start(pal_board_runner *r, int loops)
 {
     pal_board_prepare(&r->scratch, r->net);
     r->loops = loops ? loops : r->net->loops;
-    return (pal_predictor){.context = r,
-                           .team = r->compute.team,
-                           .vocab = r->net->size + 1,
-                           .evaluate = evaluate,
-                           .logits = logits};
+    return (pal_predictor){
+        .context = r, .team = r->compute.team, .vocab = r->net->size + 1, .evaluate = evaluate, .logits = logits};
 }

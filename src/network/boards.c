@@ -7,16 +7,14 @@
 
 #include <stdlib.h>
 
-static const char no_texts[] =
-    "the model fills boards of Sudoku (infill): it has no texts and no tokenizer";
+static const char no_texts[] = "the model fills boards of Sudoku (infill): it has no texts and no tokenizer";
 
 static pal_status bind_board(pal_model *m, pal_error *why)
 {
     const pal_error *trouble = pal_gguf_trouble(m->gguf);
     pal_status s;
     if (trouble) return pal_fail(why, trouble->status, trouble->text, trouble->offset);
-    if ((s = pal_model_contradicts(m, "general.architecture", why)) ||
-        (s = pal_model_contradicts(m, "sudoku.", why)))
+    if ((s = pal_model_contradicts(m, "general.architecture", why)) || (s = pal_model_contradicts(m, "sudoku.", why)))
         return s;
     m->network = calloc(1, sizeof(pal_board_net));
     if (!m->network) return pal_fail(why, PAL_E_MEMORY, "not enough memory for the network", SIZE_MAX);

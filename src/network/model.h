@@ -78,7 +78,8 @@ static inline int pal_model_threads(const pal_model *m)
 /* The error if a model that was opened with PAL_OPEN_AS_STORED is to be evaluated. */
 static inline pal_status pal_fail_as_stored(pal_error *err)
 {
-    return pal_fail(err, PAL_E_OPTION, "the model was opened with PAL_OPEN_AS_STORED and cannot be evaluated", SIZE_MAX);
+    return pal_fail(err, PAL_E_OPTION, "the model was opened with PAL_OPEN_AS_STORED and cannot be evaluated",
+                    SIZE_MAX);
 }
 
 /* Whether a network of tokens is bound. */

@@ -6,8 +6,8 @@
 #include "row_runner.h"
 
 typedef struct {
-    pal_runner text;     /* of a bidirectional network */
-    pal_row_runner rows; /* of a model with query rows */
+    pal_runner text;        /* of a bidirectional network */
+    pal_row_runner rows;    /* of a model with query rows */
     pal_board_runner board; /* of a model of boards: api/board_pages.c */
 } pal_page_runner;
 

@@ -7,9 +7,8 @@ static void add_cell(pal_page *page, bool *given, int digit, size_t offset)
 {
     if (!digit || !*given) {
         if (page->segments)
-            page->segments[page->count] =
-                digit ? (pal_segment){.offset = offset, .from = page->bytes}
-                      : (pal_segment){.blank = true, .offset = offset, .min = 1, .max = 1};
+            page->segments[page->count] = digit ? (pal_segment){.offset = offset, .from = page->bytes}
+                                                : (pal_segment){.blank = true, .offset = offset, .min = 1, .max = 1};
         page->count++;
     }
     *given = digit > 0;

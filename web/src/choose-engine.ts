@@ -1,5 +1,5 @@
 /** Chooses the engine for a model by the architecture of the file: for text, for text with networks of discrete diffusion
- *  (whose samplers and bounds only few pages use), or for pictures.  Each engine has builds that give the same bits: a
+ *  (whose samplers and bounds only few pages use) and for boards, or for pictures.  Each engine has builds that give the same bits: a
  *  faster one with relaxed SIMD and one for all browsers with SIMD, each with and without threads.  Normally only one is
  *  downloaded. */
 import { Engine, type Shared } from './engine.ts';
@@ -19,7 +19,7 @@ export const kindOf = (architecture: string | null): Kind => __ARCHITECTURES__[a
 export async function chooseEngine(files: Files, kind: Kind, team: (() => Promise<Shared>) | null): Promise<Engine> {
   await allowed();
   const [plain, relaxed, ...threads] = files[kind];
-  if (!plain) throw new PalimpsestError('unsupported', "palimpsest/inline has no engine for networks of the architectures sedd and mdlm: import 'palimpsest'");
+  if (!plain) throw new PalimpsestError('unsupported', "palimpsest/inline has no engine for networks of the architectures sedd, mdlm and sudoku: import 'palimpsest'");
   if (team && threads[0])
     try {
       const engine = await faster(threads, team);

@@ -22,7 +22,7 @@ const BUILD_SECTION = 'palimpsest.build';
 /** Numbers of a model, in the order of pw_model_numbers. */
 const MODEL_NUMBERS = [
   'fileBytes', 'parameters', 'vocabulary', 'context', 'width', 'layers', 'heads', 'kvHeads', 'hidden', 'causal',
-  'canTokenize', 'canScore', 'canInfill', 'freeLength', 'canGenerate',
+  'canTokenize', 'canScore', 'canInfill', 'freeLength', 'canGenerate', 'board', 'loops',
 ] as const;
 const MODEL_TEXTS = ['architecture', 'name', 'license', 'weights', 'tokenizer', 'isa', 'whyNot'] as const;
 

@@ -1,6 +1,6 @@
 /** The library with worker and engines inside of it, for bundlers that leave the files beside a module behind: esbuild,
  *  Rollup, and Vite's development server.  It has the builds with simd128 only, and not the engine of networks
- *  of discrete diffusion. */
+ *  of discrete diffusion and of boards. */
 import { pictures, text, worker } from 'palimpsest:parts';
 import type { Files, Parts } from './files.ts';
 import { open } from './model.ts';

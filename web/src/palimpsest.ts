@@ -6,7 +6,7 @@
  *
  *  The engine runs in its own worker, `palimpsest-worker.js`.  That file and the builds of the engine must be in the same
  *  folder as this file: `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; `palimpsest-scores.wasm` and
- *  `palimpsest-scores-relaxed.wasm` for text with networks of discrete diffusion (`sedd`, `mdlm`); for pictures
+ *  `palimpsest-scores-relaxed.wasm` for text with networks of discrete diffusion (`sedd`, `mdlm`) and for boards (`sudoku`); for pictures
  *  `palimpsest-pictures.wasm`, `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's code for
  *  pictures. */
 import { take } from './check.ts';

@@ -175,7 +175,7 @@ function drawing(): Painter {
 /** The text of a token as in the vocabulary, with its leading space. */
 function piece(id: number): string {
   let text = pieces.get(id);
-  if (text === undefined) pieces.set(id, (text = ready().detokenize(model, [id], INSIDE)));
+  if (text === undefined) pieces.set(id, (text = ready().modelNumbers(model).board ? `${id}` : ready().detokenize(model, [id], INSIDE)));
   return text;
 }
 

@@ -53,6 +53,10 @@ export interface ModelInfo {
   roomBytes: number;
   /** Supports blanks of free length, `[[?]]` and `[[a-b]]`. */
   freeLength: boolean;
+  /** Digits of a model that fills boards of Sudoku: 9, or 4 for boards of 4 x 4; 0 for other models. */
+  board: number;
+  /** Of a model of boards: the option `loops` by default; otherwise 0. */
+  loops: number;
   /** Capabilities of a model that draws pictures; null for other models. */
   image: ImageInfo | null;
   /** The adapter; null if there is none. */
