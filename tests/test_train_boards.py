@@ -3,20 +3,21 @@ answer of 4 x 4, a run that is stopped and resumed, and the file that is written
 
 Needs packages of tests/requirements.txt; without them every test is skipped.  needs_torch marks those that compute with
 PyTorch."""
+import hashlib
 import json
 import pathlib
 import tempfile
 import unittest
 
 from cli_testing import COMMAND, run
-from torch_testing import needs_torch, torch
+from torch_testing import needs_torch, needs_training, torch
 from training_testing import TRAIN, Prepared
 
 try:
     import gguf
     import numpy as np
 
-    from boards import batch, boards
+    from boards import batch, boards, measure
     MISSING = ""
 except ImportError as error:
     MISSING = f"{error.name} is not installed (tests/requirements.txt)"
@@ -255,6 +256,49 @@ class Runs(unittest.TestCase):
             self.assertEqual(stored["token_embd.weight"].tensor_type, gguf.GGMLQuantizationType.F32)
             self.assertTrue(np.array_equal(stored["blk.0.attn_bias.weight"].data,
                                            weights["blk.0.attn_bias.weight"].numpy() * network.BIAS_SCALE))
+
+    @needs_training
+    def test_the_card_has_what_was_measured_of_this_file_and_refuses_another_run(self):
+        self.train("carded", 96)
+        (self.path / "data/boards.json").write_text(json.dumps({
+            "train": "5x4-12", "train_boards": 5, "train_classes": 2, "shared_classes": 0,
+            "test": {"4-12": {"boards": 4, "left_out_as_equal": 3}}}))
+        model, about = self.path / "mine.gguf", self.path / "about.md"
+        Prepared.python(TRAIN / "boards/export.py", "--checkpoint", self.path / "carded/best.pt", "--out", model, "--loops", "6",
+                        "--data", self.path / "data")
+        about.write_text("What a person wrote.")
+        digest = hashlib.sha256(model.read_bytes()).hexdigest()
+        rows = [result("margin", 6, "4-12", board, board != 1, model=digest) for board in range(4)]
+        other = [result("margin", 6, "4-12", board, False, model="another") for board in range(4)]
+        (self.path / "boards.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows + other))
+        card = (TRAIN / "boards/card.py", "--run", self.path / "carded", "--model", model, "--measures", self.path, "--about", about)
+        Prepared.python(*card)
+        text = model.with_suffix(".md").read_text()
+        for part in ("# mine\n\nWhat a person wrote.", digest, "| `margin` | 75.0 % of 4 |", "96 boards seen in 6 steps",
+                     "5 puzzles for training", "--muon-lr 0.02"):
+            self.assertIn(part, text)
+        self.assertEqual(len(model.with_suffix(".curve.csv").read_text().splitlines()), 2)
+        self.assertEqual((self.path / "MANIFEST").read_text(), f"{digest}  {model.stat().st_size}  mine.gguf\n")
+        log = self.path / "carded/log.jsonl"
+        log.write_text(log.read_text().replace('"seen": 96', '"seen": 95'))
+        self.assertIn("another run?", Prepared.python(*card, fails=True))
+
+
+def result(sampler, loops, band, board, solved, grade="singles", model="m"):
+    return {"model": model, "sampler": sampler, "loops": loops, "band": band, "board": board, "grade": grade, "solved": solved,
+            "evaluations": 9}
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Tables(unittest.TestCase):
+    def test_orders_are_compared_by_technique_on_the_boards_that_all_have(self):
+        rows = [result("margin", 8, "30-40", 0, True), result("margin", 8, "22-26", 0, True, "guess"),
+                result("margin", 8, "22-26", 1, False, "guess"), result("entropy", 8, "22-26", 0, False, "guess"),
+                result("margin", 2, "22-26", 1, False, "guess"), result("margin", 2, "22-26", 0, False, "guess")]
+        by_band, by_grade, by_loops = measure.tables(rows, 8).split("\n\n")
+        self.assertEqual(by_band.splitlines()[2:], ["| `margin` | 50.0 % of 2 | 100.0 % of 1 |", "| `entropy` | 0.0 % of 1 | - |"])
+        self.assertEqual(by_grade.splitlines()[2:], ["| `margin` | - | - | 100.0 % of 1 |", "| `entropy` | - | - | 0.0 % of 1 |"])
+        self.assertEqual(by_loops.splitlines()[2:], ["| 2 | 0.0 % of 2 |", "| 8 | 50.0 % of 2 |"])
 
 
 if __name__ == "__main__":

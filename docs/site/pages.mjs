@@ -60,6 +60,7 @@ const LISTED = [
       card('smol-infill'),
       card('fashion'),
       card('emoji'),
+      card('sudoku'),
       page('convert', 'Converting models', 'tools/convert/README.md'),
       page('train', 'Training models', 'tools/train/README.md'),
       page('train-pictures', 'Training picture models', 'tools/train/pictures/README.md'),
