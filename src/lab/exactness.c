@@ -160,7 +160,7 @@ static void step(pal_lab *job)
     for (int32_t i = 0; i < AT_ONCE && e->drawn < draws; i++, e->drawn++)
         job->figures[DRAWN + e->row].values[draw(e)] += 1.0;
     if (e->drawn == draws) end_row(e);
-    job->done = ((double)e->row + (double)e->drawn / draws) / ROWS;
+    job->done = ((double)e->row + (double)e->drawn / draws) / (double)ROWS;
 }
 
 static const pal_lab_option options[] = {PAL_LAB_EXACTNESS_OPTIONS};

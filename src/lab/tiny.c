@@ -41,7 +41,7 @@ static void add_up(pal_tiny *t, int32_t page)
     for (int32_t i = 0; i < PAL_TINY_PLACES; i++) {
         for (int32_t s = 0; s < PAL_TINY_SYMBOLS; s++) {
             double *p = &t->conditional[page][i][s];
-            *p = sum > 0.0 ? *p / sum : 1.0 / PAL_TINY_SYMBOLS;
+            *p = sum > 0.0 ? *p / sum : 1.0 / (double)PAL_TINY_SYMBOLS;
             t->logit[page][i][s] = *p > 0.0 ? (float)pal_log(*p) : -1e30f;
         }
         t->logit[page][i][MASK] = -1e30f;
