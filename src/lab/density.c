@@ -160,10 +160,10 @@ static void record(density *j, const pal_denoise *d)
 
 static void count(density *j, const pal_denoise *d)
 {
-    const double width = 2.0 * j->wide / BINS;
+    const double width = 2.0 * j->wide / (double)BINS;
     for (int32_t row = 0; row < d->count; row++) {
         const double bin = ((double)d->x[row] + j->wide) / width;
-        if (bin >= 0.0 && bin < BINS)
+        if (bin >= 0.0 && bin < (double)BINS)
             j->lab.figures[DRAWN + j->sampler].values[(int32_t)bin] += 1.0 / (d->count * width);
         j->lab.figures[LEFT].values[j->sampler] += d->x[row] < 0.0f ? 1.0 / d->count : 0.0;
     }

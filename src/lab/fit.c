@@ -18,7 +18,8 @@ void pal_fit_start(pal_fit *f, double wide)
     memset(f, 0, sizeof *f);
     f->decay_first = f->decay_second = 1.0;
     for (int j = 0; j < PAL_FIT_HIDDEN; j++) {
-        const double at = wide * (2.0 * (j + 0.5) / PAL_FIT_HIDDEN - 1.0), slope = PAL_FIT_HIDDEN / (2.0 * wide);
+        const double at = wide * (2.0 * (j + 0.5) / (double)PAL_FIT_HIDDEN - 1.0),
+                     slope = (double)PAL_FIT_HIDDEN / (2.0 * wide);
         f->weight[W + j] = slope;
         f->weight[B + j] = -slope * at;
     }

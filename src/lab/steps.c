@@ -120,7 +120,7 @@ static double place_of(int32_t i)
 static void measure_gamma(steps *j)
 {
     for (int32_t n = 0; n < NOISE_STEPS; n++) {
-        const pal_level l = pal_level_at(&j->schedule, (n + 1.0) / NOISE_STEPS);
+        const pal_level l = pal_level_at(&j->schedule, (n + 1.0) / (double)NOISE_STEPS);
         double sum = 0.0;
         for (int32_t i = 0; i < GRID; i++) {
             double eps, second;
@@ -195,7 +195,7 @@ static void spread(steps *j, double mass, double mean, double variance)
 {
     double at = (mean + WIDE) / CELL + 0.5;
     if (!(at >= 0.0)) at = 0.0;
-    const int32_t middle = at < GRID ? (int32_t)at : GRID - 1;
+    const int32_t middle = at < (double)GRID ? (int32_t)at : GRID - 1;
     memset(j->part, 0, GRID * sizeof *j->part);
     double sum = spread_along(j->part, middle, 1, mean, variance);
     if (middle) sum += spread_along(j->part, middle - 1, -1, mean, variance);
@@ -246,7 +246,7 @@ static void step(pal_lab *job)
     /* the runs of 50 steps take half of the time */
     double made = j->row * 90.0;
     for (int32_t i = 0; i < j->count; i++) made += counts[i];
-    job->done = (made + (j->begun ? j->d.at : 0)) / (ROWS * 90.0);
+    job->done = (made + (j->begun ? j->d.at : 0)) / ((double)ROWS * 90.0);
 }
 
 static const pal_lab_option options[] = {PAL_LAB_STEPS_OPTIONS};
