@@ -23,7 +23,7 @@
 /* Instruction sets, as bits of a mask. */
 enum {
     PAL_ISA_REF = 0,
-    PAL_ISA_SIMD128 = 1 << 0, /* WebAssembly fixed-width SIMD */
+    PAL_ISA_SIMD128 = 1 << 0, /* WebAssembly fixed-width SIMD; on ARM the same kernels with NEON */
     PAL_ISA_AVX2 = 1 << 1,    /* with F16C */
     PAL_ISA_RELAXED = 1 << 2, /* WebAssembly relaxed SIMD, always together with SIMD128 */
     PAL_ISA_VNNI = 1 << 3,    /* AVX-512 VNNI on 256-bit registers, always together with AVX2 */
@@ -39,7 +39,7 @@ typedef struct {
     int8_t *q;     /* [n, cols], -127..127 */
     float *scale;  /* [n, cols / 32] */
     int32_t *bias; /* [n, cols / 32]: minus 8 times the sum of a block's integers */
-    int16_t *wide; /* [n, cols]: q in 16 bits, with every four columns in the order 0, 2, 1, 3; only in WebAssembly */
+    int16_t *wide; /* [n, cols]: q in 16 bits, with every four columns in the order 0, 2, 1, 3; only for simd128 */
 } pal_quantized;
 
 /* y[n, rows] = x[n, cols] * w^T. */

@@ -2,7 +2,8 @@
  * which eight lanes are summed (internal to kernels/ and nn/).
  *
  * AVX2 code is compiled for single functions and chosen at run time. simd128 code exists only if the whole module is
- * compiled for it, because an engine refuses to load a WebAssembly module with unknown instructions. */
+ * compiled for it, because an engine refuses to load a WebAssembly module with unknown instructions; on ARM it is
+ * compiled to NEON (neon.h). */
 #ifndef PAL_LANES_H
 #define PAL_LANES_H
 
@@ -16,6 +17,9 @@
 #if defined(__wasm_relaxed_simd__)
 #define PAL_HAVE_RELAXED 1 /* always together with simd128 */
 #endif
+#elif defined(__aarch64__) && !defined(__ARM_BIG_ENDIAN)
+#include "neon.h"
+#define PAL_HAVE_SIMD128 1
 #elif defined(__x86_64__)
 #include <immintrin.h>
 #define PAL_HAVE_AVX2 1
@@ -82,6 +86,7 @@ PAL_AVX2 static inline void pal_transpose_avx2(__m256 row[8])
 #define PAL_ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define PAL_UNROLL
+#define PAL_ROLLED
 #endif
 
 #if defined(PAL_HAVE_SIMD128)

@@ -1,5 +1,6 @@
 /* linear.c - products with weight matrices: quantises inputs if needed, adds adapters and biases. */
 #include "linear.h"
+#include "../kernels/lanes.h"
 #include "../kernels/panels.h"
 #include "rows.h"
 
@@ -12,7 +13,7 @@ void pal_quantized_layout(pal_quantized *scratch, size_t n, size_t widest, pal_a
     scratch->q = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *scratch->q);
     scratch->scale = pal_take2(arena, n, blocks, sizeof *scratch->scale);
     scratch->bias = pal_take2(arena, n, blocks, sizeof *scratch->bias);
-#if defined(__wasm__)
+#if defined(PAL_HAVE_SIMD128)
     scratch->wide = pal_take2(arena, n, blocks, PAL_BLOCK * sizeof *scratch->wide);
 #endif
 }

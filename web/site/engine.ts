@@ -175,12 +175,18 @@ export class Engine {
   }
 }
 
+/** Threads from the second time on that the page is loaded: Firefox asks every worker before a service worker takes over the
+ *  page of the first visit, and workers that start threads meanwhile made it wait.  (Where the service worker is what isolates
+ *  the page, the page of the first visit has no threads anyway.) */
+const threads = (): 'auto' | 1 => (!navigator.serviceWorker || navigator.serviceWorker.controller ? 'auto' : 1);
+
 /** Loads a model, from its kept copy if there is one, and keeps it. */
 export function fetchModel({ source, sha256, adapter, parts = [], room }: Offer, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Model> {
   const whole = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const before = (part: LoadProgress['part']): number => (part === 'adapter' ? (parts[0]?.bytes ?? 0) : 0);
   return load(source, {
     signal,
+    threads: threads(),
     onProgress: ({ part, phase, loaded, total }) => onProgress({ phase, loaded: before(part) + loaded, total: whole || total }),
     // Worker and engine are beside index.html, not beside the bundled code; sw.ts finds those of this build by v.
     base: new URL(`.?v=${__BUILD__}`, location.href),

@@ -49,15 +49,12 @@ const precache = new PrecacheController({
 });
 /** Of the two builds of each engine, the one that this browser supports is kept.  The other one is kept when it is requested,
  *  which happens if the first did not pass its self-check; so is the engine of networks of discrete diffusion, which few
- *  visitors use, that of the Lab, and so are engines with threads: without them the others serve. */
+ *  visitors use, and that of the Lab.  Engines with threads are kept beside those without: the first visit has none, the later ones have. */
+const other = __RELAXED__ && hasRelaxed() ? '' : '-relaxed';
 const unused = [
-  ...['', '-scores', '-pictures'].flatMap((name) => [`palimpsest${name}-threads.wasm`, `palimpsest${name}-threads-relaxed.wasm`]),
   'palimpsest-lab.wasm',
-  'palimpsest-scores.wasm',
-  'palimpsest-scores-relaxed.wasm',
-  ...(__RELAXED__ && hasRelaxed()
-    ? ['palimpsest.wasm', 'palimpsest-pictures.wasm']
-    : ['palimpsest-relaxed.wasm', 'palimpsest-pictures-relaxed.wasm']),
+  ...['', '-pictures'].flatMap((name) => [`palimpsest${name}${other}.wasm`, `palimpsest${name}-threads${other}.wasm`]),
+  ...['-scores', '-scores-threads'].flatMap((name) => [`palimpsest${name}.wasm`, `palimpsest${name}-relaxed.wasm`]),
 ];
 precache.addToCacheList(self.__WB_MANIFEST.filter((entry) => !unused.includes((entry as PrecacheEntry).url)));
 async function engine(request: Request): Promise<Response> {

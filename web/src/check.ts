@@ -56,7 +56,7 @@ const KINDS = {
   integer: [Number.isInteger, 'a whole number'],
   whole: [isWhole, 'a whole number, 0 or more'],
   least1: [(value: unknown) => isWhole(value) && value > 0, 'a whole number, at least 1'],
-  threads: [(value: unknown) => isWhole(value) && value > 0 && value <= 64, 'a whole number from 1 to 64'],
+  threads: [(value: unknown) => value === 'auto' || (isWhole(value) && value > 0 && value <= 64), "a whole number from 1 to 64, or 'auto'"],
   flag: [(value: unknown) => typeof value === 'boolean', 'true or false'],
   text: [(value: unknown) => typeof value === 'string', 'a string'],
   texts: [(value: unknown) => typeof value === 'string' || (Array.isArray(value) && isListOf(value, (one) => typeof one === 'string')), 'a string or an array of strings'],

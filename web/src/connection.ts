@@ -36,14 +36,14 @@ export class Connection {
   #dead: PalimpsestError | null = null;
   #onReady: (() => void) | null = null;
   #watch = new AbortController();
-  readonly #onDeath: () => void;
+  readonly #onDeath: (thread: boolean) => void;
 
-  private constructor(onDeath: () => void) {
+  private constructor(onDeath: (thread: boolean) => void) {
     this.#onDeath = onDeath;
   }
 
-  /** onDeath is called once if the worker crashes or is killed. */
-  static async open(parts: Parts, onDeath: () => void, signal?: AbortSignal): Promise<Connection> {
+  /** onDeath is called once if the worker, or one of its threads, crashes or is killed. */
+  static async open(parts: Parts, onDeath: (thread: boolean) => void, signal?: AbortSignal): Promise<Connection> {
     const connection = new Connection(onDeath);
     await connection.#start(parts, signal);
     return connection;
@@ -68,7 +68,7 @@ export class Connection {
   #hear(reply: Reply): void {
     if ('ready' in reply) return this.#welcome(reply.ready);
     if ('crash' in reply) return this.#die(reply.crash);
-    if ('team' in reply) return this.#lead(reply.team);
+    if ('team' in reply) return this.#lead(reply.team, reply.locks);
     const pending = this.#pending.get(reply.id);
     if (!pending) return; // cancelled in the meantime
     if ('page' in reply) return pending.page?.(reply.page);
@@ -93,14 +93,18 @@ export class Connection {
 
   /** Detects a worker that ends without a message, for example if the browser kills it: then its lock is released. */
   watch(): void {
-    void globalThis.navigator?.locks
-      ?.request(this.lock, { signal: this.#watch.signal }, () => this.#die('the browser stopped it'))
-      .catch(() => {});
+    this.#miss(this.lock, () => this.#die('the browser stopped it'));
   }
 
-  /** Parked threads can outlive a page in Safari, until there is no memory left: they leave the engine with it. */
-  #lead(team: Int32Array): void {
+  #miss(lock: string, ended: () => void): void {
+    void globalThis.navigator?.locks?.request(lock, { signal: this.#watch.signal }, ended).catch(() => {});
+  }
+
+  /** Parked threads can outlive a page in Safari, until there is no memory left: they leave the engine with it.  The worker
+   *  cannot miss a thread, because it sleeps until all threads have computed their part: the page does. */
+  #lead(team: Int32Array, locks: string[]): void {
     this.#team = team;
+    for (const lock of locks) this.#miss(lock, () => this.#die('one of its threads ended', true));
     const { signal } = this.#watch;
     globalThis.addEventListener?.('pagehide', () => this.#rest(), { signal });
     globalThis.addEventListener?.('pageshow', () => this.#link?.post({ id: 0, call: 'wake' }), { signal });
@@ -148,14 +152,14 @@ export class Connection {
     });
   }
 
-  #die(why: string): void {
+  #die(why: string, thread = false): void {
     if (this.#dead) return;
     const starting = this.#pending.has(0);
     const error = starting
       ? new PalimpsestError('environment', `the worker could not be started: ${why}${fromDisk() && `; ${fromDisk()}`}`)
       : new PalimpsestError('crashed', `the worker crashed (${why}); the next call starts it again`);
     this.end(error);
-    if (!starting) this.#onDeath();
+    if (!starting) this.#onDeath(thread);
   }
 
   end(error: unknown): void {

@@ -51,6 +51,7 @@ export interface Shared {
   use(model: Pointer): Promise<void>;
   step<T>(run: () => T): T;
   state(): Int32Array;
+  readonly locks: string[];
 }
 
 export class Engine {

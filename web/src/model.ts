@@ -27,7 +27,7 @@ const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence']
 const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
 
-/** The default number of threads, once it is known: on some machines it is measured. */
+/** The number of threads for `auto`, once it is known: on some machines it is measured. */
 let usual: number | null = null;
 
 /** Loads a model with these parts of the library, unless the options name a folder of others. */
@@ -50,7 +50,7 @@ class LoadedModel implements Model {
   #live: Connection | null = null;
   #info: ModelInfo | null = null;
   #disposed = false;
-  /** 1 where memory cannot be shared; undefined: the default. */
+  /** 1 where memory cannot be shared; undefined: as the machine has them. */
   #threads: number | undefined;
   #crashes = 0;
   readonly sequence: Sequence;
@@ -69,7 +69,9 @@ class LoadedModel implements Model {
       room: options.room ?? null,
       kv: options.kv ?? null,
     };
-    this.#threads = isNode || globalThis.crossOriginIsolated ? (options.threads ?? 1) : 1;
+    const { threads = 1 } = options;
+    if (isNode || globalThis.crossOriginIsolated) this.#threads = threads === 'auto' ? undefined : threads;
+    else this.#threads = 1;
   }
 
   async open(options: LoadOptions): Promise<this> {
@@ -89,9 +91,9 @@ class LoadedModel implements Model {
   }
 
   async #start(loading?: (progress: LoadProgress) => void, signal?: AbortSignal): Promise<Connection> {
-    const died = () => {
+    const died = (thread: boolean) => {
       this.#connection = this.#live = null;
-      if (++this.#crashes > 1) this.#threads = 1; // perhaps the threads are the reason
+      if (++this.#crashes > 1 || thread) this.#threads = 1; // perhaps the threads are the reason
     };
     const files = await this.#parts.files();
     if (!this.#relaxed) for (const kind of ['text', 'pictures', 'scores'] as const) files[kind] = [files[kind][0], undefined, files[kind][2]];

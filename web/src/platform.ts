@@ -112,3 +112,13 @@ export function workerPort(): WorkerPort {
   parentPort.on('message', (data: Request) => port.onmessage?.({ data }));
   return port;
 }
+
+/** A worker holds this lock; when the page gets it, the worker has ended.  Resolves when it is held: only then may the
+ *  page ask for it. */
+export function holdLock(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const { locks } = globalThis.navigator ?? {};
+    if (!locks) return resolve();
+    locks.request(name, () => (resolve(), new Promise(() => {}))).catch(() => resolve());
+  });
+}

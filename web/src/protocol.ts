@@ -84,7 +84,7 @@ export type Pixels = { data: Uint8ClampedArray<ArrayBuffer>; width: number; heig
 export type Reply =
   | { ready: string } // the worker's build
   | { crash: string } // the engine can no longer be used
-  | { team: Int32Array } // the state of the team's threads, in the engine's memory
+  | { team: Int32Array; locks: string[] } // the state of the team's threads, in the engine's memory; each thread holds a lock
   | { id: number; error: ErrorMessage }
   | { id: number; loading: LoadProgress }
   | { id: number; scoring: ScoreProgress }

@@ -4,7 +4,7 @@
  *  instance of the same module on the same memory, waits there for work, and leaves it while memory grows, when there is
  *  nothing to do, and when the page is left.  Allocation, hashing and everything else are the first thread's alone. */
 import type { Engine, Shared } from './engine.ts';
-import { fromNode, isNode } from './platform.ts';
+import { fromNode, holdLock, isNode } from './platform.ts';
 
 const PAGES = 65536; // of 64 KB: all that 32-bit addresses reach
 const FEWEST = 4096;
@@ -21,9 +21,11 @@ interface Beginning {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
   stack: number;
+  lock: string;
 }
 
 interface Link {
+  lock: string; // the thread holds it as long as it lives
   post(message: Beginning | number): void;
   end(): void;
 }
@@ -50,11 +52,13 @@ export class Team implements Shared {
   #resting = false; // they have left because there is nothing to do
   #clock: ReturnType<typeof setTimeout> | undefined;
 
-  /** `file`: the address of palimpsest-threads.js, or its text.  `wanted`: null for the default.  `turn`: of the page. */
+  /** `file`: the address of palimpsest-threads.js, or its text.  `wanted`: null for `auto`.  `turn`: of the page.  `lock`: the
+   *  locks of the threads have this name and a number. */
   constructor(
     readonly file: string,
     readonly wanted: number | null,
     readonly turn: Int32Array | null,
+    readonly lock: string,
   ) {
     const half = Math.min(processors() >> 1, USUAL);
     this.#count = wanted === null ? Math.min(processors(), Math.max(half, 2)) : Math.min(wanted, Math.max(processors(), USUAL));
@@ -64,7 +68,7 @@ export class Team implements Shared {
     this.#engine = engine;
     // Now, because the model that follows shall be the last block of memory.
     const stacks = Array.from({ length: this.#count - 1 }, () => engine.alloc(STACK) + STACK);
-    this.#ready = Promise.all(stacks.map((stack) => this.#start({ module, memory: this.memory, stack })));
+    this.#ready = Promise.all(stacks.map((stack, i) => this.#start({ module, memory: this.memory, stack, lock: `${this.lock} ${i}` })));
   }
 
   /** Resolves when the thread is ready, and when it has failed or takes too long. */
@@ -81,7 +85,7 @@ export class Team implements Shared {
       };
       setTimeout(settle, START_MS, false);
       try {
-        link = startThread(this.file, (build) => settle(build === __BUILD__), () => settle(false));
+        link = startThread(this.file, beginning.lock, (build) => settle(build === __BUILD__), () => settle(false));
         link.post(beginning);
       } catch {
         settle(false); // a policy forbids it, or there are no workers in workers
@@ -169,13 +173,17 @@ export class Team implements Shared {
     }
   }
 
+  get locks(): string[] {
+    return this.#links.map(({ lock }) => lock);
+  }
+
   /** With it the page can end the team although this worker is busy. */
   state(): Int32Array {
     return new Int32Array(this.memory.buffer, this.#engine!.fn('pw_team_state')(), 1);
   }
 }
 
-function startThread(file: string, ready: (build: string) => void, died: () => void): Link {
+function startThread(file: string, lock: string, ready: (build: string) => void, died: () => void): Link {
   if (!isNode) {
     // Browsers start no worker of another origin, but a module of this one can import it.
     const code = /^https?:/.test(file) ? `import ${JSON.stringify(file)}` : file;
@@ -183,13 +191,13 @@ function startThread(file: string, ready: (build: string) => void, died: () => v
     const worker = new Worker(address, { type: 'module', name: NAME });
     worker.onmessage = ({ data }) => (URL.revokeObjectURL(address), ready(data));
     worker.onerror = (event) => (event.preventDefault(), died());
-    return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
+    return { lock, post: (message) => worker.postMessage(message), end: () => worker.terminate() };
   }
   const { Worker: NodeWorker }: typeof import('node:worker_threads') = fromNode('node:worker_threads');
   const text = !file.startsWith('file:');
   const worker = new NodeWorker(text ? file : new URL(file), { eval: text, workerData: NAME });
   worker.on('message', ready).on('error', died);
-  return { post: (message) => worker.postMessage(message), end: () => void worker.terminate() };
+  return { lock, post: (message) => worker.postMessage(message), end: () => void worker.terminate() };
 }
 
 /** What one of the other threads does. */
@@ -197,11 +205,11 @@ export function serve(port: { postMessage(message: string): void }, listen: (hea
   let call: Record<string, (value?: number) => number> = {};
   listen((message) => {
     if (typeof message !== 'number') {
-      const { module, memory, stack } = message;
+      const { module, memory, stack, lock } = message;
       const env = { memory, emscripten_notify_memory_growth: () => {} };
       call = new WebAssembly.Instance(module, { env }).exports as typeof call;
       call.stackRestore!(stack);
-      return port.postMessage(__BUILD__);
+      return void holdLock(lock).then(() => port.postMessage(__BUILD__));
     }
     try {
       call.pw_team_work!(message);

@@ -5,7 +5,7 @@ import { MORE, type Engine, type Reading, type Shared } from './engine.ts';
 import { PalimpsestError } from './errors.ts';
 import type { Files } from './files.ts';
 import { attaching, closeIn, takeIn, type Engines, type Taken } from './intake.ts';
-import { fromDisk, workerPort } from './platform.ts';
+import { fromDisk, holdLock, workerPort } from './platform.ts';
 import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FileMessage, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
@@ -58,13 +58,13 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv, t
       const wanted = { sha256, cache, signal: cancel.signal, loading: () => loadingPart(files), progress: (loaded: Omit<LoadProgress, 'part'>) => reply({ id, loading: { part, ...loaded } }) };
       return Array.isArray(source) ? (await wanted.loading()).takeParts(engines, source, wanted, takeIn) : takeIn(engines, { ...wanted, source });
     };
-    const team = async () => new (await fetched('threads', files.threads, () => globalThis.palimpsestThreads)).Team(files.threads!, threads, turn);
+    const team = async () => new (await fetched('threads', files.threads, () => globalThis.palimpsestThreads)).Team(files.threads!, threads, turn, lock);
     const taken = await take(enginesOf(files, threads === 1 ? null : team), 'model', file);
     engine = taken.engine;
     model = filler = taken.model;
     if (engine.shared) {
       await engine.shared.use(model);
-      reply({ team: engine.shared.state() });
+      reply({ team: engine.shared.state(), locks: engine.shared.locks });
     }
     if (adapter && kind !== 'text') throw new PalimpsestError('unsupported', `this model ${kind === 'pictures' ? 'draws pictures' : 'is bidirectional'}: it cannot have an adapter`);
     const added = adapter && (await take(attaching(engine, model), 'adapter', adapter));
@@ -149,16 +149,6 @@ function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, update
 
 function describeAdapter(source: string, { engine: on, bytes, sha256, kept, keptWhyNot, updateWhyNot }: Taken): AdapterInfo {
   return { source, sha256, fileBytes: bytes, note: on.cString(on.fn('pal_adapter_note')(filler)), kept, keptWhyNot, updateWhyNot };
-}
-
-/** The worker holds this lock; when the page gets it, the worker has ended.  Resolves when it is held: only then may the
- *  page ask for it. */
-function holdLock(name: string): Promise<void> {
-  return new Promise((resolve) => {
-    const { locks } = globalThis.navigator ?? {};
-    if (!locks) return resolve();
-    locks.request(name, () => (resolve(), new Promise(() => {}))).catch(() => resolve());
-  });
 }
 
 function ready(): Engine {

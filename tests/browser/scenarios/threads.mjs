@@ -1,7 +1,8 @@
 // @ts-check
-/* Threads: the library in an isolated page and in one that is not, a thread that fails, a page that is left and shown again. */
+/* Threads: the library in an isolated page and in one that is not, a thread that fails or is ended, a page that is left and
+ * shown again; the page, which has threads from its second load on. */
 import assert from 'node:assert/strict';
-import { native } from '../kit.mjs';
+import { choose, complaint, fill, filled, kept, LONG, native, ready, underWay, write } from '../kit.mjs';
 
 /** @typedef {import('../kit.mjs').Kit} Kit */
 
@@ -114,10 +115,99 @@ async function claimed(/** @type {Kit} */ kit) {
   assert.ok(ms < 40_000, `${Math.round(ms)} ms`);
 }
 
+/** The page at its second load, where the service worker isolates it. */
+async function again(/** @type {Kit} */ kit) {
+  const tab = await kit.openReady();
+  await kept(tab);
+  await tab.reload();
+  await ready(tab);
+  assert.equal(await tab.evaluate(() => globalThis.crossOriginIsolated), true);
+  if ((await tab.evaluate(() => navigator.hardwareConcurrency)) < 2) kit.skip('this machine has one processor');
+  await choose(tab, { seed: 5 });
+  return tab;
+}
+
+const threadsSaid = async (/** @type {any} */ tab) => Number((await tab.text('[data-part=statistics]')).match(/(\d+) threads?/)?.[1]);
+
+/** The first load has one thread, the next ones have several; the page writes the same. */
+async function secondVisit(/** @type {Kit} */ kit) {
+  const text = 'Tom saw a [[2]].';
+  const first = await kit.openReady();
+  await write(first, text);
+  await choose(first, { seed: 5 });
+  assert.equal(await fill(first), native(text, { seed: 5 }));
+  assert.equal(await threadsSaid(first), 1);
+  const tab = await again(kit);
+  await write(tab, text);
+  assert.equal(await fill(tab), native(text, { seed: 5 }));
+  const threads = await threadsSaid(tab);
+  assert.ok(threads > 1, 'the second load has threads');
+  kit.say(`${threads} threads`);
+}
+
+/** Code before palimpsest-threads.js.  In the engine's worker: ends the other threads when it is told to. */
+const ENDS = `if (self.name !== 'palimpsest-thread') { const Real = Worker; const all = [];
+  self.Worker = function (...given) { const one = new Real(...given); all.push(one); return one; };
+  new BroadcastChannel('end threads').onmessage = () => all.forEach((one) => one.terminate()); }\n`;
+/** In a thread, once it is told to: begins a part of a job, and ends itself before the part is done. */
+const VANISHES = `if (self.name === 'palimpsest-thread') { const Real = WebAssembly.Instance; let told = false;
+  new BroadcastChannel('end threads').onmessage = () => { told = true; };
+  WebAssembly.Instance = function (module, imports) {
+    const { exports } = new Real(module, imports);
+    const vanish = () => {
+      const state = new Int32Array(imports.env.memory.buffer, exports.pw_team_state(), 1);
+      for (let now; ((now = Atomics.load(state, 0)) & 0x80) === 0 || Atomics.compareExchange(state, 0, now, now + 1) !== now; );
+      self.close();
+    };
+    return { exports: { ...exports, pw_team_work: (number) => (told ? vanish() : exports.pw_team_work(number)) } };
+  }; }\n`;
+const endThreads = (/** @type {any} */ tab) => tab.evaluate(() => new BroadcastChannel('end threads').postMessage(null));
+
+/** The page says that the engine stopped, keeps what was typed, and goes on with one thread. */
+async function recovers(/** @type {any} */ tab) {
+  assert.match(await complaint(tab, 'error'), /stopped unexpectedly; your text is untouched/);
+  assert.equal(await tab.evaluate(() => /** @type {HTMLTextAreaElement} */ (document.querySelector('#text')).value), LONG);
+  await write(tab, 'Tom saw a [[2]].');
+  assert.equal(await fill(tab), native('Tom saw a [[2]].', { seed: 5 }));
+  assert.equal(await threadsSaid(tab), 1);
+}
+
+/** Threads that are ended from outside between two steps of a fill. */
+async function ended(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-threads.js'] = ENDS;
+  const tab = await again(kit);
+  await write(tab, LONG);
+  await filled(tab, async () => {
+    await tab.click('#fill');
+    await underWay(tab);
+    await endThreads(tab);
+  });
+  await recovers(tab);
+}
+
+/** A thread that ends in the middle of its tiles: the engine's worker waits for it for ever, and only the page can tell. */
+async function vanished(/** @type {Kit} */ kit) {
+  kit.server.mishaps.prefix['palimpsest-threads.js'] = VANISHES;
+  const tab = await again(kit);
+  await write(tab, LONG);
+  await new Promise((resolve) => setTimeout(resolve, 1500)); // idle threads hear messages
+  await endThreads(tab);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await filled(tab, () => tab.click('#fill'));
+  await recovers(tab);
+}
+
 export const scenarios = {
+  'threads: the page has them from its second load on': secondVisit,
+  'threads: those that are ended during a fill': ended,
   'threads: the same texts with 1, 2 and 3 in an isolated page': isolated,
   'threads: one where the page is not isolated': notIsolated,
   'threads: idle ones let a service worker take over': claimed,
   'threads: a page that is left and shown again': left,
   'threads: one that fails in the middle of its work': fails,
+};
+
+/** Firefox lets a worker that closes itself live for half a minute. */
+export const once = {
+  'threads: one that vanishes in the middle of its tiles': vanished,
 };

@@ -58,9 +58,10 @@ export interface LoadOptions {
   /** `simd128`: do not use the build with relaxed SIMD (default: use it if the browser supports it). */
   isa?: 'simd128';
   /** Number of threads that evaluate the model, 1 to 64 (default 1); the results are the same for every number.  Above 8
-   *  there are at most as many as the machine has processors.  Only Node and a page that is cross-origin isolated can have
-   *  more than one.  ModelInfo.threads has the number that is used. */
-  threads?: number;
+   *  there are at most as many as the machine has processors.  `auto`: 2 where there are 2 or 3 processors, otherwise the
+   *  faster of 2 and half of them, at most 8; this is measured once.  Only Node and a page that is cross-origin isolated
+   *  can have more than one.  ModelInfo.threads has the number that is used. */
+  threads?: number | 'auto';
   /** Capacity for a generated text in tokens, prompt included (default: the model's context, at most 4096).  The memory
    *  is allocated when it is first used: see ModelInfo.roomBytes. */
   room?: number;
