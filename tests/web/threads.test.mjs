@@ -96,7 +96,16 @@ test('two models with threads compute at once', { skip }, async (t) => {
 
 test('a number of threads that cannot be is refused', async () => {
   for (const threads of [0, -1, 1e9, NaN, 65, 1.5, '2', null, Infinity])
-    assert.match((await fails(load(modelUrl('tiny-infill'), { threads: /** @type {any} */ (threads) }), 'option')).message, /threads must be a whole number from 1 to 64, not /);
+    assert.match((await fails(load(modelUrl('tiny-infill'), { threads: /** @type {any} */ (threads) }), 'option')).message, /threads must be a whole number from 1 to 64, or 'auto', not /);
+});
+
+test("'auto' is 2 threads where there are 2 or 3 processors, and at most half of more", { skip }, async (t) => {
+  const model = await open(t, MODEL, { threads: 'auto' });
+  const processors = availableParallelism();
+  const fewest = Math.min(processors, 2), most = Math.min(Math.max(processors >> 1, fewest), 8);
+  assert.ok(model.info.threads >= fewest && model.info.threads <= most, `${model.info.threads} of ${processors}`);
+  const { text } = await model.infill(TEXT, { seed: 5 }).result();
+  assert.equal(text, (await (await open(t, MODEL)).infill(TEXT, { seed: 5 }).result()).text);
 });
 
 test('more threads than 8 and than the machine has processors: info says how many there are', { skip }, async (t) => {
