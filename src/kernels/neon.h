@@ -14,15 +14,15 @@ typedef int32x4_t v128_t;
 #define WASM_FN __attribute__((always_inline, unused)) static inline
 
 /* The same bits as another kind of lanes. */
-#define AS_F32(v)  vreinterpretq_f32_s32(v)
-#define AS_I16(v)  vreinterpretq_s16_s32(v)
-#define AS_I8(v)   vreinterpretq_s8_s32(v)
-#define AS_U32(v)  vreinterpretq_u32_s32(v)
-#define OF_F32(v)  vreinterpretq_s32_f32(v)
-#define OF_I16(v)  vreinterpretq_s32_s16(v)
-#define OF_I8(v)   vreinterpretq_s32_s8(v)
-#define OF_U16(v)  vreinterpretq_s32_u16(v)
-#define OF_U32(v)  vreinterpretq_s32_u32(v)
+#define AS_F32(v) vreinterpretq_f32_s32(v)
+#define AS_I16(v) vreinterpretq_s16_s32(v)
+#define AS_I8(v)  vreinterpretq_s8_s32(v)
+#define AS_U32(v) vreinterpretq_u32_s32(v)
+#define OF_F32(v) vreinterpretq_s32_f32(v)
+#define OF_I16(v) vreinterpretq_s32_s16(v)
+#define OF_I8(v)  vreinterpretq_s32_s8(v)
+#define OF_U16(v) vreinterpretq_s32_u16(v)
+#define OF_U32(v) vreinterpretq_s32_u32(v)
 
 /* ---- memory, at any address ---------------------------------------------- */
 
