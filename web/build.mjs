@@ -222,6 +222,16 @@ async function carry(path) {
   return { file, bytes: data.length, sha256: createHash('sha256').update(data).digest('hex') };
 }
 
+/** A page beside index.html, with a script of its own: what it shares is in both, so that index.html loads one script. */
+function apart(name) {
+  return build({
+    ...shared,
+    root: join(here, 'site'),
+    base: './',
+    build: { target: 'es2022', outDir: site, emptyOutDir: false, assetsInlineLimit: 0, rollupOptions: { input: join(here, 'site', name), external: [/^node:/] } },
+  });
+}
+
 async function page() {
   const models = await shippedModels();
   await build({
@@ -232,6 +242,7 @@ async function page() {
     worker: { format: 'es' },
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
+  await apart('bench.html');
   const files = (await readdir(web)).filter((name) => /^palimpsest.*\.(js|wasm)$/.test(name));
   for (const name of files) await copyFile(join(web, name), join(site, name));
   await writeFile(join(site, 'palimpsest-lab.wasm'), await marked(LAB));

@@ -6,6 +6,7 @@
  *  @property {'ours' | 'wllama' | 'ort' | 'stream'} engine
  *  @property {string} wasm     URL
  *  @property {string} [file]   in build/bench/models
+ *  @property {number} [threads]  1 if absent
  *  @property {number} vocab
  *  @property {number} context  tokens that the sequences need
  *  @property {import('./page/page.mjs').Measure[]} measures
@@ -52,8 +53,22 @@ const STREAM = {
   measures: [256, 8].map((size) => ({ name: `${size} MB`, kind: 'stream', count: size * MB })),
 };
 
+/** The name of a case with this number of threads. */
+export const withThreads = (/** @type {string} */ name, /** @type {number} */ threads) => (threads === 1 ? name : `${name}, ${threads} threads`);
+
+/** Every case with each of these numbers of threads, one after the other.
+ *  @returns {Group[]} */
+export function groups(/** @type {string[]} */ builds, /** @type {number[]} */ threads = [1]) {
+  return groupsOf(builds).map(({ name, cases }) => ({
+    name,
+    cases: cases.flatMap((one) => threads.map((n) => ({
+      ...one, threads: n, name: withThreads(one.name, n), wasm: one.engine === 'ours' && n > 1 ? one.wasm.replace('.wasm', '-threads.wasm') : one.wasm,
+    }))),
+  }));
+}
+
 /** @returns {Group[]} */
-export function groups(/** @type {string[]} */ builds) {
+function groupsOf(/** @type {string[]} */ builds) {
   const all = [forward(256)];
   return [
     {
@@ -110,6 +125,19 @@ export const BARS = [
   { what: 'step 768 x 12, 64 blanks', ours: ['encoder-b.q8_0', '64 logits'], peer: ['ort encoder-b.int8', 'all logits'], simd128: 1.2, best: 1.4 },
   { what: 'step 256 x 6, 32 blanks', ours: ['encoder-s.q8_0', '32 logits'], peer: ['ort encoder-s.int8', 'all logits'], simd128: 1.5, best: 1.5 },
 ];
+
+/** The limits of the issue "Threads": two threads against one, and against the peer with two.
+ *  @type {{ what: string, ours: [string, string], peer: [string, string] | null, least: number }[]} */
+export const BARS_OF_TWO = [
+  { what: 'prefill 256, 110M Q8_0', ours: ['llama-110m.q8_0', 'prefill'], peer: null, least: 1.7 },
+  { what: 'step 768 x 12, 64 blanks', ours: ['encoder-b.q8_0', '64 logits'], peer: null, least: 1.7 },
+  { what: 'step 256 x 6, 32 blanks', ours: ['encoder-s.q8_0', '32 logits'], peer: null, least: 1.7 },
+  { what: 'decode 110M Q8_0', ours: ['llama-110m.q8_0', 'decode'], peer: ['wllama llama-110m.q8_0', 'decode'], least: 5 },
+  { what: 'prefill 256, 110M Q8_0', ours: ['llama-110m.q8_0', 'prefill'], peer: ['wllama llama-110m.q8_0', 'prefill'], least: 8 },
+  { what: 'step 768 x 12, 64 blanks', ours: ['encoder-b.q8_0', '64 logits'], peer: ['ort encoder-b.int8', 'all logits'], least: 1.3 },
+];
+/** The required fraction of a streaming read by two threads. */
+export const CEILING_OF_TWO = 0.85;
 
 /** The required fraction of the streaming ceiling: bytes of weights read per token, compared with memory speed. */
 export const CEILING_BAR = { ours: 'llama-110m.q8_0', measure: 'decode', against: ['streaming read', '256 MB'], least: 0.7 };

@@ -21,6 +21,7 @@ const npm = join(here, 'node_modules');
 
 /** Builds of the engine by their name in the report, and their paths. */
 const BUILDS = { simd128: 'wasm/palimpsest-web.wasm', relaxed: 'wasm-relaxed/palimpsest-web.wasm' };
+const BUILDS_WITH_THREADS = { simd128: 'wasm-relaxed/palimpsest-web-threads-simd128.wasm', relaxed: 'wasm-relaxed/palimpsest-web-threads.wasm' };
 const PEERS = {
   wllama: join(npm, '@wllama/wllama/esm/wasm/wllama.wasm'),
   'onnxruntime-web': join(npm, 'onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'),
@@ -50,6 +51,16 @@ export function copyEngines(given) {
   if (!found.length) throw new Missing(`${join(built, BUILDS.simd128)} is missing: cmake --preset wasm && cmake --build --preset wasm`);
   for (const [name, path] of found) cpSync(path, join(copies, 'engines', `${name}.wasm`));
   return found.map(([name]) => name);
+}
+
+/** The same builds with threads, and the library, which starts the threads. */
+export function copyThreads(/** @type {string[]} */ builds) {
+  for (const [name, path] of Object.entries(BUILDS_WITH_THREADS)) {
+    if (!builds.includes(name)) continue;
+    if (!existsSync(join(built, path))) throw new Missing(`${join(built, path)} is missing: cmake --preset wasm-relaxed && cmake --build --preset wasm-relaxed`);
+    cpSync(join(built, path), join(copies, 'engines', `${name}-threads.wasm`));
+  }
+  copyLibrary();
 }
 
 export function copyLibrary() {

@@ -1,6 +1,6 @@
 // @ts-check
 /* Figures as tables. */
-import { BARS, CEILING_BAR, MEMORY_BAR, UNITS } from './plan.mjs';
+import { BARS, BARS_OF_TWO, CEILING_BAR, CEILING_OF_TWO, MEMORY_BAR, UNITS, withThreads } from './plan.mjs';
 
 /** @typedef {{ name: string, engine: string, measure: string, kind: keyof typeof UNITS, count: number, values: (number | null)[], waited: number[], error: string | null }} Row
  *  values: one per repetition, null if it failed; waited: the part of its time that it waited for the processor */
@@ -58,6 +58,24 @@ export function verdicts(/** @type {Row[]} */ rows, /** @type {string[]} */ buil
       out.push({ what: `${bar.what} / ${bar.peer[0].split(' ')[0]}`, build, figure, ratio, bar: least, met: ratio >= least });
     }
   return out.concat(builds.flatMap((build) => ceiling(find, build, modelBytes)));
+}
+
+/** The limits for two threads, if one and two were measured.
+ *  @returns {Verdict[]} */
+export function verdictsOfTwo(/** @type {Row[]} */ rows, /** @type {string[]} */ builds, /** @type {(file: string) => number} */ modelBytes) {
+  const find = (/** @type {string} */ name, /** @type {string} */ measure) => rows.find((row) => row.name === name && row.measure === measure);
+  const two = (/** @type {string} */ name, /** @type {string} */ measure) => find(withThreads(name, 2), measure);
+  return builds.flatMap((build) => [
+    ...BARS_OF_TWO.flatMap(({ what, ours: [model, measure], peer, least }) => {
+      const own = two(`ours ${build} ${model}`, measure);
+      const other = peer ? two(...peer) : find(`ours ${build} ${model}`, measure);
+      const ratio = own && other ? ahead(own, other) : null;
+      if (!own || !other || ratio === null) return [];
+      const figure = `${short(median(real(own.values)))} : ${short(median(real(other.values)))} ${UNITS[own.kind].unit}`;
+      return [{ what: `2 threads, ${what} / ${peer ? peer[0].split(' ')[0] : '1 thread'}`, build, figure, ratio, bar: least, met: ratio >= least }];
+    }),
+    ...ceiling(two, build, modelBytes).map((one) => ({ ...one, what: `2 threads, ${one.what}`, bar: CEILING_OF_TWO, met: one.ratio >= CEILING_OF_TWO })),
+  ]);
 }
 
 /** The part of the streaming ceiling that decoding reaches.

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 // @ts-check
-/* Measures the engine, wllama and onnxruntime-web in headless Chromium, one thread each, in the same run. */
+/* Measures the engine, wllama and onnxruntime-web in headless Chromium, with the same numbers of threads, in the same run. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { inFreshPage, launch, waiting } from './browser.mjs';
 import { check } from './check.mjs';
 import { measureMemory } from './memory.mjs';
 import { groups, MEMORY, UNITS } from './plan.mjs';
-import { buildStream, copyEngines, copyLibrary, machine, Missing, modelBytes, mounts, requireModels, requirePackages, sizes, version } from './prepare.mjs';
-import { barTable, measured, median, memoryTable, memoryVerdict, sizeTable, verdicts } from './report.mjs';
+import { buildStream, copyEngines, copyLibrary, copyThreads, machine, Missing, modelBytes, mounts, requireModels, requirePackages, sizes, version } from './prepare.mjs';
+import { barTable, measured, median, memoryTable, memoryVerdict, sizeTable, verdicts, verdictsOfTwo } from './report.mjs';
 import { serve } from './server.mjs';
 
 const HELP = `usage: node tools/bench/run.mjs [bench|check] [options]
@@ -18,6 +18,7 @@ const HELP = `usage: node tools/bench/run.mjs [bench|check] [options]
 
   --only NAME      groups or cases whose name contains NAME (llama-15m, llama-110m-q8_0, encoder-b, wllama, memory, ...)
   --repeat N       repetitions, each with a fresh page for every engine and model (default 5)
+  --threads N,...  numbers of threads (default 1): every case is measured with each, in turn
   --engine NAME=FILE  another .wasm of the engine instead of build/wasm and build/wasm-relaxed; may be repeated
   --json FILE      all samples
   --help           this
@@ -29,8 +30,8 @@ const say = (/** @type {string} */ line) => process.stderr.write(`${line}\n`);
 /** @typedef {import('./report.mjs').Row} Row */
 
 /** Cases to be measured, in their groups. */
-function chosen(/** @type {string[]} */ builds, /** @type {string} */ only) {
-  return groups(builds)
+function chosen(/** @type {string[]} */ builds, /** @type {string} */ only, /** @type {number[]} */ threads) {
+  return groups(builds, threads)
     .map((group) => ({ ...group, cases: group.name.includes(only) ? group.cases : group.cases.filter((one) => one.name.includes(only)) }))
     .filter((group) => group.cases.length);
 }
@@ -88,26 +89,27 @@ async function speed(/** @type {string} */ origin, /** @type {import('./plan.mjs
   }
 }
 
-async function bench(/** @type {{ only: string, repeat: number, json?: string, engines: Record<string, string> }} */ { only, repeat, json, engines }) {
+async function bench(/** @type {{ only: string, repeat: number, threads: number[], json?: string, engines: Record<string, string> }} */ { only, repeat, threads, json, engines }) {
   const builds = copyEngines(engines);
-  const wanted = chosen(builds, only);
+  const wanted = chosen(builds, only, threads);
   const memory = MEMORY.filter((one) => 'memory'.includes(only) || one.name.includes(only));
   if (!wanted.length && !memory.length) throw new Missing(`nothing is named ${only}`);
   requireModels([...new Set([...wanted.flatMap((group) => group.cases.flatMap((one) => one.file ?? [])), ...memory.map((one) => one.file)])]);
   if (memory.length) copyLibrary();
+  if (threads.some((n) => n > 1)) copyThreads(builds);
   buildStream();
   const server = await serve(mounts());
   try {
     const fast = await speed(server.origin, wanted, repeat);
     const pages = await measureMemory(server.origin, memory, repeat, say);
-    const bars = [...verdicts(fast.rows, builds, modelBytes), ...memoryVerdict(pages)];
+    const bars = [...verdicts(fast.rows, builds, modelBytes), ...verdictsOfTwo(fast.rows, builds, modelBytes), ...memoryVerdict(pages)];
     const versions = { chromium: fast.browser, wllama: version('@wllama/wllama'), 'onnxruntime-web': version('onnxruntime-web') };
-    console.log(`one thread, medians of ${repeat}; ${Object.entries(versions).map(([name, is]) => `${name} ${is}`).join(', ')}; ${machine().processor}\n`);
+    console.log(`threads: ${threads.join(', ')}; medians of ${repeat}; ${Object.entries(versions).map(([name, is]) => `${name} ${is}`).join(', ')}; ${machine().processor}\n`);
     if (fast.rows.length) console.log(`${measured(fast.rows)}\n`);
     if (pages.length) console.log(`${memoryTable(pages)}\n`);
     console.log(`${sizeTable(sizes(builds))}\n`);
     if (bars.length) console.log(barTable(bars));
-    const whole = { date: new Date().toISOString(), machine: machine(), versions, repeat, rows: fast.rows, memory: pages, sizes: sizes(builds), bars, log: fast.log };
+    const whole = { date: new Date().toISOString(), machine: machine(), versions, threads, repeat, rows: fast.rows, memory: pages, sizes: sizes(builds), bars, log: fast.log };
     if (json) writeFileSync(json, `${JSON.stringify(whole, null, 1)}\n`);
     return [...fast.rows, ...pages].every((row) => row.error === null);
   } finally {
@@ -129,17 +131,20 @@ function options() {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
-      only: { type: 'string', default: '' }, repeat: { type: 'string', default: '5' }, json: { type: 'string' }, help: { type: 'boolean' },
+      only: { type: 'string', default: '' }, repeat: { type: 'string', default: '5' }, json: { type: 'string' }, threads: { type: 'string', default: '1' }, help: { type: 'boolean' },
       engine: { type: 'string', multiple: true, default: [] },
     },
   });
   const [command = 'bench'] = positionals;
   const repeat = Number(values.repeat);
+  const threads = values.threads.split(',').map(Number);
   const engines = Object.fromEntries(values.engine.map((given) => given.split(/=(.*)/s).slice(0, 2)));
   if (!['bench', 'check'].includes(command) || positionals.length > 1) throw new Missing(`unknown command: ${positionals.join(' ')}\n\n${HELP}`);
   if (!Number.isInteger(repeat) || repeat < 1) throw new Missing('--repeat takes a number from 1');
+  if (!threads.every((n) => Number.isInteger(n) && n > 0 && n <= 64)) throw new Missing('--threads takes numbers from 1 to 64, such as 1,2');
+  if (engines && threads.some((n) => n > 1) && Object.keys(engines).length) throw new Missing('--engine measures one thread only');
   if (Object.values(engines).includes(undefined)) throw new Missing('--engine takes NAME=FILE');
-  return { command, help: values.help, only: values.only, json: values.json, repeat, engines };
+  return { command, help: values.help, only: values.only, json: values.json, repeat, threads, engines };
 }
 
 process.once('SIGINT', () => process.exit(130));

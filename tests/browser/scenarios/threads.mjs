@@ -207,7 +207,28 @@ export const scenarios = {
   'threads: one that fails in the middle of its work': fails,
 };
 
+/** bench.html: rows with one thread and with two, and Stop keeps the rows that are complete. */
+async function bench(/** @type {Kit} */ kit) {
+  const tab = await kit.tab();
+  await tab.goto(`${kit.server.url}bench.html`);
+  await kept(tab);
+  await tab.until(() => /** @type {HTMLElement} */ (document.querySelector('#reload')).checkVisibility(), null, 'it can be loaded again with threads');
+  await tab.reload();
+  await tab.click('#measure');
+  await tab.until(() => document.querySelectorAll('tbody tr').length > 0, null, 'the first row is there');
+  await tab.click('#measure');
+  await tab.until(() => document.querySelector('#doing')?.textContent?.startsWith('Stopped'), null, 'Stop stops it');
+  const rows = await tab.evaluate(() => Array.from(document.querySelectorAll('tr'), (row) => Array.from(row.cells, (cell) => cell.textContent)));
+  const several = (await tab.evaluate(() => navigator.hardwareConcurrency)) > 1;
+  assert.deepEqual(rows[0].slice(0, 3), ['Work', 'Unit', '1 thread']);
+  assert.equal(rows[0].length > 3, several);
+  for (const cell of rows[1].slice(2)) assert.ok(Number(cell) > 0, cell);
+  assert.equal(await tab.evaluate(() => /** @type {HTMLButtonElement} */ (document.querySelector('#copy')).disabled), false);
+  assert.equal(await tab.text('#measure'), 'Measure');
+}
+
 /** Firefox lets a worker that closes itself live for half a minute. */
 export const once = {
+  'bench.html: rows for one thread and for two, and Stop': bench,
   'threads: one that vanishes in the middle of its tiles': vanished,
 };

@@ -1,12 +1,12 @@
 // @ts-check
-/* onnxruntime-web, its CPU part, one thread. */
+/* onnxruntime-web, its CPU part. */
 // @ts-ignore the package's types are for bundlers
 import * as ort from '/npm/onnxruntime-web/dist/ort.wasm.min.mjs';
 import { randomTokens, sample, serve, settle, spread } from './timing.mjs';
 
-serve(async ({ model: url, vocab, measures }) => {
+serve(async ({ model: url, vocab, threads = 1, measures }) => {
   ort.env.wasm.wasmPaths = new URL('/npm/onnxruntime-web/dist/', location.href).href;
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threads;
   ort.env.wasm.proxy = false; // this is a worker already
   ort.env.logLevel = 'error';
   const answer = await fetch(url);

@@ -1,23 +1,53 @@
 // @ts-check
-/* Palimpsest, through the raw exports of its .wasm, without the library and Emscripten. */
+/* Palimpsest, through the raw exports of its .wasm, without Emscripten and without the library, but for its team of threads. */
 import { prompt as promptOf, randomTokens, sample, serve, settle, spread } from './timing.mjs';
 
 const ERROR_WORDS = 3; // pal_error: status, text, offset
 
+/** @typedef {{ memory: WebAssembly.Memory, begin(engine: Engine, module: WebAssembly.Module): void, grown(): void, use(model: number): Promise<void>, step<T>(run: () => T): T }} Team */
+
+/** The library's team of threads (web/src/threads.ts), or null for one thread.
+ *  @returns {Promise<Team | null>} */
+async function teamOf(/** @type {number} */ threads) {
+  if (threads === 1) return null;
+  const file = new URL('/library/palimpsest-threads.js', location.href).href;
+  await import(file);
+  return new /** @type {any} */ (globalThis).palimpsestThreads.Team(file, threads, null, `bench ${Math.random()}`);
+}
+
 class Engine {
+  /** @type {Team | null} */
+  team = null;
+  threads = 1;
+
   /** @param {WebAssembly.Instance} instance */
-  constructor(instance) {
-    this.memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+  constructor(instance, /** @type {WebAssembly.Memory | null} */ shared) {
+    this.memory = shared ?? /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     this.exports = /** @type {Record<string, (...values: number[]) => number>} */ (/** @type {unknown} */ (instance.exports));
     this.call('_initialize');
     this.error = this.alloc(4 * ERROR_WORDS);
   }
 
-  static async create(/** @type {string} */ url) {
+  static async create(/** @type {string} */ url, /** @type {number} */ threads) {
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
-    const env = { emscripten_notify_memory_growth: () => {} };
-    return new Engine((await WebAssembly.instantiateStreaming(answer, { env })).instance);
+    const team = await teamOf(threads);
+    const env = { emscripten_notify_memory_growth: () => team?.grown(), ...(team && { memory: team.memory }) };
+    const { module, instance } = await WebAssembly.instantiateStreaming(answer, { env });
+    const engine = new Engine(instance, team?.memory ?? null);
+    engine.team = team;
+    team?.begin(engine, module);
+    return engine;
+  }
+
+  /** As the team calls the engine. */
+  fn(/** @type {string} */ name) {
+    return (/** @type {number[]} */ ...values) => this.call(name, ...values);
+  }
+
+  /** Does something with all threads. */
+  step(/** @type {() => number} */ run) {
+    return this.team ? this.team.step(run) : run();
   }
 
   call(/** @type {string} */ name, /** @type {number[]} */ ...values) {
@@ -27,8 +57,10 @@ class Engine {
   }
 
   /** Calls a function that returns a pal_status and has the error as its last parameter. */
-  check(/** @type {string} */ name, /** @type {number[]} */ ...values) {
-    if (this.call(name, ...values, this.error) !== 0) this.fail(name);
+  check(/** @type {string | number} */ name, /** @type {number[]} */ ...values) {
+    // The team has called the function itself, and gives the status.
+    const status = typeof name === 'number' ? name : this.call(name, ...values, this.error);
+    if (status !== 0) this.fail(String(name));
   }
 
   fail(/** @type {string} */ name) {
@@ -143,9 +175,11 @@ function forward(/** @type {Engine} */ engine, /** @type {number} */ model, /** 
   return { run, values: () => engine.floats(logits, rows * vocab) };
 }
 
-serve(async ({ wasm, model: url, vocab, context, measures }) => {
-  const engine = await Engine.create(wasm);
+serve(async ({ wasm, model: url, vocab, context, threads = 1, measures }) => {
+  const engine = await Engine.create(wasm, threads);
   const model = await engine.open(url);
+  await engine.team?.use(model);
+  if (engine.threads !== threads) throw new Error(`the engine has ${engine.threads} threads, not ${threads}`);
   /** @type {Sequence | null} */
   let made = null;
   const sequence = () => (made ??= new Sequence(engine, model, context, vocab));
@@ -155,13 +189,15 @@ serve(async ({ wasm, model: url, vocab, context, measures }) => {
     if (kind === 'decode') {
       const given = promptOf(prompt).tokens;
       // Short runs reach full speed sooner; their time is scaled to the number of tokens of the samples.
-      const warm = await settle(() => (sequence().decode(given, count / 8) * count) / (count / 8));
-      results[name] = { warm, samples: await sample(() => sequence().decode(given, count)) };
+      const decode = (/** @type {number} */ some) => engine.step(() => sequence().decode(given, some));
+      const warm = await settle(() => (decode(count / 8) * count) / (count / 8));
+      results[name] = { warm, samples: await sample(() => decode(count)) };
     } else if (kind === 'prefill') {
-      const run = () => sequence().prefill(promptOf(count).tokens);
+      const run = () => engine.step(() => sequence().prefill(promptOf(count).tokens));
       results[name] = { warm: await settle(run), samples: await sample(run) };
     } else if (kind === 'forward') {
-      const { run } = forward(engine, model, randomTokens(count, vocab), rows, vocab);
+      const once = forward(engine, model, randomTokens(count, vocab), rows, vocab).run;
+      const run = () => engine.step(once);
       results[name] = { warm: await settle(run), samples: await sample(run) };
     } else if (kind === 'logits') {
       const { run, values } = forward(engine, model, randomTokens(count, vocab), rows, vocab);
@@ -174,5 +210,5 @@ serve(async ({ wasm, model: url, vocab, context, measures }) => {
       results[name] = { values: out };
     }
   }
-  return { measures: results, notes: { memoryBytes: engine.memory.buffer.byteLength } };
+  return { measures: results, notes: { memoryBytes: engine.memory.buffer.byteLength, threads } };
 });

@@ -13,6 +13,7 @@ import { wllama } from './wllama.mjs';
  *  @property {'ours' | 'wllama' | 'ort' | 'stream'} engine
  *  @property {string} wasm   URL
  *  @property {string} model  URL
+ *  @property {number} [threads]  1 if absent
  *  @property {number} vocab
  *  @property {number} context  tokens that sequences need at most
  *  @property {Measure[]} measures
@@ -37,6 +38,23 @@ function inWorker(/** @type {string} */ file, /** @type {Job} */ job) {
   });
 }
 
-Object.assign(globalThis, {
-  measure: (/** @type {Job} */ job) => (job.engine === 'wllama' ? wllama(job) : inWorker(WORKERS[job.engine], job)),
-});
+/** Several workers read parts of the bytes at once.  A sample is the time in which together they read all of them.
+ *  @returns {Promise<Outcome>} */
+async function streams(/** @type {Job} */ job, /** @type {number} */ threads) {
+  const part = { ...job, measures: job.measures.map((one) => ({ ...one, count: (one.count ?? 0) / threads })) };
+  const outcomes = await Promise.all(Array.from({ length: threads }, () => inWorker(WORKERS.stream, part)));
+  const measures = Object.fromEntries(job.measures.map(({ name }) => {
+    const all = outcomes.map((one) => one.measures[name].samples ?? []);
+    const together = Array.from({ length: Math.min(...all.map((one) => one.length)) }, (_, i) => threads / all.reduce((rate, one) => rate + 1 / one[i], 0));
+    return [name, { samples: together }];
+  }));
+  return { measures, notes: { threads } };
+}
+
+function measure(/** @type {Job} */ job) {
+  const { engine, threads = 1 } = job;
+  if (engine === 'wllama') return wllama(job);
+  return engine === 'stream' && threads > 1 ? streams(job, threads) : inWorker(WORKERS[engine], job);
+}
+
+Object.assign(globalThis, { measure });

@@ -1,24 +1,24 @@
 // @ts-check
-/* wllama, one thread.  It makes its own worker; times are those of llama.cpp, without messages between page and
+/* wllama.  It makes its own worker; times are those of llama.cpp, without messages between page and
  * worker. */
 import { prompt as promptOf } from './timing.mjs';
 
 /** @typedef {import('./page.mjs').Job} Job @typedef {import('./page.mjs').Outcome} Outcome */
 
-export async function open(/** @type {string} */ wasm, /** @type {number} */ context) {
+export async function open(/** @type {string} */ wasm, /** @type {number} */ context, threads = 1) {
   // @ts-ignore the package's types are for bundlers
   const { Wllama } = await import('/npm/@wllama/wllama/esm/index.js');
   const engine = new Wllama({ default: new URL(wasm, location.href).href }, { suppressNativeLog: true });
   // One sequence, with the context that it needs: the defaults reserve memory for four.
-  return { engine, options: { n_threads: 1, n_gpu_layers: 0, n_ctx: context, n_parallel: 1 } };
+  return { engine, options: { n_threads: threads, n_gpu_layers: 0, n_ctx: context, n_parallel: 1 } };
 }
 
 /** Greedy with the shortest chain of samplers, and without a cached prompt from the call before. */
 export const GREEDY = { temperature: 0, top_k: 1, samplers: ['top_k'], ignore_eos: true, cache_prompt: false };
 
 /** @returns {Promise<Outcome>} */
-export async function wllama(/** @type {Job} */ { wasm, model, context, measures }) {
-  const { engine, options } = await open(wasm, context);
+export async function wllama(/** @type {Job} */ { wasm, model, context, threads = 1, measures }) {
+  const { engine, options } = await open(wasm, context, threads);
   await engine.loadModel([await (await fetch(model)).blob()], options);
   const ask = async (/** @type {number} */ prompt, /** @type {number} */ count, more = {}) => {
     const answer = await engine.createCompletion({ prompt: promptOf(prompt).text, max_tokens: count, ...GREEDY, ...more });
@@ -44,6 +44,7 @@ export async function wllama(/** @type {Job} */ { wasm, model, context, measures
       results[name] = { values: choices[0].logprobs.content.map((/** @type {{ id: number }} */ one) => one.id) };
     } else throw new Error(`wllama does not support the measure ${kind} here`);
   }
+  if (engine.getNumThreads() !== threads) throw new Error(`wllama has ${engine.getNumThreads()} threads, not ${threads}`);
   const notes = { threads: engine.getNumThreads(), multithread: engine.isMultithread() };
   await engine.exit();
   return { measures: results, notes };
