@@ -319,6 +319,10 @@ static void matmul_parts_simd128(const pal_product *p)
 /* ---- x86 avx2 ----------------------------------------------------------- */
 #if defined(PAL_HAVE_AVX2)
 
+/* The dots of columns 0..15 (half 0) or 16..31 of a part with `count` rows of activations. */
+typedef void half_dots_fn(__m256i *dot, const pal_part_tile *t, const pal_product *p, int b, size_t at, int i,
+                          size_t half, const int count, const part_kind kind);
+
 /* maddubs multiplies unsigned by signed bytes and adds neighbours in 16 bits.  For signed weights it gets their
  * magnitudes, and activations with the weights' signs applied.  Four of its results cover 16 columns of 8 rows: at most
  * 4 * 2 * 31 * 127 = 31496 or 4 * 2 * 32 * 127 = 32512, which fits. */
@@ -338,13 +342,28 @@ PAL_AVX2_INLINE void half_dots_avx2(__m256i *dot, const pal_part_tile *t, const 
     for (int k = 0; k < count; k++) dot[k] = _mm256_madd_epi16(narrow[k], _mm256_set1_epi16(1));
 }
 
+/* dpbusd does the same and adds in 32 bits. */
+PAL_VNNI_INLINE void half_dots_vnni(__m256i *dot, const pal_part_tile *t, const pal_product *p, int b, size_t at, int i,
+                                    size_t half, const int count, const part_kind kind)
+{
+    for (int k = 0; k < count; k++) dot[k] = _mm256_setzero_si256();
+    for (size_t g = 4 * half; g < 4 * half + 4; g++) {
+        const __m256i w = (__m256i)t->q[b][g], magnitude = kind != SIGNED_HALVES ? w : _mm256_abs_epi8(w);
+        for (int k = 0; k < count; k++) {
+            __m256i x = pal_four_columns_avx2(p, i + k, at, g);
+            if (kind == SIGNED_HALVES) x = _mm256_sign_epi8(x, w);
+            dot[k] = _mm256_dpbusd_epi32(dot[k], magnitude, x);
+        }
+    }
+}
+
 PAL_AVX2_INLINE __m256 add_term_avx2(__m256 sum, __m256 value, pal_f32x8 scales, float x_scale)
 {
     return _mm256_add_ps(sum, _mm256_mul_ps(value, _mm256_mul_ps((__m256)scales, _mm256_set1_ps(x_scale))));
 }
 
 PAL_AVX2_INLINE void tile_rows_avx2(const pal_part_tile *t, const pal_product *p, int row, int first, int parts, int i,
-                                    const int count, const part_kind kind)
+                                    const int count, const part_kind kind, half_dots_fn *half_dots)
 {
     __m256 sum[PAL_MAX_ROWS];
     for (int k = 0; k < count; k++)
@@ -352,8 +371,8 @@ PAL_AVX2_INLINE void tile_rows_avx2(const pal_part_tile *t, const pal_product *p
     for (int b = 0; b < parts; b++) {
         const size_t at = (size_t)first + (size_t)b;
         __m256i dot[2][PAL_MAX_ROWS];
-        half_dots_avx2(dot[0], t, p, b, at, i, 0, count, kind);
-        half_dots_avx2(dot[1], t, p, b, at, i, 1, count, kind);
+        half_dots(dot[0], t, p, b, at, i, 0, count, kind);
+        half_dots(dot[1], t, p, b, at, i, 1, count, kind);
         for (int k = 0; k < count; k++) {
             const float s = activation_scale(p, i + k, at);
             if (kind == SIGNED_HALVES)
@@ -371,26 +390,41 @@ PAL_AVX2_INLINE void tile_rows_avx2(const pal_part_tile *t, const pal_product *p
 }
 
 PAL_AVX2_INLINE void tile_kind_avx2(const pal_part_tile *t, const pal_product *p, int row, int first, int parts,
-                                    const part_kind kind)
+                                    const part_kind kind, half_dots_fn *half_dots)
 {
     int i = 0;
-    for (; i + 4 <= p->n; i += 4) tile_rows_avx2(t, p, row, first, parts, i, 4, kind);
-    for (; i < p->n; i++) tile_rows_avx2(t, p, row, first, parts, i, 1, kind);
+    for (; i + 4 <= p->n; i += 4) tile_rows_avx2(t, p, row, first, parts, i, 4, kind, half_dots);
+    for (; i < p->n; i++) tile_rows_avx2(t, p, row, first, parts, i, 1, kind, half_dots);
 }
 
 PAL_AVX2 static void tile_avx2(const pal_part_tile *t, const pal_product *p, part_kind kind, int row, int first,
                                int parts)
 {
     switch (kind) {
-    case WITH_MINIMUM: tile_kind_avx2(t, p, row, first, parts, WITH_MINIMUM); break;
-    case WITH_OFFSET: tile_kind_avx2(t, p, row, first, parts, WITH_OFFSET); break;
-    default: tile_kind_avx2(t, p, row, first, parts, SIGNED_HALVES); break;
+    case WITH_MINIMUM: tile_kind_avx2(t, p, row, first, parts, WITH_MINIMUM, half_dots_avx2); break;
+    case WITH_OFFSET: tile_kind_avx2(t, p, row, first, parts, WITH_OFFSET, half_dots_avx2); break;
+    default: tile_kind_avx2(t, p, row, first, parts, SIGNED_HALVES, half_dots_avx2); break;
     }
 }
 
 PAL_AVX2 static void matmul_parts_avx2(const pal_product *p)
 {
     run_part_tiles(p, tile_avx2);
+}
+
+PAL_VNNI static void tile_vnni(const pal_part_tile *t, const pal_product *p, part_kind kind, int row, int first,
+                               int parts)
+{
+    switch (kind) {
+    case WITH_MINIMUM: tile_kind_avx2(t, p, row, first, parts, WITH_MINIMUM, half_dots_vnni); break;
+    case WITH_OFFSET: tile_kind_avx2(t, p, row, first, parts, WITH_OFFSET, half_dots_vnni); break;
+    default: tile_kind_avx2(t, p, row, first, parts, SIGNED_HALVES, half_dots_vnni); break;
+    }
+}
+
+PAL_AVX2 static void matmul_parts_vnni(const pal_product *p)
+{
+    run_part_tiles(p, tile_vnni);
 }
 
 #endif
@@ -404,5 +438,6 @@ void pal_pick_matmul_parts(pal_kernels *k)
 #endif
 #if defined(PAL_HAVE_AVX2)
     if (pal_uses(k, PAL_ISA_AVX2)) k->matmul_parts = matmul_parts_avx2;
+    if (pal_uses(k, PAL_ISA_VNNI)) k->matmul_parts = matmul_parts_vnni;
 #endif
 }
