@@ -5,7 +5,7 @@
  *
  *   build/web    palimpsest.js, palimpsest-worker.js and their parts, the engines, all of them in inline.js, types
  *                and source maps: what the npm tarball holds
- *   build/site   the same beside index.html, with models/ and the service worker: what a static host serves
+ *   build/site   the same beside index.html, with models/, sudoku-rules.wasm and the service worker: what a static host serves
  *
  * Everything built in one run carries one build id; page, worker and engine compare theirs when they meet.
  *   --with FILE  general English: FILE is SmolLM2-135M-Instruct (tools/models get smollm2); it is put into build/site with
@@ -246,6 +246,7 @@ async function page() {
   const files = (await readdir(web)).filter((name) => /^palimpsest.*\.(js|wasm)$/.test(name));
   for (const name of files) await copyFile(join(web, name), join(site, name));
   await writeFile(join(site, 'palimpsest-lab.wasm'), await marked(LAB));
+  await writeFile(join(site, 'sudoku-rules.wasm'), bare(await readFile(join(built, 'wasm/sudoku-rules.wasm'))));
   await mkdir(join(site, 'models'), { recursive: true });
   for (const model of models) {
     for (const file of [model.file, ...sheetOf(model)]) await cp(join(root, file), join(site, file));

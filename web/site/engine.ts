@@ -28,13 +28,18 @@ export interface Loading {
 /** Why a model cannot do the work of an engine, or null. */
 export type Suits = (info: ModelInfo) => string | null;
 
-export const fills: Suits = ({ canInfill, causal, whyNot }) =>
-  canInfill ? null : (whyNot ?? (causal ? CAUSAL : 'The file is good, but this model cannot fill blanks.'));
-export const continues: Suits = ({ canGenerate, whyNot }) => (canGenerate ? null : (whyNot ?? DIFFUSION));
+export const fills: Suits = ({ board, canInfill, causal, whyNot }) =>
+  board ? BOARDS : canInfill ? null : (whyNot ?? (causal ? CAUSAL : 'The file is good, but this model cannot fill blanks.'));
+export const continues: Suits = ({ board, canGenerate, whyNot }) => (canGenerate ? null : (whyNot ?? (board ? BOARDS : DIFFUSION)));
 
 export const draws: Suits = ({ image, whyNot }) => (image ? null : (whyNot ?? TEXT));
 
+export const solves: Suits = ({ board, whyNot }) => (board === 9 ? null : (whyNot ?? (board ? SMALL : NO_BOARDS)));
+
 const TEXT = 'The file is good, but this model writes text and cannot draw pictures.';
+const BOARDS = 'The file is good, but this model fills boards of Sudoku, in the view Sudoku.';
+const NO_BOARDS = 'The file is good, but this model does not fill boards of Sudoku.';
+const SMALL = 'The file is good, but this model fills boards of 4 × 4; the page shows boards of 9 × 9.';
 const CAUSAL = 'The file is good, but this model can only continue a text: it does not see what comes after a blank.';
 const DIFFUSION = 'The file is good, but this model fills blanks and cannot continue a text.';
 
@@ -43,6 +48,7 @@ export interface Engines {
   text: Engine;
   continue: Engine;
   pictures: Engine;
+  sudoku: Engine;
 }
 
 export class Engine {

@@ -9,6 +9,8 @@
  *    data-part="view-pictures"    the view Pictures; its state, errors, pictures, slider, statistics, what is chosen:
  *    data-part="picture-progress" "picture-error" "gallery" "picture-replay" "picture-statistics" "chosen"
  *    data-part="comparing"        the samplers to compare    data-part="pad"          where a part is marked
+ *    data-part="view-sudoku"      the view Sudoku; its board, state, what the solver says, the outcome, the chosen cell:
+ *    data-part="board" "sudoku-progress" "sudoku-error" "verdict" "outcome" "sudoku-cell" "sudoku-replay" "orders"
  *    data-part="page"             the page, given text and words; words have role button and data-token
  *    data-part="model-choice-text" "model-choice-continue"   the choice of the model; -error-text, -error-continue: its errors
  *    data-part="progress"         the model's state in Text; data-part="model-progress" in Models
@@ -27,7 +29,7 @@
  */
 import { PalimpsestError } from 'palimpsest';
 import { byId } from './dom.ts';
-import { continues, draws, Engine, fills } from './engine.ts';
+import { continues, draws, Engine, fills, solves } from './engine.ts';
 import { complain, remedies, settle } from './errors.ts';
 import type { LabView } from './lab/view.ts';
 import { named } from './named-script.ts';
@@ -37,10 +39,11 @@ import { ContinueView } from './views/continue.ts';
 import { TextModels } from './text-models.ts';
 import { ModelsView, offerOf } from './views/models.ts';
 import { PicturesView } from './views/pictures.ts';
+import type { SudokuView } from './views/sudoku.ts';
 import { TextView } from './views/text.ts';
 
 document.documentElement.classList.add('alive'); // frame.css
-const engines = { text: new Engine(fills), continue: new Engine(continues), pictures: new Engine(draws) };
+const engines = { text: new Engine(fills), continue: new Engine(continues), pictures: new Engine(draws), sudoku: new Engine(solves) };
 const all = Object.values(engines);
 for (const engine of all) engine.others = all.filter((other) => other !== engine);
 const textModels = new TextModels(engines);
@@ -49,6 +52,8 @@ const textModels = new TextModels(engines);
  *  has several models and loads the chosen one. */
 function loadFor(view: View): void {
   if (view === 'lab') return;
+  const boards = __MODELS__.find((model) => model.use === 'boards');
+  if (view === 'sudoku') return boards && engines.sudoku.begin(offerOf(boards));
   if (view !== 'pictures') return textModels.enter(view === 'models' ? 'text' : view);
   const shipped = lastSet();
   if (shipped) engines.pictures.begin(offerOf(shipped));
@@ -60,6 +65,7 @@ const build: Record<View, () => void> = {
   continue: () => new ContinueView(engines.continue, textModels),
   pictures: () => new PicturesView(engines.pictures),
   lab: () => {},
+  sudoku: () => {},
   models: () => (models = new ModelsView(engines)),
 };
 const built = new Set<View>();
@@ -84,11 +90,26 @@ async function enterLab(chart: string): Promise<void> {
   }
 }
 
+/** So is the view Sudoku. */
+let sudoku: Promise<SudokuView> | null = null;
+async function enterSudoku(): Promise<void> {
+  settle(byId('sudoku-error'));
+  sudoku ??= import('./views/sudoku.ts').then(({ SudokuView }) => new SudokuView(engines.sudoku));
+  try {
+    await sudoku;
+  } catch {
+    sudoku = null;
+    const detail = 'It is fetched when it is first opened; after that it also works without a network.';
+    complain(byId('sudoku-error'), { title: 'This view could not be fetched.', detail, remedy: 'retry' }, remedies('retry', () => void enterSudoku()));
+  }
+}
+
 startRouter((view, rest) => {
   loadFor(view);
   need(view);
   if (view === 'models') void models?.refresh();
   if (view === 'lab') void enterLab(rest);
+  if (view === 'sudoku' && !sudoku) void enterSudoku();
 });
 for (const [i, view] of (['models', 'text', 'continue', 'pictures'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
 

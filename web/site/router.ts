@@ -5,6 +5,7 @@ const FILLING = 'Leave blanks anywhere in a text: a small language model fills t
 const WRITING = 'Begin a text: a small language model continues it, here in your browser, and nothing you type leaves it.';
 const DRAWING = 'Small networks draw pictures from noise, here in your browser: with every sampler of score-based diffusion, side by side.';
 const MEASURING = 'Charts that the engine computes while you watch: which samplers are exact, what noise does, and what a score is.';
+const SOLVING = 'A small network fills a board cell by cell, here in your browser. It knows no rules; a solver says whether it is right.';
 const KEEPING = 'The models of this page, and your own: what each can do, and what is kept on this device for times without a network.';
 
 /** Title and subtitle of each view. */
@@ -13,6 +14,7 @@ const VIEWS = {
   continue: ['Continue – Palimpsest', WRITING],
   pictures: ['Pictures – Palimpsest', DRAWING],
   lab: ['Lab – Palimpsest', MEASURING],
+  sudoku: ['Sudoku – Palimpsest', SOLVING],
   models: ['Models – Palimpsest', KEEPING],
 } as const;
 export type View = keyof typeof VIEWS;

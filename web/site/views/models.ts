@@ -42,7 +42,7 @@ export class ModelsView {
   }
 
   private get all(): [view: keyof Engines, engine: Engine][] {
-    return [['text', this.engines.text], ['continue', this.engines.continue], ['pictures', this.engines.pictures]];
+    return [['text', this.engines.text], ['continue', this.engines.continue], ['pictures', this.engines.pictures], ['sudoku', this.engines.sudoku]];
   }
 
   /** Also called whenever the view is entered. */
@@ -95,7 +95,7 @@ export class ModelsView {
 
   private drawShipped(): void {
     showRows(byId('shipped'), [
-      ...__MODELS__.map((shipped) => this.shippedRow(this.engines[shipped.use === 'pictures' ? 'pictures' : 'text'], offerOf(shipped), [shipped], PURPOSES[shipped.use])),
+      ...__MODELS__.map((shipped) => this.shippedRow(this.engines[VIEWS[shipped.use]], offerOf(shipped), [shipped], PURPOSES[shipped.use])),
       ...(ENGLISH ? [this.shippedRow(this.engines.text, ENGLISH, ENGLISH.parts, PURPOSES.writing)] : []),
     ]);
   }
@@ -160,8 +160,9 @@ export class ModelsView {
   }
 }
 
-const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures' };
-export const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', scores: 'fills blanks by score entropy diffusion; for comparison', pictures: 'draws pictures' };
+const USES = { text: 'In Text', continue: 'In Continue', pictures: 'In Pictures', sudoku: 'In Sudoku' };
+const VIEWS = { writing: 'text', blanks: 'text', scores: 'text', pictures: 'pictures', boards: 'sudoku' } as const;
+export const PURPOSES = { writing: 'fills blanks and continues texts', blanks: 'fills blanks by masked diffusion; the older model', scores: 'fills blanks by score entropy diffusion; for comparison', pictures: 'draws pictures', boards: 'fills boards of Sudoku' };
 
 const fileName = (url: string): string => url.split('/').at(-1)!;
 

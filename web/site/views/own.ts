@@ -104,10 +104,11 @@ export class OwnModel {
 function viewOf({ architecture }: Glance): keyof Engines {
   const kind = __ARCHITECTURES__[architecture];
   if (kind?.engine === 'pictures') return 'pictures';
+  if (architecture === 'sudoku') return 'sudoku';
   return architecture !== '' && (kind?.causal ?? true) ? 'continue' : 'text';
 }
 
 const BOTH = 'it fills blanks and continues texts, in the views Text and Continue';
-const USES = { text: 'it fills blanks, in the view Text', continue: 'it continues texts, in the view Continue', pictures: 'it draws, in the view Pictures' };
+const USES = { text: 'it fills blanks, in the view Text', continue: 'it continues texts, in the view Continue', pictures: 'it draws, in the view Pictures', sudoku: 'it fills boards, in the view Sudoku' };
 
 const useOf = (seen: Glance): string => (seen.architecture ? `; ${seen.rows ? BOTH : USES[viewOf(seen)]}` : '');
