@@ -192,7 +192,7 @@ export async function complaint(/** @type {Tab} */ tab, /** @type {string} */ pa
 export const kept = (/** @type {Tab} */ tab) =>
   tab.until(() => navigator.serviceWorker.controller?.state === 'activated', null, 'the service worker controls the page');
 
-export async function view(/** @type {Tab} */ tab, /** @type {'Text' | 'Continue' | 'Pictures' | 'Lab' | 'Models'} */ name) {
+export async function view(/** @type {Tab} */ tab, /** @type {'Text' | 'Continue' | 'Pictures' | 'Sudoku' | 'Lab' | 'Models'} */ name) {
   await tab.button(name, 'link');
   await tab.until((/** @type {string} */ s) => document.querySelector(s)?.checkVisibility(), `#view-${name.toLowerCase()}`);
 }

@@ -24,6 +24,7 @@ import * as recipes from './scenarios/recipes.mjs';
 import * as resuming from './scenarios/resuming.mjs';
 import * as scores from './scenarios/scores.mjs';
 import * as sharing from './scenarios/sharing.mjs';
+import * as sudoku from './scenarios/sudoku.mjs';
 import * as talk from './scenarios/talk.mjs';
 import * as threads from './scenarios/threads.mjs';
 import * as visits from './scenarios/visits.mjs';
@@ -40,6 +41,7 @@ const groups = [
   english,
   pictures,
   morePictures,
+  sudoku,
   visits,
   threads,
   loading,
@@ -61,7 +63,7 @@ const groups = [
 
 /** What these check is made by the page's own code and hardly by a browser's: words, links, lists, errors.  A whole test run
  *  plays them in one browser only. */
-const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents, lab]);
+const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents, lab, sudoku]);
 
 /** Those of `once` are played in Chromium only: what they check is the same in every browser (axe looks at roles, names and
  *  colours), or only Chromium tells it. */
