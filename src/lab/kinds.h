@@ -46,6 +46,36 @@
     {"left_spread", 0.1, 1, 0.2, false}, \
     {"right_spread", 0.1, 1, 0.4, false}
 
+/* histogram.c: samples to learn from and to judge by, values that a sample can have */
+#define PAL_LAB_HISTOGRAM_OPTIONS \
+    {"samples", 10, 100000, 300, true}, \
+    {"held_out", 100, 100000, 5000, true}, \
+    {"bins", 8, 256, 64, true}, \
+    {"training", 10, 5000, 1000, true}, \
+    {"seed", 0, 4294967295, 1, true}
+
+/* alarm.c: P(B), P(E), P(A | B E), P(J | A), P(M | A) */
+#define PAL_LAB_ALARM_OPTIONS \
+    {"burglary", 0.000001, 0.999999, 0.001, false}, \
+    {"earthquake", 0.000001, 0.999999, 0.002, false}, \
+    {"both", 0, 1, 0.95, false}, \
+    {"only_burglary", 0, 1, 0.94, false}, \
+    {"only_earthquake", 0, 1, 0.29, false}, \
+    {"neither", 0, 1, 0.001, false}, \
+    {"john_alarm", 0, 1, 0.9, false}, \
+    {"john_quiet", 0, 1, 0.05, false}, \
+    {"mary_alarm", 0, 1, 0.7, false}, \
+    {"mary_quiet", 0, 1, 0.01, false}, \
+    {"runs", 100, 5000000, 500000, true}, \
+    {"seed", 0, 4294967295, 1, true}
+
+/* race.c */
+#define PAL_LAB_RACE_OPTIONS \
+    {"vocabulary", 10, 200000, 50257, true}, \
+    {"zipf", 0, 2, 1, false}, \
+    {"steps", 2, 16384, 1024, true}, \
+    {"bits", 8, 53, 24, true}
+
 /* clang-format on */
 
 #endif

@@ -5,7 +5,8 @@
  * grid, once with noise 0 and once with noise 1, which gives mean and spread of where it leads.  What has no spread is
  * spread by half a cell.  The distance is W1, the area between the cumulative distributions.
  * Figures: 0 to 11 the distances [4] of each row of `rows`, 12 to 23 the evaluations [4] that they took; 24 places [GRID]; 25 the data's
- * probabilities [GRID] of the cells; 26 those of the last finished run [GRID]. */
+ * probabilities [GRID] of the cells; 26 those that ddpm with the small variance, 27 those that
+ * sn-ddpm reached with 5 evaluations [GRID]. */
 #include "lab.h"
 #include "kinds.h"
 #include "modes.h"
@@ -17,7 +18,7 @@
 
 enum { WEIGHT, LEFT, RIGHT, LEFT_SPREAD, RIGHT_SPREAD };
 enum { GRID = 1201, ROWS = 12, COUNTS = 4, NOISE_STEPS = 1000 };
-enum { DISTANCE = 0, EVALUATIONS = ROWS, PLACE = 2 * ROWS, DATA, LAST };
+enum { DISTANCE = 0, EVALUATIONS = ROWS, PLACE = 2 * ROWS, DATA, DDPM, SN };
 #define WIDE 6.0
 #define CELL (2.0 * WIDE / (GRID - 1))
 
@@ -101,7 +102,7 @@ static void layout(pal_lab *job, pal_arena *arena)
 {
     steps *j = (steps *)job;
     for (int i = 0; i < PLACE; i++) pal_lab_take(job, arena, i, COUNTS);
-    for (int i = PLACE; i <= LAST; i++) pal_lab_take(job, arena, i, GRID);
+    for (int i = PLACE; i <= SN; i++) pal_lab_take(job, arena, i, GRID);
     pal_schedule_layout(&j->schedule, NOISE_STEPS, arena, NULL);
     j->gamma = pal_take(arena, NOISE_STEPS, sizeof *j->gamma);
     j->now = pal_take(arena, GRID, sizeof *j->now);
@@ -223,7 +224,8 @@ static void end(steps *j)
         difference += j->now[i] - j->lab.figures[DATA].values[i];
         area += fabs(difference) * CELL;
     }
-    memcpy(j->lab.figures[LAST].values, j->now, GRID * sizeof *j->now);
+    if (!j->count && (j->row == 0 || j->row == 4))
+        memcpy(j->lab.figures[j->row ? SN : DDPM].values, j->now, GRID * sizeof *j->now);
     j->lab.figures[DISTANCE + j->row].values[j->count] = area;
     j->lab.figures[EVALUATIONS + j->row].values[j->count] = j->d.evaluations;
     j->begun = false;

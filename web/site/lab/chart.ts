@@ -85,6 +85,9 @@ export interface Plot {
 export interface Axis {
   label: string;
   log?: boolean;
+  /** Where the marks are; `names`: what is written there. */
+  ticks?: readonly number[];
+  names?: readonly string[];
   from?: number;
   to?: number;
 }
@@ -92,6 +95,8 @@ export interface Series {
   label: string;
   values: ArrayLike<number | null>;
   as: 'line' | 'points' | 'bars';
+  /** Moves the curve up in the drawing, so that it does not hide another one. */
+  shift?: number;
   /** 0 to 5: colour and dashes; by default the number of the series. */
   tone?: number;
 }

@@ -1,8 +1,11 @@
 /** The charts of the view Lab, in the order of its list. */
 import type { Chart } from './chart.ts';
+import { alarm } from './charts/alarm.ts';
 import { chain } from './charts/chain.ts';
 import { density } from './charts/density.ts';
 import { exactness } from './charts/exactness.ts';
+import { histogram } from './charts/histogram.ts';
+import { race } from './charts/race.ts';
 import { steps } from './charts/steps.ts';
 
-export const charts: readonly [Chart, ...Chart[]] = [exactness, chain, density, steps];
+export const charts: readonly [Chart, ...Chart[]] = [exactness, race, chain, density, steps, histogram, alarm];

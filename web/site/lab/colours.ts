@@ -7,4 +7,4 @@ export const TONES = 6;
 export const tone = (number: number): string => colour(`tone-${number % TONES}`);
 
 /** Lines differ by their dashes too, so that colours are not needed. */
-export const DASHES: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 3, 2, 3], [5, 2], [1, 2]];
+export const DASHES: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 3, 2, 3], [5, 2], [16, 4]];

@@ -114,9 +114,9 @@ export class PlotView {
 }
 
 /** What needs a new drawing if it changes. */
-const shapeOf = ({ title, x, y, names, series }: Plot): unknown => [title, x, y, names, series.map(({ label, as, tone }) => [label, as, tone])];
+const shapeOf = ({ title, x, y, names, series }: Plot): unknown => [title, x, y, names, series.map(({ label, as, tone, shift }) => [label, as, tone, shift])];
 
-const dataOf = (plot: Plot): uPlot.AlignedData => [plot.at as number[], ...plot.series.map(({ values }) => Array.from(values))];
+const dataOf = (plot: Plot): uPlot.AlignedData => [plot.at as number[], ...plot.series.map(({ values, shift = 0 }) => Array.from(values, (value) => (value === null ? null : value + shift)))];
 
 /** Curves keep to the range that the chart names; otherwise to the values, with 0 in it if that is near. */
 function scaleOf({ log, from, to }: Axis, range: [number, number] | null): uPlot.Scale {
@@ -136,8 +136,10 @@ function axisOf(axis: Axis, across: Plot | null): uPlot.Axis {
   const ink = colour('ink-2');
   const line = colour('line');
   const base: uPlot.Axis = { label: axis.label, labelFont: FONT, font: FONT, stroke: ink, labelSize: 26, labelGap: 0, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 } };
-  if (!across) return { ...base, size: (_, values) => 18 + 7.5 * Math.max(2, ...(values ?? []).map((value) => String(value ?? '').length)), values: (_, splits) => splits.map((value) => (value === null ? '' : brief(value, 4))) };
-  if (!across.names) return { ...base, size: 34, values: (_, splits) => splits.map((value) => (value === null ? '' : brief(value, 4))) };
+  const named: Partial<uPlot.Axis> = axis.ticks ? { splits: () => axis.ticks as number[], ...(axis.log && { filter: (_: uPlot, splits: number[]) => splits }) } : {};
+  const words = (splits: number[]): string[] => (axis.names ? [...axis.names] : splits.map((value) => (value === null ? '' : brief(value, 4))));
+  if (!across) return { ...base, ...named, size: (_, values) => 18 + 7.5 * Math.max(2, ...(values ?? []).map((value) => String(value ?? '').length)), values: (_, splits) => words(splits) };
+  if (!across.names) return { ...base, ...named, size: 34, values: (_, splits) => words(splits) };
   const longest = Math.max(...across.names.map((name) => name.length));
   return { ...base, rotate: -90, size: 18 + 8 * longest, gap: 4, grid: { show: false }, splits: () => across.at as number[], values: () => across.names as string[] };
 }

@@ -49,10 +49,10 @@ function resultOf(figures: Float64Array[], values: Readonly<Record<string, numbe
         kind: 'plot',
         title: `Six reverse paths, from noise ${brief(values.most)} on the right to none on the left`,
         x: { label: 'Noise', from: 0 },
-        y: { label: `State: ${names.map((name, i) => `${i} ${name}`).join(', ')}`, from: -0.5, to: names.length - 0.3 },
+        y: { label: 'State', from: -0.5, to: names.length - 0.5, ticks: names.map((_, i) => i), names },
         at: noise,
         // Paths that are in the same state are drawn side by side.
-        series: Array.from({ length: PATHS }, (_, i) => ({ label: `path ${i + 1}`, values: of(PATH + i).map((state) => state + 0.07 * (i - 2.5)), as: 'line' as const })),
+        series: Array.from({ length: PATHS }, (_, i) => ({ label: `path ${i + 1}`, values: of(PATH + i), shift: 0.07 * (i - 2.5), as: 'line' as const })),
       },
       {
         kind: 'plot',

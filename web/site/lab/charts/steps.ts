@@ -3,7 +3,7 @@ import { calculate, fieldsOf } from '../calculation.ts';
 import { brief, type Chart, type Part, type Result } from '../chart.ts';
 
 const NAMES = ['ddpm, small variance', 'ddpm, large variance', 'analytic-ddpm', 'npr-ddpm', 'sn-ddpm', 'ddim', 'analytic-ddim', 'npr-ddim', 'sn-ddim', 'reverse-sde', 'probability-flow (Heun)', 'dpm-solver++'];
-const [EVALUATIONS, PLACE, DATA, LAST] = [12, 24, 25, 26];
+const [EVALUATIONS, PLACE, DATA, DDPM, SN] = [12, 24, 25, 26, 27];
 const SHOWN = [0, 1, 2, 4, 5, 8];
 const COUNTS = [5, 10, 25, 50];
 
@@ -15,7 +15,7 @@ function resultOf(figures: Float64Array[], done: number): Result {
   const curve = (title: string, rows: readonly number[]): Part => ({
     kind: 'plot',
     title,
-    x: { label: 'Evaluations of the network', log: true, from: 4.5, to: 56 },
+    x: { label: 'Evaluations of the network', log: true, from: 4.5, to: 56, ticks: COUNTS },
     y: { label: 'Distance W1', log: true, from: 0.001, to: 3 },
     at: COUNTS,
     series: rows.map((row, i) => ({ label: NAMES[row]!, values: of(row), as: 'line' as const, tone: i })),
@@ -38,13 +38,14 @@ function resultOf(figures: Float64Array[], done: number): Result {
       },
       {
         kind: 'plot',
-        title: 'The data, and the last distribution that was computed',
+        title: 'The data, and what two samplers reach with 5 evaluations',
         x: { label: 'Place', from: -4, to: 4 },
         y: { label: 'Probability of a cell', from: 0 },
         at: [...figures[PLACE]!],
         series: [
           { label: 'data', values: figures[DATA]!, as: 'line', tone: 4 },
-          { label: 'sampler', values: figures[LAST]!, as: 'line', tone: 0 },
+          { label: NAMES[0]!, values: figures[DDPM]!, as: 'line', tone: 0 },
+          { label: NAMES[4]!, values: figures[SN]!, as: 'line', tone: 1 },
         ],
       },
     ],
