@@ -73,7 +73,7 @@
 #define PAL_LAB_RACE_OPTIONS \
     {"vocabulary", 10, 200000, 50257, true}, \
     {"zipf", 0, 2, 1, false}, \
-    {"steps", 2, 16384, 1024, true}, \
+    {"steps", 64, 16384, 1024, true}, \
     {"bits", 8, 53, 24, true}
 
 /* clang-format on */

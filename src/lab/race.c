@@ -2,9 +2,10 @@
  *
  * With K steps a token of probability p is revealed in a step with chance p / K, and stays masked with 1 - 1 / K.  In the race every class
  * draws u on a grid of 2^-bits, and -log(u) / weight decides: the token wins with 2^-bits / (e^(1 / c) - 1), c = 2^bits (p / K) /
- * (1 - 1 / K), since the mask's -log(u) is below 1 / c times as much for whole steps of the grid only.  Zipf: p of rank r is proportional to
+ * (1 - 1 / K), for the mask
+ * is so much more probable that tokens hardly meet each other: the formula is right up to a share of 1 / K.  Zipf: p of rank r is proportional to
  * r^-zipf.
- * Figures: 0 ranks [RANKS]; 1 what the token of this rank wins of what it is due; 2 steps [COUNTS], powers of 2; 3 what all tokens win
+ * Figures: 0 ranks [RANKS]; 1 what the token of this rank wins of what it is due; 2 steps [COUNTS], 64 times powers of 2; 3 what all tokens win
  * of what they are due; 4 the entropy of the revealed tokens, in nats; 5 their perplexity; 6 for the chosen number of steps
  * [3]: share won, entropy, share of the tokens that win less than a hundredth of their due; 7 the true entropy [1]. */
 #include "lab.h"
@@ -14,7 +15,7 @@
 #include "../text/noise.h"
 
 enum { VOCABULARY, ZIPF, STEPS, BITS };
-enum { RANK, OF_RANK, COUNT, WON, NATS, PERPLEXITY, CHOSEN, TRUE_NATS, RANKS = 97, COUNTS = 14 };
+enum { RANK, OF_RANK, COUNT, WON, NATS, PERPLEXITY, CHOSEN, TRUE_NATS, RANKS = 97, COUNTS = 9, FEWEST = 64 };
 
 typedef struct {
     pal_lab lab;
@@ -81,7 +82,7 @@ static void step(pal_lab *job)
 {
     race *r = (race *)job;
     if (r->made < COUNTS) {
-        const double steps = (double)(2 << r->made);
+        const double steps = (double)(FEWEST << r->made);
         const outcome o = outcome_of(r, steps);
         job->figures[COUNT].values[r->made] = steps;
         job->figures[WON].values[r->made] = o.won;

@@ -80,6 +80,23 @@ async function absurd(/** @type {Kit} */ kit) {
   await tab.until(() => document.querySelector('#lab-title')?.textContent !== '', null, 'an unknown chart is none');
 }
 
+/** The main figures of every chart, where they are known from elsewhere. */
+async function everyChart(/** @type {Kit} */ kit) {
+  const known = {
+    race: /68\.9 % of the tokens.*5\.629 nats instead of 7\.566.*278 instead of 1,931/,
+    chain: /for b at 0\.668, the true ratio is 0\.67;/,
+    histogram: /The best that was learnt is three logistics/,
+    alarm: /a burglary has the probability 0\.284/,
+  };
+  const tab = await openChart(kit, 'race');
+  for (const [chart, words] of Object.entries(known)) {
+    await tab.evaluate((/** @type {string} */ id) => (location.hash = `lab/${id}`), chart);
+    await tab.until((/** @type {string} */ id) => document.querySelector(`#lab-${id}-seed, #lab-${id}-bits`), chart, 'the chart is shown');
+    await computed(tab);
+    assert.match(await tab.text('[data-part=lab-words]'), words);
+  }
+}
+
 /** Without its engine the Lab says so, and works when it comes. */
 async function fetchedLater(/** @type {Kit} */ kit) {
   kit.noisy = true; // the request that fails
@@ -104,6 +121,7 @@ async function axe(/** @type {Kit} */ kit, dark = false) {
 export const scenarios = {
   'lab: opens, and is fetched then': opens,
   'lab: absurd settings, cancelling': absurd,
+  'lab: known figures': everyChart,
 };
 export const once = {
   'lab: by keyboard': byKeyboard,

@@ -28,7 +28,7 @@ function resultOf(figures: Float64Array[], values: Readonly<Record<string, numbe
       {
         kind: 'plot',
         title: 'Tokens revealed, of those that are due',
-        x: { label: 'Steps', log: true, from: 2, to: 16384 },
+        x: { label: 'Steps', log: true, from: 64, to: 16384 },
         y: { label: 'Share', from: 0 },
         at: steps,
         series: [{ label: 'revealed', values: of(WON), as: 'line' }],
@@ -36,7 +36,7 @@ function resultOf(figures: Float64Array[], values: Readonly<Record<string, numbe
       {
         kind: 'plot',
         title: 'Perplexity of the revealed tokens',
-        x: { label: 'Steps', log: true, from: 2, to: 16384 },
+        x: { label: 'Steps', log: true, from: 64, to: 16384 },
         y: { label: 'Perplexity', from: 0 },
         at: steps,
         series: [
