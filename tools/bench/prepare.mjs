@@ -19,9 +19,9 @@ const copies = mkdtempSync(join(work, 'run-'));
 process.on('exit', () => rmSync(copies, { recursive: true, force: true }));
 const npm = join(here, 'node_modules');
 
-/** Builds of the engine by their name in the report, and their paths. */
-const BUILDS = { simd128: 'wasm/palimpsest-web.wasm', relaxed: 'wasm-relaxed/palimpsest-web.wasm' };
-const BUILDS_WITH_THREADS = { simd128: 'wasm-relaxed/palimpsest-web-threads-simd128.wasm', relaxed: 'wasm-relaxed/palimpsest-web-threads.wasm' };
+/** Builds of the engine by their name in the report, and their paths: those of texts, and pal_logits beside. */
+const BUILDS = { simd128: 'wasm/palimpsest-bench.wasm', relaxed: 'wasm-relaxed/palimpsest-bench.wasm' };
+const BUILDS_WITH_THREADS = { simd128: 'wasm-relaxed/palimpsest-bench-threads-simd128.wasm', relaxed: 'wasm-relaxed/palimpsest-bench-threads.wasm' };
 const PEERS = {
   wllama: join(npm, '@wllama/wllama/esm/wasm/wllama.wasm'),
   'onnxruntime-web': join(npm, 'onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'),
@@ -48,7 +48,7 @@ export function copyEngines(given) {
   const wanted = Object.keys(given).length ? given : Object.fromEntries(Object.entries(BUILDS).map(([name, path]) => [name, join(built, path)]));
   for (const path of Object.values(given)) if (!existsSync(path)) throw new Missing(`${path} is missing`);
   const found = Object.entries(wanted).filter(([, path]) => existsSync(path));
-  if (!found.length) throw new Missing(`${join(built, BUILDS.simd128)} is missing: cmake --preset wasm && cmake --build --preset wasm`);
+  if (!found.length) throw new Missing(`${join(built, BUILDS.simd128)} is missing: cmake --preset wasm && cmake --build --preset wasm --target palimpsest_bench_engines`);
   for (const [name, path] of found) cpSync(path, join(copies, 'engines', `${name}.wasm`));
   return found.map(([name]) => name);
 }
@@ -57,7 +57,7 @@ export function copyEngines(given) {
 export function copyThreads(/** @type {string[]} */ builds) {
   for (const [name, path] of Object.entries(BUILDS_WITH_THREADS)) {
     if (!builds.includes(name)) continue;
-    if (!existsSync(join(built, path))) throw new Missing(`${join(built, path)} is missing: cmake --preset wasm-relaxed && cmake --build --preset wasm-relaxed`);
+    if (!existsSync(join(built, path))) throw new Missing(`${join(built, path)} is missing: cmake --preset wasm-relaxed && cmake --build --preset wasm-relaxed --target palimpsest_bench_engines`);
     cpSync(join(built, path), join(copies, 'engines', `${name}-threads.wasm`));
   }
   copyLibrary();

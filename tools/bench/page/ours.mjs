@@ -105,14 +105,10 @@ class Engine {
 /** A causal sequence with cached keys. */
 class Sequence {
   constructor(/** @type {Engine} */ engine, /** @type {number} */ model, /** @type {number} */ context, /** @type {number} */ vocab) {
-    const words = engine.alloc(8);
-    const options = engine.alloc(12); // pal_sequence_options: max_tokens, batch, kv (0: F32)
-    engine.ints(options, 3).set([context, 256, 0]);
-    engine.check('pal_sequence_bytes', model, options, words);
-    const bytes = engine.ints(words, 1)[0] >>> 0;
-    engine.check('pal_sequence_init', words, model, options, engine.alloc(bytes), bytes);
+    const made = engine.call('pw_sequence_start', model, context, 0, engine.error); // keys and values in F32
+    if (!made) engine.fail('pw_sequence_start');
     this.engine = engine;
-    this.at = engine.ints(words, 1)[0];
+    this.at = engine.ints(made, 1)[0]; // its first field is the pal_sequence
     this.room = engine.alloc(4 * context);
     this.logits = engine.alloc(4 * vocab);
     this.vocab = vocab;
