@@ -157,7 +157,7 @@ async function oneEngine(/** @type {Kit} */ kit) {
 }
 
 async function wrongEngine(/** @type {Kit} */ kit) {
-  kit.server.mishaps.prefix['palimpsest-relaxed.wasm'] = 'this is no WebAssembly';
+  for (const name of ['palimpsest-relaxed.wasm', 'palimpsest-threads-relaxed.wasm']) kit.server.mishaps.prefix[name] = 'this is no WebAssembly';
   const first = await kit.openReady();
   await kept(first);
   // This time through the service worker, which caches the requested files.
