@@ -272,9 +272,8 @@ typedef struct {
                                    in one race of 32-bit numbers, as the code released with SEDD does: it loses reveals and
                                    rare tokens */
     double remask; /* -1: default; PAL_REMASK: probability of masking again, per step (default 0.04) */
-    int32_t
-        loops; /* 0: the number that the file names; only for models of boards: how often the network goes through its
-                      layers in an evaluation, 1 to 64 */
+    int32_t loops; /* 0: the number that the file names; only for models of boards: how often the network
+                                   goes through its layers in an evaluation, 1 to 64 */
     int32_t free_min, free_max; /* 1, 16: lengths that [[?]] can have, in tokens */
     int32_t empty_token;        /* -1: the one that the model names; the token that ends a blank of chosen length.  Only
                                    for models of query rows; -1 for all others */
