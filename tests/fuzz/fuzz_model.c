@@ -84,15 +84,30 @@ static void generate(const pal_model *m)
     free(block);
 }
 
+/* A page that the model can fill; of boards, the 9 x 9 one begins with the 4 x 4 one. */
+static size_t page_of(const pal_model *m, char page[81])
+{
+    static const char text[] = "a [[2]] b", board[] = "1..42....3..4..1";
+    const int32_t size = pal_model_info(m)->board;
+    if (!size) {
+        memcpy(page, text, sizeof text - 1);
+        return sizeof text - 1;
+    }
+    memset(page, '.', 81);
+    memcpy(page, board, sizeof board - 1);
+    return (size_t)(size * size);
+}
+
 static void infill(const pal_model *m, pal_sampler sampler)
 {
-    static const char page[] = "a [[2]] b";
+    char page[81];
+    const size_t length = page_of(m, page);
     pal_infill_options o = pal_infill_defaults();
     o.sampler = sampler;
     pal_session *session;
     pal_error err = {0};
     size_t bytes;
-    pal_status s = pal_session_bytes(m, page, sizeof page - 1, &o, &bytes, &err);
+    pal_status s = pal_session_bytes(m, page, length, &o, &bytes, &err);
     if (s) {
         must_fail(s, &err);
         return;
@@ -100,7 +115,7 @@ static void infill(const pal_model *m, pal_sampler sampler)
     if (bytes > LARGEST) return;
     void *block = malloc(bytes);
     REQUIRE(block);
-    s = pal_session_init(&session, m, page, sizeof page - 1, &o, block, bytes, &err);
+    s = pal_session_init(&session, m, page, length, &o, block, bytes, &err);
     if (s) must_fail(s, &err);
     for (int i = 0; !s && i < 8; i++) s = pal_step(session, &err) == PAL_MORE ? PAL_OK : PAL_MORE;
     free(block);

@@ -33,7 +33,7 @@ async function everything(/** @type {Kit} */ kit) {
   const tab = await openModels(kit);
   assert.match(await tab.text('[data-part=offline-note]'), /The page itself and its engines \(\d\.\d MB\) are kept already/);
   const before = await rows(tab);
-  assert.deepEqual(before.map(({ name }) => name).sort(), ['Documents', 'emoji', 'fashion', 'tales-infill', 'tales-masked', 'tales-sedd-absorb', 'tales-sedd-uniform']);
+  assert.deepEqual(before.map(({ name }) => name).sort(), ['Documents', 'emoji', 'fashion', 'sudoku', 'tales-infill', 'tales-masked', 'tales-sedd-absorb', 'tales-sedd-uniform']);
   assert.ok(before.every(({ about }) => /^\d+\.\d MB, /.test(about)), JSON.stringify(before));
   assert.deepEqual(before.filter(({ fixed }) => fixed).map(({ name }) => name), ['tales-infill'], 'the model in use is kept');
   const sum = before.filter(({ fixed }) => !fixed).reduce((total, { about }) => total + parseFloat(about), 0);
@@ -52,6 +52,11 @@ async function everything(/** @type {Kit} */ kit) {
   await ready(tab);
   await says(tab, '[data-part=writer-progress]', 'The model tales-infill is ready');
   await drawOffline(tab);
+  await view(tab, 'Sudoku');
+  await says(tab, '[data-part=sudoku-progress]', 'The model sudoku is ready');
+  await says(tab, '[data-part=verdict]', '30 given digits, one solution');
+  await tab.button('Fill the board');
+  await tab.until(() => document.querySelector('[data-part=outcome]')?.checkVisibility(), null, 'a board is filled');
   await tab.goto(`${kit.server.url}docs/speed.html`);
   assert.equal(await tab.text('h1'), 'Speed #', 'a document that was never opened');
   await tab.goto(`${kit.server.url}docs/gallery.html`);
