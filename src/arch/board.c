@@ -195,9 +195,10 @@ static void predict(const pass *p)
 static void believe(const pass *p)
 {
     const int size = p->net->size;
-    for (int cell = 0; cell < p->net->cells; cell++) {
-        const float *logit = p->a->logits + cell * size;
-        float *belief = p->a->belief + cell * size, most = logit[0], sum = 0.0f;
+    const float *logit = p->a->logits;
+    float *belief = p->a->belief;
+    for (int cell = 0; cell < p->net->cells; cell++, logit += size, belief += size) {
+        float most = logit[0], sum = 0.0f;
         for (int i = 1; i < size; i++) most = logit[i] > most ? logit[i] : most;
         for (int i = 0; i < size; i++) sum += belief[i] = pal_expf(logit[i] - most);
         for (int i = 0; i < size; i++) belief[i] /= sum;
