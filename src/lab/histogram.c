@@ -147,7 +147,7 @@ static double add_bin(const histogram *h, mixture *m, int components, const doub
 {
     double p = 0.0, part[MIXTURES], by_mean[MIXTURES], by_scale[MIXTURES];
     for (int c = 0; c < components; c++) {
-        part[c] = part_of(h, m->value + PART * c, i, &by_mean[c], &by_scale[c]);
+        part[c] = part_of(h, &m->value[PART * c], i, &by_mean[c], &by_scale[c]);
         p += weight[c] * part[c];
     }
     const double by_p = share / (p > 1e-300 ? p : 1e-300);

@@ -76,6 +76,15 @@
     {"steps", 64, 16384, 1024, true}, \
     {"bits", 8, 53, 24, true}
 
+/* field.c */
+#define PAL_LAB_FIELD_OPTIONS \
+    {"weight", 0.01, 0.99, 0.7, false}, \
+    {"far", 0.1, 4, 2, false}, \
+    {"spread", 0.1, 2, 0.4, false}, \
+    {"look", 0.01, 1, 0.2, false}, \
+    {"steps", 100, 500, 100, true}, \
+    {"seed", 0, 4294967295, 1, true}
+
 /* clang-format on */
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 static const pal_lab_kind *const kinds[] = {&pal_lab_exactness, &pal_lab_chain, &pal_lab_density, &pal_lab_steps,
-                                            &pal_lab_histogram, &pal_lab_alarm, &pal_lab_race};
+                                            &pal_lab_histogram, &pal_lab_alarm, &pal_lab_race,    &pal_lab_field};
 
 const pal_lab_kind *pal_lab_find(const char *name)
 {

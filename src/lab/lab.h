@@ -75,6 +75,6 @@ static inline uint64_t pal_lab_whole(const pal_lab *job, int option)
 }
 
 extern const pal_lab_kind pal_lab_exactness, pal_lab_chain, pal_lab_density, pal_lab_steps, pal_lab_histogram,
-    pal_lab_alarm, pal_lab_race;
+    pal_lab_alarm, pal_lab_race, pal_lab_field;
 
 #endif

@@ -69,7 +69,7 @@ export interface Result {
   words: string;
   parts: readonly Part[];
 }
-export type Part = Plot | Bars | Table;
+export type Part = Plot | Bars | Table | Field2;
 
 /** Curves, points and bars over one x axis.  A missing value is null. */
 export interface Plot {
@@ -110,6 +110,16 @@ export interface Bars {
   rows: readonly { name: string; value: number; note?: string }[];
   /** Where a line is drawn, and what it means. */
   mark?: { value: number; label: string };
+}
+
+/** Arrows in the plane, with points and paths.  `words`: what a reader who cannot see it should know. */
+export interface Field2 {
+  kind: 'field';
+  title: string;
+  words: string;
+  arrows: { x: ArrayLike<number>; y: ArrayLike<number>; dx: ArrayLike<number>; dy: ArrayLike<number> };
+  points: readonly { label: string; tone: number; x: ArrayLike<number>; y: ArrayLike<number> }[];
+  paths: readonly { label: string; tone: number; x: ArrayLike<number>; y: ArrayLike<number> }[];
 }
 
 /** A table that is small enough to be shown. */

@@ -4,8 +4,9 @@ import { alarm } from './charts/alarm.ts';
 import { chain } from './charts/chain.ts';
 import { density } from './charts/density.ts';
 import { exactness } from './charts/exactness.ts';
+import { field } from './charts/field.ts';
 import { histogram } from './charts/histogram.ts';
 import { race } from './charts/race.ts';
 import { steps } from './charts/steps.ts';
 
-export const charts: readonly [Chart, ...Chart[]] = [exactness, race, chain, density, steps, histogram, alarm];
+export const charts: readonly [Chart, ...Chart[]] = [exactness, race, chain, density, field, steps, histogram, alarm];

@@ -2,6 +2,7 @@
 import { announce } from '../announce.ts';
 import { make } from '../dom.ts';
 import { brief, type Bars, type Part } from './chart.ts';
+import { fieldOf } from './field.ts';
 import { PlotView } from './plot.ts';
 import { csvOf, save, sheetOf, tableOf } from './sheet.ts';
 
@@ -31,7 +32,7 @@ export class PartView {
       else this.drawing.replaceChildren((this.plot = new PlotView(part)).element);
     } else {
       this.remove();
-      this.drawing.replaceChildren(part.kind === 'bars' ? barsOf(part) : tableOf(sheetOf(part), part.title));
+      this.drawing.replaceChildren(part.kind === 'bars' ? barsOf(part) : part.kind === 'field' ? fieldOf(part) : tableOf(sheetOf(part), part.title));
     }
     if (!this.data.hidden) this.showData(true);
   }

@@ -10,6 +10,7 @@ export interface Sheet {
 
 export function sheetOf(part: Part): Sheet {
   if (part.kind === 'table') return part;
+  if (part.kind === 'field') return { columns: ['x', 'y', 'score in x', 'score in y'], rows: Array.from(part.arrows.x, (x, i) => [x, part.arrows.y[i]!, part.arrows.dx[i]!, part.arrows.dy[i]!]) };
   if (part.kind === 'bars') return { columns: [part.name, part.value], rows: part.rows.map(({ name, value }) => [name, value]) };
   const rows = part.at.map((x, i) => [part.names?.[i] ?? x, ...part.series.map(({ values }) => values[i] ?? null)]);
   return { columns: [part.x.label, ...part.series.map(({ label }) => label)], rows };
