@@ -147,12 +147,12 @@ static double add_bin(const histogram *h, mixture *m, int components, const doub
 {
     double p = 0.0, part[MIXTURES], by_mean[MIXTURES], by_scale[MIXTURES];
     for (int c = 0; c < components; c++) {
-        part[c] = part_of(h, &m->value[PART * c], i, &by_mean[c], &by_scale[c]);
+        part[c] = part_of(h, &m->value[(ptrdiff_t)PART * c], i, &by_mean[c], &by_scale[c]);
         p += weight[c] * part[c];
     }
     const double by_p = share / (p > 1e-300 ? p : 1e-300);
     for (int c = 0; c < components; c++) {
-        m->gradient[PART * c] += by_p * weight[c] * (part[c] - p);
+        m->gradient[(ptrdiff_t)PART * c] += by_p * weight[c] * (part[c] - p);
         m->gradient[PART * c + 1] += by_p * weight[c] * by_mean[c];
         m->gradient[PART * c + 2] += by_p * weight[c] * by_scale[c];
     }
@@ -164,7 +164,7 @@ static void learn(histogram *h, int k, double rate)
 {
     mixture *m = &h->m[k];
     double weight[MIXTURES], sum = 0.0;
-    for (int c = 0; c <= k; c++) sum += weight[c] = pal_exp(m->value[PART * c]);
+    for (int c = 0; c <= k; c++) sum += weight[c] = pal_exp(m->value[(ptrdiff_t)PART * c]);
     for (int c = 0; c <= k; c++) weight[c] /= sum;
     for (int i = 0; i < PART * (k + 1); i++) m->gradient[i] = 0.0;
     h->lab.figures[SUMS].values[k] = 0.0;
