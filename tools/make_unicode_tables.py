@@ -116,9 +116,11 @@ def main():
     data, codes, places = packed(runs, kinds)
     out = HEAD % version
     out += "/* clang-format off */\n" + array("uint8_t", "ascii_class", [str(c) for c in of[:128]])
-    out += f"enum {{ PAL_SHORT_RUN = {SHORT} }};\n\n" + array("uint8_t", "run_class", [str(kind) for kind in kinds])
+    out += f"enum {{ PAL_SHORT_RUN = {SHORT}, PAL_RUN_BYTES = {len(data)}, PAL_RUN_CODES = {len(codes)} }};\n\n"
+    out += array("uint8_t", "run_class", [str(kind) for kind in kinds]) + "#ifndef PAL_UNICODE_LATER\n"
     out += array("uint8_t", "runs", [str(b) for b in data]) + array("uint32_t", "run_code", [f"0x{c:X}" for c in codes])
-    out += array("uint16_t", "run_at", [str(p) for p in places]) + "/* clang-format on */\n\n#endif\n"
+    out += array("uint16_t", "run_at", [str(p) for p in places]).rstrip("\n") + "\n#endif\n"
+    out += "/* clang-format on */\n\n#endif\n"
     (ROOT / "src" / "token" / "unicode_table.h").write_text(out)
     print(f"Unicode {version}: {len(runs)} runs, {len(data)} bytes")
 

@@ -4,6 +4,7 @@
  * What they need beside the functions of the text engine (their forward passes, samplers and bound) would make everybody's
  * download larger. */
 #include "palimpsest.h"
+#include "api/fills.h"
 #include "kernels/kernels.h"
 #include "kernels/self_check.h"
 #include "core/options.h"
@@ -11,6 +12,7 @@
 #include "api/board_pages.h"
 #include "network/kinds.h"
 #include "text/samplers/samplers.h"
+#include "token/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,14 @@ pal_model *pw_model_attach(const pal_model *base, void *image, size_t bytes, pal
 {
     pal_model *model;
     return pal_model_attach(&model, base, image, bytes, err) ? NULL : model;
+}
+
+/* ---- classes of Unicode ------------------------------------------------------------------------------ */
+
+/* Where JavaScript writes the table of classes before it tokenizes anything; NULL: the vocabulary does not need it. */
+void *pw_unicode(const pal_model *model)
+{
+    return model->vocab && pal_vocab_is_byte_level(model->vocab) ? pal_unicode_later() : NULL;
 }
 
 /* ---- split models ------------------------------------------------------------------------------------ */
@@ -195,3 +205,39 @@ void pw_score_figures(const pal_scoring *s, double out[FIGURES])
                                      (double)r.left_out};
     memcpy(out, figures, sizeof figures);
 }
+
+/* ---- scores of fills --------------------------------------------------------------------------------- */
+
+/* infill[] has the rows of pal_infill_table.  fills[count] and *options have the memory layouts of pal_given_fill and
+ * pal_fills_options. */
+pal_fills *pw_fills_start(const pal_model *model, const char *page, size_t page_bytes, const double *infill,
+                          const pal_given_fill *fills, size_t count, const pal_fills_options *options, pal_error *err)
+{
+    pal_fills *job;
+    pal_infill_options o = pal_infill_defaults();
+    pal_options_read(&pal_infill_table, infill, &o);
+    return pal_fills_start(&job, model, page, page_bytes, &o, fills, count, options, err) ? NULL : job;
+}
+
+/* In place of api/fills_left.c: JavaScript does not ask for it. */
+pal_status pal_fills_read_left(pal_fills *job, const pal_fills_options *options, pal_error *err)
+{
+    (void)job;
+    (void)options;
+    (void)err;
+    return PAL_OK;
+}
+
+enum { FILLS_FIGURES = 7 };
+void pw_fills_figures(const pal_fills *job, double out[FILLS_FIGURES])
+{
+    const pal_fills_result r = pal_fills_result_of(job);
+    const double figures[FILLS_FIGURES] = {r.nats,    r.standard_error,     r.bound, r.tokens, r.orders,
+                                           r.windows, (double)r.evaluations};
+    memcpy(out, figures, sizeof figures);
+}
+
+_Static_assert(sizeof(pal_given_fill) == 16 && sizeof(pal_drawn_place) == 8 && sizeof(pal_fills_options) == 16 &&
+                   offsetof(pal_fills_options, left_only) == 8 && offsetof(pal_fills_options, orders) == 12 &&
+                   sizeof(pal_fill_nats) == 24 && offsetof(pal_fill_nats, nats) == 16,
+               "fills.ts reads and writes these as words");

@@ -88,10 +88,20 @@ function bare(bytes) {
   return Buffer.concat(kept);
 }
 
+/** The runs of Unicode's classes in the layout of token/unicode.c, as base64. */
+async function unicodeTable(file) {
+  const text = await readFile(file, 'utf8');
+  const numbers = (name) => text.match(new RegExp(` ${name}\\[\\] = \\{([^}]*)\\}`))[1].match(/\w+/g).map(Number);
+  const parts = [Uint32Array.from(numbers('run_code')), Uint16Array.from(numbers('run_at')), Uint8Array.from(numbers('runs'))];
+  return Buffer.concat(parts.map((part) => new Uint8Array(part.buffer))).toString('base64');
+}
+
 writeOptions();
 const id = await buildId();
 const kinds = await architectures(join(here, '../src/network/kinds.h'));
+const unicode = await unicodeTable(join(here, '../src/token/unicode_table.h'));
 const define = {
+  __UNICODE__: JSON.stringify(unicode),
   __BUILD__: JSON.stringify(id),
   __VERSION__: JSON.stringify(version),
   __RELAXED__: String(relaxed),
@@ -101,13 +111,14 @@ const define = {
 };
 const shared = { configFile: false, logLevel: 'warn', define, resolve: { alias: { palimpsest: join(here, 'src/palimpsest.ts') } } };
 
-/** The library's files by the names they get.  The last three are parts of the worker, loaded when they are needed.  Those
+/** The library's files by the names they get.  The last four are parts of the worker, loaded when they are needed.  Those
  *  of the worker are neither module nor not: bundlers, Node and blobs start them as either. */
 const modules = [
   ['palimpsest.js', join(here, 'src/palimpsest.ts'), 'es'],
   ['palimpsest-worker.js', join(here, 'src/worker.ts'), 'iife'],
   ['palimpsest-pictures.js', join(here, 'src/painter-file.ts'), 'iife'],
   ['palimpsest-loading.js', join(here, 'src/loading-file.ts'), 'iife'],
+  ['palimpsest-texts.js', join(here, 'src/texts-file.ts'), 'iife'],
   ['palimpsest-threads.js', join(here, 'src/threads-file.ts'), 'iife'],
 ];
 
@@ -153,7 +164,7 @@ async function plainLiterals(file) {
   const code = await readFile(file, 'utf8');
   const plain = code.replace(/(new URL\()`(\.\/palimpsest[\w.-]+)`(,import\.meta\.url\))/g, "$1'$2'$3");
   const found = plain.match(/new URL\('\.\/palimpsest[\w.-]+',import\.meta\.url\)/g)?.length;
-  if (found !== 17) throw new Error(`palimpsest.js names ${found} files of its own, not 17`);
+  if (found !== 18) throw new Error(`palimpsest.js names ${found} files of its own, not 18`);
   await writeFile(file, plain);
 }
 
@@ -166,7 +177,7 @@ const beside = {
 
 /** The module palimpsest:parts of inline.js. */
 async function inside() {
-  const worker = (await Promise.all(['pictures', 'loading', 'worker'].map((name) => readFile(join(web, `palimpsest-${name}.js`), 'utf8')))).join(';');
+  const worker = (await Promise.all(['pictures', 'loading', 'texts', 'worker'].map((name) => readFile(join(web, `palimpsest-${name}.js`), 'utf8')))).join(';');
   const packed = async (name) => gzipSync(await readFile(join(web, name)), { level: 9 }).toString('base64');
   const parts = { worker, text: await packed('palimpsest.wasm'), pictures: await packed('palimpsest-pictures.wasm') };
   const code = Object.entries(parts).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};`).join('\n');

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/* Writes src/options.ts and src/image-options.ts from the engine's table of options, src/core/option_rows.h: names, kinds and order as the engine
+/* Writes src/options.ts, src/image-options.ts and src/text-options.ts from the engine's table of options, src/core/option_rows.h: names, kinds and order as the engine
  * takes them, and TypeScript's types with a comment each; and the table of samplers (samplers.mjs).  build.mjs does so first
  * of all; by hand, and after `npm ci`, it is `node web/options.mjs`.  What it writes is not committed. */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,8 @@ const SOURCE = join(here, '../src/core/option_rows.h');
 const TARGET = join(here, 'src/options.ts');
 /** The tables of pictures, by themselves: the library loads them when a picture is drawn. */
 const PICTURES = join(here, 'src/image-options.ts');
+/** The same for continuing texts and for scores. */
+const TEXTS = join(here, 'src/text-options.ts');
 
 /** Tables that cross to the engine as numbers, by what TypeScript calls them. */
 const TABLES = { INFILL: 'Infill', GENERATE: 'Generate', SCORE: 'Score', IMAGE: 'Image', LIKELIHOOD: 'Likelihood' };
@@ -117,7 +119,8 @@ export const ${table} = {
 ${rows.map((row) => `  ${row.name}: ${kindOf(row)},`).join('\n')}
 } as const;
 `;
-const ofPictures = (table) => table === 'IMAGE' || table === 'LIKELIHOOD';
+/** Where the kinds of a table are. */
+const PLACE = { INFILL: TARGET, GENERATE: TEXTS, SCORE: TEXTS, IMAGE: PICTURES, LIKELIHOOD: PICTURES };
 const WRITTEN = '/** Written by web/options.mjs from src/core/option_rows.h and src/text/samplers, which are the places to change it. */';
 
 function text() {
@@ -128,7 +131,7 @@ export interface ${TABLES[table]}Settings {
 ${rows.map((row) => memberOf(row, rows)).join('\n')}
 }
 
-${ofPictures(table) ? '' : `${kindsOf(table, rows)}\n`}/** The ranges of those that end on both sides.
+${PLACE[table] === TARGET ? `${kindsOf(table, rows)}\n` : ''}/** The ranges of those that end on both sides.
  *  @internal */
 export const ${table}_RANGES = {
 ${rows.filter(limitsOf).map((row) => `  ${row.name}: ${limitsOf(row)},`).join('\n')}
@@ -141,7 +144,7 @@ import type { ImageSampler, ScoreMethod } from './types.ts';
 ${all.join('\n')}${samplersText()}`;
 }
 
-const pictures = () => `${WRITTEN}\n\n${Object.entries(tables()).filter(([table]) => ofPictures(table)).map((one) => kindsOf(...one)).join('\n')}`;
+const kindsAt = (place) => `${WRITTEN}\n\n${Object.entries(tables()).filter(([table]) => PLACE[table] === place).map((one) => kindsOf(...one)).join('\n')}`;
 
 /** Left alone where nothing has changed, for who watches files. */
 function write(target, now) {
@@ -156,7 +159,7 @@ function write(target, now) {
 
 export function writeOptions() {
   write(TARGET, text());
-  write(PICTURES, pictures());
+  for (const place of [PICTURES, TEXTS]) write(place, kindsAt(place));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeOptions();

@@ -1,39 +1,12 @@
 /* fills.c - how likely given tokens are in the blanks of a page: a session replays them, and their probabilities are
  * added up. */
-#include "pages.h"
-#include "../text/forced.h"
+#include "fills.h"
 #include "../text/normal.h"
 #include "../text/samplers/samplers.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct pal_fills {
-    const pal_model *model;
-    pal_session *session;
-    void *session_block;
-    int32_t places;
-    int32_t *token; /* [places] <empty> behind the end of a blank */
-    int32_t *order; /* [places] */
-    int32_t *here;  /* [places] the part of `order` in the current window, counted from its first place */
-    double *nats;   /* [places] of this replay */
-    double *sum;    /* [places] of all replays */
-    pal_forced forced;
-    int32_t orders, done;           /* replays wanted, finished */
-    double total, squares;          /* of the replays' nats */
-    const pal_sampler_row *sampler; /* of the session */
-    uint32_t draft;                 /* of the session: of the first random order */
-    pal_predictor network;          /* of the session */
-    int32_t order_count;            /* of places in `order`; 0: the order is not known beforehand */
-    bool several;                   /* several places are evaluated at once: this needs such an order */
-    int32_t window;                 /* the window that `here` is for; -1: none yet */
-    int32_t here_count, answered;   /* answered: index in `here` behind the places that the last evaluation answers */
-    int32_t *page, *rank;           /* [1 + longest window] for evaluations of several places */
-    pal_runner left;                /* with left_only */
-    void *left_block;
-    pal_fills_result result;
-};
 
 pal_fills_options pal_fills_defaults(void)
 {
@@ -299,59 +272,6 @@ static void ask_for_several(pal_fills *j)
     f->predictor.logits = logits_of_several;
 }
 
-/* ---- only what is before each token ----------------------------------------------------------------- */
-
-static void evaluate_nothing(void *context, const pal_query *q)
-{
-    (void)context;
-    (void)q;
-}
-
-static pal_status check_left(const pal_fills *j, const pal_fills_options *o, pal_error *err)
-{
-    const pal_fill *f = &j->session->fill;
-    if (!j->model->shape.causal)
-        return pal_fail(err, PAL_E_OPTION, "left-only needs a causal model, which reads from left to right", SIZE_MAX);
-    if (o->order) return pal_fail(err, PAL_E_OPTION, "left-only has an order of its own: from left to right", SIZE_MAX);
-    if (f->n >= j->model->shape.context)
-        return pal_fail(err, PAL_E_CONTEXT, "left-only needs a page that is shorter than the model's context",
-                        SIZE_MAX);
-    for (int32_t i = 0; i < f->blanks; i++)
-        if (f->blank[i].min < f->blank[i].max)
-            return pal_fail(err, PAL_E_OPTION, "left-only needs blanks of exact lengths, such as [[5]]", (size_t)i);
-    return PAL_OK;
-}
-
-/* The runner evaluates the start token and the filled page; its row at place i predicts token i of the page. */
-static pal_status read_from_left(pal_fills *j, const pal_fills_options *o, pal_error *err)
-{
-    pal_fill *f = &j->session->fill;
-    const pal_model *m = j->model;
-    pal_arena arena = {0};
-    size_t bytes;
-    pal_status s = check_left(j, o, err);
-    const int32_t start = m->rows.used ? m->rows.start : pal_vocab_special(m->vocab)->bos;
-    if (!s && start < 0) s = pal_fail(err, PAL_E_UNSUPPORTED, "the model has no BOS token to start from", SIZE_MAX);
-    if (s) return s;
-    pal_runner_layout(&j->left, m, f->n + 1, &arena);
-    j->left_block = pal_arena_bytes(&arena, &bytes) ? malloc(bytes) : NULL;
-    if (!j->left_block) return pal_fail(err, PAL_E_MEMORY, "not enough memory to evaluate the network", SIZE_MAX);
-    arena = pal_arena_in(j->left_block);
-    pal_runner_layout(&j->left, m, f->n + 1, &arena);
-    j->page[0] = start;
-    memcpy(j->page + 1, f->tokens, (size_t)f->n * sizeof *j->page);
-    for (int32_t i = 0; i < j->places; i++) {
-        j->page[1 + f->place[i].at] = j->token[i];
-        f->asked[i] = (int)f->place[i].at;
-    }
-    f->predictor = pal_runner_start(&j->left);
-    if (j->places)
-        f->predictor.evaluate(f->predictor.context,
-                              &(pal_query){.n = f->n + 1, .tokens = j->page, .count = (int)j->places, .at = f->asked});
-    f->predictor.evaluate = evaluate_nothing;
-    return PAL_OK;
-}
-
 /* ---- replays ---------------------------------------------------------------------------------------- */
 
 /* The number of the blank of a place. */
@@ -430,7 +350,7 @@ static pal_status prepare(pal_fills *j, const pal_given_fill *fills, size_t coun
         s = pal_fail(err, PAL_E_OPTION, "the page must have as many blanks as there are fills", SIZE_MAX);
     for (size_t i = 0; !s && i < count; i++) s = take_fill(j, i, &fills[i], err);
     if (!s) s = choose_order(j, o, err);
-    if (!s && o->left_only) s = read_from_left(j, o, err);
+    if (!s && o->left_only) s = pal_fills_read_left(j, o, err);
     if (!s && !o->left_only) ask_for_several(j);
     j->result.evaluations = o->left_only && j->places;
     return s;

@@ -3,6 +3,24 @@
 
 #include "unicode_table.h"
 
+#ifdef PAL_UNICODE_LATER
+/* In engines for web pages: JavaScript writes the table before the first text is tokenized (3 KB, compressed, that only
+ * byte-level vocabularies need). web/build.mjs has the same layout. */
+static struct {
+    uint32_t run_code[PAL_RUN_CODES];
+    uint16_t run_at[PAL_RUN_CODES];
+    uint8_t runs[PAL_RUN_BYTES];
+} later;
+#define run_code later.run_code
+#define run_at   later.run_at
+#define runs     later.runs
+
+void *pal_unicode_later(void)
+{
+    return &later;
+}
+#endif
+
 /* Table 3-7 of the Unicode standard: the first byte determines the length and the range of the second byte. */
 size_t pal_utf8_char(const char *text, size_t bytes)
 {
@@ -40,8 +58,11 @@ static uint32_t long_run(const uint8_t **run)
 /* Finds the last listed run that starts at or before the code point, and searches from there. */
 unsigned pal_unicode_class(uint32_t code)
 {
-    size_t low = 0, high = sizeof run_code / sizeof *run_code;
+    size_t low = 0, high = PAL_RUN_CODES;
     if (code < 128) return ascii_class[code];
+#ifdef PAL_UNICODE_LATER
+    if (!runs[0]) return 0; /* while a vocabulary is opened */
+#endif
     if (code > 0x10FFFF) return 0;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;

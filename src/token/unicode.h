@@ -18,6 +18,7 @@ enum {
 };
 
 unsigned pal_unicode_class(uint32_t code); /* 0: in no class, or not a code point */
+void *pal_unicode_later(void);             /* only in engines for web pages: where the table of classes is written */
 
 /* The character at text[at], in a text that ends at `end`. A byte that does not start a valid UTF-8 character counts as
  * a character of one byte without a class; at the end of the text the character has 0 bytes. */

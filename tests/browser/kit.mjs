@@ -206,7 +206,7 @@ export async function laterBuild(/** @type {string} */ folder) {
   const script = (await readdir(join(folder, 'assets'))).find((name) => /^index-.*\.js$/.test(name)) ?? '';
   const renamed = script.replace(/^index-.{4}/, 'index-next');
   await rename(join(folder, 'assets', script), join(folder, 'assets', renamed));
-  for (const name of ['index.html', 'sw.js', 'palimpsest.js', 'palimpsest-worker.js', 'palimpsest-pictures.js', 'palimpsest-loading.js', 'palimpsest-threads.js', ...wasm, `assets/${renamed}`]) {
+  for (const name of ['index.html', 'sw.js', 'palimpsest.js', 'palimpsest-worker.js', 'palimpsest-pictures.js', 'palimpsest-loading.js', 'palimpsest-texts.js', 'palimpsest-threads.js', ...wasm, `assets/${renamed}`]) {
     const text = (await readFile(join(folder, name))).toString('latin1');
     let next = text.replaceAll(id, later).replaceAll(script, renamed);
     // Workbox identifies files without a hash in their name by a revision.

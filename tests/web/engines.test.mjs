@@ -11,7 +11,7 @@ import { built, fails, load, modelUrl, open } from './common.mjs';
 
 const RELAXED = 'palimpsest-relaxed.wasm';
 const DRAWS = 'palimpsest-pictures-relaxed.wasm';
-const PLAIN = ['palimpsest-worker.js', 'palimpsest-loading.js', 'palimpsest-pictures.js', 'palimpsest.wasm', 'palimpsest-scores.wasm', 'palimpsest-pictures.wasm'];
+const PLAIN = ['palimpsest-worker.js', 'palimpsest-loading.js', 'palimpsest-texts.js', 'palimpsest-pictures.js', 'palimpsest.wasm', 'palimpsest-scores.wasm', 'palimpsest-pictures.wasm'];
 const file = (/** @type {string} */ name) => readFile(join(built, name));
 const notBuilt = existsSync(join(built, RELAXED)) ? false : `${RELAXED} was not built`;
 const relaxed = notBuilt ? null : await file(RELAXED);

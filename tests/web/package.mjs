@@ -49,7 +49,7 @@ try {
   const files = readdirSync(join(project, 'node_modules/palimpsest'));
   assert.ok(!files.some((name) => name.endsWith('.gguf')), 'the tarball holds no model');
   const engines = ['palimpsest', 'palimpsest-scores', 'palimpsest-pictures'].flatMap((name) => ['', '-relaxed', '-threads', '-threads-relaxed'].map((build) => `${name}${build}.wasm`));
-  for (const name of ['palimpsest.js', 'inline.js', 'inline.d.ts', 'component.js', 'component.d.ts', 'component-inline.js', 'component-inline.d.ts', 'palimpsest-worker.js', 'palimpsest-pictures.js', 'palimpsest-loading.js', 'palimpsest-threads.js', 'palimpsest-chat.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
+  for (const name of ['palimpsest.js', 'inline.js', 'inline.d.ts', 'component.js', 'component.d.ts', 'component-inline.js', 'component-inline.d.ts', 'palimpsest-worker.js', 'palimpsest-pictures.js', 'palimpsest-loading.js', 'palimpsest-texts.js', 'palimpsest-writing.js', 'palimpsest-threads.js', 'palimpsest-chat.js', ...engines, 'palimpsest.d.ts', 'README.md', 'LICENSE'])
     assert.ok(files.includes(name), `the tarball holds ${name}`);
   console.log(`installed: ${files.join(' ')}`);
 

@@ -44,7 +44,9 @@ function isBiases(value: unknown): boolean {
   return isObject(value) && Object.entries(value).every(([id, bias]) => /^\d{1,9}$/.test(id) && isNumber(bias));
 }
 
-const isPin = (pin: unknown): boolean => isObject(pin) && isId(pin.blank) && isId(pin.index) && isId(pin.id);
+const isPlace = (place: unknown): place is Record<string, unknown> => isObject(place) && isId(place.blank) && isId(place.index);
+const isPin = (pin: unknown): boolean => isPlace(pin) && isId(pin.id);
+const isText = (value: unknown): boolean => typeof value === 'string';
 /** The worker checks whether the model has a label of this name. */
 const isName = (name: unknown): boolean => typeof name === 'string' || typeof name === 'number';
 const isLabel = (label: unknown): boolean => label === null || isName(label);
@@ -58,8 +60,8 @@ const KINDS = {
   least1: [(value: unknown) => isWhole(value) && value > 0, 'a whole number, at least 1'],
   threads: [(value: unknown) => value === 'auto' || (isWhole(value) && value > 0 && value <= 64), "a whole number from 1 to 64, or 'auto'"],
   flag: [(value: unknown) => typeof value === 'boolean', 'true or false'],
-  text: [(value: unknown) => typeof value === 'string', 'a string'],
-  texts: [(value: unknown) => typeof value === 'string' || (Array.isArray(value) && isListOf(value, (one) => typeof one === 'string')), 'a string or an array of strings'],
+  text: [isText, 'a string'],
+  texts: [(value: unknown) => isText(value) || (Array.isArray(value) && isListOf(value, isText)), 'a string or an array of strings'],
   hash: [(value: unknown) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value), 'a string of 64 hexadecimal digits'],
   address: [(value: unknown) => typeof value === 'string' || kindOf(value) === 'URL', 'a URL, as a string or an object'],
   seed: [isSeed, 'a whole number from 0 (above 2^53 - 1 a bigint, below 2^64)'],
@@ -67,6 +69,9 @@ const KINDS = {
   numbers: [(value: unknown) => isListOf(value, isNumber), 'an array of numbers'],
   biases: [isBiases, 'an object that gives token ids a number each, such as { 42: -5 }'],
   pins: [(value: unknown) => Array.isArray(value) && isListOf(value, isPin), 'an array of { blank, index, id }, whole numbers from 0'],
+  fills: [(value: unknown) => Array.isArray(value) && isListOf(value, (fill) => isText(fill) || isListOf(fill, isId)), 'an array of strings and arrays of token ids'],
+  places: [(value: unknown) => Array.isArray(value) && isListOf(value, isPlace), 'an array of { blank, index }, whole numbers from 0'],
+  orders: [(value: unknown) => isWhole(value) && value > 1 && value <= 1e5, 'a whole number from 2 to 100000'],
   name: [isName, 'a name'],
   labels: [(value: unknown) => isLabel(value) || isListOf(value, isLabel), 'a name, a number, null, or an array of them'],
   inpaint: [(value: unknown) => isObject(value) && isListOf(value.mask, () => true), 'an object { image, mask }, its mask an array'],

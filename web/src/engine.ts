@@ -26,12 +26,6 @@ const MODEL_NUMBERS = [
 ] as const;
 const MODEL_TEXTS = ['architecture', 'name', 'license', 'weights', 'tokenizer', 'isa', 'whyNot'] as const;
 
-/** Numbers of a score, in the order of pw_score_figures. */
-const SCORE_FIGURES = [
-  'bitsPerByte', 'natsPerToken', 'perplexity', 'standardError', 'estimated', 'bound', 'tokens', 'bytes', 'evaluations',
-  'method', 'expectedEvaluations', 'leftOut',
-] as const;
-
 export interface FillProgress {
   step: number; steps: number; evaluations: number; open: number;
   places: number; shown: number; total: number; windowed: boolean; windows: number;
@@ -327,26 +321,6 @@ export class Engine {
     }
     given.push(decoder.decode(text.subarray(end)));
     return { given, tokens };
-  }
-
-  // ---- scores
-
-  scoreStart(model: Pointer, text: string, options: readonly number[], seed: bigint): Pointer {
-    return this.lendText(text, (at, length) =>
-      this.lend(withSeed(options, seed), (given) => this.made(this.fn('pw_score_start')(model, at, length, given, this.error))),
-    );
-  }
-
-  scoreStep(scoring: Pointer): number {
-    return this.check(this.fn('pal_scoring_step')(scoring, this.error));
-  }
-
-  scoreFigures(scoring: Pointer): Record<(typeof SCORE_FIGURES)[number], number> {
-    return this.numbers(SCORE_FIGURES, (at) => this.fn('pw_score_figures')(scoring, at));
-  }
-
-  scoreEnd(scoring: Pointer): void {
-    this.fn('pal_scoring_end')(scoring);
   }
 }
 

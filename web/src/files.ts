@@ -16,6 +16,8 @@ export interface Files {
   painter: string | null;
   /** The same for large and cut downloads and for split models. */
   loading: string | null;
+  /** The same for continuing texts and scores. */
+  texts: string | null;
   /** The same for threads, which are started with it too. */
   threads: string | null;
 }
@@ -48,6 +50,7 @@ export const BESIDE: Parts = {
     ],
     painter: new URL('./palimpsest-pictures.js', __HERE__).href,
     loading: new URL('./palimpsest-loading.js', __HERE__).href,
+    texts: new URL('./palimpsest-texts.js', __HERE__).href,
     threads: new URL('./palimpsest-threads.js', __HERE__).href,
   }),
 };
@@ -66,6 +69,7 @@ export function partsIn(folder: URL): Parts {
       scores: builds('-scores'),
       painter: at('-pictures.js'),
       loading: at('-loading.js'),
+      texts: at('-texts.js'),
       threads: at('-threads.js'),
     }),
   };

@@ -26,12 +26,6 @@ function saved(engine: Engine, write: (at: Pointer, capacity: number) => number)
   }
 }
 
-/** Bytes of memory of a sequence; null if the model cannot have one. */
-export function sequenceBytes(engine: Engine, model: Pointer, room: number, kv: number): number | null {
-  const bytes = engine.fn('pw_sequence_bytes')(model, room, kv, engine.error);
-  return bytes < 0 ? null : bytes;
-}
-
 export class Sequence {
   readonly #at: Pointer;
   readonly pointer: Pointer;

@@ -8,7 +8,8 @@ import { stream } from './stream.ts';
 import { asSeed, checkText, drawSeed, takeSeed } from './values.ts';
 import type { Infill, InfillOptions, InfillResult, Page, PagePart, PageToken, Sampler } from './types.ts';
 
-const NUMBERS = { ...INFILL, sampler: Object.keys(SAMPLERS) };
+/** Of the options that are numbers, in the engine's order. */
+export const NUMBERS = { ...INFILL, sampler: Object.keys(SAMPLERS) };
 const OPTIONS = { ...NUMBERS, pins: 'pins', signal: 'signal' } as const;
 
 function toCall(text: string, options: InfillOptions, seed: bigint): Extract<Calls, { call: 'infill' }> {

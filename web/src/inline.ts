@@ -18,7 +18,7 @@ let unpacked: Promise<Files> | null = null;
 const INSIDE: Parts = {
   worker: () => worker,
   files: () => (unpacked ??= Promise.all([unpack(text), unpack(pictures)]).then(([ofText, ofPictures]) =>
-    ({ text: [ofText], pictures: [ofPictures], scores: [], painter: null, loading: null, threads: null }))),
+    ({ text: [ofText], pictures: [ofPictures], scores: [], painter: null, loading: null, texts: null, threads: null }))),
 };
 
 export function load(source: Source, options?: LoadOptions): Promise<Model> {

@@ -5,27 +5,25 @@ import { PalimpsestError } from './errors.ts';
 import { partsIn, type Parts } from './files.ts';
 import { generate, sequence } from './generate.ts';
 import { image, imageLikelihood } from './image.ts';
-import { infill } from './infill.ts';
+import { infill, NUMBERS } from './infill.ts';
 import { numbersOf } from './numbers.ts';
-import { SCORE } from './options.ts';
 import { fromNode, isNode } from './platform.ts';
 import type { Calls, FileMessage } from './protocol.ts';
 import { supported } from './supported.ts';
 import { checkText, takeSeed } from './values.ts';
-import type { ChatModel } from './chat.ts';
 import type { Found, Kit } from './sources.ts';
 import type {
-  ChatMessage, ChatOptions, GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
+  ChatMessage, ChatOptions, ErrorCode, FillScore, FillScoreOptions, GenerateOptions, Generation, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Infill, InfillOptions, LoadOptions,
   LoadProgress, Model, ModelInfo, Picture, Score, ScoreOptions, Sequence, Source, Surprise, TokenizeOptions,
 } from './types.ts';
 
 const LOAD: Table = {
   adapter: 'any', adapterSha256: 'hash', base: 'address', cache: 'flag', isa: ['simd128'], kv: ['F32', 'F16', 'Q8_0'], onProgress: 'callback', room: 'least1', sha256: 'hash', signal: 'signal', threads: 'threads',
 };
-/** In the order of C's enum, whose first member is the default. */
-const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
-const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 const TOKENIZE: Table = { inside: 'flag', special: 'flag', signal: 'signal' };
+
+/** For parts that are loaded later. */
+const fail = (code: ErrorCode, message: string) => new PalimpsestError(code, message);
 
 /** The number of threads for `auto`, once it is known: on some machines it is measured. */
 let usual: number | null = null;
@@ -137,10 +135,18 @@ class LoadedModel implements Model {
     return connection.call<string>({ call: 'detokenize', ids: Array.from(ids), flags: toFlags(flags) }, {}, signal);
   }
 
-  async score(text: string, options?: ScoreOptions): Promise<Score> {
+  async score(page: string, options: FillScoreOptions): Promise<FillScore>;
+  async score(text: string, options?: ScoreOptions): Promise<Score>;
+  async score(text: string, options?: ScoreOptions | FillScoreOptions): Promise<Score | FillScore> {
     checkText(text);
-    const { seed = 1, onProgress, signal, ...given } = take('score', options, SCORING);
-    const numbers = numbersOf({ ...SCORE, method: METHODS }, given);
+    const { SCORE_NUMBERS, SCORING, fillsTable, toFills } = await import('./writing.ts');
+    if (hasFills(options)) {
+      const { onProgress, signal, ...given } = take('score', options, fillsTable(NUMBERS));
+      const call = toFills(text, given, NUMBERS, takeSeed(given.seed ?? 1), { check, checkText, numbersOf });
+      return (await this.#connect()).call<FillScore>(call, { scoring: onProgress }, signal);
+    }
+    const { seed = 1, onProgress, signal, ...given }: ScoreOptions = take('score', options, SCORING);
+    const numbers = numbersOf(SCORE_NUMBERS, given);
     const connection = await this.#connect();
     return connection.call<Score>({ call: 'score', text, options: numbers, seed: takeSeed(seed) }, { scoring: onProgress }, signal);
   }
@@ -155,18 +161,8 @@ class LoadedModel implements Model {
 
   async #chatPrompt(messages: readonly ChatMessage[], date?: Date): Promise<number[]> {
     const given = Array.isArray(messages) ? messages.map((one) => ({ role: one?.role, content: one?.content })) : messages; // later changes do not matter
-    const [connection, { chatPrompt, checkChat, ChatError }] = await Promise.all([this.#connect(), import('./chat.ts')]);
-    const wrong = checkChat(given, date, told);
-    if (wrong) throw new PalimpsestError('option', wrong);
-    const tokens = {
-      tokenize: (text: string, flags: number) => connection.call<number[]>({ call: 'tokenize', text, flags }, {}),
-      detokenize: (ids: number[], flags: number) => connection.call<string>({ call: 'detokenize', ids, flags }, {}),
-    };
-    try {
-      return await chatPrompt(await connection.call<ChatModel>({ call: 'chat' }, {}), given, tokens, date);
-    } catch (error) {
-      throw error instanceof ChatError ? new PalimpsestError(error.refused ? 'option' : 'unsupported', error.refused ? `the chat template refuses the messages: ${error.message}` : error.message) : error;
-    }
+    const [connection, { promptOf }] = await Promise.all([this.#connect(), import('./writing.ts')]);
+    return promptOf(connection, given, date, { told, fail });
   }
 
   async surprise(text: string, options?: { signal?: AbortSignal }): Promise<Surprise> {
@@ -208,6 +204,9 @@ function addressOf(given: string | URL): string | null {
   }
 }
 
+/** Fills make it a score of fills. */
+const hasFills = (options: unknown): options is FillScoreOptions => (options as Partial<FillScoreOptions> | undefined | null)?.fills !== undefined;
+
 function toBase(base: string | URL): URL {
   const url = addressOf(base);
   if (url === null) throw new PalimpsestError('option', `base must be a URL, not ${told(base)}`);
@@ -232,7 +231,7 @@ const MORE = /^hf:|-\d{5}-of-\d{5}\.gguf/;
 async function toFile(source: Source, sha256?: string, adapter = false): Promise<FileMessage> {
   let found = (typeof source === 'string' || source instanceof URL) && MORE.test(String(source)) ? null : plain(source);
   if (!found) {
-    const kit: Kit = { fail: (code, message) => new PalimpsestError(code, message), told, plain, inNode: isNode };
+    const kit: Kit = { fail, told, plain, inNode: isNode };
     found = await (await import('./sources.ts')).findSource(source, kit, sha256 !== undefined, adapter);
   }
   return { ...found, sha256: sha256?.toLowerCase() ?? null };

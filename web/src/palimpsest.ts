@@ -8,7 +8,7 @@
  *  folder as this file: `palimpsest.wasm` and `palimpsest-relaxed.wasm` for text; `palimpsest-scores.wasm` and
  *  `palimpsest-scores-relaxed.wasm` for text with networks of discrete diffusion (`sedd`, `mdlm`) and for boards (`sudoku`); for pictures
  *  `palimpsest-pictures.wasm`, `palimpsest-pictures-relaxed.wasm` and `palimpsest-pictures.js`, the worker's code for
- *  pictures. */
+ *  pictures.  So must the other files `palimpsest-*.js` and, for threads, `palimpsest-*threads*.wasm`, which are loaded when they are needed. */
 import { take } from './check.ts';
 import { BESIDE } from './files.ts';
 import { IMAGE_SAMPLERS } from './image.ts';

@@ -4,7 +4,7 @@ import type { Files } from './files.ts';
 import { PalimpsestError } from './errors.ts';
 import type { Found } from './sources.ts';
 import type {
-  ErrorCode, FinishReason, GeneratedPiece, ImageFrame, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageProgress, LoadProgress,
+  ErrorCode, FillScore, FinishReason, GeneratedPiece, ImageFrame, ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageProgress, LoadProgress,
   ModelInfo, PageToken, Picture, Pin, Reading, Score, ScoreProgress, Surprise,
 } from './types.ts';
 
@@ -20,6 +20,10 @@ export type Calls =
   | { call: 'detokenize'; ids: number[]; flags: number }
   | { call: 'chat' }
   | { call: 'score'; text: string; options: number[]; seed: bigint }
+  | {
+      call: 'fills'; text: string; options: number[]; seed: bigint; fills: (string | number[])[]; order: { blank: number; index: number }[] | null;
+      orders: number;
+    }
   | {
       call: 'generate'; serial: number; prompt: string | number[] | Uint8Array; begin: number[]; options: number[]; seed: bigint;
       biases: [number, number][]; stop: string[]; grammar: string;
@@ -96,7 +100,7 @@ export type Reply =
   | { id: number; result: Result; memoryBytes: number };
 
 export type Result =
-  | ModelInfo | FillDone | GenerateDone | Score | Surprise | ImageLikelihood | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer> | ChatModel;
+  | ModelInfo | FillDone | GenerateDone | Score | FillScore | Surprise | ImageLikelihood | number | number[] | string | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer> | ChatModel;
 
 /** An error in a message of the worker. */
 export interface ErrorMessage {

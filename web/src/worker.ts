@@ -6,11 +6,11 @@ import { PalimpsestError } from './errors.ts';
 import type { Files } from './files.ts';
 import { attaching, closeIn, takeIn, type Engines, type Taken } from './intake.ts';
 import { fromDisk, holdLock, workerPort } from './platform.ts';
-import { sequenceBytes } from './generator.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FileMessage, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
-import type { AdapterInfo, LoadProgress, ModelInfo, PageToken, Sampler, Score, ScoreMethod, ScoreProgress } from './types.ts';
-import { Writer, type Work } from './writer.ts';
+import type { scoreFills, scoreText } from './scores.ts';
+import type { AdapterInfo, LoadProgress, ModelInfo, PageToken, Sampler } from './types.ts';
+import type { Work, Writer } from './writer.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 
@@ -22,7 +22,6 @@ export interface Task {
 }
 
 const INSIDE = 1; // PAL_TOKENIZE_INSIDE
-const REPORT_MS = 100;
 /** Default capacity for a generated text in tokens, for models with a longer context. */
 const ROOM = 4096;
 const MAX_TOGETHER = 8; // with more, a step would take too long between two messages
@@ -37,7 +36,12 @@ let filler = 0; // the model that fills pages: with the adapter, if there is one
 let isa = '';
 /** The last fill of a model that keeps rows of given text: the next fill of the same page copies them. */
 let earlier = 0;
+/** Makes the writer, if the model continues texts; the code for it is fetched when it is first needed. */
+let makeWriter: ((part: Texts) => Writer) | null = null;
 let writer: Writer | null = null;
+let texts: (() => Promise<Texts>) | null = null;
+/** Calls that wait for the code for texts. */
+const waiting = new Set<number>();
 let kind: Kind = 'text';
 let painter: Painter | null = null;
 
@@ -70,6 +74,16 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv, t
     const added = adapter && (await take(attaching(engine, model), 'adapter', adapter));
     if (added) filler = added.model;
     const image = kind === 'pictures' ? await preparePainter(engine, files) : null;
+    let part: Promise<Texts> | null = null;
+    texts = () => (part ??= fetched('texts', files.texts, () => globalThis.palimpsestTexts).catch((error) => {
+      part = null;
+      throw error;
+    }));
+    const classes = kind === 'pictures' ? 0 : engine.fn('pw_unicode')(model);
+    if (classes) {
+      const table = (await texts()).unicode();
+      engine.bytes(classes, table.length).set(table);
+    }
     await held;
     return { ...describe(engine, file.name, taken), ...prepareWriter(engine, room, kv), image, adapter: added && describeAdapter(adapter.name, added) };
   } finally {
@@ -106,8 +120,9 @@ function prepareWriter(on: Engine, wanted: number | null, type: string | null): 
   if (!canGenerate) return { canGenerate: false, canChat: false, room: 0, roomBytes: 0 };
   const kv = type === null ? -1 : on.names('pal_kv_type_name').indexOf(type);
   const room = Math.min(context, wanted ?? ROOM);
-  writer = new Writer(on, model, vocabulary, room, kv, piece);
-  return { canGenerate: true, canChat: chatModel(on).template !== null, room, roomBytes: sequenceBytes(on, model, room, kv) ?? 0 };
+  makeWriter = ({ Writer }) => new Writer(on, model, vocabulary, room, kv, piece);
+  const roomBytes = Math.max(0, on.fn('pw_sequence_bytes')(model, room, kv, on.error)); // negative: the model cannot have a sequence
+  return { canGenerate: true, canChat: chatModel(on).template !== null, room, roomBytes };
 }
 
 /** The worker's code for pictures is fetched when a model that draws is loaded. */
@@ -250,46 +265,32 @@ class Pages {
   }
 }
 
-// ---- scoring a text
+// ---- scores and generating
 
-function startScore(id: number, { text, options, seed }: Call<'score'>): Task {
-  const on = ready();
-  const methods = on.names('pal_score_method_name');
-  const scoring = on.scoreStart(model, text, options, seed);
-  let seconds = 0;
-  let reported = 0;
-  return {
-    step() {
-      const began = performance.now();
-      const status = on.scoreStep(scoring);
-      const now = performance.now();
-      seconds += (now - began) / 1000;
-      const { expectedEvaluations, estimated, bound, method: used, ...figures } = on.scoreFigures(scoring);
-      if (status !== MORE)
-        return { ...figures, estimated: estimated !== 0, bound: bound !== 0, method: methods[used] as ScoreMethod, seconds } satisfies Score;
-      if (now - reported < REPORT_MS) return null;
-      reported = now;
-      const scored: ScoreProgress = {
-        evaluations: figures.evaluations,
-        expectedEvaluations: expectedEvaluations || null,
-        bitsPerByte: Number.isNaN(figures.bitsPerByte) ? null : figures.bitsPerByte,
-      };
-      reply({ id, scoring: scored });
-      return null;
-    },
-    end: () => on.scoreEnd(scoring),
-  };
+/** What palimpsest-texts.js gives. */
+export interface Texts {
+  Writer: typeof Writer;
+  scoreText: typeof scoreText;
+  scoreFills: typeof scoreFills;
+  unicode(): Uint8Array;
 }
 
-// ---- generating
+/** Begins a task as soon as the code for texts is there, in the order of the calls. */
+function beginText(id: number, start: (part: Texts, on: Engine) => Task): void {
+  answer(id, () => {
+    const on = ready();
+    waiting.add(id);
+    void texts!().then((part) => waiting.delete(id) && begin(id, () => start(part, on)), (error) => waiting.delete(id) && fail(id, error));
+    return null;
+  });
+}
 
 /** Work on the model's only sequence, done in the order of the calls. */
 const line: object[] = [];
 
-function inLine(start: (on: Writer) => Work<Result>): Task {
-  ready();
-  if (!writer) throw new PalimpsestError('unsupported', 'this model cannot continue a text');
-  const on = writer;
+function inLine(part: Texts, start: (on: Writer) => Work<Result>): Task {
+  if (!makeWriter) throw new PalimpsestError('unsupported', 'this model cannot continue a text');
+  const on = (writer ??= makeWriter(part));
   let step: Work<Result> | null = null;
   const task: Task = {
     step: () => (line[0] === task ? (step ??= start(on))() : null),
@@ -364,6 +365,7 @@ port.onmessage = ({ data }: { data: Request }) => {
   switch (data.call) {
     case 'cancel':
       loading.get(id)?.abort();
+      waiting.delete(id);
       return finish(id);
     case 'wake':
       return engine?.shared?.grown();
@@ -375,15 +377,17 @@ port.onmessage = ({ data }: { data: Request }) => {
     case 'infill':
       return begin(id, () => startFill(id, data));
     case 'score':
-      return begin(id, () => startScore(id, data));
+      return beginText(id, (part, on) => part.scoreText(on, model, id, data, reply));
+    case 'fills':
+      return beginText(id, (part, on) => part.scoreFills(on, filler, id, data, piece, reply));
     case 'generate':
-      return begin(id, () => inLine((on) => on.generate(id, data, isa, reply)));
+      return beginText(id, (part) => inLine(part, (on) => on.generate(id, data, isa, reply)));
     case 'save':
-      return begin(id, () => inLine((on) => () => on.save(data.serial, data.pieces)));
+      return beginText(id, (part) => inLine(part, (on) => () => on.save(data.serial, data.pieces)));
     case 'sequence':
-      return begin(id, () => inLine((on) => (data.what === 'append' ? on.append(data.ids) : () => on.read(data))));
+      return beginText(id, (part) => inLine(part, (on) => (data.what === 'append' ? on.append(data.ids) : () => on.read(data))));
     case 'surprise':
-      return begin(id, () => inLine((on) => on.surprise(data.text)));
+      return beginText(id, (part) => inLine(part, (on) => on.surprise(data.text)));
     case 'image':
       return begin(id, () => drawing().draw(id, data));
     case 'imageLikelihood':

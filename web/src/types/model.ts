@@ -4,7 +4,7 @@ import type { ChatMessage, ChatOptions, GenerateOptions, Generation, Sequence } 
 import type { ModelInfo } from './info.ts';
 import type { Infill, InfillOptions } from './pages.ts';
 import type { ImageLikelihood, ImageLikelihoodOptions, ImageOptions, ImageRun, Picture } from './pictures.ts';
-import type { Score, ScoreOptions, Surprise } from './scores.ts';
+import type { FillScore, FillScoreOptions, Score, ScoreOptions, Surprise } from './scores.ts';
 
 /** Options of tokenize() and detokenize(). */
 export interface TokenizeOptions {
@@ -27,6 +27,8 @@ export interface Model extends Disposable {
   tokenize(text: string, options?: TokenizeOptions): Promise<number[]>;
   /** The text of these tokens. */
   detokenize(ids: ArrayLike<number>, options?: TokenizeOptions): Promise<string>;
+  /** How likely given fills are in the blanks of a page: nats, exact or an upper bound. */
+  score(page: string, options: FillScoreOptions): Promise<FillScore>;
   /** How well the model predicts a text: bits per byte and perplexity; a bound for diffusion models. */
   score(text: string, options?: ScoreOptions): Promise<Score>;
   /** Continues a prompt: a text (`''` starts a new one), ids of tokens (used exactly as given), or bytes from

@@ -1,5 +1,5 @@
 /** Scores and surprise of texts. */
-import type { ScoreSettings } from '../options.ts';
+import type { InfillSettings, ScoreSettings } from '../options.ts';
 
 /** How a text is scored: exactly (causal models), or by an order of places. */
 export type ScoreMethod = 'exact' | 'bound' | 'margin' | 'entropy' | 'confidence';
@@ -47,6 +47,62 @@ export interface Score {
   /** Evaluations of the network. */
   evaluations: number;
   /** Time of computing. */
+  seconds: number;
+}
+
+/** Options of Model.score() for the fills of a page: those of infill() that change what is drawn at temperature 1, and these. */
+export interface FillScoreOptions extends Pick<InfillSettings, 'sampler' | 'borders' | 'document' | 'window' | 'windowLength' | 'bytePieces' | 'emptyToken'> {
+  /** What stands in each blank: a text, which is tokenized, or ids of tokens.  Only ids repeat what infill() drew.  Fewer
+   *  tokens than the blank can hold: it ends there, and the end counts too. */
+  fills: readonly (string | ArrayLike<number>)[];
+  /** The order in which all tokens, and the ends of blanks that are not full, become known: then the score is exact for every
+   *  sampler.  Tokens of a page in the order of their steps will do.  Default: the order of the sampler. */
+  order?: readonly { readonly blank: number; readonly index: number }[];
+  /** Number of random orders, for samplers with a random order; from 2 to 100000.  Default: 32. */
+  orders?: number;
+  /** Seed of the random orders.  Default: 1. */
+  seed?: number | bigint;
+  /** Called between two steps; only `evaluations` is known. */
+  onProgress?: (progress: ScoreProgress) => void;
+  /** Stops between two steps; the model stays usable. */
+  signal?: AbortSignal;
+}
+
+/** A place that is drawn: a token of a blank, or its end. */
+export interface ScoredPlace {
+  /** Number of the blank, from 0. */
+  blank: number;
+  /** Which place of the blank, from 0. */
+  index: number;
+  /** Id of the token; null: the blank ends here. */
+  id: number | null;
+  /** Text of the token as in the vocabulary, with its leading space. */
+  text: string;
+  /** -ln of its probability; 0 where it was the only possible token.  With several orders the average. */
+  nats: number;
+}
+
+/** How likely given fills are. */
+export interface FillScore {
+  /** -ln of the probability with which infill() draws these fills at temperature 1, without truncation. */
+  nats: number;
+  /** Per token, ends of blanks not counted as tokens. */
+  natsPerToken: number;
+  /** Of `nats`; 0 if the score is exact. */
+  standardError: number;
+  /** `nats` is an estimate of an upper bound, the average over random orders. */
+  bound: boolean;
+  /** Number of tokens, without the ends of blanks. */
+  tokens: number;
+  /** Number of orders; 1 if the score is exact. */
+  orders: number;
+  /** Number of windows: the probabilities are those in them. */
+  windows: number;
+  /** Evaluations of the network. */
+  evaluations: number;
+  /** All places that are drawn, in the order of the page. */
+  places: ScoredPlace[];
+  /** Seconds of computing. */
   seconds: number;
 }
 
