@@ -32,6 +32,21 @@ int pw_self_check(void)
     return pal_self_check(pal_cpu_isa());
 }
 
+#ifdef PW_SCORES
+/* The noise of a model that computes scores: whether it is geometric, its range, and its states (0: absorb).  0: the model
+ * does not compute scores. */
+enum { NOISE = 4 };
+int pw_noise(const pal_model *model, double out[NOISE])
+{
+    pal_noise_info n;
+    if (!pal_model_noise(model, &n)) return 0;
+    const double figures[NOISE] = {model->classes.noise->schedule == PAL_NOISE_GEOMETRIC, n.sigma_min, n.sigma_max,
+                                   n.states};
+    memcpy(out, figures, sizeof figures);
+    return 1;
+}
+#endif
+
 /* ---- adapters ---------------------------------------------------------------------------------------- */
 
 /* A second model over the weights of `base`, which must outlive it.  The caller keeps the image. */

@@ -295,7 +295,7 @@ test('text is refused by a picture model, pictures by a text model', async (t) =
     pictures.infill('the [[2]]').result(), pictures.generate('the').result(), pictures.tokenize('the'), pictures.detokenize([1]), pictures.score('the'),
     pictures.surprise('the'), pictures.sequence.tokens(),
   ];
-  for (const call of calls) assert.match((await fails(call, 'unsupported')).message, /draws pictures/);
+  for (const error of await Promise.all(calls.map((call) => fails(call, 'unsupported')))) assert.match(error.message, /draws pictures/);
   assert.ok((await pictures.image({ steps: 1 }).result()).done);
   for (const name of ['tiny-infill', 'tiny-ar', 'tales-vocab']) {
     const text = await open(t, name);

@@ -65,6 +65,22 @@ for (const [name, own] of MODELS) {
   });
 }
 
+test('the noise of a model is described as the command has it, log-linear and geometric', { skip: noCommand }, async (t) => {
+  const schedules = [];
+  for (const [name] of MODELS) {
+    const { noise } = (await opened(t, name)).info;
+    const told = JSON.parse(run('info', '-m', pathOf(name), '--json')).noise;
+    if (name === 'mdlm') assert.deepEqual([noise, told], [null, undefined]);
+    else {
+      const digits = (/** @type {number | undefined} */ number) => Number(number?.toPrecision(9));
+      assert.deepEqual([noise?.graph, noise?.schedule, digits(noise?.sigmaMin), digits(noise?.sigmaMax), noise?.states], [told.graph, told.schedule, told.sigma_min, told.sigma_max, told.states ?? 0]);
+      schedules.push(noise?.schedule);
+    }
+  }
+  assert.deepEqual(schedules, ['log-linear', 'geometric']);
+  assert.equal((await open(t)).info.noise, null);
+});
+
 test('the draw of the released code is the command\'s, and another one', { skip: noCommand }, async (t) => {
   const model = await opened(t, 'sedd');
   for (const sampler of /** @type {const} */ (['euler', 'tweedie'])) {

@@ -29,12 +29,14 @@ const ABOUT_SCORES: typeof ABOUT = {
   'euler-corrector': 'euler, and after each step corrections that can take words back; the error falls as one over the steps',
 };
 type Choice = Sampler | typeof USUAL;
+/** Options that only some samplers take. */
+type Special = 'steps' | 'corrections' | 'released';
 const choices = (about: typeof ABOUT, names: readonly Sampler[]): readonly Choice[] => {
   const known = (Object.keys(about) as Choice[]).filter((name) => name === USUAL || names.includes(name));
   return [...new Set([...known, ...names])];
 };
-const takes = (name: Choice, option: 'steps' | 'corrections'): boolean => name !== USUAL && samplerProperties[name].takes.includes(option);
-const taking = (option: 'steps' | 'corrections'): string => [...samplers, ...scoreSamplers].filter((name) => takes(name, option)).join(', ');
+const takes = (name: Choice, option: Special): boolean => name !== USUAL && samplerProperties[name].takes.includes(option);
+const taking = (option: Special): string => [...samplers, ...scoreSamplers].filter((name) => takes(name, option)).join(', ');
 
 type Key = 'drafts' | 'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'steps' | 'corrections' | 'freeMin' | 'freeMax';
 
@@ -54,6 +56,7 @@ const FIELDS: readonly Field<Key>[] = [
 const SWITCHES = [
   ['borders', 'Border rules', 'words begin and end where the given text allows it', true],
   ['document', 'A whole document', 'the page is a whole text, with its beginning and end', false],
+  ['released', 'Draw as the released code of SEDD', 'in 32-bit numbers, which lose rare words: to compare with its results; needs temperature 1', false],
 ] as const satisfies readonly Switch<string>[];
 type Flag = (typeof SWITCHES)[number][0];
 
@@ -119,7 +122,16 @@ export class Options {
     form.input('steps').disabled = !takes(sampler, 'steps');
     form.input('corrections').disabled = !takes(sampler, 'corrections');
     this.noteUniform.hidden = !this.scores || this.offered.includes('first-hitting');
-    return form.value('freeMin') > form.value('freeMax') ? [form.say('freeMax', 'must not be less than the first')] : [];
+    const released = form.input('released');
+    released.parentElement!.hidden = released.disabled = !takes(sampler, 'released') || !this.offered.includes('first-hitting'); // uniform noise has no mask to race with
+    const good = !this.released || form.value('temperature') === 1 || form.say('temperature', 'must be 1 to draw as the released code');
+    return [good, form.value('freeMin') <= form.value('freeMax') || form.say('freeMax', 'must not be less than the first')];
+  }
+
+  /** Whether the draw of the released code is chosen, and the model and the sampler have it. */
+  private get released(): boolean {
+    const { checked, disabled } = this.form.input('released');
+    return checked && !disabled;
   }
 
   /** The options for the library; null if a field is wrong (the first wrong field then gets the focus). */
@@ -129,10 +141,12 @@ export class Options {
     const sampler = form.input('sampler').value as Choice;
     const numbers = FIELDS.filter(({ key }) => key !== 'drafts' && ((key !== 'steps' && key !== 'corrections') || takes(sampler, key)));
     const seed = form.seedValue();
+    const { released: _, ...flags } = form.flags();
     return {
       ...(sampler !== USUAL && { sampler }),
       ...Object.fromEntries(numbers.map(({ key }) => [key, form.value(key)])),
-      ...form.flags(),
+      ...flags,
+      ...(this.released && { released: true }),
       ...(typeof seed === 'bigint' && { seed }),
     };
   }

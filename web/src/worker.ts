@@ -157,9 +157,15 @@ function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, update
   return {
     ...numbers,
     ...(texts as Record<keyof typeof texts, string>),
-    causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
+    noise: kind === 'scores' ? noiseOf(on) : null, causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
     samplers: samplers as Sampler[], whyNot, threads: on.threads, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
   };
+}
+
+function noiseOf(on: Engine): ModelInfo['noise'] {
+  let is = 0;
+  const { geometric, ...range } = on.numbers(['geometric', 'sigmaMin', 'sigmaMax', 'states'], (at) => (is = on.fn('pw_noise')(model, at)));
+  return is ? { graph: range.states ? 'uniform' : 'absorb', schedule: geometric ? 'geometric' : 'log-linear', ...range } : null;
 }
 
 function describeAdapter(source: string, { engine: on, bytes, sha256, kept, keptWhyNot, updateWhyNot }: Taken): AdapterInfo {

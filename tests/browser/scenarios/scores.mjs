@@ -39,6 +39,7 @@ async function samplersOfScores(/** @type {Kit} */ kit) {
   const before = await menu(tab);
   assert.ok(before.includes('margin') && !before.includes('euler'), String(before));
   assert.equal(await tab.visible('#option-corrections'), false);
+  assert.equal(await tab.visible('#option-released'), false);
   assert.equal(kit.server.count('palimpsest-scores'), 0, 'its engine is fetched for such models only');
   await use(tab, 'sedd');
   await tab.evaluate(() => (/** @type {HTMLDetailsElement} */ (document.querySelector('#options')).open = true));
@@ -52,6 +53,8 @@ async function samplersOfScores(/** @type {Kit} */ kit) {
     assert.match(await tab.text('#hint-sampler'), name === 'default' ? /suits the model/ : name === 'first-hitting' ? /^one word at a time.*exact/ : /error falls/);
   }
   assert.equal(await tab.visible('#option-corrections'), true);
+  assert.equal(await tab.visible('#option-released'), false, 'corrections draw otherwise');
+  await releasedDraw(tab);
   assert.equal(await tab.visible('[data-part=uniform-note]'), false);
   await view(tab, 'Models');
   await tab.button('Load tales-infill');
@@ -59,6 +62,20 @@ async function samplersOfScores(/** @type {Kit} */ kit) {
   await view(tab, 'Text');
   assert.deepEqual(await menu(tab), before);
   assert.equal(await sampler(tab), 'default', 'a sampler that the model does not have is not kept');
+}
+
+/** The draw of the released code is the command's, and needs temperature 1. */
+async function releasedDraw(/** @type {any} */ tab) {
+  const options = { sampler: 'euler', temperature: 1, seed: 7, steps: 6 };
+  await write(tab, TEXT);
+  await choose(tab, { ...options, temperature: 0.5, released: true });
+  assert.equal(await tab.visible('#option-released'), true);
+  assert.match(await tab.text('#problem-temperature'), /must be 1/);
+  await choose(tab, options);
+  assert.equal(await tab.visible('#problem-temperature'), false);
+  assert.equal(await fill(tab), native(TEXT, { ...options, released: true }, file('sedd')));
+  await choose(tab, { ...options, released: false });
+  assert.notEqual(await fill(tab), native(TEXT, { ...options, released: true }, file('sedd')));
 }
 
 /** With uniform noise the words are marked until the last step. */

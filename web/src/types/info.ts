@@ -59,6 +59,8 @@ export interface ModelInfo {
   loops: number;
   /** Capabilities of a model that draws pictures; null for other models. */
   image: ImageInfo | null;
+  /** The noise of a model that computes scores (`sedd`); null for other models. */
+  noise: NoiseInfo | null;
   /** The adapter; null if there is none. */
   adapter: AdapterInfo | null;
   /** Why the network or the tokenizer cannot be used, or null. */
@@ -76,6 +78,20 @@ export interface ModelInfo {
   /** Why the kept copy was used although the server could not be asked for a newer file, or had a file that could not be
    *  used; names the HTTP status if there was one.  Otherwise null. */
   updateWhyNot: string | null;
+}
+
+/** The noise of a network that computes scores. */
+export interface NoiseInfo {
+  /** What noise replaces a token by: the mask, or any of `states` pieces. */
+  graph: 'absorb' | 'uniform';
+  /** How the noise grows with time. */
+  schedule: 'log-linear' | 'geometric';
+  /** The smallest noise of the training; the network is shown none below it. */
+  sigmaMin: number;
+  /** The largest noise of the training. */
+  sigmaMax: number;
+  /** Number of pieces that noise puts; 0 with `absorb`. */
+  states: number;
 }
 
 /** The fields have the meaning of those of ModelInfo. */
