@@ -6,7 +6,7 @@ export type Call = (...values: number[]) => number;
 
 /** The functions that return a pointer or a size_t, by the ends of their names.  All others return a status, an id, a
  *  32-bit count, a double or nothing. */
-const UNSIGNED = /_(alloc|resize|start|open|parts|attach|note|text|name|label|reading|places|escape|save|token|(sequence|generator|surprising)_tokens|chat|schedule|neighbours|missing|model_image|team_state)$/;
+const UNSIGNED = /_(alloc|resize|start|open|parts|attach|note|text|name|label|reading|places|escape|save|token|(sequence|generator|surprising)_tokens|chat|schedule|neighbours|missing|model_image|team_state|unicode)$/;
 
 export function callsOf(exports: WebAssembly.Exports): Record<string, Call> {
   const calls: Record<string, Call> = {};
