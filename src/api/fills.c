@@ -180,11 +180,8 @@ static pal_status check_sampler(const pal_fills *j, pal_error *err)
 {
     const pal_fill *f = &j->session->fill;
     if (!f->sampler->is.exact)
-        return pal_fail(
-            err, PAL_E_OPTION,
-            "fills can only be scored with an exact sampler or in a given order: this sampler draws several "
-            "places at once, or some again",
-            SIZE_MAX);
+        return pal_fail(err, PAL_E_OPTION, "fills can only be scored with an exact sampler, or in a given order",
+                        SIZE_MAX);
     const pal_blank *blank = j->session->layout.blank;
     for (size_t i = 0; i < j->session->page.blanks && f->sampler->lengths == PAL_LENGTHS_AT_ONCE; i++)
         if (blank[i].min < blank[i].max)

@@ -40,16 +40,12 @@ function isSignal(value: unknown): boolean {
   return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof throwIfAborted === 'function';
 }
 
-function isBiases(value: unknown): boolean {
-  return isObject(value) && Object.entries(value).every(([id, bias]) => /^\d{1,9}$/.test(id) && isNumber(bias));
-}
-
 const isPlace = (place: unknown): place is Record<string, unknown> => isObject(place) && isId(place.blank) && isId(place.index);
-const isPin = (pin: unknown): boolean => isPlace(pin) && isId(pin.id);
 const isText = (value: unknown): boolean => typeof value === 'string';
 /** The worker checks whether the model has a label of this name. */
 const isName = (name: unknown): boolean => typeof name === 'string' || typeof name === 'number';
-const isLabel = (label: unknown): boolean => label === null || isName(label);
+/** For the rules of parts that are loaded later. */
+export const is = { id: isId, list: isListOf, name: isName, number: isNumber, object: isObject, place: isPlace, text: isText, whole: isWhole };
 
 /** Kinds of values: the check, and the words of the error message. */
 const KINDS = {
@@ -61,32 +57,27 @@ const KINDS = {
   threads: [(value: unknown) => value === 'auto' || (isWhole(value) && value > 0 && value <= 64), "a whole number from 1 to 64, or 'auto'"],
   flag: [(value: unknown) => typeof value === 'boolean', 'true or false'],
   text: [isText, 'a string'],
-  texts: [(value: unknown) => isText(value) || (Array.isArray(value) && isListOf(value, isText)), 'a string or an array of strings'],
   hash: [(value: unknown) => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value), 'a string of 64 hexadecimal digits'],
   address: [(value: unknown) => typeof value === 'string' || kindOf(value) === 'URL', 'a URL, as a string or an object'],
   seed: [isSeed, 'a whole number from 0 (above 2^53 - 1 a bigint, below 2^64)'],
   ids: [(value: unknown) => isListOf(value, isId), 'an array of token ids, which are whole numbers from 0'],
   numbers: [(value: unknown) => isListOf(value, isNumber), 'an array of numbers'],
-  biases: [isBiases, 'an object that gives token ids a number each, such as { 42: -5 }'],
-  pins: [(value: unknown) => Array.isArray(value) && isListOf(value, isPin), 'an array of { blank, index, id }, whole numbers from 0'],
-  fills: [(value: unknown) => Array.isArray(value) && isListOf(value, (fill) => isText(fill) || isListOf(fill, isId)), 'an array of strings and arrays of token ids'],
-  places: [(value: unknown) => Array.isArray(value) && isListOf(value, isPlace), 'an array of { blank, index }, whole numbers from 0'],
-  orders: [(value: unknown) => isWhole(value) && value > 1 && value <= 1e5, 'a whole number from 2 to 100000'],
+  pins: [(value: unknown) => Array.isArray(value) && isListOf(value, (pin) => isPlace(pin) && isId(pin.id)), 'an array of { blank, index, id }, whole numbers from 0'],
   name: [isName, 'a name'],
-  labels: [(value: unknown) => isLabel(value) || isListOf(value, isLabel), 'a name, a number, null, or an array of them'],
-  inpaint: [(value: unknown) => isObject(value) && isListOf(value.mask, () => true), 'an object { image, mask }, its mask an array'],
   any: [() => true, ''], // checked elsewhere
   callback: [(value: unknown) => typeof value === 'function', 'a function'],
   signal: [isSignal, 'an AbortSignal'],
 } satisfies Record<string, [(value: unknown) => boolean, string]>;
 
-/** One of these kinds, or a list of allowed words. */
-export type Kind = keyof typeof KINDS | readonly string[];
+/** A check, and the words of the error message. */
+export type Rule = readonly [good: (value: unknown) => boolean, must: string];
+/** One of these kinds, a list of allowed words, or a rule. */
+export type Kind = keyof typeof KINDS | readonly string[] | Rule;
 export type Table = Readonly<Record<string, Kind>>;
 
 /** Throws an `option` error if the value is not of this kind. */
 export function check(name: string, value: unknown, kind: Kind): void {
-  const [good, must] = typeof kind === 'string' ? KINDS[kind] : [(one: unknown) => kind.includes(one as string), `one of ${kind.join(', ')}`];
+  const [good, must] = typeof kind === 'string' ? KINDS[kind] : typeof kind[0] === 'function' ? (kind as Rule) : [(one: unknown) => (kind as readonly string[]).includes(one as string), `one of ${kind.join(', ')}`];
   if (!good(value)) refuse(`${name} must be ${must}, not ${told(value)}`);
 }
 

@@ -1,5 +1,5 @@
 /** The page's side of generation: takes options, returns pieces.  The options are in writing.ts. */
-import { check, refuse, take, told } from './check.ts';
+import { check, is, refuse, take, told } from './check.ts';
 import type { Connection } from './connection.ts';
 import { numbersOf } from './numbers.ts';
 import type { GenerateDone } from './protocol.ts';
@@ -19,8 +19,8 @@ export function generate(connect: Connect, prompt: unknown, given?: GenerateOpti
   const all: GeneratedPiece[] = [];
   let seen = Infinity;
   const work = stream<GeneratedPiece, GenerateResult>('pieces', async (push, stop, listen) => {
-    const { GENERATING, toGenerate, resultOf } = await import('./writing.ts');
-    const options: GenerateOptions = take('generate', given, GENERATING);
+    const { generating, toGenerate, resultOf } = await import('./writing.ts');
+    const options: GenerateOptions = take('generate', given, generating(is));
     const seed = options.seed === undefined ? drawSeed() : takeSeed(options.seed);
     const call = toGenerate(typeof prompt === 'function' ? await prompt() : prompt, options, serial, seed, { check, checkText, numbersOf });
     listen(options.signal);

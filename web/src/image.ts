@@ -1,6 +1,6 @@
 /** The page's side of pictures.  Options that depend on the model (labels, sizes) are checked in the worker, by
  *  painter.ts. */
-import { take } from './check.ts';
+import { is, take } from './check.ts';
 import type { Connection } from './connection.ts';
 import { stream } from './stream.ts';
 import type {
@@ -16,8 +16,8 @@ type Connect = () => Promise<Connection>;
 
 export function image(connect: Connect, given?: ImageOptions): ImageRun {
   return stream<ImageFrame, ImageFrame>('frames', async (push, stop, listen) => {
-    const { DRAWING, toFrame } = await import('./drawing.ts');
-    const { signal, ...options } = take('image', given, DRAWING);
+    const { drawing, toFrame } = await import('./drawing.ts');
+    const { signal, ...options } = take('image', given, drawing(is));
     listen(signal);
     let last: ImageFrame;
     const connection = await connect();
@@ -29,8 +29,8 @@ export function image(connect: Connect, given?: ImageOptions): ImageRun {
 export async function imageLikelihood(
   connect: Connect, pictures: Picture | readonly Picture[], given?: ImageLikelihoodOptions,
 ): Promise<ImageLikelihood> {
-  const { MEASURING } = await import('./drawing.ts');
-  const { signal, onProgress, ...options } = take('imageLikelihood', given, MEASURING);
+  const { measuring } = await import('./drawing.ts');
+  const { signal, onProgress, ...options } = take('imageLikelihood', given, measuring(is));
   // Other members of the object are not sent.
   const all = [pictures].flat().map((one) => ({ data: one?.data, width: one?.width, height: one?.height })) as Picture[];
   const connection = await connect();

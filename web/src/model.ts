@@ -1,5 +1,5 @@
 /** A loaded model: its worker, kept alive across crashes, and the calls on it. */
-import { check, take, told, type Table } from './check.ts';
+import { check, is, take, told, type Table } from './check.ts';
 import { Connection, page } from './connection.ts';
 import { PalimpsestError } from './errors.ts';
 import { partsIn, type Parts } from './files.ts';
@@ -141,7 +141,7 @@ class LoadedModel implements Model {
     checkText(text);
     const { SCORE_NUMBERS, SCORING, fillsTable, toFills } = await import('./writing.ts');
     if (hasFills(options)) {
-      const { onProgress, signal, ...given } = take('score', options, fillsTable(NUMBERS));
+      const { onProgress, signal, ...given } = take('score', options, fillsTable(NUMBERS, is));
       const call = toFills(text, given, NUMBERS, takeSeed(given.seed ?? 1), { check, checkText, numbersOf });
       return (await this.#connect()).call<FillScore>(call, { scoring: onProgress }, signal);
     }

@@ -13,7 +13,7 @@ export function numbersOf(table: Table, options: object): number[] {
   const given = options as Record<string, unknown>;
   return Object.entries(table).map(([name, kind]) => {
     const value = given[name];
-    return value === undefined ? NaN : typeof kind === 'string' ? Number(value) : kind.indexOf(value as string);
+    return value === undefined ? NaN : typeof kind === 'string' ? Number(value) : (kind as readonly unknown[]).indexOf(value);
   });
 }
 

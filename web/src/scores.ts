@@ -3,7 +3,7 @@
 import { MORE, type Engine, type Pointer } from './engine.ts';
 import { withSeed } from './numbers.ts';
 import type { Calls, Reply } from './protocol.ts';
-import type { FillScore, Score, ScoredPlace, ScoreMethod } from './types.ts';
+import type { FillScore, ModelInfo, Score, ScoredPlace, ScoreMethod } from './types.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 type Tell = (message: Reply) => void;
@@ -42,6 +42,14 @@ class Watch {
     this.#reported = now;
     return true;
   }
+}
+
+// ---- the noise of a model
+
+export function noiseOf(on: Engine, model: Pointer): ModelInfo['noise'] {
+  let is = 0;
+  const { geometric, ...range } = on.numbers(['geometric', 'sigmaMin', 'sigmaMax', 'states'], (at) => (is = on.fn('pw_noise')(model, at)));
+  return is ? { graph: range.states ? 'uniform' : 'absorb', schedule: geometric ? 'geometric' : 'log-linear', ...range } : null;
 }
 
 // ---- a text

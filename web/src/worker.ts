@@ -8,7 +8,7 @@ import { attaching, closeIn, takeIn, type Engines, type Taken } from './intake.t
 import { fromDisk, holdLock, workerPort } from './platform.ts';
 import type { Painter } from './painter.ts';
 import { toMessage, type Calls, type FileMessage, type FillDone, type PageMessage, type Reply, type Request, type Result } from './protocol.ts';
-import type { scoreFills, scoreText } from './scores.ts';
+import type { noiseOf, scoreFills, scoreText } from './scores.ts';
 import type { AdapterInfo, LoadProgress, ModelInfo, PageToken, Sampler } from './types.ts';
 import type { Work, Writer } from './writer.ts';
 
@@ -79,13 +79,14 @@ async function load(id: number, { file, adapter, files, cache, lock, room, kv, t
       part = null;
       throw error;
     }));
+    const noise = kind === 'scores' ? (await texts()).noiseOf(engine, model) : null;
     const classes = kind === 'pictures' ? 0 : engine.fn('pw_unicode')(model);
     if (classes) {
       const table = (await texts()).unicode();
       engine.bytes(classes, table.length).set(table);
     }
     await held;
-    return { ...describe(engine, file.name, taken), ...prepareWriter(engine, room, kv), image, adapter: added && describeAdapter(adapter.name, added) };
+    return { ...describe(engine, file.name, taken), ...prepareWriter(engine, room, kv), image, noise, adapter: added && describeAdapter(adapter.name, added) };
   } finally {
     loading.delete(id);
   }
@@ -147,7 +148,7 @@ async function fetched<Part extends { build: string }>(name: string, address: st
   return part;
 }
 
-type Described = Omit<ModelInfo, Writes | 'image' | 'adapter'>;
+type Described = Omit<ModelInfo, Writes | 'image' | 'adapter' | 'noise'>;
 
 function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, updateWhyNot }: Pick<Taken, 'sha256' | 'kept' | 'keptWhyNot' | 'updateWhyNot'>): Described {
   const { kvHeads: _kvHeads, hidden: _hidden, causal, canTokenize, canScore, canInfill, freeLength, canGenerate: _canGenerate, ...numbers } = on.modelNumbers(filler);
@@ -157,15 +158,9 @@ function describe(on: Engine, source: string, { sha256, kept, keptWhyNot, update
   return {
     ...numbers,
     ...(texts as Record<keyof typeof texts, string>),
-    noise: kind === 'scores' ? noiseOf(on) : null, causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
+    causal: causal !== 0, canTokenize: canTokenize !== 0, canScore: canScore !== 0, canInfill: canInfill !== 0, freeLength: freeLength !== 0,
     samplers: samplers as Sampler[], whyNot, threads: on.threads, source, sha256, memoryBytes: on.memoryBytes, kept, keptWhyNot, updateWhyNot,
   };
-}
-
-function noiseOf(on: Engine): ModelInfo['noise'] {
-  let is = 0;
-  const { geometric, ...range } = on.numbers(['geometric', 'sigmaMin', 'sigmaMax', 'states'], (at) => (is = on.fn('pw_noise')(model, at)));
-  return is ? { graph: range.states ? 'uniform' : 'absorb', schedule: geometric ? 'geometric' : 'log-linear', ...range } : null;
 }
 
 function describeAdapter(source: string, { engine: on, bytes, sha256, kept, keptWhyNot, updateWhyNot }: Taken): AdapterInfo {
@@ -279,6 +274,7 @@ export interface Texts {
   scoreText: typeof scoreText;
   scoreFills: typeof scoreFills;
   unicode(): Uint8Array;
+  noiseOf: typeof noiseOf;
 }
 
 /** Begins a task as soon as the code for texts is there, in the order of the calls. */

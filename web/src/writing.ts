@@ -1,7 +1,7 @@
 /** What the page needs to continue texts and for scores: the options of these calls, and what is sent.  Loaded at the
  *  first of them; what it needs of the library is given to it. */
 import type { ChatModel } from './chat.ts';
-import type { check, Table, told } from './check.ts';
+import type { check, is, Rule, Table, told } from './check.ts';
 import type { Connection } from './connection.ts';
 import type { numbersOf } from './numbers.ts';
 import { GENERATE, SCORE } from './text-options.ts';
@@ -10,6 +10,8 @@ import type { asSeed, checkText } from './values.ts';
 import type { ChatMessage, ErrorCode, FillScoreOptions, GeneratedPiece, GenerateOptions, GenerateResult } from './types.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
+
+type Is = typeof is;
 
 interface ChatKit {
   told: typeof told;
@@ -24,9 +26,11 @@ interface Kit {
 
 // ---- continuing
 
-export const GENERATING: Table = {
-  ...GENERATE, logitBias: 'biases', stop: 'texts', grammar: 'text', begin: 'ids', onReading: 'callback', signal: 'signal',
-};
+export function generating({ list, number, object, text }: Is): Table {
+  const biases: Rule = [(value) => object(value) && Object.entries(value).every(([id, bias]) => /^\d{1,9}$/.test(id) && number(bias)), 'an object that gives token ids a number each, such as { 42: -5 }'];
+  const texts: Rule = [(value) => text(value) || (Array.isArray(value) && list(value, text)), 'a string or an array of strings'];
+  return { ...GENERATE, logitBias: biases, stop: texts, grammar: 'text', begin: 'ids', onReading: 'callback', signal: 'signal' };
+}
 
 function toPrompt(prompt: unknown, kit: Kit): Call<'generate'>['prompt'] {
   if (prompt instanceof Uint8Array) return prompt;
@@ -93,10 +97,13 @@ export const SCORE_NUMBERS: Table = { ...SCORE, method: METHODS };
 export const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 
 /** The options of infill that change what a session draws at temperature 1, and those of scores.  `numbers`: all of infill. */
-export function fillsTable({ sampler, borders, document, window, windowLength, bytePieces, emptyToken }: Table): Table {
+export function fillsTable({ sampler, borders, document, window, windowLength, bytePieces, emptyToken }: Table, { id, list, place, text, whole }: Is): Table {
+  const fills: Rule = [(value) => Array.isArray(value) && list(value, (fill) => text(fill) || list(fill, id)), 'an array of strings and arrays of token ids'];
+  const places: Rule = [(value) => Array.isArray(value) && list(value, place), 'an array of { blank, index }, whole numbers from 0'];
+  const some: Rule = [(value) => whole(value) && value > 1 && value <= 1e5, 'a whole number from 2 to 100000'];
   return {
     sampler: sampler!, borders: borders!, document: document!, window: window!, windowLength: windowLength!, bytePieces: bytePieces!, emptyToken: emptyToken!,
-    seed: 'seed', fills: 'fills', order: 'places', orders: 'orders', onProgress: 'callback', signal: 'signal',
+    seed: 'seed', fills, order: places, orders: some, onProgress: 'callback', signal: 'signal',
   };
 }
 
