@@ -139,16 +139,7 @@ class LoadedModel implements Model {
   async score(text: string, options?: ScoreOptions): Promise<Score>;
   async score(text: string, options?: ScoreOptions | FillScoreOptions): Promise<Score | FillScore> {
     checkText(text);
-    const { SCORE_NUMBERS, SCORING, fillsTable, toFills } = await import('./writing.ts');
-    if (hasFills(options)) {
-      const { onProgress, signal, ...given } = take('score', options, fillsTable(NUMBERS, is));
-      const call = toFills(text, given, NUMBERS, takeSeed(given.seed ?? 1), { check, checkText, numbersOf });
-      return (await this.#connect()).call<FillScore>(call, { scoring: onProgress }, signal);
-    }
-    const { seed = 1, onProgress, signal, ...given }: ScoreOptions = take('score', options, SCORING);
-    const numbers = numbersOf(SCORE_NUMBERS, given);
-    const connection = await this.#connect();
-    return connection.call<Score>({ call: 'score', text, options: numbers, seed: takeSeed(seed) }, { scoring: onProgress }, signal);
+    return (await import('./writing.ts')).scoreOf(() => this.#connect(), text, options, NUMBERS, { check, checkText, is, numbersOf, take, takeSeed });
   }
 
   generate(prompt: string | readonly number[] | Uint8Array, options?: GenerateOptions): Generation {
@@ -203,9 +194,6 @@ function addressOf(given: string | URL): string | null {
     return null;
   }
 }
-
-/** Fills make it a score of fills. */
-const hasFills = (options: unknown): options is FillScoreOptions => (options as Partial<FillScoreOptions> | undefined | null)?.fills !== undefined;
 
 function toBase(base: string | URL): URL {
   const url = addressOf(base);

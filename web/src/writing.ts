@@ -1,13 +1,13 @@
 /** What the page needs to continue texts and for scores: the options of these calls, and what is sent.  Loaded at the
  *  first of them; what it needs of the library is given to it. */
 import type { ChatModel } from './chat.ts';
-import type { check, is, Rule, Table, told } from './check.ts';
+import type { check, is, Rule, Table, take, told } from './check.ts';
 import type { Connection } from './connection.ts';
 import type { numbersOf } from './numbers.ts';
 import { GENERATE, SCORE } from './text-options.ts';
 import type { Calls, GenerateDone } from './protocol.ts';
-import type { asSeed, checkText } from './values.ts';
-import type { ChatMessage, ErrorCode, FillScoreOptions, GeneratedPiece, GenerateOptions, GenerateResult } from './types.ts';
+import type { asSeed, checkText, takeSeed } from './values.ts';
+import type { ChatMessage, ErrorCode, FillScore, FillScoreOptions, GeneratedPiece, GenerateOptions, GenerateResult, Score, ScoreOptions } from './types.ts';
 
 type Call<Name extends Calls['call']> = Extract<Calls, { call: Name }>;
 
@@ -16,6 +16,12 @@ type Is = typeof is;
 interface ChatKit {
   told: typeof told;
   fail(code: ErrorCode, message: string): Error;
+}
+
+interface ScoreKit extends Kit {
+  is: Is;
+  take: typeof take;
+  takeSeed: typeof takeSeed;
 }
 
 interface Kit {
@@ -93,11 +99,11 @@ export async function promptOf(connection: Connection, messages: readonly ChatMe
 
 /** In the order of C's enum, whose first member is the default. */
 const METHODS = ['default', 'exact', 'bound', 'margin', 'entropy', 'confidence'];
-export const SCORE_NUMBERS: Table = { ...SCORE, method: METHODS };
-export const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
+const SCORE_NUMBERS: Table = { ...SCORE, method: METHODS };
+const SCORING: Table = { ...SCORE, method: METHODS.slice(1), standardError: 'positive', onProgress: 'callback', signal: 'signal' };
 
 /** The options of infill that change what a session draws at temperature 1, and those of scores.  `numbers`: all of infill. */
-export function fillsTable({ sampler, borders, document, window, windowLength, bytePieces, emptyToken }: Table, { id, list, place, text, whole }: Is): Table {
+function fillsTable({ sampler, borders, document, window, windowLength, bytePieces, emptyToken }: Table, { id, list, place, text, whole }: Is): Table {
   const fills: Rule = [(value) => Array.isArray(value) && list(value, (fill) => text(fill) || list(fill, id)), 'an array of strings and arrays of token ids'];
   const places: Rule = [(value) => Array.isArray(value) && list(value, place), 'an array of { blank, index }, whole numbers from 0'];
   const some: Rule = [(value) => whole(value) && value > 1 && value <= 1e5, 'a whole number from 2 to 100000'];
@@ -107,7 +113,7 @@ export function fillsTable({ sampler, borders, document, window, windowLength, b
   };
 }
 
-export function toFills(text: string, options: FillScoreOptions, numbers: Table, seed: bigint, kit: Kit): Call<'fills'> {
+function toFills(text: string, options: FillScoreOptions, numbers: Table, seed: bigint, kit: Kit): Call<'fills'> {
   const { fills, order, orders = 32, seed: _, ...given } = options;
   fills.forEach((fill, i) => typeof fill === 'string' && kit.checkText(fill, `fill ${i}`));
   return {
@@ -115,4 +121,19 @@ export function toFills(text: string, options: FillScoreOptions, numbers: Table,
     fills: fills.map((fill) => (typeof fill === 'string' ? fill : Array.from(fill))),
     order: order?.map(({ blank, index }) => ({ blank, index })) ?? null,
   };
+}
+
+/** Fills make it a score of fills. */
+const hasFills = (options: unknown): options is FillScoreOptions => (options as Partial<FillScoreOptions> | undefined | null)?.fills !== undefined;
+
+/** `numbers`: all options of infill. */
+export async function scoreOf(connect: () => Promise<Connection>, text: string, options: ScoreOptions | FillScoreOptions | undefined, numbers: Table, kit: ScoreKit): Promise<Score | FillScore> {
+  if (hasFills(options)) {
+    const { onProgress, signal, ...given } = kit.take('score', options, fillsTable(numbers, kit.is));
+    const call = toFills(text, given, numbers, kit.takeSeed(given.seed ?? 1), kit);
+    return (await connect()).call<FillScore>(call, { scoring: onProgress }, signal);
+  }
+  const { seed = 1, onProgress, signal, ...given } = kit.take<ScoreOptions>('score', options, SCORING);
+  const call = { call: 'score', text, options: kit.numbersOf(SCORE_NUMBERS, given), seed: kit.takeSeed(seed) } as const;
+  return (await connect()).call<Score>(call, { scoring: onProgress }, signal);
 }
