@@ -164,6 +164,6 @@ test('their engine, and no other, is fetched for them', async (t) => {
 
 test('palimpsest/inline says that it has no engine for them', async () => {
   const inline = await import(pathToFileURL(join(built, 'inline.js')).href);
-  await assert.rejects(inline.load(pathToFileURL(pathOf('sedd'))), { code: 'unsupported', message: /palimpsest\/inline has no engine .* sedd and mdlm: import 'palimpsest'/ });
+  await assert.rejects(inline.load(pathToFileURL(pathOf('sedd'))), { code: 'unsupported', message: /palimpsest\/inline has no engine .* sedd, mdlm and sudoku: import 'palimpsest'/ });
   assert.deepEqual(inline.scoreSamplers, scoreSamplers);
 });
