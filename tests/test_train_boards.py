@@ -246,8 +246,8 @@ class Runs(unittest.TestCase):
                             "--loops", "5")
             reader = gguf.GGUFReader(out)
             value = lambda key: reader.fields[key].contents()
-            self.assertEqual([value("sudoku." + key) for key in ("embedding_length", "block_count", "box", "loop_count",
-                                                                 "attention.head_count", "feed_forward_length")], [32, 1, 2, 5, 4, 32])
+            self.assertEqual([value("sudoku." + key) for key in ("embedding_length", "block_count", "box", "loop_count", "max_loop_count",
+                                                                 "attention.head_count", "feed_forward_length")], [32, 1, 2, 5, 6, 4, 32])
             self.assertEqual((value("general.architecture"), value("palimpsest.training.boards")), ("sudoku", 32))
             stored = {t.name: t for t in reader.tensors}
             weights = torch.load(self.path / "written/best.pt", weights_only=True)["weights"]

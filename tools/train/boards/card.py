@@ -43,7 +43,7 @@ def draw_curve(log, title, path):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(figsize=(8, 4.5))
+    figure, axes = plt.subplots(figsize=(9, 4.5))
     thousands = [row["seen"] / 1e3 for row in log]
     for number, band in enumerate(log[-1]["solved"]):
         for kind, style in ((1, "-"), (0, ":")):
@@ -51,7 +51,7 @@ def draw_curve(log, title, path):
                       label=f"{band} givens, {('all at once', 'by margin')[kind]}")
     axes.set(xlabel="thousand boards seen", ylabel="% of held-out puzzles solved", title=title, ylim=(-2, 102))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)

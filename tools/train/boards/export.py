@@ -46,6 +46,7 @@ def write(path, checkpoint, kind, name, loops, boards=None):
     writer.add_layer_norm_rms_eps(shape.eps)
     writer.add_uint32(f"{ARCHITECTURE}.box", shape.box)
     writer.add_uint32(f"{ARCHITECTURE}.loop_count", loops)
+    writer.add_uint32(f"{ARCHITECTURE}.max_loop_count", max(loops, checkpoint["loops"]))
     arguments = {key: value for key, value in checkpoint["arguments"].items() if key not in ("data", "out", "resume")}
     writer.add_uint64("palimpsest.training.boards", checkpoint["seen"])
     writer.add_string("palimpsest.training.arguments", json.dumps(arguments, sort_keys=True))

@@ -7,7 +7,7 @@ usage: measure.py --palimpsest build/release/palimpsest --model models/sudoku.gg
 
 OUT/boards.jsonl gets a row for each board, so that a run that was stopped goes on where it was; rows of another model file
 are not counted.  The digits are always the most probable ones (temperature 0): the orders alone differ.  First come all
-boards of `margin`, then those of the other orders in turn, 25 boards of each band at a time, then more and fewer loops on
+boards of `margin`, then those of the other orders in turn, some boards of each band at a time, then more and fewer loops on
 the first band.  Prints the tables of the card.
 """
 import argparse
@@ -27,7 +27,7 @@ from boards.boards import GRADES, parse, show  # noqa: E402
 
 SAMPLERS = ("margin", "confidence", "entropy", "remask", "first-hitting")
 LOOPS = (1, 2, 4, 8, 16, 32, 64)
-PART = 25               # boards of one run of the command
+PART = 10               # boards of one run of the command
 SEED = 11
 
 
