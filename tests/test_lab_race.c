@@ -40,8 +40,8 @@ static void the_formula_counts_the_grid(void **state)
     const double options[4] = {10, 0, 64, 8};
     double wins = 0.0;
     for (int i = 0; i < FINE; i++) {
-        const double x = -log((i + 0.5) / FINE) * (0.1 / 64) / (63.0 / 64);
-        wins += floor((1 - exp(-x)) * 256) / 256 / FINE; /* u above e^-x; u is below 1 by at least 1 / 256 */
+        const double x = -log((i + 0.5) / (double)FINE) * (0.1 / 64) / (63.0 / 64);
+        wins += floor((1 - exp(-x)) * 256) / 256 / (double)FINE; /* u above e^-x; u is below 1 by at least 1 / 256 */
     }
     lab_run r = lab_finished(&pal_lab_race, options, 4);
     const double found = lab_values(&r, OF_RANK)[0];

@@ -135,7 +135,7 @@ static void losses(chain *c)
     const int32_t x = c->noise.graph == PAL_GRAPH_ABSORB ? c->noise.mask : (int32_t)c->lab.option[STATE];
     for (int32_t y = 0; y < c->n; y++) c->lab.figures[RATIO].values[y] = after(c, look, y) / after(c, look, x);
     for (int32_t i = 0; i < POINTS; i++) {
-        const double s = pal_exp((i / (POINTS - 1.0) - 0.5) * 9.210340371976184); /* 0.01 to 100 */
+        const double s = pal_exp((i / (double)(POINTS - 1) - 0.5) * 9.210340371976184); /* 0.01 to 100 */
         c->lab.figures[GUESS].values[i] = s;
         for (int32_t y = 0; y < c->n; y++) {
             c->lab.figures[ENTROPY + y].values[i] = entropy_of(s, c->lab.figures[RATIO].values[y]);

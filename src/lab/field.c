@@ -146,7 +146,7 @@ static void step(pal_lab *job)
         pal_denoise_step(d);
         record(j, d);
     }
-    job->done = (j->sampler + (d->done ? 1.0 : j->recorded / (job->option[STEPS] + 1.0))) / SAMPLERS;
+    job->done = (j->sampler + (d->done ? 1.0 : j->recorded / (job->option[STEPS] + 1.0))) / (double)SAMPLERS;
     if (!d->done) return;
     j->sampler++;
     j->recorded = 0;

@@ -94,7 +94,7 @@ static void step(pal_lab *job)
         job->figures[CHOSEN].values[1] = o.nats;
         job->figures[CHOSEN].values[2] = o.lost;
     }
-    job->done = ++r->made / (COUNTS + 1.0);
+    job->done = ++r->made / (double)(COUNTS + 1);
 }
 
 static const pal_lab_option options[] = {PAL_LAB_RACE_OPTIONS};
