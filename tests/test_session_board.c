@@ -261,7 +261,7 @@ static void two_cells_have_the_documented_distributions(void **state)
         add_order(&p, CELL_A, CELL_B, share, joint);
         add_order(&p, CELL_B, CELL_A, 1.0 - share, joint);
         draw_pairs(which ? PAL_CONFIDENCE : PAL_FIRST_HITTING, DRAWS, count);
-        for (int i = 0; i < 16; i++) chi += pow(count[i] - DRAWS * joint[i], 2.0) / (DRAWS * joint[i]);
+        for (int i = 0; i < 16; i++) chi += pow(count[i] - (double)DRAWS * joint[i], 2.0) / ((double)DRAWS * joint[i]);
         if (!(chi < 45.0)) fail_msg("sampler %d: chi-squared %g", which, chi);
     }
     pal_arena_return(&arena);
