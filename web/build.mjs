@@ -25,6 +25,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import { architectures } from './architectures.mjs';
+import { guide } from './guide.mjs';
 import { addressOfSite, installable, shareable } from './install.mjs';
 import { calculations } from './lab.mjs';
 import { writeOptions } from './options.mjs';
@@ -55,6 +56,7 @@ async function buildId() {
   const hash = createHash('sha256');
   for (const [name, file] of engines) hash.update(name).update(await readFile(file));
   if (existsSync(LAB)) hash.update(await readFile(LAB));
+  hash.update(await readFile(join(root, 'docs/how-it-works.md')));
   for (const folder of ['src', 'site']) {
     const entries = await readdir(join(here, folder), { recursive: true, withFileTypes: true });
     const files = entries.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name));
@@ -251,6 +253,7 @@ async function page() {
     base: './',
     define: { ...define, __MODELS__: JSON.stringify(models) },
     worker: { format: 'es' },
+    plugins: [guide(join(root, 'docs/how-it-works.md'))],
     build: { target: 'es2022', outDir: site, emptyOutDir: true, assetsInlineLimit: 0, rollupOptions: { external: [/^node:/] } },
   });
   await apart('bench.html');
@@ -270,6 +273,7 @@ async function page() {
   }
   await installable(site, root);
   if (address) await shareable(site, root, address);
+  await module(join(here, 'site/guide/live.ts'), 'guide.js', site, { define: { ...define, __MODELS__: JSON.stringify(models) } }); // for the documents
   await module(join(here, 'site/sw.ts'), 'sw.js', site, { define: { ...define, 'process.env.NODE_ENV': '"production"' } });
   const kept = await precached();
   const worker = join(site, 'sw.js');

@@ -30,14 +30,8 @@ async function styles() {
     if (!file) throw new Error(`build/site has no font ${font}: run web/build.mjs first`);
     return `url('../../assets/${file}')`;
   });
-  return placed.replace(/^\s*--traces:.*\n/gm, '') + (await readFile(join(here, 'assets/documents.css'), 'utf8'));
-}
-
-/** A script of the documents; live.js learns which model the site has. */
-async function script(/** @type {string} */ name) {
-  const [, sha256, bytes] = (await readFile(join(root, 'models/MANIFEST'), 'utf8')).match(/^(\w{64})\s+(\d+)\s+tales-infill\.gguf$/m) ?? [];
-  if (!sha256) throw new Error('models/MANIFEST does not list tales-infill.gguf');
-  return (await readFile(join(here, 'assets', name), 'utf8')).replace('__SHA256__', sha256).replace('__BYTES__', bytes);
+  const examples = await readFile(join(root, 'web/site/styles/live.css'), 'utf8');
+  return placed.replace(/^\s*--traces:.*\n/gm, '') + (await readFile(join(here, 'assets/documents.css'), 'utf8')) + examples;
 }
 
 /** All files, for "Save everything for offline use" on the page (web/site/offline/documents.ts). */
@@ -66,7 +60,7 @@ for (const [name, file] of files) {
   await copyFile(join(root, file), join(out, name));
 }
 await put('assets/documents.css', await styles());
-for (const name of (await readdir(join(here, 'assets'))).filter((file) => file.endsWith('.js'))) await put(`assets/${name}`, await script(name));
+for (const name of (await readdir(join(here, 'assets'))).filter((file) => file.endsWith('.js'))) await put(`assets/${name}`, await readFile(join(here, 'assets', name), 'utf8'));
 await put('assets/favicon.svg', await readFile(join(root, 'web/site/favicon.svg'), 'utf8'));
 await put('assets/minisearch.js', await readFile(createRequire(import.meta.url).resolve('minisearch').replace(/dist\/.*/, 'dist/es/index.js'), 'utf8'));
 const parts = searchable(pages);

@@ -11,6 +11,7 @@ import * as hands from './scenarios/editor_hands.mjs';
 import * as english from './scenarios/english.mjs';
 import * as filling from './scenarios/filling.mjs';
 import * as foreign from './scenarios/foreign.mjs';
+import * as guide from './scenarios/guide.mjs';
 import * as keeping from './scenarios/keeping.mjs';
 import * as lab from './scenarios/lab.mjs';
 import * as loading from './scenarios/loading.mjs';
@@ -56,6 +57,7 @@ const groups = [
   policies,
   recipes,
   access,
+  guide,
   component,
   documents,
 ];
@@ -63,7 +65,7 @@ const groups = [
 
 /** What these check is made by the page's own code and hardly by a browser's: words, links, lists, errors.  A whole test run
  *  plays them in one browser only. */
-const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents, lab, sudoku]);
+const alike = new Set([continuing, talk, english, models, foreign, mistakes, sharing, recipes, documents, guide, lab, sudoku]);
 
 /** Those of `once` are played in Chromium only: what they check is the same in every browser (axe looks at roles, names and
  *  colours), or only Chromium tells it. */

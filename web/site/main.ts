@@ -24,6 +24,7 @@
  *    data-part="offline" "offline-note" "offline-parts" "offline-progress" "offline-error"   saving for offline use
  *    data-part="view-lab"         the view Lab; its errors, the progress of a chart, its errors, figures, main figures in words:
  *    data-part="lab-error" "lab-progress" "lab-chart-error" "lab-part" "lab-words"
+ *    data-part="view-guide" "guide-1" ...   the view Guide and its screens
  *    data-part="drop"             shown while a file is dragged over the page
  *    data-part="polite" "assertive"   texts for screen readers
  */
@@ -35,6 +36,7 @@ import type { LabView } from './lab/view.ts';
 import { named } from './named-script.ts';
 import { lastSet } from './pictures/sets.ts';
 import { startRouter, type View } from './router.ts';
+import { GuideView } from './views/guide.ts';
 import { ContinueView } from './views/continue.ts';
 import { TextModels } from './text-models.ts';
 import { ModelsView, offerOf } from './views/models.ts';
@@ -48,13 +50,13 @@ const all = Object.values(engines);
 for (const engine of all) engine.others = all.filter((other) => other !== engine);
 const textModels = new TextModels(engines);
 
-/** The model of a view is loaded when the view is first shown; that of Text also for Models, which describes it.  Pictures
- *  has several models and loads the chosen one. */
+/** The model of a view is loaded when the view is first shown; that of Text also for Models, which
+ *  describes it, and for Guide, which uses it.  Pictures has several models and loads the chosen one. */
 function loadFor(view: View): void {
   if (view === 'lab') return;
   const boards = __MODELS__.find((model) => model.use === 'boards');
   if (view === 'sudoku') return boards && engines.sudoku.begin(offerOf(boards));
-  if (view !== 'pictures') return textModels.enter(view === 'models' ? 'text' : view);
+  if (view !== 'pictures') return textModels.enter(view === 'models' || view === 'guide' ? 'text' : view);
   const shipped = lastSet();
   if (shipped) engines.pictures.begin(offerOf(shipped));
 }
@@ -66,6 +68,7 @@ const build: Record<View, () => void> = {
   pictures: () => new PicturesView(engines.pictures),
   lab: () => {},
   sudoku: () => {},
+  guide: () => (guide = new GuideView([engines.text, engines.continue])),
   models: () => (models = new ModelsView(engines)),
 };
 const built = new Set<View>();
@@ -75,6 +78,7 @@ function need(view: View): void {
   build[view]();
 }
 let models: ModelsView | null = null;
+let guide: GuideView | null = null;
 
 /** The view Lab is a program of its own, fetched when it is opened. */
 let lab: Promise<LabView> | null = null;
@@ -110,6 +114,8 @@ startRouter((view, rest) => {
   if (view === 'models') void models?.refresh();
   if (view === 'lab') void enterLab(rest);
   if (view === 'sudoku' && !sudoku) void enterSudoku();
+  if (view === 'guide') guide?.enter(rest);
+  else guide?.leave();
 });
 for (const [i, view] of (['models', 'text', 'continue', 'pictures'] as const).entries()) setTimeout(() => need(view), 100 * (i + 1));
 

@@ -6,6 +6,7 @@ const WRITING = 'Begin a text: a small language model continues it, here in your
 const DRAWING = 'Small networks draw pictures from noise, here in your browser: with every sampler of score-based diffusion, side by side.';
 const MEASURING = 'Charts that the engine computes while you watch: which samplers are exact, what noise does, and what a score is.';
 const SOLVING = 'A small network fills a board cell by cell, here in your browser. It knows no rules; a solver says whether it is right.';
+const EXPLAINING = 'From what a blank is to why a sampler is exact, in eight screens. Every example is computed here, by the engine of this page.';
 const KEEPING = 'The models of this page, and your own: what each can do, and what is kept on this device for times without a network.';
 
 /** Title and subtitle of each view. */
@@ -15,6 +16,7 @@ const VIEWS = {
   pictures: ['Pictures – Palimpsest', DRAWING],
   lab: ['Lab – Palimpsest', MEASURING],
   sudoku: ['Sudoku – Palimpsest', SOLVING],
+  guide: ['Guide – Palimpsest', EXPLAINING],
   models: ['Models – Palimpsest', KEEPING],
 } as const;
 export type View = keyof typeof VIEWS;
@@ -26,9 +28,9 @@ export function startRouter(entered: (view: View, rest: string) => void): void {
   let last: View | null = null;
   const show = (focus: boolean): void => {
     const [name = '', rest = ''] = location.hash.slice(1).split('/');
-    const view = isView(name) && (!rest || name === 'lab') ? name : 'text';
+    const view = isView(name) && (!rest || name === 'lab' || name === 'guide') ? name : 'text';
     for (const other of Object.keys(VIEWS)) byId(`view-${other}`).hidden = other !== view;
-    for (const link of document.querySelectorAll('nav a')) {
+    for (const link of document.querySelectorAll('.masthead nav a')) {
       if (link.getAttribute('href') === `#${view}`) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }

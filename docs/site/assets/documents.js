@@ -136,6 +136,6 @@ document.addEventListener('keydown', (event) => {
   box.focus();
 });
 
-// ---- live blanks
+// ---- live examples, which the page's guide has too (web/site/guide)
 
-if (document.querySelector('.live')) import('./live.js');
+if (document.querySelector('.live')) import('../../guide.js');

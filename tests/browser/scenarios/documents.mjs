@@ -33,9 +33,9 @@ async function search(/** @type {Kit} */ kit) {
 async function liveBlank(/** @type {Kit} */ kit) {
   const tab = await kit.tab();
   await tab.goto(at(kit, 'how-it-works'));
-  await tab.until(() => document.querySelector('.live button') !== null, null, 'the live blank is there');
+  await tab.until(() => document.querySelectorAll('.live button').length >= 8, null, 'the live examples are there');
   assert.deepEqual([MODEL, 'palimpsest.js', 'palimpsest.wasm', 'palimpsest-relaxed.wasm'].map((name) => kit.server.count(name)), [0, 0, 0, 0], 'nothing is downloaded before a click');
-  await tab.button('Fill');
+  await tab.click('.live .controls button');
   await tab.until(() => /evaluations of the network/.test(document.querySelector('.live .status')?.textContent ?? ''), null, 'the page is filled');
   assert.equal(kit.server.count(MODEL), 1);
   assert.match(await tab.text('.live .filled'), /^Lily was \S+, step \d because it was raining\. She wanted to .* outside\./);
@@ -45,7 +45,7 @@ async function liveBlank(/** @type {Kit} */ kit) {
   assert.match(await tab.text('.live .detail'), /^Step \d: “.*” had .* %\. Others: /);
   await findings(tab, 'a live blank');
   await tab.evaluate(() => (/** @type {HTMLTextAreaElement} */ (document.querySelector('.live textarea')).value = 'A [[x]]'));
-  await tab.button('Fill');
+  await tab.click('.live .controls button');
   await tab.until(() => /blank/.test(document.querySelector('.live .status')?.textContent ?? ''), null, 'a wrong blank is explained');
 }
 
