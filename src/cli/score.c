@@ -1,10 +1,13 @@
-/* score.c - palimpsest score: computes how likely a text is, in bits per byte, or fills of pages are, in nats. */
+/* score.c - palimpsest score: computes how likely a text is, in bits per byte, by one method or by all in a table, or how
+ * likely fills of pages are, in nats. */
 #include "score_fills.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LN2 0.69314718055994530942
 
 typedef struct {
     bool announced, terminal;
@@ -77,8 +80,8 @@ static void put_json(const pal_score_result *r, const pal_model *model, const ch
 
 typedef struct {
     const char *path; /* of the model */
-    const char *file, *text, *dash, *isa, *fills, *adapter;
-    bool json, documents, left_only;
+    const char *file, *text, *dash, *isa, *fills, *adapter, *against;
+    bool json, documents, left_only, table;
     int32_t orders, threads;
     pal_infill_options infill; /* with --fills */
     pal_score_options options; /* options.context points to `watch` */
@@ -112,6 +115,88 @@ static int score_documents(request *r, const pal_model *model, const bytes *text
     return code < 0 ? score_text(r, model, text) : code; /* reports that there is no text */
 }
 
+/* ---- the table: all methods that the models have ------------------------------------------------------ */
+
+/* What a method measures. */
+static void put_measure(const pal_score_result *r)
+{
+    char text[64];
+    if (r->method == PAL_SCORE_EXACT)
+        snprintf(text, sizeof text, "exact");
+    else if (r->bound)
+        snprintf(text, sizeof text, r->estimated ? "upper bound, estimated" : "upper bound");
+    else
+        snprintf(text, sizeof text, "exact in the order %s", pal_score_method_name(r->method));
+    printf("  %-29s", text);
+}
+
+/* A figure and its standard error. */
+static void put_figure(double value, const pal_score_result *r, double error)
+{
+    printf(" %8.4f", value);
+    if (r->estimated)
+        printf(" +- %-7.4f", error);
+    else
+        printf("%11s", "");
+}
+
+static void put_row(const pal_score_result *r, bool complete)
+{
+    const double nats_per_bit_per_byte = LN2 * (double)r->bytes / (double)r->tokens;
+    put_measure(r);
+    put_figure(r->nats_per_token, r, r->standard_error * nats_per_bit_per_byte);
+    put_figure(r->bits_per_byte, r, r->standard_error);
+    printf(" %11llu%s\n", (unsigned long long)r->evaluations, complete ? "" : "  stopped early");
+    fflush(stdout);
+}
+
+static void put_heads(const pal_model *model, const char *path, const pal_score_result *r)
+{
+    put_printable(stdout, model_name(model, path));
+    printf(": %llu tokens, %llu bytes\n", (unsigned long long)r->tokens, (unsigned long long)r->bytes);
+    printf("  %-29s %-19s %-19s %11s\n", "", "nats per token", "bits per byte", "evaluations");
+}
+
+/* All methods of one model.  A model refuses those that it does not have with PAL_E_OPTION. */
+static int score_methods(request *r, const pal_model *model, const char *path, const bytes *text)
+{
+    bool any = false;
+    for (int method = PAL_SCORE_EXACT; method < PAL_SCORE_METHODS; method++) {
+        pal_score_result result;
+        pal_error err;
+        r->options.method = (pal_score_method)method;
+        r->watch = (watch){.terminal = r->watch.terminal, .start = seconds_now()};
+        pal_status s = pal_score(model, text->data, text->size, &r->options, &result, &err);
+        if (r->watch.terminal && r->watch.shown > 0.0) fputs("\r\033[K", stderr);
+        if (s == PAL_E_OPTION) continue;
+        if (s < 0) return report("score", &err);
+        if (r->json)
+            put_json(&result, model, path, r->options.seed, r->watch.start, s == PAL_OK);
+        else if (!any)
+            put_heads(model, path, &result);
+        any = true;
+        if (!r->json) put_row(&result, s == PAL_OK);
+        if (s != PAL_OK) return EXIT_STOPPED;
+    }
+    return EXIT_GOOD;
+}
+
+static int score_table(request *r, const pal_model *model, const bytes *text)
+{
+    int code = EXIT_GOOD;
+    pal_model *other = r->against ? model_of("score", r->against, 0, r->isa, r->threads, &code) : NULL;
+    if (r->against && !other) return code;
+    code = score_methods(r, model, r->path, text);
+    if (other && code == EXIT_GOOD) code = score_methods(r, other, r->against, text);
+    pal_model_close(other);
+    if (!r->json && code == EXIT_GOOD)
+        puts("exact: the likelihood from left to right, or in the order that the sampler of that name chooses.\n"
+             "upper bound: the figure for drawing in random order is at most this; +- is the standard error of an "
+             "estimate.\n"
+             "Orders differ, so a bound can be below an exact figure.");
+    return code;
+}
+
 static int score_all_fills(request *r, const pal_model *model, const bytes *input)
 {
     fills_request fills = {model, r->path, r->json, r->infill, pal_fills_defaults()};
@@ -128,6 +213,8 @@ static const option text_options[] = {
     TEXT_OPTION(request, "file", file, "F", "the text"),
     TEXT_OPTION(request, "text", text, "T", "the text itself"),
     FLAG_OPTION(request, "documents", documents, "print a result for each document"),
+    FLAG_OPTION(request, "table", table, "score by every method that the model has, and print a table"),
+    TEXT_OPTION(request, "against", against, "GGUF", "with --table: a second model, whose rows follow"),
     TEXT_OPTION(request, "fills", fills, "F",
                 "score fills instead of a text: a file of JSON lines, or -; the options below are for it"),
     TEXT_OPTION(request, "adapter", adapter, "F", "GGUF, an adapter that lets a causal model fill blanks"),
@@ -182,6 +269,12 @@ static int read_input(const request *r, bytes *input)
         return usage_error("score", "needs --fills", r->adapter ? "--adapter" : "--left-only");
     if (r->fills && (r->text || r->file || r->dash))
         return usage_error("score", "give a text or --fills, not both", NULL);
+    if (r->table && (r->fills || r->documents || r->options.method != PAL_SCORE_DEFAULT))
+        return usage_error("score", "--table is for a whole text and has all methods: not with",
+                           r->fills       ? "--fills"
+                           : r->documents ? "--documents"
+                                          : "--method");
+    if (r->against && !r->table) return usage_error("score", "needs --table", "--against");
     return input_read("score", r->text, r->fills ? r->fills : r->file, r->dash, input);
 }
 
@@ -197,7 +290,10 @@ int command_score(int argc, char **argv)
     if (model && code < 0) {
         r.options.context = &r.watch;
         stop_on_interrupt();
-        code = (r.fills ? score_all_fills : r.documents ? score_documents : score_text)(&r, model, &input);
+        code = (r.fills       ? score_all_fills
+                : r.table     ? score_table
+                : r.documents ? score_documents
+                              : score_text)(&r, model, &input);
     }
     if (model != base) pal_model_close(model);
     pal_model_close(base);
