@@ -50,7 +50,6 @@ export class GuideView {
   }
 
   private drawTurn(at: number): void {
-    const last = this.screens.length - 1;
     const ends = [['guide-back', at - 1, 'Back'], ['guide-next', at + 1, 'Next']] as const;
     for (const [id, to, word] of ends) {
       const link = byId<HTMLAnchorElement>(id);
@@ -64,7 +63,6 @@ export class GuideView {
       if (i === at) link.setAttribute('aria-current', 'step');
       else link.removeAttribute('aria-current');
     }
-    byId('guide-turn').classList.toggle('at-end', at === last);
   }
 
   private onKey(event: KeyboardEvent): void {
