@@ -107,6 +107,8 @@ int command_generate(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_score(int argc, char **argv);
 int command_surprise(int argc, char **argv);
+int command_compress(int argc, char **argv);
+int command_decompress(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_detokenize(int argc, char **argv);
 int command_info(int argc, char **argv);

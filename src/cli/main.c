@@ -22,6 +22,8 @@ static const struct {
     {"image", "draw pictures, or measure how likely given pictures are", command_image},
     {"score", "how likely a text is, in bits per byte", command_score},
     {"surprise", "how surprising each token of a text is, and which tokens were more probable", command_surprise},
+    {"compress", "make a text small by the probabilities of a model", command_compress},
+    {"decompress", "give back a text that was made small", command_decompress},
     {"tokenize", "turn text into tokens", command_tokenize},
     {"detokenize", "turn tokens into text", command_detokenize},
     {"info", "what a model file contains and supports", command_info},
