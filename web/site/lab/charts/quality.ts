@@ -80,7 +80,7 @@ export const quality: Chart = {
   waits: 'Fills the page with 16 settings, several times each, and has every text judged: some tens of seconds. The models are fetched first if they are not here (8 MB each).',
   fields: [
     { key: 'text', label: 'A page with blanks', text: TEXT, initial: 0, least: 0, most: 0, whole: false },
-    { key: 'drafts', label: 'Drafts', hint: 'of each setting', initial: 4, least: 1, most: 100, whole: true },
+    { key: 'drafts', label: 'Drafts', hint: 'of each setting', initial: 2, least: 1, most: 100, whole: true },
     { key: 'temperature', label: 'Temperature', initial: 1, least: 0, most: 2, whole: false },
     { key: 'seed', label: 'Seed', initial: 1, least: 0, most: 4294967295, whole: true },
   ],
