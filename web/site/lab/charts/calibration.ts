@@ -77,7 +77,7 @@ function resultOf(bins: readonly Bin[], tokens: number): Result {
 export const calibration: Chart = {
   id: 'calibration',
   title: 'Calibration: does what is likely happen?',
-  see: 'At every token of the text the model gives probabilities to the tokens that could come. They are grouped by their size. If the model is right about its own certainty, of all predictions of about 30 % about 30 % come true, and the points are on the line. Points below the line: the model is too sure of itself. Few predictions make points uncertain; the table has their standard errors.',
+  see: 'At every token of the text the model gives probabilities to the tokens that could come; the five largest are its predictions. They are grouped by their size. If the model is right about its own certainty, of all predictions of about 30 % about 30 % come true, and the points are on the line. Points below the line: the model is too sure of itself. Few predictions make points uncertain; the table has their standard errors.',
   waits: 'Reads the text with the model of the stories, which is fetched first if it is not here (8 MB).',
   fields: [
     { key: 'text', label: 'Text', text: TEXT, initial: 0, least: 0, most: 0, whole: false },
