@@ -92,7 +92,7 @@ async function everyChart(/** @type {Kit} */ kit) {
   const tab = await openChart(kit, 'race');
   for (const [chart, words] of Object.entries(known)) {
     await tab.evaluate((/** @type {string} */ id) => (location.hash = `lab/${id}`), chart);
-    await tab.until((/** @type {string} */ id) => document.querySelector(`#lab-${id}-seed, #lab-${id}-bits`), chart, 'the chart is shown');
+    await tab.until((/** @type {string} */ id) => document.querySelector(`#lab-${id}-seed, #lab-${id}-bits`) !== null, chart, 'the chart is shown');
     await computed(tab);
     assert.match(await tab.text('[data-part=lab-words]'), words);
   }
@@ -105,7 +105,7 @@ async function fetchedLater(/** @type {Kit} */ kit) {
   let shut = true;
   await tab.page.route('**/palimpsest-lab.wasm*', (/** @type {any} */ route) => (shut ? route.abort() : route.continue()));
   await view(tab, 'Lab');
-  await tab.until(() => document.querySelector('[data-part=lab-chart-error]:not([hidden])'), null, 'the error is shown');
+  await tab.until(() => document.querySelector('[data-part=lab-chart-error]:not([hidden])') !== null, null, 'the error is shown');
   assert.match(await complaint(tab, 'lab-chart-error'), /engine of the Lab could not be used/);
   shut = false;
   await tab.button('Try again');
