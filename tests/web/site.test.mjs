@@ -17,18 +17,25 @@ const site = join(built, '../site');
 const page = await readFile(join(site, 'index.html'), 'utf8');
 const packed = async (/** @type {string} */ name) => gzipSync(await readFile(join(site, name)), { level: 9 }).length;
 
+/** Views that are programs of their own, fetched when they are opened: Lab, Sudoku, bench.html. */
+const LATER = /^assets\/(view|sudoku|bench|worker)-/;
+
 test("the page's scripts take at most 100 KB, compressed, and what is needed to draw it at most 64 KB more", async (t) => {
   const scripts = (await readdir(join(site, 'assets'))).filter((name) => name.endsWith('.js')).map((name) => `assets/${name}`);
   const first = [...page.matchAll(/<(?:script|link)[^>]* (?:src|href)="\.\/(assets\/[^"]+\.(?:js|css|woff2))"/g)].map(([, name]) => name);
   assert.ok(first.some((name) => name.endsWith('.js')) && first.some((name) => name.endsWith('.css')), String(first));
-  let [script, rest] = [0, gzipSync(page).length];
+  let [script, rest, later] = [0, gzipSync(page).length, 0];
   for (const name of new Set([...scripts, ...first])) {
     const bytes = name.endsWith('.woff2') ? (await readFile(join(site, name))).length : await packed(name);
     t.diagnostic(`${name}: ${(bytes / KB).toFixed(1)} KB`);
-    if (name.endsWith('.js')) script += bytes;
+    if (LATER.test(name)) later += bytes;
+    else if (name.endsWith('.js')) script += bytes;
     else rest += bytes;
   }
   t.diagnostic(`scripts ${(script / KB).toFixed(1)} KB; page, style and first font ${(rest / KB).toFixed(1)} KB`);
+  t.diagnostic(`views fetched when they are opened ${(later / KB).toFixed(1)} KB`);
+  assert.ok(!first.some((name) => LATER.test(name)), 'none of them is fetched before');
+  assert.ok(later <= 80 * KB, `${(later / KB).toFixed(1)} KB of views`);
   assert.ok(script <= 100 * KB, `${(script / KB).toFixed(1)} KB of scripts`);
   assert.ok(rest <= 64 * KB, `${(rest / KB).toFixed(1)} KB of page, style and font`);
 });
