@@ -79,7 +79,7 @@ static void bits_are_decoded_and_nothing_costs_nothing(void **state)
     pal_range_encode_start(&e, out, sizeof out);
     for (uint32_t i = 0; i < 500; i++) pal_range_encode_bits(&e, 0xFF & i, 8);
     const size_t size = pal_range_encode_end(&e);
-    assert_in_range(size, 499, 501);
+    assert_true(size >= 499 && size <= 501);
     pal_range_decode_start(&d, out, size);
     for (uint32_t i = 0; i < 500; i++) assert_int_equal(pal_range_decode_bits(&d, 8), 0xFF & i);
 }
@@ -109,7 +109,7 @@ static void damaged_codes_do_no_harm(void **state)
         pal_range_decode_start(&d, in, number(round, sizeof in + 1));
         for (uint32_t i = 0; i < 100; i++) {
             const int32_t symbol = pal_range_decode_symbol(&d, width, 3);
-            assert_in_range(symbol + 1, 0, 3);
+            assert_true(symbol >= -1 && symbol <= 2);
             if (symbol < 0) break;
         }
     }
