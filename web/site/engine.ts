@@ -181,10 +181,13 @@ export class Engine {
   }
 }
 
-/** Threads from the second time on that the page is loaded: Firefox asks every worker before a service worker takes over the
- *  page of the first visit, and workers that start threads meanwhile made it wait.  (Where the service worker is what isolates
- *  the page, the page of the first visit has no threads anyway.) */
-const threads = (): 'auto' | 1 => (!navigator.serviceWorker || navigator.serviceWorker.controller ? 'auto' : 1);
+/** Threads in browsers of Chromium's family (only they have `userAgentData`), from the second time on that the page is loaded.
+ *  In Firefox some loads with threads were not ready after 90 s on a busy machine, and nobody knows why yet; and before a
+ *  service worker takes over the page of the first visit, it asks every worker, so workers that start threads made it wait. */
+function threads(): 'auto' | 1 {
+  const alone = navigator.serviceWorker && !navigator.serviceWorker.controller;
+  return 'userAgentData' in navigator && !alone ? 'auto' : 1;
+}
 
 /** Loads a model, from its kept copy if there is one, and keeps it. */
 export function fetchModel({ source, sha256, adapter, parts = [], room }: Offer, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<Model> {

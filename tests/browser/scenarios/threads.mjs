@@ -129,7 +129,7 @@ async function again(/** @type {Kit} */ kit) {
 
 const threadsSaid = async (/** @type {any} */ tab) => Number((await tab.text('[data-part=statistics]')).match(/(\d+) threads?/)?.[1]);
 
-/** The first load has one thread, the next ones have several; the page writes the same. */
+/** The first load has one thread, the next ones have several in browsers of Chromium's family; the page writes the same. */
 async function secondVisit(/** @type {Kit} */ kit) {
   const text = 'Tom saw a [[2]].';
   const first = await kit.openReady();
@@ -141,7 +141,8 @@ async function secondVisit(/** @type {Kit} */ kit) {
   await write(tab, text);
   assert.equal(await fill(tab), native(text, { seed: 5 }));
   const threads = await threadsSaid(tab);
-  assert.ok(threads > 1, 'the second load has threads');
+  if (kit.browser.name === 'firefox') assert.equal(threads, 1, 'the page has no threads in Firefox');
+  else assert.ok(threads > 1, 'the second load has threads');
   kit.say(`${threads} threads`);
 }
 
@@ -174,6 +175,7 @@ async function recovers(/** @type {any} */ tab) {
 
 /** Threads that are ended from outside between two steps of a fill. */
 async function ended(/** @type {Kit} */ kit) {
+  if (kit.browser.name === 'firefox') kit.skip('the page has no threads in Firefox');
   kit.server.mishaps.prefix['palimpsest-threads.js'] = ENDS;
   const tab = await again(kit);
   await write(tab, LONG);
